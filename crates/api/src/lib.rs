@@ -1,0 +1,1 @@
+//! The wire: request and response structs and error codes, shared by server and client.

@@ -1,0 +1,1 @@
+//! Use cases: runs, sessions, processes, confirmations and the record of all of it.

@@ -1,0 +1,1 @@
+//! Processes: spawning, sessions as living shells, the journal of their output.

@@ -1,0 +1,1 @@
+//! The user's machine: directories, atomic private files, locks.

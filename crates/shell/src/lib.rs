@@ -1,0 +1,1 @@
+//! Text to analysis: what a shell command would do, read from its parse tree.

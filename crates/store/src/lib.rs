@@ -1,0 +1,1 @@
+//! What is kept: the audit log and the database.

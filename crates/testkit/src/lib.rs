@@ -1,0 +1,1 @@
+//! A server, a clock and a home directory for tests.
