@@ -1,1 +1,24 @@
-//! The wire: request and response structs and error codes, shared by server and client.
+//! The wire: what goes over HTTP, as the contract of the command API has it.
+//!
+//! Shared by server and client, so it knows neither: no IO, no checks beyond types (the server
+//! checks ranges), none of our other crates. Members are only ever added.
+//!
+//! Start reading at [`run`]; errors are in [`problem`].
+
+pub mod analyze;
+pub mod problem;
+pub mod process;
+pub mod run;
+pub mod session;
+
+pub use analyze::{AnalyzeContext, AnalyzeRequest};
+pub use problem::{FieldError, Problem};
+pub use process::{ProcessAction, ProcessInfo, ProcessRequest, ProcessResponse};
+pub use run::{MetadataFormat, RunError, RunRecord, RunRequest, RunResponse, Truncated};
+pub use session::{
+    CreateSession, HistoryEntry, HistoryPage, SessionCreated, SessionDetail, SessionList, Success,
+    Suggestion, Suggestions,
+};
+
+/// The port that `wharf serve` listens on unless told otherwise.
+pub const DEFAULT_PORT: u16 = 7304;

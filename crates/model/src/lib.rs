@@ -1,1 +1,16 @@
-//! Ids, callers, targets, secrets and the clock: the words every other crate uses.
+//! The words that every other crate uses: ids, callers, targets, command text, secrets, time.
+//!
+//! Nothing here does IO, waits, or knows a wire format. Values are checked when they are made
+//! (`parse`), so that a [`CommandText`] or a [`SessionId`] that exists is a legal one.
+//!
+//! Start reading at [`id`], then [`command`].
+
+pub mod clock;
+pub mod command;
+pub mod id;
+pub mod secret;
+
+pub use clock::{Clock, Entropy, Timestamp};
+pub use command::{CommandText, InvalidCommand, MAX_COMMAND_BYTES};
+pub use id::{Caller, InvalidId, MAX_SESSION_ID_BYTES, RunId, SessionId, Target};
+pub use secret::Secret;

@@ -1,0 +1,44 @@
+//! Errors: `application/problem+json` (RFC 9457) with our members.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// A name for the kind of problem, as a URI reference.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened here and what to do.
+    pub detail: String,
+    /// The kind as a short code that programs may compare.
+    pub code: String,
+    /// The same request may succeed later.
+    pub retryable: bool,
+    /// Finds this answer in the server's log.
+    pub correlation_id: String,
+    /// For 422: every member that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<FieldError>>,
+    /// For 403 and 428: the decision, with its reasons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub decision: Option<Value>,
+    /// For 428: send it back within five minutes to say yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmation_token: Option<String>,
+}
+
+/// One member that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// The member's path, such as `env.PATH` or `tags[0]`.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
+}
