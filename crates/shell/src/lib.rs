@@ -1,1 +1,37 @@
 //! Text to analysis: what a shell command would do, read from its parse tree.
+//!
+//! The crate turns the text of a bash command into an [`Analysis`]: the programs that would run,
+//! what they touch, how risky that is, and whether the text is so simple that no shell is needed.
+//! [`judge`] makes a verdict of it. Everything here is a pure function of its arguments.
+//!
+//! What it may not do: read files, the environment or the clock; spawn; wait; panic; depend on
+//! another crate of this workspace. A text that is too deep, too long or simply not understood
+//! is never called safe, it is called [`Risk::Unknown`].
+//!
+//! Where to start reading: `parse/` makes the tree in `tree.rs`; `walk/` walks it, follows
+//! variables and unrolls wrappers such as `sudo` or `bash -c`; `effects/` says what one program
+//! with its arguments does; `rules.rs` gives effects their risk, from `data/rules/*.toml`.
+//! Registry, metadata, redaction and names of environment variables stand beside that.
+//!
+//! Limits: reading a command is not a sandbox. A script that is run by name, a program that is
+//! not in the tables, and code in another language are judged by what is visible in the text.
+
+mod analysis;
+mod decision;
+mod env;
+mod hints;
+pub mod metadata;
+mod redact;
+pub mod registry;
+
+pub use analysis::{
+    Analysis, Context, Effect, EffectKind, Finding, Kind, Launch, ParseError, Program, Risk,
+    ShellUse, Span, TimeoutClass, analyze,
+};
+pub use decision::{
+    Alternative, DecisionFactors, DecisionView, Reason, RiskAssessment, Verdict, decision_view,
+    judge,
+};
+pub use env::{env_needs_approval, is_secret_name, valid_env_name};
+pub use hints::{ModelHints, model_hints};
+pub use redact::redact;
