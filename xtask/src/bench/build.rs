@@ -1,0 +1,67 @@
+//! What has to be built before anything is measured: our binary, the floor, FastAPI.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::target::{Kind, Role};
+use crate::project::Project;
+use crate::step::{command, succeed};
+
+/// Compiler flags of the floor. `-pthread` is the only one that it needs.
+const FLOOR_FLAGS: [&str; 3] = ["-O2", "-Wall", "-pthread"];
+
+/// The release binary, which is built first.
+pub(super) fn wharf(project: &Project) -> Result<Kind> {
+    let arguments = ["build", "--release", "--package", "wharf"];
+    succeed(&mut command(project.root(), "cargo", &arguments))?;
+    Ok(Kind {
+        role: Role::Wharf,
+        program: project.target().join("release/wharf"),
+        arguments: ["serve", "--port", "0"].map(OsString::from).to_vec(),
+        has_token: true,
+    })
+}
+
+/// The floor, and the floor that runs nothing, from `bench/floor.c`.
+pub(super) fn floors(project: &Project, folder: &Path) -> Result<[Kind; 2]> {
+    let program = folder.join("floor");
+    let source = project.root().join("bench/floor.c");
+    let mut cc = command(project.root(), "cc", &FLOOR_FLAGS);
+    succeed(cc.arg("-o").arg(&program).arg(source))?;
+    Ok(
+        [(Role::Null, "null"), (Role::Floor, "run")].map(|(role, mode)| Kind {
+            role,
+            program: program.clone(),
+            arguments: vec![mode.into()],
+            has_token: false,
+        }),
+    )
+}
+
+/// FastAPI in a Python environment of its own, made at the first use and again when the
+/// requirements change.
+pub(super) fn fastapi(project: &Project, folder: &Path) -> Result<Kind> {
+    let peers = project.root().join("bench/peers");
+    let requirements = peers.join("requirements.txt");
+    let wanted = fs::read_to_string(&requirements).context("reading the requirements")?;
+    let environment = folder.join("python");
+    let python = environment.join("bin/python");
+    let marker = environment.join("installed.txt");
+    if fs::read_to_string(&marker).ok().as_ref() != Some(&wanted) {
+        let mut venv = command(project.root(), "python3", &["-m", "venv", "--clear"]);
+        succeed(venv.arg(&environment)).context("making a Python environment")?;
+        let pip = ["-m", "pip", "install", "--quiet", "--requirement"];
+        let mut pip = command(project.root(), &python, &pip);
+        succeed(pip.arg(&requirements)).context("installing FastAPI")?;
+        fs::write(&marker, wanted).context("noting what is installed")?;
+    }
+    Ok(Kind {
+        role: Role::Peer,
+        program: python,
+        arguments: vec![peers.join("fastapi_server.py").into()],
+        has_token: false,
+    })
+}
