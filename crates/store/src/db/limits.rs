@@ -1,1 +1,18 @@
-//! Bounds.
+//! Every bound of the database, in one place.
+
+use std::time::Duration;
+
+/// Most rows that one question answers; a larger limit is taken as this one.
+pub const PAGE_ROWS_MAX: u32 = 1_000;
+/// Most live sessions that are read back at start-up.
+pub const LIVE_SESSIONS_MAX: u32 = 10_000;
+/// Most entries that are projected in one transaction: the writer is not held longer than it takes.
+pub const PROJECT_ENTRIES_MAX: usize = 512;
+/// Most rows that one step of a sweep deletes.
+pub const SWEEP_ROWS_MAX: u32 = 500;
+/// Connections that read. There is always one that writes.
+pub const READERS_MAX: u32 = 4;
+/// How long a statement waits for a lock, and a caller for a connection.
+pub const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Most problems that an integrity check reports.
+pub const PROBLEMS_MAX: usize = 20;

@@ -1,0 +1,113 @@
+//! Looking after the database: is it whole, how large is it, what can go.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::{Row as _, SqlSafeStr as _};
+
+use super::error::{reading, writing};
+use super::limits::{PROBLEMS_MAX, SWEEP_ROWS_MAX};
+use super::{Database, DbError};
+
+/// How large the database is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Rows in `runs`.
+    pub runs: i64,
+    /// Rows in `sessions`.
+    pub sessions: i64,
+    /// Bytes of the database file.
+    pub file_bytes: u64,
+    /// Bytes of its write-ahead log.
+    pub wal_bytes: u64,
+}
+
+/// What may go. The audit log keeps what the tables lose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sweep {
+    /// Closed runs and ended sessions from before this time go.
+    pub before_ms: i64,
+    /// The oldest closed runs go, until this many are left.
+    pub keep_runs: u32,
+}
+
+impl Database {
+    /// Checks that the database file is whole. An empty list is good news; at most
+    /// [`PROBLEMS_MAX`] problems are told.
+    ///
+    /// # Errors
+    /// When the database does not even answer.
+    pub async fn check(&self) -> Result<Vec<String>, DbError> {
+        let query = sqlx::query("PRAGMA quick_check(20)");
+        let rows = query
+            .fetch_all(&self.readers)
+            .await
+            .map_err(reading("the check"))?;
+        let lines: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+        let mut lines = lines.map_err(reading("the check"))?;
+        lines.retain(|line| line != "ok");
+        lines.truncate(PROBLEMS_MAX);
+        Ok(lines)
+    }
+
+    /// How large the database is.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sizes(&self) -> Result<Sizes, DbError> {
+        Ok(Sizes {
+            runs: self.count("SELECT COUNT(*) FROM runs").await?,
+            sessions: self.count("SELECT COUNT(*) FROM sessions").await?,
+            file_bytes: file_bytes(&self.path),
+            wal_bytes: file_bytes(&wal_path(&self.path)),
+        })
+    }
+
+    /// Deletes old rows, at most [`SWEEP_ROWS_MAX`] of each table, and says how many went. To be
+    /// called again until that is 0; in between, others can write.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn sweep(&self, sweep: Sweep) -> Result<u64, DbError> {
+        let query = sqlx::query(
+            "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE state <> 'running' \
+             AND (started_ms < $1 OR seq_opened <= COALESCE((SELECT seq_opened FROM runs \
+             ORDER BY seq_opened DESC LIMIT 1 OFFSET $2), -1)) ORDER BY seq_opened LIMIT $3)",
+        );
+        let query = query.bind(sweep.before_ms).bind(i64::from(sweep.keep_runs));
+        let runs = query
+            .bind(i64::from(SWEEP_ROWS_MAX))
+            .execute(&self.writer)
+            .await;
+        let query = sqlx::query(
+            "DELETE FROM sessions WHERE ended_ms < $1 AND (owner, id) IN (SELECT owner, id \
+             FROM sessions WHERE ended_ms < $1 ORDER BY ended_ms LIMIT $2)",
+        );
+        let query = query.bind(sweep.before_ms).bind(i64::from(SWEEP_ROWS_MAX));
+        let runs = runs.map_err(writing("the sweep"))?;
+        let sessions = query
+            .execute(&self.writer)
+            .await
+            .map_err(writing("the sweep"))?;
+        Ok(runs.rows_affected() + sessions.rows_affected())
+    }
+
+    async fn count(&self, query: &'static str) -> Result<i64, DbError> {
+        let query = sqlx::query(query.into_sql_str());
+        let row = query
+            .fetch_one(&self.readers)
+            .await
+            .map_err(reading("a count"))?;
+        row.try_get(0).map_err(reading("a count"))
+    }
+}
+
+/// The size of a file, 0 when there is none.
+fn file_bytes(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+fn wal_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}

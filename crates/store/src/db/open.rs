@@ -1,0 +1,149 @@
+//! Opening the database: files, connections, settings, migrations.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AnyPool, ConnectOptions as _, SqlSafeStr as _};
+
+use super::limits::{READERS_MAX, WAIT_MAX};
+use super::{DbError, SqlError};
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub(super) writer: AnyPool,
+    pub(super) readers: AnyPool,
+    pub(super) path: PathBuf,
+}
+
+impl Database {
+    /// Opens the SQLite database at `path` (0600, its directory 0700), making it when there is
+    /// none, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// Names the step: making the file, opening it, bringing it up to date.
+    pub async fn open_sqlite(path: &Path) -> Result<Self, DbError> {
+        create_private(path).map_err(|source| DbError::Create {
+            path: path.to_owned(),
+            source,
+        })?;
+        let opened = async {
+            // Fails when they are installed already, which is as good.
+            let _installed = sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER]);
+            let options: AnyConnectOptions = sqlite_url(path).parse()?;
+            let options = options.disable_statement_logging();
+            let writer = pool(1, WRITER_SETTINGS)
+                .connect_with(options.clone())
+                .await?;
+            let readers = pool(READERS_MAX, READER_SETTINGS).connect_lazy_with(options);
+            Ok(Self {
+                writer,
+                readers,
+                path: path.to_owned(),
+            })
+        };
+        let database = opened.await.map_err(|error: sqlx::Error| DbError::Open {
+            path: path.to_owned(),
+            source: SqlError::new(error),
+        })?;
+        database.migrate().await?;
+        Ok(database)
+    }
+
+    /// Finishes what is on its way and closes the files.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    async fn migrate(&self) -> Result<(), DbError> {
+        let steps = MIGRATIONS.iter().map(|(version, name, sql)| {
+            let kind = MigrationType::Simple;
+            Migration::new(
+                *version,
+                Cow::Borrowed(name),
+                kind,
+                sql.into_sql_str(),
+                false,
+            )
+        });
+        let migrator = Migrator::with_migrations(steps.collect());
+        migrator
+            .run(&self.writer)
+            .await
+            .map_err(|error| match error {
+                MigrateError::VersionMissing(step) => DbError::Newer {
+                    path: self.path.clone(),
+                    step,
+                },
+                error => DbError::Migrate {
+                    path: self.path.clone(),
+                    source: SqlError::new(error),
+                },
+            })
+    }
+}
+
+/// The steps of the schema. A step that was released is never changed: the next one is added.
+const MIGRATIONS: [(i64, &str, &str); 1] =
+    [(1, "first", include_str!("../../migrations/0001_first.sql"))];
+
+/// A commit is safe from a crash of the process without waiting for the disk; the log is the truth.
+const WRITER_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+     PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864";
+const READER_SETTINGS: &str =
+    "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA query_only = ON";
+
+/// Connections that live as long as the pool: a local file does not go away, so asking before each
+/// use whether it is still there would only cost time.
+fn pool(connections: u32, settings: &'static str) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(WAIT_MAX)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                sqlx::raw_sql(settings).execute(connection).await?;
+                Ok(())
+            })
+        })
+}
+
+/// The library would make the file readable for all, and the WAL files after its likeness.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    if let Some(dir) = path.parent() {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
+    }
+    let options = std::fs::File::options()
+        .write(true)
+        .create(true)
+        .mode(0o600)
+        .to_owned();
+    options.open(path).map(drop)
+}
+
+fn sqlite_url(path: &Path) -> String {
+    let mut url = String::from("sqlite://");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                url.push(char::from(*byte));
+            }
+            _ => {
+                // Writing into a string cannot fail.
+                let _infallible = write!(url, "%{byte:02X}");
+            }
+        }
+    }
+    url
+}

@@ -1,0 +1,263 @@
+//! Questions about runs.
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyPool, Row as _};
+
+use super::error::reading;
+use super::limits::PAGE_ROWS_MAX;
+use super::{Database, DbError};
+
+/// The states that this crate itself writes or asks for. Others come from the closing entry.
+pub mod state {
+    /// Opened and not closed.
+    pub const RUNNING: &str = "running";
+    /// Asked for and refused.
+    pub const REFUSED: &str = "refused";
+}
+
+/// One run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunRow {
+    /// Id of the run.
+    pub id: String,
+    /// Sequence number of its opening entry; also the cursor of [`Page::before`].
+    pub seq_opened: i64,
+    /// Sequence number of its closing entry.
+    pub seq_closed: Option<i64>,
+    /// Who asked.
+    pub caller: String,
+    /// Session it ran in.
+    pub session_id: Option<String>,
+    /// Where it ran.
+    pub target: String,
+    /// The command, redacted.
+    pub command: String,
+    /// Directory it started in.
+    pub cwd: String,
+    /// Type of command.
+    pub kind: String,
+    /// Risk as judged.
+    pub risk: String,
+    /// Verdict of the decision.
+    pub verdict: String,
+    /// Whether its answer did not wait for its end.
+    pub background: bool,
+    /// [`state::RUNNING`], [`state::REFUSED`], or what the closing entry says.
+    pub state: String,
+    /// Exit code, when there is one.
+    pub exit_code: Option<i64>,
+    /// When it was opened.
+    pub started_ms: i64,
+    /// When it was closed.
+    pub ended_ms: Option<i64>,
+    /// How long it took, by the monotonic clock.
+    pub duration_ms: Option<i64>,
+    /// Bytes written to stdout.
+    pub stdout_bytes: i64,
+    /// Bytes written to stderr.
+    pub stderr_bytes: i64,
+    /// Where the output is kept.
+    pub output_location: Option<String>,
+    /// Digest of the output.
+    pub output_sha256: Option<String>,
+    /// Kind of error.
+    pub error_kind: Option<String>,
+    /// Directory after the command.
+    pub cwd_after: Option<String>,
+    /// The caller's idempotency key.
+    pub idempotency_key: Option<String>,
+    /// Digest of the request under that key.
+    pub idempotency_fingerprint: Option<String>,
+    /// Whatever else the opening entry held, as JSON.
+    pub extra: Option<String>,
+}
+
+/// A page of rows, newest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Most rows wanted; taken as at least 1 and at most [`PAGE_ROWS_MAX`].
+    pub limit: u32,
+    /// Only rows older than this `seq_opened`: that of the last row of the page before.
+    pub before: Option<i64>,
+}
+
+impl Page {
+    fn limit(self) -> i64 {
+        i64::from(self.limit.clamp(1, PAGE_ROWS_MAX))
+    }
+
+    fn before(self) -> i64 {
+        self.before.unwrap_or(i64::MAX)
+    }
+}
+
+/// The columns of `runs`, in the order that `run_of` and the projection's insert rely on.
+macro_rules! run_columns {
+    () => {
+        "id, seq_opened, seq_closed, caller, session_id, target, command, cwd, kind, risk, \
+         verdict, background, state, exit_code, started_ms, ended_ms, duration_ms, stdout_bytes, \
+         stderr_bytes, output_location, output_sha256, error_kind, cwd_after, idempotency_key, \
+         idempotency_fingerprint, extra"
+    };
+}
+pub(super) use run_columns;
+
+macro_rules! select_runs {
+    ($rest:literal) => {
+        sqlx::query(concat!("SELECT ", run_columns!(), " FROM runs ", $rest))
+    };
+}
+
+type Query = sqlx::query::Query<'static, sqlx::Any, sqlx::any::AnyArguments>;
+
+impl Database {
+    /// A caller's run. Somebody else's is absent.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn run(&self, caller: &str, id: &str) -> Result<Option<RunRow>, DbError> {
+        let query = select_runs!("WHERE id = $1 AND caller = $2").bind(id.to_owned());
+        Ok(fetch(&self.readers, query.bind(caller.to_owned()))
+            .await?
+            .pop())
+    }
+
+    /// The runs of a caller's session, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn session_runs(
+        &self,
+        caller: &str,
+        session_id: &str,
+        page: Page,
+    ) -> Result<Vec<RunRow>, DbError> {
+        let query = select_runs!(
+            "WHERE caller = $1 AND session_id = $2 AND seq_opened < $3 \
+             ORDER BY seq_opened DESC LIMIT $4"
+        );
+        let query = query.bind(caller.to_owned()).bind(session_id.to_owned());
+        fetch(&self.readers, query.bind(page.before()).bind(page.limit())).await
+    }
+
+    /// A caller's runs, newest first; with a `text`, those whose command contains it, in any case
+    /// of ASCII letters.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn recent_runs(
+        &self,
+        caller: &str,
+        text: Option<&str>,
+        page: Page,
+    ) -> Result<Vec<RunRow>, DbError> {
+        let query = match text {
+            None => select_runs!(
+                "WHERE caller = $1 AND seq_opened < $2 ORDER BY seq_opened DESC LIMIT $3"
+            ),
+            Some(_) => select_runs!(
+                "WHERE caller = $1 AND seq_opened < $2 AND LOWER(command) LIKE $4 ESCAPE '!' \
+                 ORDER BY seq_opened DESC LIMIT $3"
+            ),
+        };
+        let query = query
+            .bind(caller.to_owned())
+            .bind(page.before())
+            .bind(page.limit());
+        let query = match text {
+            None => query,
+            Some(text) => query.bind(contains_pattern(text)),
+        };
+        fetch(&self.readers, query).await
+    }
+
+    /// Runs of all callers that are opened and not closed, oldest first, after `seq_opened`; at
+    /// most [`PAGE_ROWS_MAX`]. For start-up, which closes what an earlier process left.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn open_runs(&self, after: i64) -> Result<Vec<RunRow>, DbError> {
+        let query = select_runs!(
+            "WHERE state = 'running' AND seq_opened > $1 ORDER BY seq_opened LIMIT $2"
+        );
+        fetch(
+            &self.readers,
+            query.bind(after).bind(i64::from(PAGE_ROWS_MAX)),
+        )
+        .await
+    }
+
+    /// The newest run that a caller started under an idempotency key at `since_ms` or later.
+    /// Refused ones do not count: nothing was run that could be answered again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn run_by_idempotency(
+        &self,
+        caller: &str,
+        key: &str,
+        since_ms: i64,
+    ) -> Result<Option<RunRow>, DbError> {
+        let query = select_runs!(
+            "WHERE caller = $1 AND idempotency_key = $2 AND started_ms >= $3 \
+             AND state <> 'refused' ORDER BY seq_opened DESC LIMIT 1"
+        );
+        let query = query
+            .bind(caller.to_owned())
+            .bind(key.to_owned())
+            .bind(since_ms);
+        Ok(fetch(&self.readers, query).await?.pop())
+    }
+}
+
+async fn fetch(readers: &AnyPool, query: Query) -> Result<Vec<RunRow>, DbError> {
+    let rows = query.fetch_all(readers).await.map_err(reading("runs"))?;
+    rows.iter()
+        .map(run_of)
+        .collect::<Result<_, _>>()
+        .map_err(reading("runs"))
+}
+
+fn run_of(row: &AnyRow) -> Result<RunRow, sqlx::Error> {
+    Ok(RunRow {
+        id: row.try_get(0)?,
+        seq_opened: row.try_get(1)?,
+        seq_closed: row.try_get(2)?,
+        caller: row.try_get(3)?,
+        session_id: row.try_get(4)?,
+        target: row.try_get(5)?,
+        command: row.try_get(6)?,
+        cwd: row.try_get(7)?,
+        kind: row.try_get(8)?,
+        risk: row.try_get(9)?,
+        verdict: row.try_get(10)?,
+        background: row.try_get::<i64, _>(11)? != 0,
+        state: row.try_get(12)?,
+        exit_code: row.try_get(13)?,
+        started_ms: row.try_get(14)?,
+        ended_ms: row.try_get(15)?,
+        duration_ms: row.try_get(16)?,
+        stdout_bytes: row.try_get(17)?,
+        stderr_bytes: row.try_get(18)?,
+        output_location: row.try_get(19)?,
+        output_sha256: row.try_get(20)?,
+        error_kind: row.try_get(21)?,
+        cwd_after: row.try_get(22)?,
+        idempotency_key: row.try_get(23)?,
+        idempotency_fingerprint: row.try_get(24)?,
+        extra: row.try_get(25)?,
+    })
+}
+
+/// A `LIKE` pattern for "contains this text", whose own wildcards mean themselves.
+fn contains_pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character.to_ascii_lowercase());
+    }
+    pattern.push('%');
+    pattern
+}
