@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::project::Project;
 use crate::step::{Outcome, Steps, command, succeed, succeeds};
-use crate::{docs, layers, machine, sources};
+use crate::{docs, layers, machine, reasons, sources};
 
 /// Runs every step and stops at the first that fails.
 pub(crate) fn run(project: &Project) -> Result<()> {
@@ -15,6 +15,7 @@ pub(crate) fn run(project: &Project) -> Result<()> {
     })?;
     steps.run("layers", || judged(layers::violations(&project.metadata)))?;
     steps.run("files", || judged(sources::violations(project)?))?;
+    steps.run("reasons", || judged(reasons::violations(project)?))?;
     steps.run("lints", || {
         cargo(
             project,

@@ -30,6 +30,9 @@ pub(crate) struct Options {
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     let tests = found(&project.metadata);
     let Some(name) = &options.name else {
+        if tests.is_empty() {
+            say("there are no fault tests (integration tests named faults_*)");
+        }
         for test in &tests {
             say(&format!("{:<32} {}", test.name, test.package));
         }

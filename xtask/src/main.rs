@@ -5,8 +5,8 @@
 //! our own crates: the tasks must still start when a crate does not compile.
 //!
 //! Start reading at [`check`], which lists the steps in order. The rules that it enforces
-//! are in [`layers`] (which crate may depend on which) and [`sources`] (file length and
-//! names). [`bench`] measures the release binary from outside, over HTTP.
+//! are in [`layers`] (which crate may depend on which), [`sources`] (file length and names)
+//! and [`reasons`] (every dependency is explained). [`bench`] measures the release binary from outside, over HTTP.
 
 mod bench;
 mod check;
@@ -16,6 +16,7 @@ mod layers;
 mod links;
 mod machine;
 mod project;
+mod reasons;
 mod sources;
 mod step;
 mod terminal;
