@@ -1,1 +1,27 @@
-//! Use cases: runs, sessions, processes, confirmations and the record of all of it.
+//! The use cases: running commands, living in sessions, looking after processes, and keeping the
+//! record of all of it.
+//!
+//! The one straight path is [`Engine::start`]: analyse, decide, record, launch, supervise, close.
+//! Its order is forced by types: only `policy::decide` makes an `Approved`, only `audit::open`
+//! turns that into a `Recorded`, and nothing else can be launched. HTTP, the CLI and every later
+//! adapter enter here; there is no second door.
+//!
+//! It knows no HTTP, no SQL, no environment and no wall clock: those come in through [`Parts`].
+//!
+//! Start reading at [`runs`].
+
+pub mod error;
+pub mod options;
+pub mod request;
+pub mod view;
+
+mod engine;
+
+pub use engine::Engine;
+pub use error::{Error, Field};
+pub use options::{Limits, Options, Parts};
+pub use request::{Idempotency, NewSession, ProcessSelector, RunRequest, Stream};
+pub use view::{
+    AuditLine, Captured, Decision, Finished, HistoryItem, OutputChunk, ProcessView, RunView,
+    SessionView, Started, SuggestionView,
+};

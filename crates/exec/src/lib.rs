@@ -1,1 +1,23 @@
-//! Processes: spawning, sessions as living shells, the journal of their output.
+//! Processes: starting them, ending whole trees of them, shells that live on, and the journal of
+//! all that they write.
+//!
+//! Knows nothing of callers, decisions, HTTP or SQL. Everything that is started is started by the
+//! zygote, a small process forked before the server has threads: it and its shims own the process
+//! trees, so that a run's stragglers are known exactly and nothing outlives the server by accident.
+//!
+//! Start reading at [`executor`], then `local`. `unsafe` is confined to `sys`.
+
+pub mod executor;
+pub mod journal;
+
+mod frame;
+mod shim;
+mod sys;
+mod tree;
+mod zygote;
+
+pub use executor::{
+    Executor, Exit, Launch, LaunchError, Process, Program, Shell, ShellCommand, ShellEnv,
+    ShellReport, ShellStart, Status, Tree,
+};
+pub use zygote::{DEFAULT_TREE_PROCESSES, TreeLimits, Zygote, ZygoteOptions};

@@ -1,0 +1,103 @@
+//! What a use case can refuse, in about ten kinds.
+
+use std::time::Duration;
+
+use crate::view::Decision;
+
+/// A member of the request that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The member's path.
+    pub name: String,
+    /// What is wrong with it and what would be right.
+    pub message: String,
+}
+
+/// Why a request was not carried out. A command that ran and failed is a result, not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request is malformed.
+    #[error("{}", fields.first().map_or("the request is malformed", |f| f.message.as_str()))]
+    Invalid {
+        /// Everything that is wrong with it.
+        fields: Vec<Field>,
+    },
+    /// There is no such thing, or it is somebody else's.
+    #[error("there is no {what} {id:?}")]
+    NotFound {
+        /// `session`, `command`, `process`.
+        what: &'static str,
+        /// The id that was asked for.
+        id: String,
+    },
+    /// The policy refuses it.
+    #[error("the policy refuses this command")]
+    Denied {
+        /// With its reasons.
+        decision: Box<Decision>,
+    },
+    /// It needs a yes.
+    #[error("this command needs a confirmation")]
+    NeedsConfirmation {
+        /// With its reasons.
+        decision: Box<Decision>,
+        /// Send it back to say yes; valid for five minutes, once.
+        token: String,
+    },
+    /// The confirmation token is unknown, expired, used, or was given for something else.
+    #[error("{0}")]
+    Confirmation(&'static str),
+    /// The idempotency key was used with another body.
+    #[error("this idempotency key was used within 24 hours with another request")]
+    IdempotencyMismatch,
+    /// A queue or a limit is full.
+    #[error("{what} is full ({limit}); try again")]
+    Busy {
+        /// Which queue or limit.
+        what: &'static str,
+        /// Its bound.
+        limit: usize,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The record cannot be written, so nothing runs.
+    #[error("no space is left for the record of this run, so it was not started; free some space in the data directory and try again")]
+    NoSpace,
+    /// The record cannot be written, so nothing runs.
+    #[error("the record of this run cannot be written, so it was not started")]
+    NotRecordable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+    /// It is not built yet or not possible here.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// Our own failure.
+    #[error("{context}")]
+    Internal {
+        /// What was being done.
+        context: &'static str,
+        /// Why it failed; for the log, not for the answer.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// One wrong member.
+    #[must_use]
+    pub fn invalid(name: &str, message: impl Into<String>) -> Self {
+        Self::Invalid { fields: vec![Field { name: name.to_owned(), message: message.into() }] }
+    }
+
+    pub(crate) fn not_found(what: &'static str, id: impl Into<String>) -> Self {
+        Self::NotFound { what, id: id.into() }
+    }
+
+    pub(crate) fn internal(
+        context: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Internal { context, source: source.into() }
+    }
+}

@@ -1,0 +1,74 @@
+//! What the engine is given at its start.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf_exec::Executor;
+use wharf_model::{Clock, Entropy};
+use wharf_store::{audit::AuditLog, db::Database};
+
+/// Everything that comes from outside.
+pub struct Parts {
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where commands run.
+    pub executor: Arc<dyn Executor>,
+    /// The record.
+    pub audit: AuditLog,
+    /// The projection of the record, and the sessions.
+    pub database: Database,
+}
+
+/// Settings, resolved and checked.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where commands start unless told otherwise.
+    pub default_cwd: PathBuf,
+    /// The environment that commands get: nothing else of the server's own is handed through.
+    pub base_env: Vec<(String, String)>,
+    /// The home directory and user that commands are judged for.
+    pub home: Option<String>,
+    /// See `home`.
+    pub user: Option<String>,
+    /// This machine's name, for metadata.
+    pub host: String,
+    /// Deny becomes confirm; never allow.
+    pub allow_dangerous: bool,
+    /// Bounds.
+    pub limits: Limits,
+    /// A key that seals what must not lie readable on disk (32 bytes).
+    pub seal_key: [u8; 32],
+}
+
+/// Bounds, each with a default that suits a laptop.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Commands that run at once; more wait.
+    pub concurrent_runs: usize,
+    /// Commands that wait for a place; more are refused with 429.
+    pub queued_runs: usize,
+    /// Commands that wait in one session; more are refused with 429.
+    pub queued_per_session: usize,
+    /// Living sessions of all callers.
+    pub sessions: usize,
+    /// From TERM to KILL.
+    pub grace: Duration,
+    /// A session ends after this long without use, unless its maker says otherwise.
+    pub session_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrent_runs: 256,
+            queued_runs: 1024,
+            queued_per_session: 64,
+            sessions: 1000,
+            grace: Duration::from_secs(2),
+            session_timeout: Duration::from_secs(3600),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What a place to run commands must be able to do.
+//!
+//! The engine knows only these traits. [`crate::LocalExecutor`] is the machine itself; an SSH host
+//! or a sandbox will be others.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::journal::RunOutput;
+
+/// A boxed future, so that the traits can be used behind `dyn`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A place where commands run.
+pub trait Executor: Send + Sync + 'static {
+    /// Starts one command of its own. What it writes goes into `output`.
+    fn launch(&self, launch: Launch) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>>;
+
+    /// Starts a shell that lives on between commands.
+    fn shell(&self, start: ShellStart) -> BoxFuture<'_, Result<Box<dyn Shell>, LaunchError>>;
+}
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub enum Program {
+    /// These words, without a shell.
+    Direct(Vec<String>),
+    /// This text, in a bash that reads no startup files.
+    Shell {
+        /// The text.
+        text: String,
+        /// It cannot tell a fresh `bash -c` from a fork of one, so that one that is already there
+        /// may serve.
+        forkable: bool,
+    },
+}
+
+/// One command of its own.
+#[derive(Debug)]
+pub struct Launch {
+    /// What to start.
+    pub program: Program,
+    /// The directory to start in; the executor's default when absent.
+    pub cwd: Option<PathBuf>,
+    /// Variables on top of the executor's base environment.
+    pub env: Vec<(String, String)>,
+    /// Bytes for standard input, which is closed otherwise.
+    pub stdin: Option<Vec<u8>>,
+    /// Where the output goes.
+    pub output: Arc<RunOutput>,
+    /// The caller will ask for the process id before the end.
+    pub wants_pid: bool,
+}
+
+/// A shell that lives on.
+#[derive(Debug, Clone, Default)]
+pub struct ShellStart {
+    /// The directory to start in; the executor's default when absent.
+    pub cwd: Option<PathBuf>,
+    /// The whole exported environment of an earlier shell, or variables on top of the base.
+    pub env: ShellEnv,
+    /// A name put into the environment, by which processes that left the tree are found.
+    pub marker: String,
+}
+
+/// The environment of a new shell.
+#[derive(Debug, Clone)]
+pub enum ShellEnv {
+    /// Variables on top of the base environment.
+    OnTop(Vec<(String, String)>),
+    /// Exactly these.
+    Exactly(Vec<(String, String)>),
+}
+
+impl Default for ShellEnv {
+    fn default() -> Self {
+        Self::OnTop(Vec::new())
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// With this code.
+    Exited(i32),
+    /// By this signal.
+    Signaled(i32),
+}
+
+impl Status {
+    /// The code as a shell reports it: 128+N for signal N.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        match self {
+            Self::Exited(code) => code,
+            Self::Signaled(signal) => 128 + signal,
+        }
+    }
+}
+
+/// The end of a command.
+#[derive(Debug, Clone)]
+pub struct Exit {
+    /// How its first process ended.
+    pub status: Status,
+    /// Processes of its tree that go on.
+    pub survivors: Vec<u32>,
+}
+
+/// A command that was started.
+pub trait Process: Send {
+    /// The first process, where it is known already.
+    fn pid(&self) -> Option<u32>;
+
+    /// For signals and questions from elsewhere.
+    fn tree(&self) -> Arc<dyn Tree>;
+
+    /// Takes in the output until the first process has ended. Safe to drop and call again.
+    fn wait(&mut self) -> BoxFuture<'_, Exit>;
+
+    /// After [`Process::wait`] named survivors: takes in their output until the last has ended.
+    fn outlive(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
+
+/// A tree of processes.
+pub trait Tree: Send + Sync + std::fmt::Debug {
+    /// Sends `signal` to every process of the tree.
+    fn signal(&self, signal: i32);
+
+    /// TERM, then after `grace` KILL, until nobody is left.
+    fn end(&self, grace: Duration) -> BoxFuture<'_, ()>;
+
+    /// The processes at this moment.
+    fn members(&self) -> Vec<u32>;
+}
+
+/// One command for a living shell.
+#[derive(Debug)]
+pub struct ShellCommand {
+    /// The text.
+    pub text: String,
+    /// Variables for this command alone.
+    pub env: Vec<(String, String)>,
+    /// Bytes for standard input, which is closed otherwise.
+    pub stdin: Option<Vec<u8>>,
+    /// Where the output goes.
+    pub output: Arc<RunOutput>,
+    /// Give it pipes of its own, so that what it leaves running writes into this command's output
+    /// and not into a later one's.
+    pub own_pipes: bool,
+    /// It may change the exported environment, so that this is to be reported.
+    pub report_env: bool,
+}
+
+/// What a living shell says after a command.
+#[derive(Debug, Clone)]
+pub struct ShellReport {
+    /// The command's exit code.
+    pub status: Status,
+    /// The shell itself has ended; a new one is needed.
+    pub ended: bool,
+    /// Its directory, where it could still say.
+    pub cwd: Option<PathBuf>,
+    /// Its exported environment, where it was asked for and could still say.
+    pub env: Option<Vec<(String, String)>>,
+    /// The process id of its latest background job, if this command started one.
+    pub job: Option<u32>,
+}
+
+/// A living shell.
+pub trait Shell: Send {
+    /// The shell's process.
+    fn pid(&self) -> u32;
+
+    /// For signals and questions from elsewhere; the shell itself is not a member.
+    fn tree(&self) -> Arc<dyn Tree>;
+
+    /// Runs one command. Dropping the future leaves the shell in an unknown state: end it then.
+    fn run(&mut self, command: ShellCommand) -> BoxFuture<'_, ShellReport>;
+
+    /// Ends the shell and all that runs in it.
+    fn end(self: Box<Self>, grace: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// Why nothing was started.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The program is not there.
+    #[error("{0}: command not found")]
+    NotFound(String),
+    /// The program may not be executed or is none.
+    #[error("{program}: {source}")]
+    NotExecutable {
+        /// Its name.
+        program: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The directory to start in cannot be entered.
+    #[error("{}: {source}", path.display())]
+    Cwd {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The system has no process, descriptor or memory left for it.
+    #[error("the system cannot start a process: {0}")]
+    System(#[source] std::io::Error),
+    /// The process that starts processes is gone.
+    #[error("the process that starts commands has ended")]
+    ZygoteGone,
+}

@@ -1,0 +1,436 @@
+//! One run's output, while it is written and afterwards.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+use wharf_model::RunId;
+
+use super::{Journal, PLACE_FILES, PLACE_NONE};
+
+/// Bytes of a run, both streams together, that stay in memory; what is larger gets files.
+pub const MEMORY_BYTES: usize = 64 * 1024;
+/// The most that one read returns.
+pub const MAX_READ: usize = 4 * 1024 * 1024;
+
+/// One of the two output streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// The output of a run that goes on, and of one that has just ended.
+#[derive(Debug)]
+pub struct RunOutput {
+    journal: Weak<Journal>,
+    run: RunId,
+    eager: bool,
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    stdout: Spool,
+    stderr: Spool,
+    /// The output is in files of its own.
+    on_disk: bool,
+    /// Nobody will write any more.
+    finished: bool,
+    /// Bytes kept of both streams.
+    kept: u64,
+}
+
+#[derive(Debug, Default)]
+struct Spool {
+    memory: Vec<u8>,
+    file: Option<File>,
+    /// Bytes kept, in memory or in the file.
+    kept: u64,
+    /// Bytes written by the command.
+    total: u64,
+    hash: Sha256,
+    /// A write to the disk has failed: from here on bytes are counted, not kept.
+    failed: bool,
+}
+
+/// What there is of both streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Bytes written to standard output.
+    pub stdout: u64,
+    /// Bytes written to standard error.
+    pub stderr: u64,
+    /// Nobody will write any more.
+    pub finished: bool,
+}
+
+/// What is recorded of a run's output when it has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Where it can be read later; for [`Journal::reopen`].
+    pub place: String,
+    /// Bytes written to standard output.
+    pub stdout_bytes: u64,
+    /// Bytes written to standard error.
+    pub stderr_bytes: u64,
+    /// Bytes of both that were counted but not kept.
+    pub dropped: u64,
+    /// SHA-256 of standard output, in hex; none when it is empty.
+    pub stdout_sha256: Option<String>,
+    /// SHA-256 of standard error, in hex; none when it is empty.
+    pub stderr_sha256: Option<String>,
+}
+
+impl RunOutput {
+    pub(super) fn new(journal: &Arc<Journal>, run: &RunId, eager: bool) -> Arc<Self> {
+        Arc::new(Self {
+            journal: Arc::downgrade(journal),
+            run: run.clone(),
+            eager,
+            inner: Mutex::new(Inner::default()),
+            changed: Notify::new(),
+        })
+    }
+
+    /// Takes in what the command has written. Never fails: what cannot be kept is counted.
+    pub fn append(&self, stream: Stream, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        {
+            let mut inner = self.lock();
+            if !inner.on_disk
+                && (self.eager || inner.memory_bytes().saturating_add(bytes.len()) > MEMORY_BYTES)
+            {
+                self.to_disk(&mut inner);
+            }
+            let cap = self.journal.upgrade().map_or(u64::MAX, |journal| journal.options.run_cap);
+            let room = usize::try_from(cap.saturating_sub(inner.kept)).unwrap_or(usize::MAX);
+            let spool = inner.spool(stream);
+            let kept = spool.append(bytes, room);
+            inner.kept = inner.kept.saturating_add(kept);
+            if inner.on_disk
+                && let Some(journal) = self.journal.upgrade()
+            {
+                journal.grew(kept);
+            }
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Puts on disk what is still in memory only, so that it outlives this process.
+    pub fn persist(&self) {
+        let mut inner = self.lock();
+        if !inner.on_disk && !inner.finished && inner.memory_bytes() > 0 {
+            self.to_disk(&mut inner);
+        }
+    }
+
+    /// Nobody will write any more. Keeps small output in the shared file and says where all is.
+    pub fn finish(&self) -> Summary {
+        let summary = {
+            let mut inner = self.lock();
+            inner.finished = true;
+            let place = self.settle(&mut inner);
+            let written = inner.stdout.total.saturating_add(inner.stderr.total);
+            let stored = if place == PLACE_NONE { 0 } else { inner.kept };
+            Summary {
+                place,
+                stdout_bytes: inner.stdout.total,
+                stderr_bytes: inner.stderr.total,
+                dropped: written.saturating_sub(stored),
+                stdout_sha256: inner.stdout.digest(),
+                stderr_sha256: inner.stderr.digest(),
+            }
+        };
+        self.changed.notify_waiters();
+        summary
+    }
+
+    /// How much there is.
+    pub fn totals(&self) -> Totals {
+        let inner = self.lock();
+        Totals { stdout: inner.stdout.total, stderr: inner.stderr.total, finished: inner.finished }
+    }
+
+    /// Waits until there is more than `seen`, or the end.
+    pub async fn changed(&self, seen: Totals) {
+        loop {
+            let notified = self.changed.notified();
+            let mut notified = std::pin::pin!(notified);
+            notified.as_mut().enable();
+            let now = self.totals();
+            if now.stdout > seen.stdout || now.stderr > seen.stderr || now.finished {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// At most `limit` kept bytes from `offset` on.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read(&self, stream: Stream, offset: u64, limit: usize) -> io::Result<Bytes> {
+        self.lock().spool(stream).read(offset, limit.min(MAX_READ))
+    }
+
+    /// Bytes kept of a stream: from here on they were counted and dropped.
+    pub fn kept(&self, stream: Stream) -> u64 {
+        self.lock().spool(stream).kept
+    }
+
+    /// Head, tail and total of a stream within `limit` bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn excerpt(&self, stream: Stream, limit: usize) -> io::Result<(Bytes, Bytes, u64)> {
+        let mut inner = self.lock();
+        let spool = inner.spool(stream);
+        let total = spool.total;
+        let (head, tail) = excerpt_ranges(spool.kept, total, limit);
+        Ok((spool.read_range(head)?, spool.read_range(tail)?, total))
+    }
+
+    fn settle(&self, inner: &mut Inner) -> String {
+        if inner.on_disk {
+            return PLACE_FILES.to_owned();
+        }
+        if inner.memory_bytes() == 0 {
+            return PLACE_NONE.to_owned();
+        }
+        let Some(journal) = self.journal.upgrade() else {
+            return PLACE_NONE.to_owned();
+        };
+        match journal.segments.append(&self.run, &inner.stdout.memory, &inner.stderr.memory) {
+            Ok((place, bytes)) => {
+                journal.grew(bytes);
+                place.to_string()
+            }
+            Err(error) => {
+                tracing::error!(target: "system", run = %self.run, %error, "output cannot be kept");
+                PLACE_NONE.to_owned()
+            }
+        }
+    }
+
+    fn to_disk(&self, inner: &mut Inner) {
+        inner.on_disk = true;
+        let Some(journal) = self.journal.upgrade() else { return };
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let path = journal.file(&self.run, stream);
+            let spool = inner.spool(stream);
+            journal.grew(spool.to_file(&path));
+        }
+        inner.kept = inner.stdout.kept.saturating_add(inner.stderr.kept);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn spool(&mut self, stream: Stream) -> &mut Spool {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.stdout.memory.len().saturating_add(self.stderr.memory.len())
+    }
+}
+
+impl Spool {
+    /// Counts all of `bytes`, keeps at most `room` of them, says how many were kept.
+    fn append(&mut self, bytes: &[u8], room: usize) -> u64 {
+        let before = self.total;
+        self.total = self.total.saturating_add(length(bytes));
+        self.hash.update(bytes);
+        if self.failed || self.kept < before {
+            return 0;
+        }
+        let wanted = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+        let kept = match &self.file {
+            None => {
+                self.memory.extend_from_slice(wanted);
+                length(wanted)
+            }
+            Some(file) => match file.write_all_at(wanted, self.kept) {
+                Ok(()) => length(wanted),
+                Err(error) => {
+                    tracing::error!(target: "system", %error, "output is counted, but cannot be kept");
+                    self.failed = true;
+                    0
+                }
+            },
+        };
+        self.kept = self.kept.saturating_add(kept);
+        kept
+    }
+
+    /// Moves from memory to a file; says how many bytes are there.
+    fn to_file(&mut self, path: &Path) -> u64 {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path);
+        let memory = std::mem::take(&mut self.memory);
+        match file.and_then(|file| file.write_all_at(&memory, 0).map(|()| file)) {
+            Ok(file) => {
+                self.file = Some(file);
+                self.kept
+            }
+            Err(error) => {
+                tracing::error!(target: "system", %error, "output is counted, but cannot be kept");
+                // What is in memory stays readable there while the run goes on.
+                self.memory = memory;
+                self.failed = true;
+                0
+            }
+        }
+    }
+
+    fn read(&self, offset: u64, limit: usize) -> io::Result<Bytes> {
+        let end = self.kept.min(offset.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)));
+        self.read_range(offset.min(end)..end)
+    }
+
+    fn read_range(&self, range: std::ops::Range<u64>) -> io::Result<Bytes> {
+        match &self.file {
+            Some(file) => read_file(file, range),
+            None => Ok(Bytes::copy_from_slice(slice(&self.memory, range))),
+        }
+    }
+
+    fn digest(&self) -> Option<String> {
+        (self.total > 0).then(|| hex(&self.hash.clone().finalize()))
+    }
+}
+
+/// A finished run's output.
+#[derive(Debug, Default)]
+pub struct Kept {
+    stdout: Source,
+    stderr: Source,
+}
+
+#[derive(Debug, Default)]
+enum Source {
+    #[default]
+    Nothing,
+    Memory(Bytes),
+    File(File),
+}
+
+impl Kept {
+    pub(super) fn from_memory(stdout: Bytes, stderr: Bytes) -> Self {
+        Self { stdout: Source::Memory(stdout), stderr: Source::Memory(stderr) }
+    }
+
+    pub(super) fn from_files(stdout: &Path, stderr: &Path) -> io::Result<Self> {
+        Ok(Self { stdout: Source::File(File::open(stdout)?), stderr: Source::File(File::open(stderr)?) })
+    }
+
+    /// Bytes kept of a stream.
+    ///
+    /// # Errors
+    /// When the file cannot be looked at.
+    pub fn len(&self, stream: Stream) -> io::Result<u64> {
+        match self.source(stream) {
+            Source::Nothing => Ok(0),
+            Source::Memory(bytes) => Ok(length(bytes)),
+            Source::File(file) => Ok(file.metadata()?.len()),
+        }
+    }
+
+    /// At most `limit` bytes from `offset` on.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read(&self, stream: Stream, offset: u64, limit: usize) -> io::Result<Bytes> {
+        let limit = u64::try_from(limit.min(MAX_READ)).unwrap_or(u64::MAX);
+        let end = self.len(stream)?.min(offset.saturating_add(limit));
+        self.read_range(stream, offset.min(end)..end)
+    }
+
+    /// Head and tail of a stream of `total` bytes within `limit`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn excerpt(&self, stream: Stream, total: u64, limit: usize) -> io::Result<(Bytes, Bytes)> {
+        let (head, tail) = excerpt_ranges(self.len(stream)?, total, limit);
+        Ok((self.read_range(stream, head)?, self.read_range(stream, tail)?))
+    }
+
+    fn read_range(&self, stream: Stream, range: std::ops::Range<u64>) -> io::Result<Bytes> {
+        match self.source(stream) {
+            Source::Nothing => Ok(Bytes::new()),
+            Source::Memory(bytes) => Ok(Bytes::copy_from_slice(slice(bytes, range))),
+            Source::File(file) => read_file(file, range),
+        }
+    }
+
+    const fn source(&self, stream: Stream) -> &Source {
+        match stream {
+            Stream::Stdout => &self.stdout,
+            Stream::Stderr => &self.stderr,
+        }
+    }
+}
+
+/// Removes the files of a run.
+pub(super) fn remove_files(paths: [&Path; 2]) {
+    for path in paths {
+        let _not_there = fs::remove_file(path);
+    }
+}
+
+/// All of it when it fits; else its first and last half within the limit.
+fn excerpt_ranges(kept: u64, total: u64, limit: usize) -> (std::ops::Range<u64>, std::ops::Range<u64>) {
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    if total <= limit && kept == total {
+        return (0..kept, kept..kept);
+    }
+    let head = kept.min(limit / 2);
+    let tail = kept.saturating_sub(limit - limit / 2).max(head);
+    (0..head, tail..kept)
+}
+
+fn read_file(file: &File, range: std::ops::Range<u64>) -> io::Result<Bytes> {
+    let size = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0);
+    let mut buffer = vec![0; size];
+    file.read_exact_at(&mut buffer, range.start)?;
+    Ok(Bytes::from(buffer))
+}
+
+fn slice(bytes: &[u8], range: std::ops::Range<u64>) -> &[u8] {
+    let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+    bytes.get(index(range.start)..index(range.end)).unwrap_or_default()
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}

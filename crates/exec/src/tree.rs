@@ -1,0 +1,134 @@
+//! Which processes belong together, read from `/proc`.
+
+use std::collections::HashMap;
+use std::fs;
+
+/// The most passes that ending a tree makes over `/proc`; a tree that forks faster than it can be
+/// stopped is ended by its process limit.
+const MAX_PASSES: usize = 50;
+
+/// One process as `/proc` tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) pid: i32,
+    pub(crate) parent: i32,
+    pub(crate) session: i32,
+    pub(crate) zombie: bool,
+}
+
+/// All processes of this machine that we may see.
+pub(crate) fn all() -> Vec<Entry> {
+    let Ok(directory) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    directory
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .filter_map(read)
+        .collect()
+}
+
+/// The living descendants of `root`, parents first, without `root`.
+pub(crate) fn descendants(root: i32) -> Vec<i32> {
+    descendants_in(&all(), root)
+}
+
+fn descendants_in(processes: &[Entry], root: i32) -> Vec<i32> {
+    let mut children: HashMap<i32, Vec<&Entry>> = HashMap::new();
+    for process in processes {
+        children.entry(process.parent).or_default().push(process);
+    }
+    let mut found = Vec::new();
+    let mut queue = vec![root];
+    while let Some(parent) = queue.pop() {
+        for child in children.remove(&parent).unwrap_or_default() {
+            queue.push(child.pid);
+            if !child.zombie {
+                found.push(child.pid);
+            }
+        }
+    }
+    found
+}
+
+/// The living members of the session `session` (in the sense of `setsid`), without its leader,
+/// and whatever descends from them.
+pub(crate) fn session_members(session: i32) -> Vec<i32> {
+    let processes = all();
+    let mut found = descendants_in(&processes, session);
+    for process in &processes {
+        let member = process.session == session && process.pid != session && !process.zombie;
+        if member && !found.contains(&process.pid) {
+            found.push(process.pid);
+            for below in descendants_in(&processes, process.pid) {
+                if !found.contains(&below) {
+                    found.push(below);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Whether `parent` has children at this moment: one small read instead of a walk.
+pub(crate) fn has_children(parent: i32) -> bool {
+    match fs::read(format!("/proc/{parent}/task/{parent}/children")) {
+        Ok(list) => !list.is_empty(),
+        // A kernel without that file: walk.
+        Err(_) => !descendants(parent).is_empty(),
+    }
+}
+
+/// Kills everything that `members` names until it names nobody.
+pub(crate) fn kill_until_gone(mut members: impl FnMut() -> Vec<i32>) {
+    for _ in 0..MAX_PASSES {
+        let found = members();
+        if found.is_empty() {
+            return;
+        }
+        // Stop all first, so that none starts a new one while its siblings are being killed.
+        for signal in [libc::SIGSTOP, libc::SIGKILL] {
+            for pid in &found {
+                let _gone_already = crate::sys::kill(*pid, signal);
+            }
+        }
+    }
+}
+
+fn read(pid: i32) -> Option<Entry> {
+    parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// `PID (NAME) STATE PPID PGRP SESSION …`, where NAME may hold anything, also `)` and spaces.
+fn parse(stat: &str) -> Option<Entry> {
+    let (before, after) = stat.rsplit_once(')')?;
+    let pid = before.split_once(' ')?.0.parse().ok()?;
+    let mut fields = after.split_ascii_whitespace();
+    let zombie = matches!(fields.next()?, "Z" | "X" | "x");
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    Some(Entry { pid, parent, session, zombie })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_names_with_parentheses() {
+        let entry = parse("12 (a) b (c) S 7 12 5 0 -1 4194304\n").unwrap();
+        assert_eq!(entry, Entry { pid: 12, parent: 7, session: 5, zombie: false });
+        assert!(parse("12 (x) Z 1 2 3").unwrap().zombie);
+        assert!(parse("").is_none());
+    }
+
+    #[test]
+    fn finds_our_own_children() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(descendants(own).contains(&pid));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!descendants(own).contains(&pid));
+    }
+}

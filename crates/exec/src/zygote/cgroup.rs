@@ -1,0 +1,216 @@
+//! Control groups: a bound on each run's processes and memory, where the system lets us.
+//!
+//! Both hierarchies are served: version 1 with a mount for each controller, and version 2 where
+//! the controllers may be handed down. Where neither works there is no group, which
+//! [`Cgroups::limits_processes`] tells.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::TreeLimits;
+
+/// The directories below which groups are made.
+pub(super) struct Cgroups {
+    parents: Vec<Parent>,
+    limits: TreeLimits,
+    next: u64,
+    leftover: Vec<Group>,
+}
+
+struct Parent {
+    directory: PathBuf,
+    processes: bool,
+    memory: Option<&'static str>,
+}
+
+/// One run's group: a directory for each hierarchy.
+#[derive(Default)]
+pub(super) struct Group {
+    directories: Vec<PathBuf>,
+}
+
+impl Cgroups {
+    /// Looks for hierarchies that this process may use.
+    pub(super) fn find(limits: TreeLimits) -> Self {
+        let none = Self { parents: Vec::new(), limits, next: 0, leftover: Vec::new() };
+        if limits.processes.is_none() && limits.memory.is_none() {
+            return none;
+        }
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let name = format!("wharf-{}", std::process::id());
+        let parents = places(&mounts, &own)
+            .into_iter()
+            .filter_map(|place| prepare(&place, &name, limits))
+            .collect();
+        Self { parents, ..none }
+    }
+
+    pub(super) fn limits_processes(&self) -> bool {
+        self.parents.iter().any(|parent| parent.processes)
+    }
+
+    /// A new group with the limits set; empty where that is not possible.
+    pub(super) fn make(&mut self) -> Group {
+        self.retry_leftover();
+        self.next += 1;
+        let mut group = Group::default();
+        for parent in &self.parents {
+            let directory = parent.directory.join(self.next.to_string());
+            if fs::create_dir(&directory).is_err() {
+                continue;
+            }
+            if let (true, Some(most)) = (parent.processes, self.limits.processes) {
+                let _said_by_doctor = fs::write(directory.join("pids.max"), most.to_string());
+            }
+            if let (Some(file), Some(most)) = (parent.memory, self.limits.memory) {
+                let _said_by_doctor = fs::write(directory.join(file), most.to_string());
+            }
+            group.directories.push(directory);
+        }
+        group
+    }
+
+    /// Removes a group. One that still has processes is tried again later.
+    pub(super) fn remove(&mut self, mut group: Group) {
+        group.directories.retain(|directory| fs::remove_dir(directory).is_err_and(|e| !gone(&e)));
+        if !group.directories.is_empty() {
+            self.leftover.push(group);
+        }
+    }
+
+    pub(super) fn remove_all(&mut self) {
+        self.retry_leftover();
+        for parent in &self.parents {
+            let _in_use = fs::remove_dir(&parent.directory);
+        }
+    }
+
+    fn retry_leftover(&mut self) {
+        for group in std::mem::take(&mut self.leftover) {
+            self.remove(group);
+        }
+    }
+}
+
+impl Group {
+    /// Moves the calling process into the group.
+    pub(super) fn join(&self) {
+        for directory in &self.directories {
+            let _said_by_doctor = fs::write(directory.join("cgroup.procs"), "0");
+        }
+    }
+}
+
+/// A hierarchy and our own directory in it.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    directory: PathBuf,
+    /// Version 1 controllers of this mount; empty for version 2.
+    controllers: Vec<String>,
+    unified: bool,
+}
+
+/// Reads `/proc/self/mountinfo` and `/proc/self/cgroup` together.
+fn places(mounts: &str, own: &str) -> Vec<Place> {
+    let own_path = |wanted: &dyn Fn(&str) -> bool| {
+        own.lines().find_map(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let controllers = fields.next()?;
+            let path = fields.next()?;
+            wanted(controllers).then(|| path.trim_start_matches('/').to_owned())
+        })
+    };
+    mounts
+        .lines()
+        .filter_map(|line| {
+            let (before, after) = line.split_once(" - ")?;
+            let mount = before.split(' ').nth(4)?;
+            let mut fields = after.split(' ');
+            let kind = fields.next()?;
+            let options = fields.nth(1)?;
+            let controllers: Vec<String> = options
+                .split(',')
+                .filter(|option| matches!(*option, "pids" | "memory"))
+                .map(str::to_owned)
+                .collect();
+            let unified = kind == "cgroup2";
+            if !unified && (kind != "cgroup" || controllers.is_empty()) {
+                return None;
+            }
+            let path = if unified {
+                own_path(&str::is_empty)?
+            } else {
+                own_path(&|list| list.split(',').any(|c| controllers.iter().any(|o| o == c)))?
+            };
+            Some(Place { directory: Path::new(mount).join(path), controllers, unified })
+        })
+        .collect()
+}
+
+/// Makes our parent directory in a hierarchy, if the limits that are wanted can be set there.
+fn prepare(place: &Place, name: &str, limits: TreeLimits) -> Option<Parent> {
+    let has = |controller: &str| {
+        if place.unified {
+            enable(&place.directory, controller)
+        } else {
+            place.controllers.iter().any(|c| c == controller)
+        }
+    };
+    let processes = limits.processes.is_some() && has("pids");
+    let memory = limits.memory.is_some() && has("memory");
+    if !processes && !memory {
+        return None;
+    }
+    let directory = place.directory.join(name);
+    fs::create_dir(&directory).ok()?;
+    if place.unified {
+        for (wanted, controller) in [(processes, "pids"), (memory, "memory")] {
+            if wanted && !enable(&directory, controller) {
+                let _unused = fs::remove_dir(&directory);
+                return None;
+            }
+        }
+    }
+    let memory_file = if place.unified { "memory.max" } else { "memory.limit_in_bytes" };
+    Some(Parent { directory, processes, memory: memory.then_some(memory_file) })
+}
+
+/// Hands a version 2 controller down to the directories below.
+fn enable(directory: &Path, controller: &str) -> bool {
+    let file = directory.join("cgroup.subtree_control");
+    let enabled = || {
+        fs::read_to_string(&file).is_ok_and(|list| list.split_whitespace().any(|c| c == controller))
+    };
+    enabled() || (fs::write(&file, format!("+{controller}")).is_ok() && enabled())
+}
+
+fn gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_both_versions() {
+        let mounts = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
+                      39 31 0:36 / /sys/fs/cgroup/pids rw,relatime shared:9 - cgroup cgroup rw,pids\n\
+                      36 31 0:33 / /sys/fs/cgroup/devices rw - cgroup cgroup rw,devices\n\
+                      41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+        let own = "9:pids:/a\n5:memory:/\n3:devices:/x\n0::/user.slice/b\n";
+        let found = places(mounts, own);
+        let directories: Vec<_> = found.iter().map(|p| p.directory.to_str().unwrap()).collect();
+        assert_eq!(
+            directories,
+            [
+                "/sys/fs/cgroup/memory/",
+                "/sys/fs/cgroup/pids/a",
+                "/sys/fs/cgroup/unified/user.slice/b"
+            ]
+        );
+        assert!(found[2].unified && found[1].controllers == ["pids"]);
+    }
+}

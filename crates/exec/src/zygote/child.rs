@@ -1,0 +1,257 @@
+//! The zygote's own side: one thread, one loop.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, WaitOptions};
+
+use super::cgroup::{Cgroups, Group};
+use super::{ZygoteOptions, encode_status, kind};
+use crate::frame::{self, Decoder, Encoder};
+use crate::{shim, sys, tree};
+
+/// Where a shell reads what to do, and where it reports. High enough not to meet the numbers that
+/// scripts use, low enough for small limits on open files.
+pub(crate) const INPUT_FD: RawFd = 58;
+pub(crate) const CONTROL_FD: RawFd = 59;
+/// Above all numbers that a shell is given.
+const SAFE_FD: RawFd = 70;
+/// From the server's death to the end of what it left: TERM, then this, then KILL.
+const ORPHAN_GRACE_MS: i32 = 500;
+
+pub(super) fn main(socket: OwnedFd, options: &ZygoteOptions) -> i32 {
+    match Zygote::start(socket, options).and_then(|mut zygote| zygote.serve()) {
+        Ok(()) => 0,
+        Err(_) => 1,
+    }
+}
+
+struct Zygote<'a> {
+    socket: OwnedFd,
+    signals: OwnedFd,
+    options: &'a ZygoteOptions,
+    base_env: Vec<CString>,
+    cgroups: Cgroups,
+    groups: HashMap<Pid, Group>,
+}
+
+impl<'a> Zygote<'a> {
+    fn start(socket: OwnedFd, options: &'a ZygoteOptions) -> io::Result<Self> {
+        sys::close_from(3, socket.as_raw_fd());
+        sys::default_signals();
+        // A session of its own: no terminal, so that whatever asks `/dev/tty` for a password is
+        // told at once that there is none, and Ctrl-C at the server's terminal stays there.
+        let _already_a_leader = rustix::process::setsid();
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let _cosmetic = rustix::thread::set_name(c"wharf-zygote");
+        detach_stdio()?;
+        let cgroups = Cgroups::find(options.limits);
+        if let (false, Some(most)) = (cgroups.limits_processes(), options.limits.processes) {
+            sys::limit_user_processes(most);
+        }
+        Ok(Self {
+            signals: sys::child_signals()?,
+            base_env: options.base_env.iter().filter_map(|(k, v)| entry(k, v)).collect(),
+            cgroups,
+            groups: HashMap::new(),
+            socket,
+            options,
+        })
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        let (mut buffer, mut fds) = (Vec::new(), Vec::new());
+        loop {
+            let (asked, changed) = wait_for_either(&self.socket, &self.signals, -1)?;
+            if changed {
+                self.reap()?;
+            }
+            if asked {
+                match frame::receive(&self.socket, &mut buffer, &mut fds) {
+                    Ok(Some(())) => self.answer(&buffer, std::mem::take(&mut fds))?,
+                    Ok(None) | Err(_) => break,
+                }
+            }
+        }
+        self.end_all();
+        Ok(())
+    }
+
+    fn answer(&mut self, packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<()> {
+        let Some((packet_kind, mut fields)) = Decoder::new(packet) else {
+            return Ok(());
+        };
+        let created = match packet_kind {
+            kind::NEW_SHIM => self.new_shim(fds),
+            kind::NEW_SHELL => self.new_shell(&mut fields, fds),
+            _ => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+        };
+        let token = fields.number().unwrap_or_default();
+        let mut reply = Encoder::new(kind::CREATED);
+        let (pid, error) = match created {
+            Ok(pid) => (pid.as_raw_nonzero().get(), 0),
+            Err(error) => (0, error.raw_os_error().unwrap_or(libc::EIO)),
+        };
+        reply.number(token);
+        reply.number(u32::try_from(pid).unwrap_or(0));
+        reply.number(u32::try_from(error).unwrap_or(0));
+        frame::send(&self.socket, reply.as_slice(), &[])
+    }
+
+    fn new_shim(&mut self, mut fds: Vec<OwnedFd>) -> io::Result<Pid> {
+        let socket = fds.pop().ok_or_else(missing_descriptor)?;
+        let group = self.cgroups.make();
+        let pid = sys::fork(|| {
+            sys::close_from(3, socket.as_raw_fd());
+            group.join();
+            shim::child::main(socket, &self.base_env, &self.options.default_cwd)
+        })?;
+        self.groups.insert(pid, group);
+        Ok(pid)
+    }
+
+    fn new_shell(&mut self, fields: &mut Decoder<'_>, fds: Vec<OwnedFd>) -> io::Result<Pid> {
+        let malformed = || io::Error::from_raw_os_error(libc::EINVAL);
+        let argv = strings(fields.list().ok_or_else(malformed)?)?;
+        let env = strings(fields.list().ok_or_else(malformed)?)?;
+        let cwd = fields.bytes().ok_or_else(malformed)?;
+        let path = argv.first().cloned().ok_or_else(malformed)?;
+        let fds: [OwnedFd; 5] = fds.try_into().map_err(|_| missing_descriptor())?;
+        let group = self.cgroups.make();
+        let pid = sys::fork(|| {
+            group.join();
+            sys::default_signals();
+            let _already_a_leader = rustix::process::setsid();
+            // Kept across exec: the shell is the reaper of everything that starts below it.
+            let _best_effort =
+                rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+            if rustix::process::chdir(cwd).is_err() {
+                let _stays = rustix::process::chdir(&self.options.default_cwd);
+            }
+            match arrange(fds) {
+                Ok(()) => {
+                    let error = sys::exec(&path, &argv, &env);
+                    if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
+                }
+                Err(_) => 126,
+            }
+        })?;
+        self.groups.insert(pid, group);
+        Ok(pid)
+    }
+
+    fn reap(&mut self) -> io::Result<()> {
+        drain(&self.signals);
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            // Orphans that were left to us are reaped and forgotten.
+            let Some(group) = self.groups.remove(&pid) else { continue };
+            self.cgroups.remove(group);
+            let mut event = Encoder::new(kind::EXITED);
+            event.number(u32::try_from(pid.as_raw_nonzero().get()).unwrap_or(0));
+            event.number(encode_status(status));
+            frame::send(&self.socket, event.as_slice(), &[])?;
+        }
+        Ok(())
+    }
+
+    /// The server is gone: what it started ends too.
+    fn end_all(&mut self) {
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        for pid in tree::descendants(own) {
+            let _gone_already = sys::kill(pid, libc::SIGTERM);
+            let _gone_already = sys::kill(pid, libc::SIGCONT);
+        }
+        let mut left = ORPHAN_GRACE_MS;
+        while left > 0 && self.reap_quietly() {
+            let step = 20;
+            let mut fds = [PollFd::new(&self.signals, PollFlags::IN)];
+            let timeout = rustix::event::Timespec { tv_sec: 0, tv_nsec: i64::from(step) * 1_000_000 };
+            let _either_way = poll(&mut fds, Some(&timeout));
+            drain(&self.signals);
+            left -= step;
+        }
+        tree::kill_until_gone(|| {
+            self.reap_quietly();
+            tree::descendants(own)
+        });
+        for (_, group) in self.groups.drain() {
+            self.cgroups.remove(group);
+        }
+        self.cgroups.remove_all();
+    }
+
+    /// Reaps whatever has ended; true while there are children.
+    fn reap_quietly(&self) -> bool {
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => return true,
+                Err(_no_children) => return false,
+            }
+        }
+    }
+}
+
+/// Puts the five descriptors where a shell expects them.
+fn arrange(fds: [OwnedFd; 5]) -> io::Result<()> {
+    let numbers = [0, 1, 2, INPUT_FD, CONTROL_FD];
+    let mut moved = Vec::with_capacity(fds.len());
+    for fd in fds {
+        moved.push(sys::move_above(fd, SAFE_FD)?);
+    }
+    for (fd, number) in moved.iter().zip(numbers) {
+        sys::place(fd.as_raw_fd(), number)?;
+    }
+    Ok(())
+}
+
+fn detach_stdio() -> io::Result<()> {
+    use rustix::fs::{Mode, OFlags};
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    (0..3).try_for_each(|number| sys::place(null.as_raw_fd(), number))
+}
+
+/// Waits until one of the two is readable; true where it is, or its other end is gone.
+pub(crate) fn wait_for_either(a: &OwnedFd, b: &OwnedFd, timeout_ms: i64) -> io::Result<(bool, bool)> {
+    let mut fds = [PollFd::new(a, PollFlags::IN), PollFd::new(b, PollFlags::IN)];
+    let timeout = rustix::event::Timespec {
+        tv_sec: timeout_ms / 1000,
+        tv_nsec: (timeout_ms % 1000) * 1_000_000,
+    };
+    loop {
+        match poll(&mut fds, (timeout_ms >= 0).then_some(&timeout)) {
+            Ok(_) => break,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let [a, b] = &fds;
+    Ok((!a.revents().is_empty(), !b.revents().is_empty()))
+}
+
+/// Empties a signal descriptor; what happened is asked of `wait`.
+pub(crate) fn drain(signals: &OwnedFd) {
+    let mut buffer = [0_u8; 1024];
+    while rustix::io::read(borrow(signals), &mut buffer).is_ok_and(|read| read > 0) {}
+}
+
+fn borrow(fd: &OwnedFd) -> BorrowedFd<'_> {
+    fd.as_fd()
+}
+
+pub(crate) fn entry(name: &str, value: &str) -> Option<CString> {
+    CString::new(format!("{name}={value}")).ok()
+}
+
+fn strings(list: Vec<&[u8]>) -> io::Result<Vec<CString>> {
+    list.into_iter()
+        .map(|bytes| CString::new(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL)))
+        .collect()
+}
+
+fn missing_descriptor() -> io::Error {
+    io::Error::from_raw_os_error(libc::EBADF)
+}
