@@ -1,1 +1,22 @@
-//! A typed HTTP client for the server.
+//! A typed client for the command API.
+//!
+//! It speaks HTTP and nothing else: no printing, no files, no environment, no proxy that the
+//! environment names (a token for a server on this machine must not reach one). What may be
+//! repeated is: a connection that could not be made, and a call that carries an idempotency key.
+//! A run without one is never sent twice.
+//!
+//! Start reading at [`Client`]; a streamed run is [`RunStream`].
+//!
+//! Limits: plain HTTP only, for now. Answers are bounded by [`client::ANSWER_BYTES_MAX`], events
+//! of a stream by [`sse::EVENT_BYTES_MAX`].
+
+pub mod calls;
+pub mod client;
+pub mod error;
+pub mod sse;
+pub mod stream;
+
+pub use calls::{Health, OutputChunk, OutputStream};
+pub use client::Client;
+pub use error::Error;
+pub use stream::{RunEvent, RunStream};

@@ -190,7 +190,13 @@ mod tests {
             assert_eq!(Token::parse(&changed).err(), Some(NotAToken), "{at}");
         }
         let (headless, endless) = (&text.as_bytes()[1..], &text.as_bytes()[..TOKEN_BYTES - 1]);
-        for cut in [b"", b"whf_", "é".as_bytes(), headless, endless] {
+        for cut in [
+            "".as_bytes(),
+            "whf_".as_bytes(),
+            "é".as_bytes(),
+            headless,
+            endless,
+        ] {
             let cut = std::str::from_utf8(cut).unwrap();
             assert_eq!(Token::parse(cut).err(), Some(NotAToken), "{cut}");
         }

@@ -1,0 +1,232 @@
+//! The connection to one server, and how its answers are read.
+
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
+use serde::de::DeserializeOwned;
+use wharf_api::Problem;
+use wharf_model::Secret;
+
+use crate::error::Error;
+
+/// The longest answer accepted: two streams of the largest output limit, escaped and in base 64.
+pub const ANSWER_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// How long a connection may take to come about.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One server, and who asks. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    authorization: Option<HeaderValue>,
+}
+
+impl Client {
+    /// A client for the server at `url`, such as `http://127.0.0.1:7304`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the address is none, or needs what this version cannot do.
+    pub fn new(url: &str, token: Option<&Secret>) -> Result<Self, Error> {
+        let base = parse_base(url)?;
+        let authorization = token.map(bearer).transpose()?;
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .tcp_nodelay(true)
+            .build()
+            .map_err(Error::Setup)?;
+        Ok(Self {
+            http,
+            base,
+            authorization,
+        })
+    }
+
+    /// The server's address, without a slash at its end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    /// A request to the path made of `segments`, each of which is escaped.
+    pub(crate) fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        let mut request = self.http.request(method, url);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        request
+    }
+
+    /// Sends it and reads the answer as JSON.
+    pub(crate) async fn json<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<T, Error> {
+        let response = self
+            .send(request.header(ACCEPT, "application/json"))
+            .await?;
+        self.read_json(response).await
+    }
+
+    /// Sends it; an answer that is not a success becomes an error.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.unanswered(error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.refused(response).await)
+    }
+
+    pub(crate) async fn read_json<T: DeserializeOwned>(
+        &self,
+        response: Response,
+    ) -> Result<T, Error> {
+        let status = response.status();
+        let body = self.body(response).await?;
+        serde_json::from_slice(&body).map_err(|error| self.odd(status, error.to_string()))
+    }
+
+    /// Reads the whole body, within the bound.
+    pub(crate) async fn body(&self, mut response: Response) -> Result<Vec<u8>, Error> {
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(|error| self.broken(error))? {
+            if body.len() + piece.len() > ANSWER_BYTES_MAX {
+                return Err(self.odd(status, format!("it has over {ANSWER_BYTES_MAX} bytes")));
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body)
+    }
+
+    async fn refused(&self, response: Response) -> Error {
+        let status = response.status();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let body = match self.body(response).await {
+            Ok(body) => body,
+            Err(error) => return error,
+        };
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => Error::Refused {
+                problem: Box::new(problem),
+                retry_after,
+            },
+            // Another program on that port, or something between here and there.
+            Err(_) => self.odd(status, "it is not one of a Wharf server".to_owned()),
+        }
+    }
+
+    fn unanswered(&self, source: reqwest::Error) -> Error {
+        let source = source.without_url();
+        if source.is_connect() {
+            return Error::Connect {
+                url: self.url().to_owned(),
+                source,
+            };
+        }
+        Error::Broken {
+            url: self.url().to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn broken(&self, source: reqwest::Error) -> Error {
+        Error::Broken {
+            url: self.url().to_owned(),
+            source: source.without_url(),
+        }
+    }
+
+    pub(crate) fn odd(&self, status: StatusCode, reason: String) -> Error {
+        Error::Answer {
+            url: self.url().to_owned(),
+            status: status.as_u16(),
+            reason,
+        }
+    }
+}
+
+fn parse_base(text: &str) -> Result<Url, Error> {
+    let bad = |reason| Error::Address {
+        url: text.to_owned(),
+        reason,
+    };
+    let url = Url::parse(text).map_err(|_| bad("it should look like http://127.0.0.1:7304"))?;
+    match url.scheme() {
+        "http" => {}
+        "https" => return Err(bad("this version speaks plain http only")),
+        _ => return Err(bad("it should begin with http://")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("a user or password does not belong there"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("it should end after host, port and path"));
+    }
+    Ok(url)
+}
+
+fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
+    let mut value =
+        HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| Error::Token)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked_at_once() {
+        for (text, says) in [
+            ("", "should look like"),
+            ("localhost:7304", "should begin with http://"),
+            ("https://example.com", "plain http only"),
+            ("http://a:b@127.0.0.1", "user or password"),
+            ("http://127.0.0.1/?x=1", "should end after"),
+        ] {
+            let error = Client::new(text, None).unwrap_err().to_string();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_path_is_escaped_and_the_token_is_not_shown() {
+        let token = Secret::new("whf_secret".into());
+        let client = Client::new("http://127.0.0.1:7304/base/", Some(&token)).unwrap();
+
+        let request = client
+            .request(Method::GET, &["api", "session", "../x y"])
+            .build()
+            .unwrap();
+
+        assert_eq!(request.url().path(), "/base/api/session/..%2Fx%20y");
+        assert_eq!(request.headers()[AUTHORIZATION], "Bearer whf_secret");
+        assert!(!format!("{client:?}{request:?}").contains("whf_secret"));
+        assert_eq!(client.url(), "http://127.0.0.1:7304/base");
+    }
+
+    #[test]
+    fn a_token_that_is_no_header_is_refused() {
+        let token = Secret::new("a\nb".into());
+        assert!(matches!(
+            Client::new("http://h", Some(&token)),
+            Err(Error::Token)
+        ));
+    }
+}
