@@ -17,7 +17,7 @@ pub mod view;
 
 mod engine;
 
-pub use engine::Engine;
+pub use engine::{Elsewhere, Engine, Gauges, Surroundings};
 pub use error::{Error, Field};
 pub use options::{Limits, Options, Parts};
 pub use request::{Idempotency, NewSession, ProcessSelector, RunRequest, Stream};
@@ -25,3 +25,6 @@ pub use view::{
     AuditLine, Captured, Decision, Finished, HistoryItem, OutputChunk, ProcessView, RunView,
     SessionView, Started, SuggestionView,
 };
+
+/// What is said about commands, for the adapters that put it into their own form.
+pub use wharf_shell as shell;
