@@ -32,6 +32,8 @@ mod disk;
 mod entry;
 mod error;
 pub mod event;
+#[cfg(test)]
+mod fault_tests;
 pub mod limits;
 mod lock;
 mod log;

@@ -34,6 +34,8 @@ pub struct Record {
     pub time_ms: i64,
     /// The hash that it claims.
     pub hash: Hash,
+    /// Where it begins.
+    pub at: Position,
     /// Where the next entry begins.
     pub next: Position,
     line: String,
@@ -160,6 +162,7 @@ impl Reader {
             seq: parsed.seq,
             time_ms: parsed.time_ms,
             hash,
+            at: self.position,
             next,
             kind: kind..kind + parsed.kind.len(),
             line: line.to_owned(),

@@ -119,7 +119,6 @@ impl Batch {
     fn read(mut reader: Reader) -> Result<(Reader, Self), AuditError> {
         let mut batch = Self::default();
         while batch.entries < PROJECT_ENTRIES_MAX {
-            let at = reader.position();
             let Some(record) = reader.next_record()? else {
                 break;
             };
@@ -129,16 +128,9 @@ impl Batch {
                 tracing::warn!(seq = record.seq, kind = record.kind(), %error, "unreadable entry");
                 batch.unreadable += 1;
             }
-            // The reader passes from segment to segment on its own: an entry's place is known
-            // for sure only by where it ends.
-            let begins = record.next.offset - record.json().len() as u64 - 1;
-            let at = crate::audit::Position {
-                offset: begins,
-                segment: record.next.segment.max(at.segment),
-            };
             batch.done = Some(Projected {
                 head: record.head(),
-                at,
+                at: record.at,
                 next: record.next,
             });
         }
@@ -268,7 +260,8 @@ impl SessionChange {
                  created_ms = excluded.created_ms, last_used_ms = excluded.last_used_ms, \
                  timeout_s = excluded.timeout_s, ended_ms = NULL, end_reason = NULL, \
                  cwd = excluded.cwd, env_sealed = NULL, client_info = excluded.client_info, \
-                 command_count = 0 WHERE sessions.ended_ms < excluded.created_ms",
+                 command_count = 0 WHERE sessions.ended_ms <= excluded.created_ms \
+                 AND sessions.created_ms < excluded.created_ms",
             )
             .bind(session.caller)
             .bind(session.session)
