@@ -46,12 +46,19 @@ const TOOLS: &[Tool] = &[
 
 /// Checks the tools and the toolchain's parts, and installs what can be installed.
 pub(crate) fn prepare(project: &Project) -> Result<Outcome> {
-    let missing: Vec<&Tool> = TOOLS
-        .iter()
-        .filter(|tool| !is_there(project, tool))
-        .collect();
+    let absent = || {
+        let tools = TOOLS.iter().filter(|tool| !is_there(project, tool));
+        tools.collect::<Vec<_>>()
+    };
+    let missing = absent();
     if !missing.is_empty() {
         install(project, &missing)?;
+        if let Some(tool) = absent().first() {
+            bail!(
+                "`{}` is still not found after its packages were installed",
+                tool.program
+            );
+        }
     }
     toolchain(project, "fmt", "rustfmt")?;
     toolchain(project, "clippy", "clippy")?;

@@ -109,6 +109,10 @@ fn chosen(only: &[String]) -> Result<Vec<&'static Row>> {
 
 /// Everything is built before anything is started, so that no compiler runs beside a round.
 fn start(project: &Project, options: &Options) -> Result<Vec<Target>> {
+    let mut targets = Vec::new();
+    if let Some(url) = &options.target {
+        targets.push(Target::running(url, options.token.clone())?);
+    }
     let folder = project.target().join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let mut kinds = Vec::from(build::floors(project, &folder)?);
@@ -118,11 +122,8 @@ fn start(project: &Project, options: &Options) -> Result<Vec<Target>> {
             Err(error) => complain(&format!("skipped: FastAPI: {error:#}")),
         }
     }
-    let mut targets = Vec::new();
-    match &options.target {
-        Some(url) => targets.push(Target::running(url, options.token.clone())?),
-        None if options.no_wharf => {}
-        None => kinds.insert(0, build::wharf(project)?),
+    if options.target.is_none() && !options.no_wharf {
+        kinds.insert(0, build::wharf(project)?);
     }
     for kind in &kinds {
         let name = kind.role.name();
