@@ -1,6 +1,7 @@
 //! `POST /api/analyze`.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::MetadataFormat;
@@ -43,4 +44,77 @@ pub struct AnalyzeContext {
     /// The branch that is checked out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_branch: Option<String>,
+}
+
+/// What a command would do.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct AnalyzeResponse {
+    /// The command.
+    pub command: String,
+    /// The first program's name; empty when there is none.
+    pub base_command: String,
+    /// The first of `features` by precedence: `invalid`, `compound`, `heredoc`, `background`,
+    /// `chain`, `pipeline`, `redirect`, `cd`, `sudo`, `package_manager`, `docker`, `simple`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// All that apply.
+    pub features: Vec<String>,
+    /// Every program that would run, in the order of its word in the text.
+    pub programs: Vec<AnalyzedProgram>,
+    /// A part runs with another user's rights.
+    pub privileged: bool,
+    /// Paths that are read.
+    pub reads: Vec<String>,
+    /// Paths that are written.
+    pub writes: Vec<String>,
+    /// What it would do.
+    pub effects: Vec<AnalyzedEffect>,
+    /// `low`, `medium`, `high`, `critical` or `unknown`.
+    pub risk_level: String,
+    /// Allow, confirm or deny, with reasons.
+    #[schema(value_type = Object)]
+    pub decision: Value,
+    /// As asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Value>,
+    /// Why bash would reject the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parse_error: Option<AnalyzedError>,
+}
+
+/// One program that would run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct AnalyzedProgram {
+    /// Its basename after quotes and escapes are resolved.
+    pub name: String,
+    /// Its word in the text, in bytes.
+    pub span: [usize; 2],
+    /// Name and arguments, when all are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argv: Option<Vec<String>>,
+    /// What carries it elsewhere: `ssh`, `docker`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+}
+
+/// One thing that a command would do.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct AnalyzedEffect {
+    /// `read`, `write`, `delete`, `network_out`, …
+    pub kind: String,
+    /// To what, when that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The part of the text that does it, in bytes.
+    pub span: [usize; 2],
+}
+
+/// Why bash would reject a text.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct AnalyzedError {
+    /// What is wrong.
+    pub message: String,
+    /// Where, in bytes.
+    pub span: [usize; 2],
 }

@@ -10,15 +10,24 @@ pub mod problem;
 pub mod process;
 pub mod run;
 pub mod session;
+pub mod system;
 
-pub use analyze::{AnalyzeContext, AnalyzeRequest};
-pub use problem::{FieldError, Problem};
-pub use process::{ProcessAction, ProcessInfo, ProcessRequest, ProcessResponse};
-pub use run::{MetadataFormat, RunError, RunRecord, RunRequest, RunResponse, Truncated};
-pub use session::{
-    CreateSession, HistoryEntry, HistoryPage, SessionCreated, SessionDetail, SessionList, Success,
-    Suggestion, Suggestions,
+pub use analyze::{
+    AnalyzeContext, AnalyzeRequest, AnalyzeResponse, AnalyzedEffect, AnalyzedError, AnalyzedProgram,
 };
+pub use problem::{FieldError, Problem};
+pub use process::{
+    DevServerLogs, LogLines, ProcessAction, ProcessInfo, ProcessRequest, ProcessResponse, SshSession,
+};
+pub use run::{
+    MetadataFormat, OutputPage, RunCancelled, RunError, RunList, RunRecord, RunRequest, RunResponse,
+    Truncated,
+};
+pub use session::{
+    CreateSession, HistoryEntry, HistoryPage, SessionCreated, SessionDetail, SessionList,
+    SessionSummary, Success, Suggestion, Suggestions,
+};
+pub use system::{AuditTail, Health, RegistryList};
 
 /// The port that `wharf serve` listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 7304;

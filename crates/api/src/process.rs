@@ -106,3 +106,36 @@ pub struct LogLines {
     /// Whether it still runs.
     pub running: bool,
 }
+
+/// `GET /api/dev-server-logs/{session_id}`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct DevServerLogs {
+    /// The session.
+    pub session_id: String,
+    /// The last lines of its latest background process, or of the one asked for.
+    #[serde(flatten)]
+    pub logs: LogLines,
+}
+
+/// One entry of `GET /api/ssh-sessions`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct SshSession {
+    /// Names the connection.
+    pub session_key: String,
+    /// The host.
+    pub host: String,
+    /// Its SSH port.
+    pub port: u16,
+    /// The user there.
+    pub username: String,
+    /// `connected`, `idle`, `lost`, …
+    pub state: String,
+    /// Where its shell is.
+    pub current_directory: String,
+    /// RFC 3339.
+    pub connected_at: String,
+    /// RFC 3339.
+    pub last_used_at: String,
+    /// Commands run over it until now.
+    pub commands: u64,
+}

@@ -96,9 +96,12 @@ pub struct RunResponse {
     /// The exit code; 124 timeout, 126 not executable, 127 not found, 128+N killed by signal N.
     /// Null while a background command runs.
     pub exit_code: Option<i32>,
-    /// Standard output, head and tail when it is longer than the limit.
+    /// Standard output, head and tail when it is longer than the limit. Absent in the `exit` event
+    /// of a stream, which has sent it before.
+    #[serde(default)]
     pub stdout: String,
     /// Standard error, likewise.
+    #[serde(default)]
     pub stderr: String,
     /// The command as it was asked for.
     pub command: String,
@@ -210,4 +213,46 @@ pub struct RunRecord {
     /// Why it failed, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<RunError>,
+}
+
+/// `GET /api/commands`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct RunList {
+    /// The caller's latest runs, newest first.
+    pub commands: Vec<RunRecord>,
+}
+
+/// `DELETE /api/commands/{id}`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct RunCancelled {
+    /// The run has ended, now or before.
+    pub success: bool,
+    /// What is kept of it.
+    #[serde(flatten)]
+    pub run: RunRecord,
+}
+
+/// `GET /api/commands/{id}/output` with `Accept: application/json`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct OutputPage {
+    /// The run's id.
+    pub command_id: String,
+    /// `stdout` or `stderr`.
+    pub stream: String,
+    /// The first byte of this page.
+    pub offset: u64,
+    /// Ask for this offset next.
+    pub next_offset: u64,
+    /// Bytes written to the stream until now.
+    pub total: u64,
+    /// Bytes that were written but not kept; they follow the kept ones.
+    pub dropped: u64,
+    /// More may come.
+    pub running: bool,
+    /// The bytes as text, where they are UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The bytes in base 64, where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base64: Option<String>,
 }
