@@ -1,6 +1,11 @@
 //! Every edit of a small log is found: each byte, each line, each cut. Two files, so that edits at
 //! the seam are among them.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
 use std::fs;
 use std::path::Path;
 

@@ -101,7 +101,7 @@ impl Space {
 
 /// Writes one block more of ballast. Its bytes are not zeros, which some file systems do not store.
 fn grow_ballast(disk: &dyn Disk, file: &File, bytes: &mut u64, wanted: u64) -> Result<(), Refused> {
-    const BLOCK: [u8; 64 * 1024] = [0xb5; 64 * 1024];
+    static BLOCK: [u8; 64 * 1024] = [0xb5; 64 * 1024];
     let left = usize::try_from(wanted - *bytes)
         .unwrap_or(BLOCK.len())
         .min(BLOCK.len());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, ConnectOptions as _, SqlSafeStr as _};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 use super::limits::{READERS_MAX, WAIT_MAX};
 use super::{DbError, SqlError};
@@ -32,27 +32,32 @@ impl Database {
             path: path.to_owned(),
             source,
         })?;
-        let opened = async {
-            // Fails when they are installed already, which is as good.
-            let _installed = sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER]);
-            let options: AnyConnectOptions = sqlite_url(path).parse()?;
-            let options = options.disable_statement_logging();
-            let writer = pool(1, WRITER_SETTINGS)
-                .connect_with(options.clone())
-                .await?;
-            let readers = pool(READERS_MAX, READER_SETTINGS).connect_lazy_with(options);
-            Ok(Self {
-                writer,
-                readers,
-                path: path.to_owned(),
-            })
-        };
-        let database = opened.await.map_err(|error: sqlx::Error| DbError::Open {
+        let failed = |error: sqlx::Error| DbError::Open {
             path: path.to_owned(),
             source: SqlError::new(error),
-        })?;
-        database.migrate().await?;
-        Ok(database)
+        };
+        // Fails when they are installed already, which is as good.
+        let _installed = sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER]);
+        let options: AnyConnectOptions = sqlite_url(path).parse().map_err(failed)?;
+        let options = options.disable_statement_logging();
+        // A pool goes on trying until its time is up and forgets why; one connection says at once
+        // what is wrong with the file.
+        let mut first = options.connect().await.map_err(failed)?;
+        sqlx::raw_sql(WRITER_SETTINGS)
+            .execute(&mut first)
+            .await
+            .map_err(failed)?;
+        migrate(&mut first, path).await?;
+        let writer = pool(1, WRITER_SETTINGS).connect_with(options.clone()).await;
+        let writer = writer.map_err(failed)?;
+        // Only now: the last connection to leave would clear the write-ahead log away.
+        first.close().await.map_err(failed)?;
+        let readers = pool(READERS_MAX, READER_SETTINGS).connect_lazy_with(options);
+        Ok(Self {
+            writer,
+            readers,
+            path: path.to_owned(),
+        })
     }
 
     /// Finishes what is on its way and closes the files.
@@ -60,33 +65,30 @@ impl Database {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
 
-    async fn migrate(&self) -> Result<(), DbError> {
-        let steps = MIGRATIONS.iter().map(|(version, name, sql)| {
-            let kind = MigrationType::Simple;
-            Migration::new(
-                *version,
-                Cow::Borrowed(name),
-                kind,
-                sql.into_sql_str(),
-                false,
-            )
-        });
-        let migrator = Migrator::with_migrations(steps.collect());
-        migrator
-            .run(&self.writer)
-            .await
-            .map_err(|error| match error {
-                MigrateError::VersionMissing(step) => DbError::Newer {
-                    path: self.path.clone(),
-                    step,
-                },
-                error => DbError::Migrate {
-                    path: self.path.clone(),
-                    source: SqlError::new(error),
-                },
-            })
-    }
+async fn migrate(connection: &mut AnyConnection, path: &Path) -> Result<(), DbError> {
+    let steps = MIGRATIONS.iter().map(|(version, name, sql)| {
+        let kind = MigrationType::Simple;
+        Migration::new(
+            *version,
+            Cow::Borrowed(name),
+            kind,
+            sql.into_sql_str(),
+            false,
+        )
+    });
+    let migrator = Migrator::with_migrations(steps.collect());
+    migrator.run(connection).await.map_err(|error| match error {
+        MigrateError::VersionMissing(step) => DbError::Newer {
+            path: path.to_owned(),
+            step,
+        },
+        error => DbError::Migrate {
+            path: path.to_owned(),
+            source: SqlError::new(error),
+        },
+    })
 }
 
 /// The steps of the schema. A step that was released is never changed: the next one is added.
