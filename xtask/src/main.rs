@@ -6,7 +6,8 @@
 //!
 //! Start reading at [`check`], which lists the steps in order. The rules that it enforces
 //! are in [`layers`] (which crate may depend on which), [`sources`] (file length and names)
-//! and [`reasons`] (every dependency is explained). [`mod@bench`] measures the release binary from outside, over HTTP.
+//! and [`reasons`] (every dependency is explained). [`mod@bench`] measures the release
+//! binary from outside, over HTTP.
 
 mod bench;
 mod check;

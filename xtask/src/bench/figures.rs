@@ -13,16 +13,21 @@ pub(super) fn median_ms(durations: &[Duration]) -> f64 {
     median(&mut values)
 }
 
-/// The median over the clean rounds where there are two of them, else over all.
-pub(super) fn over_rounds(rounds: &[Measured<f64>]) -> Option<f64> {
-    let clean: Vec<f64> = rounds
-        .iter()
-        .filter(|round| round.is_clean())
-        .map(|r| r.value)
-        .collect();
-    let all = || rounds.iter().map(|round| round.value).collect();
-    let mut values: Vec<f64> = if clean.len() >= 2 { clean } else { all() };
-    (!values.is_empty()).then(|| median(&mut values))
+/// The median over the clean rounds where there are two of them, else over all; with the
+/// noise of the worst round that counted.
+pub(super) fn over_rounds(rounds: &[Measured<f64>]) -> Option<Measured<f64>> {
+    let clean: Vec<_> = rounds.iter().filter(|round| round.is_clean()).collect();
+    let counted = if clean.len() >= 2 {
+        clean
+    } else {
+        rounds.iter().collect()
+    };
+    let mut values: Vec<f64> = counted.iter().map(|round| round.value).collect();
+    let noise = counted.iter().map(|round| round.noise).fold(0.0, f64::max);
+    (!values.is_empty()).then(|| Measured {
+        value: median(&mut values),
+        noise,
+    })
 }
 
 /// The middle value, or the mean of the two in the middle; zero of nothing.
@@ -51,10 +56,12 @@ mod tests {
     #[test]
     fn disturbed_rounds_count_only_where_clean_ones_are_too_few() {
         let round = |value, noise| Measured { value, noise };
+        let found =
+            |rounds: &[Measured<f64>]| over_rounds(rounds).map(|one| (one.value, one.noise));
         let mixed = [round(1.0, 0.0), round(1.2, 0.1), round(9.0, 0.9)];
-        assert_eq!(over_rounds(&mixed), Some(1.1));
+        assert_eq!(found(&mixed), Some((1.1, 0.1)));
         let noisy = [round(1.0, 0.0), round(8.0, 0.5), round(9.0, 0.9)];
-        assert_eq!(over_rounds(&noisy), Some(8.0));
-        assert_eq!(over_rounds(&[]), None);
+        assert_eq!(found(&noisy), Some((8.0, 0.9)));
+        assert_eq!(found(&[]), None);
     }
 }

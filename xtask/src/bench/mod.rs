@@ -170,15 +170,8 @@ fn measure(
     let mut finding = Finding::empty(row);
     for (target, (figures, error)) in targets.iter().zip(found) {
         if row.applies_to(target) {
-            let value = if error.is_none() {
-                figures::over_rounds(&figures)
-            } else {
-                None
-            };
-            let noise = figures
-                .iter()
-                .map(|figure| figure.noise)
-                .fold(0.0, f64::max);
+            let figure = figures::over_rounds(&figures).filter(|_| error.is_none());
+            let (value, noise) = figure.map_or((None, 0.0), |one| (Some(one.value), one.noise));
             finding.set(
                 target.role,
                 Cell {
