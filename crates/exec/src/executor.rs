@@ -118,8 +118,9 @@ pub trait Process: Send {
     /// For signals and questions from elsewhere.
     fn tree(&self) -> Arc<dyn Tree>;
 
-    /// Takes in the output until the first process has ended. Safe to drop and call again.
-    fn wait(&mut self) -> BoxFuture<'_, Exit>;
+    /// Takes in the output until the first process has ended, or says why none was started.
+    /// Safe to drop and call again.
+    fn wait(&mut self) -> BoxFuture<'_, Result<Exit, LaunchError>>;
 
     /// After [`Process::wait`] named survivors: takes in their output until the last has ended.
     fn outlive(self: Box<Self>) -> BoxFuture<'static, ()>;
@@ -130,8 +131,8 @@ pub trait Tree: Send + Sync + std::fmt::Debug {
     /// Sends `signal` to every process of the tree.
     fn signal(&self, signal: i32);
 
-    /// TERM, then after `grace` KILL, until nobody is left.
-    fn end(&self, grace: Duration) -> BoxFuture<'_, ()>;
+    /// Kills every process of the tree, and a living shell with its current command.
+    fn kill(&self);
 
     /// The processes at this moment.
     fn members(&self) -> Vec<u32>;
@@ -156,7 +157,6 @@ pub struct ShellCommand {
 }
 
 /// What a living shell says after a command.
-#[derive(Debug, Clone)]
 pub struct ShellReport {
     /// The command's exit code.
     pub status: Status,
@@ -168,6 +168,8 @@ pub struct ShellReport {
     pub env: Option<Vec<(String, String)>>,
     /// The process id of its latest background job, if this command started one.
     pub job: Option<u32>,
+    /// Takes in what the command's stragglers go on writing, until the last has ended.
+    pub rest: Option<BoxFuture<'static, ()>>,
 }
 
 /// A living shell.
@@ -175,13 +177,26 @@ pub trait Shell: Send {
     /// The shell's process.
     fn pid(&self) -> u32;
 
-    /// For signals and questions from elsewhere; the shell itself is not a member.
+    /// The processes of the current command, or of the latest: not the shell itself, and not what
+    /// earlier commands left running.
     fn tree(&self) -> Arc<dyn Tree>;
 
-    /// Runs one command. Dropping the future leaves the shell in an unknown state: end it then.
-    fn run(&mut self, command: ShellCommand) -> BoxFuture<'_, ShellReport>;
+    /// All processes below the shell.
+    fn members(&self) -> Vec<u32>;
 
-    /// Ends the shell and all that runs in it.
+    /// Gives it a command.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left for the command's pipes.
+    fn begin(&mut self, command: ShellCommand) -> Result<(), LaunchError>;
+
+    /// Takes in the output until the command that was begun has ended. Safe to drop and call again.
+    fn finish(&mut self) -> BoxFuture<'_, ShellReport>;
+
+    /// The shell has ended on its own since its last command.
+    fn has_ended(&mut self) -> bool;
+
+    /// Ends the shell and all that runs in it: TERM, then after `grace` KILL.
     fn end(self: Box<Self>, grace: Duration) -> BoxFuture<'static, ()>;
 }
 

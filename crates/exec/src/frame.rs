@@ -35,7 +35,10 @@ impl Encoder {
         self
     }
 
-    pub(crate) fn list<'a>(&mut self, values: impl ExactSizeIterator<Item = &'a [u8]>) -> &mut Self {
+    pub(crate) fn list<'a>(
+        &mut self,
+        values: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) -> &mut Self {
         self.number(u32::try_from(values.len()).unwrap_or(u32::MAX));
         for value in values {
             self.bytes(value);
@@ -150,7 +153,9 @@ pub(crate) fn receive(
     }
     buffer.truncate(length);
     if buffer.as_slice() == [IN_FILE] {
-        let file = fds.pop().ok_or_else(|| io::Error::other("a packet without its file"))?;
+        let file = fds
+            .pop()
+            .ok_or_else(|| io::Error::other("a packet without its file"))?;
         read_file(&file, buffer)?;
     }
     Ok(Some(()))
@@ -178,7 +183,13 @@ mod tests {
     use super::*;
 
     fn pair() -> (OwnedFd, OwnedFd) {
-        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap()
+        socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .unwrap()
     }
 
     #[test]
@@ -187,7 +198,10 @@ mod tests {
         for size in [0, 1, MAX_PACKET - 100, MAX_PACKET, 3 * MAX_PACKET] {
             let word = vec![7_u8; size];
             let mut frame = Encoder::new(3);
-            frame.bytes(&word).number(9).list([b"x".as_slice(), b"".as_slice()].into_iter());
+            frame
+                .bytes(&word)
+                .number(9)
+                .list([b"x".as_slice(), b"".as_slice()].into_iter());
             send(&a, frame.as_slice(), &[a.as_fd(), b.as_fd()]).unwrap();
             let (mut buffer, mut fds) = (Vec::new(), Vec::new());
             receive(&b, &mut buffer, &mut fds).unwrap().unwrap();
@@ -204,6 +218,10 @@ mod tests {
     fn says_when_the_other_end_is_gone() {
         let (a, b) = pair();
         drop(a);
-        assert!(receive(&b, &mut Vec::new(), &mut Vec::new()).unwrap().is_none());
+        assert!(
+            receive(&b, &mut Vec::new(), &mut Vec::new())
+                .unwrap()
+                .is_none()
+        );
     }
 }

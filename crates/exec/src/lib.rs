@@ -11,13 +11,19 @@ pub mod executor;
 pub mod journal;
 
 mod frame;
+mod local;
+mod pool;
+mod process;
+mod pump;
+mod shell;
 mod shim;
 mod sys;
 mod tree;
 mod zygote;
 
 pub use executor::{
-    Executor, Exit, Launch, LaunchError, Process, Program, Shell, ShellCommand, ShellEnv,
-    ShellReport, ShellStart, Status, Tree,
+    BoxFuture, Executor, Exit, Launch, LaunchError, Process, Program, Shell, ShellCommand,
+    ShellEnv, ShellReport, ShellStart, Status, Tree,
 };
+pub use local::LocalExecutor;
 pub use zygote::{DEFAULT_TREE_PROCESSES, TreeLimits, Zygote, ZygoteOptions};

@@ -75,14 +75,23 @@ pub(crate) fn spawn(
         let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigemptyset(none.as_mut_ptr());
         libc::sigfillset(all.as_mut_ptr());
-        check(libc::posix_spawnattr_setsigmask(attributes.as_mut_ptr(), none.as_ptr()))?;
-        check(libc::posix_spawnattr_setsigdefault(attributes.as_mut_ptr(), all.as_ptr()))?;
+        check(libc::posix_spawnattr_setsigmask(
+            attributes.as_mut_ptr(),
+            none.as_ptr(),
+        ))?;
+        check(libc::posix_spawnattr_setsigdefault(
+            attributes.as_mut_ptr(),
+            all.as_ptr(),
+        ))?;
         check(libc::posix_spawnattr_setpgroup(attributes.as_mut_ptr(), 0))?;
         let flags = libc::POSIX_SPAWN_SETPGROUP
             | libc::POSIX_SPAWN_SETSIGMASK
             | libc::POSIX_SPAWN_SETSIGDEF;
         let flags = libc::c_short::try_from(flags).unwrap_or_default();
-        check(libc::posix_spawnattr_setflags(attributes.as_mut_ptr(), flags))?;
+        check(libc::posix_spawnattr_setflags(
+            attributes.as_mut_ptr(),
+            flags,
+        ))?;
         let result = check(libc::posix_spawn(
             &raw mut pid,
             path.as_ptr(),
@@ -102,9 +111,17 @@ pub(crate) fn spawn(
 pub(crate) fn place(fd: RawFd, number: RawFd) -> io::Result<()> {
     // SAFETY: no memory is involved; numbers that are not open are reported as an error.
     let result = unsafe {
-        if fd == number { libc::fcntl(fd, libc::F_SETFD, 0) } else { libc::dup2(fd, number) }
+        if fd == number {
+            libc::fcntl(fd, libc::F_SETFD, 0)
+        } else {
+            libc::dup2(fd, number)
+        }
     };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Moves `fd` to a number of at least `least`, closed across `execve`, so that a later [`place`]
@@ -129,7 +146,11 @@ pub(crate) fn close_from(first: RawFd, keep: RawFd) {
         if keep > first {
             libc::close_range(first, keep.saturating_sub(1), 0);
         }
-        libc::close_range(keep.max(first.saturating_sub(1)).saturating_add(1), u32::MAX, 0);
+        libc::close_range(
+            keep.max(first.saturating_sub(1)).saturating_add(1),
+            u32::MAX,
+            0,
+        );
     }
 }
 
@@ -168,23 +189,38 @@ pub(crate) fn default_signals() {
 /// Sends any signal number, real-time ones too.
 pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: no memory is involved; a pid that is gone is reported as an error.
-    if unsafe { libc::kill(pid, signal) } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if unsafe { libc::kill(pid, signal) } < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Limits the processes of this user, for this process and what it starts.
 pub(crate) fn limit_user_processes(most: u64) {
-    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    let limit = libc::rlimit {
+        rlim_cur: most,
+        rlim_max: most,
+    };
     // SAFETY: the pointer is to a live value. Failure leaves the old limit, which is reported by
     // whoever asks what limits hold.
     unsafe { libc::setrlimit(libc::RLIMIT_NPROC, &raw const limit) };
 }
 
 fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
-    strings.iter().map(|s| s.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
+    strings
+        .iter()
+        .map(|s| s.as_ptr().cast_mut())
+        .chain([ptr::null_mut()])
+        .collect()
 }
 
 fn check(code: libc::c_int) -> io::Result<()> {
-    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
+    if code == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(code))
+    }
 }
 
 fn unsigned(fd: RawFd) -> u32 {

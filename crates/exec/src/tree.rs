@@ -14,6 +14,8 @@ pub(crate) struct Entry {
     pub(crate) parent: i32,
     pub(crate) session: i32,
     pub(crate) zombie: bool,
+    /// When it started, in ticks since the machine did; see [`now`].
+    pub(crate) started: u64,
 }
 
 /// All processes of this machine that we may see.
@@ -54,12 +56,35 @@ fn descendants_in(processes: &[Entry], root: i32) -> Vec<i32> {
 /// and whatever descends from them.
 pub(crate) fn session_members(session: i32) -> Vec<i32> {
     let processes = all();
-    let mut found = descendants_in(&processes, session);
-    for process in &processes {
+    session_members_in(&processes, session)
+}
+
+/// Those of [`session_members`] that have started since `tick`.
+pub(crate) fn session_members_since(session: i32, tick: u64) -> Vec<i32> {
+    let processes = all();
+    let started: HashMap<i32, u64> = processes.iter().map(|p| (p.pid, p.started)).collect();
+    let mut found = session_members_in(&processes, session);
+    found.retain(|pid| started.get(pid).is_some_and(|started| *started >= tick));
+    found
+}
+
+/// The present moment as [`Entry::started`] counts: hundredths of a second since the machine
+/// started, on every Linux.
+pub(crate) fn now() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds
+        .saturating_mul(100)
+        .saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0) / 10_000_000)
+}
+
+fn session_members_in(processes: &[Entry], session: i32) -> Vec<i32> {
+    let mut found = descendants_in(processes, session);
+    for process in processes {
         let member = process.session == session && process.pid != session && !process.zombie;
         if member && !found.contains(&process.pid) {
             found.push(process.pid);
-            for below in descendants_in(&processes, process.pid) {
+            for below in descendants_in(processes, process.pid) {
                 if !found.contains(&below) {
                     found.push(below);
                 }
@@ -106,7 +131,17 @@ fn parse(stat: &str) -> Option<Entry> {
     let zombie = matches!(fields.next()?, "Z" | "X" | "x");
     let parent = fields.next()?.parse().ok()?;
     let session = fields.nth(1)?.parse().ok()?;
-    Some(Entry { pid, parent, session, zombie })
+    let started = fields
+        .nth(15)
+        .and_then(|field| field.parse().ok())
+        .unwrap_or(u64::MAX);
+    Some(Entry {
+        pid,
+        parent,
+        session,
+        zombie,
+        started,
+    })
 }
 
 #[cfg(test)]
@@ -115,18 +150,31 @@ mod tests {
 
     #[test]
     fn reads_names_with_parentheses() {
-        let entry = parse("12 (a) b (c) S 7 12 5 0 -1 4194304\n").unwrap();
-        assert_eq!(entry, Entry { pid: 12, parent: 7, session: 5, zombie: false });
+        let stat = "12 (a) b (c) S 7 12 5 0 -1 4194304 1 0 0 0 9 9 0 0 20 0 1 0 777 1 1\n";
+        let entry = parse(stat).unwrap();
+        let expected = Entry {
+            pid: 12,
+            parent: 7,
+            session: 5,
+            zombie: false,
+            started: 777,
+        };
+        assert_eq!(entry, expected);
         assert!(parse("12 (x) Z 1 2 3").unwrap().zombie);
         assert!(parse("").is_none());
     }
 
     #[test]
     fn finds_our_own_children() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
         assert!(descendants(own).contains(&pid));
+        let entry = all().into_iter().find(|entry| entry.pid == pid).unwrap();
+        assert!(entry.started <= now() && entry.started + 6000 > now());
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!descendants(own).contains(&pid));

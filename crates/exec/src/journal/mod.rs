@@ -44,7 +44,11 @@ pub struct JournalOptions {
 
 impl Default for JournalOptions {
     fn default() -> Self {
-        Self { run_cap: DEFAULT_RUN_CAP, total_cap: DEFAULT_TOTAL_CAP, keep: DEFAULT_KEEP }
+        Self {
+            run_cap: DEFAULT_RUN_CAP,
+            total_cap: DEFAULT_TOTAL_CAP,
+            keep: DEFAULT_KEEP,
+        }
     }
 }
 
@@ -65,11 +69,19 @@ impl Journal {
     /// When the directory cannot be made or read.
     pub fn open(directory: &Path, options: JournalOptions) -> io::Result<Arc<Self>> {
         for path in [directory.to_owned(), directory.join(RUNS)] {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)?;
         }
         let segments = Segments::open(directory)?;
         let bytes = AtomicU64::new(sweep::measure(directory));
-        Ok(Arc::new(Self { directory: directory.to_owned(), options, segments, bytes }))
+        Ok(Arc::new(Self {
+            directory: directory.to_owned(),
+            options,
+            segments,
+            bytes,
+        }))
     }
 
     /// The output of a run that begins. With `eager` it goes to disk from the first byte: for
@@ -85,7 +97,10 @@ impl Journal {
     /// When it cannot be read; output that was swept away is not found.
     pub fn reopen(&self, run: &RunId, place: &str) -> io::Result<Kept> {
         if place == PLACE_FILES {
-            return Kept::from_files(&self.file(run, Stream::Stdout), &self.file(run, Stream::Stderr));
+            return Kept::from_files(
+                &self.file(run, Stream::Stdout),
+                &self.file(run, Stream::Stderr),
+            );
         }
         match segment::Place::parse(place) {
             Some(place) => self.segments.read(run, place),
@@ -104,7 +119,13 @@ impl Journal {
     /// # Errors
     /// When the directory cannot be read.
     pub fn sweep(&self, now_ms: i64, in_use: &dyn Fn(&str) -> bool) -> io::Result<Swept> {
-        let swept = sweep::sweep(&self.directory, &self.options, now_ms, &self.segments, in_use)?;
+        let swept = sweep::sweep(
+            &self.directory,
+            &self.options,
+            now_ms,
+            &self.segments,
+            in_use,
+        )?;
         self.bytes.store(swept.left, Ordering::Relaxed);
         Ok(swept)
     }
@@ -119,10 +140,6 @@ impl Journal {
 
     fn grew(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn shrank(&self, bytes: u64) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 

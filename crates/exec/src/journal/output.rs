@@ -1,6 +1,6 @@
 //! One run's output, while it is written and afterwards.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
@@ -113,7 +113,10 @@ impl RunOutput {
             {
                 self.to_disk(&mut inner);
             }
-            let cap = self.journal.upgrade().map_or(u64::MAX, |journal| journal.options.run_cap);
+            let cap = self
+                .journal
+                .upgrade()
+                .map_or(u64::MAX, |journal| journal.options.run_cap);
             let room = usize::try_from(cap.saturating_sub(inner.kept)).unwrap_or(usize::MAX);
             let spool = inner.spool(stream);
             let kept = spool.append(bytes, room);
@@ -159,7 +162,11 @@ impl RunOutput {
     /// How much there is.
     pub fn totals(&self) -> Totals {
         let inner = self.lock();
-        Totals { stdout: inner.stdout.total, stderr: inner.stderr.total, finished: inner.finished }
+        Totals {
+            stdout: inner.stdout.total,
+            stderr: inner.stderr.total,
+            finished: inner.finished,
+        }
     }
 
     /// Waits until there is more than `seen`, or the end.
@@ -211,7 +218,10 @@ impl RunOutput {
         let Some(journal) = self.journal.upgrade() else {
             return PLACE_NONE.to_owned();
         };
-        match journal.segments.append(&self.run, &inner.stdout.memory, &inner.stderr.memory) {
+        match journal
+            .segments
+            .append(&self.run, &inner.stdout.memory, &inner.stderr.memory)
+        {
             Ok((place, bytes)) => {
                 journal.grew(bytes);
                 place.to_string()
@@ -225,11 +235,13 @@ impl RunOutput {
 
     fn to_disk(&self, inner: &mut Inner) {
         inner.on_disk = true;
-        let Some(journal) = self.journal.upgrade() else { return };
+        let Some(journal) = self.journal.upgrade() else {
+            return;
+        };
         for stream in [Stream::Stdout, Stream::Stderr] {
             let path = journal.file(&self.run, stream);
             let spool = inner.spool(stream);
-            journal.grew(spool.to_file(&path));
+            journal.grew(spool.move_to_file(&path));
         }
         inner.kept = inner.stdout.kept.saturating_add(inner.stderr.kept);
     }
@@ -248,7 +260,10 @@ impl Inner {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.stdout.memory.len().saturating_add(self.stderr.memory.len())
+        self.stdout
+            .memory
+            .len()
+            .saturating_add(self.stderr.memory.len())
     }
 }
 
@@ -281,7 +296,7 @@ impl Spool {
     }
 
     /// Moves from memory to a file; says how many bytes are there.
-    fn to_file(&mut self, path: &Path) -> u64 {
+    fn move_to_file(&mut self, path: &Path) -> u64 {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -306,7 +321,9 @@ impl Spool {
     }
 
     fn read(&self, offset: u64, limit: usize) -> io::Result<Bytes> {
-        let end = self.kept.min(offset.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)));
+        let end = self
+            .kept
+            .min(offset.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)));
         self.read_range(offset.min(end)..end)
     }
 
@@ -339,11 +356,17 @@ enum Source {
 
 impl Kept {
     pub(super) fn from_memory(stdout: Bytes, stderr: Bytes) -> Self {
-        Self { stdout: Source::Memory(stdout), stderr: Source::Memory(stderr) }
+        Self {
+            stdout: Source::Memory(stdout),
+            stderr: Source::Memory(stderr),
+        }
     }
 
     pub(super) fn from_files(stdout: &Path, stderr: &Path) -> io::Result<Self> {
-        Ok(Self { stdout: Source::File(File::open(stdout)?), stderr: Source::File(File::open(stderr)?) })
+        Ok(Self {
+            stdout: Source::File(File::open(stdout)?),
+            stderr: Source::File(File::open(stderr)?),
+        })
     }
 
     /// Bytes kept of a stream.
@@ -374,7 +397,10 @@ impl Kept {
     /// When the file cannot be read.
     pub fn excerpt(&self, stream: Stream, total: u64, limit: usize) -> io::Result<(Bytes, Bytes)> {
         let (head, tail) = excerpt_ranges(self.len(stream)?, total, limit);
-        Ok((self.read_range(stream, head)?, self.read_range(stream, tail)?))
+        Ok((
+            self.read_range(stream, head)?,
+            self.read_range(stream, tail)?,
+        ))
     }
 
     fn read_range(&self, stream: Stream, range: std::ops::Range<u64>) -> io::Result<Bytes> {
@@ -393,15 +419,12 @@ impl Kept {
     }
 }
 
-/// Removes the files of a run.
-pub(super) fn remove_files(paths: [&Path; 2]) {
-    for path in paths {
-        let _not_there = fs::remove_file(path);
-    }
-}
-
 /// All of it when it fits; else its first and last half within the limit.
-fn excerpt_ranges(kept: u64, total: u64, limit: usize) -> (std::ops::Range<u64>, std::ops::Range<u64>) {
+fn excerpt_ranges(
+    kept: u64,
+    total: u64,
+    limit: usize,
+) -> (std::ops::Range<u64>, std::ops::Range<u64>) {
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
     if total <= limit && kept == total {
         return (0..kept, kept..kept);
@@ -420,7 +443,9 @@ fn read_file(file: &File, range: std::ops::Range<u64>) -> io::Result<Bytes> {
 
 fn slice(bytes: &[u8], range: std::ops::Range<u64>) -> &[u8] {
     let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
-    bytes.get(index(range.start)..index(range.end)).unwrap_or_default()
+    bytes
+        .get(index(range.start)..index(range.end))
+        .unwrap_or_default()
 }
 
 fn length(bytes: &[u8]) -> u64 {
@@ -429,8 +454,10 @@ fn length(bytes: &[u8]) -> u64 {
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _infallible = write!(text, "{byte:02x}");
+            text
+        })
 }

@@ -46,7 +46,10 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (number, offset) = text.strip_prefix("segment:")?.split_once(':')?;
-        Some(Self { number: number.parse().ok()?, offset: offset.parse().ok()? })
+        Some(Self {
+            number: number.parse().ok()?,
+            offset: offset.parse().ok()?,
+        })
     }
 }
 
@@ -64,24 +67,48 @@ impl Segments {
             .filter_map(|entry| number_of(entry.ok()?.file_name().to_str()?))
             .max()
             .unwrap_or(0);
-        let current = Current { number: newest + 1, file: None, length: 0 };
-        Ok(Self { directory: directory.to_owned(), current: Mutex::new(current) })
+        let current = Current {
+            number: newest + 1,
+            file: None,
+            length: 0,
+        };
+        Ok(Self {
+            directory: directory.to_owned(),
+            current: Mutex::new(current),
+        })
     }
 
     /// Appends one run's output; says where it is and what it took.
-    pub(super) fn append(&self, run: &RunId, stdout: &[u8], stderr: &[u8]) -> io::Result<(Place, u64)> {
+    pub(super) fn append(
+        &self,
+        run: &RunId,
+        stdout: &[u8],
+        stderr: &[u8],
+    ) -> io::Result<(Place, u64)> {
         let header = format!("wharf-output 1 {run} {} {}\n", stdout.len(), stderr.len());
         let record = [header.as_bytes(), stdout, stderr, b"\n"].concat();
         let bytes = u64::try_from(record.len()).unwrap_or(u64::MAX);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.length >= SEGMENT_BYTES {
-            *current = Current { number: current.number + 1, file: None, length: 0 };
+            *current = Current {
+                number: current.number + 1,
+                file: None,
+                length: 0,
+            };
         }
-        let place = Place { number: current.number, offset: current.length };
+        let place = Place {
+            number: current.number,
+            offset: current.length,
+        };
         if current.file.is_none() {
             let path = self.path(current.number);
             current.file = Some(
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?,
+                OpenOptions::new()
+                    .write(true)
+                    .create(true)
+                    .truncate(true)
+                    .mode(0o600)
+                    .open(path)?,
             );
         }
         // A record that could not be written whole is overwritten by the next one.
@@ -97,8 +124,12 @@ impl Segments {
         let mut start = [0; MAX_HEADER];
         let read = file.read_at(&mut start, place.offset)?;
         let damaged = || io::Error::new(io::ErrorKind::InvalidData, "the kept output is damaged");
-        let line = start.get(..read).and_then(|bytes| bytes.split(|byte| *byte == b'\n').next());
-        let line = line.and_then(|line| std::str::from_utf8(line).ok()).ok_or_else(damaged)?;
+        let line = start
+            .get(..read)
+            .and_then(|bytes| bytes.split(|byte| *byte == b'\n').next());
+        let line = line
+            .and_then(|line| std::str::from_utf8(line).ok())
+            .ok_or_else(damaged)?;
         let mut fields = line.split(' ');
         let known = fields.next() == Some("wharf-output")
             && fields.next() == Some("1")
@@ -117,7 +148,10 @@ impl Segments {
 
     /// The number that is being written to, which must not be swept away.
     pub(super) fn current(&self) -> u64 {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).number
+        self.current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .number
     }
 
     fn path(&self, number: u64) -> PathBuf {

@@ -48,7 +48,9 @@ pub(super) fn sweep(
     let mut items = Vec::new();
     for entry in fs::read_dir(directory)?.chain(fs::read_dir(directory.join(RUNS))?) {
         let entry = entry?;
-        let Ok(metadata) = entry.metadata() else { continue };
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
         if !metadata.is_file() {
             continue;
         }
@@ -68,7 +70,10 @@ pub(super) fn sweep(
     items.sort_by_key(|item| item.modified_ms);
     let keep_ms = i64::try_from(options.keep.as_millis()).unwrap_or(i64::MAX);
     let oldest = now_ms.saturating_sub(keep_ms);
-    let mut swept = Swept { left: items.iter().map(|item| item.bytes).sum(), ..Swept::default() };
+    let mut swept = Swept {
+        left: items.iter().map(|item| item.bytes).sum(),
+        ..Swept::default()
+    };
     for item in &items {
         let unwanted = item.modified_ms < oldest || swept.left > options.total_cap;
         if unwanted && !item.in_use && fs::remove_file(&item.path).is_ok() {
@@ -82,5 +87,8 @@ pub(super) fn sweep(
 
 fn modified_ms(metadata: &fs::Metadata) -> i64 {
     use std::os::unix::fs::MetadataExt;
-    metadata.mtime().saturating_mul(1000).saturating_add(metadata.mtime_nsec() / 1_000_000)
+    metadata
+        .mtime()
+        .saturating_mul(1000)
+        .saturating_add(metadata.mtime_nsec() / 1_000_000)
 }

@@ -26,7 +26,13 @@ pub(crate) fn main(socket: OwnedFd, base_env: &[CString], default_cwd: &Path) ->
         Ok(signals) if rustix::process::set_child_subreaper(Some(own)).is_ok() => signals,
         _ => return 1,
     };
-    let shim = Shim { socket, signals, base_env, default_cwd, own: own.as_raw_nonzero().get() };
+    let shim = Shim {
+        socket,
+        signals,
+        base_env,
+        default_cwd,
+        own: own.as_raw_nonzero().get(),
+    };
     match shim.serve() {
         Ok(()) => 0,
         Err(_) => 1,
@@ -81,9 +87,17 @@ impl Shim<'_> {
         match Decoder::new(packet) {
             Some((kind::LAUNCH, mut fields)) => match self.launch(&mut fields, &fds) {
                 Ok((first, wants_pid)) => {
-                    *command = Some(Command { first, status: None, said: false });
+                    *command = Some(Command {
+                        first,
+                        status: None,
+                        said: false,
+                    });
                     let raw = u32::try_from(first.as_raw_nonzero().get()).unwrap_or(0);
-                    if wants_pid { self.say(kind::STARTED, &[raw]) } else { Ok(()) }
+                    if wants_pid {
+                        self.say(kind::STARTED, &[raw])
+                    } else {
+                        Ok(())
+                    }
                 }
                 Err((at, error)) => {
                     let number = error.raw_os_error().unwrap_or(libc::EIO);
@@ -120,23 +134,36 @@ impl Shim<'_> {
         let malformed = || (stage::START, io::Error::from_raw_os_error(libc::EINVAL));
         let wants_pid = fields.number().ok_or_else(malformed)? != 0;
         let cwd = fields.bytes().ok_or_else(malformed)?;
+        let file = fields.bytes().ok_or_else(malformed)?;
         let argv = fields.list().ok_or_else(malformed)?;
         let names = fields.list().ok_or_else(malformed)?;
         let values = fields.list().ok_or_else(malformed)?;
-        let [stdin, stdout, stderr] = fds else { return Err(malformed()) };
+        let [stdin, stdout, stderr] = fds else {
+            return Err(malformed());
+        };
 
-        let cwd = if cwd.is_empty() { self.default_cwd } else { Path::new(OsStr::from_bytes(cwd)) };
+        let cwd = if cwd.is_empty() {
+            self.default_cwd
+        } else {
+            Path::new(OsStr::from_bytes(cwd))
+        };
         rustix::process::chdir(cwd).map_err(|error| (stage::CWD, error.into()))?;
         let env = self.environment(&names, &values);
-        let name = argv.first().copied().ok_or_else(malformed)?;
-        let path = find(name, &env).map_err(|error| (stage::FIND, error))?;
-        let words = argv.iter().map(|word| CString::new(*word)).collect::<Result<Vec<_>, _>>();
+        let first = argv.first().copied().ok_or_else(malformed)?;
+        let path = find(if file.is_empty() { first } else { file }, &env)
+            .map_err(|error| (stage::FIND, error))?;
+        let words = argv
+            .iter()
+            .map(|word| CString::new(*word))
+            .collect::<Result<Vec<_>, _>>();
         let words = words.map_err(|_| malformed())?;
         let stdio = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
         let first = match sys::spawn(&path, &words, &env, stdio) {
             Err(error) if error.raw_os_error() == Some(libc::ENOEXEC) => {
-                let mut script: Vec<CString> =
-                    SCRIPT_SHELL.iter().filter_map(|word| CString::new(*word).ok()).collect();
+                let mut script: Vec<CString> = SCRIPT_SHELL
+                    .iter()
+                    .filter_map(|word| CString::new(*word).ok())
+                    .collect();
                 script.push(path.clone());
                 script.extend(words.into_iter().skip(1));
                 let shell = script.first().cloned().unwrap_or(path);
@@ -144,7 +171,9 @@ impl Shim<'_> {
             }
             result => result,
         };
-        first.map(|pid| (pid, wants_pid)).map_err(|error| (stage::START, error))
+        first
+            .map(|pid| (pid, wants_pid))
+            .map_err(|error| (stage::START, error))
     }
 
     /// The base environment with the command's own variables in it.
@@ -153,10 +182,16 @@ impl Shim<'_> {
             let name = entry.as_bytes().split(|byte| *byte == b'=').next();
             name.is_some_and(|name| names.contains(&name))
         };
-        let own = names.iter().zip(values).filter_map(|(name, value)| {
-            CString::new([name, b"=".as_slice(), value].concat()).ok()
-        });
-        self.base_env.iter().filter(|entry| !overridden(entry)).cloned().chain(own).collect()
+        let own = names
+            .iter()
+            .zip(values)
+            .filter_map(|(name, value)| CString::new([name, b"=".as_slice(), value].concat()).ok());
+        self.base_env
+            .iter()
+            .filter(|entry| !overridden(entry))
+            .cloned()
+            .chain(own)
+            .collect()
     }
 
     /// Reaps what has ended, and says so when it was the command or its last straggler.
@@ -172,8 +207,12 @@ impl Shim<'_> {
                 Err(_no_children) => break false,
             }
         };
-        let Some(current) = command.as_mut() else { return Ok(()) };
-        let Some(status) = current.status else { return Ok(()) };
+        let Some(current) = command.as_mut() else {
+            return Ok(());
+        };
+        let Some(status) = current.status else {
+            return Ok(());
+        };
         if !current.said {
             current.said = true;
             self.say(kind::EXITED, &[encode_status(status), u32::from(others)])?;
@@ -206,9 +245,15 @@ impl Shim<'_> {
 /// Finds the program as a shell would: along `PATH`, unless the name has a slash.
 fn find(name: &[u8], env: &[CString]) -> io::Result<CString> {
     let executable = |path: &Path| {
-        rustix::fs::access(path, Access::EXEC_OK).map_err(io::Error::from).and_then(|()| {
-            if path.is_dir() { Err(io::Error::from_raw_os_error(libc::EISDIR)) } else { Ok(()) }
-        })
+        rustix::fs::access(path, Access::EXEC_OK)
+            .map_err(io::Error::from)
+            .and_then(|()| {
+                if path.is_dir() {
+                    Err(io::Error::from_raw_os_error(libc::EISDIR))
+                } else {
+                    Ok(())
+                }
+            })
     };
     let own = |path: PathBuf| {
         CString::new(path.into_os_string().as_bytes())
@@ -218,10 +263,16 @@ fn find(name: &[u8], env: &[CString]) -> io::Result<CString> {
         let path = Path::new(OsStr::from_bytes(name));
         return executable(path).and_then(|()| own(path.to_owned()));
     }
-    let path = env.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH="));
+    let path = env
+        .iter()
+        .find_map(|entry| entry.as_bytes().strip_prefix(b"PATH="));
     let mut denied = None;
     for directory in path.unwrap_or(DEFAULT_PATH).split(|byte| *byte == b':') {
-        let directory = if directory.is_empty() { b".".as_slice() } else { directory };
+        let directory = if directory.is_empty() {
+            b".".as_slice()
+        } else {
+            directory
+        };
         let candidate = Path::new(OsStr::from_bytes(directory)).join(OsStr::from_bytes(name));
         match executable(&candidate) {
             Ok(()) => return own(candidate),

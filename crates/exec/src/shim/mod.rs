@@ -16,7 +16,7 @@ use tokio::net::UnixDatagram;
 use crate::executor::{LaunchError, Status};
 use crate::frame::{self, Decoder, Encoder};
 use crate::tree;
-use crate::zygote::{ZygoteClient, decode_status, in_runtime, packet_pair, receive};
+use crate::zygote::{ZygoteClient, decode_status, in_runtime, packet_pair};
 
 /// Kinds of packets between server and shim.
 pub(crate) mod kind {
@@ -43,12 +43,23 @@ pub(crate) mod stage {
     pub(crate) const START: u32 = 3;
 }
 
+/// The longest packet that a shim sends.
+const MAX_EVENT: usize = 64;
+
 /// What a shim says.
 #[derive(Debug)]
 pub(crate) enum Event {
-    Started { pid: u32 },
-    Failed { stage: u32, error: io::Error },
-    Exited { status: Status, others: bool },
+    Started {
+        pid: u32,
+    },
+    Failed {
+        stage: u32,
+        error: io::Error,
+    },
+    Exited {
+        status: Status,
+        others: bool,
+    },
     Gone,
     /// The shim itself has ended, which only a fault or a kill from outside can cause.
     Lost,
@@ -57,6 +68,8 @@ pub(crate) enum Event {
 /// What to start.
 pub(crate) struct Order<'a> {
     pub(crate) argv: &'a [String],
+    /// The program's file, where it is not to be looked for by the first word.
+    pub(crate) file: Option<&'a str>,
     pub(crate) env: &'a [(String, String)],
     pub(crate) cwd: Option<&'a Path>,
     pub(crate) wants_pid: bool,
@@ -74,7 +87,10 @@ impl Shim {
         let (ours, theirs) = packet_pair().map_err(LaunchError::System)?;
         let socket = in_runtime(ours).map_err(LaunchError::System)?;
         let child = zygote.new_shim(theirs.as_fd()).await?;
-        Ok(Self { socket, pid: child.pid })
+        Ok(Self {
+            socket,
+            pid: child.pid,
+        })
     }
 
     /// Asks for a command to be started. The shim is idle and its socket empty, so that this does
@@ -83,7 +99,12 @@ impl Shim {
         use std::os::unix::ffi::OsStrExt;
         let mut frame = Encoder::new(kind::LAUNCH);
         frame.number(u32::from(order.wants_pid));
-        frame.bytes(order.cwd.map_or(b"".as_slice(), |cwd| cwd.as_os_str().as_bytes()));
+        frame.bytes(
+            order
+                .cwd
+                .map_or(b"".as_slice(), |cwd| cwd.as_os_str().as_bytes()),
+        );
+        frame.bytes(order.file.unwrap_or_default().as_bytes());
         frame.list(order.argv.iter().map(String::as_bytes));
         frame.list(order.env.iter().map(|(name, _)| name.as_bytes()));
         frame.list(order.env.iter().map(|(_, value)| value.as_bytes()));
@@ -92,10 +113,18 @@ impl Shim {
 
     /// What it says next. Safe to drop and call again.
     pub(crate) async fn event(&self) -> Event {
-        let (mut buffer, mut fds) = (Vec::new(), Vec::new());
-        match receive(&self.socket, &mut buffer, &mut fds).await {
-            Ok(Some(())) => decode(&buffer).unwrap_or(Event::Lost),
-            Ok(None) | Err(_) => Event::Lost,
+        let mut packet = [0; MAX_EVENT];
+        loop {
+            if self.socket.readable().await.is_err() {
+                return Event::Lost;
+            }
+            match self.socket.try_recv(&mut packet) {
+                Ok(length @ 1..) => {
+                    return packet.get(..length).and_then(decode).unwrap_or(Event::Lost);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(0) | Err(_) => return Event::Lost,
+            }
         }
     }
 
@@ -113,7 +142,10 @@ impl Shim {
 
     /// The processes of its tree at this moment.
     pub(crate) fn members(&self) -> Vec<u32> {
-        tree::descendants(self.pid).into_iter().filter_map(|pid| u32::try_from(pid).ok()).collect()
+        tree::descendants(self.pid)
+            .into_iter()
+            .filter_map(|pid| u32::try_from(pid).ok())
+            .collect()
     }
 
     fn tell(&self, frame: &Encoder) {
@@ -126,15 +158,23 @@ impl Shim {
 fn decode(packet: &[u8]) -> Option<Event> {
     let (packet_kind, mut fields) = Decoder::new(packet)?;
     match packet_kind {
-        kind::STARTED => Some(Event::Started { pid: fields.number()? }),
+        kind::STARTED => Some(Event::Started {
+            pid: fields.number()?,
+        }),
         kind::FAILED => {
             let stage = fields.number()?;
             let error = i32::try_from(fields.number()?).ok()?;
-            Some(Event::Failed { stage, error: io::Error::from_raw_os_error(error) })
+            Some(Event::Failed {
+                stage,
+                error: io::Error::from_raw_os_error(error),
+            })
         }
         kind::EXITED => {
             let status = decode_status(fields.number()?);
-            Some(Event::Exited { status, others: fields.number()? != 0 })
+            Some(Event::Exited {
+                status,
+                others: fields.number()? != 0,
+            })
         }
         kind::GONE => Some(Event::Gone),
         _ => None,

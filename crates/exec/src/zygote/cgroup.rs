@@ -33,7 +33,12 @@ pub(super) struct Group {
 impl Cgroups {
     /// Looks for hierarchies that this process may use.
     pub(super) fn find(limits: TreeLimits) -> Self {
-        let none = Self { parents: Vec::new(), limits, next: 0, leftover: Vec::new() };
+        let none = Self {
+            parents: Vec::new(),
+            limits,
+            next: 0,
+            leftover: Vec::new(),
+        };
         if limits.processes.is_none() && limits.memory.is_none() {
             return none;
         }
@@ -74,7 +79,9 @@ impl Cgroups {
 
     /// Removes a group. One that still has processes is tried again later.
     pub(super) fn remove(&mut self, mut group: Group) {
-        group.directories.retain(|directory| fs::remove_dir(directory).is_err_and(|e| !gone(&e)));
+        group
+            .directories
+            .retain(|directory| fs::remove_dir(directory).is_err_and(|e| !gone(&e)));
         if !group.directories.is_empty() {
             self.leftover.push(group);
         }
@@ -144,7 +151,11 @@ fn places(mounts: &str, own: &str) -> Vec<Place> {
             } else {
                 own_path(&|list| list.split(',').any(|c| controllers.iter().any(|o| o == c)))?
             };
-            Some(Place { directory: Path::new(mount).join(path), controllers, unified })
+            Some(Place {
+                directory: Path::new(mount).join(path),
+                controllers,
+                unified,
+            })
         })
         .collect()
 }
@@ -173,8 +184,16 @@ fn prepare(place: &Place, name: &str, limits: TreeLimits) -> Option<Parent> {
             }
         }
     }
-    let memory_file = if place.unified { "memory.max" } else { "memory.limit_in_bytes" };
-    Some(Parent { directory, processes, memory: memory.then_some(memory_file) })
+    let memory_file = if place.unified {
+        "memory.max"
+    } else {
+        "memory.limit_in_bytes"
+    };
+    Some(Parent {
+        directory,
+        processes,
+        memory: memory.then_some(memory_file),
+    })
 }
 
 /// Hands a version 2 controller down to the directories below.
@@ -202,7 +221,10 @@ mod tests {
                       41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
         let own = "9:pids:/a\n5:memory:/\n3:devices:/x\n0::/user.slice/b\n";
         let found = places(mounts, own);
-        let directories: Vec<_> = found.iter().map(|p| p.directory.to_str().unwrap()).collect();
+        let directories: Vec<_> = found
+            .iter()
+            .map(|p| p.directory.to_str().unwrap())
+            .collect();
         assert_eq!(
             directories,
             [

@@ -54,7 +54,11 @@ impl<'a> Zygote<'a> {
         }
         Ok(Self {
             signals: sys::child_signals()?,
-            base_env: options.base_env.iter().filter_map(|(k, v)| entry(k, v)).collect(),
+            base_env: options
+                .base_env
+                .iter()
+                .filter_map(|(k, v)| entry(k, v))
+                .collect(),
             cgroups,
             groups: HashMap::new(),
             socket,
@@ -115,10 +119,11 @@ impl<'a> Zygote<'a> {
 
     fn new_shell(&mut self, fields: &mut Decoder<'_>, fds: Vec<OwnedFd>) -> io::Result<Pid> {
         let malformed = || io::Error::from_raw_os_error(libc::EINVAL);
+        let path = fields.bytes().ok_or_else(malformed)?;
+        let path = CString::new(path).map_err(|_| malformed())?;
         let argv = strings(fields.list().ok_or_else(malformed)?)?;
         let env = strings(fields.list().ok_or_else(malformed)?)?;
         let cwd = fields.bytes().ok_or_else(malformed)?;
-        let path = argv.first().cloned().ok_or_else(malformed)?;
         let fds: [OwnedFd; 5] = fds.try_into().map_err(|_| missing_descriptor())?;
         let group = self.cgroups.make();
         let pid = sys::fork(|| {
@@ -134,7 +139,11 @@ impl<'a> Zygote<'a> {
             match arrange(fds) {
                 Ok(()) => {
                     let error = sys::exec(&path, &argv, &env);
-                    if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
+                    if error.kind() == io::ErrorKind::NotFound {
+                        127
+                    } else {
+                        126
+                    }
                 }
                 Err(_) => 126,
             }
@@ -147,7 +156,9 @@ impl<'a> Zygote<'a> {
         drain(&self.signals);
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             // Orphans that were left to us are reaped and forgotten.
-            let Some(group) = self.groups.remove(&pid) else { continue };
+            let Some(group) = self.groups.remove(&pid) else {
+                continue;
+            };
             self.cgroups.remove(group);
             let mut event = Encoder::new(kind::EXITED);
             event.number(u32::try_from(pid.as_raw_nonzero().get()).unwrap_or(0));
@@ -168,7 +179,10 @@ impl<'a> Zygote<'a> {
         while left > 0 && self.reap_quietly() {
             let step = 20;
             let mut fds = [PollFd::new(&self.signals, PollFlags::IN)];
-            let timeout = rustix::event::Timespec { tv_sec: 0, tv_nsec: i64::from(step) * 1_000_000 };
+            let timeout = rustix::event::Timespec {
+                tv_sec: 0,
+                tv_nsec: i64::from(step) * 1_000_000,
+            };
             let _either_way = poll(&mut fds, Some(&timeout));
             drain(&self.signals);
             left -= step;
@@ -215,7 +229,11 @@ fn detach_stdio() -> io::Result<()> {
 }
 
 /// Waits until one of the two is readable; true where it is, or its other end is gone.
-pub(crate) fn wait_for_either(a: &OwnedFd, b: &OwnedFd, timeout_ms: i64) -> io::Result<(bool, bool)> {
+pub(crate) fn wait_for_either(
+    a: &OwnedFd,
+    b: &OwnedFd,
+    timeout_ms: i64,
+) -> io::Result<(bool, bool)> {
     let mut fds = [PollFd::new(a, PollFlags::IN), PollFd::new(b, PollFlags::IN)];
     let timeout = rustix::event::Timespec {
         tv_sec: timeout_ms / 1000,

@@ -51,7 +51,10 @@ pub const DEFAULT_TREE_PROCESSES: u64 = 4096;
 
 impl Default for TreeLimits {
     fn default() -> Self {
-        Self { processes: Some(DEFAULT_TREE_PROCESSES), memory: None }
+        Self {
+            processes: Some(DEFAULT_TREE_PROCESSES),
+            memory: None,
+        }
     }
 }
 
@@ -71,7 +74,11 @@ impl Zygote {
     pub fn fork(options: ZygoteOptions) -> io::Result<Self> {
         let (ours, theirs) = packet_pair()?;
         let pid = sys::fork(|| child::main(theirs, &options))?;
-        Ok(Self { socket: ours, pid, options })
+        Ok(Self {
+            socket: ours,
+            pid,
+            options,
+        })
     }
 
     /// Its process id.
@@ -84,7 +91,12 @@ impl Zygote {
 /// Two ends of a socket that keeps packet borders.
 pub(crate) fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let kind = SocketType::SEQPACKET;
-    Ok(socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?)
+    Ok(socketpair(
+        AddressFamily::UNIX,
+        kind,
+        SocketFlags::CLOEXEC,
+        None,
+    )?)
 }
 
 /// Hands a socket to the runtime. It keeps packet borders, which is all that the datagram type
@@ -134,6 +146,7 @@ type Reply = oneshot::Sender<io::Result<Child>>;
 /// The server's side of the zygote.
 pub(crate) struct ZygoteClient {
     socket: UnixDatagram,
+    pid: Pid,
     waiting: Mutex<Waiting>,
 }
 
@@ -149,7 +162,11 @@ impl ZygoteClient {
     /// Takes the zygote into the runtime. The caller spawns [`ZygoteClient::listen`].
     pub(crate) fn new(zygote: Zygote) -> io::Result<Arc<Self>> {
         let socket = in_runtime(zygote.socket)?;
-        Ok(Arc::new(Self { socket, waiting: Mutex::new(Waiting::default()) }))
+        Ok(Arc::new(Self {
+            socket,
+            pid: zygote.pid,
+            waiting: Mutex::new(Waiting::default()),
+        }))
     }
 
     /// Hands out what the zygote says, until it is gone.
@@ -164,6 +181,18 @@ impl ZygoteClient {
         waiting.exits.clear();
     }
 
+    /// Tells the zygote that the server goes away, so that it ends everything and then itself.
+    pub(crate) fn hang_up(&self) {
+        let _gone_already = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
+    }
+
+    /// Collects the exit status of a zygote that has closed its socket, which it does only as it
+    /// ends, so that it does not stay as a zombie.
+    pub(crate) fn reap(&self) {
+        let _not_ours =
+            rustix::process::waitpid(Some(self.pid), rustix::process::WaitOptions::empty());
+    }
+
     pub(crate) async fn new_shim(&self, socket: BorrowedFd<'_>) -> Result<Child, LaunchError> {
         self.create(Encoder::new(kind::NEW_SHIM), &[socket]).await
     }
@@ -171,6 +200,7 @@ impl ZygoteClient {
     /// Starts a shell: `fds` are stdin, stdout, stderr, input and control.
     pub(crate) async fn new_shell(
         &self,
+        file: &str,
         argv: &[&str],
         env: &[String],
         cwd: &std::path::Path,
@@ -178,13 +208,18 @@ impl ZygoteClient {
     ) -> Result<Child, LaunchError> {
         use std::os::unix::ffi::OsStrExt;
         let mut frame = Encoder::new(kind::NEW_SHELL);
+        frame.bytes(file.as_bytes());
         frame.list(argv.iter().map(|word| word.as_bytes()));
         frame.list(env.iter().map(|entry| entry.as_bytes()));
         frame.bytes(cwd.as_os_str().as_bytes());
         self.create(frame, &fds).await
     }
 
-    async fn create(&self, mut frame: Encoder, fds: &[BorrowedFd<'_>]) -> Result<Child, LaunchError> {
+    async fn create(
+        &self,
+        mut frame: Encoder,
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<Child, LaunchError> {
         let (sender, receiver) = oneshot::channel();
         {
             let mut waiting = self.lock();
@@ -196,7 +231,9 @@ impl ZygoteClient {
             waiting.replies.insert(token, sender);
             frame.number(token);
         }
-        self.send(frame.as_slice(), fds).await.map_err(LaunchError::System)?;
+        self.send(frame.as_slice(), fds)
+            .await
+            .map_err(LaunchError::System)?;
         match receiver.await {
             Ok(result) => result.map_err(LaunchError::System),
             Err(_gone) => Err(LaunchError::ZygoteGone),
@@ -206,8 +243,9 @@ impl ZygoteClient {
     async fn send(&self, packet: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         loop {
             self.socket.writable().await?;
-            let sent =
-                self.socket.try_io(Interest::WRITABLE, || frame::send(&self.socket, packet, fds));
+            let sent = self.socket.try_io(Interest::WRITABLE, || {
+                frame::send(&self.socket, packet, fds)
+            });
             match sent {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,
@@ -269,5 +307,9 @@ pub(crate) fn encode_status(status: rustix::process::WaitStatus) -> u32 {
 
 pub(crate) fn decode_status(number: u32) -> Status {
     let number = i32::try_from(number).unwrap_or(0);
-    if number < 256 { Status::Exited(number) } else { Status::Signaled(number - 256) }
+    if number < 256 {
+        Status::Exited(number)
+    } else {
+        Status::Signaled(number - 256)
+    }
 }

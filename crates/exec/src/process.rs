@@ -1,0 +1,288 @@
+//! Commands of their own, while they run.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::executor::{BoxFuture, Exit, Launch, LaunchError, Process, Shell, Status, Tree};
+use crate::journal::RunOutput;
+use crate::local::Shared;
+use crate::pump::Pipes;
+use crate::shell::LocalShell;
+use crate::shim::{Event, Order, Shim, stage};
+use crate::{sys, tree};
+
+/// How often the stragglers of a forked command are looked for. They are rare: whatever starts
+/// something in the background in sight gets a shim, which knows at once.
+const STRAGGLER_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A command under a shim.
+pub(crate) struct ShimProcess {
+    shared: Arc<Shared>,
+    shim: Arc<Shim>,
+    pipes: Pipes,
+    output: Arc<RunOutput>,
+    program: String,
+    cwd: Option<std::path::PathBuf>,
+    pid: Option<u32>,
+    /// Nothing of it runs any more, so that the shim may serve again.
+    gone: bool,
+}
+
+#[derive(Debug)]
+struct ShimTree(Arc<Shim>);
+
+impl ShimProcess {
+    pub(crate) fn launch(
+        shared: Arc<Shared>,
+        shim: Arc<Shim>,
+        order: &Order<'_>,
+        stdin: BorrowedFd<'_>,
+        launch: &Launch,
+    ) -> Result<Self, LaunchError> {
+        let (pipes, writers) = Pipes::new()?;
+        let stdio = [stdin, writers.stdout.as_fd(), writers.stderr.as_fd()];
+        shim.launch(order, stdio).map_err(LaunchError::System)?;
+        Ok(Self {
+            shared,
+            shim,
+            pipes,
+            output: Arc::clone(&launch.output),
+            program: order.argv.first().cloned().unwrap_or_default(),
+            cwd: launch.cwd.clone(),
+            pid: None,
+            gone: false,
+        })
+    }
+
+    /// Waits until the first process is there.
+    pub(crate) async fn await_start(&mut self) -> Result<(), LaunchError> {
+        match self.shim.event().await {
+            Event::Started { pid } => {
+                self.pid = Some(pid);
+                Ok(())
+            }
+            Event::Failed { stage, error } => Err(self.failed(stage, error)),
+            Event::Exited { .. } | Event::Gone | Event::Lost => Err(LaunchError::ZygoteGone),
+        }
+    }
+
+    async fn await_exit(&mut self) -> Result<Exit, LaunchError> {
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = self.shim.event() => event,
+                () = self.pipes.more(&self.output), if !self.pipes.closed() => continue,
+            };
+            match event {
+                Event::Started { pid } => self.pid = Some(pid),
+                Event::Failed { stage, error } => return Err(self.failed(stage, error)),
+                Event::Exited { status, others } => {
+                    self.pipes.drain(&self.output);
+                    self.gone = !others;
+                    let survivors = if others {
+                        self.shim.members()
+                    } else {
+                        Vec::new()
+                    };
+                    return Ok(Exit { status, survivors });
+                }
+                Event::Gone => {}
+                Event::Lost => {
+                    self.pipes.drain(&self.output);
+                    let status = Status::Signaled(libc::SIGKILL);
+                    return Ok(Exit {
+                        status,
+                        survivors: Vec::new(),
+                    });
+                }
+            }
+        }
+    }
+
+    async fn await_gone(mut self) {
+        while !self.gone {
+            tokio::select! {
+                biased;
+                event = self.shim.event() => match event {
+                    Event::Gone => self.gone = true,
+                    Event::Lost => break,
+                    Event::Started { .. } | Event::Failed { .. } | Event::Exited { .. } => {}
+                },
+                () = self.pipes.more(&self.output), if !self.pipes.closed() => {}
+            }
+        }
+        self.pipes.drain(&self.output);
+    }
+
+    fn failed(&mut self, at: u32, error: std::io::Error) -> LaunchError {
+        self.gone = true;
+        match at {
+            stage::CWD => LaunchError::Cwd {
+                path: self.cwd.clone().unwrap_or_default(),
+                source: error,
+            },
+            stage::FIND if error.raw_os_error() == Some(libc::ENOENT) => {
+                LaunchError::NotFound(self.program.clone())
+            }
+            _ if matches!(
+                error.raw_os_error(),
+                Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE)
+            ) =>
+            {
+                LaunchError::System(error)
+            }
+            _ => LaunchError::NotExecutable {
+                program: self.program.clone(),
+                source: error,
+            },
+        }
+    }
+}
+
+impl Process for ShimProcess {
+    fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    fn tree(&self) -> Arc<dyn Tree> {
+        Arc::new(ShimTree(Arc::clone(&self.shim)))
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, Result<Exit, LaunchError>> {
+        Box::pin(self.await_exit())
+    }
+
+    fn outlive(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(self.await_gone())
+    }
+}
+
+/// An idle shim serves again. One that still has a command sees its socket closed and ends it.
+impl Drop for ShimProcess {
+    fn drop(&mut self) {
+        if !self.gone {
+            self.shim.kill();
+            return;
+        }
+        let shim = Arc::clone(&self.shim);
+        self.shared.shims.put(shim);
+    }
+}
+
+impl Tree for ShimTree {
+    fn signal(&self, signal: i32) {
+        self.0.signal(signal);
+    }
+
+    fn kill(&self) {
+        self.0.kill();
+    }
+
+    fn members(&self) -> Vec<u32> {
+        self.0.members()
+    }
+}
+
+/// A command in a fork of a shell that was there already.
+pub(crate) struct ForkProcess {
+    shared: Arc<Shared>,
+    shell: Option<LocalShell>,
+    shell_pid: i32,
+    clean: bool,
+}
+
+#[derive(Debug)]
+struct ForkTree(i32);
+
+impl ForkProcess {
+    pub(crate) fn new(shared: Arc<Shared>, shell: LocalShell) -> Self {
+        let shell_pid = shell.raw_pid();
+        Self {
+            shared,
+            shell: Some(shell),
+            shell_pid,
+            clean: false,
+        }
+    }
+
+    async fn await_exit(&mut self) -> Result<Exit, LaunchError> {
+        let Some(shell) = self.shell.as_mut() else {
+            return Err(LaunchError::ZygoteGone);
+        };
+        let report = shell.finish().await;
+        let others = !report.ended && tree::has_children(self.shell_pid);
+        self.clean = !report.ended && !others;
+        let survivors = if others {
+            ForkTree(self.shell_pid).members()
+        } else {
+            Vec::new()
+        };
+        Ok(Exit {
+            status: report.status,
+            survivors,
+        })
+    }
+
+    async fn await_gone(mut self) {
+        while tree::has_children(self.shell_pid) {
+            if let Some(shell) = self.shell.as_mut() {
+                shell.take_stragglers_output();
+            }
+            tokio::time::sleep(STRAGGLER_INTERVAL).await;
+        }
+        // Whatever they changed in the shell's descriptors, nobody else shall meet.
+        self.clean = false;
+    }
+}
+
+impl Process for ForkProcess {
+    fn pid(&self) -> Option<u32> {
+        None
+    }
+
+    fn tree(&self) -> Arc<dyn Tree> {
+        Arc::new(ForkTree(self.shell_pid))
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, Result<Exit, LaunchError>> {
+        Box::pin(self.await_exit())
+    }
+
+    fn outlive(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(self.await_gone())
+    }
+}
+
+impl Drop for ForkProcess {
+    fn drop(&mut self) {
+        match self.shell.take() {
+            Some(shell) if self.clean => self.shared.forkers.put(shell),
+            _ => ForkTree(self.shell_pid).kill(),
+        }
+    }
+}
+
+impl Tree for ForkTree {
+    fn signal(&self, signal: i32) {
+        for pid in tree::session_members(self.0) {
+            let _gone_already = sys::kill(pid, signal);
+            if matches!(signal, libc::SIGTERM | libc::SIGHUP | libc::SIGINT) {
+                let _gone_already = sys::kill(pid, libc::SIGCONT);
+            }
+        }
+    }
+
+    fn kill(&self) {
+        tree::kill_until_gone(|| tree::session_members(self.0));
+        let _gone_already = sys::kill(self.0, libc::SIGKILL);
+        tree::kill_until_gone(|| tree::session_members(self.0));
+    }
+
+    fn members(&self) -> Vec<u32> {
+        tree::session_members(self.0)
+            .into_iter()
+            .filter_map(|pid| u32::try_from(pid).ok())
+            .collect()
+    }
+}

@@ -1,0 +1,127 @@
+//! From a command's pipes into the journal.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::OFlags;
+use rustix::pipe::PipeFlags;
+use tokio::net::unix::pipe::Receiver;
+
+use crate::executor::LaunchError;
+use crate::journal::{RunOutput, Stream};
+
+/// What one read takes.
+const READ_BYTES: usize = 64 * 1024;
+/// What may have been written before a command's end and not been read yet: a pipe's capacity.
+/// Draining stops there, so that a child that writes for ever does not delay the answer.
+const MAX_DRAIN: usize = 64 * 1024;
+
+/// The reading ends of a command's stdout and stderr.
+#[derive(Debug)]
+pub(crate) struct Pipes {
+    stdout: Option<Receiver>,
+    stderr: Option<Receiver>,
+    buffer: Vec<u8>,
+}
+
+/// The writing ends.
+#[derive(Debug)]
+pub(crate) struct Writers {
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+}
+
+impl Pipes {
+    pub(crate) fn new() -> Result<(Self, Writers), LaunchError> {
+        let (stdout, stdout_writer) = pipe()?;
+        let (stderr, stderr_writer) = pipe()?;
+        let pipes = Self {
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+            buffer: Vec::new(),
+        };
+        Ok((
+            pipes,
+            Writers {
+                stdout: stdout_writer,
+                stderr: stderr_writer,
+            },
+        ))
+    }
+
+    /// Both are at their end.
+    pub(crate) const fn closed(&self) -> bool {
+        self.stdout.is_none() && self.stderr.is_none()
+    }
+
+    /// Waits until there is something and takes one read of it; returns at once when both are at
+    /// their end. Safe to drop and call again.
+    pub(crate) async fn more(&mut self, output: &RunOutput) {
+        let stream = match (&self.stdout, &self.stderr) {
+            (None, None) => return,
+            (Some(stdout), None) => {
+                let _error_shows_at_read = stdout.readable().await;
+                Stream::Stdout
+            }
+            (None, Some(stderr)) => {
+                let _error_shows_at_read = stderr.readable().await;
+                Stream::Stderr
+            }
+            (Some(stdout), Some(stderr)) => tokio::select! {
+                _ = stdout.readable() => Stream::Stdout,
+                _ = stderr.readable() => Stream::Stderr,
+            },
+        };
+        self.read(stream, output);
+    }
+
+    /// Takes what is there at this moment, at most a pipe's capacity of each.
+    pub(crate) fn drain(&mut self, output: &RunOutput) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let mut taken = 0;
+            while taken < MAX_DRAIN {
+                match self.read(stream, output) {
+                    0 => break,
+                    bytes => taken += bytes,
+                }
+            }
+        }
+    }
+
+    /// Takes everything until both are at their end.
+    pub(crate) async fn read_to_end(&mut self, output: &RunOutput) {
+        while !self.closed() {
+            self.more(output).await;
+        }
+    }
+
+    /// One read: bytes taken; 0 when there is nothing now or nothing more.
+    fn read(&mut self, stream: Stream, output: &RunOutput) -> usize {
+        let slot = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        let Some(pipe) = slot else { return 0 };
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve_exact(READ_BYTES);
+        }
+        self.buffer.clear();
+        match pipe.try_read_buf(&mut self.buffer) {
+            Ok(0) => *slot = None,
+            Ok(_) => output.append(stream, &self.buffer),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => *slot = None,
+        }
+        self.buffer.len()
+    }
+}
+
+/// A pipe whose reading end belongs to the runtime.
+pub(crate) fn pipe() -> Result<(Receiver, OwnedFd), LaunchError> {
+    let system = |error: rustix::io::Errno| LaunchError::System(error.into());
+    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
+    // Only the reading end must not block: the other is a command's standard output.
+    rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK).map_err(system)?;
+    let reader = Receiver::from_owned_fd_unchecked(reader).map_err(LaunchError::System)?;
+    Ok((reader, writer))
+}

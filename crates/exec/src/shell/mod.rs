@@ -1,0 +1,448 @@
+//! A living shell: one bash that runs command after command.
+
+pub(crate) mod report;
+pub(crate) mod script;
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use rustix::pipe::PipeFlags;
+use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::sync::oneshot;
+
+use crate::executor::{BoxFuture, LaunchError, Shell, ShellCommand, ShellReport, Status, Tree};
+use crate::journal::RunOutput;
+use crate::pump::{self, Pipes, Writers};
+use crate::zygote::ZygoteClient;
+use crate::{sys, tree};
+use report::Report;
+
+/// The shell.
+pub(crate) const BASH: &str = "/bin/bash";
+/// No startup files, so that what was judged is what runs.
+const WORDS: [&str; 4] = ["bash", "--noprofile", "--norc", "-c"];
+/// What one read of the report channel takes.
+const REPORT_BYTES: usize = 16 * 1024;
+/// From killing a shell to seeing that it is dead.
+const KILL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A living bash.
+pub(crate) struct LocalShell {
+    pid: i32,
+    input: Sender,
+    control: Receiver,
+    /// Kept open so that the shell can reach the channel by path as it exits.
+    _control_writer: OwnedFd,
+    said: Vec<u8>,
+    exit: oneshot::Receiver<Status>,
+    ended: Option<Status>,
+    pipes: Pipes,
+    flags: String,
+    last_status: i32,
+    last_job: Option<u32>,
+    unsent: Vec<u8>,
+    current: Option<Current>,
+    latest_output: Weak<RunOutput>,
+    since: Arc<ShellTree>,
+}
+
+/// The command that runs.
+struct Current {
+    output: Arc<RunOutput>,
+    own: Option<(Pipes, Writers)>,
+    /// Kept open until the shell has opened it by path.
+    _stdin: Option<OwnedFd>,
+    with_env: bool,
+    last_words: Option<Report>,
+}
+
+/// The processes that a shell's current command started.
+#[derive(Debug)]
+struct ShellTree {
+    shell: i32,
+    since: AtomicU64,
+}
+
+/// What a shell is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A session: remembers all, reports as it exits.
+    Living,
+    /// Commands of their own, each in a fork.
+    Forks,
+}
+
+impl LocalShell {
+    pub(crate) async fn start(
+        zygote: &ZygoteClient,
+        purpose: Purpose,
+        env: &[(String, String)],
+        cwd: &Path,
+        null: BorrowedFd<'_>,
+    ) -> Result<Self, LaunchError> {
+        let (pipes, writers) = Pipes::new()?;
+        let (control, control_writer) = pump::pipe()?;
+        let (input_reader, input) = input_pipe()?;
+        let program = match purpose {
+            Purpose::Living => script::program(Some(&by_path(&control_writer))),
+            Purpose::Forks => script::program(None),
+        };
+        let argv: Vec<&str> = WORDS.into_iter().chain([program.as_str()]).collect();
+        let env: Vec<String> = env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let fds = [
+            null,
+            writers.stdout.as_fd(),
+            writers.stderr.as_fd(),
+            input_reader.as_fd(),
+            control_writer.as_fd(),
+        ];
+        let child = zygote.new_shell(BASH, &argv, &env, cwd, fds).await?;
+        let since = Arc::new(ShellTree {
+            shell: child.pid,
+            since: AtomicU64::new(0),
+        });
+        let mut shell = Self {
+            pid: child.pid,
+            input,
+            control,
+            _control_writer: control_writer,
+            said: Vec::new(),
+            exit: child.exit,
+            ended: None,
+            pipes,
+            flags: String::new(),
+            last_status: 0,
+            last_job: None,
+            unsent: Vec::new(),
+            current: None,
+            latest_output: Weak::new(),
+            since,
+        };
+        shell.hear_first().await?;
+        Ok(shell)
+    }
+
+    /// Waits until the shell has said that it reads.
+    async fn hear_first(&mut self) -> Result<(), LaunchError> {
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.control.readable() => self.hear(),
+                status = &mut self.exit => {
+                    let code = status.map_or(-1, Status::code);
+                    let text = format!("bash ended with {code} as it started");
+                    return Err(LaunchError::System(std::io::Error::other(text)));
+                }
+            }
+            if let Some(report) = report::take(&mut self.said, false) {
+                self.flags = report.flags;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives it text that [`script::forked`] made.
+    pub(crate) fn begin_forked(&mut self, text: &str, output: Arc<RunOutput>) {
+        self.begin_text(text, Current::new(output, false));
+    }
+
+    /// Takes what stragglers of the latest command have written by now.
+    pub(crate) fn take_stragglers_output(&mut self) {
+        if let Some(output) = self.latest_output.upgrade() {
+            self.pipes.drain(&output);
+        }
+    }
+
+    pub(crate) const fn raw_pid(&self) -> i32 {
+        self.pid
+    }
+
+    fn begin_text(&mut self, text: &str, current: Current) {
+        self.since.since.store(tree::now(), Ordering::Relaxed);
+        self.unsent.extend_from_slice(text.as_bytes());
+        self.unsent.push(0);
+        self.latest_output = Arc::downgrade(&current.output);
+        self.current = Some(current);
+        self.send();
+    }
+
+    /// Hands over as much of the command as the shell's pipe takes.
+    fn send(&mut self) {
+        if let Ok(sent) = self.input.try_write(&self.unsent) {
+            self.unsent.drain(..sent.min(self.unsent.len()));
+        }
+    }
+
+    /// Takes what there is on the report channel.
+    fn hear(&mut self) {
+        self.said.reserve(REPORT_BYTES);
+        while self
+            .control
+            .try_read_buf(&mut self.said)
+            .is_ok_and(|read| read > 0)
+        {
+            self.said.reserve(REPORT_BYTES);
+        }
+    }
+
+    async fn await_report(&mut self) -> ShellReport {
+        loop {
+            let Some(current) = self.current.as_mut() else {
+                return lost();
+            };
+            let output = Arc::clone(&current.output);
+            let own = current.own.as_mut().map(|(pipes, _)| pipes);
+            let own_open = own.as_ref().is_some_and(|pipes| !pipes.closed());
+            tokio::select! {
+                biased;
+                _ = self.control.readable() => self.hear(),
+                status = &mut self.exit, if self.ended.is_none() => {
+                    self.ended = Some(status.unwrap_or(Status::Signaled(libc::SIGKILL)));
+                    // What it said and wrote last is in the pipes already.
+                    self.hear();
+                }
+                _ = self.input.writable(), if !self.unsent.is_empty() => self.send(),
+                () = self.pipes.more(&output), if !self.pipes.closed() => {}
+                () = more_of(own, &output), if own_open => {}
+            }
+            if let Some(report) = self.next_report() {
+                return self.complete(Some(report));
+            }
+            if self.ended.is_some() {
+                return self.complete(None);
+            }
+        }
+    }
+
+    /// The report of a command's end, if it is there; last words are kept for later.
+    fn next_report(&mut self) -> Option<Report> {
+        loop {
+            let current = self.current.as_mut()?;
+            let report = report::take(&mut self.said, current.with_env)?;
+            if report.status != script::LAST_WORDS {
+                return Some(report);
+            }
+            current.last_words = Some(report);
+        }
+    }
+
+    fn complete(&mut self, report: Option<Report>) -> ShellReport {
+        let Some(current) = self.current.take() else {
+            return lost();
+        };
+        self.pipes.drain(&current.output);
+        let rest = current.own.and_then(|(mut pipes, writers)| {
+            drop(writers);
+            pipes.drain(&current.output);
+            let output = current.output;
+            let open = !pipes.closed();
+            open.then(|| -> BoxFuture<'static, ()> {
+                Box::pin(async move { pipes.read_to_end(&output).await })
+            })
+        });
+        let words = report.or(current.last_words);
+        let status = self.ended.unwrap_or_else(|| {
+            let code = words.as_ref().and_then(|report| report.status.parse().ok());
+            Status::Exited(code.unwrap_or(0))
+        });
+        let mut answer = ShellReport {
+            status,
+            ended: self.ended.is_some(),
+            rest,
+            ..lost()
+        };
+        if let Some(report) = words {
+            answer.cwd = (!report.cwd.is_empty()).then(|| PathBuf::from(report.cwd));
+            answer.env = report.env;
+            answer.job = report.job.filter(|job| self.last_job != Some(*job));
+            self.last_job = report.job;
+            self.flags = report.flags;
+        }
+        self.last_status = status.code();
+        answer
+    }
+}
+
+impl Current {
+    const fn new(output: Arc<RunOutput>, with_env: bool) -> Self {
+        Self {
+            output,
+            own: None,
+            _stdin: None,
+            with_env,
+            last_words: None,
+        }
+    }
+}
+
+impl Shell for LocalShell {
+    fn pid(&self) -> u32 {
+        u32::try_from(self.pid).unwrap_or(0)
+    }
+
+    fn tree(&self) -> Arc<dyn Tree> {
+        Arc::clone(&self.since) as Arc<dyn Tree>
+    }
+
+    fn members(&self) -> Vec<u32> {
+        unsigned(tree::session_members(self.pid))
+    }
+
+    fn begin(&mut self, command: ShellCommand) -> Result<(), LaunchError> {
+        let mut redirections = String::new();
+        let own = if command.own_pipes {
+            Some(Pipes::new()?)
+        } else {
+            None
+        };
+        if let Some((_, writers)) = &own {
+            let (stdout, stderr) = (by_path(&writers.stdout), by_path(&writers.stderr));
+            redirections.push_str(&format!(">{stdout} 2>{stderr} "));
+        }
+        let stdin = command.stdin.as_deref().map(memory_file).transpose()?;
+        if let Some(file) = &stdin {
+            redirections.push_str(&format!("<{}", by_path(file)));
+        }
+        let around = script::Around {
+            report_env: command.report_env,
+            flags: &self.flags,
+            last_status: self.last_status,
+            env: &command.env,
+            redirections: &redirections,
+        };
+        let text = script::living(&command.text, &around);
+        let mut current = Current::new(command.output, command.report_env);
+        current.own = own;
+        current._stdin = stdin;
+        self.begin_text(&text, current);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> BoxFuture<'_, ShellReport> {
+        Box::pin(self.await_report())
+    }
+
+    fn has_ended(&mut self) -> bool {
+        if self.ended.is_none() {
+            self.ended = match self.exit.try_recv() {
+                Ok(status) => Some(status),
+                Err(oneshot::error::TryRecvError::Empty) => None,
+                Err(oneshot::error::TryRecvError::Closed) => Some(Status::Signaled(libc::SIGKILL)),
+            };
+        }
+        self.ended.is_some()
+    }
+
+    fn end(mut self: Box<Self>, grace: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let shell = self.pid;
+            let members = tree::session_members(shell);
+            if !members.is_empty() {
+                for pid in members {
+                    let _gone_already = sys::kill(pid, libc::SIGTERM);
+                    let _gone_already = sys::kill(pid, libc::SIGCONT);
+                }
+                let deadline = tokio::time::Instant::now() + grace;
+                while !tree::session_members(shell).is_empty()
+                    && tokio::time::Instant::now() < deadline
+                {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+            tree::kill_until_gone(|| tree::session_members(shell));
+            let _gone_already = sys::kill(shell, libc::SIGKILL);
+            if self.ended.is_none() {
+                let _too_late_to_matter = tokio::time::timeout(KILL_PATIENCE, &mut self.exit).await;
+            }
+            // What was started while the shell still lived.
+            tree::kill_until_gone(|| tree::session_members(shell));
+        })
+    }
+}
+
+impl Tree for ShellTree {
+    fn signal(&self, signal: i32) {
+        for pid in self.current() {
+            let _gone_already = sys::kill(pid, signal);
+            if matches!(signal, libc::SIGTERM | libc::SIGHUP | libc::SIGINT) {
+                let _gone_already = sys::kill(pid, libc::SIGCONT);
+            }
+        }
+    }
+
+    fn kill(&self) {
+        let _gone_already = sys::kill(self.shell, libc::SIGKILL);
+        tree::kill_until_gone(|| self.current());
+    }
+
+    fn members(&self) -> Vec<u32> {
+        unsigned(self.current())
+    }
+}
+
+impl ShellTree {
+    fn current(&self) -> Vec<i32> {
+        tree::session_members_since(self.shell, self.since.load(Ordering::Relaxed))
+    }
+}
+
+/// A path by which our own children can open a descriptor of this process.
+fn by_path(fd: &OwnedFd) -> String {
+    format!("/proc/{}/fd/{}", std::process::id(), fd.as_raw_fd())
+}
+
+/// A file in memory that holds `bytes`, to be read from its start.
+pub(crate) fn memory_file(bytes: &[u8]) -> Result<OwnedFd, LaunchError> {
+    let system = |error: rustix::io::Errno| LaunchError::System(error.into());
+    let file =
+        rustix::fs::memfd_create("wharf-stdin", rustix::fs::MemfdFlags::CLOEXEC).map_err(system)?;
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let offset = u64::try_from(at).unwrap_or(u64::MAX);
+        at += rustix::io::pwrite(&file, rest, offset).map_err(system)?;
+    }
+    Ok(file)
+}
+
+fn input_pipe() -> Result<(OwnedFd, Sender), LaunchError> {
+    let system = |error: rustix::io::Errno| LaunchError::System(error.into());
+    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
+    rustix::fs::fcntl_setfl(
+        &writer,
+        rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::WRONLY,
+    )
+    .map_err(system)?;
+    let writer = Sender::from_owned_fd_unchecked(writer).map_err(LaunchError::System)?;
+    Ok((reader, writer))
+}
+
+async fn more_of(pipes: Option<&mut Pipes>, output: &RunOutput) {
+    if let Some(pipes) = pipes {
+        pipes.more(output).await;
+    }
+}
+
+fn unsigned(pids: Vec<i32>) -> Vec<u32> {
+    pids.into_iter()
+        .filter_map(|pid| u32::try_from(pid).ok())
+        .collect()
+}
+
+/// A report of nothing, to build on.
+const fn lost() -> ShellReport {
+    let status = Status::Signaled(libc::SIGKILL);
+    ShellReport {
+        status,
+        ended: true,
+        cwd: None,
+        env: None,
+        job: None,
+        rest: None,
+    }
+}

@@ -1,0 +1,351 @@
+//! Commands of their own: how they are started, how they end, what they leave.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use support::{alive, until, with_bench};
+use wharf_exec::{LaunchError, Program, TreeLimits};
+
+fn limits() -> TreeLimits {
+    TreeLimits::default()
+}
+
+#[test]
+fn a_program_is_started_without_a_shell() {
+    with_bench(limits(), |bench| async move {
+        let done = bench.direct(&["printf", "%s|", "a b", "$HOME", "*"]).await;
+        assert_eq!((done.code(), done.stdout().as_str()), (0, "a b|$HOME|*|"));
+        let done = bench
+            .direct(&["sh", "-c", "echo out; echo err >&2; exit 3"])
+            .await;
+        assert_eq!(done.code(), 3);
+        assert_eq!(
+            (done.stdout().as_str(), done.stderr().as_str()),
+            ("out\n", "err\n")
+        );
+    });
+}
+
+#[test]
+fn what_cannot_be_started_says_why() {
+    with_bench(limits(), |bench| async move {
+        let done = bench.direct(&["no-such-program"]).await;
+        assert!(
+            matches!(done.result, Err(LaunchError::NotFound(name)) if name == "no-such-program")
+        );
+        let done = bench.direct(&["/etc/passwd"]).await;
+        assert!(matches!(
+            done.result,
+            Err(LaunchError::NotExecutable { .. })
+        ));
+        let done = bench.direct(&["/etc"]).await;
+        assert!(matches!(
+            done.result,
+            Err(LaunchError::NotExecutable { .. })
+        ));
+        let mut launch = bench.launch_of(Program::Direct(vec!["true".into()]));
+        launch.cwd = Some("/no/such/place".into());
+        assert!(matches!(
+            bench.run(launch).await.result,
+            Err(LaunchError::Cwd { .. })
+        ));
+        assert_eq!(
+            bench.direct(&["true"]).await.code(),
+            0,
+            "the shim serves on"
+        );
+    });
+}
+
+#[test]
+fn a_script_without_a_first_line_runs_as_in_a_shell() {
+    with_bench(limits(), |bench| async move {
+        let path = bench.directory.path().join("script");
+        std::fs::write(&path, "echo \"script $1\"").unwrap();
+        std::os::unix::fs::PermissionsExt::set_mode(
+            &mut std::fs::metadata(&path).unwrap().permissions(),
+            0o755,
+        );
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+        let done = bench.direct(&[path.to_str().unwrap(), "one"]).await;
+        assert_eq!((done.code(), done.stdout().as_str()), (0, "script one\n"));
+    });
+}
+
+#[test]
+fn directory_environment_and_stdin_arrive_exactly() {
+    with_bench(limits(), |bench| async move {
+        let odd = "a'b\"c $(date) `x`\n=é";
+        let programs = [
+            Program::Direct(
+                ["sh", "-c", "pwd; printf %s \"$ODD\"; cat"]
+                    .map(String::from)
+                    .into(),
+            ),
+            Program::Shell {
+                text: "pwd; printf %s \"$ODD\"; cat".into(),
+                forkable: false,
+            },
+            Program::Shell {
+                text: "pwd; printf %s \"$ODD\"; cat".into(),
+                forkable: true,
+            },
+        ];
+        for program in programs {
+            for stdin in [None, Some(b"from stdin".to_vec())] {
+                let mut launch = bench.launch_of(program.clone());
+                launch.cwd = Some("/usr/lib".into());
+                launch.env = vec![("ODD".into(), odd.into()), ("HOME".into(), "/x".into())];
+                launch.stdin = stdin.clone();
+                let done = bench.run(launch).await;
+                let stdin = String::from_utf8(stdin.unwrap_or_default()).unwrap();
+                assert_eq!(
+                    done.stdout(),
+                    format!("/usr/lib\n{odd}{stdin}"),
+                    "{program:?}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn nothing_of_the_servers_own_environment_is_handed_through() {
+    with_bench(limits(), |bench| async move {
+        for done in [
+            bench.direct(&["env"]).await,
+            bench.bash("env").await,
+            bench.fork("env").await,
+        ] {
+            let text = done.stdout();
+            let mut names: Vec<&str> = text
+                .lines()
+                .filter_map(|line| line.split('=').next())
+                .collect();
+            names.retain(|name| !["PWD", "SHLVL", "_", "OLDPWD"].contains(name));
+            names.sort_unstable();
+            assert_eq!(names, ["HOME", "LANG", "PATH"], "{text}");
+        }
+    });
+}
+
+#[test]
+fn a_fork_of_a_shell_is_as_good_as_a_shell_of_its_own() {
+    let texts = [
+        "echo a; false",
+        "exit 7",
+        "x=1; (exit 5)",
+        "echo 'it''s'",
+        "nosuch-program",
+        "echo \"open",
+        "if",
+        "set -e; false; echo no",
+        "f() { return 9; }; f",
+        "cat <<E\nhere $((1+1))\nE",
+        "a=(1 2 3); echo ${a[@]} ${#a}",
+        "seq 3 | tac",
+        "! true",
+        "declare -F; alias; trap",
+        "umask; ulimit -c; set -o | grep -c on",
+        "read x; echo \"$?[$x]\"",
+        "break; echo after",
+        "echo err >&2; exit 300",
+        "shopt expand_aliases",
+        "type cd",
+        "cd /tmp && pwd",
+        "ls /proc/self/fd | wc -l",
+    ];
+    with_bench(limits(), |bench| async move {
+        for text in texts {
+            let (own, fork) = (bench.bash(text).await, bench.fork(text).await);
+            assert_eq!(
+                own.code(),
+                fork.code(),
+                "{text}: {} | {}",
+                own.stderr(),
+                fork.stderr()
+            );
+            assert_eq!(own.stdout(), fork.stdout(), "{text}");
+            let plain = |text: String| text.replace("eval: ", "").replace("-c: ", "");
+            let first = |text: String| plain(text).lines().next().unwrap_or_default().to_owned();
+            assert_eq!(first(own.stderr()), first(fork.stderr()), "{text}");
+        }
+    });
+}
+
+#[test]
+fn no_terminal_and_no_stdin_to_wait_for() {
+    with_bench(limits(), |bench| async move {
+        for text in [
+            "cat",
+            "read line",
+            "cat </dev/tty",
+            "sh -c 'read x </dev/tty'",
+        ] {
+            let done = bench.bash(text).await;
+            assert!(done.stdout().is_empty(), "{text}");
+        }
+    });
+}
+
+#[test]
+fn a_child_that_keeps_the_pipe_open_does_not_delay_the_answer() {
+    with_bench(limits(), |bench| async move {
+        for forked in [false, true] {
+            let program = Program::Shell {
+                text: "sleep 1000 & echo first".into(),
+                forkable: forked,
+            };
+            let launch = bench.launch_of(program);
+            let output = std::sync::Arc::clone(&launch.output);
+            let mut process = bench.start(launch).await;
+            let exit = process.wait().await.unwrap();
+            assert_eq!(exit.status.code(), 0);
+            assert_eq!(
+                support::text(&output, wharf_exec::journal::Stream::Stdout),
+                "first\n"
+            );
+            assert_eq!(exit.survivors.len(), 1, "{exit:?}");
+            let (tree, survivor) = (process.tree(), exit.survivors[0]);
+            assert!(alive(survivor));
+            assert_eq!(tree.members(), [survivor]);
+            let rest = tokio::spawn(process.outlive());
+            tree.kill();
+            rest.await.unwrap();
+            assert!(!alive(survivor));
+        }
+    });
+}
+
+#[test]
+fn what_a_straggler_writes_is_kept() {
+    with_bench(limits(), |bench| async move {
+        let text = "(sleep 0.3; echo late) & echo early";
+        let launch = bench.launch_of(Program::Shell {
+            text: text.into(),
+            forkable: false,
+        });
+        let output = std::sync::Arc::clone(&launch.output);
+        let mut process = bench.start(launch).await;
+        process.wait().await.unwrap();
+        process.outlive().await;
+        assert_eq!(
+            support::text(&output, wharf_exec::journal::Stream::Stdout),
+            "early\nlate\n"
+        );
+    });
+}
+
+/// Row 12: sessions of their own, double forks, scrubbed environments, ignored signals, stopped.
+#[test]
+fn nobody_escapes_the_end_of_a_tree() {
+    let hostile = "
+        setsid sh -c 'sleep 1001 & exec sleep 1002' &
+        (setsid setsid env -i /bin/sh -c '(sleep 1003 &) & sleep 1004' &)
+        sh -c 'trap \"\" TERM HUP INT; while :; do sleep 1005; done' &
+        sh -c 'kill -STOP $$' &
+        python3 -c 'import os,time
+if os.fork()==0:
+    os.setsid()
+    if os.fork()==0:
+        os.closerange(0,100)
+        time.sleep(1006)
+    os._exit(0)
+time.sleep(1007)' &
+        echo ready; sleep 1008";
+    with_bench(limits(), |bench| async move {
+        for forkable in [false, true] {
+            let launch = bench.launch_of(Program::Shell {
+                text: hostile.into(),
+                forkable,
+            });
+            let output = std::sync::Arc::clone(&launch.output);
+            let mut process = bench.start(launch).await;
+            let tree = process.tree();
+            let waiting = tokio::time::timeout(Duration::from_secs(2), process.wait()).await;
+            assert!(waiting.is_err(), "it goes on");
+            assert_eq!(
+                support::text(&output, wharf_exec::journal::Stream::Stdout),
+                "ready\n"
+            );
+            let members = tree.members();
+            assert!(members.len() >= 9, "{members:?}");
+            tree.kill();
+            process.wait().await.unwrap();
+            for pid in &members {
+                until("everyone is dead", || !alive(*pid)).await;
+            }
+            assert_eq!(tree.members(), [] as [u32; 0]);
+        }
+    });
+}
+
+#[test]
+fn a_dropped_command_is_ended() {
+    with_bench(limits(), |bench| async move {
+        let mut launch =
+            bench.launch_of(Program::Direct(["sleep", "1000"].map(String::from).into()));
+        launch.wants_pid = true;
+        let process = bench.start(launch).await;
+        let pid = process.pid().unwrap();
+        assert!(alive(pid));
+        drop(process);
+        until("it is dead", || !alive(pid)).await;
+    });
+}
+
+#[test]
+fn a_fork_bomb_meets_its_limit() {
+    let limits = TreeLimits {
+        processes: Some(64),
+        memory: None,
+    };
+    with_bench(limits, |bench| async move {
+        let launch = bench.launch_of(Program::Shell {
+            text: "f() { f | f & }; f; sleep 1000".into(),
+            forkable: false,
+        });
+        let mut process = bench.start(launch).await;
+        let tree = process.tree();
+        let _goes_on = tokio::time::timeout(Duration::from_secs(2), process.wait()).await;
+        assert!(tree.members().len() <= 64, "{}", tree.members().len());
+        assert_eq!(
+            bench.direct(&["true"]).await.code(),
+            0,
+            "others are not disturbed"
+        );
+        tree.kill();
+        until("all are dead", || tree.members().is_empty()).await;
+    });
+}
+
+#[test]
+fn zombies_do_not_pile_up() {
+    with_bench(limits(), |bench| async move {
+        let text = "for i in $(seq 200); do (true &) ; done; sleep 0.2; ps -eo ppid,stat | awk -v me=$PPID '$1==me && /Z/' | wc -l";
+        let done = bench.bash(text).await;
+        assert_eq!(done.stdout().trim(), "0");
+    });
+}
+
+#[test]
+fn arguments_up_to_the_largest_command_arrive() {
+    with_bench(limits(), |bench| async move {
+        for size in [4000, 5000, 131_071, 131_072] {
+            let filling = size - "x=''; echo ${#x}".len();
+            let text = format!("x='{}'; echo ${{#x}}", "y".repeat(filling));
+            assert_eq!(text.len(), size);
+            assert_eq!(bench.bash(&text).await.stdout().trim(), filling.to_string());
+            assert_eq!(bench.fork(&text).await.stdout().trim(), filling.to_string());
+        }
+    });
+}
