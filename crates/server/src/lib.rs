@@ -1,1 +1,32 @@
-//! HTTP: routes, handlers, limits, the OpenAPI document.
+//! HTTP: the wire contract of the command API, in front of the engine's use cases.
+//!
+//! A handler reads a request, calls one use case, and writes its answer. What it may not do:
+//! decide, run, store or analyse anything; read the environment or the wall clock; bind a port
+//! or read a token file, which are the binary's.
+//!
+//! Start reading at [`routes`], where all paths are on one page; then `middleware/gate.rs`, which
+//! every request passes before its body is read; then `handlers/runs/run.rs`, the busiest path.
+//!
+//! Limits, each a named constant in [`options`]: body, head, connections, requests, and the time
+//! that each of head, body and answer may take. HTTP/1.1 only; bodies are never decompressed.
+
+pub mod auth;
+pub mod options;
+pub mod routes;
+pub mod serve;
+
+mod convert;
+mod error;
+mod extract;
+mod handlers;
+mod metrics;
+mod middleware;
+mod openapi;
+mod reply;
+mod state;
+mod stream;
+
+pub use auth::{Authenticator, Everybody, Tokens};
+pub use options::{Machine, ServerLimits, ServerOptions};
+pub use routes::router;
+pub use serve::{ServeError, serve};

@@ -1,0 +1,11 @@
+//! Between the wire's shapes and the domain's. Whatever a client wrote is checked here, once.
+
+pub(crate) mod analysis;
+pub(crate) mod answer;
+pub(crate) mod fields;
+pub(crate) mod process;
+pub(crate) mod request;
+pub(crate) mod text;
+pub(crate) mod view;
+
+pub(crate) use analysis::decision_json;

@@ -1,0 +1,256 @@
+//! Requests to run something or to make a session.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use serde_json::Value;
+use wharf_api as api;
+use wharf_engine::request::{DEFAULT_OUTPUT_LIMIT, MAX_OUTPUT_LIMIT, TIMEOUT_RANGE};
+use wharf_engine::shell::metadata::Format;
+use wharf_engine::{Elsewhere, Idempotency, NewSession, RunRequest, Surroundings};
+use wharf_model::CommandText;
+
+use super::fields::Fields;
+use crate::error::Failure;
+
+/// The longest idempotency key, in bytes.
+pub(crate) const MAX_KEY_BYTES: usize = 255;
+/// The longest confirmation token that is looked at, in bytes.
+pub(crate) const MAX_TOKEN_BYTES: usize = 1024;
+/// How long a session may be kept without use.
+const SESSION_RANGE: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(2_592_000);
+
+/// Members of the body that do not make it another request: a repetition after a 428 carries a
+/// token that the first one did not have.
+const NOT_PRINTED: [&str; 2] = ["idempotency_key", "confirmation_token"];
+
+/// A run. `key` is the `Idempotency-Key` header and `body` what the request was read from.
+pub(crate) fn run(
+    wire: api::RunRequest,
+    key: Option<String>,
+    body: &[u8],
+) -> Result<RunRequest, Failure> {
+    let mut fields = Fields::default();
+    remote(&mut fields, &wire);
+    let command = fields.command(&wire.command);
+    let session = fields.session("session_id", wire.session_id.as_deref());
+    let cwd = fields.directory("cwd", wire.cwd);
+    let env = fields.variables(wire.env);
+    let timeout = fields.seconds("timeout", wire.timeout, TIMEOUT_RANGE);
+    let output_limit = output_limit(&mut fields, wire.output_limit);
+    let confirmation = fields.short("confirmation_token", wire.confirmation_token, MAX_TOKEN_BYTES);
+    let key = idempotency_key(&mut fields, key, wire.idempotency_key);
+    fields.check()?;
+    Ok(RunRequest {
+        session,
+        cwd,
+        env,
+        stdin: wire.stdin.map(String::into_bytes),
+        timeout,
+        background: wire.background,
+        output_limit,
+        metadata: wire.metadata_format.map(format),
+        confirmation,
+        idempotency: key.map(|key| Idempotency { key, fingerprint: fingerprint(body) }),
+        ..RunRequest::new(checked(command)?)
+    })
+}
+
+/// A session.
+pub(crate) fn session(wire: api::CreateSession) -> Result<NewSession, Failure> {
+    let mut fields = Fields::default();
+    let id = fields.session("session_id", wire.session_id.as_deref());
+    let cwd = fields.directory("cwd", wire.cwd);
+    let env = fields.variables(wire.env);
+    let target = fields.target(wire.target.as_deref());
+    let timeout = wire.timeout.map(Duration::from_secs);
+    if timeout.is_some_and(|timeout| !SESSION_RANGE.contains(&timeout)) {
+        let (least, most) = (SESSION_RANGE.start().as_secs(), SESSION_RANGE.end().as_secs());
+        fields.wrong("timeout", format!("must be {least} to {most} seconds"));
+    }
+    fields.check()?;
+    Ok(NewSession { id, client_info: wire.client_info, timeout, cwd, env, target })
+}
+
+/// What to judge, where, and how much to say of it.
+pub(crate) fn analyze(
+    wire: api::AnalyzeRequest,
+) -> Result<(CommandText, Surroundings, Option<Format>), Failure> {
+    let mut fields = Fields::default();
+    let command = fields.command(&wire.command);
+    let session = fields.session("session_id", wire.session_id.as_deref());
+    let cwd = fields.directory("cwd", wire.cwd);
+    fields.target(wire.target.as_deref());
+    fields.check()?;
+    let elsewhere = wire.context.map(|context| Elsewhere {
+        home: context.home,
+        user: context.user,
+        workspace_root: context.workspace_root,
+        git_branch: context.git_branch,
+    });
+    let cwd = cwd.map(|path| path.to_string_lossy().into_owned());
+    let around = Surroundings { cwd, session, elsewhere };
+    Ok((checked(command)?, around, wire.metadata_format.map(format)))
+}
+
+/// Other hosts are a later capability; running here what was meant for there would be the worst
+/// answer, so a request that names one is refused.
+fn remote(fields: &mut Fields, wire: &api::RunRequest) {
+    if wire.remote {
+        fields.wrong("remote", "SSH hosts are not available in this version; leave it out to run here");
+    } else if let Some(host) = wire.host.as_deref()
+        && !matches!(host, "" | "localhost" | "127.0.0.1" | "::1")
+    {
+        fields.wrong("host", "SSH hosts are not available in this version; leave it out to run here");
+    }
+}
+
+fn output_limit(fields: &mut Fields, limit: Option<u64>) -> usize {
+    let Some(limit) = limit else {
+        return DEFAULT_OUTPUT_LIMIT;
+    };
+    match usize::try_from(limit) {
+        Ok(limit) if limit <= MAX_OUTPUT_LIMIT => limit,
+        _ => {
+            fields.wrong("output_limit", format!("must be at most {MAX_OUTPUT_LIMIT} bytes"));
+            DEFAULT_OUTPUT_LIMIT
+        }
+    }
+}
+
+fn idempotency_key(
+    fields: &mut Fields,
+    header: Option<String>,
+    member: Option<String>,
+) -> Option<String> {
+    if let (Some(header), Some(member)) = (&header, &member)
+        && header != member
+    {
+        fields.wrong("idempotency_key", "differs from the Idempotency-Key header");
+    }
+    fields.short("idempotency_key", header.or(member), MAX_KEY_BYTES)
+}
+
+pub(crate) const fn format(wire: api::MetadataFormat) -> Format {
+    match wire {
+        api::MetadataFormat::Full => Format::Full,
+        api::MetadataFormat::Summary => Format::Summary,
+        api::MetadataFormat::Minimal => Format::Minimal,
+    }
+}
+
+fn checked(command: Option<CommandText>) -> Result<CommandText, Failure> {
+    command.ok_or_else(|| Failure::internal("a command was neither read nor refused"))
+}
+
+/// SHA-256 over the body in one canonical form: members sorted, no space.
+fn fingerprint(body: &[u8]) -> [u8; 32] {
+    let mut value: Value = serde_json::from_slice(body).unwrap_or_default();
+    if let Value::Object(members) = &mut value {
+        for name in NOT_PRINTED {
+            members.remove(name);
+        }
+    }
+    let mut text = Vec::with_capacity(body.len());
+    canonical(&value, &mut text);
+    Sha256::digest(&text).into()
+}
+
+/// Whether serde keeps members sorted depends on what other crates ask of it, so sort here. The
+/// depth is bounded by the reader's own limit of 128.
+fn canonical(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Object(members) => {
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_by_key(|(name, _)| *name);
+            out.push(b'{');
+            for (name, member) in sorted {
+                plain(name, out);
+                out.push(b':');
+                canonical(member, out);
+                out.push(b',');
+            }
+            out.push(b'}');
+        }
+        Value::Array(items) => {
+            out.push(b'[');
+            for item in items {
+                canonical(item, out);
+                out.push(b',');
+            }
+            out.push(b']');
+        }
+        scalar => plain(scalar, out),
+    }
+}
+
+fn plain<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
+    // A Vec takes everything, and texts and numbers always have a form.
+    let _ = serde_json::to_writer(out, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(body: &str) -> Vec<(String, String)> {
+        let wire: api::RunRequest = serde_json::from_str(body).unwrap();
+        let failure = run(wire, None, body.as_bytes()).unwrap_err();
+        let document: Value = serde_json::from_slice(&failure.document("c")).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let errors = document["errors"].as_array().unwrap();
+        errors.iter().map(|error| (text(&error["field"]), text(&error["message"]))).collect()
+    }
+
+    #[test]
+    fn everything_that_is_out_of_range_is_named_at_once() {
+        let found = wrong(
+            r#"{"command": " ", "remote": true, "session_id": "../x", "cwd": "a\u0000b",
+                "env": {"A=B": "", "OK": "x\ny=z", "N": "\u0000"}, "timeout": 3600.5,
+                "output_limit": 67108865, "idempotency_key": ""}"#,
+        );
+        insta::assert_debug_snapshot!(found, @"");
+    }
+
+    #[test]
+    fn bounds_are_legal_themselves() {
+        for body in [
+            r#"{"command":"x","timeout":1}"#,
+            r#"{"command":"x","timeout":3600,"output_limit":67108864}"#,
+            r#"{"command":"x","output_limit":0,"host":"localhost","port":22,"remote":false}"#,
+        ] {
+            let wire: api::RunRequest = serde_json::from_str(body).unwrap();
+            assert!(run(wire, None, body.as_bytes()).is_ok(), "{body}");
+        }
+        assert_eq!(wrong(r#"{"command":"x","timeout":0.999}"#).len(), 1);
+        assert_eq!(wrong(r#"{"command":"x","timeout":-1}"#).len(), 1);
+        assert_eq!(wrong(r#"{"command":"x","host":"db.example"}"#).len(), 1);
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_request_not_of_its_spelling() {
+        let one = fingerprint(br#"{"command":"x","env":{"A":"1","B":"2"},"idempotency_key":"k"}"#);
+        let two = fingerprint(br#" {"confirmation_token":"t", "env":{"B":"2","A":"1"},"command":"x"}"#);
+        let three = fingerprint(br#"{"command":"x","env":{"A":"2","B":"1"}}"#);
+        assert_eq!(one, two);
+        assert_ne!(one, three);
+    }
+
+    #[test]
+    fn header_and_member_must_agree_on_the_key() {
+        let wire = || api::RunRequest {
+            command: "x".to_owned(),
+            idempotency_key: Some("a".to_owned()),
+            ..Default::default()
+        };
+        assert!(run(wire(), Some("b".to_owned()), b"{}").is_err());
+        let same = run(wire(), Some("a".to_owned()), b"{}").unwrap();
+        assert_eq!(same.idempotency.unwrap().key, "a");
+        let longest = "k".repeat(MAX_KEY_BYTES);
+        let key = |key: String| run(
+            api::RunRequest { command: "x".to_owned(), ..Default::default() }, Some(key), b"{}");
+        assert!(key(longest.clone()).is_ok());
+        assert!(key(longest + "k").is_err());
+    }
+}

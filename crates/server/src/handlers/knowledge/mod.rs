@@ -1,0 +1,3 @@
+//! What is known about commands.
+
+pub(crate) mod registry;

@@ -1,0 +1,8 @@
+//! One file for each thing that can be asked: read the request, call one use case, write the
+//! answer.
+
+pub(crate) mod knowledge;
+pub(crate) mod processes;
+pub(crate) mod runs;
+pub(crate) mod sessions;
+pub(crate) mod system;

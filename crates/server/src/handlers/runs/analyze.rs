@@ -1,0 +1,31 @@
+//! `POST /api/analyze`.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use wharf_api::{AnalyzeRequest, AnalyzeResponse};
+
+use crate::convert::{analysis, request};
+use crate::error::Failure;
+use crate::extract::{body, json};
+use crate::middleware::gate::Context;
+use crate::reply;
+use crate::state::App;
+
+/// Judge a command
+///
+/// What it would do, how risky that is, and whether it may run, without running anything. Spans
+/// are byte offsets into `command`.
+#[utoipa::path(
+    post, path = "/api/analyze", tag = "commands", request_body = AnalyzeRequest,
+    responses((status = 200, description = "The analysis", body = AnalyzeResponse)),
+)]
+pub(crate) async fn analyze(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let (parts, body) = request.into_parts();
+    let context = Context::of(&parts)?;
+    json::is_json(&parts.headers)?;
+    let bytes = body::read(body, app.body).await?;
+    let wire: AnalyzeRequest = json::parse(&bytes)?;
+    let (command, around, format) = request::analyze(wire)?;
+    let decision = app.engine.analyze(&context.caller, &command, &around).await?;
+    reply::json(&analysis::analyzed(&decision, around.cwd.as_deref(), format, &app.machine))
+}

@@ -1,0 +1,24 @@
+//! `GET /health`.
+
+use axum::extract::State;
+use axum::response::Response;
+use wharf_api::Health;
+
+use crate::error::Failure;
+use crate::reply;
+use crate::state::App;
+
+/// Whether the server answers
+///
+/// The only path that needs no token.
+#[utoipa::path(
+    get, path = "/health", tag = "server", security(()),
+    responses((status = 200, description = "It does", body = Health)),
+)]
+pub(crate) async fn health(State(app): State<App>) -> Result<Response, Failure> {
+    reply::json(&Health {
+        status: "ok".to_owned(),
+        version: app.version.clone(),
+        uptime_seconds: app.begun.elapsed().as_secs(),
+    })
+}

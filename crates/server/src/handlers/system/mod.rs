@@ -1,0 +1,7 @@
+//! The server itself.
+
+pub(crate) mod audit;
+pub(crate) mod docs;
+pub(crate) mod health;
+pub(crate) mod metrics;
+pub(crate) mod openapi;

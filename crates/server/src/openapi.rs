@@ -1,0 +1,153 @@
+//! `/openapi.json`, from the handlers' own descriptions and the wire's types.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{OpenApi as Document, PathItem, Ref, RefOr};
+use utoipa::{Modify, OpenApi};
+
+use crate::handlers::{knowledge, processes, runs, sessions, system};
+
+/// Paths that are another's under an older or plainer name, both for POST.
+const ALIASES: [(&str, &str); 2] = [
+    ("/api/local-command-executor", "/api/run-command"),
+    ("/api/sessions", "/api/create-session"),
+];
+
+/// Answers that any operation may give.
+const PROBLEMS: [(&str, &str); 10] = [
+    ("401", "No token, or a wrong one"),
+    ("403", "Not allowed"),
+    ("404", "Not there, or somebody else's"),
+    ("408", "The body did not arrive in time"),
+    ("413", "The body is too large"),
+    ("415", "The body is not JSON"),
+    ("421", "Addressed to a host name that is not this server's"),
+    ("422", "Malformed: `errors` names each member that is wrong"),
+    ("429", "A limit is reached: `Retry-After` says when to try again"),
+    ("default", "The server failed, is stopping, or has no space: see `code`"),
+];
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Wharf",
+        description = "Runs commands on this machine, with a decision before each and a record \
+                       after it.",
+        license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
+    ),
+    paths(
+        runs::run::run,
+        runs::analyze::analyze,
+        runs::list::list,
+        runs::show::show,
+        runs::cancel::cancel,
+        runs::output::output,
+        runs::events::events,
+        sessions::create::create,
+        sessions::list::list,
+        sessions::show::show,
+        sessions::remove::remove,
+        sessions::history::history,
+        sessions::suggestions::suggestions,
+        processes::manage::manage,
+        processes::logs::logs,
+        processes::ssh::list,
+        processes::ssh::remove,
+        knowledge::registry::list,
+        knowledge::registry::show,
+        system::audit::tail,
+        system::health::health,
+        system::metrics::metrics,
+        system::openapi::openapi,
+    ),
+    components(schemas(wharf_api::Problem)),
+    security(("token" = []), ("key" = [])),
+    modifiers(&Tokens, &Aliases, &Names, &Problems),
+)]
+struct Api;
+
+/// The document. It is the same for the life of the program, so it is written once.
+pub(crate) fn json(version: &str) -> Bytes {
+    static WRITTEN: OnceLock<Bytes> = OnceLock::new();
+    WRITTEN
+        .get_or_init(|| {
+            let mut document = Api::openapi();
+            version.clone_into(&mut document.info.version);
+            Bytes::from(document.to_json().unwrap_or_default())
+        })
+        .clone()
+}
+
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, document: &mut Document) {
+        use utoipa::openapi::security::{ApiKey, ApiKeyValue};
+        let components = document.components.get_or_insert_default();
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme("token", bearer);
+        let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")));
+        components.add_security_scheme("key", key);
+    }
+}
+
+struct Aliases;
+
+impl Modify for Aliases {
+    fn modify(&self, document: &mut Document) {
+        let paths = &mut document.paths.paths;
+        for (alias, original) in ALIASES {
+            let post = paths.get(original).and_then(|item| item.post.clone());
+            paths.entry(alias.to_owned()).or_insert_with(PathItem::default).post = post;
+        }
+    }
+}
+
+/// Handlers are called `list` and `show` in several modules; an operation's name must be unique.
+struct Names;
+
+impl Modify for Names {
+    fn modify(&self, document: &mut Document) {
+        for (path, item) in &mut document.paths.paths {
+            let place: String =
+                path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+            for (method, operation) in
+                [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)]
+            {
+                if let Some(operation) = operation {
+                    operation.operation_id = Some(format!("{method}{place}"));
+                }
+            }
+        }
+    }
+}
+
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut Document) {
+        for item in document.paths.paths.values_mut() {
+            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+                add(operation);
+            }
+        }
+    }
+}
+
+fn add(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    for (status, description) in PROBLEMS {
+        let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        let response = ResponseBuilder::new()
+            .description(description)
+            .content("application/problem+json", content)
+            .build();
+        responses.entry(status.to_owned()).or_insert_with(|| response.into());
+    }
+}

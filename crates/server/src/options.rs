@@ -1,0 +1,106 @@
+//! What the server is given at its start: who may ask, under which names, and how much.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::Authenticator;
+
+/// The largest request body. A command has 128 KiB at most; the rest is room for `stdin`.
+pub const DEFAULT_BODY_BYTES: usize = 4 * 1024 * 1024;
+/// The largest request head: request line and all headers.
+pub const DEFAULT_HEAD_BYTES: usize = 32 * 1024;
+/// Connections that are open at once.
+pub const DEFAULT_CONNECTIONS: usize = 1024;
+/// Requests that are worked on at once.
+pub const DEFAULT_REQUESTS: usize = 1024;
+/// From the first moment of waiting for a request to the end of its head. An idle connection
+/// waits for a request too, so this is the keep-alive time as well.
+pub const DEFAULT_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the end of a request's head to the end of its body.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(12);
+/// How long a client may leave an answer unread before its connection is cut.
+pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long running commands may take to finish once the server stops.
+pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Settings, resolved and checked by the binary.
+#[derive(Clone)]
+pub struct ServerOptions {
+    /// Tells who a token belongs to.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// A few characters that differ from start to start; correlation ids begin with them.
+    pub instance: String,
+    /// The program's version, for `/health` and the OpenAPI document.
+    pub version: String,
+    /// What metadata says about this machine.
+    pub machine: Machine,
+    /// Names, without port, that requests may be addressed to besides the loopback's.
+    pub allowed_hosts: Vec<String>,
+    /// Origins (`https://app.example.com`) whose pages may call; none unless configured.
+    pub allowed_origins: Vec<String>,
+    /// Bounds.
+    pub limits: ServerLimits,
+}
+
+impl ServerOptions {
+    /// Defaults for this machine's own clients.
+    #[must_use]
+    pub fn new(authenticator: Arc<dyn Authenticator>) -> Self {
+        Self {
+            authenticator,
+            instance: "wharf".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            machine: Machine::default(),
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            limits: ServerLimits::default(),
+        }
+    }
+}
+
+/// What metadata says about where a command ran.
+#[derive(Clone, Debug, Default)]
+pub struct Machine {
+    /// The login name that commands run under.
+    pub user: String,
+    /// The machine's name.
+    pub host: String,
+    /// `Linux`, …
+    pub platform: String,
+}
+
+/// Bounds, each with a default that suits a laptop.
+#[derive(Clone, Debug)]
+pub struct ServerLimits {
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// Bytes of a request's head.
+    pub head_bytes: usize,
+    /// Connections at once; more are turned away with 503.
+    pub connections: usize,
+    /// Requests at once; more are turned away with 503.
+    pub requests: usize,
+    /// Time for a request's head to arrive; also for an idle connection.
+    pub head_timeout: Duration,
+    /// Time for a request's body to arrive.
+    pub body_timeout: Duration,
+    /// Time without progress in sending an answer.
+    pub stall_timeout: Duration,
+    /// Time for running commands to finish at shutdown.
+    pub patience: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: DEFAULT_BODY_BYTES,
+            head_bytes: DEFAULT_HEAD_BYTES,
+            connections: DEFAULT_CONNECTIONS,
+            requests: DEFAULT_REQUESTS,
+            head_timeout: DEFAULT_HEAD_TIMEOUT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+            stall_timeout: DEFAULT_STALL_TIMEOUT,
+            patience: DEFAULT_PATIENCE,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! All routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+use wharf_engine::Engine;
+
+use crate::error::Failure;
+use crate::handlers::runs::{analyze, cancel, events, list, output, run, show};
+use crate::handlers::system::{audit, docs, health, metrics, openapi};
+use crate::handlers::{knowledge, processes, sessions};
+use crate::middleware::gate;
+use crate::options::ServerOptions;
+use crate::state::App;
+
+/// The server as a service, without a socket. [`crate::serve()`] puts one in front of it.
+pub fn router(engine: Engine, options: &ServerOptions) -> Router {
+    let app = App::new(engine, options);
+    let gate = Arc::clone(&app.gate);
+    Router::new()
+        // Commands
+        .route("/api/run-command", post(run::run))
+        .route("/api/local-command-executor", post(run::run))
+        .route("/api/analyze", post(analyze::analyze))
+        .route("/api/commands", get(list::list))
+        .route("/api/commands/{id}", get(show::show).delete(cancel::cancel))
+        .route("/api/commands/{id}/output", get(output::output))
+        .route("/api/commands/{id}/events", get(events::events))
+        // Sessions
+        .route("/api/create-session", post(sessions::create::create))
+        .route("/api/sessions", get(sessions::list::list).post(sessions::create::create))
+        .route("/api/session/{id}", get(sessions::show::show).delete(sessions::remove::remove))
+        .route("/api/session/{id}/history", get(sessions::history::history))
+        .route("/api/session/{id}/suggestions", get(sessions::suggestions::suggestions))
+        // Processes
+        .route("/api/process-manager", post(processes::manage::manage))
+        .route("/api/dev-server-logs/{session_id}", get(processes::logs::logs))
+        .route("/api/ssh-sessions", get(processes::ssh::list))
+        .route("/api/ssh-sessions/{session_key}", delete(processes::ssh::remove))
+        // Knowledge
+        .route("/api/registry", get(knowledge::registry::list))
+        .route("/api/registry/{command}", get(knowledge::registry::show))
+        // The server
+        .route("/api/audit", get(audit::tail))
+        .route("/health", get(health::health))
+        .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(openapi::openapi))
+        .route("/docs", get(docs::index))
+        .route("/docs/", get(docs::first))
+        .route("/docs/{*file}", get(docs::file))
+        .fallback(|| async { Failure::not_found("There is no such path; /docs lists those there are.") })
+        .method_not_allowed_fallback(|| async { Failure::method_not_allowed() })
+        .layer(from_fn_with_state(gate, gate::pass))
+        .with_state(app)
+}
