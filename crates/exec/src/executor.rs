@@ -181,6 +181,9 @@ pub trait Shell: Send {
     /// earlier commands left running.
     fn tree(&self) -> Arc<dyn Tree>;
 
+    /// The tree of one background job of this shell's.
+    fn job_tree(&self, job: u32) -> Arc<dyn Tree>;
+
     /// All processes below the shell.
     fn members(&self) -> Vec<u32>;
 

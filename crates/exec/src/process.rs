@@ -265,12 +265,7 @@ impl Drop for ForkProcess {
 
 impl Tree for ForkTree {
     fn signal(&self, signal: i32) {
-        for pid in tree::session_members(self.0) {
-            let _gone_already = sys::kill(pid, signal);
-            if matches!(signal, libc::SIGTERM | libc::SIGHUP | libc::SIGINT) {
-                let _gone_already = sys::kill(pid, libc::SIGCONT);
-            }
-        }
+        tree::signal(&tree::session_members(self.0), signal);
     }
 
     fn kill(&self) {

@@ -29,6 +29,21 @@ pub(crate) fn all() -> Vec<Entry> {
         .collect()
 }
 
+/// Whether a process is there and not a zombie.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    read(pid).is_some_and(|entry| !entry.zombie)
+}
+
+/// Sends a signal to each, and wakes those that are stopped, which would not see it otherwise.
+pub(crate) fn signal(pids: &[i32], signal: i32) {
+    for pid in pids {
+        let _gone_already = crate::sys::kill(*pid, signal);
+        if matches!(signal, libc::SIGTERM | libc::SIGHUP | libc::SIGINT) {
+            let _gone_already = crate::sys::kill(*pid, libc::SIGCONT);
+        }
+    }
+}
+
 /// The living descendants of `root`, parents first, without `root`.
 pub(crate) fn descendants(root: i32) -> Vec<i32> {
     descendants_in(&all(), root)

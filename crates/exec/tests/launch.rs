@@ -1,11 +1,4 @@
 //! Commands of their own: how they are started, how they end, what they leave.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! Living shells: what stays, what is reported, and what happens when they end.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod support;
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use wharf_model::RunId;
 
-pub use output::{Kept, RunOutput, Stream};
+pub use output::{Kept, RunOutput, Stream, Summary, Totals};
 use segment::Segments;
 pub use sweep::Swept;
 
@@ -105,6 +105,16 @@ impl Journal {
         match segment::Place::parse(place) {
             Some(place) => self.segments.read(run, place),
             None => Ok(Kept::default()),
+        }
+    }
+
+    /// The place of what a run had written when an earlier process was lost.
+    #[must_use]
+    pub fn place_of_lost(&self, run: &RunId) -> &'static str {
+        if self.file(run, Stream::Stdout).exists() {
+            PLACE_FILES
+        } else {
+            PLACE_NONE
         }
     }
 

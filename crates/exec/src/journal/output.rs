@@ -144,19 +144,22 @@ impl RunOutput {
             let mut inner = self.lock();
             inner.finished = true;
             let place = self.settle(&mut inner);
-            let written = inner.stdout.total.saturating_add(inner.stderr.total);
-            let stored = if place == PLACE_NONE { 0 } else { inner.kept };
-            Summary {
-                place,
-                stdout_bytes: inner.stdout.total,
-                stderr_bytes: inner.stderr.total,
-                dropped: written.saturating_sub(stored),
-                stdout_sha256: inner.stdout.digest(),
-                stderr_sha256: inner.stderr.digest(),
-            }
+            inner.summary(place)
         };
         self.changed.notify_waiters();
         summary
+    }
+
+    /// What can be recorded while stragglers still write: everything so far is on disk.
+    pub fn interim(&self) -> Summary {
+        self.persist();
+        let inner = self.lock();
+        let place = if inner.on_disk {
+            PLACE_FILES
+        } else {
+            PLACE_NONE
+        };
+        inner.summary(place.to_owned())
     }
 
     /// How much there is.
@@ -256,6 +259,19 @@ impl Inner {
         match stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn summary(&self, place: String) -> Summary {
+        let written = self.stdout.total.saturating_add(self.stderr.total);
+        let stored = if place == PLACE_NONE { 0 } else { self.kept };
+        Summary {
+            place,
+            stdout_bytes: self.stdout.total,
+            stderr_bytes: self.stderr.total,
+            dropped: written.saturating_sub(stored),
+            stdout_sha256: self.stdout.digest(),
+            stderr_sha256: self.stderr.digest(),
         }
     }
 

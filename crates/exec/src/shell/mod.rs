@@ -290,6 +290,10 @@ impl Shell for LocalShell {
         Arc::clone(&self.since) as Arc<dyn Tree>
     }
 
+    fn job_tree(&self, job: u32) -> Arc<dyn Tree> {
+        Arc::new(JobTree(i32::try_from(job).unwrap_or(0)))
+    }
+
     fn members(&self) -> Vec<u32> {
         unsigned(tree::session_members(self.pid))
     }
@@ -344,10 +348,7 @@ impl Shell for LocalShell {
             let shell = self.pid;
             let members = tree::session_members(shell);
             if !members.is_empty() {
-                for pid in members {
-                    let _gone_already = sys::kill(pid, libc::SIGTERM);
-                    let _gone_already = sys::kill(pid, libc::SIGCONT);
-                }
+                tree::signal(&members, libc::SIGTERM);
                 let deadline = tokio::time::Instant::now() + grace;
                 while !tree::session_members(shell).is_empty()
                     && tokio::time::Instant::now() < deadline
@@ -368,12 +369,7 @@ impl Shell for LocalShell {
 
 impl Tree for ShellTree {
     fn signal(&self, signal: i32) {
-        for pid in self.current() {
-            let _gone_already = sys::kill(pid, signal);
-            if matches!(signal, libc::SIGTERM | libc::SIGHUP | libc::SIGINT) {
-                let _gone_already = sys::kill(pid, libc::SIGCONT);
-            }
-        }
+        tree::signal(&self.current(), signal);
     }
 
     fn kill(&self) {
@@ -389,6 +385,34 @@ impl Tree for ShellTree {
 impl ShellTree {
     fn current(&self) -> Vec<i32> {
         tree::session_members_since(self.shell, self.since.load(Ordering::Relaxed))
+    }
+}
+
+/// A background job of a shell's: its first process and what descends from it.
+#[derive(Debug)]
+struct JobTree(i32);
+
+impl JobTree {
+    fn current(&self) -> Vec<i32> {
+        let mut found = tree::descendants(self.0);
+        if tree::is_alive(self.0) {
+            found.insert(0, self.0);
+        }
+        found
+    }
+}
+
+impl Tree for JobTree {
+    fn signal(&self, signal: i32) {
+        tree::signal(&self.current(), signal);
+    }
+
+    fn kill(&self) {
+        tree::kill_until_gone(|| self.current());
+    }
+
+    fn members(&self) -> Vec<u32> {
+        unsigned(self.current())
     }
 }
 

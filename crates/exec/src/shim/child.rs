@@ -106,13 +106,7 @@ impl Shim<'_> {
             },
             Some((kind::SIGNAL, mut fields)) => {
                 let signal = i32::try_from(fields.number().unwrap_or(0)).unwrap_or(0);
-                for pid in tree::descendants(self.own) {
-                    let _gone_already = sys::kill(pid, signal);
-                    // A stopped process would not see it before it is woken.
-                    if matches!(signal, libc::SIGTERM | libc::SIGHUP | libc::SIGINT) {
-                        let _gone_already = sys::kill(pid, libc::SIGCONT);
-                    }
-                }
+                tree::signal(&tree::descendants(self.own), signal);
                 Ok(())
             }
             Some((kind::KILL, _)) => {

@@ -171,10 +171,7 @@ impl<'a> Zygote<'a> {
     /// The server is gone: what it started ends too.
     fn end_all(&mut self) {
         let own = rustix::process::getpid().as_raw_nonzero().get();
-        for pid in tree::descendants(own) {
-            let _gone_already = sys::kill(pid, libc::SIGTERM);
-            let _gone_already = sys::kill(pid, libc::SIGCONT);
-        }
+        tree::signal(&tree::descendants(own), libc::SIGTERM);
         let mut left = ORPHAN_GRACE_MS;
         while left > 0 && self.reap_quietly() {
             let step = 20;

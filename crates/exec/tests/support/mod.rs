@@ -1,5 +1,6 @@
 //! An executor and a journal of their own for each test.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![expect(dead_code, reason = "each test file uses its part")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -99,7 +100,7 @@ pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("never came true: {what}");
+    assert!(condition(), "never came true: {what}");
 }
 
 pub(crate) struct Done {
