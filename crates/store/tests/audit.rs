@@ -217,6 +217,30 @@ fn eight_threads_make_one_chain() {
     assert_eq!(report.entries, 8_000);
 }
 
+#[test]
+fn a_log_can_be_verified_while_it_is_written() {
+    let dir = TempDir::new().unwrap();
+    let (log, _) = open(dir.path());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for n in 0..5_000 {
+                log.append("n", n, &json!({"pad": "x".repeat(500)}))
+                    .unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            let head = log.head();
+            let report = verify(dir.path(), Some(head)).unwrap();
+            assert!(report.is_intact(), "{report:?}");
+            let last = tail(dir.path(), 3)
+                .unwrap()
+                .last()
+                .map_or(0, |record| record.seq);
+            assert!(last >= head.seq);
+        }
+    });
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn durable_entries_wait_for_the_disk_together() {
     let dir = TempDir::new().unwrap();

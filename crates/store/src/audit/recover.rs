@@ -63,6 +63,7 @@ pub(super) fn recover(
         segment: number,
         file: Arc::new(file),
         end: end.end,
+        rotate_at: options.segment_bytes,
         torn: false,
         head,
         space,

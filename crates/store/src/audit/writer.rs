@@ -20,6 +20,8 @@ pub(super) struct Writer {
     pub(super) file: Arc<File>,
     /// Where the last whole line ends.
     pub(super) end: u64,
+    /// Where the segment is left for a new one.
+    pub(super) rotate_at: u64,
     /// Whether bytes of a failed write may lie behind `end`.
     pub(super) torn: bool,
     pub(super) head: Head,
@@ -49,11 +51,13 @@ impl Writer {
         members: &[u8],
     ) -> Result<Entry, AuditError> {
         self.mend()?;
-        if self.end >= self.options.segment_bytes
-            && let Err(error) = self.rotate()
-        {
-            // The size of a segment is a wish; recording is not. Tried again with the next entry.
-            tracing::warn!(%error, segment = self.segment, "cannot begin a new audit segment");
+        if self.end >= self.rotate_at {
+            self.rotate_at = self.options.segment_bytes;
+            if let Err(error) = self.rotate() {
+                // The size of a segment is a wish; recording is not. Tried again a little later.
+                self.rotate_at = self.end + self.options.reserve_bytes;
+                tracing::warn!(%error, segment = self.segment, "cannot begin an audit segment");
+            }
         }
         let mut line = std::mem::take(&mut self.line);
         let hash = write_line(&mut line, &self.head, time_ms, kind, members);

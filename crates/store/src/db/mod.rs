@@ -6,7 +6,7 @@
 //!
 //! SQLite today. The statements and migrations are written so that PostgreSQL takes them as they
 //! are (`$1`, `ON CONFLICT`, four types), and go through the library's runtime driver; the suite in
-//! `tests/conformance.rs` takes any [`Database`]. What differs between the two (connection
+//! `tests/conformance/` takes any [`Database`]. What differs between the two (connection
 //! settings, integrity check, file sizes) is in `open.rs` and `care.rs` only.
 //!
 //! One connection writes, a few read. With WAL neither waits for the other. A crash of the process

@@ -156,7 +156,7 @@ impl Database {
                 "WHERE caller = $1 AND seq_opened < $2 ORDER BY seq_opened DESC LIMIT $3"
             ),
             Some(_) => select_runs!(
-                "WHERE caller = $1 AND seq_opened < $2 AND LOWER(command) LIKE $4 ESCAPE '!' \
+                "WHERE caller = $1 AND seq_opened < $2 AND LOWER(command) LIKE LOWER($4) ESCAPE '!' \
                  ORDER BY seq_opened DESC LIMIT $3"
             ),
         };
@@ -256,7 +256,7 @@ fn contains_pattern(text: &str) -> String {
         if matches!(character, '%' | '_' | '!') {
             pattern.push('!');
         }
-        pattern.push(character.to_ascii_lowercase());
+        pattern.push(character);
     }
     pattern.push('%');
     pattern

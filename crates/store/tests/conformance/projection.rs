@@ -1,0 +1,113 @@
+//! From the log to the tables, once, in any batches, from the right log only.
+
+use serde_json::json;
+use wharf_store::audit::event::RUN_OPENED;
+use wharf_store::db::limits::PROJECT_ENTRIES_MAX;
+use wharf_store::db::{CaughtUp, DbError, Page, Projector};
+
+use crate::Place;
+
+#[tokio::test]
+async fn it_does_not_matter_how_the_entries_are_batched() {
+    let (whole, pieces) = (Place::new().await, Place::new().await);
+    for n in 0..200 {
+        for place in [&whole, &pieces] {
+            place.open_run(&format!("r{n}"), "ann", &format!("echo {n}"), n);
+            // Runs overlap, some end twice (lost, then adopted again), some never.
+            for ended in [n - 7, n - 90]
+                .into_iter()
+                .filter(|ended| *ended >= 0 && ended % 5 > 0)
+            {
+                place.close_run(
+                    &format!("r{ended}"),
+                    if ended < n - 50 { "lost" } else { "done" },
+                    n,
+                );
+            }
+        }
+        if n % 3 == 0 {
+            pieces.catch_up().await;
+        }
+    }
+    whole.catch_up().await;
+    pieces.catch_up().await;
+
+    let page = Page {
+        limit: 500,
+        before: None,
+    };
+    let rows = whole.db.recent_runs("ann", None, page).await.unwrap();
+    assert_eq!(rows.len(), 200);
+    assert!(rows.iter().any(|row| row.state == "running"));
+    assert!(rows.iter().any(|row| row.state == "lost"));
+    assert_eq!(
+        pieces.db.recent_runs("ann", None, page).await.unwrap(),
+        rows
+    );
+}
+
+#[tokio::test]
+async fn what_nobody_understands_is_passed_over() {
+    let place = Place::new().await;
+    place
+        .log
+        .append("approval.granted", 1, &json!({"by": "ann"}))
+        .unwrap();
+    place.log.append(RUN_OPENED, 2, &json!({"run": 5})).unwrap();
+    place.open_run("r", "ann", "x", 3);
+    assert_eq!(
+        place.catch_up().await,
+        CaughtUp {
+            entries: 3,
+            unreadable: 1
+        }
+    );
+    assert!(place.db.run("ann", "r").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn projecting_goes_on_where_it_stopped_and_anchors_the_head() {
+    let place = Place::new().await;
+    assert_eq!(place.db.anchored_head().await.unwrap(), None);
+    let entries = 2 * PROJECT_ENTRIES_MAX as u64;
+    for n in 0..entries {
+        place.open_run(&format!("r{n}"), "ann", "x", 0);
+    }
+    assert_eq!(place.catch_up().await.entries, entries);
+    assert_eq!(place.catch_up().await.entries, 0);
+    assert_eq!(
+        place.db.anchored_head().await.unwrap(),
+        Some(place.log.head())
+    );
+    place.open_run("last", "ann", "x", 0);
+    assert_eq!(place.catch_up().await.entries, 1);
+
+    place.db.forget_projection().await.unwrap();
+    assert_eq!(place.db.sizes().await.unwrap().runs, 0);
+    assert_eq!(place.catch_up().await.entries, entries + 1);
+    assert_eq!(
+        place.db.sizes().await.unwrap().runs,
+        i64::try_from(entries + 1).unwrap()
+    );
+}
+
+#[tokio::test]
+async fn another_log_than_the_projected_one_is_noticed() {
+    let (place, other) = (Place::new().await, Place::new().await);
+    place.open_run("r", "ann", "x", 0);
+    place.open_run("r2", "ann", "x", 0);
+    place.catch_up().await;
+
+    let empty = Projector::open(&place.db, &other.audit()).await;
+    assert!(
+        matches!(empty, Err(DbError::NotOfThisLog { .. })),
+        "{empty:?}"
+    );
+    other.open_run("r", "eve", "longer", 0);
+    other.open_run("r2", "eve", "longer", 0);
+    let replaced = Projector::open(&place.db, &other.audit()).await;
+    assert!(
+        matches!(replaced, Err(DbError::NotOfThisLog { .. })),
+        "{replaced:?}"
+    );
+}
