@@ -253,6 +253,36 @@ mod tests {
         );
     }
 
+    /// As happens when projecting was cancelled after the commit and before it was known.
+    #[tokio::test]
+    async fn a_row_that_comes_again_brings_its_end_and_never_takes_it_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = crate::db::Database::open_sqlite(&dir.path().join("wharf.db"))
+            .await
+            .unwrap();
+        let mut writer = db.writer.acquire().await.unwrap();
+        let (id, caller) = ("r".to_owned(), "ann".to_owned());
+        let running = RunRow {
+            id,
+            caller,
+            state: "running".to_owned(),
+            ..RunRow::default()
+        };
+        let state = "done".to_owned();
+        let done = RunRow {
+            state,
+            seq_closed: Some(2),
+            exit_code: Some(1),
+            ..running.clone()
+        };
+
+        for row in [&running, &done, &running] {
+            insert_runs(&mut writer, vec![row.clone()]).await.unwrap();
+        }
+
+        assert_eq!(db.run("ann", "r").await.unwrap(), Some(done));
+    }
+
     /// PostgreSQL counts the parameters of a statement in 16 bits; SQLite takes 32,766.
     #[test]
     fn the_largest_statement_is_one_that_both_databases_take() {

@@ -111,3 +111,38 @@ async fn another_log_than_the_projected_one_is_noticed() {
         "{replaced:?}"
     );
 }
+
+#[tokio::test]
+async fn projecting_can_be_cancelled_at_any_moment() {
+    let place = Place::new().await;
+    let mut projector = Projector::open(&place.db, &place.audit()).await.unwrap();
+    let mut cancelled = 0;
+    for n in 0..300 {
+        place.open_run(&format!("r{n}"), "ann", "x", n);
+        if n > 0 {
+            place.close_run(&format!("r{}", n - 1), "done", n);
+        }
+        let patience = async {
+            for _ in 0..n {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            projected = projector.catch_up() => drop(projected.unwrap()),
+            () = patience => cancelled += 1,
+        }
+    }
+    assert!(cancelled > 10, "{cancelled} cancelled");
+    projector.catch_up().await.unwrap();
+
+    let page = Page {
+        limit: 500,
+        before: None,
+    };
+    let rows = place.db.recent_runs("ann", None, page).await.unwrap();
+    place.db.forget_projection().await.unwrap();
+    place.catch_up().await;
+    assert_eq!(rows, place.db.recent_runs("ann", None, page).await.unwrap());
+    assert_eq!(rows.len(), 300);
+}
