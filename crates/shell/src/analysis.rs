@@ -1,6 +1,6 @@
 //! The words of an analysis: everything that is said about a command before it runs.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// What is known about the place where the command would run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -136,7 +136,7 @@ pub struct Effect {
 }
 
 /// The kinds of effects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EffectKind {
     /// Reads a file.
@@ -193,7 +193,7 @@ pub enum EffectKind {
 
 /// How bad it could be. `Unknown` stands above `High`, because what is not understood may be
 /// anything, and below `Critical`, because what is known to be critical stays so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Risk {
     /// Reads, prints, or changes nothing that matters.
@@ -266,7 +266,7 @@ pub struct ShellUse {
 }
 
 /// How long a kind of command is usually allowed to take.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeoutClass {
     /// 30 seconds.
@@ -290,52 +290,5 @@ impl TimeoutClass {
             Self::PackageManager => 120,
             Self::Container => 300,
         }
-    }
-}
-
-/// Reads a command.
-#[must_use]
-pub fn analyze(text: &str, _ctx: &Context<'_>) -> Analysis {
-    let plain = |c: char| {
-        c.is_ascii_alphanumeric()
-            || matches!(
-                c,
-                '/' | '.' | '_' | '-' | '=' | ':' | ',' | '+' | '@' | '%' | ' '
-            )
-    };
-    let simple = !text.trim().is_empty() && text.chars().all(plain);
-    let argv: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-    let first = argv.first().cloned().unwrap_or_default();
-    let base_command = first.rsplit('/').next().unwrap_or_default().to_owned();
-    let start = text.find(first.as_str()).unwrap_or(0);
-    Analysis {
-        kind: Kind::Simple,
-        features: vec![Kind::Simple],
-        programs: vec![Program {
-            name: base_command.clone(),
-            span: Span::new(start, start + first.len()),
-            argv: Some(argv.clone()),
-            via: None,
-        }],
-        base_command,
-        privileged: false,
-        reads: Vec::new(),
-        writes: Vec::new(),
-        effects: Vec::new(),
-        risk: if simple { Risk::Low } else { Risk::Medium },
-        findings: Vec::new(),
-        parse_error: None,
-        launch: if simple && first.contains('/') {
-            Launch::Direct { argv }
-        } else {
-            Launch::Shell
-        },
-        shell_use: ShellUse {
-            mutates_state: true,
-            inspects_shell: true,
-            ..ShellUse::default()
-        },
-        timeout_class: TimeoutClass::Default,
-        interactive: false,
     }
 }

@@ -17,17 +17,26 @@
 //! not in the tables, and code in another language are judged by what is visible in the text.
 
 mod analysis;
+mod analyze;
 mod decision;
+mod effects;
 mod env;
+mod found;
 mod hints;
 pub mod metadata;
+mod parse;
+mod place;
 mod redact;
 pub mod registry;
+mod rules;
+mod tree;
+mod walk;
 
 pub use analysis::{
     Analysis, Context, Effect, EffectKind, Finding, Kind, Launch, ParseError, Program, Risk,
-    ShellUse, Span, TimeoutClass, analyze,
+    ShellUse, Span, TimeoutClass,
 };
+pub use analyze::analyze;
 pub use decision::{
     Alternative, DecisionFactors, DecisionView, Reason, RiskAssessment, Verdict, decision_view,
     judge,

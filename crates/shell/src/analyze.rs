@@ -1,0 +1,130 @@
+//! From a text to its analysis: parse, walk, sum up.
+
+use crate::analysis::{Analysis, Context, Kind, Launch, ParseError, Risk, ShellUse, Span};
+use crate::found::Found;
+use crate::parse;
+use crate::rules;
+use crate::tree::{CommandKind, FailureKind, Part, Script, Word};
+use crate::walk;
+
+/// Reads a command.
+///
+/// Takes time linear in the text, and a bounded part of the stack whatever the text is.
+#[must_use]
+pub fn analyze(text: &str, ctx: &Context<'_>) -> Analysis {
+    let script = parse::parse(text, 0);
+    let mut found = walk::walk(&script, ctx);
+    if !rules::ready() {
+        found.raise(Risk::Unknown);
+    }
+    let parse_error = failure(&script, &mut found);
+    let launch = direct(&script).map_or(Launch::Shell, |argv| Launch::Direct { argv });
+    found.programs.sort_by_key(|program| program.span.start);
+    let shell_use = ShellUse {
+        mutates_state: found.shell.mutates_state || parse_error.is_some(),
+        inspects_shell: found.shell.inspects_shell,
+        backgrounds: found.shell.backgrounds,
+        pure_builtins: found.shell.pure && script.failure.is_none(),
+        redirects_shell: found.shell.redirects_shell,
+        background_tail: background_tail(&script),
+    };
+    let features = found.features();
+    Analysis {
+        base_command: found.programs.first().map(|first| first.name.clone()).unwrap_or_default(),
+        kind: features.first().copied().unwrap_or(Kind::Simple),
+        features,
+        programs: found.programs,
+        privileged: found.privileged,
+        reads: found.reads,
+        writes: found.writes,
+        effects: found.effects,
+        risk: found.risk,
+        findings: found.findings,
+        parse_error,
+        launch,
+        shell_use,
+        timeout_class: found.timeout,
+        interactive: found.interactive,
+    }
+}
+
+fn failure(script: &Script<'_>, found: &mut Found) -> Option<ParseError> {
+    let failure = script.failure?;
+    let end = script.text.len();
+    let start = failure.at.min(end);
+    let span = Span::new(start, next_boundary(script.text, start));
+    match failure.kind {
+        FailureKind::Syntax => {
+            found.shape(Kind::Invalid);
+            found.note("invalid-syntax", span);
+            Some(ParseError { message: failure.message.to_owned(), span })
+        }
+        FailureKind::Bound => {
+            let rule = if end > parse::MAX_TEXT { "too-long" } else { "too-deep" };
+            found.note(rule, span);
+            found.shell.mutates_state = true;
+            found.shell.inspects_shell = true;
+            None
+        }
+    }
+}
+
+fn next_boundary(text: &str, at: usize) -> usize {
+    text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |c| at + c.len_utf8())
+}
+
+/// The arguments of a text that is nothing but one program with literal words.
+fn direct(script: &Script<'_>) -> Option<Vec<String>> {
+    if script.failure.is_some() {
+        return None;
+    }
+    let [item] = script.list.as_slice() else { return None };
+    let ([pipeline], None) = (item.pipelines.as_slice(), item.background) else { return None };
+    let ([command], false) = (pipeline.commands.as_slice(), pipeline.prefixed) else { return None };
+    let CommandKind::Simple(simple) = &command.kind else { return None };
+    if !simple.assigns.is_empty() || !command.redirects.is_empty() {
+        return None;
+    }
+    let argv = simple
+        .words
+        .iter()
+        .map(|word| literal(script.text, word))
+        .collect::<Option<Vec<String>>>()?;
+    let name = argv.first()?;
+    let program = !name.is_empty() && !walk::call::is_builtin(name);
+    program.then_some(argv)
+}
+
+/// The text of a word in which nothing is expanded.
+fn literal(text: &str, word: &Word<'_>) -> Option<String> {
+    let mut out = String::new();
+    literal_parts(text, &word.parts, &mut out)?;
+    Some(out)
+}
+
+fn literal_parts(text: &str, parts: &[Part<'_>], out: &mut String) -> Option<()> {
+    for part in parts {
+        match part {
+            Part::Plain(span) => {
+                let piece = text.get(span.start..span.end)?;
+                let acts = |b: u8| matches!(b, b'*' | b'?' | b'[' | b'{' | b'~');
+                if piece != "{}" && piece.bytes().any(acts) {
+                    return None;
+                }
+                out.push_str(piece);
+            }
+            Part::Quoted(span) => out.push_str(text.get(span.start..span.end)?),
+            Part::Double(parts) => literal_parts(text, parts, out)?,
+            _ => return None,
+        }
+    }
+    Some(())
+}
+
+/// The offset of the `&` that ends a text of exactly one list.
+fn background_tail(script: &Script<'_>) -> Option<usize> {
+    match (script.list.as_slice(), script.failure) {
+        ([item], None) => item.background,
+        _ => None,
+    }
+}

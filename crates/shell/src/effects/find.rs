@@ -1,0 +1,73 @@
+//! `find`: what it deletes, and where the names that it prints lie.
+
+use super::Call;
+use super::touch::Touch;
+use crate::walk::Walker;
+use crate::walk::arg::{Arg, UNKNOWN};
+
+pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
+    if !matches!(call.name, "find" | "gfind") {
+        return;
+    }
+    let roots = roots(call);
+    let narrowed = is_narrowed(call);
+    for (index, arg) in call.args.iter().enumerate() {
+        match arg.text.as_ref() {
+            "-delete" => delete(walker, call, &roots, narrowed),
+            "-fprint" | "-fprintf" | "-fls" | "-fprint0" => {
+                if let Some(file) = call.args.get(index + 1) {
+                    walker.touch(Touch::Write, file);
+                }
+            }
+            _ => {}
+        }
+    }
+    if roots.iter().all(|root| walker.is_ordinary(root)) {
+        walker.output.paths = Some(".".to_owned());
+    }
+}
+
+fn delete(walker: &mut Walker<'_>, call: &Call<'_, '_>, roots: &[Arg<'_>], narrowed: bool) {
+    for root in roots {
+        if narrowed {
+            walker.touch(Touch::DeleteTree, &below(root));
+        } else {
+            walker.touch(Touch::DeleteTree, root);
+        }
+    }
+    if !narrowed && roots.iter().any(|root| root.is(".")) {
+        walker.found.note("delete-working-tree", call.span);
+    }
+}
+
+/// The directories in which it searches; without one, the working directory.
+pub(crate) fn roots<'t>(call: &Call<'_, 't>) -> Vec<Arg<'t>> {
+    let starts = |arg: &&Arg<'_>| !arg.is_option() && !arg.is("(") && !arg.is("!");
+    let options = |arg: &&Arg<'_>| matches!(arg.text.as_ref(), "-L" | "-H" | "-P") || arg.text.starts_with("-O");
+    let roots: Vec<Arg<'t>> =
+        call.args.iter().skip_while(options).take_while(starts).cloned().collect();
+    if roots.is_empty() { vec![Arg::literal(".", call.span)] } else { roots }
+}
+
+/// Whether tests pick some of the files.
+pub(crate) fn is_narrowed(call: &Call<'_, '_>) -> bool {
+    const TESTS: &[&str] = &[
+        "-name", "-iname", "-path", "-ipath", "-wholename", "-regex", "-iregex", "-empty", "-mtime", "-mmin", "-atime",
+        "-ctime", "-newer", "-size", "-user", "-perm", "-xtype", "-inum", "-amin", "-cmin", "-newermt", "-links",
+    ];
+    let everything = |arg: Option<&Arg<'_>>| arg.is_some_and(|arg| matches!(arg.text.as_ref(), "*" | "*.*" | "?*"));
+    call.args.iter().enumerate().any(|(index, arg)| {
+        TESTS.contains(&arg.text.as_ref()) && !everything(call.args.get(index + 1))
+    })
+}
+
+/// Some path below a directory.
+pub(crate) fn below<'t>(root: &Arg<'t>) -> Arg<'t> {
+    let mut text = root.text.clone().into_owned();
+    if !text.ends_with('/') {
+        text.push('/');
+    }
+    text.push('_');
+    text.push(UNKNOWN);
+    Arg { text: text.into(), word: None, ..root.clone() }
+}

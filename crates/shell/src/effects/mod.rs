@@ -1,0 +1,95 @@
+//! What one program with its arguments does.
+//!
+//! Most of it is data in `data/rules`; here is what needs to read arguments in a program's own
+//! way: which operands are sources and which are targets, and what a script in another language
+//! or a pipe into an interpreter amounts to.
+
+mod files;
+mod find;
+mod git;
+mod interactive;
+mod matching;
+mod network;
+mod sed;
+mod system;
+pub(crate) mod touch;
+
+pub(crate) use find::{below as find_below, is_narrowed as find_narrowed, roots as find_roots};
+pub(crate) use matching::{Options, matches};
+
+use crate::analysis::{EffectKind, Kind, Risk, Span, TimeoutClass};
+use crate::rules;
+use crate::walk::Walker;
+use crate::walk::arg::Arg;
+use crate::walk::source::Source;
+
+/// A program and its arguments.
+pub(crate) struct Call<'a, 't> {
+    /// Basename of the program.
+    pub(crate) name: &'a str,
+    pub(crate) args: &'a [Arg<'t>],
+    pub(crate) span: Span,
+    pub(crate) source: &'a Source<'t>,
+}
+
+const PACKAGE_MANAGERS: &[&str] = &[
+    "apt", "apt-get", "aptitude", "dpkg", "yum", "dnf", "rpm", "zypper", "pacman", "apk", "brew", "snap", "flatpak",
+    "npm", "npx", "pnpm", "yarn", "bun", "pip", "pip3", "pipx", "uv", "poetry", "pipenv", "conda", "mamba", "gem",
+    "bundle", "composer", "cargo", "emerge", "nix-env", "cpan", "cpanm", "opkg", "easy_install", "apt-mark", "apt-key",
+];
+const CONTAINER_TOOLS: &[&str] = &[
+    "docker", "podman", "docker-compose", "podman-compose", "nerdctl", "buildah", "crictl", "ctr", "lxc",
+];
+
+/// Records what the call does.
+pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
+    classify(walker, call.name);
+    let options = Options::read(call);
+    if options.only_help(call) {
+        return;
+    }
+    let mut acted = false;
+    for rule in rules::for_program(call.name) {
+        if matches(rule, call, &options) {
+            walker.found.report(rule, call.span);
+            acted = true;
+        }
+    }
+    let before = walker.found.effects.len();
+    files::run(walker, call, &options);
+    git::run(walker, call, &options);
+    find::run(walker, call);
+    network::run(walker, call, &options);
+    system::run(walker, call, &options);
+    sed::run(walker, call);
+    interactive::run(walker, call, &options);
+    acted |= walker.found.effects.get(before..).is_some_and(|new| {
+        new.iter().any(|effect| !matches!(effect.kind, EffectKind::Read | EffectKind::NetworkOut | EffectKind::Interactive))
+    });
+    let harmless = rules::is_harmless(call.name) || options.starts_with_any(rules::harmless_subcommands(call.name));
+    if walker.privileged && (acted || !harmless) {
+        walker.found.note("privileged-effect", call.span);
+    }
+    if !harmless {
+        walker.found.raise(Risk::Medium);
+    }
+}
+
+fn classify(walker: &mut Walker<'_>, name: &str) {
+    if walker.via.is_some() {
+        return;
+    }
+    if PACKAGE_MANAGERS.contains(&name) {
+        walker.found.shape(Kind::PackageManager);
+        raise_timeout(walker, TimeoutClass::PackageManager);
+    } else if CONTAINER_TOOLS.contains(&name) {
+        walker.found.shape(Kind::Docker);
+        raise_timeout(walker, TimeoutClass::Container);
+    }
+}
+
+pub(crate) fn raise_timeout(walker: &mut Walker<'_>, class: TimeoutClass) {
+    if class.seconds() > walker.found.timeout.seconds() {
+        walker.found.timeout = class;
+    }
+}

@@ -1,0 +1,113 @@
+//! `sed`: files that its script writes, commands that it runs, files edited in place.
+
+use super::Call;
+use super::files::value_of;
+use super::touch::Touch;
+use crate::walk::Walker;
+use crate::walk::arg::Arg;
+
+pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
+    if !matches!(call.name, "sed" | "gsed") {
+        return;
+    }
+    let mut scripts = value_of(call, &["-e", "--expression"]);
+    let from_file = !value_of(call, &["-f", "--file"]).is_empty();
+    let mut operands: Vec<&Arg<'_>> = operands(call);
+    if scripts.is_empty() && !from_file && !operands.is_empty() {
+        scripts.push(operands.remove(0).clone());
+    }
+    let in_place = call.args.iter().any(|arg| {
+        arg.text.starts_with("--in-place")
+            || (arg.is_option()
+                && !arg.text.starts_with("--")
+                && arg.text.split('.').next().is_some_and(|letters| letters.contains('i') && !letters.contains('e')))
+            || arg.text.starts_with("-i")
+    });
+    for file in operands {
+        walker.touch(if in_place { Touch::Write } else { Touch::Read }, file);
+    }
+    for script in &scripts {
+        script_effects(walker, script);
+    }
+}
+
+fn operands<'a, 't>(call: &Call<'a, 't>) -> Vec<&'a Arg<'t>> {
+    let mut operands = Vec::new();
+    let mut args = call.args.iter();
+    while let Some(arg) = args.next() {
+        match arg.text.as_ref() {
+            "-e" | "-f" | "--expression" | "--file" | "-l" => {
+                args.next();
+            }
+            "--" => operands.extend(args.by_ref()),
+            _ if arg.is_option() => {}
+            _ => operands.push(arg),
+        }
+    }
+    operands
+}
+
+/// Looks for the `w` and `e` commands, and for these as flags of `s`.
+fn script_effects(walker: &mut Walker<'_>, script: &Arg<'_>) {
+    for line in script.text.split(['\n', ';', '{']) {
+        let line = line.trim_start();
+        let command = after_address(line);
+        match command.as_bytes().first() {
+            Some(b'w' | b'W') => write_file(walker, script, command.split_at(1).1),
+            Some(b'e') => walker.found.note("hidden-code", script.span),
+            Some(b's') => {
+                let flags = substitution_flags(command);
+                if let Some(at) = flags.find('w') {
+                    write_file(walker, script, flags.split_at(at + 1).1);
+                }
+                let before = flags.split('w').next().unwrap_or_default();
+                if before.contains('e') {
+                    walker.found.note("hidden-code", script.span);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn write_file(walker: &mut Walker<'_>, script: &Arg<'_>, file: &str) {
+    let file = file.trim();
+    if !file.is_empty() && file.chars().all(|c| !c.is_whitespace()) {
+        let target = Arg { text: file.to_owned().into(), word: None, ..script.clone() };
+        walker.touch(Touch::Write, &target);
+    }
+}
+
+/// What follows the address of a command.
+fn after_address(line: &str) -> &str {
+    let mut rest = line;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '$' | ',' | '!' | ' ' | '~' | '+'));
+        let Some(inside) = rest.strip_prefix('/') else { return rest };
+        match inside.find('/') {
+            Some(end) => rest = inside.split_at(end + 1).1,
+            None => return "",
+        }
+    }
+}
+
+/// The flags behind `s/…/…/`.
+fn substitution_flags(command: &str) -> &str {
+    let mut chars = command.char_indices().skip(1);
+    let Some((_, delimiter)) = chars.next() else { return "" };
+    let mut left = 2;
+    let mut escaped = false;
+    for (at, c) in chars {
+        if escaped {
+            escaped = false;
+        } else if c == '\\' {
+            escaped = true;
+        } else if c == delimiter {
+            left -= 1;
+            if left == 0 {
+                return command.split_at(at + c.len_utf8()).1;
+            }
+        }
+    }
+    ""
+}

@@ -1,0 +1,106 @@
+//! Doing something to a path: which place it is, and what the rules say about that.
+
+use serde::Deserialize;
+
+use crate::analysis::{EffectKind, Risk};
+use crate::place::{self, Class};
+use crate::rules;
+use crate::walk::Walker;
+use crate::walk::arg::{Arg, UNKNOWN};
+
+/// What is done to a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Touch {
+    Read,
+    /// Creates or overwrites.
+    Write,
+    /// Creates, never overwriting.
+    Create,
+    Append,
+    Delete,
+    /// Deletes with everything below.
+    DeleteTree,
+    /// Changes mode, owner or attributes.
+    Mode,
+    /// The same, with everything below.
+    ModeTree,
+    /// Writes a file system or a partition table.
+    Format,
+}
+
+impl Touch {
+    const fn effect(self) -> EffectKind {
+        match self {
+            Self::Read => EffectKind::Read,
+            Self::Write | Self::Create | Self::Append => EffectKind::Write,
+            Self::Delete | Self::DeleteTree => EffectKind::Delete,
+            Self::Mode | Self::ModeTree => EffectKind::Metadata,
+            Self::Format => EffectKind::Device,
+        }
+    }
+}
+
+impl Walker<'_> {
+    /// Records that a path is touched.
+    pub(crate) fn touch(&mut self, touch: Touch, arg: &Arg<'_>) {
+        let path = arg.text.as_ref();
+        if path.is_empty() || path == "-" {
+            return;
+        }
+        let class = self.place.class(path, arg.traits.glob);
+        if class == Class::SafeDevice {
+            return;
+        }
+        let kind = touch.effect();
+        self.found.effect(kind, Some(path), arg.span);
+        if touch == Touch::Read {
+            self.found.reads(path);
+        } else {
+            self.found.writes(path);
+            self.found.raise(Risk::Medium);
+        }
+        let absolute = self.place.resolve(path);
+        self.special_files(touch, &absolute, arg, class);
+        if let Some(rule) = rules::for_touch(touch, class) {
+            self.found.report(rule, arg.span);
+        }
+    }
+
+    fn special_files(&mut self, touch: Touch, absolute: &str, arg: &Arg<'_>, class: Class) {
+        match touch {
+            Touch::Read => {
+                if place::holds_credentials(absolute) {
+                    self.found.credentials_read = true;
+                    self.found.note("reads-credentials", arg.span);
+                }
+            }
+            Touch::Write | Touch::Append | Touch::Create => {
+                if place::runs_later(absolute) {
+                    self.found.note("runs-later", arg.span);
+                }
+                if place::keeps_traces(absolute) {
+                    self.found.note("hides-traces", arg.span);
+                }
+                if touch == Touch::Write && class == Class::Disk {
+                    self.found.effect(EffectKind::Device, Some(&arg.text), arg.span);
+                }
+            }
+            Touch::Delete | Touch::DeleteTree => {
+                if place::keeps_traces(absolute) {
+                    self.found.note("hides-traces", arg.span);
+                }
+            }
+            Touch::Mode | Touch::ModeTree | Touch::Format => {}
+        }
+    }
+
+    /// Whether the path is known to lie in the tree, or in a place for temporary files.
+    pub(crate) fn is_ordinary(&self, arg: &Arg<'_>) -> bool {
+        !arg.text.starts_with(UNKNOWN)
+            && matches!(
+                self.place.class(&arg.text, arg.traits.glob),
+                Class::Tree | Class::TreeRoot | Class::Tmp | Class::TreeGit
+            )
+    }
+}

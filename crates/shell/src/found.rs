@@ -1,0 +1,161 @@
+//! Collects what the walk finds, within bounds.
+
+use crate::analysis::{Effect, EffectKind, Finding, Kind, Program, Risk, Span, TimeoutClass};
+use crate::rules::{self, Rule};
+use crate::walk::arg::Value;
+
+/// Findings that are kept. Later ones still raise the risk.
+const MAX_FINDINGS: usize = 100;
+/// Effects, reads and writes that are kept, each.
+const MAX_EFFECTS: usize = 1_000;
+
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) programs: Vec<Program>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) reads: Vec<String>,
+    pub(crate) writes: Vec<String>,
+    pub(crate) risk: Risk,
+    shapes: u16,
+    pub(crate) privileged: bool,
+    pub(crate) shell: ShellFlags,
+    pub(crate) timeout: TimeoutClass,
+    pub(crate) interactive: bool,
+    /// Something read from the network stands as a file name in an argument.
+    pub(crate) network_process: bool,
+    /// Credentials were read, so that sending anything may send them.
+    pub(crate) credentials_read: bool,
+}
+
+pub(crate) struct ShellFlags {
+    pub(crate) mutates_state: bool,
+    pub(crate) inspects_shell: bool,
+    pub(crate) backgrounds: bool,
+    pub(crate) pure: bool,
+    pub(crate) redirects_shell: bool,
+}
+
+impl Default for ShellFlags {
+    fn default() -> Self {
+        Self {
+            mutates_state: false,
+            inspects_shell: false,
+            backgrounds: false,
+            pure: true,
+            redirects_shell: false,
+        }
+    }
+}
+
+impl Found {
+    /// Reports the rule of this name.
+    pub(crate) fn note(&mut self, rule: &str, span: Span) {
+        match rules::named(rule) {
+            Some(rule) => self.report(rule, span),
+            None => self.risk = self.risk.max(Risk::Unknown),
+        }
+    }
+
+    /// Reports a rule.
+    pub(crate) fn report(&mut self, rule: &Rule, span: Span) {
+        self.risk = self.risk.max(rule.risk);
+        if let Some(kind) = rule.effect {
+            self.effect(kind, None, span);
+        }
+        let seen = |finding: &Finding| finding.span == span && finding.rule == rule.name;
+        if self.findings.len() >= MAX_FINDINGS || self.findings.iter().any(seen) {
+            return;
+        }
+        self.findings.push(Finding {
+            rule: rule.name.clone(),
+            span,
+            message: rule.reason.clone(),
+            alternative: rule.alternative.clone(),
+            risk: rule.risk,
+        });
+    }
+
+    pub(crate) fn raise(&mut self, risk: Risk) {
+        self.risk = self.risk.max(risk);
+    }
+
+    pub(crate) fn effect(&mut self, kind: EffectKind, target: Option<&str>, span: Span) {
+        let seen = |effect: &Effect| {
+            effect.kind == kind && effect.span == span && effect.target.as_deref() == target
+        };
+        if self.effects.len() < MAX_EFFECTS && !self.effects.iter().rev().take(16).any(seen) {
+            self.effects.push(Effect { kind, target: target.map(readable), span });
+        }
+    }
+
+    pub(crate) fn reads(&mut self, path: &str) {
+        push_path(&mut self.reads, path);
+    }
+
+    pub(crate) fn writes(&mut self, path: &str) {
+        push_path(&mut self.writes, path);
+    }
+
+    pub(crate) fn shape(&mut self, kind: Kind) {
+        self.shapes |= 1 << kind as u16;
+    }
+
+    /// The shapes that were seen, in order of precedence.
+    pub(crate) fn features(&self) -> Vec<Kind> {
+        const ALL: [Kind; 11] = [
+            Kind::Invalid,
+            Kind::Compound,
+            Kind::Heredoc,
+            Kind::Background,
+            Kind::Chain,
+            Kind::Pipeline,
+            Kind::Redirect,
+            Kind::Cd,
+            Kind::Sudo,
+            Kind::PackageManager,
+            Kind::Docker,
+        ];
+        let mut features: Vec<Kind> =
+            ALL.into_iter().filter(|kind| self.shapes & (1 << *kind as u16) != 0).collect();
+        if features.is_empty() {
+            features.push(Kind::Simple);
+        }
+        features
+    }
+
+    /// A variable is set that decides which code runs.
+    pub(crate) fn variable(&mut self, name: &str, value: &Value, span: Span, lasting: bool) {
+        if matches!(name, "PATH" | "HISTFILE" | "HISTSIZE" | "HISTFILESIZE" | "HISTCONTROL" | "HISTIGNORE") {
+            let empty = value.fields.iter().all(|(text, _)| matches!(text.as_str(), "" | "0" | "/dev/null"));
+            if name != "PATH" && empty && lasting {
+                self.note("history-off", span);
+            }
+            return;
+        }
+        if loads_code(name) {
+            self.note("code-loading-variable", span);
+        }
+    }
+}
+
+/// Variables that make other programs load code; those that merely name a program are ordinary.
+fn loads_code(name: &str) -> bool {
+    matches!(
+        name,
+        "LD_PRELOAD" | "LD_AUDIT" | "BASH_ENV" | "ENV" | "PROMPT_COMMAND" | "SHELLOPTS" | "BASHOPTS"
+            | "PS4" | "PS0" | "PERL5OPT" | "RUBYOPT" | "PYTHONSTARTUP" | "DYLD_INSERT_LIBRARIES" | "PERL5DB"
+            | "GIT_SSH_COMMAND" | "GIT_EXTERNAL_DIFF" | "GIT_PROXY_COMMAND" | "LESSOPEN" | "LESSCLOSE"
+    ) || name.starts_with("BASH_FUNC_")
+}
+
+/// A path as written, with `…` for what is not known.
+fn readable(text: &str) -> String {
+    text.replace('\0', "…")
+}
+
+fn push_path(paths: &mut Vec<String>, path: &str) {
+    if paths.len() < MAX_EFFECTS && paths.last().is_none_or(|last| last != path) {
+        paths.push(readable(path));
+    }
+}

@@ -1,0 +1,333 @@
+//! Paths: where they lead from the working directory, and what kind of place that is.
+
+use crate::analysis::Context;
+use crate::walk::arg::UNKNOWN;
+
+/// Stands for a directory that is not known. It lies deep, so that `..` does not reach the root.
+const NO_DIRECTORY: &str = "/~/~/~/~/~/~/tree";
+/// Stands for a home directory that is not known.
+const NO_HOME: &str = "/home/~";
+
+/// What kind of place a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Class {
+    /// `/`
+    Root,
+    /// A directory of the system right below the root, or a choice of them.
+    SystemRoot,
+    /// Somewhere below one.
+    System,
+    /// A whole home directory, or the directory of all of them.
+    HomeRoot,
+    /// Somewhere in a home directory, outside of the tree.
+    Home,
+    /// Any other place outside of the tree.
+    Outside,
+    /// Somewhere below a directory for temporary files.
+    Tmp,
+    /// Such a directory itself.
+    TmpRoot,
+    /// Inside the tree in which work is ordinary.
+    Tree,
+    /// All of that tree.
+    TreeRoot,
+    /// Its version-control data.
+    TreeGit,
+    /// A disk, a partition, memory.
+    Disk,
+    /// A device that may be read and written freely.
+    SafeDevice,
+    /// `/dev/tcp`, `/dev/udp`
+    Network,
+    /// Not known.
+    Unknown,
+}
+
+/// Directories right below the root that belong to the system.
+const SYSTEM_ROOTS: &[&str] = &[
+    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "lost+found", "media", "mnt",
+    "opt", "proc", "root", "run", "sbin", "snap", "srv", "sys", "usr", "var", "System", "Library",
+    "Applications", "private",
+];
+
+/// The working directory as it changes, the home directory, the tree.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    cwd: String,
+    cwd_known: bool,
+    home: String,
+    tree: String,
+    /// The tree is too wide to be ordinary as a whole.
+    wide: bool,
+}
+
+impl Place {
+    pub(crate) fn new(ctx: &Context<'_>) -> Self {
+        let known = |path: Option<&str>| path.filter(|path| path.starts_with('/')).map(normal);
+        let home = known(ctx.home).unwrap_or_else(|| NO_HOME.to_owned());
+        let cwd = known(ctx.cwd.or(ctx.workspace_root)).unwrap_or_else(|| NO_DIRECTORY.to_owned());
+        let tree = known(ctx.workspace_root).unwrap_or_else(|| cwd.clone());
+        let first = tree.trim_start_matches('/');
+        let wide = first.is_empty() || tree == "/home" || tree == "/tmp" || SYSTEM_ROOTS.contains(&first) && tree != home;
+        Self { cwd, cwd_known: true, home, tree, wide }
+    }
+
+    pub(crate) fn home(&self) -> &str {
+        &self.home
+    }
+
+    pub(crate) fn cwd(&self) -> &str {
+        if self.cwd_known { &self.cwd } else { "\0" }
+    }
+
+    pub(crate) fn tree(&self) -> &str {
+        &self.tree
+    }
+
+    /// Follows a change of directory.
+    pub(crate) fn enter(&mut self, path: &str) {
+        if path.contains(UNKNOWN) {
+            self.cwd_known = false;
+        } else if path.starts_with('/') {
+            self.cwd = normal(path);
+            self.cwd_known = true;
+        } else {
+            self.cwd = normal(&format!("{}/{path}", self.cwd));
+        }
+    }
+
+    pub(crate) fn mark(&self) -> (String, bool) {
+        (self.cwd.clone(), self.cwd_known)
+    }
+
+    pub(crate) fn restore(&mut self, (cwd, known): (String, bool)) {
+        self.cwd = cwd;
+        self.cwd_known = known;
+    }
+
+    /// The absolute path, without `.`, `..` and doubled slashes. May hold [`UNKNOWN`].
+    pub(crate) fn resolve(&self, path: &str) -> String {
+        if path.starts_with('/') { normal(path) } else { normal(&format!("{}/{path}", self.cwd)) }
+    }
+
+    /// What kind of place a path leads to; `glob` says whether patterns in it act.
+    pub(crate) fn class(&self, path: &str, glob: bool) -> Class {
+        if path.starts_with(UNKNOWN) {
+            return Class::Unknown;
+        }
+        let absolute = self.resolve(path);
+        let relative = !path.starts_with('/');
+        if glob {
+            self.class_of_pattern(&absolute, relative)
+        } else {
+            self.class_of(&absolute, relative)
+        }
+    }
+
+    fn class_of_pattern(&self, absolute: &str, relative: bool) -> Class {
+        let Some(at) = absolute.split('/').position(|part| part.contains(['*', '?', '['])) else {
+            return self.class_of(absolute, relative);
+        };
+        let parts: Vec<&str> = absolute.split('/').collect();
+        let prefix = parts.get(..at).unwrap_or_default().join("/");
+        let prefix = if prefix.is_empty() { "/" } else { &prefix };
+        let pattern = parts.get(at).copied().unwrap_or_default();
+        let everything = pattern.chars().all(|c| "*?.[!]^".contains(c));
+        let last = parts.len() == at + 1;
+        let class = self.class_of(prefix, relative);
+        match class {
+            Class::Root => Class::SystemRoot,
+            Class::HomeRoot if prefix == "/home" || prefix == "/Users" => Class::HomeRoot,
+            Class::SystemRoot | Class::TmpRoot | Class::TreeRoot | Class::HomeRoot
+                if everything && last => class,
+            Class::SystemRoot if prefix == "/dev" => Class::Disk,
+            Class::SystemRoot => Class::System,
+            Class::TmpRoot => Class::Tmp,
+            Class::TreeRoot => Class::Tree,
+            Class::HomeRoot => Class::Home,
+            other => other,
+        }
+    }
+
+    fn class_of(&self, absolute: &str, relative: bool) -> Class {
+        if absolute == "/" {
+            return Class::Root;
+        }
+        if let Some(device) = absolute.strip_prefix("/dev/") {
+            if let Some(class) = device_class(device) {
+                return class;
+            }
+        }
+        if relative && !self.cwd_known {
+            return self.class_below_unknown(absolute);
+        }
+        if let Some(class) = self.class_in_tree(absolute) {
+            return class;
+        }
+        if absolute == self.home || matches!(absolute, "/home" | "/root" | "/Users") {
+            return Class::HomeRoot;
+        }
+        for tmp in ["/tmp", "/var/tmp", "/dev/shm", "/private/tmp"] {
+            match absolute.strip_prefix(tmp) {
+                Some("") => return Class::TmpRoot,
+                Some(rest) if rest.starts_with('/') => return Class::Tmp,
+                _ => {}
+            }
+        }
+        let mut parts = absolute.trim_start_matches('/').splitn(3, '/');
+        let first = parts.next().unwrap_or_default();
+        let below = parts.next();
+        match (first, below) {
+            ("home" | "Users", Some(_)) if parts.next().is_none() => Class::HomeRoot,
+            ("home" | "Users" | "root", Some(_)) => Class::Home,
+            _ if below_dir(absolute, &self.home) => Class::Home,
+            (first, _) if first.starts_with(UNKNOWN) => Class::Unknown,
+            (first, None) if SYSTEM_ROOTS.contains(&first) => Class::SystemRoot,
+            (first, Some(_)) if SYSTEM_ROOTS.contains(&first) => Class::System,
+            _ => Class::Outside,
+        }
+    }
+
+    fn class_in_tree(&self, absolute: &str) -> Option<Class> {
+        if self.wide {
+            // `rm -rf *` in such a directory is the loss of it.
+            return None;
+        }
+        if absolute == self.tree {
+            return Some(if self.tree == self.home { Class::HomeRoot } else { Class::TreeRoot });
+        }
+        if below_dir(&self.tree, absolute) && below_dir(absolute, "/~") {
+            return Some(Class::Outside);
+        }
+        let rest = absolute.strip_prefix(self.tree.as_str())?.strip_prefix('/')?;
+        if rest == ".git" || rest.starts_with(".git/") || rest.ends_with("/.git") {
+            return Some(Class::TreeGit);
+        }
+        if self.tree == self.home && rest.starts_with('.') {
+            return Some(Class::Home);
+        }
+        Some(Class::Tree)
+    }
+
+    /// A relative path while the working directory is not known.
+    fn class_below_unknown(&self, absolute: &str) -> Class {
+        if absolute == self.cwd {
+            return Class::Unknown;
+        }
+        match absolute.strip_prefix(self.cwd.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+            Some(rest) if rest == ".git" || rest.starts_with(".git/") => Class::TreeGit,
+            Some(_) => Class::Tree,
+            None => Class::Unknown,
+        }
+    }
+}
+
+fn below_dir(path: &str, dir: &str) -> bool {
+    path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn device_class(device: &str) -> Option<Class> {
+    const SAFE: &[&str] = &[
+        "null", "zero", "full", "stdin", "stdout", "stderr", "tty", "random", "urandom", "ptmx", "console",
+    ];
+    const DISKS: &[&str] = &[
+        "sd", "hd", "vd", "xvd", "nvme", "mmcblk", "disk", "mapper", "md", "dm-", "loop", "mem", "kmem",
+        "port", "sr", "nbd", "rbd", "zvol", "ram", "rdisk", "block", "mtd", "bcache", "pmem", "sg", "st",
+    ];
+    if SAFE.contains(&device) || device.starts_with("fd/") || device.starts_with("pts/") || device.starts_with("tty") {
+        return Some(Class::SafeDevice);
+    }
+    if device.starts_with("tcp/") || device.starts_with("udp/") {
+        return Some(Class::Network);
+    }
+    if device.starts_with("shm") {
+        return None;
+    }
+    let disk = DISKS.iter().any(|disk| device.starts_with(disk)) || device.starts_with(UNKNOWN);
+    disk.then_some(Class::Disk)
+}
+
+/// An absolute path without `.`, `..` and doubled slashes.
+fn normal(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => out.truncate(out.rfind('/').unwrap_or(0)),
+            part => {
+                out.push('/');
+                out.push_str(part);
+            }
+        }
+    }
+    if out.is_empty() {
+        out.push('/');
+    }
+    out
+}
+
+/// Whether an absolute path names a place that usually holds credentials.
+pub(crate) fn holds_credentials(absolute: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/.aws/credentials", "/.netrc", "/_netrc", "/.pgpass",
+        "/.git-credentials", "/.npmrc", "/.pypirc", "/.docker/config.json", "/.kube/config", "/.vault-token",
+        "/.my.cnf", "/.config/gh/hosts.yml", "/.cargo/credentials", "/.cargo/credentials.toml", "/.gem/credentials",
+        "/.env", "/.env.local", "/.env.production", "/.env.prod", "/.boto", "/.s3cfg", "/.terraformrc",
+        "/.claude/.credentials.json", "/.codex/auth.json", "/credentials.json", "/Login Data", "/logins.json", "/key4.db",
+        "/master.key", "/id_rsa", "/id_ed25519", "/id_ecdsa", "/id_dsa", "/kubeconfig", "/admin.conf",
+        "/application_default_credentials.json", "/.config/rclone/rclone.conf", "/.htpasswd",
+    ];
+    const INSIDE: &[&str] = &[
+        "/.gnupg/", "/.config/gcloud/", "/.azure/", "/.password-store/", "/etc/ssl/private/", "/.mozilla/firefox/",
+        "/.local/share/keyrings/", "/Library/Keychains/", "/.config/google-chrome/", "/run/secrets/",
+        "/var/run/secrets/", "/etc/sudoers.d/",
+    ];
+    if let Some((_, key)) = absolute.rsplit_once("/.ssh/") {
+        let harmless = matches!(key, "known_hosts" | "config" | "authorized_keys") || key.ends_with(".pub");
+        return !harmless;
+    }
+    if absolute.starts_with("/proc/") && absolute.ends_with("/environ") {
+        return true;
+    }
+    if absolute.starts_with("/etc/ssh/") && absolute.contains("_key") && !absolute.ends_with(".pub") {
+        return true;
+    }
+    if absolute.ends_with(".pem") || absolute.ends_with(".p12") || absolute.ends_with(".pfx") || absolute.ends_with(".keystore") {
+        return !absolute.contains("cert") && !absolute.starts_with("/usr/share/");
+    }
+    ENDS.iter().any(|end| absolute.ends_with(end))
+        || INSIDE.iter().any(|inside| absolute.contains(inside))
+        || ["/.ssh", "/.gnupg", "/.aws", "/.password-store"].iter().any(|dir| absolute.ends_with(dir))
+}
+
+/// Whether code in this file runs later by itself, or decides who may enter.
+pub(crate) fn runs_later(absolute: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "/.bashrc", "/.bash_profile", "/.bash_login", "/.bash_logout", "/.profile", "/.zshrc", "/.zshenv",
+        "/.zprofile", "/.zlogin", "/.kshrc", "/.cshrc", "/.tcshrc", "/.login", "/.xinitrc", "/.xprofile",
+        "/.bash_aliases", "/.inputrc", "/.gitconfig", "/.config/git/config", "/.vimrc", "/.ssh/authorized_keys",
+        "/.ssh/rc", "/.ssh/config", "/.ssh/environment", "/etc/crontab", "/etc/rc.local", "/etc/profile",
+        "/etc/bash.bashrc", "/etc/environment", "/etc/ld.so.preload", "/.config/fish/config.fish",
+        "/.git/config", "/.pam_environment", "/etc/inittab", "/.npmrc", "/.pythonrc", "/.emacs",
+    ];
+    const INSIDE: &[&str] = &[
+        "/etc/cron", "/var/spool/cron", "/etc/systemd/", "/lib/systemd/", "/.config/systemd/", "/etc/init.d/",
+        "/etc/profile.d/", "/.config/autostart/", "/etc/xdg/autostart/", "/.git/hooks/", "/etc/ld.so.conf.d/",
+        "/LaunchAgents/", "/LaunchDaemons/", "/etc/udev/rules.d/", "/etc/pam.d/", "/etc/sudoers",
+        "/etc/apt/apt.conf.d/", "/etc/update-motd.d/", "/.config/fish/conf.d/", "/etc/NetworkManager/dispatcher.d/",
+        "/.local/bin/", "/etc/anacrontab", "/.husky/_/",
+    ];
+    ENDS.iter().any(|end| absolute.ends_with(end)) || INSIDE.iter().any(|inside| absolute.contains(inside))
+}
+
+/// Whether the file keeps what a person typed, or the log of a system.
+pub(crate) fn keeps_traces(absolute: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "/.bash_history", "/.zsh_history", "/.python_history", "/.mysql_history", "/.psql_history",
+        "/.local/share/fish/fish_history", "/.lesshst",
+    ];
+    ENDS.iter().any(|end| absolute.ends_with(end))
+        || absolute == "/var/log"
+        || absolute.starts_with("/var/log/")
+        || matches!(absolute, "/var/run/utmp")
+}

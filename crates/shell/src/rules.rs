@@ -1,0 +1,274 @@
+//! Rules as data: what deserves a word, why, and what to do instead.
+//!
+//! A rule with `programs` matches a call by its subcommand, options and operands. A rule with
+//! `touches` matches what a call does to a kind of place. A rule with neither is raised by name
+//! from the code, where the condition is more than a table can say. Every rule carries examples
+//! that must and must not match; a test holds it to them.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::analysis::{EffectKind, Risk};
+use crate::effects::touch::Touch;
+use crate::place::Class;
+
+const FILES: &[&str] = &[
+    include_str!("../data/rules/shell.toml"),
+    include_str!("../data/rules/files.toml"),
+    include_str!("../data/rules/system.toml"),
+    include_str!("../data/rules/network.toml"),
+    include_str!("../data/rules/development.toml"),
+    include_str!("../data/rules/infrastructure.toml"),
+];
+const PROGRAMS: &str = include_str!("../data/rules/programs.toml");
+
+/// One rule.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) alternative: Option<String>,
+    pub(crate) risk: Risk,
+    #[serde(default)]
+    pub(crate) effect: Option<EffectKind>,
+    #[serde(default)]
+    pub(crate) programs: Vec<String>,
+    /// Leading operands, one of these; words are separated by a space, `*` matches anything.
+    #[serde(default)]
+    pub(crate) sub: Vec<String>,
+    /// One of these options.
+    #[serde(default)]
+    pub(crate) flags: Vec<String>,
+    /// And one of these.
+    #[serde(default)]
+    pub(crate) also: Vec<String>,
+    /// None of these.
+    #[serde(default)]
+    pub(crate) without: Vec<String>,
+    /// One operand, or argument of an option, like one of these.
+    #[serde(default)]
+    pub(crate) operands: Vec<String>,
+    /// No operand at all behind the subcommand.
+    #[serde(default)]
+    pub(crate) bare: bool,
+    #[serde(default)]
+    pub(crate) touches: Vec<Touch>,
+    #[serde(default)]
+    pub(crate) places: Vec<Place>,
+    #[serde(default)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "examples are held by a test"))]
+    pub(crate) must_match: Vec<String>,
+    #[serde(default)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "examples are held by a test"))]
+    pub(crate) must_not_match: Vec<String>,
+}
+
+/// The classes of places, as they are written in rules.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Place {
+    Root,
+    SystemRoot,
+    System,
+    HomeRoot,
+    Home,
+    Outside,
+    Tmp,
+    TmpRoot,
+    Tree,
+    TreeRoot,
+    TreeGit,
+    Disk,
+    SafeDevice,
+    Network,
+    Unknown,
+}
+
+impl Place {
+    const fn class(self) -> Class {
+        match self {
+            Self::Root => Class::Root,
+            Self::SystemRoot => Class::SystemRoot,
+            Self::System => Class::System,
+            Self::HomeRoot => Class::HomeRoot,
+            Self::Home => Class::Home,
+            Self::Outside => Class::Outside,
+            Self::Tmp => Class::Tmp,
+            Self::TmpRoot => Class::TmpRoot,
+            Self::Tree => Class::Tree,
+            Self::TreeRoot => Class::TreeRoot,
+            Self::TreeGit => Class::TreeGit,
+            Self::Disk => Class::Disk,
+            Self::SafeDevice => Class::SafeDevice,
+            Self::Network => Class::Network,
+            Self::Unknown => Class::Unknown,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct RuleFile {
+    rule: Vec<Rule>,
+}
+
+/// How the arguments of programs are read.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProgramFile {
+    /// Programs that only look, or only print.
+    harmless: Vec<String>,
+    /// Subcommands that only look, by their program.
+    harmless_sub: HashMap<String, Vec<String>>,
+    /// Options that take the next word, by program.
+    value_flags: HashMap<String, Vec<String>>,
+    /// Other programs that are known to be programs.
+    external: Vec<String>,
+}
+
+struct Rules {
+    all: Vec<Rule>,
+    by_name: HashMap<String, usize>,
+    by_program: HashMap<String, Vec<usize>>,
+    by_touch: HashMap<(Touch, Class), usize>,
+    programs: ProgramFile,
+    known: HashMap<String, Known>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Harmless,
+    External,
+}
+
+static RULES: LazyLock<Result<Rules, String>> = LazyLock::new(load);
+
+fn load() -> Result<Rules, String> {
+    let mut all = Vec::new();
+    for file in FILES {
+        let file: RuleFile = toml::from_str(file).map_err(|error| error.to_string())?;
+        all.extend(file.rule);
+    }
+    let programs: ProgramFile = toml::from_str(PROGRAMS).map_err(|error| error.to_string())?;
+    let mut by_name = HashMap::new();
+    let mut by_program: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut by_touch = HashMap::new();
+    for (index, rule) in all.iter().enumerate() {
+        if by_name.insert(rule.name.clone(), index).is_some() {
+            return Err(format!("two rules are named {}", rule.name));
+        }
+        for program in &rule.programs {
+            by_program.entry(program.clone()).or_default().push(index);
+        }
+        for touch in &rule.touches {
+            for place in &rule.places {
+                by_touch.entry((*touch, place.class())).or_insert(index);
+            }
+        }
+    }
+    let mut known = HashMap::new();
+    for name in by_program.keys().chain(programs.harmless_sub.keys()).chain(&programs.external) {
+        known.insert(name.clone(), Known::External);
+    }
+    for name in &programs.harmless {
+        known.insert(name.clone(), Known::Harmless);
+    }
+    Ok(Rules { all, by_name, by_program, by_touch, programs, known })
+}
+
+fn rules() -> Option<&'static Rules> {
+    RULES.as_ref().ok()
+}
+
+/// The rule of this name.
+pub(crate) fn named(name: &str) -> Option<&'static Rule> {
+    let rules = rules()?;
+    rules.all.get(*rules.by_name.get(name)?)
+}
+
+/// The rules for a program.
+pub(crate) fn for_program(name: &str) -> impl Iterator<Item = &'static Rule> {
+    let rules = rules();
+    let indexes = rules.and_then(|rules| rules.by_program.get(name));
+    indexes.into_iter().flatten().filter_map(move |index| rules?.all.get(*index))
+}
+
+/// The rule for doing this to such a place.
+pub(crate) fn for_touch(touch: Touch, class: Class) -> Option<&'static Rule> {
+    let rules = rules()?;
+    rules.all.get(*rules.by_touch.get(&(touch, class))?)
+}
+
+/// Whether the rules could be read at all. Without them nothing is called safe.
+pub(crate) fn ready() -> bool {
+    rules().is_some()
+}
+
+/// Whether the program only looks.
+pub(crate) fn is_harmless(name: &str) -> bool {
+    rules().is_some_and(|rules| rules.known.get(name) == Some(&Known::Harmless))
+}
+
+/// Whether the name is that of a program that exists outside of shells.
+pub(crate) fn is_known(name: &str) -> bool {
+    rules().is_some_and(|rules| rules.known.contains_key(name))
+}
+
+/// Subcommands of the program that only look.
+pub(crate) fn harmless_subcommands(name: &str) -> &'static [String] {
+    rules().and_then(|rules| rules.programs.harmless_sub.get(name)).map_or(&[], Vec::as_slice)
+}
+
+/// Options of the program that take the next word.
+pub(crate) fn value_flags(name: &str) -> &'static [String] {
+    rules().and_then(|rules| rules.programs.value_flags.get(name)).map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Analysis, Context, analyze};
+
+    fn read(text: &str) -> Analysis {
+        let ctx = Context { cwd: Some("/home/u/p"), home: Some("/home/u"), user: Some("u"), ..Context::default() };
+        analyze(text, &ctx)
+    }
+
+    fn reports(analysis: &Analysis, rule: &Rule) -> bool {
+        analysis.findings.iter().any(|finding| finding.rule == rule.name)
+    }
+
+    #[test]
+    fn the_rules_can_be_read() {
+        assert_eq!(RULES.as_ref().err(), None);
+    }
+
+    #[test]
+    fn every_rule_is_held_to_its_examples() {
+        let mut wrong = Vec::new();
+        for rule in &rules().expect("readable").all {
+            for example in &rule.must_match {
+                if !reports(&read(example), rule) {
+                    wrong.push(format!("{} does not match: {example}", rule.name));
+                }
+            }
+            for example in &rule.must_not_match {
+                if reports(&read(example), rule) {
+                    wrong.push(format!("{} matches: {example}", rule.name));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    }
+
+    #[test]
+    fn every_rule_has_examples_of_both_kinds() {
+        let bounds = ["too-deep", "too-long"];
+        for rule in rules().expect("readable").all.iter().filter(|rule| !bounds.contains(&rule.name.as_str())) {
+            assert!(!rule.must_match.is_empty() && !rule.must_not_match.is_empty(), "{}", rule.name);
+        }
+    }
+}

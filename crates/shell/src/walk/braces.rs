@@ -1,0 +1,108 @@
+//! Brace expansion: `{a,b}` and `{1..3}`.
+
+/// Expands a text whose acting braces and commas stand at `active`. At most `limit` results; a
+/// text that would become more is returned as not known.
+pub(crate) fn expand(text: &str, active: &[usize], limit: usize) -> Vec<String> {
+    let mut done = Vec::new();
+    let mut todo = vec![(text.to_owned(), active.to_vec())];
+    while let Some((text, active)) = todo.pop() {
+        if done.len() + todo.len() > limit {
+            return vec!["\0".to_owned()];
+        }
+        match first_group(&text, &active) {
+            None => done.push(text),
+            Some(group) => {
+                for choice in group.choices.iter().rev() {
+                    todo.push(splice(&text, &active, &group, choice));
+                }
+            }
+        }
+    }
+    done
+}
+
+struct Group {
+    open: usize,
+    close: usize,
+    /// Stretches of the text, or values of a sequence.
+    choices: Vec<Choice>,
+}
+
+enum Choice {
+    Stretch(usize, usize),
+    Value(String),
+}
+
+/// The first group that can be expanded.
+fn first_group(text: &str, active: &[usize]) -> Option<Group> {
+    let bytes = text.as_bytes();
+    for (index, open) in active.iter().enumerate() {
+        if bytes.get(*open) != Some(&b'{') {
+            continue;
+        }
+        let mut depth = 0_usize;
+        let mut from = open + 1;
+        let mut choices = Vec::new();
+        for at in active.iter().skip(index + 1) {
+            match bytes.get(*at) {
+                Some(b'{') => depth += 1,
+                Some(b',') if depth == 0 => {
+                    choices.push(Choice::Stretch(from, *at));
+                    from = at + 1;
+                }
+                Some(b'}') if depth > 0 => depth -= 1,
+                Some(b'}') => {
+                    if !choices.is_empty() {
+                        choices.push(Choice::Stretch(from, *at));
+                        return Some(Group { open: *open, close: *at, choices });
+                    }
+                    let inside = text.get(open + 1..*at).unwrap_or_default();
+                    if let Some(choices) = sequence(inside) {
+                        return Some(Group { open: *open, close: *at, choices });
+                    }
+                    break;
+                }
+                _ => {}
+            }
+        }
+    }
+    None
+}
+
+fn splice(text: &str, active: &[usize], group: &Group, choice: &Choice) -> (String, Vec<usize>) {
+    let mut out = text.get(..group.open).unwrap_or_default().to_owned();
+    let mut kept: Vec<usize> = active.iter().copied().filter(|at| *at < group.open).collect();
+    match choice {
+        Choice::Value(value) => out.push_str(value),
+        Choice::Stretch(from, to) => {
+            out.push_str(text.get(*from..*to).unwrap_or_default());
+            let inside = active.iter().filter(|at| (from..to).contains(at));
+            kept.extend(inside.map(|at| at - from + group.open));
+        }
+    }
+    let shift = out.len();
+    out.push_str(text.get(group.close + 1..).unwrap_or_default());
+    let behind = active.iter().filter(|at| **at > group.close);
+    kept.extend(behind.map(|at| at - group.close - 1 + shift));
+    (out, kept)
+}
+
+/// The values of `a..b` or `a..b..step`; longer sequences than 64 are not known.
+fn sequence(inside: &str) -> Option<Vec<Choice>> {
+    let (first, rest) = inside.split_once("..")?;
+    let last = rest.split("..").next()?;
+    if let (Ok(first), Ok(last)) = (first.parse::<i64>(), last.parse::<i64>()) {
+        let (low, high) = (first.min(last), first.max(last));
+        if high.saturating_sub(low) > 64 {
+            return Some(vec![Choice::Value("\0".to_owned())]);
+        }
+        return Some((low..=high).map(|n| Choice::Value(n.to_string())).collect());
+    }
+    let (mut a, mut b) = (first.chars(), last.chars());
+    let (first, last) = (a.next()?, b.next()?);
+    if a.next().is_some() || b.next().is_some() || !first.is_ascii_alphabetic() || !last.is_ascii_alphabetic() {
+        return None;
+    }
+    let (low, high) = (first.min(last), first.max(last));
+    Some((low..=high).map(|c| Choice::Value(c.to_string())).collect())
+}

@@ -1,0 +1,454 @@
+//! Walks the tree in the order in which bash would run it: follows variables, directories and
+//! functions, and hands every program with its arguments to `call.rs`.
+//!
+//! What the walk knows is what the text says. A variable that the text does not set, a loop's
+//! second round, a function's caller: all of that is taken as not known rather than guessed.
+
+mod ansi_c;
+pub(crate) mod arg;
+mod assigned;
+mod braces;
+pub(crate) mod call;
+pub(crate) mod code;
+mod cook;
+mod feed;
+mod functions;
+mod params;
+mod simple;
+pub(crate) mod source;
+pub(crate) mod wrappers;
+
+use std::collections::HashMap;
+
+use arg::Value;
+pub(crate) use feed::{Feed, Output};
+use functions::Functions;
+use source::{Origin, Source};
+
+use crate::analysis::{Context, Kind, Span};
+use crate::found::Found;
+use crate::parse::MAX_DEPTH;
+use crate::place::Place;
+use crate::tree::{AndOr, Command, CommandKind, List, Part, Pipeline, Script};
+
+/// Commands that are walked in one analysis. A text with more is reported as not understood.
+pub(crate) const MAX_COMMANDS: usize = 20_000;
+
+/// Bytes of code inside of arguments that are parsed in one analysis, beyond four times the text.
+const BODY_ALLOWANCE: usize = 256 << 10;
+
+pub(crate) struct Walker<'c> {
+    pub(crate) place: Place,
+    pub(crate) found: Found,
+    pub(crate) user: &'c str,
+    vars: HashMap<String, Variable>,
+    /// What variables held before, newest last, to be restored behind a subshell.
+    undo: Vec<(String, Option<Variable>)>,
+    functions: Functions,
+    pub(crate) depth: usize,
+    commands: usize,
+    bodies_left: usize,
+    /// Running with another user's rights.
+    pub(crate) privileged: bool,
+    /// Where the commands run, when that is not this machine.
+    pub(crate) via: Option<String>,
+    /// What the command that is walked reads on its standard input.
+    pub(crate) feed: Feed,
+    /// What the last command writes to its standard output.
+    pub(crate) output: Output,
+    /// Inside a subshell of any kind: nothing that happens stays in the shell.
+    pub(crate) subshells: usize,
+    /// Inside a branch that may not be taken.
+    branches: usize,
+    /// Inside something that is started with `&`.
+    backgrounds: usize,
+    /// Inside a pipeline of several commands.
+    pipes: usize,
+    /// Inside an expansion or a body: the shape of the command as a whole is not affected.
+    pub(crate) inner: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Variable {
+    value: Value,
+    /// How deep in functions it was set; a function body does not trust what its caller set.
+    level: usize,
+}
+
+/// Walks a whole script.
+pub(crate) fn walk(script: &Script<'_>, ctx: &Context<'_>) -> Found {
+    let mut walker = Walker::new(ctx, script.text.len());
+    let source = Source { text: script.text, heredocs: &script.heredocs, origin: Origin::Shifted(0) };
+    walker.top(&source, script);
+    walker.functions.report_bombs(&mut walker.found);
+    walker.found
+}
+
+impl<'c> Walker<'c> {
+    fn new(ctx: &'c Context<'c>, len: usize) -> Self {
+        Self {
+            place: Place::new(ctx),
+            found: Found::default(),
+            user: ctx.user.unwrap_or("user"),
+            vars: HashMap::new(),
+            undo: Vec::new(),
+            functions: Functions::default(),
+            depth: 0,
+            commands: 0,
+            bodies_left: len.saturating_mul(4).saturating_add(BODY_ALLOWANCE),
+            privileged: false,
+            via: None,
+            feed: Feed::None,
+            output: Output::default(),
+            subshells: 0,
+            branches: 0,
+            backgrounds: 0,
+            pipes: 0,
+            inner: 0,
+        }
+    }
+
+    fn top<'t>(&mut self, source: &Source<'t>, script: &'t Script<'t>) {
+        self.list(source, &script.list);
+        for heredoc in &script.heredocs {
+            if heredoc.expands {
+                self.inner(|w| w.cook_parts(source, &heredoc.body.parts));
+            }
+        }
+    }
+
+    pub(crate) fn list<'t>(&mut self, source: &Source<'t>, list: &'t List<'t>) {
+        if list.len() > 1 {
+            self.shape(Kind::Chain);
+        }
+        for item in list {
+            self.and_or(source, item);
+        }
+    }
+
+    fn and_or<'t>(&mut self, source: &Source<'t>, item: &'t AndOr<'t>) {
+        if item.background.is_some() {
+            self.shape(Kind::Background);
+            self.found.shell.backgrounds = true;
+            self.backgrounds += 1;
+            self.scoped(|w| w.pipelines(source, item));
+            self.backgrounds -= 1;
+        } else {
+            self.pipelines(source, item);
+        }
+    }
+
+    fn pipelines<'t>(&mut self, source: &Source<'t>, item: &'t AndOr<'t>) {
+        if item.pipelines.len() > 1 {
+            self.shape(Kind::Chain);
+        }
+        for (index, pipeline) in item.pipelines.iter().enumerate() {
+            self.branches += usize::from(index > 0);
+            self.pipeline(source, pipeline);
+            self.branches -= usize::from(index > 0);
+        }
+    }
+
+    fn pipeline<'t>(&mut self, source: &Source<'t>, pipeline: &'t Pipeline<'t>) {
+        let [command] = pipeline.commands.as_slice() else {
+            if !pipeline.commands.is_empty() {
+                self.shape(Kind::Pipeline);
+                self.piped(source, pipeline);
+            }
+            return;
+        };
+        self.output = Output::default();
+        self.command(source, command);
+    }
+
+    fn piped<'t>(&mut self, source: &Source<'t>, pipeline: &'t Pipeline<'t>) {
+        self.pipes += 1;
+        let outer = std::mem::take(&mut self.feed);
+        self.feed = outer.clone();
+        for command in &pipeline.commands {
+            self.output = Output::default();
+            self.scoped(|w| w.command(source, command));
+            self.feed = std::mem::take(&mut self.output).into_feed(std::mem::take(&mut self.feed));
+        }
+        self.output = Output::piped(&self.feed);
+        self.feed = outer;
+        self.pipes -= 1;
+    }
+
+    pub(crate) fn command<'t>(&mut self, source: &Source<'t>, command: &'t Command<'t>) {
+        self.commands += 1;
+        if self.commands > MAX_COMMANDS {
+            if self.commands == MAX_COMMANDS + 1 {
+                self.found.note("too-long", source.span(command.span));
+            }
+            return;
+        }
+        if self.depth >= MAX_DEPTH {
+            self.found.note("too-deep", source.span(command.span));
+            return;
+        }
+        self.depth += 1;
+        if let CommandKind::Simple(simple) = &command.kind {
+            self.simple(source, command, simple);
+        } else {
+            self.shape(Kind::Compound);
+            let outer = self.feed.clone();
+            self.redirects(source, &command.redirects);
+            self.compound(source, command);
+            self.feed = outer;
+        }
+        self.depth -= 1;
+    }
+
+    fn compound<'t>(&mut self, source: &Source<'t>, command: &'t Command<'t>) {
+        match &command.kind {
+            CommandKind::Simple(simple) => self.simple(source, command, simple),
+            CommandKind::Subshell(list) => self.subshell(source, list),
+            CommandKind::Group(list) => self.list(source, list),
+            CommandKind::If(lists) => self.branch(|w| {
+                for list in lists {
+                    w.list(source, list);
+                }
+            }),
+            CommandKind::Loop(condition, body) => {
+                self.looped(source, &[condition, body]);
+                self.note_spawning_loop(source, command, condition, body);
+            }
+            CommandKind::For(name, words, body) => self.for_words(source, name, words.as_deref(), body),
+            CommandKind::ForArith(head, body) => {
+                self.arith_word(source, head);
+                self.looped(source, &[body]);
+            }
+            CommandKind::Case(subject, arms) => {
+                self.cook_parts(source, &subject.parts);
+                self.branch(|w| {
+                    for arm in arms {
+                        for pattern in &arm.patterns {
+                            w.cook_parts(source, &pattern.parts);
+                        }
+                        w.list(source, &arm.body);
+                    }
+                });
+            }
+            CommandKind::Function(name, body) => self.function(source, name, body, command.span),
+            CommandKind::Cond(words) => self.cond(source, words),
+            CommandKind::Arith(word) => self.arith_word(source, word),
+            CommandKind::Coproc(body) => {
+                self.found.shell.backgrounds = true;
+                self.found.shell.mutates_state |= self.subshells == 0;
+                self.backgrounds += 1;
+                self.scoped(|w| w.command(source, body));
+                self.backgrounds -= 1;
+            }
+        }
+    }
+
+    /// A list that runs in a subshell: what it changes is forgotten.
+    pub(crate) fn subshell<'t>(&mut self, source: &Source<'t>, list: &'t List<'t>) {
+        self.scoped(|w| w.list(source, list));
+    }
+
+    /// Runs `inner` and forgets what it changed in the shell.
+    pub(crate) fn scoped(&mut self, inner: impl FnOnce(&mut Self)) {
+        let mark = self.undo.len();
+        let place = self.place.mark();
+        self.subshells += 1;
+        inner(self);
+        self.subshells -= 1;
+        self.place.restore(place);
+        self.roll_back(mark);
+    }
+
+    /// Runs `inner` as something that does not shape the command as a whole.
+    pub(crate) fn inner<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> T {
+        self.inner += 1;
+        let result = inner(self);
+        self.inner -= 1;
+        result
+    }
+
+    fn branch(&mut self, inner: impl FnOnce(&mut Self)) {
+        self.branches += 1;
+        inner(self);
+        self.branches -= 1;
+    }
+
+    /// Lists that run any number of times: what they set is not known when they begin.
+    fn looped<'t>(&mut self, source: &Source<'t>, lists: &[&'t List<'t>]) {
+        let mut names = Vec::new();
+        for list in lists {
+            assigned::in_list(list, &mut names);
+        }
+        let before: Vec<_> =
+            names.iter().map(|name| (*name, self.vars.get(*name).cloned())).collect();
+        for name in &names {
+            self.set(name, Value::unknown());
+        }
+        for list in lists {
+            self.list(source, list);
+        }
+        for (name, old) in before {
+            if let Some(old) = old {
+                self.join(name, &old.value);
+            }
+        }
+    }
+
+    fn for_words<'t>(
+        &mut self,
+        source: &Source<'t>,
+        name: &'t str,
+        words: Option<&'t [crate::tree::Word<'t>]>,
+        body: &'t List<'t>,
+    ) {
+        let mut args = Vec::new();
+        for word in words.unwrap_or_default() {
+            self.cook(source, word, &mut args);
+        }
+        let value = if args.is_empty() || args.len() > 64 {
+            Value::unknown()
+        } else {
+            let fields = args.into_iter().map(|arg| (arg.text.into_owned(), arg.traits)).collect();
+            Value { fields, either: true }
+        };
+        self.found.shell.mutates_state |= self.subshells == 0;
+        let mut names = Vec::new();
+        assigned::in_list(body, &mut names);
+        if names.contains(&name) {
+            self.set(name, Value::unknown());
+        } else {
+            self.set(name, value);
+        }
+        self.looped(source, &[body]);
+    }
+
+    fn cond<'t>(&mut self, source: &Source<'t>, words: &'t [crate::tree::Word<'t>]) {
+        let numeric = |text: &str| matches!(text, "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-v");
+        let arith = words.iter().any(|word| numeric(source.slice(word.span)));
+        for word in words {
+            if arith {
+                self.arith_word(source, word);
+            } else {
+                self.cook_parts(source, &word.parts);
+            }
+        }
+    }
+
+    /// An arithmetic expression: its expansions, and the code that its subscripts may hold.
+    fn arith_word<'t>(&mut self, source: &Source<'t>, word: &'t crate::tree::Word<'t>) {
+        let value = self.cook_value(source, word);
+        self.note_arith_code(source.span(word.span), &value);
+        let text = source.slice(word.span);
+        if text.contains(['=', '+', '-']) {
+            self.found.shell.mutates_state |= self.subshells == 0;
+            self.forget_arith_targets(text);
+        }
+    }
+
+    fn arith_text<'t>(&mut self, source: &Source<'t>, part: &'t Part<'t>) {
+        if let Part::Arith(_, span) = part {
+            let text = source.slice(*span);
+            if text.contains('=') || text.contains("++") || text.contains("--") {
+                self.found.shell.mutates_state |= self.subshells == 0;
+                self.forget_arith_targets(text);
+            }
+        }
+    }
+
+    /// Every name in an expression that assigns is no longer known.
+    fn forget_arith_targets(&mut self, text: &str) {
+        let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let known: Vec<&str> = names.filter(|name| self.vars.contains_key(*name)).collect();
+        for name in known {
+            self.set(name, Value::unknown());
+        }
+    }
+
+    /// An endless loop that starts something in the background each time.
+    fn note_spawning_loop<'t>(
+        &mut self,
+        source: &Source<'t>,
+        command: &Command<'t>,
+        condition: &List<'t>,
+        body: &List<'t>,
+    ) {
+        let endless = matches!(condition.as_slice(), [item] if matches!(item.pipelines.as_slice(),
+            [pipeline] if matches!(pipeline.commands.as_slice(), [Command { kind: CommandKind::Simple(simple), .. }]
+                if simple.words.first().is_some_and(|word| matches!(source.slice(word.span), "true" | ":")))));
+        let spawns = body.iter().any(|item| item.background.is_some());
+        let waits = assigned::runs_any(source, body, &["wait", "sleep", "break", "read"]);
+        if endless && spawns && !waits {
+            self.found.note("spawning-loop", source.span(command.span));
+        }
+    }
+
+    pub(crate) fn shape(&mut self, kind: Kind) {
+        if self.inner == 0 {
+            self.found.shape(kind);
+        }
+    }
+
+    pub(crate) fn charge_body(&mut self, len: usize, span: Span) -> bool {
+        if self.bodies_left < len {
+            self.found.note("too-long", span);
+            return false;
+        }
+        self.bodies_left -= len;
+        true
+    }
+}
+
+/// Variables.
+impl Walker<'_> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        let variable = self.vars.get(name)?;
+        (variable.level >= self.functions.level()).then_some(&variable.value)
+    }
+
+    /// Sets a variable; in a branch that may not be taken, it may keep what it had.
+    pub(crate) fn assign(&mut self, name: &str, value: Value) {
+        let old = (self.branches > 0).then(|| self.vars.get(name).map(|old| old.value.clone()));
+        self.set(name, value);
+        if let Some(Some(old)) = old {
+            self.join(name, &old);
+        }
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: Value) {
+        let level = self.functions.level();
+        let old = self.vars.insert(name.to_owned(), Variable { value, level });
+        self.undo.push((name.to_owned(), old));
+    }
+
+    fn join(&mut self, name: &str, other: &Value) {
+        let Some(mut now) = self.vars.get(name).map(|variable| variable.value.clone()) else { return };
+        if now == *other {
+            return;
+        }
+        let arrays = (now.fields.len() > 1 && !now.either) || (other.fields.len() > 1 && !other.either);
+        now.fields.extend(other.fields.iter().cloned());
+        now.either = true;
+        if arrays || now.fields.len() > 64 {
+            now = Value::unknown();
+        }
+        self.set(name, now);
+    }
+
+    pub(crate) fn undo_mark(&self) -> usize {
+        self.undo.len()
+    }
+
+    pub(crate) fn roll_back(&mut self, mark: usize) {
+        while self.undo.len() > mark {
+            match self.undo.pop() {
+                Some((name, Some(old))) => {
+                    self.vars.insert(name, old);
+                }
+                Some((name, None)) => {
+                    self.vars.remove(&name);
+                }
+                None => return,
+            }
+        }
+    }
+}

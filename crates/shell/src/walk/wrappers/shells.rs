@@ -1,0 +1,360 @@
+//! Wrappers whose command is a text, or runs somewhere else.
+
+use super::super::arg::{Arg, UNKNOWN, Value};
+use super::super::code::is_shell;
+use super::super::source::Origin;
+use super::super::{Feed, Walker};
+use super::{body_option, cover, elsewhere, is_assignment, prefix};
+use crate::effects::{Call, Options};
+use crate::place::Place;
+
+impl Walker<'_> {
+    /// `bash`, `sh` and their kin: code behind `-c`, a script, or standard input.
+    pub(super) fn shell<'t>(&mut self, call: &Call<'_, 't>) {
+        let mut index = 0;
+        let mut code = false;
+        let mut reads_input = false;
+        while let Some(arg) = call.args.get(index) {
+            let text = arg.text.as_ref();
+            let option = text.len() > 1 && (text.starts_with('-') || text.starts_with('+'));
+            if !option || text == "--" {
+                index += usize::from(text == "--");
+                break;
+            }
+            index += 1;
+            if text.starts_with("--") {
+                let takes = matches!(text, "--rcfile" | "--init-file");
+                if takes {
+                    self.found.note("hidden-code", arg.span);
+                    index += 1;
+                }
+                continue;
+            }
+            code |= text.contains('c');
+            reads_input |= text.contains('s');
+            if text.ends_with('o') || text.ends_with('O') {
+                index += 1;
+            }
+        }
+        let rest = call.args.get(index..).unwrap_or_default();
+        if code {
+            let Some((body, positional)) = rest.split_first() else { return };
+            self.scoped(|w| {
+                w.set_positional(positional.get(1..).unwrap_or_default());
+                w.code_words(call, std::slice::from_ref(body), true);
+            });
+            return;
+        }
+        let Some(script) = rest.first().filter(|_| !reads_input) else {
+            self.code_from_feed(call);
+            return;
+        };
+        self.script_file(call, script);
+    }
+
+    /// A file that is run as a script.
+    fn script_file(&mut self, call: &Call<'_, '_>, script: &Arg<'_>) {
+        let text = script.text.as_ref();
+        if text.starts_with("/dev/fd/") || matches!(text, "/dev/stdin" | "-") {
+            if text.starts_with("/dev/fd/6") {
+                let rule = if self.found.network_process { "code-from-network" } else { "hidden-code" };
+                self.found.note(rule, script.span);
+            } else {
+                self.code_from_feed(call);
+            }
+            return;
+        }
+        if script.traits.unknown && text.starts_with(UNKNOWN) && !text.contains('/') {
+            self.found.note("hidden-code", script.span);
+        }
+    }
+
+    pub(super) fn source_file(&mut self, call: &Call<'_, '_>) {
+        let Some(file) = call.args.iter().find(|arg| !arg.is("--")) else { return };
+        self.script_file(call, file);
+        // What the file sets and defines is not known.
+        self.found.raise(crate::analysis::Risk::Medium);
+    }
+
+    pub(super) fn trap<'t>(&mut self, call: &Call<'_, 't>) {
+        let Some(body) = call.args.iter().find(|arg| !arg.is("--")) else { return };
+        if body.is_option() || body.text.is_empty() || call.args.len() < 2 {
+            return;
+        }
+        let (text, origin) = self.body_of(call.source, body);
+        self.postponed(|w| w.shell_body(&text, origin, true));
+    }
+
+    /// The text of an alias is judged as code, because a living shell may come to run it.
+    pub(super) fn alias<'t>(&mut self, call: &Call<'_, 't>) {
+        for arg in call.args.iter().filter(|arg| !arg.is_option()) {
+            if let Some((_, body)) = arg.text.split_once('=') {
+                let body = body.to_owned();
+                self.postponed(|w| w.shell_body(&body, Origin::Whole(arg.span), true));
+            }
+        }
+    }
+
+    /// Runs `inner` as something on another machine or in a container.
+    fn at_place(&mut self, via: &str, place: Place, inner: impl FnOnce(&mut Self)) {
+        let here = std::mem::replace(&mut self.place, place);
+        let before = self.via.replace(via.to_owned());
+        let privileged = std::mem::replace(&mut self.privileged, false);
+        inner(self);
+        self.privileged = privileged;
+        self.via = before;
+        self.place = here;
+    }
+
+    pub(super) fn ssh<'t>(&mut self, call: &Call<'_, 't>) {
+        let own = prefix("ssh", "BbcDEeFIiJLlmOoPpQRSWw", &[], 1, false);
+        for arg in call.args {
+            let setting = arg.text.strip_prefix("-o").unwrap_or(&arg.text);
+            let lower = setting.trim_start().to_ascii_lowercase();
+            if lower.starts_with("proxycommand") || lower.starts_with("localcommand") {
+                if let Some((_, body)) = setting.split_once(['=', ' ']) {
+                    let body = body.to_owned();
+                    self.shell_body(&body, Origin::Whole(arg.span), true);
+                }
+            }
+        }
+        let start = Self::command_start(&own, call.args);
+        let command = call.args.get(start.min(call.args.len())..).unwrap_or_default();
+        self.at_place("ssh", elsewhere(true), |w| {
+            if command.is_empty() {
+                // A shell on the other machine that reads its commands from here.
+                let shell = Call { name: "sh", ..*call };
+                if !matches!(w.feed, Feed::None) {
+                    w.code_from_feed(&shell);
+                }
+            } else {
+                w.code_words(call, command, true);
+            }
+        });
+    }
+
+    pub(super) fn container<'t>(&mut self, call: &Call<'_, 't>) {
+        let own = prefix("docker", "HclfpC", &["--host", "--config", "--context", "--log-level", "--file", "--project-name", "--profile", "--env-file", "--project-directory"], 0, false);
+        let mut start = Self::command_start(&own, call.args);
+        let mut compose = call.name == "docker-compose";
+        if call.args.get(start).is_some_and(|arg| arg.is("compose")) {
+            compose = true;
+            start += 1 + Self::command_start(&own, call.args.get(start + 1..).unwrap_or_default());
+        }
+        if call.args.get(start).is_some_and(|arg| arg.is("container")) {
+            start += 1;
+        }
+        let Some(verb) = call.args.get(start) else { return };
+        let rest = call.args.get(start + 1..).unwrap_or_default();
+        if !matches!(verb.text.as_ref(), "exec" | "run" | "create") {
+            return;
+        }
+        let options = if verb.is("exec") {
+            prefix("exec", "euw", &["--env", "--user", "--workdir", "--env-file", "--detach-keys", "--index"], 1, false)
+        } else {
+            prefix("run", "aceuhlmpvw", RUN_VALUES, 1, false)
+        };
+        let start = Self::command_start(&options, rest);
+        let (own, command) = rest.split_at(start.min(rest.len()));
+        if verb.is("run") || verb.is("create") {
+            self.container_options(call, own);
+        }
+        let entry = own.iter().enumerate().find_map(|(index, arg)| match arg.text.strip_prefix("--entrypoint") {
+            Some("") => own.get(index + 1).cloned(),
+            Some(value) => value.strip_prefix('=').map(|value| Arg { text: value.to_owned().into(), word: None, ..arg.clone() }),
+            None => None,
+        });
+        let mut args: Vec<Arg<'t>> = entry.into_iter().collect();
+        args.extend_from_slice(command);
+        if args.is_empty() {
+            return;
+        }
+        let _ = compose;
+        let mut place = elsewhere(false);
+        if mounts_host(own) {
+            place = Place::new(&crate::analysis::Context { cwd: Some("/"), ..Default::default() });
+        }
+        let via = call.name.to_owned();
+        self.at_place(&via, place, |w| w.scoped(|w| w.inner(|w| w.call(call.source, &args))));
+    }
+
+    /// Options that give a container the host.
+    fn container_options(&mut self, call: &Call<'_, '_>, own: &[Arg<'_>]) {
+        let mut previous = "";
+        for arg in own {
+            let text = arg.text.as_ref();
+            let value = text.split_once('=').map_or(text, |(_, value)| value);
+            let mount = matches!(previous, "-v" | "--volume" | "--mount") || text.starts_with("--volume=") || text.starts_with("--mount=") || text.starts_with("-v/");
+            if mount {
+                let source = value.trim_start_matches("-v").split(':').next().unwrap_or_default();
+                let bound = value.split(',').find_map(|part| part.strip_prefix("source=").or_else(|| part.strip_prefix("src="))).unwrap_or(source);
+                if matches!(bound, "/" | "/etc" | "/root" | "/var/run" | "/run" | "/proc" | "/sys" | "/dev" | "/boot") || bound.ends_with("docker.sock") || bound.ends_with("containerd.sock") {
+                    self.found.note("container-host-access", call.span);
+                }
+            }
+            let host = matches!(text, "--privileged" | "--privileged=true" | "--pid=host" | "--ipc=host" | "--userns=host" | "--uts=host" | "--cgroupns=host")
+                || (matches!(previous, "--pid" | "--userns" | "--ipc") && text == "host")
+                || text.to_ascii_lowercase().starts_with("--cap-add=sys_") || text.eq_ignore_ascii_case("--cap-add=all")
+                || (previous == "--cap-add" && (text.to_ascii_lowercase().starts_with("sys_") || text.eq_ignore_ascii_case("all")))
+                || text.starts_with("--device=/dev/sd") || text.starts_with("--device=/dev/nvme") || (previous == "--device" && text.starts_with("/dev/sd"))
+                || text.contains("apparmor=unconfined") || text.contains("seccomp=unconfined");
+            if host {
+                self.found.note("container-host-access", call.span);
+            }
+            previous = text;
+        }
+    }
+
+    pub(super) fn kubectl<'t>(&mut self, call: &Call<'_, 't>) {
+        let options = Options::read(call);
+        if !options.starts_with("exec") && !options.starts_with("run") && !options.starts_with("debug") {
+            return;
+        }
+        let Some(at) = call.args.iter().position(|arg| arg.is("--")) else {
+            // The old form: exec POD COMMAND.
+            let command: Vec<Arg<'t>> = options.operands.iter().skip(2).map(|arg| (*arg).clone()).collect();
+            if options.starts_with("exec") && !command.is_empty() {
+                self.at_place("kubectl", elsewhere(false), |w| w.scoped(|w| w.inner(|w| w.call(call.source, &command))));
+            }
+            return;
+        };
+        let command = call.args.get(at + 1..).unwrap_or_default();
+        self.at_place("kubectl", elsewhere(false), |w| w.scoped(|w| w.inner(|w| w.call(call.source, command))));
+    }
+
+    /// `git -c alias.x='!command' x`, `git rebase --exec`, `git bisect run`, `git submodule foreach`.
+    pub(super) fn git_alias<'t>(&mut self, call: &Call<'_, 't>) {
+        self.option_bodies(call, &["-x", "--exec", "--upload-pack", "--receive-pack", "--tree-filter", "--index-filter", "--msg-filter", "--env-filter", "--commit-filter", "--extcmd"]);
+        let options = Options::read(call);
+        let operands: Vec<Arg<'t>> = options.operands.iter().map(|arg| (*arg).clone()).collect();
+        match operands.as_slice() {
+            [a, b, command @ ..] if a.is("bisect") && b.is("run") => self.scoped(|w| w.call(call.source, command)),
+            [a, b, command @ ..] if a.is("submodule") && b.is("foreach") => self.code_words(call, command, true),
+            _ => {}
+        }
+    }
+
+    /// `make SHELL=…`, `make --eval=…`.
+    pub(super) fn make(&mut self, call: &Call<'_, '_>) {
+        for arg in call.args {
+            if arg.text.starts_with("--eval") || arg.text.contains("$(shell") {
+                self.found.note("hidden-code", arg.span);
+            }
+        }
+        let reads_input = call.args.windows(2).any(|pair| matches!(pair, [flag, file] if flag.is("-f") && file.is("-")));
+        if reads_input {
+            self.code_from_feed(&Call { name: "make", ..*call });
+        }
+    }
+
+    pub(super) fn from_operand<'t>(&mut self, call: &Call<'_, 't>, skip: usize, values: &[&str]) {
+        if let Some(body) = body_option(call.args, &["-c", "--call"]) {
+            let (text, origin) = self.body_of(call.source, body);
+            self.shell_body(&text, origin, true);
+            return;
+        }
+        let mut at = 0;
+        let mut left = skip;
+        while let Some(arg) = call.args.get(at) {
+            if arg.is("--") {
+                at += 1;
+                break;
+            }
+            if arg.is_option() {
+                at += if values.contains(&arg.text.as_ref()) { 2 } else { 1 };
+            } else if left > 0 {
+                left -= 1;
+                at += 1;
+            } else {
+                break;
+            }
+        }
+        let command = call.args.get(at..).unwrap_or_default();
+        self.scoped(|w| w.call(call.source, command));
+    }
+
+    /// `uv run x`, `poetry run x`, `npm exec x`, `bundle exec x`, `conda run x`.
+    pub(super) fn runner<'t>(&mut self, call: &Call<'_, 't>) {
+        let options = Options::read(call);
+        let Some(verb) = options.operand(0) else { return };
+        let runs = match call.name {
+            "npm" | "bundle" | "pnpm" => verb.is("exec") || verb.is("x") || verb.is("dlx"),
+            "yarn" => verb.is("exec") || verb.is("dlx"),
+            _ => verb.is("run"),
+        };
+        if runs {
+            self.from_operand(call, 1, &["--with", "-p", "--python", "-n", "--name", "--package", "--group", "--extra", "--env-file", "--directory", "--project", "-c"]);
+        }
+    }
+
+    pub(super) fn terminal_multiplexer<'t>(&mut self, call: &Call<'_, 't>) {
+        let options = Options::read(call);
+        self.found.shell.backgrounds = true;
+        let last = options.operands.last().filter(|arg| arg.text.contains(' '));
+        if let Some(body) = last {
+            let (text, origin) = self.body_of(call.source, body);
+            self.shell_body(&text, origin, true);
+        }
+    }
+
+    /// `vim -c ':!command'`, `ex -sc '…'`.
+    pub(super) fn editor<'t>(&mut self, call: &Call<'_, 't>) {
+        for arg in call.args {
+            let text = arg.text.trim_start_matches(['-', '+', 'c', ':']);
+            if let Some(body) = text.strip_prefix('!') {
+                let body = body.to_owned();
+                self.shell_body(&body, Origin::Whole(arg.span), true);
+            } else if text.contains("system(") || text.contains(":!") || text.contains("call ") {
+                self.found.note("hidden-code", arg.span);
+            }
+        }
+    }
+
+    /// Code on standard input that runs at another time.
+    pub(super) fn later(&mut self, call: &Call<'_, '_>) {
+        if call.name == "crontab" {
+            return;
+        }
+        let shell = Call { name: "sh", ..*call };
+        self.postponed(|w| w.code_from_feed(&shell));
+    }
+
+    pub(super) fn expect<'t>(&mut self, call: &Call<'_, 't>) {
+        if let Some(body) = body_option(call.args, &["-c"]) {
+            let text = body.text.clone().into_owned();
+            for spawned in text.split("spawn ").skip(1) {
+                let line = spawned.split(['\n', ';']).next().unwrap_or_default().to_owned();
+                self.shell_body(&line, Origin::Whole(body.span), true);
+            }
+        }
+    }
+
+    pub(super) fn behind_dashes<'t>(&mut self, call: &Call<'_, 't>) {
+        let at = call.args.iter().position(|arg| arg.is("--"));
+        let start = at.map(|at| at + 1).or_else(|| {
+            call.args.iter().position(|arg| matches!(arg.text.rsplit('/').next(), Some(name) if is_shell(name)))
+        });
+        if let Some(start) = start {
+            let command = call.args.get(start..).unwrap_or_default();
+            self.scoped(|w| w.call(call.source, command));
+        }
+        let _ = (cover(call.args), is_assignment(call.name), Value::unknown());
+    }
+}
+
+/// Options of `docker run` that take the next word.
+const RUN_VALUES: &[&str] = &[
+    "--name", "--volume", "--mount", "--env", "--env-file", "--user", "--workdir", "--network", "--net", "--publish", "--entrypoint",
+    "--hostname", "--memory", "--cpus", "--restart", "--label", "--platform", "--gpus", "--device", "--cap-add", "--cap-drop",
+    "--security-opt", "--shm-size", "--ulimit", "--add-host", "--pid", "--ipc", "--userns", "--tmpfs", "--dns", "--pull", "--expose", "--link",
+    "--log-driver", "--log-opt", "--volumes-from", "--group-add", "--health-cmd", "--stop-signal", "--stop-timeout", "--cidfile",
+    "--cpu-shares", "--cpuset-cpus", "--memory-swap", "--runtime", "--sysctl", "--ip", "--mac-address", "--init-path", "--network-alias",
+];
+
+/// Whether a root of the host is mounted into the container.
+fn mounts_host(own: &[Arg<'_>]) -> bool {
+    own.iter().any(|arg| {
+        let value = arg.text.split_once('=').map_or(arg.text.as_ref(), |(_, value)| value);
+        value.starts_with("/:/")
+    })
+}

@@ -1,0 +1,110 @@
+//! Commands with what must be said about them: one file of cases, one check.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+use wharf_shell::{Analysis, Context, Verdict, analyze, judge};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    /// The command.
+    c: String,
+    /// The wire's `type`.
+    #[serde(default)]
+    t: Option<String>,
+    /// Programs, in order, separated by blanks.
+    #[serde(default)]
+    p: Option<String>,
+    /// `allow`, `confirm` or `deny`.
+    v: String,
+}
+
+#[derive(Deserialize)]
+struct Cases {
+    case: Vec<Case>,
+}
+
+const FILES: &[(&str, &str)] = &[
+    ("shapes", include_str!("cases/shapes.toml")),
+    ("danger", include_str!("cases/danger.toml")),
+    ("ordinary", include_str!("cases/ordinary.toml")),
+];
+
+fn cases() -> impl Iterator<Item = (&'static str, Case)> {
+    FILES.iter().flat_map(|(name, text)| {
+        let cases: Cases = toml::from_str(text).expect("the cases are valid TOML");
+        cases.case.into_iter().map(move |case| (*name, case))
+    })
+}
+
+fn read(text: &str) -> Analysis {
+    let ctx = Context {
+        cwd: Some("/home/u/p"),
+        home: Some("/home/u"),
+        user: Some("u"),
+        ..Context::default()
+    };
+    analyze(text, &ctx)
+}
+
+fn word<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).expect("serialises").as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn every_case_is_judged_as_it_says() {
+    let mut wrong = String::new();
+    let mut count = 0;
+    for (file, case) in cases() {
+        count += 1;
+        let analysis = read(&case.c);
+        let (verdict, reasons) = judge(&analysis);
+        let rules: Vec<&str> = reasons.iter().map(|reason| reason.rule.as_str()).collect();
+        let programs: Vec<&str> = analysis.programs.iter().map(|program| program.name.as_str()).collect();
+        let (kind, verdict, programs) = (word(&analysis.kind), word(&verdict), programs.join(" "));
+        let expected_kind = case.t.as_ref().unwrap_or(&kind);
+        let expected_programs = case.p.as_ref().unwrap_or(&programs);
+        if *expected_kind != kind || *expected_programs != programs || case.v != verdict {
+            let _ = writeln!(
+                wrong,
+                "{file}: {:?}\n   type {kind} (want {expected_kind}), programs [{programs}] (want [{expected_programs}]), {verdict} (want {}) {rules:?} {:?}",
+                case.c, case.v, analysis.parse_error
+            );
+        }
+    }
+    assert!(count >= 250, "only {count} cases");
+    assert!(wrong.is_empty(), "{} of {count} wrong:\n{wrong}", wrong.matches("\n   ").count());
+}
+
+#[test]
+fn a_denied_command_says_why_and_where() {
+    for (_, case) in cases() {
+        let analysis = read(&case.c);
+        let (verdict, reasons) = judge(&analysis);
+        if verdict != Verdict::Allow {
+            assert!(!reasons.is_empty(), "no reason for {:?}", case.c);
+        }
+        for reason in reasons {
+            assert!(case.c.get(reason.span.start..reason.span.end).is_some(), "{:?} {reason:?}", case.c);
+        }
+    }
+}
+
+#[test]
+fn spans_of_programs_point_at_their_words() {
+    let at = |text: &str, index: usize| {
+        let analysis = read(text);
+        let span = analysis.programs[index].span;
+        text[span.start..span.end].to_owned()
+    };
+    assert_eq!(at("sudo -u x env A=1 make", 2), "make");
+    assert_eq!(at("a; r\\m x", 1), "r\\m");
+    assert_eq!(at("bash -c 'ls; rm x'", 2), "rm");
+    assert_eq!(at("bash -c \"ls; rm x\"", 1), "ls");
+    assert_eq!(at("echo $(date +%s) `id -u`", 2), "id");
+    assert_eq!(at("cat <<E\n$(hostname)\nE", 1), "hostname");
+    assert_eq!(at("bash <<'E'\nls\nid\nE", 2), "id");
+    assert_eq!(at("eval ls '; id'", 2), "id");
+    assert_eq!(at("ssh h 'cd /x && make'", 2), "make");
+}
