@@ -1,23 +1,56 @@
 //! The engine: one value that all adapters share.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use wharf_model::{Caller, RunId, SessionId};
-use wharf_shell::Analysis;
+use wharf_store::db::Projector;
 
 use crate::error::Error;
 use crate::options::{Options, Parts};
+use crate::policy::Confirmations;
 use crate::request::{NewSession, ProcessSelector, RunRequest, Stream};
+use crate::runs::idempotency::Keys;
+use crate::runs::table::RunTable;
+use crate::sessions::table::SessionTable;
 use crate::view::{
     AuditLine, Decision, Finished, HistoryItem, OutputChunk, ProcessView, RunView, SessionView,
     Started, SuggestionView,
 };
+use crate::{housekeeping, judge, processes, record, runs, sessions};
+
+/// From asking runs to end at a stop to giving up on them, on top of their own grace.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Cheap to clone; all clones are one engine.
 #[derive(Clone)]
 pub struct Engine {
-    _inner: Arc<()>,
+    inner: Arc<Inner>,
+}
+
+/// What all use cases share.
+pub(crate) struct Inner {
+    pub(crate) parts: Parts,
+    pub(crate) options: Options,
+    pub(crate) runs: RunTable,
+    pub(crate) sessions: SessionTable,
+    pub(crate) confirmations: Confirmations,
+    pub(crate) keys: Keys,
+    pub(crate) places: Arc<Semaphore>,
+    pub(crate) queued: AtomicUsize,
+    /// The entry that the database was last brought up to.
+    pub(crate) followed: std::sync::atomic::AtomicU64,
+    pub(crate) projector: tokio::sync::Mutex<Projector>,
+    pub(crate) tasks: TaskTracker,
+    /// No new runs.
+    pub(crate) stopping: CancellationToken,
+    /// Running ones shall end now.
+    pub(crate) cancelled: CancellationToken,
 }
 
 /// Where `analyze` judges.
@@ -33,112 +66,421 @@ pub struct Surroundings {
 
 /// Another machine's circumstances.
 #[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Elsewhere {
+    /// The home directory.
     pub home: Option<String>,
+    /// The user's name.
     pub user: Option<String>,
+    /// The root of the working tree.
     pub workspace_root: Option<String>,
+    /// The branch that is checked out.
     pub git_branch: Option<String>,
-}
-
-#[expect(clippy::unused_async, reason = "signatures first")]
-#[expect(unused_variables, missing_docs, reason = "signatures first")]
-impl Engine {
-    /// Opens the record, closes runs that an earlier process left open, restores sessions.
-    pub async fn open(parts: Parts, options: Options) -> Result<Self, Error> {
-        Ok(Self { _inner: Arc::new(()) })
-    }
-    /// Analyses, decides, records and launches. Dropping the future or the answer ends nothing.
-    pub async fn start(&self, caller: &Caller, request: RunRequest) -> Result<Started, Error> {
-        Err(Error::Stopping)
-    }
-    /// `start`, then waits for the end (a background run: until it is launched).
-    pub async fn run(&self, caller: &Caller, request: RunRequest) -> Result<Finished, Error> {
-        Err(Error::Stopping)
-    }
-    /// The answer to a run: waits until it has ended unless it is a background run.
-    pub async fn finished(&self, caller: &Caller, run: &RunId, output_limit: usize) -> Result<Finished, Error> {
-        Err(Error::Stopping)
-    }
-    pub async fn view(&self, caller: &Caller, run: &RunId) -> Result<RunView, Error> {
-        Err(Error::Stopping)
-    }
-    pub async fn recent(&self, caller: &Caller, limit: usize) -> Result<Vec<RunView>, Error> {
-        Err(Error::Stopping)
-    }
-    /// A range of what a run wrote, while it runs and afterwards.
-    pub async fn output(&self, caller: &Caller, run: &RunId, stream: Stream, offset: u64, limit: usize) -> Result<OutputChunk, Error> {
-        Err(Error::Stopping)
-    }
-    /// Waits until the run has more output than these totals, or has ended, or the time is up.
-    /// True: has ended (and for background runs: all output is in).
-    pub async fn output_changed(&self, caller: &Caller, run: &RunId, stdout: u64, stderr: u64, at_most: Duration) -> Result<bool, Error> {
-        Err(Error::Stopping)
-    }
-    /// The last lines of a stream.
-    pub async fn tail(&self, caller: &Caller, run: &RunId, stream: Stream, lines: usize) -> Result<OutputChunk, Error> {
-        Err(Error::Stopping)
-    }
-    /// Ends a run and its whole process tree. Ok when it had ended already.
-    pub async fn cancel(&self, caller: &Caller, run: &RunId) -> Result<RunView, Error> {
-        Err(Error::Stopping)
-    }
-    pub async fn create_session(&self, caller: &Caller, new: NewSession) -> Result<(SessionId, bool), Error> {
-        Err(Error::Stopping)
-    }
-    pub async fn session(&self, caller: &Caller, id: &SessionId) -> Result<SessionView, Error> {
-        Err(Error::Stopping)
-    }
-    pub async fn sessions(&self, caller: &Caller) -> Result<Vec<SessionView>, Error> {
-        Err(Error::Stopping)
-    }
-    pub async fn delete_session(&self, caller: &Caller, id: &SessionId) -> Result<(), Error> {
-        Err(Error::Stopping)
-    }
-    /// Newest first, at most `limit`, older than the cursor `before`.
-    pub async fn history(&self, caller: &Caller, id: &SessionId, limit: usize, before: Option<&str>) -> Result<Vec<HistoryItem>, Error> {
-        Err(Error::Stopping)
-    }
-    pub async fn suggestions(&self, caller: &Caller, id: &SessionId) -> Result<Vec<SuggestionView>, Error> {
-        Err(Error::Stopping)
-    }
-    /// Background processes, of one session when given.
-    pub async fn processes(&self, caller: &Caller, session: Option<&SessionId>) -> Result<Vec<ProcessView>, Error> {
-        Err(Error::Stopping)
-    }
-    pub async fn process(&self, caller: &Caller, which: &ProcessSelector) -> Result<ProcessView, Error> {
-        Err(Error::Stopping)
-    }
-    /// Sends a signal to the process group.
-    pub async fn signal(&self, caller: &Caller, which: &ProcessSelector, signal: i32) -> Result<ProcessView, Error> {
-        Err(Error::Stopping)
-    }
-    /// Judges without running anything.
-    pub async fn analyze(&self, caller: &Caller, command: &wharf_model::CommandText, around: &Surroundings) -> Result<Decision, Error> {
-        Err(Error::Stopping)
-    }
-    /// The latest `n` lines of the audit log (everything: the local caller is its owner).
-    pub async fn audit_tail(&self, n: usize) -> Result<Vec<AuditLine>, Error> {
-        Err(Error::Stopping)
-    }
-    /// Refuses new runs, lets running ones finish within `patience`, then ends them; closes all.
-    pub async fn shutdown(&self, patience: Duration) {}
-    /// Numbers for /metrics and doctor: running, queued, sessions, …
-    pub fn gauges(&self) -> Gauges {
-        Gauges::default()
-    }
 }
 
 /// What is going on at this moment.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Gauges {
+    /// Runs that go on, background ones too.
     pub running: usize,
+    /// Runs that wait for a place.
     pub queued: usize,
+    /// Background runs that go on.
     pub background: usize,
+    /// Living sessions.
     pub sessions: usize,
+    /// The latest entry of the record.
     pub audit_seq: u64,
+    /// Bytes of kept output.
     pub journal_bytes: u64,
 }
 
-fn _unused(_: &Analysis) {}
+impl Engine {
+    /// Opens the record, closes runs that an earlier process left open, restores sessions.
+    ///
+    /// # Errors
+    /// When the record or the database cannot be used.
+    pub async fn open(parts: Parts, options: Options) -> Result<Self, Error> {
+        let projector = Projector::open(&parts.database, &parts.audit_directory)
+            .await
+            .map_err(Error::from_database)?;
+        let inner = Arc::new(Inner {
+            places: Arc::new(Semaphore::new(options.limits.concurrent_runs)),
+            followed: std::sync::atomic::AtomicU64::new(0),
+            projector: tokio::sync::Mutex::new(projector),
+            parts,
+            options,
+            runs: RunTable::default(),
+            sessions: SessionTable::default(),
+            confirmations: Confirmations::default(),
+            keys: Mutex::new(HashMap::new()),
+            queued: AtomicUsize::new(0),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            cancelled: CancellationToken::new(),
+        });
+        inner.catch_up().await?;
+        inner.close_lost_runs().await?;
+        sessions::restore::all(&inner).await?;
+        housekeeping::start(&inner);
+        Ok(Self { inner })
+    }
+
+    /// Analyses, decides, records and launches. Dropping the future while it waits in a queue
+    /// leaves the queue; afterwards neither that nor dropping the answer ends anything.
+    ///
+    /// # Errors
+    /// When the run was refused or could not be started or recorded.
+    pub async fn start(&self, caller: &Caller, request: RunRequest) -> Result<Started, Error> {
+        let (run, replayed) = runs::start::start(&self.inner, caller, request).await?;
+        Ok(Started {
+            run: run.id().clone(),
+            replayed,
+        })
+    }
+
+    /// [`Engine::start`], then the end; a background run is answered as soon as it is launched.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn run(&self, caller: &Caller, request: RunRequest) -> Result<Finished, Error> {
+        let limit = request.output_limit;
+        let (run, replayed) = runs::start::start(&self.inner, caller, request).await?;
+        let mut finished = match run {
+            runs::start::Found::Here(run) => runs::answer::when_ready(&run, limit).await?,
+            runs::start::Found::Stored(row) => runs::answer::from_row(&self.inner, &row, limit)?,
+        };
+        finished.replayed = replayed;
+        Ok(finished)
+    }
+
+    /// The answer to a run: waits for its end unless it is a background run.
+    ///
+    /// # Errors
+    /// When there is no such run of this caller's, or its output cannot be read.
+    pub async fn finished(
+        &self,
+        caller: &Caller,
+        run: &RunId,
+        output_limit: usize,
+    ) -> Result<Finished, Error> {
+        match self.inner.find_run(caller, run).await? {
+            runs::start::Found::Here(run) => runs::answer::when_ready(&run, output_limit).await,
+            runs::start::Found::Stored(row) => {
+                runs::answer::from_row(&self.inner, &row, output_limit)
+            }
+        }
+    }
+
+    /// What is known of a run at this moment.
+    ///
+    /// # Errors
+    /// When there is no such run of this caller's.
+    pub async fn view(&self, caller: &Caller, run: &RunId) -> Result<RunView, Error> {
+        Ok(self.inner.find_run(caller, run).await?.view())
+    }
+
+    /// The caller's latest runs, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn recent(&self, caller: &Caller, limit: usize) -> Result<Vec<RunView>, Error> {
+        runs::read::recent(&self.inner, caller, limit).await
+    }
+
+    /// A range of what a run wrote, while it runs and afterwards.
+    ///
+    /// # Errors
+    /// When there is no such run of this caller's, or its output cannot be read.
+    pub async fn output(
+        &self,
+        caller: &Caller,
+        run: &RunId,
+        stream: Stream,
+        offset: u64,
+        limit: usize,
+    ) -> Result<OutputChunk, Error> {
+        let run = self.inner.find_run(caller, run).await?;
+        runs::read::range(&self.inner, &run, stream, offset, limit)
+    }
+
+    /// Waits until the run has more output than these totals, or has ended, or the time is up.
+    /// True when no more output will come.
+    ///
+    /// # Errors
+    /// When there is no such run of this caller's.
+    pub async fn output_changed(
+        &self,
+        caller: &Caller,
+        run: &RunId,
+        stdout: u64,
+        stderr: u64,
+        at_most: Duration,
+    ) -> Result<bool, Error> {
+        let run = self.inner.find_run(caller, run).await?;
+        Ok(runs::read::changed(&run, stdout, stderr, at_most).await)
+    }
+
+    /// The last lines of a stream.
+    ///
+    /// # Errors
+    /// When there is no such run of this caller's, or its output cannot be read.
+    pub async fn tail(
+        &self,
+        caller: &Caller,
+        run: &RunId,
+        stream: Stream,
+        lines: usize,
+    ) -> Result<OutputChunk, Error> {
+        let run = self.inner.find_run(caller, run).await?;
+        runs::read::tail(&self.inner, &run, stream, lines)
+    }
+
+    /// Ends a run and its whole process tree. Ok when it had ended already.
+    ///
+    /// # Errors
+    /// When there is no such run of this caller's.
+    pub async fn cancel(&self, caller: &Caller, run: &RunId) -> Result<RunView, Error> {
+        let found = self.inner.find_run(caller, run).await?;
+        if let runs::start::Found::Here(run) = &found {
+            run.cancel().await;
+        }
+        Ok(found.view())
+    }
+
+    /// Makes a session, or finds the caller's living one of that name. True: made.
+    ///
+    /// # Errors
+    /// When the request is wrong, there are too many, or no shell can be started.
+    pub async fn create_session(
+        &self,
+        caller: &Caller,
+        new: NewSession,
+    ) -> Result<(SessionId, bool), Error> {
+        sessions::create::create(&self.inner, caller, new).await
+    }
+
+    /// One session.
+    ///
+    /// # Errors
+    /// When there is no such session of this caller's.
+    pub async fn session(&self, caller: &Caller, id: &SessionId) -> Result<SessionView, Error> {
+        let session = self.inner.sessions.get(caller, id)?;
+        Ok(sessions::view::of(&self.inner, &session, true).await)
+    }
+
+    /// The caller's sessions, last used first.
+    ///
+    /// # Errors
+    /// Never at present.
+    pub async fn sessions(&self, caller: &Caller) -> Result<Vec<SessionView>, Error> {
+        let mut views = Vec::new();
+        for session in self.inner.sessions.of(caller) {
+            views.push(sessions::view::of(&self.inner, &session, false).await);
+        }
+        views.sort_by_key(|view| std::cmp::Reverse(view.last_used));
+        Ok(views)
+    }
+
+    /// Ends a session and everything in it. Its history stays.
+    ///
+    /// # Errors
+    /// When there is no such session of this caller's.
+    pub async fn delete_session(&self, caller: &Caller, id: &SessionId) -> Result<(), Error> {
+        let session = self.inner.sessions.get(caller, id)?;
+        sessions::end::end(&self.inner, &session, "deleted").await
+    }
+
+    /// A session's commands, newest first, at most `limit`, older than the cursor `before`.
+    ///
+    /// # Errors
+    /// When there is no such session of this caller's, or the cursor is none of ours.
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        id: &SessionId,
+        limit: usize,
+        before: Option<&str>,
+    ) -> Result<Vec<HistoryItem>, Error> {
+        sessions::history::page(&self.inner, caller, id, limit, before).await
+    }
+
+    /// Commands that may come next in a session, best first.
+    ///
+    /// # Errors
+    /// When there is no such session of this caller's.
+    pub async fn suggestions(
+        &self,
+        caller: &Caller,
+        id: &SessionId,
+    ) -> Result<Vec<SuggestionView>, Error> {
+        sessions::suggestions::next(&self.inner, caller, id).await
+    }
+
+    /// Background processes, of one session when given.
+    ///
+    /// # Errors
+    /// When there is no such session of this caller's.
+    pub async fn processes(
+        &self,
+        caller: &Caller,
+        session: Option<&SessionId>,
+    ) -> Result<Vec<ProcessView>, Error> {
+        processes::list(&self.inner, caller, session).await
+    }
+
+    /// One background process.
+    ///
+    /// # Errors
+    /// When there is no such process of this caller's.
+    pub async fn process(
+        &self,
+        caller: &Caller,
+        which: &ProcessSelector,
+    ) -> Result<ProcessView, Error> {
+        Ok(processes::view(&processes::find(
+            &self.inner,
+            caller,
+            which,
+        )?))
+    }
+
+    /// Sends a signal to every process of the tree.
+    ///
+    /// # Errors
+    /// When there is no such process of this caller's.
+    pub async fn signal(
+        &self,
+        caller: &Caller,
+        which: &ProcessSelector,
+        signal: i32,
+    ) -> Result<ProcessView, Error> {
+        let run = processes::find(&self.inner, caller, which)?;
+        run.signal(signal);
+        Ok(processes::view(&run))
+    }
+
+    /// Judges without running anything.
+    ///
+    /// # Errors
+    /// When the session that is named is not there.
+    pub async fn analyze(
+        &self,
+        caller: &Caller,
+        command: &wharf_model::CommandText,
+        around: &Surroundings,
+    ) -> Result<Decision, Error> {
+        judge::elsewhere(&self.inner, caller, command, around)
+    }
+
+    /// The latest `n` lines of the record.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn audit_tail(&self, n: usize) -> Result<Vec<AuditLine>, Error> {
+        let records = wharf_store::audit::tail(&self.inner.parts.audit_directory, n)
+            .map_err(|error| Error::internal("reading the record", error))?;
+        let line = |record: &wharf_store::audit::Record| AuditLine {
+            seq: record.head().seq,
+            json: record.json().to_owned(),
+        };
+        Ok(records.iter().map(line).collect())
+    }
+
+    /// Refuses new runs, lets running ones finish within `patience`, then ends them; closes all.
+    pub async fn shutdown(&self, patience: Duration) {
+        let inner = &self.inner;
+        inner.stopping.cancel();
+        inner.tasks.close();
+        let foreground = async {
+            while inner.runs.foreground() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _out_of_patience = tokio::time::timeout(patience, foreground).await;
+        inner.cancelled.cancel();
+        let last = inner.options.limits.grace + LAST_PATIENCE;
+        if tokio::time::timeout(last, inner.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(target: "system", "some runs did not end in time");
+        }
+        sessions::end::park_all(inner).await;
+        if let Err(error) = inner.catch_up().await {
+            tracing::warn!(target: "system", %error, "the database is behind the record; it catches up at the next start");
+        }
+        inner.parts.database.close().await;
+    }
+
+    /// Numbers for metrics and doctor.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        let inner = &self.inner;
+        let (running, background) = inner.runs.counts();
+        Gauges {
+            running,
+            queued: inner.queued.load(Ordering::Relaxed),
+            background,
+            sessions: inner.sessions.len(),
+            audit_seq: inner.parts.audit.head().seq,
+            journal_bytes: inner.parts.journal.bytes(),
+        }
+    }
+}
+
+impl Inner {
+    /// Brings the database up to the record.
+    pub(crate) async fn catch_up(&self) -> Result<(), Error> {
+        let mut projector = self.projector.lock().await;
+        projector
+            .catch_up()
+            .await
+            .map(|_| ())
+            .map_err(Error::from_database)
+    }
+
+    /// A run by its id: here if it goes on or has just ended, else from the database.
+    pub(crate) async fn find_run(
+        &self,
+        caller: &Caller,
+        id: &RunId,
+    ) -> Result<runs::start::Found, Error> {
+        let unknown = || Error::not_found("command", id.as_str());
+        if let Some(run) = self.runs.get(id) {
+            return if run.caller == *caller {
+                Ok(runs::start::Found::Here(run))
+            } else {
+                Err(unknown())
+            };
+        }
+        self.catch_up().await?;
+        let row = self.parts.database.run(caller.name(), id.as_str()).await;
+        let row = row.map_err(Error::from_database)?.ok_or_else(unknown)?;
+        Ok(runs::start::Found::Stored(Box::new(row)))
+    }
+
+    async fn close_lost_runs(&self) -> Result<(), Error> {
+        let mut after = -1;
+        let mut lost = 0_u64;
+        loop {
+            let open = self
+                .parts
+                .database
+                .open_runs(after)
+                .await
+                .map_err(Error::from_database)?;
+            let Some(last) = open.last() else { break };
+            after = last.seq_opened;
+            for row in &open {
+                if let Ok(run) = RunId::parse(&row.id) {
+                    record::close_lost(self, &run)?;
+                    lost += 1;
+                }
+            }
+        }
+        if lost > 0 {
+            tracing::warn!(target: "audit", lost, "closed runs that an earlier process left open");
+        }
+        self.catch_up().await
+    }
+}

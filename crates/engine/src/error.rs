@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use wharf_store::audit::AuditError;
+
 use crate::view::Decision;
 
 /// A member of the request that is wrong.
@@ -61,7 +63,9 @@ pub enum Error {
         retry_after: Duration,
     },
     /// The record cannot be written, so nothing runs.
-    #[error("no space is left for the record of this run, so it was not started; free some space in the data directory and try again")]
+    #[error(
+        "no space is left for the record of this run, so it was not started; free some space in the data directory and try again"
+    )]
     NoSpace,
     /// The record cannot be written, so nothing runs.
     #[error("the record of this run cannot be written, so it was not started")]
@@ -87,17 +91,39 @@ impl Error {
     /// One wrong member.
     #[must_use]
     pub fn invalid(name: &str, message: impl Into<String>) -> Self {
-        Self::Invalid { fields: vec![Field { name: name.to_owned(), message: message.into() }] }
+        Self::Invalid {
+            fields: vec![Field {
+                name: name.to_owned(),
+                message: message.into(),
+            }],
+        }
+    }
+
+    pub(crate) fn from_database(error: wharf_store::db::DbError) -> Self {
+        Self::internal("asking the database", error)
+    }
+
+    pub(crate) fn from_audit(error: AuditError) -> Self {
+        match error {
+            AuditError::NoSpace { .. } => Self::NoSpace,
+            other => Self::NotRecordable(Box::new(other)),
+        }
     }
 
     pub(crate) fn not_found(what: &'static str, id: impl Into<String>) -> Self {
-        Self::NotFound { what, id: id.into() }
+        Self::NotFound {
+            what,
+            id: id.into(),
+        }
     }
 
     pub(crate) fn internal(
         context: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::Internal { context, source: source.into() }
+        Self::Internal {
+            context,
+            source: source.into(),
+        }
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! It knows no HTTP, no SQL, no environment and no wall clock: those come in through [`Parts`].
 //!
-//! Start reading at [`runs`].
+//! Start reading at `runs::start`.
 
 pub mod error;
 pub mod options;
@@ -16,6 +16,14 @@ pub mod request;
 pub mod view;
 
 mod engine;
+mod housekeeping;
+mod judge;
+mod policy;
+mod processes;
+mod record;
+mod runs;
+mod seal;
+mod sessions;
 
 pub use engine::{Elsewhere, Engine, Gauges, Surroundings};
 pub use error::{Error, Field};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_exec::Executor;
+use wharf_exec::journal::Journal;
 use wharf_model::{Clock, Entropy};
 use wharf_store::{audit::AuditLog, db::Database};
 
@@ -16,8 +17,12 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Where commands run.
     pub executor: Arc<dyn Executor>,
+    /// Where output goes.
+    pub journal: Arc<Journal>,
     /// The record.
     pub audit: AuditLog,
+    /// The directory that the record is in.
+    pub audit_directory: PathBuf,
     /// The projection of the record, and the sessions.
     pub database: Database,
 }
@@ -52,6 +57,8 @@ pub struct Limits {
     pub queued_runs: usize,
     /// Commands that wait in one session; more are refused with 429.
     pub queued_per_session: usize,
+    /// Background commands that run at once; more are refused with 429.
+    pub background_runs: usize,
     /// Living sessions of all callers.
     pub sessions: usize,
     /// From TERM to KILL.
@@ -66,6 +73,7 @@ impl Default for Limits {
             concurrent_runs: 256,
             queued_runs: 1024,
             queued_per_session: 64,
+            background_runs: 256,
             sessions: 1000,
             grace: Duration::from_secs(2),
             session_timeout: Duration::from_secs(3600),

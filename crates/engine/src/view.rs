@@ -38,7 +38,8 @@ impl Captured {
     #[must_use]
     pub fn omitted(&self) -> u64 {
         let shown = self.head.len().saturating_add(self.tail.len());
-        self.total.saturating_sub(u64::try_from(shown).unwrap_or(u64::MAX))
+        self.total
+            .saturating_sub(u64::try_from(shown).unwrap_or(u64::MAX))
     }
 }
 

@@ -143,6 +143,8 @@ pub trait Tree: Send + Sync + std::fmt::Debug {
 pub struct ShellCommand {
     /// The text.
     pub text: String,
+    /// A directory to change to first; the shell stays there.
+    pub cwd: Option<PathBuf>,
     /// Variables for this command alone.
     pub env: Vec<(String, String)>,
     /// Bytes for standard input, which is closed otherwise.

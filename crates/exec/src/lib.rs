@@ -27,3 +27,13 @@ pub use executor::{
 };
 pub use local::LocalExecutor;
 pub use zygote::{DEFAULT_TREE_PROCESSES, TreeLimits, Zygote, ZygoteOptions};
+
+/// The living processes below a process, for checks that nothing is left.
+#[must_use]
+pub fn processes_below(pid: u32) -> Vec<u32> {
+    let below = tree::descendants(i32::try_from(pid).unwrap_or(0));
+    below
+        .into_iter()
+        .filter_map(|pid| u32::try_from(pid).ok())
+        .collect()
+}

@@ -1,1 +1,166 @@
-//! A server, a clock and a home directory for tests.
+//! What tests of several crates need: a real engine on a directory of its own, real processes
+//! included, that leaves nothing behind.
+//!
+//! A dev-dependency only. Start reading at [`TestEngine`].
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf_engine::{Engine, Limits, Options, Parts};
+use wharf_exec::journal::{Journal, JournalOptions};
+use wharf_exec::{LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
+use wharf_model::{Clock, Entropy, Timestamp};
+use wharf_store::audit::{self, AuditLog};
+use wharf_store::db::Database;
+
+/// The real clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is where tests read the clock"
+        )]
+        let since = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+    }
+}
+
+/// Real randomness.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        use std::io::Read;
+        std::fs::File::open("/dev/urandom")
+            .unwrap()
+            .read_exact(buffer)
+            .unwrap();
+    }
+}
+
+/// How a test's engine differs from the usual one.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Bounds of the engine.
+    pub limits: Limits,
+    /// Bounds of each process tree.
+    pub tree: TreeLimits,
+    /// Bounds of the journal.
+    pub journal: JournalOptions,
+    /// What an acknowledged record survives.
+    pub durability: audit::Durability,
+    /// Deny becomes confirm.
+    pub allow_dangerous: bool,
+}
+
+/// A real engine with its executor.
+pub struct TestEngine {
+    /// The engine.
+    pub engine: Engine,
+    /// Where commands run.
+    pub executor: Arc<LocalExecutor>,
+    /// Everything that is kept.
+    pub directory: PathBuf,
+}
+
+/// Runs an async test with an engine of its own and checks that no process is left.
+///
+/// The zygote is forked before the runtime exists, as in the real server.
+pub fn with_engine<F: Future<Output = ()>>(setup: Setup, test: impl FnOnce(TestEngine) -> F) {
+    let directory = tempfile::tempdir().unwrap();
+    in_directory(directory.path(), setup, test);
+}
+
+/// [`with_engine`] on a directory that the caller keeps.
+pub fn in_directory<F: Future<Output = ()>>(
+    directory: &Path,
+    setup: Setup,
+    test: impl FnOnce(TestEngine) -> F,
+) {
+    let zygote = Zygote::fork(zygote_options(directory, &setup)).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let engine = TestEngine::start(zygote, directory, setup).await;
+        let (kept, executor) = (engine.engine.clone(), Arc::clone(&engine.executor));
+        tokio::time::timeout(Duration::from_secs(180), test(engine))
+            .await
+            .unwrap();
+        kept.shutdown(Duration::from_millis(200)).await;
+        executor.shutdown().await;
+        let left = wharf_exec::processes_below(executor.zygote_pid());
+        assert!(left.is_empty(), "processes are left: {left:?}");
+    });
+}
+
+/// What the zygote is given.
+#[must_use]
+pub fn zygote_options(directory: &Path, setup: &Setup) -> ZygoteOptions {
+    ZygoteOptions {
+        base_env: base_env(directory),
+        default_cwd: directory.to_owned(),
+        limits: setup.tree,
+    }
+}
+
+fn base_env(directory: &Path) -> Vec<(String, String)> {
+    vec![
+        ("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()),
+        ("HOME".into(), directory.display().to_string()),
+        ("LANG".into(), "C.UTF-8".into()),
+    ]
+}
+
+impl TestEngine {
+    /// Starts an engine in `directory` over a zygote that was forked before.
+    pub async fn start(zygote: Zygote, directory: &Path, setup: Setup) -> Self {
+        let executor = LocalExecutor::start(zygote).unwrap();
+        let audit_directory = directory.join("audit");
+        let options = audit::Options {
+            durability: setup.durability,
+            ..audit::Options::default()
+        };
+        let (log, _) = AuditLog::open(&audit_directory, options).unwrap();
+        let parts = Parts {
+            clock: Arc::new(WallClock),
+            entropy: Arc::new(SystemEntropy),
+            executor: Arc::clone(&executor) as Arc<dyn wharf_exec::Executor>,
+            journal: Journal::open(&directory.join("journal"), setup.journal).unwrap(),
+            audit: log,
+            audit_directory,
+            database: Database::open_sqlite(&directory.join("wharf.db"))
+                .await
+                .unwrap(),
+        };
+        let options = Options {
+            default_cwd: directory.to_owned(),
+            base_env: base_env(directory),
+            home: Some("/home/someone".into()),
+            user: Some("someone".into()),
+            host: "testhost".into(),
+            allow_dangerous: setup.allow_dangerous,
+            limits: setup.limits,
+            seal_key: [7; 32],
+        };
+        let engine = Engine::open(parts, options).await.unwrap();
+        Self {
+            engine,
+            executor,
+            directory: directory.to_owned(),
+        }
+    }
+}

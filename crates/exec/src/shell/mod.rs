@@ -317,6 +317,7 @@ impl Shell for LocalShell {
             report_env: command.report_env,
             flags: &self.flags,
             last_status: self.last_status,
+            cwd: command.cwd.as_deref().and_then(Path::to_str),
             env: &command.env,
             redirections: &redirections,
         };

@@ -48,6 +48,8 @@ pub(crate) struct Around<'a> {
     pub(crate) flags: &'a str,
     /// The code of the last command, so that `$?` is what the user expects.
     pub(crate) last_status: i32,
+    /// A directory to change to first.
+    pub(crate) cwd: Option<&'a str>,
     /// Variables for this command alone.
     pub(crate) env: &'a [(String, String)],
     /// Redirections of the whole command, such as `</proc/1/fd/9`.
@@ -58,6 +60,11 @@ pub(crate) struct Around<'a> {
 pub(crate) fn living(command: &str, around: &Around<'_>) -> String {
     let mut text = String::with_capacity(command.len() + 64);
     text.push_str(if around.report_env { "__w=e;" } else { "__w=;" });
+    if let Some(cwd) = around.cwd {
+        text.push_str("builtin cd -- ");
+        quote_into(&mut text, cwd);
+        text.push(';');
+    }
     // Tracing was switched off for our own words.
     let tracing = match (around.flags.contains('x'), around.flags.contains('v')) {
         (true, true) => "set -xv;",

@@ -207,6 +207,7 @@ impl Living {
     pub(crate) fn command(&self, text: &str) -> ShellCommand {
         ShellCommand {
             text: text.into(),
+            cwd: None,
             env: Vec::new(),
             stdin: None,
             output: self.journal.begin(&run_id(), false),

@@ -1,0 +1,228 @@
+//! May this run? The only place that says so.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use wharf_model::{Caller, Entropy};
+use wharf_shell::{Reason, Span, Verdict};
+
+use crate::error::{Error, Field};
+use crate::request::RunRequest;
+use crate::view::Decision;
+
+/// How long a confirmation token is good.
+pub(crate) const CONFIRMATION_LIFE: Duration = Duration::from_secs(300);
+/// Confirmation tokens that wait at once; the oldest make room.
+pub(crate) const MAX_CONFIRMATIONS: usize = 10_000;
+
+/// A request that may run. Only [`decide`] makes one.
+#[derive(Debug)]
+pub(crate) struct Approved {
+    caller: Caller,
+    request: RunRequest,
+    decision: Decision,
+}
+
+impl Approved {
+    pub(crate) const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub(crate) const fn request(&self) -> &RunRequest {
+        &self.request
+    }
+
+    pub(crate) const fn decision(&self) -> &Decision {
+        &self.decision
+    }
+}
+
+/// What [`decide`] says.
+pub(crate) enum Outcome {
+    Approved(Box<Approved>),
+    Denied(Decision),
+    /// With a new token.
+    NeedsConfirmation(Decision, String),
+}
+
+/// Decides over a request whose command has been analysed.
+///
+/// # Errors
+/// When a confirmation token came along that is not good for this.
+pub(crate) fn decide(
+    caller: &Caller,
+    request: RunRequest,
+    decision: Decision,
+    confirmations: &Confirmations,
+    entropy: &dyn Entropy,
+) -> Result<Outcome, Error> {
+    match decision.verdict {
+        Verdict::Deny => return Ok(Outcome::Denied(decision)),
+        Verdict::Allow => {}
+        Verdict::Confirm => match &request.confirmation {
+            Some(token) => confirmations.redeem(token, &binding(caller, &request))?,
+            None => {
+                let token = confirmations.issue(binding(caller, &request), entropy);
+                return Ok(Outcome::NeedsConfirmation(decision, token));
+            }
+        },
+    }
+    Ok(Outcome::Approved(Box::new(Approved {
+        caller: caller.clone(),
+        request,
+        decision,
+    })))
+}
+
+/// Judges a command together with the variables that come with it.
+pub(crate) fn judge(
+    request: &RunRequest,
+    analysis: Arc<wharf_shell::Analysis>,
+    allow_dangerous: bool,
+) -> Decision {
+    let (mut verdict, mut reasons) = wharf_shell::judge(&analysis);
+    for (name, _) in &request.env {
+        if let Some(why) = wharf_shell::env_needs_approval(name) {
+            verdict = verdict.max(Verdict::Confirm);
+            reasons.push(Reason {
+                rule: "environment.code".to_owned(),
+                span: Span { start: 0, end: 0 },
+                message: format!("{name}: {why}"),
+            });
+        }
+    }
+    if allow_dangerous && verdict == Verdict::Deny {
+        verdict = Verdict::Confirm;
+    }
+    Decision {
+        verdict,
+        reasons,
+        analysis,
+        command: request.command.clone(),
+    }
+}
+
+/// Checks the names and values of variables.
+pub(crate) fn check_env(env: &[(String, wharf_model::Secret)]) -> Result<(), Error> {
+    let fields: Vec<Field> = env
+        .iter()
+        .filter_map(|(name, value)| {
+            let message = if !wharf_shell::valid_env_name(name) {
+                "a name is letters, digits and underscores and does not start with a digit"
+            } else if name.starts_with("__w") {
+                "names that start with __w are used by the shell's own loop"
+            } else if value.expose().contains('\0') {
+                "a value cannot hold a NUL byte"
+            } else {
+                return None;
+            };
+            Some(Field {
+                name: format!("env.{name}"),
+                message: message.to_owned(),
+            })
+        })
+        .collect();
+    if fields.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid { fields })
+    }
+}
+
+/// Everything that a yes is good for. Another command, directory, variable or input is another
+/// question.
+fn binding(caller: &Caller, request: &RunRequest) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hash.update(bytes);
+    };
+    part(caller.name().as_bytes());
+    part(request.command.as_str().as_bytes());
+    part(request.target.to_string().as_bytes());
+    part(
+        request
+            .session
+            .as_ref()
+            .map_or("", |id| id.as_str())
+            .as_bytes(),
+    );
+    part(
+        request
+            .cwd
+            .as_deref()
+            .unwrap_or_else(|| std::path::Path::new(""))
+            .as_os_str()
+            .as_encoded_bytes(),
+    );
+    part(request.stdin.as_deref().unwrap_or_default());
+    part(&[
+        u8::from(request.background),
+        u8::from(request.stdin.is_some()),
+    ]);
+    for (name, value) in &request.env {
+        part(name.as_bytes());
+        part(value.expose().as_bytes());
+    }
+    hash.finalize().into()
+}
+
+/// Tokens that were given out and not come back yet.
+#[derive(Default)]
+pub(crate) struct Confirmations(std::sync::Mutex<Vec<Pending>>);
+
+struct Pending {
+    token: String,
+    binding: [u8; 32],
+    until: Instant,
+}
+
+impl Confirmations {
+    fn issue(&self, binding: [u8; 32], entropy: &dyn Entropy) -> String {
+        let mut bytes = [0; 24];
+        entropy.fill(&mut bytes);
+        let token = bytes
+            .iter()
+            .fold("cnf_".to_owned(), |text, byte| format!("{text}{byte:02x}"));
+        let now = Instant::now();
+        let mut pending = self.lock();
+        pending.retain(|entry| entry.until > now);
+        if pending.len() >= MAX_CONFIRMATIONS {
+            pending.remove(0);
+        }
+        pending.push(Pending {
+            token: token.clone(),
+            binding,
+            until: now + CONFIRMATION_LIFE,
+        });
+        token
+    }
+
+    /// Uses a token up. One that was given for something else stays good for that.
+    fn redeem(&self, token: &str, binding: &[u8; 32]) -> Result<(), Error> {
+        let now = Instant::now();
+        let mut pending = self.lock();
+        let unknown = "this confirmation token is unknown, expired or used; ask again without one";
+        let at = pending
+            .iter()
+            .position(|entry| entry.token == token && entry.until > now)
+            .ok_or(Error::Confirmation(unknown))?;
+        if pending
+            .get(at)
+            .is_none_or(|entry| entry.binding != *binding)
+        {
+            return Err(Error::Confirmation(
+                "this confirmation token was given for another command, directory or environment",
+            ));
+        }
+        pending.remove(at);
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Pending>> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,268 @@
+//! The record: an entry before a run, an entry after it.
+//!
+//! Only [`open`] makes a [`Recorded`], and nothing is launched without one. What is written here
+//! is redacted first; environment values and input are not written at all.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use wharf_exec::journal::Summary;
+use wharf_model::RunId;
+use wharf_store::audit::CloseRoom;
+use wharf_store::audit::event::{
+    self, Idempotency, RUN_CLOSED, RUN_OPENED, RUN_REFUSED, RunClosed, RunOpened, RunRefused,
+};
+
+use crate::engine::Inner;
+use crate::error::Error;
+use crate::policy::Approved;
+use crate::request::RunRequest;
+use crate::view::Decision;
+use wharf_model::Caller;
+
+/// Bytes of a directory's name that the record keeps.
+const MAX_RECORDED_PATH: usize = 1024;
+
+/// A request that may run and whose record is open. Only [`open`] makes one.
+pub(crate) struct Recorded {
+    pub(crate) approved: Box<Approved>,
+    pub(crate) receipt: Receipt,
+    pub(crate) redacted: String,
+}
+
+/// What closes a record again.
+pub(crate) struct Receipt {
+    pub(crate) run: RunId,
+    pub(crate) seq: u64,
+    room: CloseRoom,
+}
+
+/// How a run ended, for the record.
+pub(crate) struct Closing<'a> {
+    pub(crate) state: &'static str,
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) ms: u64,
+    pub(crate) summary: &'a Summary,
+    pub(crate) error: Option<&'static str>,
+    pub(crate) cwd: Option<&'a str>,
+}
+
+/// Opens the record of a run; when this returns, it survives us.
+pub(crate) async fn open(
+    inner: &Inner,
+    run: &RunId,
+    approved: Box<Approved>,
+    cwd: &str,
+) -> Result<Recorded, Error> {
+    let body = describe(
+        run,
+        approved.caller(),
+        approved.request(),
+        approved.decision(),
+        cwd,
+    );
+    let now = inner.parts.clock.now().millis();
+    let (entry, room) = inner
+        .parts
+        .audit
+        .open_entry(RUN_OPENED, now, &body)
+        .map_err(Error::from_audit)?;
+    inner
+        .parts
+        .audit
+        .durable(entry.seq)
+        .await
+        .map_err(Error::from_audit)?;
+    let receipt = Receipt {
+        run: run.clone(),
+        seq: entry.seq,
+        room,
+    };
+    Ok(Recorded {
+        approved,
+        receipt,
+        redacted: body.command,
+    })
+}
+
+/// Records that a command was asked for and not run.
+pub(crate) fn refused(
+    inner: &Inner,
+    run: &RunId,
+    caller: &Caller,
+    request: &RunRequest,
+    decision: &Decision,
+) -> Result<(), Error> {
+    let cwd = request
+        .cwd
+        .as_deref()
+        .map_or(String::new(), |cwd| cwd.display().to_string());
+    let reasons = decision
+        .reasons
+        .iter()
+        .filter_map(|r| serde_json::to_value(r).ok())
+        .collect();
+    let body = RunRefused {
+        request: describe(run, caller, request, decision, &cwd),
+        reasons,
+    };
+    let now = inner.parts.clock.now().millis();
+    inner
+        .parts
+        .audit
+        .append(RUN_REFUSED, now, &body)
+        .map_err(Error::from_audit)?;
+    Ok(())
+}
+
+/// Closes the record of a run. Room for it was set aside, so that a full disk does not matter.
+pub(crate) async fn close(inner: &Inner, receipt: &mut Receipt, closing: &Closing<'_>) {
+    let summary = closing.summary;
+    let sha256 = [
+        ("stdout", &summary.stdout_sha256),
+        ("stderr", &summary.stderr_sha256),
+    ]
+    .iter()
+    .filter_map(|(name, hash)| Some(format!("{name}:{}", hash.as_deref()?)))
+    .collect::<Vec<_>>()
+    .join(" ");
+    let body = RunClosed {
+        run: receipt.run.to_string(),
+        state: closing.state.to_owned(),
+        exit_code: closing.exit_code.map(i64::from),
+        ms: i64::try_from(closing.ms).unwrap_or(i64::MAX),
+        stdout_bytes: i64::try_from(summary.stdout_bytes).unwrap_or(i64::MAX),
+        stderr_bytes: i64::try_from(summary.stderr_bytes).unwrap_or(i64::MAX),
+        output: Some(summary.place.clone()),
+        error: closing.error.map(str::to_owned),
+        cwd: closing.cwd.map(bounded),
+        sha256: (!sha256.is_empty()).then_some(sha256),
+    };
+    let now = inner.parts.clock.now().millis();
+    let result = match inner
+        .parts
+        .audit
+        .close_entry(&mut receipt.room, RUN_CLOSED, now, &body)
+    {
+        Ok(entry) => inner.parts.audit.durable(entry.seq).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = result {
+        // The opening entry stands, so that the run shows as lost, never as not having been.
+        tracing::error!(target: "audit", run = %receipt.run, %error, "a run's end cannot be recorded");
+    }
+}
+
+/// Closes what an earlier process left open.
+pub(crate) fn close_lost(inner: &Inner, run: &RunId) -> Result<(), Error> {
+    let body = RunClosed {
+        run: run.to_string(),
+        state: "lost".to_owned(),
+        output: Some(inner.parts.journal.place_of_lost(run).to_owned()),
+        error: Some("lost".to_owned()),
+        ..RunClosed::default()
+    };
+    let now = inner.parts.clock.now().millis();
+    inner
+        .parts
+        .audit
+        .append(RUN_CLOSED, now, &body)
+        .map_err(Error::from_audit)?;
+    Ok(())
+}
+
+/// Records that a session was made.
+pub(crate) fn session_created(inner: &Inner, body: &event::SessionCreated) -> Result<(), Error> {
+    let now = inner.parts.clock.now().millis();
+    inner
+        .parts
+        .audit
+        .append(event::SESSION_CREATED, now, body)
+        .map_err(Error::from_audit)?;
+    Ok(())
+}
+
+/// Records that a session has ended.
+pub(crate) fn session_ended(inner: &Inner, body: &event::SessionEnded) -> Result<(), Error> {
+    let now = inner.parts.clock.now().millis();
+    inner
+        .parts
+        .audit
+        .append(event::SESSION_ENDED, now, body)
+        .map_err(Error::from_audit)?;
+    Ok(())
+}
+
+fn describe(
+    run: &RunId,
+    caller: &Caller,
+    request: &RunRequest,
+    decision: &Decision,
+    cwd: &str,
+) -> RunOpened {
+    let analysis = &decision.analysis;
+    let mut extra = BTreeMap::new();
+    if !decision.reasons.is_empty() {
+        let rules = decision
+            .reasons
+            .iter()
+            .map(|reason| Value::from(reason.rule.as_str()));
+        extra.insert("rules".to_owned(), rules.collect());
+    }
+    if !request.env.is_empty() {
+        let names = request
+            .env
+            .iter()
+            .map(|(name, _)| Value::from(name.as_str()));
+        extra.insert("env".to_owned(), names.collect());
+    }
+    if let Some(stdin) = &request.stdin {
+        extra.insert("stdin_bytes".to_owned(), Value::from(stdin.len()));
+    }
+    if request.confirmation.is_some() {
+        extra.insert("confirmed".to_owned(), Value::from(true));
+    }
+    RunOpened {
+        run: run.to_string(),
+        caller: caller.name().to_owned(),
+        session: request.session.as_ref().map(ToString::to_string),
+        target: request.target.to_string(),
+        command: wharf_shell::redact(request.command.as_str()).into_owned(),
+        cwd: bounded(&wharf_shell::redact(cwd)),
+        command_type: word(&analysis.kind),
+        risk: word(&analysis.risk),
+        verdict: word(&decision.verdict),
+        background: request.background,
+        idempotency: request.idempotency.as_ref().map(|idempotency| Idempotency {
+            key: idempotency.key.clone(),
+            fingerprint: hex(&idempotency.fingerprint),
+        }),
+        extra,
+    }
+}
+
+/// The one-word form that goes over the wire.
+pub(crate) fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+/// A path as the record keeps it: short enough for the room that is set aside for closing.
+fn bounded(path: &str) -> String {
+    let end = (0..=path.len().min(MAX_RECORDED_PATH))
+        .rev()
+        .find(|at| path.is_char_boundary(*at));
+    path.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _infallible = write!(text, "{byte:02x}");
+            text
+        })
+}

@@ -1,0 +1,87 @@
+//! The answer to a run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf_exec::journal;
+use wharf_model::{SessionId, Timestamp};
+use wharf_store::db::RunRow;
+
+use super::{End, Run, read};
+use crate::engine::Inner;
+use crate::error::Error;
+use crate::view::{Captured, Finished};
+
+/// Waits until the run can be answered, and answers.
+pub(crate) async fn when_ready(run: &Arc<Run>, limit: usize) -> Result<Finished, Error> {
+    let end = run.await_answerable().await;
+    let capture = |stream| {
+        let (head, tail, total) = run
+            .output
+            .excerpt(stream, limit)
+            .map_err(|error| Error::internal("reading the output", error))?;
+        Ok::<_, Error>(Captured { head, tail, total })
+    };
+    let (stdout, stderr) = if end.is_some() {
+        (
+            capture(journal::Stream::Stdout)?,
+            capture(journal::Stream::Stderr)?,
+        )
+    } else {
+        (Captured::default(), Captured::default())
+    };
+    let end = end.as_deref().cloned().unwrap_or_else(|| End {
+        duration: run.since.elapsed(),
+        ..End::default()
+    });
+    Ok(Finished {
+        run: run.id.clone(),
+        command: run.decision.command.as_str().to_owned(),
+        exit_code: end.exit_code,
+        stdout,
+        stderr,
+        duration: end.duration,
+        session: run.session.clone(),
+        cwd: end.cwd,
+        pid: run.pid().filter(|_| run.background),
+        restored: end.restored,
+        replayed: false,
+        survivors: end.survivors,
+        decision: Some(run.decision.clone()),
+        error: end.error,
+        started: run.started,
+    })
+}
+
+/// The answer as the record has it.
+pub(crate) fn from_row(inner: &Inner, row: &RunRow, limit: usize) -> Result<Finished, Error> {
+    let kept = read::reopen(inner, row)?;
+    let total = |bytes: i64| u64::try_from(bytes).unwrap_or(0);
+    let capture = |stream, bytes| {
+        let total = total(bytes);
+        let (head, tail) = kept
+            .excerpt(stream, total, limit)
+            .map_err(|error| Error::internal("reading the output", error))?;
+        Ok::<_, Error>(Captured { head, tail, total })
+    };
+    Ok(Finished {
+        run: read::id_of(row),
+        command: row.command.clone(),
+        exit_code: row.exit_code.and_then(|code| i32::try_from(code).ok()),
+        stdout: capture(journal::Stream::Stdout, row.stdout_bytes)?,
+        stderr: capture(journal::Stream::Stderr, row.stderr_bytes)?,
+        duration: Duration::from_millis(total(row.duration_ms.unwrap_or(0))),
+        session: row
+            .session_id
+            .as_deref()
+            .and_then(|id| SessionId::parse(id).ok()),
+        cwd: row.cwd_after.as_ref().map(Into::into),
+        pid: None,
+        restored: false,
+        replayed: false,
+        survivors: Vec::new(),
+        decision: None,
+        error: read::error_of(row),
+        started: Timestamp::from_millis(row.started_ms),
+    })
+}

@@ -1,0 +1,291 @@
+//! The one straight path: analyse, decide, record, launch.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use wharf_exec::{Launch, LaunchError, Program};
+use wharf_model::{Caller, RunId, Timestamp};
+use wharf_shell::{Analysis, Launch as HowToLaunch};
+use wharf_store::db::RunRow;
+
+use super::supervise::{self, Supervised};
+use super::{NewRun, Run, idempotency, read};
+use crate::engine::Inner;
+use crate::error::Error;
+use crate::policy::{self, Approved, Outcome};
+use crate::request::RunRequest;
+use crate::view::RunView;
+use crate::{judge, record, sessions};
+
+/// When to try again after a queue was full.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A run that was asked for.
+pub(crate) enum Found {
+    /// It goes on, or has just ended.
+    Here(Arc<Run>),
+    /// The database knows it.
+    Stored(Box<RunRow>),
+}
+
+impl Found {
+    pub(crate) fn id(&self) -> RunId {
+        match self {
+            Self::Here(run) => run.id.clone(),
+            Self::Stored(row) => read::id_of(row),
+        }
+    }
+
+    pub(crate) fn view(&self) -> RunView {
+        match self {
+            Self::Here(run) => run.view(),
+            Self::Stored(row) => read::view_of(row),
+        }
+    }
+}
+
+/// Starts a run, or finds the one that an earlier request with the same key has started (true).
+pub(crate) async fn start(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    request: RunRequest,
+) -> Result<(Found, bool), Error> {
+    if inner.stopping.is_cancelled() {
+        return Err(Error::Stopping);
+    }
+    policy::check_env(&request.env)?;
+    let Some(key) = request.idempotency.clone() else {
+        return Ok((Found::Here(fresh(inner, caller, request).await?), false));
+    };
+    let slot = idempotency::slot(inner, caller, &key)?;
+    let mut started = None;
+    let first = slot.run.get_or_try_init(|| async {
+        if let Some(id) = idempotency::stored(inner, caller, &key).await? {
+            return Ok(id);
+        }
+        let run = fresh(inner, caller, request).await?;
+        let id = run.id.clone();
+        started = Some(run);
+        Ok::<_, Error>(id)
+    });
+    let id = first.await?.clone();
+    match started {
+        Some(run) => Ok((Found::Here(run), false)),
+        None => Ok((inner.find_run(caller, &id).await?, true)),
+    }
+}
+
+async fn fresh(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    mut request: RunRequest,
+) -> Result<Arc<Run>, Error> {
+    let session = match &request.session {
+        Some(id) => Some(inner.sessions.get(caller, id)?),
+        None => None,
+    };
+    let base = session
+        .as_ref()
+        .map_or_else(|| inner.options.default_cwd.clone(), |s| s.cwd());
+    request.cwd = checked_cwd(request.cwd.as_deref(), &base)?;
+    let cwd = request.cwd.as_ref().unwrap_or(&base).display().to_string();
+
+    let analysis = judge::here(inner, &request.command, &cwd);
+    request.background |= analysis.shell_use.background_tail.is_some();
+    let decision = policy::judge(&request, analysis, inner.options.allow_dangerous);
+    let shown = request.clone();
+    let entropy = inner.parts.entropy.as_ref();
+    let approved = match policy::decide(caller, request, decision, &inner.confirmations, entropy)? {
+        Outcome::Approved(approved) => approved,
+        Outcome::Denied(decision) => {
+            record::refused(inner, &RunId::random(entropy), caller, &shown, &decision)?;
+            return Err(Error::Denied {
+                decision: Box::new(decision),
+            });
+        }
+        Outcome::NeedsConfirmation(decision, token) => {
+            record::refused(inner, &RunId::random(entropy), caller, &shown, &decision)?;
+            return Err(Error::NeedsConfirmation {
+                decision: Box::new(decision),
+                token,
+            });
+        }
+    };
+    match session {
+        Some(session) => sessions::run::run(inner, &session, approved, &cwd).await,
+        None => alone(inner, approved, &cwd).await,
+    }
+}
+
+/// A command of its own.
+async fn alone(inner: &Arc<Inner>, approved: Box<Approved>, cwd: &str) -> Result<Arc<Run>, Error> {
+    let place = place(inner, approved.request().background).await?;
+    let id = RunId::random(inner.parts.entropy.as_ref());
+    let recorded = record::open(inner, &id, approved, cwd).await?;
+    let request = recorded.approved.request();
+    let output = inner.parts.journal.begin(&id, request.background);
+    let launch = Launch {
+        program: program(&recorded.approved),
+        cwd: request.cwd.clone(),
+        env: exposed(&request.env),
+        stdin: request.stdin.clone(),
+        output: Arc::clone(&output),
+        wants_pid: request.background,
+    };
+    let run = Run::new(new_run(inner, &recorded, output));
+    inner.runs.insert(&run);
+    let limit = time_limit(&recorded.approved);
+    let launched = inner.parts.executor.launch(launch).await;
+    let watch = Supervised {
+        inner: Arc::clone(inner),
+        run: Arc::clone(&run),
+        receipt: recorded.receipt,
+        limit,
+    };
+    match launched {
+        Ok(process) => {
+            run.attach(process.tree(), process.pid());
+            if run.background {
+                run.launched();
+            }
+            inner.tasks.spawn(supervise::process(watch, process, place));
+        }
+        Err(error) => supervise::not_started(watch, &error).await,
+    }
+    Ok(run)
+}
+
+/// A place to run in: at once, or in order after waiting.
+async fn place(inner: &Inner, background: bool) -> Result<Option<OwnedSemaphorePermit>, Error> {
+    let limits = &inner.options.limits;
+    if background {
+        let limit = limits.background_runs;
+        if inner.runs.counts().1 >= limit {
+            let what = "the number of background commands";
+            return Err(Error::Busy {
+                what,
+                limit,
+                retry_after: RETRY_AFTER,
+            });
+        }
+        return Ok(None);
+    }
+    if let Ok(permit) = Arc::clone(&inner.places).try_acquire_owned() {
+        return Ok(Some(permit));
+    }
+    let _waiting = Waiting::enter(&inner.queued, limits.queued_runs, "the queue")?;
+    let permit = tokio::select! {
+        permit = Arc::clone(&inner.places).acquire_owned() => permit,
+        () = inner.stopping.cancelled() => return Err(Error::Stopping),
+    };
+    permit.map(Some).map_err(|_closed| Error::Stopping)
+}
+
+/// A bounded count of those who wait; left when dropped.
+pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    pub(crate) fn enter(
+        count: &'a AtomicUsize,
+        limit: usize,
+        what: &'static str,
+    ) -> Result<Self, Error> {
+        let waiting = Self(count);
+        if count.fetch_add(1, Ordering::Relaxed) >= limit {
+            return Err(Error::Busy {
+                what,
+                limit,
+                retry_after: RETRY_AFTER,
+            });
+        }
+        Ok(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pub(crate) fn new_run(
+    inner: &Inner,
+    recorded: &record::Recorded,
+    output: Arc<wharf_exec::journal::RunOutput>,
+) -> NewRun {
+    let request = recorded.approved.request();
+    NewRun {
+        id: recorded.receipt.run.clone(),
+        caller: recorded.approved.caller().clone(),
+        session: request.session.clone(),
+        decision: recorded.approved.decision().clone(),
+        redacted: recorded.redacted.clone(),
+        background: request.background,
+        started: Timestamp::from_millis(inner.parts.clock.now().millis()),
+        seq: recorded.receipt.seq,
+        output,
+        cancel: inner.cancelled.child_token(),
+    }
+}
+
+/// When the command is to be ended. One in the background only when that was asked for.
+pub(crate) fn time_limit(approved: &Approved) -> Option<Duration> {
+    let request = approved.request();
+    let usual = Duration::from_secs(approved.decision().analysis.timeout_class.seconds());
+    request.timeout.or((!request.background).then_some(usual))
+}
+
+pub(crate) fn exposed(env: &[(String, wharf_model::Secret)]) -> Vec<(String, String)> {
+    env.iter()
+        .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+        .collect()
+}
+
+/// How a command of its own is started.
+fn program(approved: &Approved) -> Program {
+    let analysis: &Analysis = &approved.decision().analysis;
+    if let HowToLaunch::Direct { argv } = &analysis.launch {
+        return Program::Direct(argv.clone());
+    }
+    let text = approved.request().command.as_str();
+    let text = match analysis.shell_use.background_tail {
+        Some(tail) => text.get(..tail).unwrap_or(text),
+        None => text,
+    };
+    let shell_use = &analysis.shell_use;
+    let forkable = !shell_use.inspects_shell && !shell_use.backgrounds;
+    Program::Shell {
+        text: text.to_owned(),
+        forkable,
+    }
+}
+
+/// The directory that was asked for, from `base` when it is relative.
+pub(crate) fn checked_cwd(asked: Option<&Path>, base: &Path) -> Result<Option<PathBuf>, Error> {
+    let Some(asked) = asked else { return Ok(None) };
+    let path = base.join(asked);
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_dir() => Ok((path != base).then_some(path)),
+        Ok(_) => Err(Error::invalid(
+            "cwd",
+            format!("{} is not a directory", path.display()),
+        )),
+        Err(error) => Err(Error::invalid(
+            "cwd",
+            format!("{} cannot be used: {error}", path.display()),
+        )),
+    }
+}
+
+/// What a launch error is as a result: code, kind, and what goes to standard error.
+pub(crate) fn as_result(error: &LaunchError) -> (i32, &'static str, String) {
+    match error {
+        LaunchError::NotFound(_) => (127, "not_found", error.to_string()),
+        LaunchError::NotExecutable { .. } => (126, "not_executable", error.to_string()),
+        LaunchError::Cwd { .. } => (126, "cwd", error.to_string()),
+        LaunchError::System(_) | LaunchError::ZygoteGone => (126, "system", error.to_string()),
+    }
+}

@@ -1,0 +1,261 @@
+//! Staying with a run until its end.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use wharf_exec::journal::Stream;
+use wharf_exec::{Exit, LaunchError, Process, Tree};
+
+use super::{End, Run};
+use crate::engine::Inner;
+use crate::record::{self, Closing, Receipt};
+use crate::runs::start::as_result;
+
+/// After this long, output that is still in memory goes to disk, so that a crash does not lose it.
+const PERSIST_AFTER: Duration = Duration::from_secs(1);
+/// From killing a tree to giving up on seeing its end.
+const KILL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What it takes to see a run to its end.
+pub(crate) struct Supervised {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) run: Arc<Run>,
+    pub(crate) receipt: Receipt,
+    pub(crate) limit: Option<Duration>,
+}
+
+/// Why a run was ended before it ended itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    Timeout(Duration),
+    Cancelled,
+    Stopping,
+}
+
+impl Why {
+    /// Kind and sentence for the answer.
+    pub(crate) fn explain(self, interactive: bool) -> (&'static str, String) {
+        match self {
+            Self::Timeout(limit) if interactive => (
+                "needs_input",
+                format!(
+                    "ended after {} s: it is an interactive program and there is no terminal here",
+                    limit.as_secs_f64()
+                ),
+            ),
+            Self::Timeout(limit) => (
+                "timeout",
+                format!("ended after {} s, its time limit", limit.as_secs_f64()),
+            ),
+            Self::Cancelled => ("killed", "ended on request".to_owned()),
+            Self::Stopping => ("killed", "ended because the server stops".to_owned()),
+        }
+    }
+}
+
+/// The code of a run that ran out of time, as `timeout(1)` has it.
+pub(crate) const TIMEOUT_CODE: i32 = 124;
+
+/// How far the ending of a tree is.
+enum Ending {
+    /// It goes on.
+    Not,
+    /// It was asked to end; at this moment it is made to.
+    Asked(Instant),
+    /// It was killed.
+    Killed,
+}
+
+/// Drives `end` to completion. When the time is up, or somebody wants that, the tree is ended:
+/// TERM, and after the grace KILL.
+pub(crate) async fn until_end<T>(
+    watch: &Supervised,
+    tree: &Arc<dyn Tree>,
+    end: impl Future<Output = T>,
+) -> (T, Option<Why>) {
+    let Supervised {
+        inner, run, limit, ..
+    } = watch;
+    let mut end = std::pin::pin!(end);
+    let begin = Instant::now();
+    let deadline = limit.map(|limit| begin + limit);
+    let mut persist = Some(begin + PERSIST_AFTER);
+    let (mut why, mut ending) = (None, Ending::Not);
+    loop {
+        let next = match ending {
+            Ending::Not => deadline,
+            Ending::Asked(kill) => Some(kill),
+            Ending::Killed => None,
+        };
+        let wake = [persist, next].into_iter().flatten().min();
+        let reason = tokio::select! {
+            biased;
+            value = &mut end => return (value, why),
+            () = run.cancellation().cancelled(), if why.is_none() => Some(
+                if inner.cancelled.is_cancelled() { Why::Stopping } else { Why::Cancelled },
+            ),
+            () = sleep_until(wake), if wake.is_some() => {
+                let now = Instant::now();
+                if persist.is_some_and(|at| at <= now) {
+                    persist = None;
+                    run.output.persist();
+                }
+                if let Ending::Asked(kill) = ending && kill <= now {
+                    ending = Ending::Killed;
+                    kill_apart(tree);
+                }
+                limit.filter(|_| why.is_none() && deadline.is_some_and(|at| at <= now))
+                    .map(Why::Timeout)
+            }
+        };
+        if reason.is_some() {
+            why = reason;
+            tree.signal(SIGTERM);
+            ending = Ending::Asked(Instant::now() + inner.options.limits.grace);
+        }
+    }
+}
+
+/// A command of its own, from its launch to the end of its last process.
+pub(crate) async fn process(
+    watch: Supervised,
+    mut process: Box<dyn Process>,
+    place: Option<OwnedSemaphorePermit>,
+) {
+    let tree = process.tree();
+    let (result, why) = until_end(&watch, &tree, process.wait()).await;
+    let exit = match result {
+        Ok(exit) => exit,
+        Err(error) => return not_started(watch, &error).await,
+    };
+    let Supervised {
+        inner,
+        run,
+        mut receipt,
+        ..
+    } = watch;
+    let mut stragglers = (!exit.survivors.is_empty()).then_some(process);
+    if why.is_some()
+        && let Some(process) = stragglers.take()
+    {
+        // The whole tree was to end, not only its first process.
+        kill_apart(&tree);
+        let _gave_up = tokio::time::timeout(KILL_PATIENCE, process.outlive()).await;
+    }
+    let end = end_of(&run, &exit, why, stragglers.is_some());
+    close(&inner, &run, &mut receipt, end, stragglers.is_some()).await;
+    drop(place);
+    if let Some(process) = stragglers {
+        run.attach(Arc::clone(&tree), exit.survivors.first().copied());
+        stragglers_end(&inner, &run, &tree, process.outlive()).await;
+        run.output.finish();
+    }
+    inner.runs.over(&run);
+}
+
+/// Nothing was started: the answer is what a shell would have said.
+pub(crate) async fn not_started(watch: Supervised, error: &LaunchError) {
+    let Supervised {
+        inner,
+        run,
+        mut receipt,
+        ..
+    } = watch;
+    let (code, kind, text) = as_result(error);
+    run.output
+        .append(Stream::Stderr, format!("{text}\n").as_bytes());
+    let end = End {
+        exit_code: Some(code),
+        error: Some((kind, text)),
+        ..End::default()
+    };
+    close(&inner, &run, &mut receipt, end, false).await;
+    inner.runs.over(&run);
+}
+
+/// Closes the record, then gives the answer free: what was acknowledged is on record.
+pub(crate) async fn close(
+    inner: &Inner,
+    run: &Run,
+    receipt: &mut Receipt,
+    mut end: End,
+    goes_on: bool,
+) {
+    let summary = if goes_on {
+        run.output.interim()
+    } else {
+        run.output.finish()
+    };
+    end.duration = run.since.elapsed();
+    end.at = Some(inner.parts.clock.now());
+    let cwd = end
+        .cwd
+        .as_deref()
+        .map(|path| path.to_string_lossy().into_owned());
+    let closing = Closing {
+        state: "done",
+        exit_code: end.exit_code,
+        ms: u64::try_from(end.duration.as_millis()).unwrap_or(u64::MAX),
+        summary: &summary,
+        error: end.error.as_ref().map(|(kind, _)| *kind),
+        cwd: cwd.as_deref(),
+    };
+    record::close(inner, receipt, &closing).await;
+    run.ended(end);
+}
+
+/// Waits for the last straggler; ends all of them when somebody wants that.
+pub(crate) async fn stragglers_end(
+    inner: &Inner,
+    run: &Run,
+    tree: &Arc<dyn Tree>,
+    rest: impl Future<Output = ()>,
+) {
+    let mut rest = std::pin::pin!(rest);
+    tokio::select! {
+        () = &mut rest => return,
+        () = run.cancellation().cancelled() => tree.signal(SIGTERM),
+    }
+    if tokio::time::timeout(inner.options.limits.grace, &mut rest)
+        .await
+        .is_err()
+    {
+        kill_apart(tree);
+        let _gave_up = tokio::time::timeout(KILL_PATIENCE, rest).await;
+    }
+}
+
+fn end_of(run: &Run, exit: &Exit, why: Option<Why>, leaves: bool) -> End {
+    let analysis = &run.decision.analysis;
+    let exit_code = match why {
+        Some(Why::Timeout(_)) => TIMEOUT_CODE,
+        _ => exit.status.code(),
+    };
+    End {
+        exit_code: Some(exit_code),
+        error: why.map(|why| why.explain(analysis.interactive)),
+        survivors: if leaves {
+            exit.survivors.clone()
+        } else {
+            Vec::new()
+        },
+        ..End::default()
+    }
+}
+
+/// Killing looks through all processes, perhaps many times, so that it has a thread of its own.
+pub(crate) fn kill_apart(tree: &Arc<dyn Tree>) {
+    let tree = Arc::clone(tree);
+    tokio::task::spawn_blocking(move || tree.kill());
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    if let Some(wake) = wake {
+        tokio::time::sleep_until(wake).await;
+    }
+}
+
+const SIGTERM: i32 = 15;

@@ -1,0 +1,128 @@
+//! Making a session.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use wharf_exec::ShellEnv;
+use wharf_model::{Caller, SessionId};
+use wharf_store::audit::event;
+use wharf_store::db::SessionRow;
+
+use super::run::revive;
+use super::state::{self, Session};
+use crate::engine::Inner;
+use crate::error::Error;
+use crate::request::NewSession;
+use crate::runs::start::{checked_cwd, exposed};
+use crate::{policy, record};
+
+/// The longest time without use that may be asked for.
+pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The most bytes of JSON that a client may keep with its session.
+pub(crate) const MAX_CLIENT_INFO: usize = 16 * 1024;
+
+pub(crate) async fn create(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    new: NewSession,
+) -> Result<(SessionId, bool), Error> {
+    if inner.stopping.is_cancelled() {
+        return Err(Error::Stopping);
+    }
+    let session = Arc::new(session(inner, caller, new)?);
+    // Locked before anybody can find it: whoever does waits until it is complete.
+    let mut living = Arc::clone(&session.living).lock_owned().await;
+    if !inner
+        .sessions
+        .insert(&session, inner.options.limits.sessions)?
+    {
+        return Ok((session.id.clone(), false));
+    }
+    let made = async {
+        revive(inner, &session, &mut living).await?;
+        living.lost = false;
+        record_and_store(inner, &session).await
+    };
+    if let Err(error) = made.await {
+        session.ended.store(true, Ordering::Release);
+        inner.sessions.remove(&session);
+        if let Some(shell) = living.shell.take() {
+            shell.end(Duration::ZERO).await;
+        }
+        return Err(error);
+    }
+    Ok((session.id.clone(), true))
+}
+
+fn session(inner: &Inner, caller: &Caller, new: NewSession) -> Result<Session, Error> {
+    policy::check_env(&new.env)?;
+    if let Some((name, why)) = new
+        .env
+        .iter()
+        .find_map(|(name, _)| Some((name, wharf_shell::env_needs_approval(name)?)))
+    {
+        let message = format!("{why}; set it in a command, where it can be confirmed");
+        return Err(Error::invalid(&format!("env.{name}"), message));
+    }
+    let timeout = new.timeout.unwrap_or(inner.options.limits.session_timeout);
+    if timeout.is_zero() || timeout > MAX_TIMEOUT {
+        let most = MAX_TIMEOUT.as_secs();
+        return Err(Error::invalid(
+            "timeout",
+            format!("must be 1 to {most} seconds"),
+        ));
+    }
+    if let Some(info) = &new.client_info
+        && info.to_string().len() > MAX_CLIENT_INFO
+    {
+        let message = format!("must be at most {MAX_CLIENT_INFO} bytes of JSON");
+        return Err(Error::invalid("client_info", message));
+    }
+    let cwd = checked_cwd(new.cwd.as_deref(), &inner.options.default_cwd)?;
+    Ok(Session::new(
+        new.id
+            .unwrap_or_else(|| SessionId::random(inner.parts.entropy.as_ref())),
+        caller.clone(),
+        timeout,
+        new.client_info,
+        inner.parts.clock.now(),
+        cwd.unwrap_or_else(|| inner.options.default_cwd.clone()),
+        ShellEnv::OnTop(exposed(&new.env)),
+    ))
+}
+
+async fn record_and_store(inner: &Inner, session: &Session) -> Result<(), Error> {
+    let cwd = session.cwd().to_string_lossy().into_owned();
+    let timeout_s = i64::try_from(session.timeout.as_secs()).unwrap_or(i64::MAX);
+    let client_info = session.client_info.as_ref().map(ToString::to_string);
+    let body = event::SessionCreated {
+        session: session.id.to_string(),
+        caller: session.owner.name().to_owned(),
+        target: "local".to_owned(),
+        cwd: cwd.clone(),
+        timeout_s,
+        client_info: client_info
+            .as_deref()
+            .map(|info| wharf_shell::redact(info).into_owned()),
+    };
+    record::session_created(inner, &body)?;
+    let row = SessionRow {
+        owner: body.caller,
+        id: body.session,
+        target: body.target,
+        created_ms: session.created.millis(),
+        last_used_ms: session.created.millis(),
+        timeout_s,
+        cwd,
+        client_info,
+        ..SessionRow::default()
+    };
+    inner
+        .parts
+        .database
+        .insert_session(&row)
+        .await
+        .map_err(Error::from_database)?;
+    state::save(inner, session).await
+}

@@ -1,0 +1,235 @@
+//! A command in a session.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::OwnedMutexGuard;
+use wharf_exec::{ShellCommand, ShellReport, ShellStart};
+use wharf_model::RunId;
+use wharf_shell::ShellUse;
+
+use super::state::{self, Change, Living, Session};
+use crate::engine::Inner;
+use crate::error::Error;
+use crate::policy::Approved;
+use crate::record;
+use crate::runs::start::{Waiting, as_result, exposed, new_run, time_limit};
+use crate::runs::supervise::{self, Supervised, TIMEOUT_CODE, Why, until_end};
+use crate::runs::{End, Run};
+
+/// Waits for its turn, records, and gives the command to the shell.
+pub(crate) async fn run(
+    inner: &Arc<Inner>,
+    session: &Arc<Session>,
+    approved: Box<Approved>,
+    cwd: &str,
+) -> Result<Arc<Run>, Error> {
+    let limit = inner.options.limits.queued_per_session;
+    let waiting = Waiting::enter(&session.waiting, limit, "this session's queue")?;
+    let mut living = tokio::select! {
+        living = Arc::clone(&session.living).lock_owned() => living,
+        () = inner.stopping.cancelled() => return Err(Error::Stopping),
+    };
+    if session.ended.load(Ordering::Acquire) {
+        return Err(Error::not_found("session", session.id.as_str()));
+    }
+    if living.shell.as_mut().is_none_or(|shell| shell.has_ended()) {
+        revive(inner, session, &mut living).await?;
+    }
+    let restored = std::mem::take(&mut living.lost);
+    let id = RunId::random(inner.parts.entropy.as_ref());
+    let recorded = record::open(inner, &id, approved, cwd).await?;
+    let background = recorded.approved.request().background;
+    let output = inner.parts.journal.begin(&id, background);
+    let run = Run::new(new_run(inner, &recorded, Arc::clone(&output)));
+    inner.runs.insert(&run);
+    session.begins(&run);
+    drop(waiting);
+
+    let command = command(&recorded.approved, &mut living, output);
+    let watch = Supervised {
+        inner: Arc::clone(inner),
+        run: Arc::clone(&run),
+        limit: time_limit(&recorded.approved),
+        receipt: recorded.receipt,
+    };
+    let begun = match living.shell.as_mut() {
+        Some(shell) => shell
+            .begin(command)
+            .map(|()| run.attach(shell.tree(), None)),
+        None => Err(wharf_exec::LaunchError::ZygoteGone),
+    };
+    match begun {
+        Ok(()) => {
+            inner
+                .tasks
+                .spawn(see_through(watch, Arc::clone(session), living, restored));
+        }
+        Err(error) => {
+            session.ends(
+                inner.parts.clock.now(),
+                Change {
+                    cwd: None,
+                    env: None,
+                },
+            );
+            supervise::not_started(watch, &error).await;
+        }
+    }
+    Ok(run)
+}
+
+/// Starts the session's shell with the directory and environment that it had.
+pub(crate) async fn revive(
+    inner: &Inner,
+    session: &Session,
+    living: &mut Living,
+) -> Result<(), Error> {
+    if let Some(dead) = living.shell.take() {
+        dead.end(inner.options.limits.grace).await;
+        living.lost = true;
+    }
+    let cwd = session.cwd();
+    let start = ShellStart {
+        cwd: Some(cwd.clone()),
+        env: session.env(),
+        marker: session.id.to_string(),
+    };
+    let shell = inner.parts.executor.shell(start).await.map_err(|error| {
+        let (_, _, text) = as_result(&error);
+        tracing::error!(target: "system", session = %session.id, error = text, "no shell");
+        Error::internal("starting the session's shell", error)
+    })?;
+    session.shell_pid.store(shell.pid(), Ordering::Relaxed);
+    living.shell = Some(shell);
+    living.custom = false;
+    Ok(())
+}
+
+/// The command as the shell gets it.
+fn command(
+    approved: &Approved,
+    living: &mut Living,
+    output: Arc<wharf_exec::journal::RunOutput>,
+) -> ShellCommand {
+    let request = approved.request();
+    let shell_use = &approved.decision().analysis.shell_use;
+    let text = request.command.as_str();
+    living.custom |= shell_use.mutates_state && may_define(text);
+    let detach = request.background && shell_use.background_tail.is_none();
+    ShellCommand {
+        text: if detach {
+            format!("{{ {text}\n}} &")
+        } else {
+            text.to_owned()
+        },
+        cwd: request.cwd.clone(),
+        env: exposed(&request.env),
+        stdin: request.stdin.clone(),
+        output,
+        own_pipes: own_pipes(shell_use, living.custom) || request.background,
+        report_env: shell_use.mutates_state || living.custom,
+    }
+}
+
+/// Whether what it leaves running could write into a later command's output.
+const fn own_pipes(shell_use: &ShellUse, custom: bool) -> bool {
+    let quiet = shell_use.pure_builtins && !shell_use.backgrounds && !custom;
+    !quiet && !shell_use.redirects_shell
+}
+
+/// Whether a text may give names a new meaning. It may say yes too often: that costs microseconds.
+fn may_define(text: &str) -> bool {
+    ["()", "function", "alias", "source", "eval", ". "]
+        .iter()
+        .any(|mark| text.contains(mark))
+}
+
+/// Stays with a command until its end, and with what it leaves running until theirs.
+async fn see_through(
+    watch: Supervised,
+    session: Arc<Session>,
+    mut living: OwnedMutexGuard<Living>,
+    restored: bool,
+) {
+    let Some(shell) = living.shell.as_mut() else {
+        return;
+    };
+    let tree = shell.tree();
+    let (mut report, why) = until_end(&watch, &tree, shell.finish()).await;
+    let Supervised {
+        inner,
+        run,
+        mut receipt,
+        ..
+    } = watch;
+    let now = inner.parts.clock.now();
+    let change = Change {
+        cwd: report.cwd.clone(),
+        env: report.env.take(),
+    };
+    let changed = session.ends(now, change);
+    if report.ended {
+        living.lost = true;
+    }
+    if changed && let Err(error) = state::save(&inner, &session).await {
+        tracing::warn!(target: "system", session = %session.id, %error, "its state cannot be saved");
+    }
+    let rest = report.rest.take();
+    let job = report.job.filter(|_| rest.is_some());
+    if let (Some(job), Some(shell)) = (job, living.shell.as_ref()) {
+        run.attach(shell.job_tree(job), Some(job));
+    }
+    let end = end_of(&run, &session, &report, why, restored, job);
+    if run.background && rest.is_some() {
+        // Answered now, closed when the job has ended.
+        run.launched();
+        drop(living);
+        follow(&inner, &run, rest).await;
+        supervise::close(
+            &inner,
+            &run,
+            &mut receipt,
+            End {
+                exit_code: None,
+                ..end
+            },
+            false,
+        )
+        .await;
+    } else {
+        supervise::close(&inner, &run, &mut receipt, end, rest.is_some()).await;
+        drop(living);
+        follow(&inner, &run, rest).await;
+        run.output.finish();
+    }
+    inner.runs.over(&run);
+}
+
+async fn follow(inner: &Inner, run: &Run, rest: Option<wharf_exec::BoxFuture<'static, ()>>) {
+    if let (Some(rest), Some(tree)) = (rest, run.tree()) {
+        supervise::stragglers_end(inner, run, &tree, rest).await;
+    }
+}
+
+fn end_of(
+    run: &Run,
+    session: &Session,
+    report: &ShellReport,
+    why: Option<Why>,
+    restored: bool,
+    job: Option<u32>,
+) -> End {
+    let exit_code = match why {
+        Some(Why::Timeout(_)) => TIMEOUT_CODE,
+        _ => report.status.code(),
+    };
+    End {
+        exit_code: Some(exit_code),
+        error: why.map(|why| why.explain(run.decision.analysis.interactive)),
+        cwd: Some(report.cwd.clone().unwrap_or_else(|| session.cwd())),
+        restored,
+        survivors: job.into_iter().collect(),
+        ..End::default()
+    }
+}

@@ -1,0 +1,59 @@
+//! What can be seen of a session.
+
+use std::collections::BTreeMap;
+
+use wharf_exec::ShellEnv;
+
+use super::state::Session;
+use crate::engine::Inner;
+use crate::processes;
+use crate::view::SessionView;
+
+/// What stands for a secret.
+const REDACTED: &str = "[redacted]";
+
+/// One session; `whole` with its environment and processes.
+pub(crate) async fn of(inner: &Inner, session: &Session, whole: bool) -> SessionView {
+    let processes = if whole {
+        let runs = inner.runs.with_processes(&session.owner, Some(&session.id));
+        runs.iter().map(processes::view).collect()
+    } else {
+        Vec::new()
+    };
+    let last_used = session.last_used();
+    SessionView {
+        id: session.id.clone(),
+        cwd: session.cwd(),
+        env: if whole {
+            shown(inner, session.env())
+        } else {
+            BTreeMap::new()
+        },
+        command_count: session.count(),
+        active: session.active().map(|run| run.redacted.clone()),
+        created: session.created,
+        last_used,
+        expires: last_used.plus_seconds(session.timeout.as_secs()),
+        processes,
+        client_info: session.client_info.clone(),
+    }
+}
+
+fn shown(inner: &Inner, env: ShellEnv) -> BTreeMap<String, String> {
+    let (base, own) = match env {
+        ShellEnv::OnTop(own) => (inner.options.base_env.clone(), own),
+        ShellEnv::Exactly(own) => (Vec::new(), own),
+    };
+    base.into_iter()
+        .chain(own)
+        .map(|(name, value)| {
+            let secret = wharf_shell::is_secret_name(&name);
+            let value = if secret {
+                REDACTED.to_owned()
+            } else {
+                wharf_shell::redact(&value).into_owned()
+            };
+            (name, value)
+        })
+        .collect()
+}
