@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::{Method, RequestBuilder};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use wharf_api::{
-    AnalyzeRequest, CreateSession, HistoryPage, ProcessRequest, ProcessResponse, RunRecord,
-    RunRequest, RunResponse, SessionCreated, SessionDetail, SessionList, Success, Suggestions,
+    AnalyzeRequest, AnalyzeResponse, AuditTail, CreateSession, Health, HistoryPage, ProcessRequest,
+    ProcessResponse, RunCancelled, RunList, RunRecord, RunRequest, RunResponse, SessionCreated,
+    SessionDetail, SessionList, Success, Suggestions,
 };
 
 use crate::client::Client;
@@ -19,16 +18,6 @@ use crate::stream::RunStream;
 pub const ATTEMPTS: u32 = 4;
 /// The wait before the first repetition; it doubles with each.
 pub const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// What `/health` says.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Health {
-    /// `ok` when all is well.
-    pub status: String,
-    /// The server's version.
-    pub version: String,
-}
 
 /// One of a command's two output streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +100,7 @@ impl Client {
     ///
     /// # Errors
     /// When there is no such run, or no server.
-    pub async fn cancel(&self, id: &str) -> Result<RunRecord, Error> {
+    pub async fn cancel(&self, id: &str) -> Result<RunCancelled, Error> {
         self.json(self.request(Method::DELETE, &["api", "commands", id]))
             .await
     }
@@ -162,7 +151,7 @@ impl Client {
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
-    pub async fn analyze(&self, analyze: &AnalyzeRequest) -> Result<Value, Error> {
+    pub async fn analyze(&self, analyze: &AnalyzeRequest) -> Result<AnalyzeResponse, Error> {
         self.json(
             self.request(Method::POST, &["api", "analyze"])
                 .json(analyze),
@@ -230,6 +219,32 @@ impl Client {
     pub async fn suggestions(&self, id: &str) -> Result<Suggestions, Error> {
         self.json(self.request(Method::GET, &["api", "session", id, "suggestions"]))
             .await
+    }
+
+    /// The caller's latest runs, newest first.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn commands(&self, limit: u32) -> Result<RunList, Error> {
+        self.json(paged(
+            self.request(Method::GET, &["api", "commands"]),
+            limit,
+            None,
+        ))
+        .await
+    }
+
+    /// The latest entries of the record, oldest first; for the server's owner.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn audit_tail(&self, limit: u32) -> Result<AuditTail, Error> {
+        self.json(paged(
+            self.request(Method::GET, &["api", "audit"]),
+            limit,
+            None,
+        ))
+        .await
     }
 
     /// Looks after background processes.

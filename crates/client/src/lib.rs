@@ -16,7 +16,7 @@ pub mod error;
 pub mod sse;
 pub mod stream;
 
-pub use calls::{Health, OutputChunk, OutputStream};
+pub use calls::{OutputChunk, OutputStream};
 pub use client::Client;
 pub use error::Error;
 pub use stream::{RunEvent, RunStream};

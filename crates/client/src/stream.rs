@@ -110,21 +110,27 @@ impl RunStream {
         }
     }
 
-    /// A stream that cannot be told apart from a new run is not asked for again.
+    /// A stream is asked for again only where the server cannot take that for a new run.
     fn lost(&self, error: Error) -> Result<(), Error> {
-        if self.run.0.idempotency_key.is_some() {
+        if self.may_resume() {
             Ok(())
         } else {
             Err(error)
         }
     }
 
+    /// Behind an event that was seen, nothing is started anew; before the first one, the key
+    /// stands for the run.
+    fn may_resume(&self) -> bool {
+        self.last_id.is_some() || self.run.0.idempotency_key.is_some()
+    }
+
     async fn connect(&self) -> Result<Response, Error> {
-        let has_key = self.run.0.idempotency_key.is_some();
+        let may_resume = self.may_resume();
         let mut pause = FIRST_PAUSE;
         for _ in 1..ATTEMPTS {
             match self.ask().await {
-                Err(error) if may_repeat(&error, has_key) => {}
+                Err(error) if may_repeat(&error, may_resume) => {}
                 other => return other,
             }
             tokio::time::sleep(pause).await;
@@ -162,6 +168,13 @@ impl RunStream {
             "exit" => {
                 let answer = serde_json::from_str(&event.data).map_err(|e| bad(e.to_string()))?;
                 return Ok(Some(RunEvent::Exit(Box::new(answer))));
+            }
+            "error" => {
+                let problem = serde_json::from_str(&event.data).map_err(|e| bad(e.to_string()))?;
+                return Err(Error::Refused {
+                    problem: Box::new(problem),
+                    retry_after: None,
+                });
             }
             "stdout" => OutputStream::Stdout,
             "stderr" => OutputStream::Stderr,

@@ -11,6 +11,7 @@
 //! modes gives no protection, which `wharf doctor` reports.
 
 pub mod error;
+pub mod key;
 pub mod lock;
 pub mod places;
 pub mod private;

@@ -90,6 +90,19 @@ impl Places {
         self.state.join("token")
     }
 
+    /// The key that seals what the database holds. Apart from it, so that a copy of the data alone
+    /// opens nothing.
+    #[must_use]
+    pub fn seal_key_file(&self) -> PathBuf {
+        self.state.join("seal.key")
+    }
+
+    /// What a server in the background said on standard error while it started.
+    #[must_use]
+    pub fn start_log(&self) -> PathBuf {
+        self.log_dir().join("start.log")
+    }
+
     /// Where a running server says who it is. In the state directory and not in the runtime
     /// directory, which a cron job, a `sudo` shell and a desktop session of one user do not share.
     #[must_use]
@@ -107,6 +120,24 @@ impl Places {
     #[must_use]
     pub fn server_lock(&self) -> PathBuf {
         self.data.join("server.lock")
+    }
+
+    /// The record of all that was asked, decided and run.
+    #[must_use]
+    pub fn audit_dir(&self) -> PathBuf {
+        self.data.join("audit")
+    }
+
+    /// What the runs wrote.
+    #[must_use]
+    pub fn journal_dir(&self) -> PathBuf {
+        self.data.join("journal")
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database_file(&self) -> PathBuf {
+        self.data.join("wharf.db")
     }
 
     /// The server's log files.

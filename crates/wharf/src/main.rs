@@ -1,3 +1,27 @@
-//! The `wharf` binary.
+//! The `wharf` binary: commands for people and agents, and the server that they talk to.
+//!
+//! A command parses, makes one call, and shows the result. What it may not do: decide anything
+//! about a command, speak SQL, or read the surroundings anywhere but in [`wire`].
+//!
+//! Start reading at [`commands`]: `wharf session list` is `commands/session/list.rs`. Settings are
+//! in [`config`], words for people in [`ui`], exit codes in [`error`].
 
-fn main() {}
+mod cli;
+mod commands;
+mod config;
+mod connect;
+mod context;
+mod error;
+mod logging;
+mod ui;
+mod wire;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let world = wire::World::read();
+    match cli::parse() {
+        Ok(cli) => commands::dispatch(world, cli),
+        Err(answer) => answer,
+    }
+}

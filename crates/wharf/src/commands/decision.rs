@@ -1,0 +1,135 @@
+//! A decision, shown to people: what is risky, where it stands in the command, what to do instead.
+
+use owo_colors::Style;
+use serde::Deserialize;
+use wharf_api::Problem;
+
+use crate::context::Context;
+use crate::ui::Ui;
+use crate::ui::neutral::neutral_line;
+use crate::ui::span::{Mark, underline};
+
+/// The wire's `decision` member, as far as people are shown it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Decision {
+    pub(crate) verdict: String,
+    pub(crate) reasons: Vec<Reason>,
+    decision_factors: Factors,
+    alternatives: Vec<Alternative>,
+}
+
+/// Why the verdict is not `allow`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Reason {
+    pub(crate) rule: String,
+    pub(crate) span: [usize; 2],
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Factors {
+    risk_level: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Alternative {
+    alternative: String,
+    reasoning: String,
+}
+
+/// Shows a refusal that a decision stands behind, and asks for a yes where that helps. Returns the
+/// token to send back.
+pub(crate) fn ask(cx: &Context, command: &str, problem: &Problem) -> Option<String> {
+    let decision = Decision::deserialize(problem.decision.as_ref()?).unwrap_or_default();
+    if !cx.ui.json {
+        cx.ui.say(&show(&cx.ui, command, &decision));
+    }
+    let token = problem.confirmation_token.clone()?;
+    if cx.ui.yes("Run it?") {
+        Some(token)
+    } else {
+        None
+    }
+}
+
+/// The risk, the command with its parts underlined, and the alternatives.
+pub(crate) fn show(ui: &Ui, command: &str, decision: &Decision) -> String {
+    let risk = decision.decision_factors.risk_level.to_ascii_uppercase();
+    let style = match risk.as_str() {
+        "LOW" => Style::new().green().bold(),
+        "MEDIUM" => Style::new().yellow().bold(),
+        _ => Style::new().red().bold(),
+    };
+    let rules: Vec<_> = decision
+        .reasons
+        .iter()
+        .map(|reason| neutral_line(&reason.rule))
+        .collect();
+    let mut text = format!(
+        "{}  {}",
+        ui.paint(&neutral_line(&risk), style),
+        verdict(decision)
+    );
+    if !rules.is_empty() {
+        text.push_str(&format!("  {}", rules.join(", ")));
+    }
+    text.push('\n');
+    let marks: Vec<_> = decision.reasons.iter().map(mark).collect();
+    text.push_str(&underline(command, &marks));
+    for other in &decision.alternatives {
+        let (form, why) = (
+            neutral_line(&other.alternative),
+            neutral_line(&other.reasoning),
+        );
+        text.push_str(&format!("  instead: {form}"));
+        text.push_str(&if why.is_empty() {
+            "\n".into()
+        } else {
+            format!("  ({why})\n")
+        });
+    }
+    text
+}
+
+fn verdict(decision: &Decision) -> &'static str {
+    match decision.verdict.as_str() {
+        "allow" => "may run",
+        "confirm" => "needs a yes",
+        "deny" => "is refused",
+        _ => "was judged",
+    }
+}
+
+fn mark(reason: &Reason) -> Mark {
+    let [start, end] = reason.span;
+    Mark {
+        span: start..end.max(start),
+        label: reason.message.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_is_shown_like_an_error_of_a_compiler() {
+        let decision = serde_json::json!({
+            "verdict": "confirm",
+            "reasons": [{ "rule": "fs.delete_outside", "span": [5, 16], "message": "deletes outside of the tree" }],
+            "decision_factors": { "risk_level": "high", "command_familiarity": 1 },
+            "alternatives": [{ "alternative": "mv /srv/x{,.old}", "reasoning": "can be undone", "confidence": 0.9 }],
+        });
+        let decision = Decision::deserialize(&decision).unwrap();
+        insta::assert_snapshot!(show(&Ui::plain(), "sudo rm -r /srv/x", &decision), @r"
+        HIGH  needs a yes  fs.delete_outside
+          sudo rm -r /srv/x
+               ^^^^^^^^^^^ deletes outside of the tree
+          instead: mv /srv/x{,.old}  (can be undone)
+        ");
+    }
+}

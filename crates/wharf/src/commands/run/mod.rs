@@ -1,0 +1,152 @@
+//! `wharf run`: a command, as if it were typed here, with a decision before and a record after.
+
+mod after;
+mod follow;
+mod plain;
+pub(crate) mod request;
+mod stdin;
+
+use std::time::Duration;
+
+use wharf_client::Error as ClientError;
+
+use super::{Outcome, decision};
+use crate::config::options::ClientOptions;
+use crate::config::sources::Flag;
+use crate::connect;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::wire::{SystemEntropy, block_on};
+use request::{parse_duration, parse_variable};
+
+const EXAMPLES: &str = "\
+Examples:
+  wharf run -- cargo test --workspace
+  wharf run --shell 'du -sh * | sort -h | tail'
+  wharf run -s work -- cd src          in a living session: the directory stays
+  wharf run --timeout 10m --meta summary -- npm test
+  wharf run --background -- npm run dev
+
+Words are handed over as they are: nothing is expanded twice. stdout and stderr are the command's,
+byte for byte, and so is the exit code: 128+n for signal n, 124 after a timeout, and 125 when it
+was Wharf that failed or refused.";
+
+/// Run a command
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Run it in this living session
+    #[arg(short, long, value_name = "SESSION")]
+    session: Option<String>,
+    /// End it after this long: 30s, 10m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    /// The directory to run in; the current one, or the session's, when absent
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<String>,
+    /// A variable for this command
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
+    env: Vec<(String, String)>,
+    /// What to say about it afterwards, on standard error
+    #[arg(long, value_name = "HOW", value_parser = clap::builder::PossibleValuesParser::new(crate::config::keys::META))]
+    meta: Option<String>,
+    /// With --json: events, one a line, as they happen
+    #[arg(long)]
+    stream: bool,
+    /// Leave it running and print its id
+    #[arg(long, visible_alias = "detach")]
+    background: bool,
+    /// Do not read standard input; the command's is closed
+    #[arg(short = 'n', long)]
+    no_stdin: bool,
+    /// A shell text, run as it is
+    #[arg(long, value_name = "TEXT", conflicts_with = "command")]
+    shell: Option<String>,
+    /// The command and its arguments
+    #[arg(
+        trailing_var_arg = true,
+        value_name = "CMD",
+        required_unless_present = "shell"
+    )]
+    pub(crate) command: Vec<String>,
+}
+
+impl Args {
+    /// The settings that flags of this command are.
+    pub(crate) fn flags(&self) -> Vec<Flag> {
+        let timeout = self.timeout.map(|time| format!("{}ms", time.as_millis()));
+        let timeout = timeout.map(|text| ("run.timeout", "--timeout", text));
+        let meta = self.meta.clone().map(|meta| ("run.meta", "--meta", meta));
+        timeout.into_iter().chain(meta).collect()
+    }
+}
+
+/// Runs it; asks when a yes is needed and somebody is there to give it.
+pub(crate) fn run(cx: &Context, args: Args) -> Outcome {
+    let options = ClientOptions::resolve(&cx.settings);
+    let stdin = if args.no_stdin || args.background {
+        None
+    } else {
+        stdin::read(cx)?
+    };
+    let server = connect::find_or_start(cx)?;
+    let mut request = request::build(cx, &args, &options, stdin, server.local, &SystemEntropy)?;
+    block_on(async {
+        loop {
+            let outcome = if cx.ui.json && !args.stream || args.background {
+                plain::run(cx, &server.client, &request).await
+            } else {
+                follow::run(cx, &server.client, request.clone(), cx.ui.json).await
+            };
+            let refused = match outcome {
+                Err(Failure::Server(ClientError::Refused {
+                    problem,
+                    retry_after,
+                })) => (problem, retry_after),
+                other => return other.map_err(CommandError::from),
+            };
+            let (problem, retry_after) = refused;
+            match decision::ask(cx, &request.command, &problem) {
+                Some(token) => request.confirmation_token = Some(token),
+                None if problem.decision.is_some() => return Err(CommandError::refused(&problem)),
+                None => {
+                    return Err(ClientError::Refused {
+                        problem,
+                        retry_after,
+                    }
+                    .into());
+                }
+            }
+        }
+    })
+}
+
+/// Why a run has no exit code.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The server's doing.
+    Server(ClientError),
+    /// Ours.
+    Own(CommandError),
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        Self::Own(error)
+    }
+}
+
+impl From<Failure> for CommandError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Server(error) => error.into(),
+            Failure::Own(error) => error,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `wharf serve`
+
+pub(crate) mod background;
+mod bind;
+mod foreground;
+mod holder;
+mod stop;
+
+use super::Outcome;
+use crate::cli::Global;
+use crate::config::Purpose;
+use crate::config::options::{Refused, ServeOptions};
+use crate::config::sources::Flag;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::wire::World;
+
+const EXAMPLES: &str = "\
+Examples:
+  wharf serve                      serve this machine on 127.0.0.1:7304, until Ctrl-C
+  wharf serve --port 0             on any free port; the first line on stdout says which
+  wharf serve --background         go on without this terminal
+  wharf serve --stop               end the server of this machine
+
+The first start makes a token, readable by you alone; wharf run finds it by itself, and
+wharf auth token prints it for other clients.";
+
+/// Serve this machine
+#[derive(Debug, clap::Args)]
+#[command(before_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The port to listen on; 0 takes any free one
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// The address to listen on; the loopback when absent
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Allow an address that other machines can reach, without encryption
+    #[arg(long)]
+    allow_plain_http: bool,
+    /// How the log files are written
+    #[arg(long, value_name = "FORMAT", value_parser = ["pretty", "json"])]
+    log_format: Option<String>,
+    /// Go on without this terminal
+    #[arg(long, conflicts_with = "stop")]
+    background: bool,
+    /// End the server of this machine
+    #[arg(long)]
+    stop: bool,
+    /// This is the server in the background
+    #[arg(long, hide = true)]
+    detached: bool,
+    /// Take any free port where the default one is taken
+    #[arg(long, hide = true)]
+    or_any_port: bool,
+}
+
+impl Args {
+    fn flags(&self) -> Vec<Flag> {
+        let mut flags = Vec::new();
+        let mut add = |name, flag, value: Option<String>| {
+            flags.extend(value.map(|value| (name, flag, value)));
+        };
+        add(
+            "serve.port",
+            "--port",
+            self.port.map(|port| port.to_string()),
+        );
+        add("serve.listen", "--listen", self.listen.clone());
+        add("serve.log_format", "--log-format", self.log_format.clone());
+        let allow = self.allow_plain_http.then(|| "true".to_owned());
+        add("serve.allow_plain_http", "--allow-plain-http", allow);
+        flags
+    }
+
+    /// The same flags for the process in the background.
+    fn words(&self) -> Vec<String> {
+        let words = self
+            .flags()
+            .into_iter()
+            .map(|(_, flag, value)| match value.as_str() {
+                "true" => flag.to_owned(),
+                _ => format!("{flag}={value}"),
+            });
+        words.collect()
+    }
+}
+
+/// Serves, goes into the background, or ends the server that runs.
+pub(crate) fn serve(world: World, global: &Global, args: Args) -> Outcome {
+    let cx = Context::new(world, global, Purpose::Serve, args.flags())?;
+    if args.stop {
+        return stop::stop(&cx);
+    }
+    if let Some(stray) = cx.settings.strays().first() {
+        return Err(CommandError::usage(stray.to_string())
+            .hint("a server does not start with settings that it does not understand"));
+    }
+    let options = ServeOptions::resolve(&cx.settings).map_err(refused)?;
+    if args.background {
+        return background::command(&cx, &args.words());
+    }
+    foreground::serve(&cx, &args, &options)
+}
+
+fn refused(refused: Refused) -> CommandError {
+    let error = CommandError::usage(refused.to_string());
+    match refused {
+        Refused::PlainHttp(_) => error
+            .hint("keep to the loopback and reach it through ssh -L 7304:127.0.0.1:7304 HOST")
+            .hint("or, in a network that you trust, add --allow-plain-http"),
+        Refused::NoToken(_) => error.hint("unset BYPASS_AUTH, or listen on 127.0.0.1"),
+    }
+}

@@ -1,0 +1,66 @@
+//! `wharf session create [ID]`
+
+use std::time::Duration;
+
+use wharf_api::CreateSession;
+
+use crate::commands::run::request::{parse_duration, parse_variable};
+use crate::commands::{DONE, Outcome};
+use crate::connect;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::ui;
+use crate::wire::block_on;
+
+/// Start a session, or find the one of that name
+#[derive(Debug, clap::Args)]
+#[command(
+    before_help = "Examples:\n  wharf session create work\n  wharf session create --timeout 8h --env NODE_ENV=test"
+)]
+pub(crate) struct Args {
+    /// A name of your own
+    session: Option<String>,
+    /// The directory to start in; the current one when absent
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<String>,
+    /// A variable to start with
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
+    env: Vec<(String, String)>,
+    /// End it after this long without use
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+}
+
+pub(crate) fn create(cx: &Context, args: Args) -> Outcome {
+    let server = connect::find_or_start(cx)?;
+    let here = || {
+        cx.world
+            .cwd()
+            .filter(|_| server.local)?
+            .to_str()
+            .map(str::to_owned)
+    };
+    let new = CreateSession {
+        session_id: args.session,
+        timeout: args.timeout.map(|time| time.as_secs().max(1)),
+        cwd: args.cwd.or_else(here),
+        env: (!args.env.is_empty()).then(|| args.env.into_iter().collect()),
+        ..CreateSession::default()
+    };
+    let made = block_on(async { Ok(server.client.create_session(&new).await?) })?;
+    if cx.ui.json {
+        let json = serde_json::to_string(&made)
+            .map_err(|error| CommandError::failed("cannot write the answer").because(error))?;
+        ui::data(&format!("{json}\n"))?;
+        return Ok(DONE);
+    }
+    ui::data(&format!("{}\n", made.session_id))?;
+    if !made.created {
+        cx.ui.note("that session was there already and goes on");
+    }
+    cx.ui.note(&format!(
+        "run in it: wharf run -s {} -- pwd",
+        made.session_id
+    ));
+    Ok(DONE)
+}

@@ -1,0 +1,184 @@
+//! Every setting there is: its name, its shape, its default, and the other ways to set it.
+
+use super::value::Kind;
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Its name in files and in `wharf config`.
+    pub(crate) name: &'static str,
+    /// Its shape.
+    pub(crate) kind: Kind,
+    /// What it is when nobody says; empty: not set.
+    pub(crate) default: &'static str,
+    /// Its environment variable.
+    pub(crate) env: &'static str,
+    /// Older names of that, lower in rank.
+    pub(crate) aliases: &'static [&'static str],
+    /// Who may set it beyond the user.
+    pub(crate) scope: Scope,
+    /// What it does.
+    pub(crate) help: &'static str,
+}
+
+/// Where a setting may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Everywhere but a project's file: a checked-out repository must not choose whom the token is
+    /// sent to, nor loosen what the server allows.
+    User,
+    /// A project's file too.
+    Project,
+    /// As `User`; its aliases are read by `wharf serve`, and there from `.env` too.
+    Serve,
+}
+
+const fn key(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    env: &'static str,
+    scope: Scope,
+    help: &'static str,
+) -> Key {
+    Key {
+        name,
+        kind,
+        default,
+        env,
+        aliases: &[],
+        scope,
+        help,
+    }
+}
+
+const fn with(key: Key, aliases: &'static [&'static str]) -> Key {
+    Key { aliases, ..key }
+}
+
+/// The words of `run.meta`.
+pub(crate) const META: &[&str] = &["none", "minimal", "summary", "full"];
+/// The words of `serve.log_level`.
+pub(crate) const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
+const GIB: u64 = 1 << 30;
+
+/// All settings, in the order in which they are listed.
+#[rustfmt::skip]
+pub(crate) const KEYS: &[Key] = &[
+    with(key("api_url", Kind::Url, "", "WHARF_API_URL", Scope::User,
+        "the server to talk to; without it, the one on this machine"), &["ATLAS_API_URL"]),
+    key("token_file", Kind::Text, "", "WHARF_TOKEN_FILE", Scope::User,
+        "a file with the token for that server"),
+    key("run.timeout", Kind::Time(1, 3600), "", "WHARF_TIMEOUT", Scope::Project,
+        "when a command is ended; without it, by its kind"),
+    key("run.meta", Kind::Choice(META), "none", "WHARF_META", Scope::Project,
+        "how much is said about a command after it ran"),
+    key("ui.color", Kind::Choice(&["auto", "always", "never"]), "auto", "WHARF_COLOR", Scope::User,
+        "colours in Wharf's own words"),
+    key("ui.no_input", Kind::Bool, "false", "WHARF_NO_INPUT", Scope::User,
+        "never ask"),
+    key("serve.listen", Kind::Ip, "127.0.0.1", "WHARF_LISTEN", Scope::Serve,
+        "the address to listen on"),
+    with(key("serve.port", Kind::Count(0, 65535), "7304", "WHARF_PORT", Scope::Serve,
+        "the port to listen on; 0 takes any free one"), &["FASTAPI_PORT"]),
+    key("serve.allow_plain_http", Kind::Bool, "false", "WHARF_ALLOW_PLAIN_HTTP", Scope::Serve,
+        "allow an address that other machines can reach, without encryption"),
+    with(key("serve.public_url", Kind::Url, "", "WHARF_PUBLIC_URL", Scope::Serve,
+        "the address under which clients know the server"), &["API_SERVER_URL"]),
+    with(key("serve.allowed_hosts", Kind::List, "", "WHARF_ALLOWED_HOSTS", Scope::Serve,
+        "names, besides the loopback's, that requests may be addressed to"), &["DOCKER_HOST_IP"]),
+    key("serve.cors_origins", Kind::List, "", "WHARF_CORS_ORIGINS", Scope::Serve,
+        "web pages, such as https://app.example.com, that may call"),
+    with(key("serve.bypass_auth", Kind::Bool, "false", "WHARF_BYPASS_AUTH", Scope::Serve,
+        "ask for no token; on the loopback only"), &["BYPASS_AUTH"]),
+    with(key("serve.allow_dangerous", Kind::Bool, "false", "WHARF_ALLOW_DANGEROUS", Scope::Serve,
+        "what is denied may be confirmed instead; nothing runs unasked"), &["ALLOW_DANGEROUS_COMMANDS"]),
+    with(key("serve.environment", Kind::Choice(&["development", "production"]), "development",
+        "WHARF_ENVIRONMENT", Scope::Serve, "production writes its log as JSON"), &["ENV"]),
+    key("serve.log_format", Kind::Choice(&["pretty", "json"]), "", "WHARF_LOG_FORMAT", Scope::Serve,
+        "how the log is written; without it, by serve.environment"),
+    with(key("serve.log_level", Kind::Choice(LEVELS), "info", "WHARF_LOG_LEVEL", Scope::Serve,
+        "how much is logged"), &["LOG_LEVEL"]),
+    key("serve.log_days", Kind::Count(1, 365), "14", "WHARF_LOG_DAYS", Scope::Serve,
+        "log files kept of each area, one a day"),
+    key("serve.durability", Kind::Choice(&["process", "full"]), "process", "WHARF_DURABILITY", Scope::Serve,
+        "what the record survives: process, a crash of Wharf; full, a power cut"),
+    with(key("serve.force_local", Kind::Bool, "false", "WHARF_FORCE_LOCAL", Scope::Serve,
+        "run remote requests here; this version runs everything here"), &["FORCE_LOCAL_EXECUTION"]),
+    with(key("serve.disable_remote", Kind::Bool, "false", "WHARF_DISABLE_REMOTE", Scope::Serve,
+        "refuse remote requests; this version has none"), &["DISABLE_REMOTE"]),
+    with(key("serve.jwt_algorithm", Kind::Text, "", "WHARF_JWT_ALGORITHM", Scope::Serve,
+        "for logins by JWT, which this version does not have"), &["JWT_ALGORITHM"]),
+    with(key("serve.jwt_audience", Kind::Text, "", "WHARF_JWT_AUDIENCE", Scope::Serve,
+        "for logins by JWT, which this version does not have"), &["JWT_AUDIENCE"]),
+    key("env.pass", Kind::List, "", "WHARF_ENV_PASS", Scope::Serve,
+        "variables of the server's environment that commands get too"),
+    key("limits.concurrent_runs", Kind::Count(1, 100_000), "256", "WHARF_CONCURRENT_RUNS", Scope::Serve,
+        "commands that run at once"),
+    key("limits.queued_runs", Kind::Count(0, 100_000), "1024", "WHARF_QUEUED_RUNS", Scope::Serve,
+        "commands that wait for a place"),
+    key("limits.queued_per_session", Kind::Count(0, 10_000), "64", "WHARF_QUEUED_PER_SESSION", Scope::Serve,
+        "commands that wait in one session"),
+    key("limits.sessions", Kind::Count(1, 100_000), "1000", "WHARF_SESSIONS", Scope::Serve,
+        "living sessions"),
+    key("limits.grace", Kind::Time(0, 300), "2s", "WHARF_GRACE", Scope::Serve,
+        "time between asking a command to end and ending it"),
+    key("limits.session_timeout", Kind::Time(1, 2_592_000), "3600s", "WHARF_SESSION_TIMEOUT", Scope::Serve,
+        "a session ends after this long without use"),
+    key("limits.shutdown", Kind::Time(0, 300), "5s", "WHARF_SHUTDOWN", Scope::Serve,
+        "time for running commands to finish when the server stops"),
+    key("journal.run_bytes", Kind::Bytes(1 << 20, 1024 * GIB), "1073741824", "WHARF_JOURNAL_RUN_BYTES", Scope::Serve,
+        "output kept of one run"),
+    key("journal.total_bytes", Kind::Bytes(1 << 20, 65_536 * GIB), "10737418240", "WHARF_JOURNAL_TOTAL_BYTES", Scope::Serve,
+        "output kept of all runs"),
+    key("journal.age", Kind::Time(60, 31_536_000), "2592000s", "WHARF_JOURNAL_AGE", Scope::Serve,
+        "output is kept this long"),
+];
+
+/// Variables that are no settings: where things are, and the token itself.
+pub(crate) const OTHER_VARIABLES: &[&str] = &["WHARF_HOME", "WHARF_TOKEN"];
+
+/// The setting of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_legal() {
+        for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
+            let value = key
+                .kind
+                .read(key.default)
+                .unwrap_or_else(|e| panic!("{}: {e}", key.name));
+            assert_eq!(value.to_string(), key.default, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn no_name_is_used_twice() {
+        let names = KEYS.iter().flat_map(|key| {
+            [key.name, key.env]
+                .into_iter()
+                .chain(key.aliases.iter().copied())
+        });
+        let mut names: Vec<_> = names.chain(OTHER_VARIABLES.iter().copied()).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn a_project_can_change_nothing_that_matters_to_safety() {
+        let open: Vec<_> = KEYS
+            .iter()
+            .filter(|key| key.scope == Scope::Project)
+            .map(|key| key.name)
+            .collect();
+        assert_eq!(open, ["run.timeout", "run.meta"]);
+    }
+}

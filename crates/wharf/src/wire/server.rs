@@ -1,0 +1,215 @@
+//! The server's parts, put together.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use wharf_engine::{Engine, Limits, Options, Parts};
+use wharf_exec::journal::{Journal, JournalOptions};
+use wharf_exec::{LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
+use wharf_localstate::{Token, key::KEY_BYTES};
+use wharf_server::{Authenticator, Everybody, Machine, ServerLimits, ServerOptions, Tokens, serve};
+use wharf_store::audit::{self, AuditLog, Durability};
+use wharf_store::db::Database;
+
+use super::{SystemClock, SystemEntropy};
+use crate::config::options::ServeOptions;
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Variables that every command gets from the server's own environment.
+const BASE_VARIABLES: &[&str] = &[
+    "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+];
+/// Where programs are looked for when the server itself was not told.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Everything is open; nothing is served yet.
+pub(crate) struct Ready {
+    engine: Engine,
+    executor: Arc<LocalExecutor>,
+    options: ServerOptions,
+    /// Ends the serving, in order.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Ready {
+    /// Serves until [`Ready::stop`], then ends all commands and the zygote.
+    pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), CommandError> {
+        let served = serve(listener, self.engine, self.options, self.stop).await;
+        self.executor.shutdown().await;
+        served.map_err(|error| CommandError::failed("cannot serve").because(error))
+    }
+}
+
+/// Forks the process that starts commands.
+pub(crate) fn fork_zygote(cx: &Context, options: &ServeOptions) -> Result<Zygote, CommandError> {
+    let options = ZygoteOptions {
+        base_env: base_env(cx, options),
+        default_cwd: default_cwd(cx),
+        limits: TreeLimits::default(),
+    };
+    Zygote::fork(options).map_err(|error| {
+        CommandError::failed("cannot start the process that starts commands").because(error)
+    })
+}
+
+/// Opens record, database and engine. What an earlier server left open is closed here.
+pub(crate) async fn open(
+    cx: &Context,
+    options: &ServeOptions,
+    zygote: Zygote,
+    token: &Token,
+    seal_key: [u8; KEY_BYTES],
+) -> Result<Ready, CommandError> {
+    let executor = LocalExecutor::start(zygote)
+        .map_err(|error| CommandError::failed("cannot start the executor").because(error))?;
+    let (audit, recovery) = AuditLog::open(&cx.places.audit_dir(), audit_options(options))
+        .map_err(|error| {
+            CommandError::failed("cannot open the record")
+                .because(error)
+                .hint("wharf audit verify says where it is damaged")
+        })?;
+    tracing::info!(target: "audit", ?recovery, "opened the record");
+    let database = Database::open_sqlite(&cx.places.database_file())
+        .await
+        .map_err(|error| CommandError::failed("cannot open the database").because(error))?;
+    let journal = Journal::open(&cx.places.journal_dir(), journal_options(options))
+        .map_err(|error| CommandError::failed("cannot open the journal").because(error))?;
+    let parts = Parts {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        executor: Arc::clone(&executor) as Arc<dyn wharf_exec::Executor>,
+        audit,
+        database,
+        journal,
+    };
+    let engine = Engine::open(parts, engine_options(cx, options, seal_key))
+        .await
+        .map_err(|error| CommandError::failed("cannot start the engine").because(error))?;
+    for name in &options.without_effect {
+        tracing::warn!(target: "system", "{name} has no effect in this version");
+    }
+    if options.bypass_auth {
+        tracing::warn!(target: "system", "no token is asked for: every process of this machine may run commands");
+    }
+    Ok(Ready {
+        engine,
+        executor,
+        options: server_options(cx, options, token),
+        stop: CancellationToken::new(),
+    })
+}
+
+fn audit_options(options: &ServeOptions) -> audit::Options {
+    let durability = if options.durable {
+        Durability::Full
+    } else {
+        Durability::Process
+    };
+    audit::Options {
+        durability,
+        ..audit::Options::default()
+    }
+}
+
+fn journal_options(options: &ServeOptions) -> JournalOptions {
+    JournalOptions {
+        run_cap: options.journal_run_bytes,
+        total_cap: options.journal_total_bytes,
+        keep: options.journal_age,
+    }
+}
+
+fn engine_options(cx: &Context, options: &ServeOptions, seal_key: [u8; KEY_BYTES]) -> Options {
+    Options {
+        default_cwd: default_cwd(cx),
+        base_env: base_env(cx, options),
+        home: cx
+            .world
+            .home()
+            .and_then(|home| home.to_str().map(str::to_owned)),
+        user: user(cx),
+        host: host(),
+        allow_dangerous: options.allow_dangerous,
+        limits: Limits {
+            concurrent_runs: options.concurrent_runs,
+            queued_runs: options.queued_runs,
+            queued_per_session: options.queued_per_session,
+            sessions: options.sessions,
+            grace: options.grace,
+            session_timeout: options.session_timeout,
+        },
+        seal_key,
+    }
+}
+
+fn server_options(cx: &Context, options: &ServeOptions, token: &Token) -> ServerOptions {
+    let authenticator: Arc<dyn Authenticator> = if options.bypass_auth {
+        Arc::new(Everybody)
+    } else {
+        Arc::new(Tokens::local(token.secret().expose()))
+    };
+    let mut instance = [0; 3];
+    wharf_model::Entropy::fill(&SystemEntropy, &mut instance);
+    ServerOptions {
+        instance: instance.iter().map(|byte| format!("{byte:02x}")).collect(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: Machine {
+            user: user(cx).unwrap_or_default(),
+            host: host(),
+            platform: rustix::system::uname()
+                .sysname()
+                .to_string_lossy()
+                .into_owned(),
+        },
+        allowed_hosts: options.allowed_hosts.clone(),
+        allowed_origins: options.cors_origins.clone(),
+        limits: ServerLimits {
+            patience: options.patience,
+            ..ServerLimits::default()
+        },
+        ..ServerOptions::new(authenticator)
+    }
+}
+
+/// A small environment: what programs need to know about the user, and what was asked for.
+fn base_env(cx: &Context, options: &ServeOptions) -> Vec<(String, String)> {
+    let path = cx
+        .world
+        .variable("PATH")
+        .unwrap_or_else(|| DEFAULT_PATH.to_owned());
+    // Nothing that runs here has a terminal.
+    let mut env = vec![
+        ("PATH".to_owned(), path),
+        ("TERM".to_owned(), "dumb".to_owned()),
+    ];
+    let passed = options.env_pass.iter().map(String::as_str);
+    for name in BASE_VARIABLES.iter().copied().chain(passed) {
+        if let Some(value) = cx.world.variable(name) {
+            env.retain(|(known, _)| known != name);
+            env.push((name.to_owned(), value));
+        }
+    }
+    env
+}
+
+/// Where the server was started, if that place is still there.
+fn default_cwd(cx: &Context) -> std::path::PathBuf {
+    let here = cx.world.cwd().map(std::path::Path::to_owned);
+    here.or_else(|| cx.world.home())
+        .unwrap_or_else(|| "/".into())
+}
+
+fn user(cx: &Context) -> Option<String> {
+    cx.world
+        .variable("USER")
+        .or_else(|| cx.world.variable("LOGNAME"))
+}
+
+fn host() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
