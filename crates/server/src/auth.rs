@@ -24,7 +24,12 @@ impl Tokens {
     /// Several tokens and their callers.
     #[must_use]
     pub fn of<'a>(tokens: impl IntoIterator<Item = (&'a str, Caller)>) -> Self {
-        Self(tokens.into_iter().map(|(token, caller)| (hash(token), caller)).collect())
+        Self(
+            tokens
+                .into_iter()
+                .map(|(token, caller)| (hash(token), caller))
+                .collect(),
+        )
     }
 }
 
@@ -71,7 +76,14 @@ mod tests {
     #[test]
     fn nothing_else_is_a_token() {
         let tokens = Tokens::local("secret");
-        for wrong in [None, Some(""), Some("secre"), Some("secrets"), Some("SECRET"), Some(" secret")] {
+        for wrong in [
+            None,
+            Some(""),
+            Some("secre"),
+            Some("secrets"),
+            Some("SECRET"),
+            Some(" secret"),
+        ] {
             assert_eq!(tokens.authenticate(wrong), None, "{wrong:?}");
         }
         assert_eq!(Tokens::of([]).authenticate(Some("")), None);

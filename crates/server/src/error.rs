@@ -66,18 +66,30 @@ impl Failure {
             [] => "The request is malformed.".to_owned(),
             [one] => format!("{}: {}", one.field, one.message),
             [first, rest @ ..] => {
-                format!("{}: {} (and {} more)", first.field, first.message, rest.len())
+                format!(
+                    "{}: {} (and {} more)",
+                    first.field,
+                    first.message,
+                    rest.len()
+                )
             }
         };
-        let mut failure =
-            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", "Invalid request", detail);
+        let mut failure = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_request",
+            "Invalid request",
+            detail,
+        );
         failure.0.errors = Some(errors);
         failure
     }
 
     /// 422 for one member.
     pub(crate) fn invalid_field(field: &str, message: impl Into<String>) -> Self {
-        Self::invalid(vec![FieldError { field: field.to_owned(), message: message.into() }])
+        Self::invalid(vec![FieldError {
+            field: field.to_owned(),
+            message: message.into(),
+        }])
     }
 
     /// 401. `scheme` is what the client should have sent.
@@ -265,7 +277,10 @@ impl From<Error> for Failure {
             Error::Invalid { fields } => Self::invalid(
                 fields
                     .into_iter()
-                    .map(|field| FieldError { field: field.name, message: field.message })
+                    .map(|field| FieldError {
+                        field: field.name,
+                        message: field.message,
+                    })
                     .collect(),
             ),
             Error::NotFound { .. } => Self::not_found(sentence(&words)),
@@ -274,7 +289,7 @@ impl From<Error> for Failure {
                     StatusCode::FORBIDDEN,
                     "denied_by_policy",
                     "Denied by policy",
-                    "The policy refuses this command; the decision says why, and what it stands on.",
+                    "The policy refuses this command; the decision says why.",
                 );
                 failure.0.decision = Some(decision_json(&decision));
                 failure
@@ -295,18 +310,24 @@ impl From<Error> for Failure {
                 StatusCode::FORBIDDEN,
                 "confirmation_refused",
                 "The confirmation does not hold",
-                format!("{} Send the request without a token to be asked again.", sentence(why)),
+                format!(
+                    "{} Send the request without a token to be asked again.",
+                    sentence(why)
+                ),
             ),
             Error::IdempotencyMismatch => {
                 let mut failure = Self::invalid_field("idempotency_key", words);
                 failure.0.code = "idempotency_mismatch";
                 failure
             }
-            Error::Busy { retry_after, .. } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", "A limit is reached", sentence(&words))
-                    .with_header(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)))
-                    .retryable()
-            }
+            Error::Busy { retry_after, .. } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "busy",
+                "A limit is reached",
+                sentence(&words),
+            )
+            .with_header(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)))
+            .retryable(),
             Error::NoSpace => Self::new(
                 StatusCode::INSUFFICIENT_STORAGE,
                 "no_space",
@@ -338,9 +359,7 @@ impl From<Error> for Failure {
                 failure.0.code = "unsupported";
                 failure
             }
-            Error::Internal { context, source } => {
-                Self::internal(Step { context, source })
-            }
+            Error::Internal { context, source } => Self::internal(Step { context, source }),
         }
     }
 }
@@ -355,7 +374,9 @@ struct Step {
 
 /// Never zero: a client that obeys it must not spin.
 fn whole_seconds(time: Duration) -> u64 {
-    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
+    time.as_secs()
+        .saturating_add(u64::from(time.subsec_nanos() > 0))
+        .max(1)
 }
 
 /// The engine's words begin small and end without a stop, as error messages in Rust do.
@@ -385,10 +406,16 @@ mod tests {
 
     #[test]
     fn an_internal_source_is_not_in_the_document() {
-        let error = Error::Internal { context: "opening", source: "/home/x/secret.db".into() };
+        let error = Error::Internal {
+            context: "opening",
+            source: "/home/x/secret.db".into(),
+        };
         let failure = Failure::from(error);
         let document = String::from_utf8(failure.document("c-1")).unwrap();
-        assert!(!document.contains("secret.db") && !document.contains("opening"), "{document}");
+        assert!(
+            !document.contains("secret.db") && !document.contains("opening"),
+            "{document}"
+        );
         assert_eq!(failure.source().unwrap().to_string(), "opening");
     }
 }

@@ -81,7 +81,11 @@ impl Metrics {
         if let Some(known) = counts.routes.get_mut(route) {
             known.add(status.as_u16(), time);
         } else {
-            counts.routes.entry(route.to_owned()).or_default().add(status.as_u16(), time);
+            counts
+                .routes
+                .entry(route.to_owned())
+                .or_default()
+                .add(status.as_u16(), time);
         }
     }
 
@@ -96,7 +100,9 @@ impl Metrics {
     /// Everything as Prometheus' text format 0.0.4.
     pub(crate) fn render(&self, now: &Now) -> String {
         let mut text = String::with_capacity(8 * 1024);
-        self.write(&mut text, now).map(|()| text).unwrap_or_default()
+        self.write(&mut text, now)
+            .map(|()| text)
+            .unwrap_or_default()
     }
 
     fn write(&self, out: &mut String, now: &Now) -> std::fmt::Result {
@@ -106,7 +112,10 @@ impl Metrics {
         head(out, "wharf_requests_total", "counter", "Answered requests.")?;
         for (name, route) in &routes {
             for (status, count) in &route.by_status {
-                writeln!(out, "wharf_requests_total{{route=\"{name}\",status=\"{status}\"}} {count}")?;
+                writeln!(
+                    out,
+                    "wharf_requests_total{{route=\"{name}\",status=\"{status}\"}} {count}"
+                )?;
             }
         }
         let name = "wharf_request_seconds";
@@ -114,7 +123,12 @@ impl Metrics {
         for (route, counted) in &routes {
             counted.write(out, name, route)?;
         }
-        head(out, "wharf_runs_total", "counter", "Commands asked for over HTTP, by how they came out.")?;
+        head(
+            out,
+            "wharf_runs_total",
+            "counter",
+            "Commands asked for over HTTP, by how they came out.",
+        )?;
         for ((_, outcome), count) in OUTCOMES.iter().zip(counts.runs) {
             writeln!(out, "wharf_runs_total{{outcome=\"{outcome}\"}} {count}")?;
         }
@@ -125,7 +139,11 @@ impl Metrics {
 impl Route {
     fn add(&mut self, status: u16, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        match self.by_status.iter_mut().find(|(known, _)| *known == status) {
+        match self
+            .by_status
+            .iter_mut()
+            .find(|(known, _)| *known == status)
+        {
             Some((_, count)) => *count = count.saturating_add(1),
             None => self.by_status.push((status, 1)),
         }
@@ -138,9 +156,16 @@ impl Route {
 
     fn write(&self, out: &mut String, name: &str, route: &str) -> std::fmt::Result {
         for ((_, label), count) in BUCKETS.iter().zip(self.buckets) {
-            writeln!(out, "{name}_bucket{{route=\"{route}\",le=\"{label}\"}} {count}")?;
+            writeln!(
+                out,
+                "{name}_bucket{{route=\"{route}\",le=\"{label}\"}} {count}"
+            )?;
         }
-        writeln!(out, "{name}_bucket{{route=\"{route}\",le=\"+Inf\"}} {}", self.count)?;
+        writeln!(
+            out,
+            "{name}_bucket{{route=\"{route}\",le=\"+Inf\"}} {}",
+            self.count
+        )?;
         let (seconds, rest) = (self.micros / 1_000_000, self.micros % 1_000_000);
         writeln!(out, "{name}_sum{{route=\"{route}\"}} {seconds}.{rest:06}")?;
         writeln!(out, "{name}_count{{route=\"{route}\"}} {}", self.count)
@@ -158,14 +183,38 @@ impl Now {
     fn write(&self, out: &mut String) -> std::fmt::Result {
         let gauges = &self.gauges;
         let shown: [(&str, &str, &dyn std::fmt::Display); 8] = [
-            ("wharf_requests_active", "Requests that are worked on.", &self.requests),
+            (
+                "wharf_requests_active",
+                "Requests that are worked on.",
+                &self.requests,
+            ),
             ("wharf_runs_running", "Commands that run.", &gauges.running),
-            ("wharf_runs_queued", "Commands that wait for a place.", &gauges.queued),
-            ("wharf_runs_background", "Background commands that run.", &gauges.background),
+            (
+                "wharf_runs_queued",
+                "Commands that wait for a place.",
+                &gauges.queued,
+            ),
+            (
+                "wharf_runs_background",
+                "Background commands that run.",
+                &gauges.background,
+            ),
             ("wharf_sessions", "Living sessions.", &gauges.sessions),
-            ("wharf_audit_seq", "Number of the latest entry in the audit log.", &gauges.audit_seq),
-            ("wharf_journal_bytes", "Bytes of kept output.", &gauges.journal_bytes),
-            ("wharf_uptime_seconds", "Seconds since the start.", &self.uptime.as_secs()),
+            (
+                "wharf_audit_seq",
+                "Number of the latest entry in the audit log.",
+                &gauges.audit_seq,
+            ),
+            (
+                "wharf_journal_bytes",
+                "Bytes of kept output.",
+                &gauges.journal_bytes,
+            ),
+            (
+                "wharf_uptime_seconds",
+                "Seconds since the start.",
+                &self.uptime.as_secs(),
+            ),
         ];
         for (name, help, value) in shown {
             head(out, name, "gauge", help)?;
@@ -190,7 +239,11 @@ mod tests {
         metrics.request("/health", StatusCode::OK, Duration::from_micros(501));
         metrics.request("/health", StatusCode::NOT_FOUND, Duration::from_secs(31));
         metrics.run(Outcome::Timeout);
-        let now = Now { gauges: Gauges::default(), requests: 1, uptime: Duration::from_secs(2) };
+        let now = Now {
+            gauges: Gauges::default(),
+            requests: 1,
+            uptime: Duration::from_secs(2),
+        };
         let text = metrics.render(&now);
         for line in [
             "wharf_requests_total{route=\"/health\",status=\"200\"} 2",
@@ -202,7 +255,10 @@ mod tests {
             "wharf_runs_total{outcome=\"timeout\"} 1",
             "wharf_requests_active 1",
         ] {
-            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+            assert!(
+                text.lines().any(|found| found == line),
+                "{line} is not in\n{text}"
+            );
         }
     }
 }

@@ -28,8 +28,14 @@ const PROBLEMS: [(&str, &str); 10] = [
     ("415", "The body is not JSON"),
     ("421", "Addressed to a host name that is not this server's"),
     ("422", "Malformed: `errors` names each member that is wrong"),
-    ("429", "A limit is reached: `Retry-After` says when to try again"),
-    ("default", "The server failed, is stopping, or has no space: see `code`"),
+    (
+        "429",
+        "A limit is reached: `Retry-After` says when to try again",
+    ),
+    (
+        "default",
+        "The server failed, is stopping, or has no space: see `code`",
+    ),
 ];
 
 #[derive(OpenApi)]
@@ -103,7 +109,10 @@ impl Modify for Aliases {
         let paths = &mut document.paths.paths;
         for (alias, original) in ALIASES {
             let post = paths.get(original).and_then(|item| item.post.clone());
-            paths.entry(alias.to_owned()).or_insert_with(PathItem::default).post = post;
+            paths
+                .entry(alias.to_owned())
+                .or_insert_with(PathItem::default)
+                .post = post;
         }
     }
 }
@@ -114,11 +123,15 @@ struct Names;
 impl Modify for Names {
     fn modify(&self, document: &mut Document) {
         for (path, item) in &mut document.paths.paths {
-            let place: String =
-                path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-            for (method, operation) in
-                [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)]
-            {
+            let place: String = path
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+                .collect();
+            for (method, operation) in [
+                ("get", &mut item.get),
+                ("post", &mut item.post),
+                ("delete", &mut item.delete),
+            ] {
                 if let Some(operation) = operation {
                     operation.operation_id = Some(format!("{method}{place}"));
                 }
@@ -132,7 +145,10 @@ struct Problems;
 impl Modify for Problems {
     fn modify(&self, document: &mut Document) {
         for item in document.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            for operation in [&mut item.get, &mut item.post, &mut item.delete]
+                .into_iter()
+                .flatten()
+            {
                 add(operation);
             }
         }
@@ -148,6 +164,8 @@ fn add(operation: &mut Operation) {
             .description(description)
             .content("application/problem+json", content)
             .build();
-        responses.entry(status.to_owned()).or_insert_with(|| response.into());
+        responses
+            .entry(status.to_owned())
+            .or_insert_with(|| response.into());
     }
 }

@@ -12,7 +12,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// 200 with `value` as JSON.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<Response, Failure> {
-    serde_json::to_vec(value).map(json_bytes).map_err(Failure::internal)
+    serde_json::to_vec(value)
+        .map(json_bytes)
+        .map_err(Failure::internal)
 }
 
 /// 200 with JSON that is already written.

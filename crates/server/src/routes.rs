@@ -30,15 +30,30 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
         .route("/api/commands/{id}/events", get(events::events))
         // Sessions
         .route("/api/create-session", post(sessions::create::create))
-        .route("/api/sessions", get(sessions::list::list).post(sessions::create::create))
-        .route("/api/session/{id}", get(sessions::show::show).delete(sessions::remove::remove))
+        .route(
+            "/api/sessions",
+            get(sessions::list::list).post(sessions::create::create),
+        )
+        .route(
+            "/api/session/{id}",
+            get(sessions::show::show).delete(sessions::remove::remove),
+        )
         .route("/api/session/{id}/history", get(sessions::history::history))
-        .route("/api/session/{id}/suggestions", get(sessions::suggestions::suggestions))
+        .route(
+            "/api/session/{id}/suggestions",
+            get(sessions::suggestions::suggestions),
+        )
         // Processes
         .route("/api/process-manager", post(processes::manage::manage))
-        .route("/api/dev-server-logs/{session_id}", get(processes::logs::logs))
+        .route(
+            "/api/dev-server-logs/{session_id}",
+            get(processes::logs::logs),
+        )
         .route("/api/ssh-sessions", get(processes::ssh::list))
-        .route("/api/ssh-sessions/{session_key}", delete(processes::ssh::remove))
+        .route(
+            "/api/ssh-sessions/{session_key}",
+            delete(processes::ssh::remove),
+        )
         // Knowledge
         .route("/api/registry", get(knowledge::registry::list))
         .route("/api/registry/{command}", get(knowledge::registry::show))
@@ -50,7 +65,9 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
         .route("/docs", get(docs::index))
         .route("/docs/", get(docs::first))
         .route("/docs/{*file}", get(docs::file))
-        .fallback(|| async { Failure::not_found("There is no such path; /docs lists those there are.") })
+        .fallback(|| async {
+            Failure::not_found("There is no such path; /docs lists those there are.")
+        })
         .method_not_allowed_fallback(|| async { Failure::method_not_allowed() })
         .layer(from_fn_with_state(gate, gate::pass))
         .with_state(app)

@@ -31,7 +31,10 @@ impl App {
             engine,
             machine: options.machine.clone(),
             version: options.version.clone(),
-            body: BodyLimits { bytes: options.limits.body_bytes, time: options.limits.body_timeout },
+            body: BodyLimits {
+                bytes: options.limits.body_bytes,
+                time: options.limits.body_timeout,
+            },
             gate: Arc::new(Gate::new(options, Arc::clone(&metrics))),
             metrics,
             begun: Instant::now(),

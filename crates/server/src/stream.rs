@@ -50,7 +50,11 @@ pub(crate) struct Place {
 impl Place {
     /// Before the first byte.
     pub(crate) fn start(run: RunId) -> Self {
-        Self { run, stdout: 0, stderr: 0 }
+        Self {
+            run,
+            stdout: 0,
+            stderr: 0,
+        }
     }
 
     /// Where a client says that its stream broke.
@@ -71,7 +75,11 @@ impl Place {
         let mut parts = id.splitn(3, ':');
         let run = RunId::parse(parts.next()?).ok()?;
         let (stdout, stderr) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some(Self { run, stdout, stderr })
+        Some(Self {
+            run,
+            stdout,
+            stderr,
+        })
     }
 }
 
@@ -89,8 +97,17 @@ pub(crate) struct Follow {
 
 /// The answer that streams.
 pub(crate) fn response(follow: Follow) -> Response {
-    let phase = if follow.announce { Phase::Announce } else { Phase::Read };
-    let reader = Reader { follow, phase, seen: (0, 0), silent: false };
+    let phase = if follow.announce {
+        Phase::Announce
+    } else {
+        Phase::Read
+    };
+    let reader = Reader {
+        follow,
+        phase,
+        seen: (0, 0),
+        silent: false,
+    };
     let events = stream::unfold(reader, |mut reader| async move {
         let bytes = reader.next().await?;
         Some((Ok::<_, Infallible>(bytes), reader))
@@ -98,7 +115,10 @@ pub(crate) fn response(follow: Follow) -> Response {
     let kind = HeaderValue::from_static(EVENT_STREAM);
     let mut response = reply::with_type(kind, Body::from_stream(events));
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-store, no-transform"),
+    );
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     response
 }
@@ -177,9 +197,15 @@ impl Reader {
                 return Ok(b": still running\n\n".to_vec());
             }
             let (stdout, stderr) = self.seen;
-            let Follow { app, context, place, .. } = &self.follow;
+            let Follow {
+                app,
+                context,
+                place,
+                ..
+            } = &self.follow;
             let waiting =
-                app.engine.output_changed(&context.caller, &place.run, stdout, stderr, HEARTBEAT);
+                app.engine
+                    .output_changed(&context.caller, &place.run, stdout, stderr, HEARTBEAT);
             if waiting.await? {
                 self.phase = Phase::Drain;
             } else {
@@ -190,7 +216,12 @@ impl Reader {
 
     /// The next piece of a stream as an event; empty when there is nothing to send yet.
     async fn read(&mut self, stream: Stream) -> Result<Vec<u8>, Failure> {
-        let Follow { app, context, place, .. } = &mut self.follow;
+        let Follow {
+            app,
+            context,
+            place,
+            ..
+        } = &mut self.follow;
         let (offset, seen, name) = match stream {
             Stream::Stdout => (&mut place.stdout, &mut self.seen.0, "stdout"),
             Stream::Stderr => (&mut place.stderr, &mut self.seen.1, "stderr"),
@@ -201,7 +232,11 @@ impl Reader {
             .await?;
         *seen = chunk.total;
         let whole = self.phase == Phase::Drain && chunk.bytes.len() < PIECE_BYTES;
-        let ready = if whole { &chunk.bytes[..] } else { without_torn_end(&chunk.bytes) };
+        let ready = if whole {
+            &chunk.bytes[..]
+        } else {
+            without_torn_end(&chunk.bytes)
+        };
         if ready.is_empty() {
             return Ok(Vec::new());
         }
@@ -215,7 +250,13 @@ impl Reader {
     }
 
     async fn started(&self) -> Result<Vec<u8>, Failure> {
-        let Follow { app, context, place, replayed, .. } = &self.follow;
+        let Follow {
+            app,
+            context,
+            place,
+            replayed,
+            ..
+        } = &self.follow;
         let view = app.engine.view(&context.caller, &place.run).await?;
         let started = Started {
             command_id: place.run.as_str(),
@@ -230,7 +271,13 @@ impl Reader {
     /// The run's answer without its streams. A background run's own answer was written when it
     /// was launched, so its end is added.
     async fn exit(&self) -> Result<Vec<u8>, Failure> {
-        let Follow { app, context, place, wanted, .. } = &self.follow;
+        let Follow {
+            app,
+            context,
+            place,
+            wanted,
+            ..
+        } = &self.follow;
         let mut finished = app.engine.finished(&context.caller, &place.run, 0).await?;
         if finished.exit_code.is_none() {
             let view = app.engine.view(&context.caller, &place.run).await?;
@@ -243,7 +290,11 @@ impl Reader {
 
     /// `data` is one line: JSON without line ends.
     fn event(&self, name: &str, data: &[u8]) -> Vec<u8> {
-        let Place { run, stdout, stderr } = &self.follow.place;
+        let Place {
+            run,
+            stdout,
+            stderr,
+        } = &self.follow.place;
         let head = format!("event: {name}\nid: {run}:{stdout}:{stderr}\ndata: ");
         [head.as_bytes(), data, b"\n\n"].concat()
     }
@@ -258,7 +309,14 @@ mod tests {
     #[test]
     fn an_id_is_a_run_and_two_offsets() {
         let place = Place::parse(&format!("{RUN}:17:0")).unwrap();
-        assert_eq!(place, Place { run: RunId::parse(RUN).unwrap(), stdout: 17, stderr: 0 });
+        assert_eq!(
+            place,
+            Place {
+                run: RunId::parse(RUN).unwrap(),
+                stdout: 17,
+                stderr: 0
+            }
+        );
     }
 
     #[test]
@@ -284,6 +342,9 @@ mod tests {
     fn a_piece_is_text_or_base64() {
         let json = |piece: &Piece<'_>| serde_json::to_string(piece).unwrap();
         assert_eq!(json(&Piece::Text("a\nb")), r#"{"text":"a\nb"}"#);
-        assert_eq!(json(&Piece::Base64("AA==".to_owned())), r#"{"base64":"AA=="}"#);
+        assert_eq!(
+            json(&Piece::Base64("AA==".to_owned())),
+            r#"{"base64":"AA=="}"#
+        );
     }
 }

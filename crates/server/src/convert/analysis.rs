@@ -61,7 +61,10 @@ pub(crate) fn of_run(finished: &Finished, wanted: &Wanted, machine: &Machine) ->
     let made = metadata(&input, format);
     Knowledge {
         metadata: to_raw_value(&made).ok(),
-        hints: Some(model_hints(&decision.analysis, made.output_analysis.as_ref())),
+        hints: Some(model_hints(
+            &decision.analysis,
+            made.output_analysis.as_ref(),
+        )),
     }
 }
 
@@ -112,7 +115,10 @@ fn foresight(decision: &Decision, cwd: Option<&str>, format: Format, machine: &M
         for name in OF_RESULTS {
             members.remove(name);
         }
-        if let Some(context) = members.get_mut("execution_context").and_then(Value::as_object_mut) {
+        if let Some(context) = members
+            .get_mut("execution_context")
+            .and_then(Value::as_object_mut)
+        {
             context.remove("timestamp");
         }
     }

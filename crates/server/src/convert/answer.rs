@@ -127,8 +127,14 @@ fn around<'a>(finished: &'a Finished, wanted: &Wanted, machine: &Machine) -> Ans
         command: &finished.command,
         execution_time: finished.duration.as_secs_f64(),
         command_id: finished.run.as_str(),
-        session_id: finished.session.as_ref().map(wharf_model::SessionId::as_str),
-        cwd: finished.cwd.as_deref().map(std::path::Path::to_string_lossy),
+        session_id: finished
+            .session
+            .as_ref()
+            .map(wharf_model::SessionId::as_str),
+        cwd: finished
+            .cwd
+            .as_deref()
+            .map(std::path::Path::to_string_lossy),
         pid: finished.pid,
         truncated: None,
         encoding: None,
@@ -140,12 +146,18 @@ fn around<'a>(finished: &'a Finished, wanted: &Wanted, machine: &Machine) -> Ans
         metadata: knowledge.metadata,
         decision: finished.decision.as_ref().map(analysis::decision_view),
         model_hints: knowledge.hints,
-        error: finished.error.as_ref().map(|(kind, message)| ErrorView { kind, message }),
+        error: finished
+            .error
+            .as_ref()
+            .map(|(kind, message)| ErrorView { kind, message }),
     }
 }
 
 fn truncated(stdout: &Shown<'_>, stderr: &Shown<'_>) -> Option<Truncated> {
-    let truncated = Truncated { stdout_bytes: stdout.omitted, stderr_bytes: stderr.omitted };
+    let truncated = Truncated {
+        stdout_bytes: stdout.omitted,
+        stderr_bytes: stderr.omitted,
+    };
     (truncated != Truncated::default()).then_some(truncated)
 }
 

@@ -23,22 +23,33 @@ pub(crate) struct Fields(Vec<FieldError>);
 impl Fields {
     /// Notes that `field` is wrong.
     pub(crate) fn wrong(&mut self, field: &str, message: impl Into<String>) {
-        self.0.push(FieldError { field: field.to_owned(), message: message.into() });
+        self.0.push(FieldError {
+            field: field.to_owned(),
+            message: message.into(),
+        });
     }
 
     /// Fails with everything that was wrong.
     pub(crate) fn check(self) -> Result<(), Failure> {
-        if self.0.is_empty() { Ok(()) } else { Err(Failure::invalid(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::invalid(self.0))
+        }
     }
 
     /// The command's text.
     pub(crate) fn command(&mut self, text: &str) -> Option<CommandText> {
-        CommandText::parse(text).map_err(|error| self.wrong("command", error.to_string())).ok()
+        CommandText::parse(text)
+            .map_err(|error| self.wrong("command", error.to_string()))
+            .ok()
     }
 
     /// A session's id.
     pub(crate) fn session(&mut self, field: &str, id: Option<&str>) -> Option<SessionId> {
-        SessionId::parse(id?).map_err(|error| self.wrong(field, error.to_string())).ok()
+        SessionId::parse(id?)
+            .map_err(|error| self.wrong(field, error.to_string()))
+            .ok()
     }
 
     /// A directory.
@@ -63,14 +74,20 @@ impl Fields {
     ) -> Vec<(String, Secret)> {
         let env = env.unwrap_or_default();
         if env.len() > MAX_VARIABLES {
-            self.wrong("env", format!("must hold at most {MAX_VARIABLES} variables"));
+            self.wrong(
+                "env",
+                format!("must hold at most {MAX_VARIABLES} variables"),
+            );
             return Vec::new();
         }
         let mut variables = Vec::with_capacity(env.len());
         for (name, value) in env {
             let field = || format!("env.{}", neutral(&name));
             if !valid_env_name(&name) {
-                self.wrong(&field(), "must be named with letters, digits and _, no digit first");
+                self.wrong(
+                    &field(),
+                    "must be named with letters, digits and _, no digit first",
+                );
             } else if value.contains('\0') {
                 self.wrong(&field(), "must not hold a NUL character");
             } else {
@@ -99,13 +116,21 @@ impl Fields {
     /// Where to run: only here, in this version.
     pub(crate) fn target(&mut self, target: Option<&str>) -> Target {
         if !matches!(target, None | Some("local")) {
-            self.wrong("target", "must be \"local\": other targets are not available in this version");
+            self.wrong(
+                "target",
+                "must be \"local\": other targets are not available in this version",
+            );
         }
         Target::Local
     }
 
     /// A text of 1 to `most` bytes.
-    pub(crate) fn short(&mut self, field: &str, text: Option<String>, most: usize) -> Option<String> {
+    pub(crate) fn short(
+        &mut self,
+        field: &str,
+        text: Option<String>,
+        most: usize,
+    ) -> Option<String> {
         let text = text?;
         if (1..=most).contains(&text.len()) {
             return Some(text);

@@ -76,13 +76,19 @@ pub(crate) fn signal(text: Option<&str>) -> Result<i32, Failure> {
     };
     let upper = text.trim().to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    let named = SIGNALS.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
+    let named = SIGNALS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, number)| *number);
     let numbered = || text.trim().parse::<i32>().ok();
     named
         .or_else(numbered)
         .filter(|number| (1..=MAX_SIGNAL).contains(number))
         .ok_or_else(|| {
-            Failure::invalid_field("signal", "must be a signal's name, such as TERM, or its number")
+            Failure::invalid_field(
+                "signal",
+                "must be a signal's name, such as TERM, or its number",
+            )
         })
 }
 
@@ -92,7 +98,13 @@ mod tests {
 
     #[test]
     fn signals_by_name_and_number_up_to_the_bound() {
-        for (text, number) in [("TERM", 15), ("SIGKILL", 9), ("sighup", 1), ("64", 64), ("2", 2)] {
+        for (text, number) in [
+            ("TERM", 15),
+            ("SIGKILL", 9),
+            ("sighup", 1),
+            ("64", 64),
+            ("2", 2),
+        ] {
             assert_eq!(signal(Some(text)).ok(), Some(number), "{text}");
         }
         assert_eq!(signal(None).ok(), Some(DEFAULT_SIGNAL));

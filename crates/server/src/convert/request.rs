@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use wharf_api as api;
 use wharf_engine::request::{DEFAULT_OUTPUT_LIMIT, MAX_OUTPUT_LIMIT, TIMEOUT_RANGE};
 use wharf_engine::shell::metadata::Format;
@@ -39,7 +39,11 @@ pub(crate) fn run(
     let env = fields.variables(wire.env);
     let timeout = fields.seconds("timeout", wire.timeout, TIMEOUT_RANGE);
     let output_limit = output_limit(&mut fields, wire.output_limit);
-    let confirmation = fields.short("confirmation_token", wire.confirmation_token, MAX_TOKEN_BYTES);
+    let confirmation = fields.short(
+        "confirmation_token",
+        wire.confirmation_token,
+        MAX_TOKEN_BYTES,
+    );
     let key = idempotency_key(&mut fields, key, wire.idempotency_key);
     fields.check()?;
     Ok(RunRequest {
@@ -52,7 +56,10 @@ pub(crate) fn run(
         output_limit,
         metadata: wire.metadata_format.map(format),
         confirmation,
-        idempotency: key.map(|key| Idempotency { key, fingerprint: fingerprint(body) }),
+        idempotency: key.map(|key| Idempotency {
+            key,
+            fingerprint: fingerprint(body),
+        }),
         ..RunRequest::new(checked(command)?)
     })
 }
@@ -66,11 +73,21 @@ pub(crate) fn session(wire: api::CreateSession) -> Result<NewSession, Failure> {
     let target = fields.target(wire.target.as_deref());
     let timeout = wire.timeout.map(Duration::from_secs);
     if timeout.is_some_and(|timeout| !SESSION_RANGE.contains(&timeout)) {
-        let (least, most) = (SESSION_RANGE.start().as_secs(), SESSION_RANGE.end().as_secs());
+        let (least, most) = (
+            SESSION_RANGE.start().as_secs(),
+            SESSION_RANGE.end().as_secs(),
+        );
         fields.wrong("timeout", format!("must be {least} to {most} seconds"));
     }
     fields.check()?;
-    Ok(NewSession { id, client_info: wire.client_info, timeout, cwd, env, target })
+    Ok(NewSession {
+        id,
+        client_info: wire.client_info,
+        timeout,
+        cwd,
+        env,
+        target,
+    })
 }
 
 /// What to judge, where, and how much to say of it.
@@ -90,7 +107,11 @@ pub(crate) fn analyze(
         git_branch: context.git_branch,
     });
     let cwd = cwd.map(|path| path.to_string_lossy().into_owned());
-    let around = Surroundings { cwd, session, elsewhere };
+    let around = Surroundings {
+        cwd,
+        session,
+        elsewhere,
+    };
     Ok((checked(command)?, around, wire.metadata_format.map(format)))
 }
 
@@ -98,11 +119,17 @@ pub(crate) fn analyze(
 /// answer, so a request that names one is refused.
 fn remote(fields: &mut Fields, wire: &api::RunRequest) {
     if wire.remote {
-        fields.wrong("remote", "SSH hosts are not available in this version; leave it out to run here");
+        fields.wrong(
+            "remote",
+            "SSH hosts are not available in this version; leave it out to run here",
+        );
     } else if let Some(host) = wire.host.as_deref()
         && !matches!(host, "" | "localhost" | "127.0.0.1" | "::1")
     {
-        fields.wrong("host", "SSH hosts are not available in this version; leave it out to run here");
+        fields.wrong(
+            "host",
+            "SSH hosts are not available in this version; leave it out to run here",
+        );
     }
 }
 
@@ -113,7 +140,10 @@ fn output_limit(fields: &mut Fields, limit: Option<u64>) -> usize {
     match usize::try_from(limit) {
         Ok(limit) if limit <= MAX_OUTPUT_LIMIT => limit,
         _ => {
-            fields.wrong("output_limit", format!("must be at most {MAX_OUTPUT_LIMIT} bytes"));
+            fields.wrong(
+                "output_limit",
+                format!("must be at most {MAX_OUTPUT_LIMIT} bytes"),
+            );
             DEFAULT_OUTPUT_LIMIT
         }
     }
@@ -200,7 +230,10 @@ mod tests {
         let document: Value = serde_json::from_slice(&failure.document("c")).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let errors = document["errors"].as_array().unwrap();
-        errors.iter().map(|error| (text(&error["field"]), text(&error["message"]))).collect()
+        errors
+            .iter()
+            .map(|error| (text(&error["field"]), text(&error["message"])))
+            .collect()
     }
 
     #[test]
@@ -210,7 +243,21 @@ mod tests {
                 "env": {"A=B": "", "OK": "x\ny=z", "N": "\u0000"}, "timeout": 3600.5,
                 "output_limit": 67108865, "idempotency_key": ""}"#,
         );
-        insta::assert_debug_snapshot!(found, @"");
+        let lines: Vec<String> = found
+            .iter()
+            .map(|(field, message)| format!("{field}: {message}"))
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        remote: SSH hosts are not available in this version; leave it out to run here
+        command: the command is empty
+        session_id: a session id must be 1 to 128 characters of A-Z a-z 0-9 . _ - and start with a letter or digit
+        cwd: must not hold a NUL character
+        env.A=B: must be named with letters, digits and _, no digit first
+        env.N: must not hold a NUL character
+        timeout: must be 1 to 3600 seconds
+        output_limit: must be at most 67108864 bytes
+        idempotency_key: must have 1 to 255 bytes
+        ");
     }
 
     #[test]
@@ -231,7 +278,8 @@ mod tests {
     #[test]
     fn a_fingerprint_is_of_the_request_not_of_its_spelling() {
         let one = fingerprint(br#"{"command":"x","env":{"A":"1","B":"2"},"idempotency_key":"k"}"#);
-        let two = fingerprint(br#" {"confirmation_token":"t", "env":{"B":"2","A":"1"},"command":"x"}"#);
+        let two =
+            fingerprint(br#" {"confirmation_token":"t", "env":{"B":"2","A":"1"},"command":"x"}"#);
         let three = fingerprint(br#"{"command":"x","env":{"A":"2","B":"1"}}"#);
         assert_eq!(one, two);
         assert_ne!(one, three);
@@ -248,8 +296,16 @@ mod tests {
         let same = run(wire(), Some("a".to_owned()), b"{}").unwrap();
         assert_eq!(same.idempotency.unwrap().key, "a");
         let longest = "k".repeat(MAX_KEY_BYTES);
-        let key = |key: String| run(
-            api::RunRequest { command: "x".to_owned(), ..Default::default() }, Some(key), b"{}");
+        let key = |key: String| {
+            run(
+                api::RunRequest {
+                    command: "x".to_owned(),
+                    ..Default::default()
+                },
+                Some(key),
+                b"{}",
+            )
+        };
         assert!(key(longest.clone()).is_ok());
         assert!(key(longest + "k").is_err());
     }

@@ -23,29 +23,46 @@ pub(crate) struct Shown<'a> {
 pub(crate) fn shown<'a>(captured: &'a Captured, rest: &str) -> Shown<'a> {
     if captured.omitted() == 0 && captured.tail.is_empty() {
         let (text, lossy) = decode(&captured.head);
-        return Shown { text, lossy, omitted: 0 };
+        return Shown {
+            text,
+            lossy,
+            omitted: 0,
+        };
     }
     if captured.omitted() == 0 {
         let whole = [captured.head.as_ref(), captured.tail.as_ref()].concat();
         let lossy = std::str::from_utf8(&whole).is_err();
-        return Shown { text: Cow::Owned(lossy_text(whole)), lossy, omitted: 0 };
+        return Shown {
+            text: Cow::Owned(lossy_text(whole)),
+            lossy,
+            omitted: 0,
+        };
     }
     let head = without_torn_end(&captured.head);
     let tail = without_torn_start(&captured.tail);
     let kept = head.len().saturating_add(tail.len());
-    let omitted = captured.total.saturating_sub(u64::try_from(kept).unwrap_or(u64::MAX));
+    let omitted = captured
+        .total
+        .saturating_sub(u64::try_from(kept).unwrap_or(u64::MAX));
     let (head, head_lossy) = decode(head);
     let (tail, tail_lossy) = decode(tail);
     let marker = format!("\n[… {} bytes left out; {rest} …]\n", grouped(omitted));
     let text = Cow::Owned([head.as_ref(), &marker, tail.as_ref()].concat());
-    Shown { text, lossy: head_lossy || tail_lossy, omitted }
+    Shown {
+        text,
+        lossy: head_lossy || tail_lossy,
+        omitted,
+    }
 }
 
 /// Text, and whether something was not.
 pub(crate) fn decode(bytes: &[u8]) -> (Cow<'_, str>, bool) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (Cow::Borrowed(text), false),
-        Err(_) => (Cow::Owned(String::from_utf8_lossy(bytes).into_owned()), true),
+        Err(_) => (
+            Cow::Owned(String::from_utf8_lossy(bytes).into_owned()),
+            true,
+        ),
     }
 }
 
@@ -71,8 +88,16 @@ pub(crate) fn without_torn_end(bytes: &[u8]) -> &[u8] {
 /// `bytes` without the rest of a sequence at their start, where a cut may have gone through one.
 fn without_torn_start(bytes: &[u8]) -> &[u8] {
     let is_rest = |byte: &u8| (0x80..0xc0).contains(byte);
-    let torn = bytes.iter().take(MAX_SEQUENCE).take_while(|byte| is_rest(byte)).count();
-    if torn < MAX_SEQUENCE { bytes.get(torn..).unwrap_or_default() } else { bytes }
+    let torn = bytes
+        .iter()
+        .take(MAX_SEQUENCE)
+        .take_while(|byte| is_rest(byte))
+        .count();
+    if torn < MAX_SEQUENCE {
+        bytes.get(torn..).unwrap_or_default()
+    } else {
+        bytes
+    }
 }
 
 /// 1234567 as 1,234,567.
@@ -95,7 +120,11 @@ mod tests {
     use super::*;
 
     fn captured(head: &[u8], tail: &[u8], total: u64) -> Captured {
-        Captured { head: Bytes::copy_from_slice(head), tail: Bytes::copy_from_slice(tail), total }
+        Captured {
+            head: Bytes::copy_from_slice(head),
+            tail: Bytes::copy_from_slice(tail),
+            total,
+        }
     }
 
     #[test]
@@ -108,14 +137,20 @@ mod tests {
     fn what_is_no_text_is_marked() {
         let all = captured(b"a\xff\0b", b"", 4);
         let shown = shown(&all, "");
-        assert_eq!((shown.text.as_ref(), shown.lossy, shown.omitted), ("a\u{fffd}\0b", true, 0));
+        assert_eq!(
+            (shown.text.as_ref(), shown.lossy, shown.omitted),
+            ("a\u{fffd}\0b", true, 0)
+        );
     }
 
     #[test]
     fn a_gap_is_named_and_counted() {
         let cut = captured(b"head", b"tail", 1_234_575);
         let shown = shown(&cut, "GET /x");
-        assert_eq!(shown.text, "head\n[… 1,234,567 bytes left out; GET /x …]\ntail");
+        assert_eq!(
+            shown.text,
+            "head\n[… 1,234,567 bytes left out; GET /x …]\ntail"
+        );
         assert_eq!((shown.omitted, shown.lossy), (1_234_567, false));
     }
 
@@ -136,7 +171,10 @@ mod tests {
         let (start, end) = "€".as_bytes().split_at(1);
         let split = captured(start, end, 3);
         let shown = shown(&split, "");
-        assert_eq!((shown.text.as_ref(), shown.lossy, shown.omitted), ("€", false, 0));
+        assert_eq!(
+            (shown.text.as_ref(), shown.lossy, shown.omitted),
+            ("€", false, 0)
+        );
     }
 
     #[test]
@@ -151,6 +189,9 @@ mod tests {
 
     #[test]
     fn digits_are_grouped() {
-        assert_eq!([0, 999, 1000, 1_000_000].map(grouped), ["0", "999", "1,000", "1,000,000"]);
+        assert_eq!(
+            [0, 999, 1000, 1_000_000].map(grouped),
+            ["0", "999", "1,000", "1,000,000"]
+        );
     }
 }

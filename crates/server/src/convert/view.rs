@@ -21,7 +21,9 @@ pub(crate) fn run(view: RunView) -> api::RunRecord {
         risk_level: view.risk,
         verdict: view.verdict,
         audit_seq: view.audit_seq,
-        error: view.error.map(|(kind, message)| api::RunError { kind, message }),
+        error: view
+            .error
+            .map(|(kind, message)| api::RunError { kind, message }),
     }
 }
 

@@ -67,11 +67,16 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: BodyLimits = BodyLimits { bytes: 10, time: Duration::from_secs(10) };
+    const LIMITS: BodyLimits = BodyLimits {
+        bytes: 10,
+        time: Duration::from_secs(10),
+    };
 
     fn pieces(pieces: &[&'static str]) -> Body {
-        let pieces: Vec<Result<_, std::io::Error>> =
-            pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
+        let pieces: Vec<Result<_, std::io::Error>> = pieces
+            .iter()
+            .map(|piece| Ok(Bytes::from_static(piece.as_bytes())))
+            .collect();
         Body::from_stream(stream::iter(pieces))
     }
 
@@ -79,9 +84,15 @@ mod tests {
     async fn a_body_may_have_the_limit_and_not_a_byte_more() {
         let status = |body| async { read(body, LIMITS).await.map_err(|failure| failure.status()) };
         let too_large = Err(StatusCode::PAYLOAD_TOO_LARGE);
-        assert_eq!(status(Body::from("1234567890")).await, Ok(Bytes::from("1234567890")));
+        assert_eq!(
+            status(Body::from("1234567890")).await,
+            Ok(Bytes::from("1234567890"))
+        );
         assert_eq!(status(Body::from("12345678901")).await, too_large);
-        assert_eq!(status(pieces(&["12345", "", "67890"])).await, Ok(Bytes::from("1234567890")));
+        assert_eq!(
+            status(pieces(&["12345", "", "67890"])).await,
+            Ok(Bytes::from("1234567890"))
+        );
         assert_eq!(status(pieces(&["12345", "67890", "1"])).await, too_large);
         assert_eq!(status(pieces(&["12345678901"])).await, too_large);
     }

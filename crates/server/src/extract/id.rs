@@ -22,7 +22,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Run {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let Name(text) = Name::from_request_parts(parts, state).await?;
-        RunId::parse(&text).map(Self).map_err(|_| missing("command", &text))
+        RunId::parse(&text)
+            .map(Self)
+            .map_err(|_| missing("command", &text))
     }
 }
 
@@ -31,7 +33,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let Name(text) = Name::from_request_parts(parts, state).await?;
-        SessionId::parse(&text).map(Self).map_err(|_| missing("session", &text))
+        SessionId::parse(&text)
+            .map(Self)
+            .map_err(|_| missing("session", &text))
     }
 }
 
@@ -41,7 +45,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         match Path::<String>::from_request_parts(parts, state).await {
             Ok(Path(text)) => Ok(Self(text)),
-            Err(_) => Err(Failure::not_found("The path names nothing that could exist.")),
+            Err(_) => Err(Failure::not_found(
+                "The path names nothing that could exist.",
+            )),
         }
     }
 }

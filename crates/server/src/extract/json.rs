@@ -16,7 +16,10 @@ const MAX_ERRORS: usize = 32;
 /// (`text/plain`, forms) must not be read as a request.
 pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Failure> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let kind = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = types
+        .next()
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") && types.next().is_none() {
         Ok(())
@@ -54,7 +57,10 @@ fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Failure {
         if errors.iter().any(|known| known.field == field) {
             break;
         }
-        errors.push(FieldError { field, message: expected(&words) });
+        errors.push(FieldError {
+            field,
+            message: expected(&words),
+        });
         if !removed {
             break;
         }
@@ -91,7 +97,11 @@ fn expected(words: &str) -> String {
 fn syntax(error: &serde_json::Error) -> String {
     let words = error.to_string();
     let what = words.split(" at line ").next().unwrap_or_default();
-    format!("is not JSON: {what} (line {}, column {})", error.line(), error.column())
+    format!(
+        "is not JSON: {what} (line {}, column {})",
+        error.line(),
+        error.column()
+    )
 }
 
 fn missing_member(words: &str) -> Option<&str> {
@@ -101,7 +111,11 @@ fn missing_member(words: &str) -> Option<&str> {
 /// The path as people write it; `body` for the whole.
 fn shown(path: &Path) -> String {
     let text = path.to_string();
-    if text.is_empty() || text == "." { "body".to_owned() } else { text }
+    if text.is_empty() || text == "." {
+        "body".to_owned()
+    } else {
+        text
+    }
 }
 
 fn joined(path: &Path, name: &str) -> String {
@@ -165,7 +179,11 @@ mod tests {
         let document: Value = serde_json::from_slice(&failure.document("c")).unwrap();
         let errors = document["errors"].as_array().unwrap();
         let line = |error: &Value| {
-            format!("{}: {}", error["field"].as_str().unwrap(), error["message"].as_str().unwrap())
+            format!(
+                "{}: {}",
+                error["field"].as_str().unwrap(),
+                error["message"].as_str().unwrap()
+            )
         };
         errors.iter().map(line).collect::<Vec<_>>().join("\n")
     }
@@ -174,25 +192,50 @@ mod tests {
     fn every_member_that_is_wrong_is_named() {
         let body = r#"{"timeout": "soon", "port": 70000, "env": {"A": 1, "B": "b", "C": null},
             "background": "maybe", "metadata_format": "huge", "password": 12345}"#;
-        insta::assert_snapshot!(wrong::<RunRequest>(body), @"");
+        insta::assert_snapshot!(wrong::<RunRequest>(body), @r"
+        background: must be a boolean
+        env.A: must be a string
+        env.C: must be a string
+        metadata_format: must be one of `full`, `summary`, `minimal`
+        password: must be a string
+        port: must be a whole number from 0 to 65535
+        timeout: must be a number
+        command: is required
+        ");
     }
 
     #[test]
     fn what_is_not_an_object_or_not_json() {
-        insta::assert_snapshot!(wrong::<RunRequest>("[]"), @"");
-        insta::assert_snapshot!(wrong::<RunRequest>("7"), @"");
-        insta::assert_snapshot!(wrong::<RunRequest>(""), @"");
-        insta::assert_snapshot!(wrong::<RunRequest>("{\"command\": \"\\ud800\"}"), @"");
-        insta::assert_snapshot!(wrong::<RunRequest>(r#"{"command":"a","command":"b"}"#), @"");
-        insta::assert_snapshot!(wrong::<ProcessRequest>("{}"), @"");
-        insta::assert_snapshot!(wrong::<RunRequest>(&"[".repeat(100_000)), @"");
+        let deep = "[".repeat(100_000);
+        let bodies = [
+            "[]",
+            "7",
+            "",
+            "{\"command\": \"\\ud800\"}",
+            r#"{"command":"a","command":"b"}"#,
+            &deep,
+        ];
+        let mut said = bodies.map(wrong::<RunRequest>).to_vec();
+        said.push(wrong::<ProcessRequest>("{}"));
+        insta::assert_snapshot!(said.join("\n"), @r"
+        body: must be an object
+        body: must be an object
+        body: is not JSON: EOF while parsing a value (line 1, column 0)
+        body: is not JSON: unexpected end of hex escape (line 1, column 20)
+        body: a member occurs more than once
+        body: is not JSON: recursion limit exceeded (line 1, column 128)
+        action: is required
+        ");
     }
 
     #[test]
     fn values_that_were_given_are_not_repeated() {
         let body = r#"{"command": "x", "password": 12345678, "env": {"T": ["hunter2"]}}"#;
         let said = wrong::<RunRequest>(body);
-        assert!(!said.contains("12345678") && !said.contains("hunter2"), "{said}");
+        assert!(
+            !said.contains("12345678") && !said.contains("hunter2"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -203,10 +246,15 @@ mod tests {
             is_json(&headers).is_ok()
         };
         assert!(judged("application/json") && judged("Application/JSON; charset=utf-8"));
-        for other in ["text/plain", "", "application/x-www-form-urlencoded", "text/json",
-            "multipart/form-data; boundary=application/json", "application/jsonp",
-            "text/plain; application/json"]
-        {
+        for other in [
+            "text/plain",
+            "",
+            "application/x-www-form-urlencoded",
+            "text/json",
+            "multipart/form-data; boundary=application/json",
+            "application/jsonp",
+            "text/plain; application/json",
+        ] {
             assert!(!judged(other), "{other}");
         }
         assert!(is_json(&HeaderMap::new()).is_err());

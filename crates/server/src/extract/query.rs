@@ -19,8 +19,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         match Query::try_from_uri(&parts.uri) {
-            Ok(Query(pairs)) => Ok(Self { pairs, errors: Vec::new() }),
-            Err(_) => Err(Failure::invalid_field("query", "the query string cannot be read")),
+            Ok(Query(pairs)) => Ok(Self {
+                pairs,
+                errors: Vec::new(),
+            }),
+            Err(_) => Err(Failure::invalid_field(
+                "query",
+                "the query string cannot be read",
+            )),
         }
     }
 }
@@ -43,7 +49,11 @@ impl Params {
                 let message = if *range.end() == u64::MAX {
                     format!("must be a whole number from {}", range.start())
                 } else {
-                    format!("must be a whole number from {} to {}", range.start(), range.end())
+                    format!(
+                        "must be a whole number from {} to {}",
+                        range.start(),
+                        range.end()
+                    )
                 };
                 self.wrong(name, message);
                 default
@@ -65,12 +75,19 @@ impl Params {
 
     /// Notes that `name` is wrong.
     pub(crate) fn wrong(&mut self, name: &str, message: String) {
-        self.errors.push(FieldError { field: name.to_owned(), message });
+        self.errors.push(FieldError {
+            field: name.to_owned(),
+            message,
+        });
     }
 
     /// Fails with everything that was wrong.
     pub(crate) fn check(self) -> Result<(), Failure> {
-        if self.errors.is_empty() { Ok(()) } else { Err(Failure::invalid(self.errors)) }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::invalid(self.errors))
+        }
     }
 }
 

@@ -51,15 +51,27 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| {
-            (HeaderName::from_static(name), HeaderValue::from_static(value))
-        }).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
     }
 
     #[test]
     fn a_bearer_token_or_an_api_key() {
-        assert_eq!(token(&headers(&[("authorization", "Bearer t")])).as_deref(), Some("t"));
-        assert_eq!(token(&headers(&[("authorization", "bearer  t")])).as_deref(), Some("t"));
+        assert_eq!(
+            token(&headers(&[("authorization", "Bearer t")])).as_deref(),
+            Some("t")
+        );
+        assert_eq!(
+            token(&headers(&[("authorization", "bearer  t")])).as_deref(),
+            Some("t")
+        );
         assert_eq!(token(&headers(&[("x-api-key", "k")])).as_deref(), Some("k"));
         assert_eq!(token(&headers(&[("authorization", "t")])), None);
     }
@@ -69,6 +81,9 @@ mod tests {
         let basic = headers(&[("authorization", "Basic bWU6dDp1")]);
         assert_eq!(token(&basic), None);
         assert_eq!(token_of_reader(&basic).as_deref(), Some("t:u"));
-        assert_eq!(token_of_reader(&headers(&[("authorization", "Basic ???")])), None);
+        assert_eq!(
+            token_of_reader(&headers(&[("authorization", "Basic ???")])),
+            None
+        );
     }
 }

@@ -19,7 +19,9 @@ impl CorrelationId {
         let value = headers.get(&HEADER)?;
         let bytes = value.as_bytes();
         let fit = (1..=MAX_BYTES).contains(&bytes.len())
-            && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b));
+            && bytes
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b));
         fit.then(|| Self(value.clone()))
     }
 
@@ -44,8 +46,15 @@ pub(crate) struct Correlations {
 impl Correlations {
     /// `instance` is cut to what may stand in an id.
     pub(crate) fn new(instance: &str) -> Self {
-        let instance = instance.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-        Self { instance, count: AtomicU64::new(0) }
+        let instance = instance
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(32)
+            .collect();
+        Self {
+            instance,
+            count: AtomicU64::new(0),
+        }
     }
 
     /// The request's id, or a new one.
@@ -80,7 +89,15 @@ mod tests {
     #[test]
     fn anything_else_is_replaced() {
         let long = "x".repeat(MAX_BYTES + 1);
-        for odd in [&b""[..], b"a b", b"a\tb", b"a\x80", b"\"", b"../x", long.as_bytes()] {
+        for odd in [
+            &b""[..],
+            b"a b",
+            b"a\tb",
+            b"a\x80",
+            b"\"",
+            b"../x",
+            long.as_bytes(),
+        ] {
             assert_eq!(of(odd), "boot-0", "{odd:?}");
         }
     }

@@ -134,7 +134,11 @@ impl Drop for Place<'_> {
 }
 
 /// The layer.
-pub(crate) async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn pass(
+    State(gate): State<Arc<Gate>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let begun = Instant::now();
     let correlation = gate.correlations.of(request.headers());
     let path = request.extensions_mut().remove::<MatchedPath>();
@@ -146,10 +150,18 @@ pub(crate) async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, ne
         Err(failure) => refusal(failure, request.headers(), route, &correlation),
         Ok(Admission::Preflight) => origin::preflight(request.headers()),
         Ok(Admission::Enter(caller)) => match gate.place() {
-            None => refusal(Failure::overloaded(), request.headers(), route, &correlation),
+            None => refusal(
+                Failure::overloaded(),
+                request.headers(),
+                route,
+                &correlation,
+            ),
             Some(_place) => {
                 if let Some(caller) = caller {
-                    let context = Context { caller, correlation: correlation.clone() };
+                    let context = Context {
+                        caller,
+                        correlation: correlation.clone(),
+                    };
                     request.extensions_mut().insert(context);
                 }
                 enter(request, next, route, &correlation).await
@@ -160,13 +172,21 @@ pub(crate) async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, ne
     let headers = response.headers_mut();
     headers.insert(correlation::HEADER, correlation.header());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     if let Some(origin) = origin {
         origin::allow(headers, origin);
     }
     let time = begun.elapsed();
     gate.metrics.request(route, response.status(), time);
-    log::answered(&method, route, response.status(), time, correlation.as_str());
+    log::answered(
+        &method,
+        route,
+        response.status(),
+        time,
+        correlation.as_str(),
+    );
     response
 }
 

@@ -21,10 +21,19 @@ impl HostPolicy {
     /// IPv6 address may be left out.
     pub(crate) fn new(more: &[String]) -> Self {
         let names = LOOPBACK.iter().map(|name| (*name).to_owned());
-        let more = more.iter().map(|name| name.trim().to_ascii_lowercase()).map(|name| {
-            if name.contains(':') && !name.starts_with('[') { format!("[{name}]") } else { name }
-        });
-        Self { names: names.chain(more.filter(|name| !name.is_empty())).collect() }
+        let more = more
+            .iter()
+            .map(|name| name.trim().to_ascii_lowercase())
+            .map(|name| {
+                if name.contains(':') && !name.starts_with('[') {
+                    format!("[{name}]")
+                } else {
+                    name
+                }
+            });
+        Self {
+            names: names.chain(more.filter(|name| !name.is_empty())).collect(),
+        }
     }
 
     /// The authority that the request is addressed to, if it is one of ours.
@@ -44,8 +53,11 @@ impl HostPolicy {
     }
 
     fn serves(&self, authority: &str) -> bool {
-        name_of(authority)
-            .is_some_and(|name| self.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
+        name_of(authority).is_some_and(|name| {
+            self.names
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+        })
     }
 }
 
@@ -65,7 +77,8 @@ fn name_of(authority: &str) -> Option<&str> {
             None => (authority, None),
         },
     };
-    let port_is_legal = port.is_none_or(|port| port.parse::<u16>().is_ok() && !port.starts_with('+'));
+    let port_is_legal =
+        port.is_none_or(|port| port.parse::<u16>().is_ok() && !port.starts_with('+'));
     port_is_legal.then_some(name)
 }
 
@@ -76,9 +89,15 @@ mod tests {
     #[test]
     fn names_with_and_without_port() {
         let policy = HostPolicy::new(&["Box.example".to_owned(), "fd00::7".to_owned()]);
-        for ours in ["localhost", "LOCALHOST:7304", "127.0.0.1:1", "[::1]", "[::1]:7304",
-            "box.example:80", "[fd00::7]:7304"]
-        {
+        for ours in [
+            "localhost",
+            "LOCALHOST:7304",
+            "127.0.0.1:1",
+            "[::1]",
+            "[::1]:7304",
+            "box.example:80",
+            "[fd00::7]:7304",
+        ] {
             assert!(policy.serves(ours), "{ours}");
         }
     }
@@ -86,11 +105,31 @@ mod tests {
     #[test]
     fn what_only_looks_like_a_name_of_ours() {
         let policy = HostPolicy::new(&[]);
-        for foreign in ["", ":", "localhost.", "localhost.evil.com", "evil.com", "127.0.0.1.nip.io",
-            "localhost:", "localhost:x", "localhost:+80", "localhost:70000", "localhost:80:80",
-            "a@localhost", "localhost@evil.com", "[::1", "[::1]x", "[::1]:", "::1", "0.0.0.0",
-            "127.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", " localhost"]
-        {
+        for foreign in [
+            "",
+            ":",
+            "localhost.",
+            "localhost.evil.com",
+            "evil.com",
+            "127.0.0.1.nip.io",
+            "localhost:",
+            "localhost:x",
+            "localhost:+80",
+            "localhost:70000",
+            "localhost:80:80",
+            "a@localhost",
+            "localhost@evil.com",
+            "[::1",
+            "[::1]x",
+            "[::1]:",
+            "::1",
+            "0.0.0.0",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "[::ffff:127.0.0.1]",
+            " localhost",
+        ] {
             assert!(!policy.serves(foreign), "{foreign:?}");
         }
     }

@@ -57,7 +57,13 @@ fn shown(headers: &HeaderMap, name: header::HeaderName) -> String {
 pub(crate) fn neutral(text: &str) -> String {
     text.chars()
         .take(MAX_SHOWN)
-        .map(|letter| if letter.is_control() || is_format(letter) { '\u{fffd}' } else { letter })
+        .map(|letter| {
+            if letter.is_control() || is_format(letter) {
+                '\u{fffd}'
+            } else {
+                letter
+            }
+        })
         .collect()
 }
 
@@ -74,7 +80,9 @@ fn chain(error: &(dyn StdError + Send + Sync)) -> String {
         let _ = write!(text, ": {error}");
         cause = error.source();
     }
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    text.chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect()
 }
 
 #[cfg(test)]
@@ -84,7 +92,10 @@ mod tests {
     #[test]
     fn what_strangers_write_stays_one_harmless_line() {
         let line = neutral("evil\r\nX: y\u{1b}[31m\u{202e}\u{85}\u{2028}ok");
-        assert!(line.chars().all(|c| !c.is_control() && !is_format(c)), "{line:?}");
+        assert!(
+            line.chars().all(|c| !c.is_control() && !is_format(c)),
+            "{line:?}"
+        );
         assert!(line.starts_with("evil") && line.ends_with("ok"));
     }
 

@@ -44,7 +44,9 @@ impl OriginPolicy {
             (!scheme.is_empty() && !rest.is_empty() && !origin.contains('*'))
                 .then(|| origin.trim_end_matches('/').to_ascii_lowercase())
         };
-        Self { configured: configured.iter().filter_map(usable).collect() }
+        Self {
+            configured: configured.iter().filter_map(usable).collect(),
+        }
     }
 
     /// `host` is the request's authority, already known to be ours.
@@ -62,7 +64,9 @@ impl OriginPolicy {
         if self.configured.iter().any(|known| known == text) {
             return Source::Configured(origin.clone());
         }
-        let own = text.strip_prefix("http://").is_some_and(|name| name.eq_ignore_ascii_case(host));
+        let own = text
+            .strip_prefix("http://")
+            .is_some_and(|name| name.eq_ignore_ascii_case(host));
         if own { site(headers) } else { Source::Foreign }
     }
 }
@@ -97,7 +101,10 @@ pub(crate) fn preflight(headers: &HeaderMap) -> Response {
         ),
     );
     answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-    if headers.get(REQUEST_PRIVATE_NETWORK).is_some_and(|asked| asked == "true") {
+    if headers
+        .get(REQUEST_PRIVATE_NETWORK)
+        .is_some_and(|asked| asked == "true")
+    {
         answer.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
     }
     response

@@ -36,7 +36,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Said to a connection over the bound, without reading what it wants.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/problem+json\r\nretry-after: 1\r\nconnection: close\r\n\
-    content-length: 195\r\n\r\n\
+    content-length: 198\r\n\r\n\
     {\"type\":\"/problems/overloaded\",\"title\":\"Too many connections\",\"status\":503,\
     \"detail\":\"As many connections as may be are open; try again.\",\"code\":\"overloaded\",\
     \"retryable\":true,\"correlation_id\":\"none\"}";
@@ -61,7 +61,9 @@ pub async fn serve(
     mut options: ServerOptions,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    listener.set_nonblocking(true).map_err(ServeError::Listener)?;
+    listener
+        .set_nonblocking(true)
+        .map_err(ServeError::Listener)?;
     let address = listener.local_addr().map_err(ServeError::Listener)?;
     let listener = TcpListener::from_std(listener).map_err(ServeError::Listener)?;
     options.allowed_hosts.push(address.ip().to_string());
@@ -173,7 +175,10 @@ impl Server {
         self.drain.cancel();
         self.tasks.close();
         engine.shutdown(self.limits.patience).await;
-        if tokio::time::timeout(LAST_ANSWERS, self.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(LAST_ANSWERS, self.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(target: "system", connections = self.tasks.len(), "cutting connections");
             self.cut.cancel();
             self.tasks.wait().await;
@@ -189,7 +194,11 @@ mod tests {
     fn the_ready_made_answer_has_the_length_it_says() {
         let text = std::str::from_utf8(FULL).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
+        assert!(
+            head.contains(&format!("content-length: {}", body.len())),
+            "{}",
+            body.len()
+        );
         serde_json::from_str::<wharf_api::Problem>(body).unwrap();
     }
 }

@@ -21,11 +21,20 @@ pub(super) struct Stall<S> {
 
 impl<S> Stall<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, timer: None, waiting: false }
+        Self {
+            stream,
+            patience,
+            timer: None,
+            waiting: false,
+        }
     }
 
     /// What a write came to, or an error once nothing moved for too long.
-    fn judge<T>(&mut self, result: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+    fn judge<T>(
+        &mut self,
+        result: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
         if result.is_ready() {
             self.waiting = false;
             return result;
@@ -98,7 +107,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_does_not_read_is_given_up() {
         let (ours, _theirs) = duplex(16);
-        let error = Stall::new(ours, PATIENCE).write_all(&[0; 64]).await.unwrap_err();
+        let error = Stall::new(ours, PATIENCE)
+            .write_all(&[0; 64])
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 

@@ -26,11 +26,18 @@ const MAX_TEXT_BYTES: usize = 256;
 )]
 pub(crate) async fn list(mut params: Params) -> Result<Response, Failure> {
     for name in ["q", "category"] {
-        if params.text(name).is_some_and(|text| text.len() > MAX_TEXT_BYTES) {
+        if params
+            .text(name)
+            .is_some_and(|text| text.len() > MAX_TEXT_BYTES)
+        {
             params.wrong(name, format!("must have at most {MAX_TEXT_BYTES} bytes"));
         }
     }
-    let category = params.text("category").unwrap_or_default().trim_matches('/').to_owned();
+    let category = params
+        .text("category")
+        .unwrap_or_default()
+        .trim_matches('/')
+        .to_owned();
     let text = params.text("q").unwrap_or_default().to_owned();
     params.check()?;
     let entries: Vec<&Entry> = if text.is_empty() {
@@ -42,7 +49,10 @@ pub(crate) async fn list(mut params: Params) -> Result<Response, Failure> {
         };
         registry::search(&text).into_iter().filter(within).collect()
     };
-    let commands = entries.into_iter().map(|entry| json!(entry)).collect::<Vec<Value>>();
+    let commands = entries
+        .into_iter()
+        .map(|entry| json!(entry))
+        .collect::<Vec<Value>>();
     reply::json(&RegistryList { commands })
 }
 

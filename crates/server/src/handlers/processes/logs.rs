@@ -42,7 +42,10 @@ pub(crate) async fn logs(
     mut params: Params,
 ) -> Result<Response, Failure> {
     let lines = params.number("lines", tail::LINES, tail::DEFAULT_LINES);
-    let pid = params.text("pid").is_some().then(|| params.number("pid", 1..=u64::from(u32::MAX), 1));
+    let pid = params
+        .text("pid")
+        .is_some()
+        .then(|| params.number("pid", 1..=u64::from(u32::MAX), 1));
     let follow = params.flag("follow") || reply::asks_for(&headers, EVENT_STREAM);
     params.check()?;
     if follow && let Some(place) = Place::resumed(&headers)? {
@@ -53,7 +56,10 @@ pub(crate) async fn logs(
         return stream_from(app, context, &process, lines).await;
     }
     let logs = tail::lines(&app, &context, &process, lines).await?;
-    reply::json(&DevServerLogs { session_id: session.to_string(), logs })
+    reply::json(&DevServerLogs {
+        session_id: session.to_string(),
+        logs,
+    })
 }
 
 async fn find(
@@ -64,7 +70,10 @@ async fn find(
 ) -> Result<ProcessView, Failure> {
     if let Some(pid) = pid {
         let pid = u32::try_from(pid).unwrap_or(u32::MAX);
-        let which = ProcessSelector::Pid { pid, session: Some(session.clone()) };
+        let which = ProcessSelector::Pid {
+            pid,
+            session: Some(session.clone()),
+        };
         return Ok(app.engine.process(&context.caller, &which).await?);
     }
     let all = app.engine.processes(&context.caller, Some(session)).await?;
@@ -74,7 +83,9 @@ async fn find(
         None => {
             // An unknown session says so itself; a known one has started nothing.
             app.engine.session(&context.caller, session).await?;
-            Err(Failure::not_found("This session has no background process."))
+            Err(Failure::not_found(
+                "This session has no background process.",
+            ))
         }
     }
 }
@@ -86,9 +97,26 @@ async fn stream_from(
     lines: u64,
 ) -> Result<Response, Failure> {
     let (run, lines) = (process.run.run.clone(), size(lines));
-    let stdout = app.engine.tail(&context.caller, &run, Stream::Stdout, lines).await?;
-    let stderr = app.engine.tail(&context.caller, &run, Stream::Stderr, lines).await?;
-    let place = Place { run, stdout: tail::begins(&stdout), stderr: tail::begins(&stderr) };
+    let stdout = app
+        .engine
+        .tail(&context.caller, &run, Stream::Stdout, lines)
+        .await?;
+    let stderr = app
+        .engine
+        .tail(&context.caller, &run, Stream::Stderr, lines)
+        .await?;
+    let place = Place {
+        run,
+        stdout: tail::begins(&stdout),
+        stderr: tail::begins(&stderr),
+    };
     let wanted = Wanted::default();
-    Ok(stream::response(Follow { app, context, place, wanted, announce: true, replayed: false }))
+    Ok(stream::response(Follow {
+        app,
+        context,
+        place,
+        wanted,
+        announce: true,
+        replayed: false,
+    }))
 }

@@ -28,7 +28,10 @@ pub(crate) async fn manage(State(app): State<App>, request: Request) -> Result<R
     json::is_json(&parts.headers)?;
     let bytes = body::read(body, app.body).await?;
     let wire: ProcessRequest = json::parse(&bytes)?;
-    let mut answer = ProcessResponse { success: true, ..ProcessResponse::default() };
+    let mut answer = ProcessResponse {
+        success: true,
+        ..ProcessResponse::default()
+    };
     match wire.action {
         ProcessAction::List => answer.processes = Some(list(&app, &context, &wire).await?),
         ProcessAction::Logs => answer.logs = Some(logs(&app, &context, &wire).await?),
@@ -38,7 +41,10 @@ pub(crate) async fn manage(State(app): State<App>, request: Request) -> Result<R
             answer.process = Some(view::process(found));
         }
         ProcessAction::Signal => {
-            let (which, signal) = (process::selector(&wire)?, process::signal(wire.signal.as_deref())?);
+            let (which, signal) = (
+                process::selector(&wire)?,
+                process::signal(wire.signal.as_deref())?,
+            );
             let found = app.engine.signal(&context.caller, &which, signal).await?;
             answer.process = Some(view::process(found));
         }
@@ -61,7 +67,10 @@ async fn list(
     let mut fields = Fields::default();
     let session = fields.session("session_key", wire.session_key.as_deref());
     fields.check()?;
-    let found = app.engine.processes(&context.caller, session.as_ref()).await?;
+    let found = app
+        .engine
+        .processes(&context.caller, session.as_ref())
+        .await?;
     Ok(found.into_iter().map(view::process).collect())
 }
 

@@ -26,6 +26,14 @@ pub(crate) async fn analyze(State(app): State<App>, request: Request) -> Result<
     let bytes = body::read(body, app.body).await?;
     let wire: AnalyzeRequest = json::parse(&bytes)?;
     let (command, around, format) = request::analyze(wire)?;
-    let decision = app.engine.analyze(&context.caller, &command, &around).await?;
-    reply::json(&analysis::analyzed(&decision, around.cwd.as_deref(), format, &app.machine))
+    let decision = app
+        .engine
+        .analyze(&context.caller, &command, &around)
+        .await?;
+    reply::json(&analysis::analyzed(
+        &decision,
+        around.cwd.as_deref(),
+        format,
+        &app.machine,
+    ))
 }

@@ -27,5 +27,8 @@ pub(crate) async fn cancel(
 ) -> Result<Response, Failure> {
     let run = app.engine.cancel(&context.caller, &run).await?;
     tracing::info!(target: "command", run = %run.run, "ended on request");
-    reply::json(&RunCancelled { success: true, run: view::run(run) })
+    reply::json(&RunCancelled {
+        success: true,
+        run: view::run(run),
+    })
 }

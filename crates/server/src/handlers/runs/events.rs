@@ -35,7 +35,14 @@ pub(crate) async fn events(
         None => {
             app.engine.view(&context.caller, &run).await?;
             let (place, wanted) = (Place::start(run), Wanted::default());
-            let follow = Follow { app, context, place, wanted, announce: true, replayed: false };
+            let follow = Follow {
+                app,
+                context,
+                place,
+                wanted,
+                announce: true,
+                replayed: false,
+            };
             Ok(stream::response(follow))
         }
     }

@@ -31,5 +31,7 @@ pub(crate) async fn list(
     let limit = params.number("limit", 1..=MAX_RUNS, DEFAULT_RUNS);
     params.check()?;
     let runs = app.engine.recent(&context.caller, size(limit)).await?;
-    reply::json(&RunList { commands: runs.into_iter().map(view::run).collect() })
+    reply::json(&RunList {
+        commands: runs.into_iter().map(view::run).collect(),
+    })
 }

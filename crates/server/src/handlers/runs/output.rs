@@ -67,7 +67,14 @@ pub(crate) async fn output(
     let offset = params.number("offset", 0..=u64::MAX, 0);
     let limit = params.number("limit", 1..=u64::MAX, DEFAULT_BYTES);
     params.check()?;
-    let mut range = Range { app, caller: context.caller, run, stream, offset, left: limit };
+    let mut range = Range {
+        app,
+        caller: context.caller,
+        run,
+        stream,
+        offset,
+        left: limit,
+    };
     let first = range.read().await?;
     if reply::asks_for(&headers, "application/json") {
         return reply::json(&page(&range, name, &first));
@@ -88,7 +95,10 @@ struct Range {
 impl Range {
     async fn read(&mut self) -> Result<OutputChunk, Failure> {
         let most = size(self.left.min(PIECE_BYTES));
-        let read = self.app.engine.output(&self.caller, &self.run, self.stream, self.offset, most);
+        let read = self
+            .app
+            .engine
+            .output(&self.caller, &self.run, self.stream, self.offset, most);
         let chunk = read.await?;
         let got = length(&chunk.bytes);
         self.offset = self.offset.saturating_add(got);
@@ -105,7 +115,10 @@ fn raw(range: Range, first: OutputChunk) -> Response {
     let body = if rest == 0 {
         Body::from(first.bytes)
     } else {
-        let range = Range { left: rest, ..range };
+        let range = Range {
+            left: rest,
+            ..range
+        };
         Body::from_stream(pieces(range, first.bytes))
     };
     let mut response = reply::with_type(HeaderValue::from_static("application/octet-stream"), body);

@@ -47,7 +47,9 @@ pub(crate) async fn run(State(app): State<App>, request: Request) -> Result<Resp
     let bytes = body::read(body, app.body).await?;
     let streamed = reply::asks_for(&parts.headers, EVENT_STREAM);
     if streamed && let Some(place) = Place::resumed(&parts.headers)? {
-        let wanted = serde_json::from_slice(&bytes).map(|wire| wanted(&wire)).unwrap_or_default();
+        let wanted = serde_json::from_slice(&bytes)
+            .map(|wire| wanted(&wire))
+            .unwrap_or_default();
         return resume(app, context, place, wanted).await;
     }
     let wire: RunRequest = json::parse(&bytes)?;
@@ -104,7 +106,14 @@ pub(crate) async fn resume(
     wanted: Wanted,
 ) -> Result<Response, Failure> {
     app.engine.view(&context.caller, &place.run).await?;
-    Ok(stream::response(Follow { app, context, place, wanted, announce: false, replayed: false }))
+    Ok(stream::response(Follow {
+        app,
+        context,
+        place,
+        wanted,
+        announce: false,
+        replayed: false,
+    }))
 }
 
 fn wanted(wire: &RunRequest) -> Wanted {
@@ -121,13 +130,18 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     };
     match value.to_str() {
         Ok(text) => Ok(Some(text.to_owned())),
-        Err(_) => Err(Failure::invalid_field("Idempotency-Key", "must be visible ASCII")),
+        Err(_) => Err(Failure::invalid_field(
+            "Idempotency-Key",
+            "must be visible ASCII",
+        )),
     }
 }
 
 fn marked(mut response: Response, replayed: bool) -> Response {
     if replayed {
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        response
+            .headers_mut()
+            .insert(REPLAYED, HeaderValue::from_static("true"));
     }
     response
 }

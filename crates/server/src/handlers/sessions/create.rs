@@ -36,5 +36,8 @@ pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<R
     };
     let new = request::session(wire)?;
     let (id, created) = app.engine.create_session(&context.caller, new).await?;
-    reply::json(&SessionCreated { session_id: id.to_string(), created })
+    reply::json(&SessionCreated {
+        session_id: id.to_string(),
+        created,
+    })
 }

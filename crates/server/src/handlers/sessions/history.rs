@@ -38,13 +38,22 @@ pub(crate) async fn history(
 ) -> Result<Response, Failure> {
     let limit = size(params.number("limit", 1..=MAX_COMMANDS, DEFAULT_COMMANDS));
     let before = params.text("before").map(str::to_owned);
-    if before.as_ref().is_some_and(|cursor| cursor.len() > MAX_CURSOR_BYTES) {
+    if before
+        .as_ref()
+        .is_some_and(|cursor| cursor.len() > MAX_CURSOR_BYTES)
+    {
         params.wrong("before", "is no cursor of this server".to_owned());
     }
     params.check()?;
-    let items = app.engine.history(&context.caller, &id, limit, before.as_deref()).await?;
+    let items = app
+        .engine
+        .history(&context.caller, &id, limit, before.as_deref())
+        .await?;
     let full = items.len() >= limit;
-    let next_before = items.last().filter(|_| full).map(|item| item.cursor.clone());
+    let next_before = items
+        .last()
+        .filter(|_| full)
+        .map(|item| item.cursor.clone());
     reply::json(&HistoryPage {
         session_id: id.to_string(),
         history: items.into_iter().map(view::history_entry).collect(),

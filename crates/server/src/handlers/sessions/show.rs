@@ -25,6 +25,9 @@ pub(crate) async fn show(
     Session(id): Session,
 ) -> Result<Response, Failure> {
     let session = app.engine.session(&context.caller, &id).await?;
-    let history = app.engine.history(&context.caller, &id, SESSION_HISTORY, None).await?;
+    let history = app
+        .engine
+        .history(&context.caller, &id, SESSION_HISTORY, None)
+        .await?;
     reply::json(&view::session(session, history))
 }

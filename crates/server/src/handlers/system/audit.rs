@@ -39,10 +39,16 @@ pub(crate) async fn tail(
     let limit = params.number("limit", 1..=MAX_ENTRIES, DEFAULT_ENTRIES);
     params.check()?;
     if context.caller != Caller::local() {
-        return Err(Failure::forbidden("The audit log is for the owner of this server."));
+        return Err(Failure::forbidden(
+            "The audit log is for the owner of this server.",
+        ));
     }
     let lines = app.engine.audit_tail(size(limit)).await?;
-    let entries: Result<_, _> =
-        lines.into_iter().map(|line| RawValue::from_string(line.json)).collect();
-    reply::json(&Stored { entries: entries.map_err(Failure::internal)? })
+    let entries: Result<_, _> = lines
+        .into_iter()
+        .map(|line| RawValue::from_string(line.json))
+        .collect();
+    reply::json(&Stored {
+        entries: entries.map_err(Failure::internal)?,
+    })
 }

@@ -16,5 +16,8 @@ use crate::state::App;
     responses((status = 200, description = "OpenAPI 3.1", body = Object)),
 )]
 pub(crate) async fn openapi(State(app): State<App>) -> Response {
-    reply::with_type(HeaderValue::from_static("application/json"), openapi::json(&app.version))
+    reply::with_type(
+        HeaderValue::from_static("application/json"),
+        openapi::json(&app.version),
+    )
 }

@@ -1,0 +1,278 @@
+//! A real port: slow clients, full houses, and the end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use wharf_engine::Engine;
+use wharf_server::{ServerOptions, serve};
+
+use crate::support::{TOKEN, options, with_server};
+
+/// The longest that a client which dribbles may keep its connection (with the default limits).
+const CUT_WITHIN: Duration = Duration::from_secs(15);
+
+struct Open {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    served: tokio::task::JoinHandle<()>,
+}
+
+fn open(engine: Engine, options: ServerOptions) -> Open {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    let served = tokio::spawn(async move {
+        serve(listener, engine, options, stop).await.unwrap();
+    });
+    Open {
+        address,
+        shutdown,
+        served,
+    }
+}
+
+impl Open {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends `text` on a connection of its own and reads to the end.
+    async fn exchange(&self, text: &str) -> String {
+        let mut socket = self.connect().await;
+        socket.write_all(text.as_bytes()).await.unwrap();
+        read(&mut socket).await
+    }
+
+    async fn healthy(&self) -> bool {
+        self.exchange("GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await
+            .starts_with("HTTP/1.1 200 ")
+    }
+
+    async fn end(self) {
+        self.shutdown.cancel();
+        self.served.await.unwrap();
+    }
+}
+
+/// Everything until the server closes; a reset is an end too.
+async fn read(socket: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    match socket.read_to_end(&mut bytes).await {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("{error}"),
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn post(body: &str) -> String {
+    format!(
+        "POST /api/run-command HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\
+         content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn a_command_runs_over_a_real_connection() {
+    with_server(async |server| {
+        let open = open(server.engine.clone(), options());
+        let answer = open.exchange(&post(r#"{"command":"echo hello"}"#)).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains(r#""stdout":"hello\n""#), "{answer}");
+        open.end().await;
+    });
+}
+
+/// A thousand clients that each send a byte now and then.
+#[test]
+fn dribbling_clients_are_cut_and_others_are_served() {
+    with_server(async |server| {
+        let open = open(server.engine.clone(), options());
+        let begun = Instant::now();
+        let mut dribblers = tokio::task::JoinSet::new();
+        for number in 0..1000 {
+            let mut socket = open.connect().await;
+            // Half of them dribble the head, half the body.
+            let head = if number % 2 == 0 {
+                "GET /health HTTP/1.1\r\nx-"
+            } else {
+                "POST /api/run-command HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer \
+                 token-of-the-owner\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n"
+            };
+            socket.write_all(head.as_bytes()).await.unwrap();
+            dribblers.spawn(async move {
+                let mut answer = [0; 16];
+                loop {
+                    tokio::select! {
+                        // An end, a reset, or an answer that says so: cut.
+                        read = socket.read(&mut answer) => return read.map(|count| answer[..count].to_vec()),
+                        () = tokio::time::sleep(Duration::from_millis(500)) => {
+                            if socket.write_all(b"a").await.is_err() {
+                                return Ok(Vec::new());
+                            }
+                        }
+                    }
+                }
+            });
+        }
+        let mut slowest = Duration::ZERO;
+        for _ in 0..50 {
+            let asked = Instant::now();
+            assert!(open.healthy().await);
+            slowest = slowest.max(asked.elapsed());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+        while let Some(dribbler) = dribblers.join_next().await {
+            if let Ok(answer) = dribbler.unwrap() {
+                let refused = answer.is_empty() || answer.starts_with(b"HTTP/1.1 408");
+                assert!(refused, "{}", String::from_utf8_lossy(&answer));
+            }
+        }
+        // The last were opened a little later than `begun`; what is over is for a busy machine.
+        assert!(
+            begun.elapsed() < CUT_WITHIN + Duration::from_secs(10),
+            "{:?}",
+            begun.elapsed()
+        );
+        open.end().await;
+    });
+}
+
+#[test]
+fn a_full_house_turns_away_and_takes_in_again() {
+    with_server(async |server| {
+        let mut options = options();
+        options.limits.connections = 2;
+        let open = open(server.engine.clone(), options);
+        let mut guests = [open.connect().await, open.connect().await];
+        // Each guest has been taken in once it is answered.
+        for guest in &mut guests {
+            guest
+                .write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                .await
+                .unwrap();
+            assert!(guest.read(&mut [0; 512]).await.unwrap() > 0);
+        }
+        let mut late = open.connect().await;
+        let answer = read(&mut late).await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        drop(guests);
+        let begun = Instant::now();
+        while !open.healthy().await {
+            assert!(begun.elapsed() < CUT_WITHIN);
+        }
+        open.end().await;
+    });
+}
+
+#[test]
+fn oversized_heads_and_bodies_are_refused_unread() {
+    with_server(async |server| {
+        let open = open(server.engine.clone(), options());
+        let head = format!(
+            "GET /health HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n",
+            "y".repeat(40_000)
+        );
+        let answer = open.exchange(&head).await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        let many: String = (0..200).map(|number| format!("x{number}: y\r\n")).collect();
+        let answer = open
+            .exchange(&format!(
+                "GET /health HTTP/1.1\r\nhost: localhost\r\n{many}\r\n"
+            ))
+            .await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+
+        let announced = format!(
+            "POST /api/run-command HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\
+             content-type: application/json\r\ncontent-length: 104857600\r\n\r\n{{"
+        );
+        let answer = open.exchange(&announced).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(open.healthy().await);
+        open.end().await;
+    });
+}
+
+#[test]
+fn nonsense_is_not_answered_with_a_fault() {
+    with_server(async |server| {
+        let open = open(server.engine.clone(), options());
+        for junk in [
+            "\r\n\r\n\r\n\r\n",
+            "GET\r\n\r\n",
+            "GET / HTTP/9.9\r\n\r\n",
+            "GET /health HTTP/1.1\r\nhost localhost\r\n\r\n",
+            "GET /health HTTP/1.1\r\n host: localhost\r\n\r\n",
+            "GET /health HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n",
+            "POST /health HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\nzz\r\n",
+            "POST /health HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: gzip\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}\u{3}\u{3}",
+            "CONNECT evil.example:443 HTTP/1.1\r\nhost: evil.example\r\n\r\n",
+            "OPTIONS * HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+            "GET http://evil.example/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+        ] {
+            let mut socket = open.connect().await;
+            socket.write_all(junk.as_bytes()).await.unwrap();
+            socket.shutdown().await.unwrap();
+            let answer = read(&mut socket).await;
+            assert!(
+                answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+                "{junk:?}: {answer}"
+            );
+        }
+        assert!(open.healthy().await);
+        open.end().await;
+    });
+}
+
+#[test]
+fn stopping_lets_a_running_command_finish() {
+    with_server(async |server| {
+        let directory = tempfile::tempdir().unwrap();
+        let (up, go) = (directory.path().join("up"), directory.path().join("go"));
+        let command = format!(
+            "mkfifo {0} {1}; echo > {0}; read x < {1}; echo done",
+            up.display(),
+            go.display()
+        );
+        let made = std::process::Command::new("mkfifo")
+            .args([&up, &go])
+            .status()
+            .unwrap();
+        assert!(made.success());
+        let command = command.replacen("mkfifo", ": mkfifo", 1);
+        let open = open(server.engine.clone(), options());
+        let mut idle = open.connect().await;
+        let mut socket = open.connect().await;
+        socket
+            .write_all(post(&serde_json::json!({"command": command}).to_string()).as_bytes())
+            .await
+            .unwrap();
+        // The command has started when it opens the first pipe.
+        tokio::task::spawn_blocking(move || std::fs::read(up))
+            .await
+            .unwrap()
+            .unwrap();
+
+        open.shutdown.cancel();
+        assert_eq!(read(&mut idle).await, "");
+        assert!(TcpStream::connect(open.address).await.is_err());
+        tokio::task::spawn_blocking(move || std::fs::write(go, "go\n"))
+            .await
+            .unwrap()
+            .unwrap();
+        let answer = read(&mut socket).await;
+        assert!(answer.contains(r#""stdout":"done\n""#), "{answer}");
+        open.end().await;
+    });
+}
