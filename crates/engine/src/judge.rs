@@ -58,5 +58,6 @@ pub(crate) fn elsewhere(
         &request,
         analysis,
         inner.options.allow_dangerous,
+        false,
     ))
 }

@@ -24,6 +24,7 @@ mod record;
 mod runs;
 mod seal;
 mod sessions;
+mod syntax;
 
 pub use engine::{Elsewhere, Engine, Gauges, Surroundings};
 pub use error::{Error, Field};

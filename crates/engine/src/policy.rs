@@ -75,13 +75,18 @@ pub(crate) fn decide(
     })))
 }
 
-/// Judges a command together with the variables that come with it.
+/// Judges a command together with the variables that come with it. `runs_nothing`: bash has been
+/// asked and cannot parse it either, so that nothing of it will run.
 pub(crate) fn judge(
     request: &RunRequest,
     analysis: Arc<wharf_shell::Analysis>,
     allow_dangerous: bool,
+    runs_nothing: bool,
 ) -> Decision {
     let (mut verdict, mut reasons) = wharf_shell::judge(&analysis);
+    if runs_nothing {
+        verdict = Verdict::Allow;
+    }
     for (name, _) in &request.env {
         if let Some(why) = wharf_shell::env_needs_approval(name) {
             verdict = verdict.max(Verdict::Confirm);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use wharf_exec::{Launch, LaunchError, Program};
-use wharf_model::{Caller, RunId, Timestamp};
+use wharf_model::{Caller, RunId};
 use wharf_shell::{Analysis, Launch as HowToLaunch};
 use wharf_store::db::RunRow;
 
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::policy::{self, Approved, Outcome};
 use crate::request::RunRequest;
 use crate::view::RunView;
-use crate::{judge, record, sessions};
+use crate::{judge, record, sessions, syntax};
 
 /// When to try again after a queue was full.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -95,9 +95,11 @@ async fn fresh(
 
     let analysis = judge::here(inner, &request.command, &cwd);
     request.background |= analysis.shell_use.background_tail.is_some();
-    let decision = policy::judge(&request, analysis, inner.options.allow_dangerous);
-    let shown = request.clone();
     let entropy = inner.parts.entropy.as_ref();
+    let text = request.command.as_str();
+    let broken = analysis.parse_error.is_some() && syntax::bash_rejects(inner, text, entropy).await;
+    let decision = policy::judge(&request, analysis, inner.options.allow_dangerous, broken);
+    let shown = request.clone();
     let approved = match policy::decide(caller, request, decision, &inner.confirmations, entropy)? {
         Outcome::Approved(approved) => approved,
         Outcome::Denied(decision) => {
@@ -115,8 +117,8 @@ async fn fresh(
         }
     };
     match session {
-        Some(session) => sessions::run::run(inner, &session, approved, &cwd).await,
-        None => alone(inner, approved, &cwd).await,
+        Some(session) if !broken => sessions::run::run(inner, &session, approved, &cwd).await,
+        _ => alone(inner, approved, &cwd).await,
     }
 }
 
@@ -224,7 +226,7 @@ pub(crate) fn new_run(
         decision: recorded.approved.decision().clone(),
         redacted: recorded.redacted.clone(),
         background: request.background,
-        started: Timestamp::from_millis(inner.parts.clock.now().millis()),
+        started: inner.parts.clock.now(),
         seq: recorded.receipt.seq,
         output,
         cancel: inner.cancelled.child_token(),
@@ -247,6 +249,9 @@ pub(crate) fn exposed(env: &[(String, wharf_model::Secret)]) -> Vec<(String, Str
 /// How a command of its own is started.
 fn program(approved: &Approved) -> Program {
     let analysis: &Analysis = &approved.decision().analysis;
+    if analysis.parse_error.is_some() {
+        return syntax::check(approved.request().command.as_str());
+    }
     if let HowToLaunch::Direct { argv } = &analysis.launch {
         return Program::Direct(argv.clone());
     }
