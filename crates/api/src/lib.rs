@@ -17,11 +17,12 @@ pub use analyze::{
 };
 pub use problem::{FieldError, Problem};
 pub use process::{
-    DevServerLogs, LogLines, ProcessAction, ProcessInfo, ProcessRequest, ProcessResponse, SshSession,
+    DevServerLogs, LogLines, ProcessAction, ProcessInfo, ProcessRequest, ProcessResponse,
+    SshSession,
 };
 pub use run::{
-    MetadataFormat, OutputPage, RunCancelled, RunError, RunList, RunRecord, RunRequest, RunResponse,
-    Truncated,
+    MetadataFormat, OutputPage, RunCancelled, RunError, RunList, RunRecord, RunRequest,
+    RunResponse, Truncated,
 };
 pub use session::{
     CreateSession, HistoryEntry, HistoryPage, SessionCreated, SessionDetail, SessionList,
