@@ -59,9 +59,8 @@ fn failure(script: &Script<'_>, found: &mut Found) -> Option<ParseError> {
             found.note("invalid-syntax", span);
             Some(ParseError { message: failure.message.to_owned(), span })
         }
-        FailureKind::Bound => {
-            let rule = if end > parse::MAX_TEXT { "too-long" } else { "too-deep" };
-            found.note(rule, span);
+        kind => {
+            found.note(if kind == FailureKind::Deep { "too-deep" } else { "too-long" }, span);
             found.shell.mutates_state = true;
             found.shell.inspects_shell = true;
             None

@@ -72,6 +72,17 @@ impl Place {
         Self { cwd, cwd_known: true, home, tree, wide }
     }
 
+    /// Another machine, in a home directory: nothing there is the tree that work is ordinary in.
+    pub(crate) fn remote() -> Self {
+        let home = NO_HOME.to_owned();
+        Self { cwd: home.clone(), cwd_known: true, tree: home.clone(), home, wide: true }
+    }
+
+    /// A container, in its working directory; with the host mounted, at its root.
+    pub(crate) fn container(host: bool) -> Self {
+        Self::new(&Context { cwd: host.then_some("/"), ..Context::default() })
+    }
+
     pub(crate) fn home(&self) -> &str {
         &self.home
     }

@@ -183,6 +183,8 @@ pub(crate) struct Failure {
 pub(crate) enum FailureKind {
     /// bash would reject it.
     Syntax,
-    /// Beyond a bound of ours; bash might run it.
-    Bound,
+    /// Nested deeper than is followed; bash might run it.
+    Deep,
+    /// Longer than is read; bash might run it.
+    Long,
 }

@@ -24,6 +24,12 @@ pub(crate) const MAX_DEPTH: usize = 48;
 /// Bytes of text that are parsed. The wire allows 128 KiB; bodies of scripts may be longer.
 pub(crate) const MAX_TEXT: usize = 4 << 20;
 
+/// Commands that are parsed in one text. Beyond any script that a person would look through.
+pub(crate) const MAX_COMMANDS: usize = 12_000;
+
+/// Words that are parsed in one text, so that a single endless command has an end as well.
+pub(crate) const MAX_WORDS: usize = 60_000;
+
 pub(crate) type Parsed<T> = Result<T, Failure>;
 
 /// Parses a whole text; `depth` is how deep in other texts it was found.
@@ -31,7 +37,7 @@ pub(crate) fn parse(text: &str, depth: usize) -> Script<'_> {
     let mut parser = Parser::new(text, depth);
     let mut list = Vec::new();
     let failure = if text.len() > MAX_TEXT {
-        Some(parser.bound("the text is longer than what is analysed"))
+        Some(parser.long())
     } else if memchr::memchr(0, text.as_bytes()).is_some() {
         Some(parser.syntax("a NUL byte cannot be part of a command"))
     } else {
@@ -67,6 +73,8 @@ struct Parser<'t> {
     heredocs: Vec<HereDoc<'t>>,
     /// Whether the text speaks of `extglob`, once asked.
     extglob: Option<bool>,
+    commands: usize,
+    words: usize,
 }
 
 impl<'t> Parser<'t> {
@@ -79,6 +87,8 @@ impl<'t> Parser<'t> {
             pending: Vec::new(),
             heredocs: Vec::new(),
             extglob: None,
+            commands: 0,
+            words: 0,
         }
     }
 
@@ -189,10 +199,15 @@ impl<'t> Parser<'t> {
     }
 
     fn command(&mut self) -> Parsed<Command<'t>> {
+        self.commands += 1;
+        if self.commands > MAX_COMMANDS {
+            return Err(self.long());
+        }
         self.blanks();
         let start = self.pos;
         let kind = match self.compound()? {
             Some(kind) => kind,
+            None if self.at_closing_word() => return Err(self.unexpected()),
             None => return self.simple(start),
         };
         let redirects = self.redirects()?;
@@ -204,12 +219,17 @@ impl<'t> Parser<'t> {
         match self.peek() {
             None | Some(b')') => true,
             Some(b';') => matches!(self.peek_at(1), Some(b';' | b'&')),
-            Some(b'}' | b'd' | b't' | b'f' | b'e') => matches!(
-                self.raw_word(),
-                "}" | "do" | "done" | "then" | "fi" | "else" | "elif" | "esac"
-            ),
-            _ => false,
+            _ => self.at_closing_word(),
         }
+    }
+
+    /// Whether a reserved word stands here that ends a part of a compound command.
+    fn at_closing_word(&self) -> bool {
+        matches!(self.peek(), Some(b'}' | b'd' | b't' | b'f' | b'e' | b'i' | b']'))
+            && matches!(
+                self.raw_word(),
+                "}" | "do" | "done" | "then" | "fi" | "else" | "elif" | "esac" | "in" | "]]"
+            )
     }
 }
 
@@ -298,7 +318,8 @@ impl<'t> Parser<'t> {
     /// Runs `inner` one level deeper.
     fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth >= MAX_DEPTH {
-            return Err(self.bound("nested deeper than what is analysed"));
+            let message = "nested deeper than what is analysed";
+            return Err(Failure { kind: FailureKind::Deep, message, at: self.pos });
         }
         self.depth += 1;
         let result = inner(self);
@@ -321,8 +342,9 @@ impl<'t> Parser<'t> {
         result
     }
 
-    fn bound(&self, message: &'static str) -> Failure {
-        Failure { kind: FailureKind::Bound, message, at: self.pos }
+    fn long(&self) -> Failure {
+        let message = "longer than what is analysed";
+        Failure { kind: FailureKind::Long, message, at: self.pos }
     }
 
     fn syntax(&self, message: &'static str) -> Failure {

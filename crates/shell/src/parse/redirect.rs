@@ -52,6 +52,11 @@ impl<'t> Parser<'t> {
         self.pos = start + fd + text.len();
         let name = (fd > 0).then(|| self.slice(start, start + fd));
         let target = self.needed_word()?;
+        let number = self.slice(target.span.start, target.span.end).bytes().all(|b| b.is_ascii_digit());
+        if number && matches!(self.peek(), Some(b'<' | b'>')) {
+            // The number belongs to the redirection that follows, so this one has no target.
+            return Err(self.unexpected());
+        }
         let heredoc =
             (*op == RedirectOp::HereDoc).then(|| self.heredoc(&target, *text == b"<<-"));
         Ok(Some(Redirect { op: *op, fd: name, target, heredoc }))

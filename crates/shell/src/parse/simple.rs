@@ -61,11 +61,7 @@ impl<'t> Parser<'t> {
         let name = self.slice(start, self.pos);
         let subscript = match self.peek() {
             Some(b'[') => self.subscript()?,
-            Some(b'=' | b'+') => None,
-            _ => {
-                self.pos = start;
-                return Ok(None);
-            }
+            _ => None,
         };
         let append = self.peek() == Some(b'+');
         if append {
@@ -87,12 +83,12 @@ impl<'t> Parser<'t> {
         Ok(Some(Assign { name, append, subscript, value, span }))
     }
 
-    /// `[…]` behind the name in an assignment; left alone when it is not closed on its line,
-    /// for then it is a pattern.
+    /// `[…]` behind the name in an assignment; left alone when nothing is assigned, for then it
+    /// is a pattern.
     fn subscript(&mut self) -> Parsed<Option<Vec<Part<'t>>>> {
         self.pos += 1;
         let from = self.pos;
-        let Ok(end) = self.bracket_end() else { return Ok(None) };
+        let end = self.bracket_end()?;
         let assigned = matches!(self.bytes.get(end + 1), Some(b'=' | b'+'));
         if !assigned {
             return Ok(None);

@@ -1,6 +1,6 @@
 //! Words: plain text, quotes, expansions.
 
-use super::{Parsed, Parser};
+use super::{MAX_WORDS, Parsed, Parser};
 use crate::analysis::Span;
 use crate::tree::{Part, Word};
 
@@ -33,6 +33,10 @@ impl<'t> Parser<'t> {
         let parts = self.word_parts()?;
         if self.pos == start {
             return Ok(None);
+        }
+        self.words += 1;
+        if self.words > MAX_WORDS {
+            return Err(self.long());
         }
         Ok(Some(Word { parts, span: Span::new(start, self.pos) }))
     }

@@ -1,8 +1,15 @@
 //! Brace expansion: `{a,b}` and `{1..3}`.
 
+/// Braces and commas of one word that are looked at. A word with more is not known; the search for
+/// the group that a brace opens is quadratic in them.
+const MAX_ACTIVE: usize = 512;
+
 /// Expands a text whose acting braces and commas stand at `active`. At most `limit` results; a
 /// text that would become more is returned as not known.
 pub(crate) fn expand(text: &str, active: &[usize], limit: usize) -> Vec<String> {
+    if active.len() > MAX_ACTIVE {
+        return vec!["\0".to_owned()];
+    }
     let mut done = Vec::new();
     let mut todo = vec![(text.to_owned(), active.to_vec())];
     while let Some((text, active)) = todo.pop() {

@@ -1,7 +1,7 @@
 //! One program with its arguments: recorded, told apart into builtin, wrapper and external, and
 //! handed on to what knows it.
 
-use super::Walker;
+use super::{MAX_HANDED, Walker};
 use super::arg::{Arg, Traits, UNKNOWN, Value};
 use super::source::{Origin, Source};
 use crate::analysis::{EffectKind, Kind, Program, Risk};
@@ -34,6 +34,11 @@ impl Walker<'_> {
         let Some((first, rest)) = args.split_first() else { return };
         if self.depth >= MAX_DEPTH {
             self.found.note("too-deep", first.span);
+            return;
+        }
+        self.handed += args.len();
+        if self.handed > MAX_HANDED {
+            self.found.note("too-long", first.span);
             return;
         }
         let path = first.text.as_ref();

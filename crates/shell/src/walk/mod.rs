@@ -31,8 +31,11 @@ use crate::parse::MAX_DEPTH;
 use crate::place::Place;
 use crate::tree::{AndOr, Command, CommandKind, List, Part, Pipeline, Script};
 
-/// Commands that are walked in one analysis. A text with more is reported as not understood.
+/// Commands that are walked in one analysis, in the text and in the code inside of its arguments.
 pub(crate) const MAX_COMMANDS: usize = 20_000;
+
+/// Words that wrappers hand on, in one analysis, so that wrappers in wrappers have an end.
+const MAX_HANDED: usize = 200_000;
 
 /// Bytes of code inside of arguments that are parsed in one analysis, beyond four times the text.
 const BODY_ALLOWANCE: usize = 256 << 10;
@@ -47,6 +50,7 @@ pub(crate) struct Walker<'c> {
     functions: Functions,
     pub(crate) depth: usize,
     commands: usize,
+    handed: usize,
     bodies_left: usize,
     /// Running with another user's rights.
     pub(crate) privileged: bool,
@@ -95,6 +99,7 @@ impl<'c> Walker<'c> {
             functions: Functions::default(),
             depth: 0,
             commands: 0,
+            handed: 0,
             bodies_left: len.saturating_mul(4).saturating_add(BODY_ALLOWANCE),
             privileged: false,
             via: None,

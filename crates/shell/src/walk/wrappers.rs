@@ -4,10 +4,9 @@ use super::arg::{Arg, UNKNOWN};
 use super::code::{is_shell, origin};
 use super::source::{Origin, Source};
 use super::{Feed, Walker};
-use crate::analysis::{Context, Span};
+use crate::analysis::Span;
 use crate::effects::touch::Touch;
 use crate::effects::{Call, Options};
-use crate::place::Place;
 
 mod shells;
 
@@ -550,10 +549,4 @@ pub(super) fn body_option<'a, 't>(args: &'a [Arg<'t>], names: &[&str]) -> Option
         }
     }
     None
-}
-
-/// A place of which nothing is known but that it is not this machine.
-pub(super) fn elsewhere(home: bool) -> Place {
-    let ctx = Context { cwd: home.then_some("/home/~"), ..Context::default() };
-    Place::new(&ctx)
 }

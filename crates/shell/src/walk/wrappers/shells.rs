@@ -1,10 +1,10 @@
 //! Wrappers whose command is a text, or runs somewhere else.
 
-use super::super::arg::{Arg, UNKNOWN, Value};
+use super::super::arg::{Arg, UNKNOWN};
 use super::super::code::is_shell;
 use super::super::source::Origin;
 use super::super::{Feed, Walker};
-use super::{body_option, cover, elsewhere, is_assignment, prefix};
+use super::{body_option, prefix};
 use crate::effects::{Call, Options};
 use crate::place::Place;
 
@@ -120,7 +120,7 @@ impl Walker<'_> {
         }
         let start = Self::command_start(&own, call.args);
         let command = call.args.get(start.min(call.args.len())..).unwrap_or_default();
-        self.at_place("ssh", elsewhere(true), |w| {
+        self.at_place("ssh", Place::remote(), |w| {
             if command.is_empty() {
                 // A shell on the other machine that reads its commands from here.
                 let shell = Call { name: "sh", ..*call };
@@ -136,9 +136,7 @@ impl Walker<'_> {
     pub(super) fn container<'t>(&mut self, call: &Call<'_, 't>) {
         let own = prefix("docker", "HclfpC", &["--host", "--config", "--context", "--log-level", "--file", "--project-name", "--profile", "--env-file", "--project-directory"], 0, false);
         let mut start = Self::command_start(&own, call.args);
-        let mut compose = call.name == "docker-compose";
         if call.args.get(start).is_some_and(|arg| arg.is("compose")) {
-            compose = true;
             start += 1 + Self::command_start(&own, call.args.get(start + 1..).unwrap_or_default());
         }
         if call.args.get(start).is_some_and(|arg| arg.is("container")) {
@@ -169,11 +167,7 @@ impl Walker<'_> {
         if args.is_empty() {
             return;
         }
-        let _ = compose;
-        let mut place = elsewhere(false);
-        if mounts_host(own) {
-            place = Place::new(&crate::analysis::Context { cwd: Some("/"), ..Default::default() });
-        }
+        let place = Place::container(mounts_host(own));
         let via = call.name.to_owned();
         self.at_place(&via, place, |w| w.scoped(|w| w.inner(|w| w.call(call.source, &args))));
     }
@@ -214,12 +208,12 @@ impl Walker<'_> {
             // The old form: exec POD COMMAND.
             let command: Vec<Arg<'t>> = options.operands.iter().skip(2).map(|arg| (*arg).clone()).collect();
             if options.starts_with("exec") && !command.is_empty() {
-                self.at_place("kubectl", elsewhere(false), |w| w.scoped(|w| w.inner(|w| w.call(call.source, &command))));
+                self.at_place("kubectl", Place::container(false), |w| w.scoped(|w| w.inner(|w| w.call(call.source, &command))));
             }
             return;
         };
         let command = call.args.get(at + 1..).unwrap_or_default();
-        self.at_place("kubectl", elsewhere(false), |w| w.scoped(|w| w.inner(|w| w.call(call.source, command))));
+        self.at_place("kubectl", Place::container(false), |w| w.scoped(|w| w.inner(|w| w.call(call.source, command))));
     }
 
     /// `git -c alias.x='!command' x`, `git rebase --exec`, `git bisect run`, `git submodule foreach`.
@@ -338,7 +332,6 @@ impl Walker<'_> {
             let command = call.args.get(start..).unwrap_or_default();
             self.scoped(|w| w.call(call.source, command));
         }
-        let _ = (cover(call.args), is_assignment(call.name), Value::unknown());
     }
 }
 
