@@ -7,7 +7,7 @@ use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{OpenApi as Document, PathItem, Ref, RefOr};
+use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
 use crate::handlers::{knowledge, processes, runs, sessions, system};
@@ -109,10 +109,7 @@ impl Modify for Aliases {
         let paths = &mut document.paths.paths;
         for (alias, original) in ALIASES {
             let post = paths.get(original).and_then(|item| item.post.clone());
-            paths
-                .entry(alias.to_owned())
-                .or_insert_with(PathItem::default)
-                .post = post;
+            paths.entry(alias.to_owned()).or_default().post = post;
         }
     }
 }

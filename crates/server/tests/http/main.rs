@@ -1,5 +1,12 @@
 //! The server over a real engine, in process: requests go into the router as hyper would hand
 //! them over. `socket` alone opens a port.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test did not expect is a failed test"
+)]
 
 mod ids;
 mod malformed;
