@@ -37,6 +37,12 @@ pub struct RunId(Arc<str>);
 pub struct SessionId(Arc<str>);
 
 impl RunId {
+    /// The id that stands for no run: nothing is ever found under it.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Arc::from("run_"))
+    }
+
     /// A new id that nobody can guess.
     #[must_use]
     pub fn random(entropy: &dyn Entropy) -> Self {
