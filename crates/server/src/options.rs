@@ -20,6 +20,8 @@ pub const DEFAULT_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(12);
 /// How long a client may leave an answer unread before its connection is cut.
 pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Silence in a stream of events after which a comment shows that both ends are still there.
+pub const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long running commands may take to finish once the server stops.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -86,6 +88,8 @@ pub struct ServerLimits {
     pub body_timeout: Duration,
     /// Time without progress in sending an answer.
     pub stall_timeout: Duration,
+    /// Silence in a stream of events before a sign of life.
+    pub heartbeat: Duration,
     /// Time for running commands to finish at shutdown.
     pub patience: Duration,
 }
@@ -100,6 +104,7 @@ impl Default for ServerLimits {
             head_timeout: DEFAULT_HEAD_TIMEOUT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
             stall_timeout: DEFAULT_STALL_TIMEOUT,
+            heartbeat: DEFAULT_HEARTBEAT,
             patience: DEFAULT_PATIENCE,
         }
     }

@@ -1,11 +1,11 @@
 //! What handlers share.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wharf_engine::Engine;
 
-use crate::extract::body::BodyLimits;
+use crate::extract::body::{Bodies, LARGE_BYTES_TOTAL};
 use crate::metrics::Metrics;
 use crate::middleware::gate::Gate;
 use crate::options::{Machine, ServerOptions};
@@ -18,7 +18,8 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) machine: Machine,
     pub(crate) version: String,
-    pub(crate) body: BodyLimits,
+    pub(crate) bodies: Bodies,
+    pub(crate) heartbeat: Duration,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) begun: Instant,
@@ -27,14 +28,13 @@ pub(crate) struct Inner {
 impl App {
     pub(crate) fn new(engine: Engine, options: &ServerOptions) -> Self {
         let metrics = Arc::new(Metrics::default());
+        let limits = &options.limits;
         Self(Arc::new(Inner {
             engine,
             machine: options.machine.clone(),
             version: options.version.clone(),
-            body: BodyLimits {
-                bytes: options.limits.body_bytes,
-                time: options.limits.body_timeout,
-            },
+            bodies: Bodies::new(limits.body_bytes, limits.body_timeout, LARGE_BYTES_TOTAL),
+            heartbeat: limits.heartbeat,
             gate: Arc::new(Gate::new(options, Arc::clone(&metrics))),
             metrics,
             begun: Instant::now(),

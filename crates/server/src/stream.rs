@@ -6,7 +6,6 @@
 //! Dropping a stream drops the reader; the run does not notice.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, HeaderName};
@@ -29,8 +28,6 @@ use crate::state::App;
 
 /// The media type that clients ask for.
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
-/// Silence after which a comment shows that both ends are still there.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Bytes of a stream in one event.
 pub(crate) const PIECE_BYTES: usize = 64 * 1024;
 /// The longest event id that is looked at.
@@ -203,9 +200,13 @@ impl Reader {
                 place,
                 ..
             } = &self.follow;
-            let waiting =
-                app.engine
-                    .output_changed(&context.caller, &place.run, stdout, stderr, HEARTBEAT);
+            let waiting = app.engine.output_changed(
+                &context.caller,
+                &place.run,
+                stdout,
+                stderr,
+                app.heartbeat,
+            );
             if waiting.await? {
                 self.phase = Phase::Drain;
             } else {

@@ -1,29 +1,87 @@
-//! Reading a body within a size and a time.
+//! Reading a body within a size and a time, and all of them within the memory there is.
 
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::Failure;
 
-/// How much of a body is read, and how long that may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BodyLimits {
-    pub(crate) bytes: usize,
-    pub(crate) time: Duration,
+/// A body up to this size takes no part in the sharing: all connections' small bodies together
+/// are bounded by their number.
+const SMALL_BYTES: usize = 64 * 1024;
+/// What large bodies may take together, in bytes.
+pub(crate) const LARGE_BYTES_TOTAL: usize = 64 * 1024 * 1024;
+/// What is counted in the sharing, in bytes.
+const UNIT: usize = 1024;
+
+/// How much of a body is read, how long that may take, and room for the large ones.
+#[derive(Debug)]
+pub(crate) struct Bodies {
+    bytes: usize,
+    time: Duration,
+    room: Semaphore,
 }
 
-/// The whole body. A body that announces too much is refused before any of it is read.
-pub(crate) async fn read(body: Body, limits: BodyLimits) -> Result<Bytes, Failure> {
-    let announced = body.size_hint().lower();
-    if announced > u64::try_from(limits.bytes).unwrap_or(u64::MAX) {
-        return Err(Failure::body_too_large(limits.bytes));
+/// A whole body, and the room it takes until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Whole<'a> {
+    bytes: Bytes,
+    _room: Option<SemaphorePermit<'a>>,
+}
+
+impl std::ops::Deref for Whole<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
     }
-    tokio::time::timeout(limits.time, collect(body, limits.bytes))
+}
+
+impl Bodies {
+    /// At most `bytes` a body within `time`; a single body always finds room.
+    pub(crate) fn new(bytes: usize, time: Duration, total: usize) -> Self {
+        Self {
+            bytes,
+            time,
+            room: Semaphore::new(units(total.max(bytes))),
+        }
+    }
+
+    /// The whole body. One that announces too much is refused before any of it is read.
+    pub(crate) async fn read(&self, body: Body) -> Result<Whole<'_>, Failure> {
+        let size = body.size_hint();
+        if size.lower() > u64::try_from(self.bytes).unwrap_or(u64::MAX) {
+            return Err(Failure::body_too_large(self.bytes));
+        }
+        // A body that does not say how long it is may become as long as any.
+        let most = size.upper().and_then(|upper| usize::try_from(upper).ok());
+        let most = most.map_or(self.bytes, |upper| upper.min(self.bytes));
+        tokio::time::timeout(self.time, async {
+            let room = self.room(most).await;
+            Ok(Whole {
+                bytes: collect(body, self.bytes).await?,
+                _room: room,
+            })
+        })
         .await
         .unwrap_or_else(|_| Err(Failure::body_too_slow()))
+    }
+
+    async fn room(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        if bytes <= SMALL_BYTES {
+            return None;
+        }
+        let units = u32::try_from(units(bytes)).unwrap_or(u32::MAX);
+        // It fails only when the semaphore is closed, which nobody does.
+        self.room.acquire_many(units).await.ok()
+    }
+}
+
+const fn units(bytes: usize) -> usize {
+    bytes.div_ceil(UNIT)
 }
 
 /// A small body comes in one piece, which is then used as it is.
@@ -67,10 +125,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: BodyLimits = BodyLimits {
-        bytes: 10,
-        time: Duration::from_secs(10),
-    };
+    const TIME: Duration = Duration::from_secs(10);
 
     fn pieces(pieces: &[&'static str]) -> Body {
         let pieces: Vec<Result<_, std::io::Error>> = pieces
@@ -80,27 +135,46 @@ mod tests {
         Body::from_stream(stream::iter(pieces))
     }
 
+    fn endless() -> Body {
+        Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>())
+    }
+
     #[tokio::test]
     async fn a_body_may_have_the_limit_and_not_a_byte_more() {
-        let status = |body| async { read(body, LIMITS).await.map_err(|failure| failure.status()) };
-        let too_large = Err(StatusCode::PAYLOAD_TOO_LARGE);
-        assert_eq!(
-            status(Body::from("1234567890")).await,
-            Ok(Bytes::from("1234567890"))
-        );
-        assert_eq!(status(Body::from("12345678901")).await, too_large);
-        assert_eq!(
-            status(pieces(&["12345", "", "67890"])).await,
-            Ok(Bytes::from("1234567890"))
-        );
-        assert_eq!(status(pieces(&["12345", "67890", "1"])).await, too_large);
-        assert_eq!(status(pieces(&["12345678901"])).await, too_large);
+        let bodies = Bodies::new(10, TIME, LARGE_BYTES_TOTAL);
+        let read = async |body| match bodies.read(body).await {
+            Ok(whole) => String::from_utf8(whole.to_vec()).unwrap(),
+            Err(failure) => failure.status().as_str().to_owned(),
+        };
+        assert_eq!(read(Body::from("1234567890")).await, "1234567890");
+        assert_eq!(read(Body::from("12345678901")).await, "413");
+        assert_eq!(read(pieces(&["12345", "", "67890"])).await, "1234567890");
+        assert_eq!(read(pieces(&["12345", "67890", "1"])).await, "413");
+        assert_eq!(read(pieces(&["12345678901"])).await, "413");
+        assert_eq!(read(Body::empty()).await, "");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_given_up() {
-        let body = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        let failure = read(body, LIMITS).await.unwrap_err();
+        let bodies = Bodies::new(10, TIME, LARGE_BYTES_TOTAL);
+        let failure = bodies.read(endless()).await.unwrap_err();
         assert_eq!(failure.status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_bodies_share_their_room_and_small_ones_do_not_wait() {
+        let bodies = Bodies::new(SMALL_BYTES + 1, TIME, 0);
+        let large = || Body::from(vec![b'x'; SMALL_BYTES + 1]);
+        let first = bodies.read(large()).await.unwrap();
+        assert!(
+            bodies
+                .read(Body::from(vec![b'x'; SMALL_BYTES]))
+                .await
+                .is_ok()
+        );
+        let second = bodies.read(large()).await.unwrap_err();
+        assert_eq!(second.status(), StatusCode::REQUEST_TIMEOUT);
+        drop(first);
+        assert!(bodies.read(large()).await.is_ok());
     }
 }

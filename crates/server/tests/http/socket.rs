@@ -276,3 +276,32 @@ fn stopping_lets_a_running_command_finish() {
         open.end().await;
     });
 }
+
+#[test]
+fn stopping_ends_what_does_not_finish_and_says_so() {
+    with_server(async |server| {
+        let mut options = options();
+        options.limits.patience = Duration::from_millis(50);
+        let open = open(server.engine.clone(), options);
+        let mut plain = open.connect().await;
+        let run = post(r#"{"command":"echo up; exec sleep 600"}"#);
+        plain.write_all(run.as_bytes()).await.unwrap();
+        let mut stream = open.connect().await;
+        let run = run.replace("connection: close", "accept: text/event-stream");
+        stream.write_all(run.as_bytes()).await.unwrap();
+        let mut first = vec![0; 4096];
+        // Output is there, so this command runs; the other was sent before it.
+        while !String::from_utf8_lossy(&first).contains("up") {
+            assert!(stream.read(&mut first).await.unwrap() > 0);
+        }
+        while server.engine.gauges().running < 2 {
+            tokio::task::yield_now().await;
+        }
+        open.shutdown.cancel();
+        let answer = read(&mut plain).await;
+        assert!(answer.contains(r#""success":false"#), "{answer}");
+        let rest = read(&mut stream).await;
+        assert!(rest.contains("event: exit"), "{rest}");
+        open.end().await;
+    });
+}

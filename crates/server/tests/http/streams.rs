@@ -6,7 +6,7 @@ use axum::body::BodyDataStream;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::support::{Ask, Server, with_server};
+use crate::support::{Ask, Server, options, with_server, with_server_of};
 
 /// A bound for what should come at once; far above it, so that a busy machine does not matter.
 const SOON: Duration = Duration::from_secs(20);
@@ -274,5 +274,26 @@ fn logs_are_followed_from_their_last_lines() {
             .send()
             .await;
         assert_eq!(events.next().await.unwrap().name, "exit");
+    });
+}
+
+#[test]
+fn silence_is_broken_by_signs_of_life() {
+    let mut options = options();
+    options.limits.heartbeat = Duration::from_millis(10);
+    with_server_of(options, async |server| {
+        let fifo = tempfile::tempdir().unwrap();
+        let path = fifo.path().join("go");
+        let command = format!("mkfifo {0}; echo up; read x < {0}", path.display());
+        let ask = run(&server, &command).header("accept", "text/event-stream");
+        let mut body = ask.open().await.unwrap().into_body().into_data_stream();
+        let mut text = String::new();
+        while text.matches(": still running\n\n").count() < 3 {
+            let piece = tokio::time::timeout(SOON, body.next()).await.unwrap();
+            text += std::str::from_utf8(&piece.unwrap().unwrap()).unwrap();
+        }
+        assert!(!text.contains("exit"), "{text}");
+        let write = tokio::task::spawn_blocking(move || std::fs::write(path, "go\n"));
+        write.await.unwrap().unwrap();
     });
 }

@@ -8,7 +8,7 @@ use super::tail;
 use crate::convert::fields::Fields;
 use crate::convert::{process, view};
 use crate::error::Failure;
-use crate::extract::{body, json};
+use crate::extract::json;
 use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
@@ -26,7 +26,7 @@ pub(crate) async fn manage(State(app): State<App>, request: Request) -> Result<R
     let (parts, body) = request.into_parts();
     let context = Context::of(&parts)?;
     json::is_json(&parts.headers)?;
-    let bytes = body::read(body, app.body).await?;
+    let bytes = app.bodies.read(body).await?;
     let wire: ProcessRequest = json::parse(&bytes)?;
     let mut answer = ProcessResponse {
         success: true,

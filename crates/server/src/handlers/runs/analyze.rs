@@ -6,7 +6,7 @@ use wharf_api::{AnalyzeRequest, AnalyzeResponse};
 
 use crate::convert::{analysis, request};
 use crate::error::Failure;
-use crate::extract::{body, json};
+use crate::extract::json;
 use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
@@ -23,7 +23,7 @@ pub(crate) async fn analyze(State(app): State<App>, request: Request) -> Result<
     let (parts, body) = request.into_parts();
     let context = Context::of(&parts)?;
     json::is_json(&parts.headers)?;
-    let bytes = body::read(body, app.body).await?;
+    let bytes = app.bodies.read(body).await?;
     let wire: AnalyzeRequest = json::parse(&bytes)?;
     let (command, around, format) = request::analyze(wire)?;
     let decision = app

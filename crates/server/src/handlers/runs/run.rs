@@ -9,7 +9,7 @@ use wharf_engine::Finished;
 use crate::convert::answer::{self, Wanted};
 use crate::convert::request;
 use crate::error::Failure;
-use crate::extract::{body, json};
+use crate::extract::json;
 use crate::metrics::Outcome;
 use crate::middleware::gate::Context;
 use crate::reply;
@@ -44,13 +44,13 @@ pub(crate) async fn run(State(app): State<App>, request: Request) -> Result<Resp
     let (parts, body) = request.into_parts();
     let context = Context::of(&parts)?;
     json::is_json(&parts.headers)?;
-    let bytes = body::read(body, app.body).await?;
+    let bytes = app.bodies.read(body).await?;
     let streamed = reply::asks_for(&parts.headers, EVENT_STREAM);
     if streamed && let Some(place) = Place::resumed(&parts.headers)? {
         let wanted = serde_json::from_slice(&bytes)
             .map(|wire| wanted(&wire))
             .unwrap_or_default();
-        return resume(app, context, place, wanted).await;
+        return resume(app.clone(), context, place, wanted).await;
     }
     let wire: RunRequest = json::parse(&bytes)?;
     let wanted = wanted(&wire);

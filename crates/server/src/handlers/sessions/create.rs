@@ -7,7 +7,7 @@ use wharf_api::{CreateSession, SessionCreated};
 
 use crate::convert::request;
 use crate::error::Failure;
-use crate::extract::{body, json};
+use crate::extract::json;
 use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
@@ -28,7 +28,7 @@ pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<R
     if has_type {
         json::is_json(&parts.headers)?;
     }
-    let bytes = body::read(body, app.body).await?;
+    let bytes = app.bodies.read(body).await?;
     let wire = match (bytes.is_empty(), has_type) {
         (true, _) => CreateSession::default(),
         (false, true) => json::parse(&bytes)?,

@@ -30,8 +30,16 @@ pub(crate) struct Server {
 
 /// Runs `test` with a server over an engine of its own, whose directory goes away afterwards.
 pub(crate) fn with_server<F: Future<Output = ()>>(test: impl FnOnce(Server) -> F) {
+    with_server_of(options(), test);
+}
+
+/// [`with_server`], with options of the test's own.
+pub(crate) fn with_server_of<F: Future<Output = ()>>(
+    options: ServerOptions,
+    test: impl FnOnce(Server) -> F,
+) {
     engine::with_engine(|engine| {
-        let router = router(engine.clone(), &options());
+        let router = router(engine.clone(), &options);
         test(Server { engine, router })
     });
 }
