@@ -80,7 +80,7 @@ impl Pipes {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let mut taken = 0;
             while taken < MAX_DRAIN {
-                match self.read(stream, output) {
+                match self.read_now(stream, output) {
                     0 => break,
                     bytes => taken += bytes,
                 }
@@ -95,25 +95,49 @@ impl Pipes {
         }
     }
 
-    /// One read: bytes taken; 0 when there is nothing now or nothing more.
-    fn read(&mut self, stream: Stream, output: &RunOutput) -> usize {
+    /// One read of a pipe that the runtime says is ready.
+    fn read(&mut self, stream: Stream, output: &RunOutput) {
+        self.take(stream, output, |pipe, buffer| pipe.try_read_buf(buffer));
+    }
+
+    /// One read whatever the runtime knows: it hears of what was written only when it next looks,
+    /// which may be after a command's end was reported. Bytes taken; 0: nothing now, or nothing
+    /// more.
+    fn read_now(&mut self, stream: Stream, output: &RunOutput) -> usize {
+        self.take(stream, output, |pipe, buffer| read_now(pipe, buffer));
+        self.buffer.len()
+    }
+
+    fn take(
+        &mut self,
+        stream: Stream,
+        output: &RunOutput,
+        read: impl FnOnce(&Receiver, &mut Vec<u8>) -> io::Result<usize>,
+    ) {
+        self.buffer.clear();
         let slot = match stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
         };
-        let Some(pipe) = slot else { return 0 };
+        let Some(pipe) = slot else { return };
         if self.buffer.capacity() == 0 {
             self.buffer.reserve_exact(READ_BYTES);
         }
-        self.buffer.clear();
-        match pipe.try_read_buf(&mut self.buffer) {
+        match read(pipe, &mut self.buffer) {
             Ok(0) => *slot = None,
             Ok(_) => output.append(stream, &self.buffer),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => *slot = None,
         }
-        self.buffer.len()
     }
+}
+
+/// Reads what is there at this moment behind what `buffer` holds.
+pub(crate) fn read_now(pipe: &Receiver, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    Ok(rustix::io::read(
+        pipe,
+        rustix::buffer::spare_capacity(buffer),
+    )?)
 }
 
 /// A pipe whose reading end belongs to the runtime.

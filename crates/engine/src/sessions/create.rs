@@ -10,7 +10,7 @@ use wharf_store::audit::event;
 use wharf_store::db::SessionRow;
 
 use super::run::revive;
-use super::state::{self, Session};
+use super::state::Session;
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::request::NewSession;
@@ -88,8 +88,19 @@ fn session(inner: &Inner, caller: &Caller, new: NewSession) -> Result<Session, E
         new.client_info,
         inner.parts.clock.now(),
         cwd.unwrap_or_else(|| inner.options.default_cwd.clone()),
-        ShellEnv::OnTop(exposed(&new.env)),
+        ShellEnv::Exactly(overlay(&inner.options.base_env, exposed(&new.env))),
     ))
+}
+
+/// The environment that the first shell starts with.
+fn overlay(base: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
+    let replaced = |name: &String| own.iter().any(|(other, _)| other == name);
+    let kept: Vec<_> = base
+        .iter()
+        .filter(|(name, _)| !replaced(name))
+        .cloned()
+        .collect();
+    kept.into_iter().chain(own).collect()
 }
 
 async fn record_and_store(inner: &Inner, session: &Session) -> Result<(), Error> {
@@ -115,6 +126,7 @@ async fn record_and_store(inner: &Inner, session: &Session) -> Result<(), Error>
         last_used_ms: session.created.millis(),
         timeout_s,
         cwd,
+        env_sealed: session.sealed_env(inner),
         client_info,
         ..SessionRow::default()
     };
@@ -124,5 +136,5 @@ async fn record_and_store(inner: &Inner, session: &Session) -> Result<(), Error>
         .insert_session(&row)
         .await
         .map_err(Error::from_database)?;
-    state::save(inner, session).await
+    Ok(())
 }

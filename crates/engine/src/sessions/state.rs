@@ -184,15 +184,19 @@ impl Session {
         changed
     }
 
+    /// The environment as it may lie on disk.
+    pub(crate) fn sealed_env(&self, inner: &Inner) -> Option<Vec<u8>> {
+        seal(inner, &self.known().env)
+    }
+
     /// What the database does not have yet.
     fn update(&self, inner: &Inner, with_env: bool) -> SessionUpdate {
         let mut known = self.known();
         known.dirty = false;
-        let env_sealed = match (&known.env, with_env) {
-            (ShellEnv::Exactly(env), true) => {
-                seal::seal(&inner.options.seal_key, inner.parts.entropy.as_ref(), env)
-            }
-            _ => None,
+        let env_sealed = if with_env {
+            seal(inner, &known.env)
+        } else {
+            None
         };
         SessionUpdate {
             owner: self.owner.name().to_owned(),
@@ -206,6 +210,15 @@ impl Session {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn seal(inner: &Inner, env: &ShellEnv) -> Option<Vec<u8>> {
+    match env {
+        ShellEnv::Exactly(env) => {
+            seal::seal(&inner.options.seal_key, inner.parts.entropy.as_ref(), env)
+        }
+        ShellEnv::OnTop(_) => None,
     }
 }
 

@@ -29,14 +29,6 @@ pub(crate) async fn say(engine: &Engine, session: &SessionId, text: &str) -> Fin
     engine.run(&me(), within(text, session)).await.unwrap()
 }
 
-pub(crate) async fn say(engine: &Engine, session: &SessionId, text: &str) -> Finished {
-    engine.run(&me(), within(text, session)).await.unwrap()
-}
-
-pub(crate) async fn refused(engine: &Engine, text: &str) -> Error {
-    engine.run(&me(), command(text)).await.unwrap_err()
-}
-
 pub(crate) async fn session(engine: &Engine) -> SessionId {
     engine
         .create_session(&me(), NewSession::default())

@@ -133,7 +133,7 @@ impl LocalShell {
         loop {
             tokio::select! {
                 biased;
-                _ = self.control.readable() => self.hear(),
+                _ = self.control.readable() => self.hear(Receiver::try_read_buf),
                 status = &mut self.exit => {
                     let code = status.map_or(-1, Status::code);
                     let text = format!("bash ended with {code} as it started");
@@ -169,24 +169,23 @@ impl LocalShell {
         self.unsent.push(0);
         self.latest_output = Arc::downgrade(&current.output);
         self.current = Some(current);
-        self.send();
+        self.send(|input, bytes| Ok(rustix::io::write(input, bytes)?));
     }
 
-    /// Hands over as much of the command as the shell's pipe takes.
-    fn send(&mut self) {
-        if let Ok(sent) = self.input.try_write(&self.unsent) {
+    /// Hands over as much of the command as the shell's pipe takes, by `write`.
+    fn send(&mut self, write: impl FnOnce(&Sender, &[u8]) -> std::io::Result<usize>) {
+        if let Ok(sent) = write(&self.input, &self.unsent) {
             self.unsent.drain(..sent.min(self.unsent.len()));
         }
     }
 
-    /// Takes what there is on the report channel.
-    fn hear(&mut self) {
+    /// Takes what there is on the report channel, by `read`.
+    ///
+    /// The runtime's own reads also tell it when there is nothing left, without which it would
+    /// say at once again that there is; those that go around it see what it has not heard of yet.
+    fn hear(&mut self, read: impl Fn(&Receiver, &mut Vec<u8>) -> std::io::Result<usize>) {
         self.said.reserve(REPORT_BYTES);
-        while self
-            .control
-            .try_read_buf(&mut self.said)
-            .is_ok_and(|read| read > 0)
-        {
+        while read(&self.control, &mut self.said).is_ok_and(|read| read > 0) {
             self.said.reserve(REPORT_BYTES);
         }
     }
@@ -201,13 +200,13 @@ impl LocalShell {
             let own_open = own.as_ref().is_some_and(|pipes| !pipes.closed());
             tokio::select! {
                 biased;
-                _ = self.control.readable() => self.hear(),
+                _ = self.control.readable() => self.hear(Receiver::try_read_buf),
                 status = &mut self.exit, if self.ended.is_none() => {
                     self.ended = Some(status.unwrap_or(Status::Signaled(libc::SIGKILL)));
                     // What it said and wrote last is in the pipes already.
-                    self.hear();
+                    self.hear(pump::read_now);
                 }
-                _ = self.input.writable(), if !self.unsent.is_empty() => self.send(),
+                _ = self.input.writable(), if !self.unsent.is_empty() => self.send(Sender::try_write),
                 () = self.pipes.more(&output), if !self.pipes.closed() => {}
                 () = more_of(own, &output), if own_open => {}
             }

@@ -1,6 +1,6 @@
 //! The zygote's own side: one thread, one loop.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, WaitOptions};
 
 use super::cgroup::{Cgroups, Group};
-use super::{ZygoteOptions, encode_status, kind};
+use super::{ZygoteOptions, encode_status, kind, packet_pair};
 use crate::frame::{self, Decoder, Encoder};
 use crate::{shim, sys, tree};
 
@@ -19,6 +19,8 @@ pub(crate) const INPUT_FD: RawFd = 58;
 pub(crate) const CONTROL_FD: RawFd = 59;
 /// Above all numbers that a shell is given.
 const SAFE_FD: RawFd = 70;
+/// Spares that wait at once: one for each of two that come together.
+const SPARES: usize = 2;
 /// From the server's death to the end of what it left: TERM, then this, then KILL.
 const ORPHAN_GRACE_MS: i32 = 500;
 
@@ -36,6 +38,14 @@ struct Zygote<'a> {
     base_env: Vec<CString>,
     cgroups: Cgroups,
     groups: HashMap<Pid, Group>,
+    spares: VecDeque<Spare>,
+}
+
+/// A child that is forked and in its control group already, and waits to be told what to become.
+/// Entering a group may take the kernel 20 ms, which nobody shall wait for.
+struct Spare {
+    pid: Pid,
+    orders: OwnedFd,
 }
 
 impl<'a> Zygote<'a> {
@@ -61,12 +71,14 @@ impl<'a> Zygote<'a> {
                 .collect(),
             cgroups,
             groups: HashMap::new(),
+            spares: VecDeque::new(),
             socket,
             options,
         })
     }
 
     fn serve(&mut self) -> io::Result<()> {
+        self.fill_spares();
         let (mut buffer, mut fds) = (Vec::new(), Vec::new());
         loop {
             let (asked, changed) = wait_for_either(&self.socket, &self.signals, -1)?;
@@ -75,7 +87,7 @@ impl<'a> Zygote<'a> {
             }
             if asked {
                 match frame::receive(&self.socket, &mut buffer, &mut fds) {
-                    Ok(Some(())) => self.answer(&buffer, std::mem::take(&mut fds))?,
+                    Ok(Some(())) => self.answer(&buffer, &std::mem::take(&mut fds))?,
                     Ok(None) | Err(_) => break,
                 }
             }
@@ -84,16 +96,16 @@ impl<'a> Zygote<'a> {
         Ok(())
     }
 
-    fn answer(&mut self, packet: &[u8], fds: Vec<OwnedFd>) -> io::Result<()> {
+    /// Hands the order to a spare and forks the next one.
+    fn answer(&mut self, packet: &[u8], fds: &[OwnedFd]) -> io::Result<()> {
         let Some((packet_kind, mut fields)) = Decoder::new(packet) else {
             return Ok(());
         };
+        let token = fields.number().unwrap_or_default();
         let created = match packet_kind {
-            kind::NEW_SHIM => self.new_shim(fds),
-            kind::NEW_SHELL => self.new_shell(&mut fields, fds),
+            kind::NEW_SHIM | kind::NEW_SHELL => self.use_spare(packet, fds),
             _ => Err(io::Error::from_raw_os_error(libc::EINVAL)),
         };
-        let token = fields.number().unwrap_or_default();
         let mut reply = Encoder::new(kind::CREATED);
         let (pid, error) = match created {
             Ok(pid) => (pid.as_raw_nonzero().get(), 0),
@@ -102,54 +114,42 @@ impl<'a> Zygote<'a> {
         reply.number(token);
         reply.number(u32::try_from(pid).unwrap_or(0));
         reply.number(u32::try_from(error).unwrap_or(0));
-        frame::send(&self.socket, reply.as_slice(), &[])
+        frame::send(&self.socket, reply.as_slice(), &[])?;
+        self.fill_spares();
+        Ok(())
     }
 
-    fn new_shim(&mut self, mut fds: Vec<OwnedFd>) -> io::Result<Pid> {
-        let socket = fds.pop().ok_or_else(missing_descriptor)?;
-        let group = self.cgroups.make();
-        let pid = sys::fork(|| {
-            sys::close_from(3, socket.as_raw_fd());
-            group.join();
-            shim::child::main(socket, &self.base_env, &self.options.default_cwd)
-        })?;
-        self.groups.insert(pid, group);
-        Ok(pid)
+    fn use_spare(&mut self, packet: &[u8], fds: &[OwnedFd]) -> io::Result<Pid> {
+        let spare = match self.spares.pop_front() {
+            Some(spare) => spare,
+            None => self.fork_spare()?,
+        };
+        let fds: Vec<BorrowedFd<'_>> = fds.iter().map(OwnedFd::as_fd).collect();
+        frame::send(&spare.orders, packet, &fds)?;
+        Ok(spare.pid)
     }
 
-    fn new_shell(&mut self, fields: &mut Decoder<'_>, fds: Vec<OwnedFd>) -> io::Result<Pid> {
-        let malformed = || io::Error::from_raw_os_error(libc::EINVAL);
-        let path = fields.bytes().ok_or_else(malformed)?;
-        let path = CString::new(path).map_err(|_| malformed())?;
-        let argv = strings(fields.list().ok_or_else(malformed)?)?;
-        let env = strings(fields.list().ok_or_else(malformed)?)?;
-        let cwd = fields.bytes().ok_or_else(malformed)?;
-        let fds: [OwnedFd; 5] = fds.try_into().map_err(|_| missing_descriptor())?;
+    /// Without a spare the next order waits for one to be forked, so that failing here is no
+    /// error yet.
+    fn fill_spares(&mut self) {
+        while self.spares.len() < SPARES {
+            match self.fork_spare() {
+                Ok(spare) => self.spares.push_back(spare),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn fork_spare(&mut self) -> io::Result<Spare> {
+        let (ours, theirs) = packet_pair()?;
         let group = self.cgroups.make();
         let pid = sys::fork(|| {
+            sys::close_from(3, theirs.as_raw_fd());
             group.join();
-            sys::default_signals();
-            let _already_a_leader = rustix::process::setsid();
-            // Kept across exec: the shell is the reaper of everything that starts below it.
-            let _best_effort =
-                rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
-            if rustix::process::chdir(cwd).is_err() {
-                let _stays = rustix::process::chdir(&self.options.default_cwd);
-            }
-            match arrange(fds) {
-                Ok(()) => {
-                    let error = sys::exec(&path, &argv, &env);
-                    if error.kind() == io::ErrorKind::NotFound {
-                        127
-                    } else {
-                        126
-                    }
-                }
-                Err(_) => 126,
-            }
+            serve_order(theirs, &self.base_env, self.options)
         })?;
         self.groups.insert(pid, group);
-        Ok(pid)
+        Ok(Spare { pid, orders: ours })
     }
 
     fn reap(&mut self) -> io::Result<()> {
@@ -204,6 +204,57 @@ impl<'a> Zygote<'a> {
             }
         }
     }
+}
+
+/// A spare's life: it waits for its order and becomes what that says.
+fn serve_order(socket: OwnedFd, base_env: &[CString], options: &ZygoteOptions) -> i32 {
+    let (mut buffer, mut fds) = (Vec::new(), Vec::new());
+    match frame::receive(&socket, &mut buffer, &mut fds) {
+        Ok(Some(())) => {}
+        Ok(None) | Err(_) => return 0,
+    }
+    drop(socket);
+    let Some((packet_kind, mut fields)) = Decoder::new(&buffer) else {
+        return 1;
+    };
+    let _token = fields.number();
+    match (packet_kind, fds.pop()) {
+        (kind::NEW_SHIM, Some(socket)) => shim::child::main(socket, base_env, &options.default_cwd),
+        (kind::NEW_SHELL, Some(last)) => {
+            fds.push(last);
+            become_shell(&mut fields, fds, options).unwrap_or(126)
+        }
+        _ => 1,
+    }
+}
+
+/// Becomes a shell; returns only when that fails.
+fn become_shell(
+    fields: &mut Decoder<'_>,
+    fds: Vec<OwnedFd>,
+    options: &ZygoteOptions,
+) -> io::Result<i32> {
+    let malformed = || io::Error::from_raw_os_error(libc::EINVAL);
+    let path = fields.bytes().ok_or_else(malformed)?;
+    let path = CString::new(path).map_err(|_| malformed())?;
+    let argv = strings(fields.list().ok_or_else(malformed)?)?;
+    let env = strings(fields.list().ok_or_else(malformed)?)?;
+    let cwd = fields.bytes().ok_or_else(malformed)?;
+    let fds: [OwnedFd; 5] = fds.try_into().map_err(|_| missing_descriptor())?;
+    sys::default_signals();
+    let _already_a_leader = rustix::process::setsid();
+    // Kept across exec: the shell is the reaper of everything that starts below it.
+    let _best_effort = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    if rustix::process::chdir(cwd).is_err() {
+        let _stays = rustix::process::chdir(&options.default_cwd);
+    }
+    arrange(fds)?;
+    let error = sys::exec(&path, &argv, &env);
+    Ok(if error.kind() == io::ErrorKind::NotFound {
+        127
+    } else {
+        126
+    })
 }
 
 /// Puts the five descriptors where a shell expects them.

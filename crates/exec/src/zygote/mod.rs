@@ -194,7 +194,7 @@ impl ZygoteClient {
     }
 
     pub(crate) async fn new_shim(&self, socket: BorrowedFd<'_>) -> Result<Child, LaunchError> {
-        self.create(Encoder::new(kind::NEW_SHIM), &[socket]).await
+        self.create(kind::NEW_SHIM, &[socket], |_| {}).await
     }
 
     /// Starts a shell: `fds` are stdin, stdout, stderr, input and control.
@@ -207,20 +207,23 @@ impl ZygoteClient {
         fds: [BorrowedFd<'_>; 5],
     ) -> Result<Child, LaunchError> {
         use std::os::unix::ffi::OsStrExt;
-        let mut frame = Encoder::new(kind::NEW_SHELL);
-        frame.bytes(file.as_bytes());
-        frame.list(argv.iter().map(|word| word.as_bytes()));
-        frame.list(env.iter().map(|entry| entry.as_bytes()));
-        frame.bytes(cwd.as_os_str().as_bytes());
-        self.create(frame, &fds).await
+        let order = |frame: &mut Encoder| {
+            frame.bytes(file.as_bytes());
+            frame.list(argv.iter().map(|word| word.as_bytes()));
+            frame.list(env.iter().map(|entry| entry.as_bytes()));
+            frame.bytes(cwd.as_os_str().as_bytes());
+        };
+        self.create(kind::NEW_SHELL, &fds, order).await
     }
 
     async fn create(
         &self,
-        mut frame: Encoder,
+        packet_kind: u8,
         fds: &[BorrowedFd<'_>],
+        order: impl FnOnce(&mut Encoder),
     ) -> Result<Child, LaunchError> {
         let (sender, receiver) = oneshot::channel();
+        let mut frame = Encoder::new(packet_kind);
         {
             let mut waiting = self.lock();
             if waiting.gone {
@@ -231,6 +234,7 @@ impl ZygoteClient {
             waiting.replies.insert(token, sender);
             frame.number(token);
         }
+        order(&mut frame);
         self.send(frame.as_slice(), fds)
             .await
             .map_err(LaunchError::System)?;
