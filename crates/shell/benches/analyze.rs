@@ -25,7 +25,11 @@ fn corpus() -> Vec<String> {
     ];
     files
         .iter()
-        .flat_map(|file| toml::from_str::<Cases>(file).map(|cases| cases.case).unwrap_or_default())
+        .flat_map(|file| {
+            toml::from_str::<Cases>(file)
+                .map(|cases| cases.case)
+                .unwrap_or_default()
+        })
         .map(|case| case.c)
         .collect()
 }
@@ -58,7 +62,11 @@ fn corpus_report(corpus: &[String]) {
         })
         .collect();
     times.sort_unstable();
-    let at = |share: usize| times.get(times.len() * share / 100).map_or(0, |time| time.0);
+    let at = |share: usize| {
+        times
+            .get(times.len() * share / 100)
+            .map_or(0, |time| time.0)
+    };
     let worst = times.last().copied().unwrap_or_default();
     criterion_report(&format!(
         "corpus of {}: median {} ns, p99 {} ns, max {} ns ({:?})",
@@ -73,9 +81,42 @@ fn corpus_report(corpus: &[String]) {
 /// The slowest of texts of a mebibyte that repeat one piece.
 fn hostile_report() {
     let pieces = [
-        "a ", "a", "\n", "$x", "'a'", "\\a", "*", "{a,b}", "$(", "`a`", "x=$x$x;", "a|", "<<E ", "<<E\n", ">a ", "$((1))", "f(){ :;};", "echo a | sh;",
-        "bash -c a;", "sudo ", "xargs ", "(a);", "b $a;", "${x:-y}", "$x ", "echo $(echo a);", "find . -exec ", "find . -exec rm {} ;", "((", "a&",
-        "curl -d @a ", "env a=b ", "[a", "rm a ", "~ ", "if a;then b;fi;",
+        "a ",
+        "a",
+        "\n",
+        "$x",
+        "'a'",
+        "\\a",
+        "*",
+        "{a,b}",
+        "$(",
+        "`a`",
+        "x=$x$x;",
+        "a|",
+        "<<E ",
+        "<<E\n",
+        ">a ",
+        "$((1))",
+        "f(){ :;};",
+        "echo a | sh;",
+        "bash -c a;",
+        "sudo ",
+        "xargs ",
+        "(a);",
+        "b $a;",
+        "${x:-y}",
+        "$x ",
+        "echo $(echo a);",
+        "find . -exec ",
+        "find . -exec rm {} ;",
+        "((",
+        "a&",
+        "curl -d @a ",
+        "env a=b ",
+        "[a",
+        "rm a ",
+        "~ ",
+        "if a;then b;fi;",
     ];
     let slowest = pieces.iter().map(|piece| {
         let text = piece.repeat((1 << 20) / piece.len());
@@ -100,7 +141,13 @@ fn benches(criterion: &mut Criterion) {
     black_box(read("ls"));
     corpus_report(&corpus);
     hostile_report();
-    for text in ["echo hello", "ls -la /tmp", "cat a | grep b | wc -l", "sudo -u x env A=1 make", "bash -c 'ls; rm -rf /'"] {
+    for text in [
+        "echo hello",
+        "ls -la /tmp",
+        "cat a | grep b | wc -l",
+        "sudo -u x env A=1 make",
+        "bash -c 'ls; rm -rf /'",
+    ] {
         criterion.bench_function(text, |bencher| bencher.iter(|| read(text)));
     }
     let long = "ls -l | grep x; ".repeat((1 << 20) / 16);

@@ -193,7 +193,9 @@ pub enum EffectKind {
 
 /// How bad it could be. `Unknown` stands above `High`, because what is not understood may be
 /// anything, and below `Critical`, because what is known to be critical stays so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Risk {
     /// Reads, prints, or changes nothing that matters.

@@ -30,7 +30,11 @@ pub fn analyze(text: &str, ctx: &Context<'_>) -> Analysis {
     };
     let features = found.features();
     Analysis {
-        base_command: found.programs.first().map(|first| first.name.clone()).unwrap_or_default(),
+        base_command: found
+            .programs
+            .first()
+            .map(|first| first.name.clone())
+            .unwrap_or_default(),
         kind: features.first().copied().unwrap_or(Kind::Simple),
         features,
         programs: found.programs,
@@ -57,10 +61,20 @@ fn failure(script: &Script<'_>, found: &mut Found) -> Option<ParseError> {
         FailureKind::Syntax => {
             found.shape(Kind::Invalid);
             found.note("invalid-syntax", span);
-            Some(ParseError { message: failure.message.to_owned(), span })
+            Some(ParseError {
+                message: failure.message.to_owned(),
+                span,
+            })
         }
         kind => {
-            found.note(if kind == FailureKind::Deep { "too-deep" } else { "too-long" }, span);
+            found.note(
+                if kind == FailureKind::Deep {
+                    "too-deep"
+                } else {
+                    "too-long"
+                },
+                span,
+            );
             found.shell.mutates_state = true;
             found.shell.inspects_shell = true;
             None
@@ -69,7 +83,9 @@ fn failure(script: &Script<'_>, found: &mut Found) -> Option<ParseError> {
 }
 
 fn next_boundary(text: &str, at: usize) -> usize {
-    text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |c| at + c.len_utf8())
+    text.get(at..)
+        .and_then(|rest| rest.chars().next())
+        .map_or(at, |c| at + c.len_utf8())
 }
 
 /// The arguments of a text that is nothing but one program with literal words.
@@ -77,10 +93,18 @@ fn direct(script: &Script<'_>) -> Option<Vec<String>> {
     if script.failure.is_some() {
         return None;
     }
-    let [item] = script.list.as_slice() else { return None };
-    let ([pipeline], None) = (item.pipelines.as_slice(), item.background) else { return None };
-    let ([command], false) = (pipeline.commands.as_slice(), pipeline.prefixed) else { return None };
-    let CommandKind::Simple(simple) = &command.kind else { return None };
+    let [item] = script.list.as_slice() else {
+        return None;
+    };
+    let ([pipeline], None) = (item.pipelines.as_slice(), item.background) else {
+        return None;
+    };
+    let ([command], false) = (pipeline.commands.as_slice(), pipeline.prefixed) else {
+        return None;
+    };
+    let CommandKind::Simple(simple) = &command.kind else {
+        return None;
+    };
     if !simple.assigns.is_empty() || !command.redirects.is_empty() {
         return None;
     }

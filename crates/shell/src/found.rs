@@ -85,7 +85,11 @@ impl Found {
             effect.kind == kind && effect.span == span && effect.target.as_deref() == target
         };
         if self.effects.len() < MAX_EFFECTS && !self.effects.iter().rev().take(16).any(seen) {
-            self.effects.push(Effect { kind, target: target.map(readable), span });
+            self.effects.push(Effect {
+                kind,
+                target: target.map(readable),
+                span,
+            });
         }
     }
 
@@ -116,8 +120,10 @@ impl Found {
             Kind::PackageManager,
             Kind::Docker,
         ];
-        let mut features: Vec<Kind> =
-            ALL.into_iter().filter(|kind| self.shapes & (1 << *kind as u16) != 0).collect();
+        let mut features: Vec<Kind> = ALL
+            .into_iter()
+            .filter(|kind| self.shapes & (1 << *kind as u16) != 0)
+            .collect();
         if features.is_empty() {
             features.push(Kind::Simple);
         }
@@ -126,8 +132,14 @@ impl Found {
 
     /// A variable is set that decides which code runs.
     pub(crate) fn variable(&mut self, name: &str, value: &Value, span: Span, lasting: bool) {
-        if matches!(name, "PATH" | "HISTFILE" | "HISTSIZE" | "HISTFILESIZE" | "HISTCONTROL" | "HISTIGNORE") {
-            let empty = value.fields.iter().all(|(text, _)| matches!(text.as_str(), "" | "0" | "/dev/null"));
+        if matches!(
+            name,
+            "PATH" | "HISTFILE" | "HISTSIZE" | "HISTFILESIZE" | "HISTCONTROL" | "HISTIGNORE"
+        ) {
+            let empty = value
+                .fields
+                .iter()
+                .all(|(text, _)| matches!(text.as_str(), "" | "0" | "/dev/null"));
             if name != "PATH" && empty && lasting {
                 self.note("history-off", span);
             }
@@ -143,9 +155,25 @@ impl Found {
 fn loads_code(name: &str) -> bool {
     matches!(
         name,
-        "LD_PRELOAD" | "LD_AUDIT" | "BASH_ENV" | "ENV" | "PROMPT_COMMAND" | "SHELLOPTS" | "BASHOPTS"
-            | "PS4" | "PS0" | "PERL5OPT" | "RUBYOPT" | "PYTHONSTARTUP" | "DYLD_INSERT_LIBRARIES" | "PERL5DB"
-            | "GIT_SSH_COMMAND" | "GIT_EXTERNAL_DIFF" | "GIT_PROXY_COMMAND" | "LESSOPEN" | "LESSCLOSE"
+        "LD_PRELOAD"
+            | "LD_AUDIT"
+            | "BASH_ENV"
+            | "ENV"
+            | "PROMPT_COMMAND"
+            | "SHELLOPTS"
+            | "BASHOPTS"
+            | "PS4"
+            | "PS0"
+            | "PERL5OPT"
+            | "RUBYOPT"
+            | "PYTHONSTARTUP"
+            | "DYLD_INSERT_LIBRARIES"
+            | "PERL5DB"
+            | "GIT_SSH_COMMAND"
+            | "GIT_EXTERNAL_DIFF"
+            | "GIT_PROXY_COMMAND"
+            | "LESSOPEN"
+            | "LESSCLOSE"
     ) || name.starts_with("BASH_FUNC_")
 }
 

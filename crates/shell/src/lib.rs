@@ -24,6 +24,7 @@ mod env;
 mod found;
 mod hints;
 pub mod metadata;
+mod output;
 mod parse;
 mod place;
 mod redact;

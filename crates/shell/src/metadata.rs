@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use crate::analysis::{Analysis, Risk};
-use crate::decision::DecisionView;
-use crate::hints::ModelHints;
+use crate::decision::{DecisionView, decision_view, judge};
+use crate::hints::{ModelHints, model_hints};
+use crate::output;
+use crate::registry::{self, Entry};
 
 /// How much metadata is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,30 +154,239 @@ pub struct UserExperience {
 }
 
 /// Makes the `metadata` member.
+///
+/// Its numbers: `estimated_time_ms` is the upper end of the longest duration class among the
+/// programs that the registry knows ([`registry::Duration::upper_ms`]); all others are counted.
 #[must_use]
 pub fn metadata<'a>(input: &MetadataInput<'a>, format: Format) -> Metadata<'a> {
-    let full = format == Format::Full;
+    let (full, summary) = (format == Format::Full, format == Format::Summary);
+    let entry = input.analysis.programs.first().and_then(registry::describe);
+    let output = (full || summary).then(|| output_analysis(input, full));
+    let (verdict, reasons) = judge(input.analysis);
     Metadata {
         command: (format != Format::Minimal).then_some(input.command),
         base_command: &input.analysis.base_command,
         execution_context: full.then_some(input.context),
-        result: ResultView {
-            exit_code: input.result.exit_code,
-            success: input.result.exit_code == 0,
-            stdout_length: input.result.stdout_length,
-            stderr_length: input.result.stderr_length,
-            execution_time_ms: input.result.execution_time_ms,
+        result: result_view(&input.result),
+        registry: registry_view(entry, summary),
+        risk_level: summary.then_some(input.analysis.risk),
+        output_analysis: output,
+        user_experience: full.then(|| user_experience(input, entry)),
+        next_steps: (full || summary).then(|| next_steps(input)),
+        decision: full.then(|| decision_view(input.command, input.analysis, verdict, &reasons)),
+        model_hints: full.then(|| model_hints(input.analysis, Some(input.result.stdout))),
+    }
+}
+
+fn result_view(result: &ResultInput<'_>) -> ResultView {
+    ResultView {
+        exit_code: result.exit_code,
+        success: result.exit_code == 0,
+        stdout_length: result.stdout_length,
+        stderr_length: result.stderr_length,
+        execution_time_ms: result.execution_time_ms,
+    }
+}
+
+fn registry_view<'a>(entry: Option<&'static Entry>, summary: bool) -> RegistryView<'a> {
+    RegistryView {
+        description: entry.map_or("", |entry| &entry.description),
+        output_format: entry
+            .filter(|_| !summary)
+            .map(|entry| entry.output_format.as_str()),
+        risk_level: entry.filter(|_| !summary).map(|entry| entry.risk),
+    }
+}
+
+fn output_analysis(input: &MetadataInput<'_>, full: bool) -> OutputAnalysis {
+    let stdout = input.result.stdout;
+    let unfinished = u64::from(stdout.last().is_some_and(|byte| *byte != b'\n'));
+    let lines = memchr::memchr_iter(b'\n', stdout).count() as u64 + unfinished;
+    let errors = input.result.exit_code != 0 && output::speaks_of_errors(stdout)
+        || output::speaks_of_errors(input.result.stderr);
+    OutputAnalysis {
+        format_type: output::look(stdout).format,
+        line_count: full.then_some(lines),
+        contains_errors: full.then_some(errors),
+    }
+}
+
+fn user_experience(input: &MetadataInput<'_>, entry: Option<&'static Entry>) -> UserExperience {
+    let class = input.analysis.timeout_class;
+    let known = input
+        .analysis
+        .programs
+        .iter()
+        .filter_map(registry::describe);
+    let longest = known.map(|entry| entry.duration).max().unwrap_or_default();
+    UserExperience {
+        description: describe(input.analysis, entry),
+        estimated_time_ms: longest.upper_ms(class),
+        risk_level: input.analysis.risk,
+        status_emoji: match input.result.exit_code {
+            0 => "\u{2705}",
+            124 => "\u{23f1}\u{fe0f}",
+            _ => "\u{274c}",
         },
-        registry: RegistryView {
-            description: "",
-            output_format: None,
-            risk_level: None,
-        },
-        risk_level: (format == Format::Summary).then_some(input.analysis.risk),
-        output_analysis: None,
-        user_experience: None,
-        next_steps: None,
-        decision: None,
-        model_hints: None,
+    }
+}
+
+/// One sentence about the command: what its first program does, and how many more there are.
+fn describe(analysis: &Analysis, entry: Option<&'static Entry>) -> String {
+    let first = match entry {
+        Some(entry) => entry.description.trim_end_matches('.').to_owned(),
+        None if analysis.base_command.is_empty() => "Runs no program".to_owned(),
+        None => format!("Runs {}", analysis.base_command),
+    };
+    match analysis.programs.len() {
+        0 | 1 => format!("{first}."),
+        2 => format!("{first}, with one more program."),
+        more => format!("{first}, with {} more programs.", more - 1),
+    }
+}
+
+/// What is usually done next: from the exit code first, then from the registry.
+fn next_steps(input: &MetadataInput<'_>) -> Vec<String> {
+    let mut steps = Vec::new();
+    let name = &input.analysis.base_command;
+    match input.result.exit_code {
+        0 => {}
+        124 => steps.push("give it more time, or run it in the background".to_owned()),
+        126 => steps.push(format!(
+            "it cannot be executed: look at its mode with ls -l \"$(command -v {name})\""
+        )),
+        127 => steps.push(format!(
+            "it is not installed or not on PATH: command -v {name}"
+        )),
+        code if code > 128 => steps.push(format!("it was ended by signal {}", code - 128)),
+        _ => {}
+    }
+    for entry in input
+        .analysis
+        .programs
+        .iter()
+        .filter_map(|program| registry::lookup(&program.name))
+    {
+        let known = if input.result.exit_code == 0 {
+            &entry.next_steps.success
+        } else {
+            &entry.next_steps.failure
+        };
+        for step in known {
+            if steps.len() < MAX_STEPS && !steps.contains(step) {
+                steps.push(step.clone());
+            }
+        }
+    }
+    steps
+}
+
+/// Next steps that are named; more would not be read.
+const MAX_STEPS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Context, analyze};
+
+    fn keys(format: Format) -> Vec<String> {
+        let analysis = analyze("ls -la /tmp", &Context::default());
+        let input = MetadataInput {
+            command: "ls -la /tmp",
+            analysis: &analysis,
+            context: ExecutionContext {
+                user: "a",
+                host: "h",
+                working_directory: "/x",
+                platform: "Linux",
+                timestamp: "t",
+            },
+            result: ResultInput {
+                stdout: b"a 1 2\nb 3 4\n",
+                stdout_length: 12,
+                ..ResultInput::default()
+            },
+        };
+        let value = serde_json::to_value(metadata(&input, format)).expect("serialises");
+        let mut names = Vec::new();
+        for (name, member) in value.as_object().expect("an object") {
+            match member.as_object() {
+                Some(inner) => names.extend(inner.keys().map(|key| format!("{name}.{key}"))),
+                None => names.push(name.clone()),
+            }
+        }
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn minimal_has_three_members() {
+        assert_eq!(
+            keys(Format::Minimal),
+            [
+                "base_command",
+                "registry.description",
+                "registry.output_format",
+                "registry.risk_level",
+                "result.execution_time_ms",
+                "result.exit_code",
+                "result.stderr_length",
+                "result.stdout_length",
+                "result.success",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_summary_has_what_the_contract_lists() {
+        assert_eq!(
+            keys(Format::Summary),
+            [
+                "base_command",
+                "command",
+                "next_steps",
+                "output_analysis.format_type",
+                "registry.description",
+                "result.execution_time_ms",
+                "result.exit_code",
+                "result.stderr_length",
+                "result.stdout_length",
+                "result.success",
+                "risk_level",
+            ]
+        );
+    }
+
+    #[test]
+    fn full_has_the_members_of_all_three_examples() {
+        let keys = keys(Format::Full);
+        for name in [
+            "execution_context.user",
+            "execution_context.timestamp",
+            "registry.risk_level",
+            "output_analysis.line_count",
+            "output_analysis.contains_errors",
+            "user_experience.description",
+            "user_experience.estimated_time_ms",
+            "user_experience.risk_level",
+            "user_experience.status_emoji",
+            "next_steps",
+            "decision.verdict",
+            "decision.reasons",
+            "decision.decision_factors",
+            "decision.alternatives",
+            "decision.selection_confidence",
+            "decision.risk_assessment",
+            "model_hints.parsing_strategy",
+            "model_hints.token_efficiency",
+            "model_hints.output_format",
+            "model_hints.confidence",
+            "model_hints.command_specific_hints",
+        ] {
+            assert!(
+                keys.iter().any(|key| key == name),
+                "{name} is missing: {keys:?}"
+            );
+        }
     }
 }

@@ -45,9 +45,31 @@ pub(crate) enum Class {
 
 /// Directories right below the root that belong to the system.
 const SYSTEM_ROOTS: &[&str] = &[
-    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "lost+found", "media", "mnt",
-    "opt", "proc", "root", "run", "sbin", "snap", "srv", "sys", "usr", "var", "System", "Library",
-    "Applications", "private",
+    "bin",
+    "boot",
+    "dev",
+    "etc",
+    "lib",
+    "lib32",
+    "lib64",
+    "libx32",
+    "lost+found",
+    "media",
+    "mnt",
+    "opt",
+    "proc",
+    "root",
+    "run",
+    "sbin",
+    "snap",
+    "srv",
+    "sys",
+    "usr",
+    "var",
+    "System",
+    "Library",
+    "Applications",
+    "private",
 ];
 
 /// The working directory as it changes, the home directory, the tree.
@@ -68,19 +90,37 @@ impl Place {
         let cwd = known(ctx.cwd.or(ctx.workspace_root)).unwrap_or_else(|| NO_DIRECTORY.to_owned());
         let tree = known(ctx.workspace_root).unwrap_or_else(|| cwd.clone());
         let first = tree.trim_start_matches('/');
-        let wide = first.is_empty() || tree == "/home" || tree == "/tmp" || SYSTEM_ROOTS.contains(&first) && tree != home;
-        Self { cwd, cwd_known: true, home, tree, wide }
+        let wide = first.is_empty()
+            || tree == "/home"
+            || tree == "/tmp"
+            || SYSTEM_ROOTS.contains(&first) && tree != home;
+        Self {
+            cwd,
+            cwd_known: true,
+            home,
+            tree,
+            wide,
+        }
     }
 
     /// Another machine, in a home directory: nothing there is the tree that work is ordinary in.
     pub(crate) fn remote() -> Self {
         let home = NO_HOME.to_owned();
-        Self { cwd: home.clone(), cwd_known: true, tree: home.clone(), home, wide: true }
+        Self {
+            cwd: home.clone(),
+            cwd_known: true,
+            tree: home.clone(),
+            home,
+            wide: true,
+        }
     }
 
     /// A container, in its working directory; with the host mounted, at its root.
     pub(crate) fn container(host: bool) -> Self {
-        Self::new(&Context { cwd: host.then_some("/"), ..Context::default() })
+        Self::new(&Context {
+            cwd: host.then_some("/"),
+            ..Context::default()
+        })
     }
 
     pub(crate) fn home(&self) -> &str {
@@ -118,7 +158,11 @@ impl Place {
 
     /// The absolute path, without `.`, `..` and doubled slashes. May hold [`UNKNOWN`].
     pub(crate) fn resolve(&self, path: &str) -> String {
-        if path.starts_with('/') { normal(path) } else { normal(&format!("{}/{path}", self.cwd)) }
+        if path.starts_with('/') {
+            normal(path)
+        } else {
+            normal(&format!("{}/{path}", self.cwd))
+        }
     }
 
     /// What kind of place a path leads to; `glob` says whether patterns in it act.
@@ -136,7 +180,10 @@ impl Place {
     }
 
     fn class_of_pattern(&self, absolute: &str, relative: bool) -> Class {
-        let Some(at) = absolute.split('/').position(|part| part.contains(['*', '?', '['])) else {
+        let Some(at) = absolute
+            .split('/')
+            .position(|part| part.contains(['*', '?', '[']))
+        else {
             return self.class_of(absolute, relative);
         };
         let parts: Vec<&str> = absolute.split('/').collect();
@@ -150,7 +197,10 @@ impl Place {
             Class::Root => Class::SystemRoot,
             Class::HomeRoot if prefix == "/home" || prefix == "/Users" => Class::HomeRoot,
             Class::SystemRoot | Class::TmpRoot | Class::TreeRoot | Class::HomeRoot
-                if everything && last => class,
+                if everything && last =>
+            {
+                class
+            }
             Class::SystemRoot if prefix == "/dev" => Class::Disk,
             Class::SystemRoot => Class::System,
             Class::TmpRoot => Class::Tmp,
@@ -205,12 +255,18 @@ impl Place {
             return None;
         }
         if absolute == self.tree {
-            return Some(if self.tree == self.home { Class::HomeRoot } else { Class::TreeRoot });
+            return Some(if self.tree == self.home {
+                Class::HomeRoot
+            } else {
+                Class::TreeRoot
+            });
         }
         if below_dir(&self.tree, absolute) && below_dir(absolute, "/~") {
             return Some(Class::Outside);
         }
-        let rest = absolute.strip_prefix(self.tree.as_str())?.strip_prefix('/')?;
+        let rest = absolute
+            .strip_prefix(self.tree.as_str())?
+            .strip_prefix('/')?;
         if rest == ".git" || rest.starts_with(".git/") || rest.ends_with("/.git") {
             return Some(Class::TreeGit);
         }
@@ -225,7 +281,10 @@ impl Place {
         if absolute == self.cwd {
             return Class::Unknown;
         }
-        match absolute.strip_prefix(self.cwd.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+        match absolute
+            .strip_prefix(self.cwd.as_str())
+            .and_then(|rest| rest.strip_prefix('/'))
+        {
             Some(rest) if rest == ".git" || rest.starts_with(".git/") => Class::TreeGit,
             Some(_) => Class::Tree,
             None => Class::Unknown,
@@ -234,18 +293,25 @@ impl Place {
 }
 
 fn below_dir(path: &str, dir: &str) -> bool {
-    path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+    path.strip_prefix(dir)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn device_class(device: &str) -> Option<Class> {
     const SAFE: &[&str] = &[
-        "null", "zero", "full", "stdin", "stdout", "stderr", "tty", "random", "urandom", "ptmx", "console",
+        "null", "zero", "full", "stdin", "stdout", "stderr", "tty", "random", "urandom", "ptmx",
+        "console",
     ];
     const DISKS: &[&str] = &[
-        "sd", "hd", "vd", "xvd", "nvme", "mmcblk", "disk", "mapper", "md", "dm-", "loop", "mem", "kmem",
-        "port", "sr", "nbd", "rbd", "zvol", "ram", "rdisk", "block", "mtd", "bcache", "pmem", "sg", "st",
+        "sd", "hd", "vd", "xvd", "nvme", "mmcblk", "disk", "mapper", "md", "dm-", "loop", "mem",
+        "kmem", "port", "sr", "nbd", "rbd", "zvol", "ram", "rdisk", "block", "mtd", "bcache",
+        "pmem", "sg", "st",
     ];
-    if SAFE.contains(&device) || device.starts_with("fd/") || device.starts_with("pts/") || device.starts_with("tty") {
+    if SAFE.contains(&device)
+        || device.starts_with("fd/")
+        || device.starts_with("pts/")
+        || device.starts_with("tty")
+    {
         return Some(Class::SafeDevice);
     }
     if device.starts_with("tcp/") || device.starts_with("udp/") {
@@ -280,62 +346,168 @@ fn normal(path: &str) -> String {
 /// Whether an absolute path names a place that usually holds credentials.
 pub(crate) fn holds_credentials(absolute: &str) -> bool {
     const ENDS: &[&str] = &[
-        "/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/.aws/credentials", "/.netrc", "/_netrc", "/.pgpass",
-        "/.git-credentials", "/.npmrc", "/.pypirc", "/.docker/config.json", "/.kube/config", "/.vault-token",
-        "/.my.cnf", "/.config/gh/hosts.yml", "/.cargo/credentials", "/.cargo/credentials.toml", "/.gem/credentials",
-        "/.env", "/.env.local", "/.env.production", "/.env.prod", "/.boto", "/.s3cfg", "/.terraformrc",
-        "/.claude/.credentials.json", "/.codex/auth.json", "/credentials.json", "/Login Data", "/logins.json", "/key4.db",
-        "/master.key", "/id_rsa", "/id_ed25519", "/id_ecdsa", "/id_dsa", "/kubeconfig", "/admin.conf",
-        "/application_default_credentials.json", "/.config/rclone/rclone.conf", "/.htpasswd",
+        "/etc/shadow",
+        "/etc/gshadow",
+        "/etc/sudoers",
+        "/.aws/credentials",
+        "/.netrc",
+        "/_netrc",
+        "/.pgpass",
+        "/.git-credentials",
+        "/.npmrc",
+        "/.pypirc",
+        "/.docker/config.json",
+        "/.kube/config",
+        "/.vault-token",
+        "/.my.cnf",
+        "/.config/gh/hosts.yml",
+        "/.cargo/credentials",
+        "/.cargo/credentials.toml",
+        "/.gem/credentials",
+        "/.env",
+        "/.env.local",
+        "/.env.production",
+        "/.env.prod",
+        "/.boto",
+        "/.s3cfg",
+        "/.terraformrc",
+        "/.claude/.credentials.json",
+        "/.codex/auth.json",
+        "/credentials.json",
+        "/Login Data",
+        "/logins.json",
+        "/key4.db",
+        "/master.key",
+        "/id_rsa",
+        "/id_ed25519",
+        "/id_ecdsa",
+        "/id_dsa",
+        "/kubeconfig",
+        "/admin.conf",
+        "/application_default_credentials.json",
+        "/.config/rclone/rclone.conf",
+        "/.htpasswd",
     ];
     const INSIDE: &[&str] = &[
-        "/.gnupg/", "/.config/gcloud/", "/.azure/", "/.password-store/", "/etc/ssl/private/", "/.mozilla/firefox/",
-        "/.local/share/keyrings/", "/Library/Keychains/", "/.config/google-chrome/", "/run/secrets/",
-        "/var/run/secrets/", "/etc/sudoers.d/",
+        "/.gnupg/",
+        "/.config/gcloud/",
+        "/.azure/",
+        "/.password-store/",
+        "/etc/ssl/private/",
+        "/.mozilla/firefox/",
+        "/.local/share/keyrings/",
+        "/Library/Keychains/",
+        "/.config/google-chrome/",
+        "/run/secrets/",
+        "/var/run/secrets/",
+        "/etc/sudoers.d/",
     ];
     if let Some((_, key)) = absolute.rsplit_once("/.ssh/") {
-        let harmless = matches!(key, "known_hosts" | "config" | "authorized_keys") || key.ends_with(".pub");
+        let harmless =
+            matches!(key, "known_hosts" | "config" | "authorized_keys") || key.ends_with(".pub");
         return !harmless;
     }
     if absolute.starts_with("/proc/") && absolute.ends_with("/environ") {
         return true;
     }
-    if absolute.starts_with("/etc/ssh/") && absolute.contains("_key") && !absolute.ends_with(".pub") {
+    if absolute.starts_with("/etc/ssh/") && absolute.contains("_key") && !absolute.ends_with(".pub")
+    {
         return true;
     }
-    if absolute.ends_with(".pem") || absolute.ends_with(".p12") || absolute.ends_with(".pfx") || absolute.ends_with(".keystore") {
+    if absolute.ends_with(".pem")
+        || absolute.ends_with(".p12")
+        || absolute.ends_with(".pfx")
+        || absolute.ends_with(".keystore")
+    {
         return !absolute.contains("cert") && !absolute.starts_with("/usr/share/");
     }
     ENDS.iter().any(|end| absolute.ends_with(end))
         || INSIDE.iter().any(|inside| absolute.contains(inside))
-        || ["/.ssh", "/.gnupg", "/.aws", "/.password-store"].iter().any(|dir| absolute.ends_with(dir))
+        || ["/.ssh", "/.gnupg", "/.aws", "/.password-store"]
+            .iter()
+            .any(|dir| absolute.ends_with(dir))
 }
 
 /// Whether code in this file runs later by itself, or decides who may enter.
 pub(crate) fn runs_later(absolute: &str) -> bool {
     const ENDS: &[&str] = &[
-        "/.bashrc", "/.bash_profile", "/.bash_login", "/.bash_logout", "/.profile", "/.zshrc", "/.zshenv",
-        "/.zprofile", "/.zlogin", "/.kshrc", "/.cshrc", "/.tcshrc", "/.login", "/.xinitrc", "/.xprofile",
-        "/.bash_aliases", "/.inputrc", "/.gitconfig", "/.config/git/config", "/.vimrc", "/.ssh/authorized_keys",
-        "/.ssh/rc", "/.ssh/config", "/.ssh/environment", "/etc/crontab", "/etc/rc.local", "/etc/profile",
-        "/etc/bash.bashrc", "/etc/environment", "/etc/ld.so.preload", "/.config/fish/config.fish",
-        "/.git/config", "/.pam_environment", "/etc/inittab", "/.npmrc", "/.pythonrc", "/.emacs",
+        "/.bashrc",
+        "/.bash_profile",
+        "/.bash_login",
+        "/.bash_logout",
+        "/.profile",
+        "/.zshrc",
+        "/.zshenv",
+        "/.zprofile",
+        "/.zlogin",
+        "/.kshrc",
+        "/.cshrc",
+        "/.tcshrc",
+        "/.login",
+        "/.xinitrc",
+        "/.xprofile",
+        "/.bash_aliases",
+        "/.inputrc",
+        "/.gitconfig",
+        "/.config/git/config",
+        "/.vimrc",
+        "/.ssh/authorized_keys",
+        "/.ssh/rc",
+        "/.ssh/config",
+        "/.ssh/environment",
+        "/etc/crontab",
+        "/etc/rc.local",
+        "/etc/profile",
+        "/etc/bash.bashrc",
+        "/etc/environment",
+        "/etc/ld.so.preload",
+        "/.config/fish/config.fish",
+        "/.git/config",
+        "/.pam_environment",
+        "/etc/inittab",
+        "/.npmrc",
+        "/.pythonrc",
+        "/.emacs",
     ];
     const INSIDE: &[&str] = &[
-        "/etc/cron", "/var/spool/cron", "/etc/systemd/", "/lib/systemd/", "/.config/systemd/", "/etc/init.d/",
-        "/etc/profile.d/", "/.config/autostart/", "/etc/xdg/autostart/", "/.git/hooks/", "/etc/ld.so.conf.d/",
-        "/LaunchAgents/", "/LaunchDaemons/", "/etc/udev/rules.d/", "/etc/pam.d/", "/etc/sudoers",
-        "/etc/apt/apt.conf.d/", "/etc/update-motd.d/", "/.config/fish/conf.d/", "/etc/NetworkManager/dispatcher.d/",
-        "/.local/bin/", "/etc/anacrontab", "/.husky/_/",
+        "/etc/cron",
+        "/var/spool/cron",
+        "/etc/systemd/",
+        "/lib/systemd/",
+        "/.config/systemd/",
+        "/etc/init.d/",
+        "/etc/profile.d/",
+        "/.config/autostart/",
+        "/etc/xdg/autostart/",
+        "/.git/hooks/",
+        "/etc/ld.so.conf.d/",
+        "/LaunchAgents/",
+        "/LaunchDaemons/",
+        "/etc/udev/rules.d/",
+        "/etc/pam.d/",
+        "/etc/sudoers",
+        "/etc/apt/apt.conf.d/",
+        "/etc/update-motd.d/",
+        "/.config/fish/conf.d/",
+        "/etc/NetworkManager/dispatcher.d/",
+        "/.local/bin/",
+        "/etc/anacrontab",
+        "/.husky/_/",
     ];
-    ENDS.iter().any(|end| absolute.ends_with(end)) || INSIDE.iter().any(|inside| absolute.contains(inside))
+    ENDS.iter().any(|end| absolute.ends_with(end))
+        || INSIDE.iter().any(|inside| absolute.contains(inside))
 }
 
 /// Whether the file keeps what a person typed, or the log of a system.
 pub(crate) fn keeps_traces(absolute: &str) -> bool {
     const ENDS: &[&str] = &[
-        "/.bash_history", "/.zsh_history", "/.python_history", "/.mysql_history", "/.psql_history",
-        "/.local/share/fish/fish_history", "/.lesshst",
+        "/.bash_history",
+        "/.zsh_history",
+        "/.python_history",
+        "/.mysql_history",
+        "/.psql_history",
+        "/.local/share/fish/fish_history",
+        "/.lesshst",
     ];
     ENDS.iter().any(|end| absolute.ends_with(end))
         || absolute == "/var/log"

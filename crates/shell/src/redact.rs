@@ -93,8 +93,15 @@ fn words(text: &str, from: usize, to: usize) -> Vec<Word<'_>> {
         let start = at;
         at = word_end(bytes, at);
         let raw = text.get(start..at).unwrap_or_default();
-        words.push(Word { start, end: at, raw, first });
-        let assigns = raw.split_once('=').is_some_and(|(name, _)| crate::env::valid_env_name(name));
+        words.push(Word {
+            start,
+            end: at,
+            raw,
+            first,
+        });
+        let assigns = raw
+            .split_once('=')
+            .is_some_and(|(name, _)| crate::env::valid_env_name(name));
         first = first && assigns;
     }
     words
@@ -128,28 +135,83 @@ fn word_end(bytes: &[u8], from: usize) -> usize {
 /// Options whose value is a secret, whatever the program.
 fn is_secret_option(name: &str) -> bool {
     const EXACT: &[&str] = &[
-        "password", "passwd", "pass", "passphrase", "token", "secret", "api-key", "apikey", "api_key", "access-key", "secret-key",
-        "private-key", "auth-token", "access-token", "client-secret", "bearer", "credential", "credentials", "auth", "authtoken",
-        "docker-password", "registry-password", "storepass", "keypass", "sasl-password", "http-password", "proxy-password", "otp",
-        "_authtoken", "oauth2-bearer", "proxy-user", "session-token", "refresh-token", "webhook-secret", "master-key", "pgpassword",
+        "password",
+        "passwd",
+        "pass",
+        "passphrase",
+        "token",
+        "secret",
+        "api-key",
+        "apikey",
+        "api_key",
+        "access-key",
+        "secret-key",
+        "private-key",
+        "auth-token",
+        "access-token",
+        "client-secret",
+        "bearer",
+        "credential",
+        "credentials",
+        "auth",
+        "authtoken",
+        "docker-password",
+        "registry-password",
+        "storepass",
+        "keypass",
+        "sasl-password",
+        "http-password",
+        "proxy-password",
+        "otp",
+        "_authtoken",
+        "oauth2-bearer",
+        "proxy-user",
+        "session-token",
+        "refresh-token",
+        "webhook-secret",
+        "master-key",
+        "pgpassword",
     ];
     let name = name.trim_start_matches('-').to_ascii_lowercase();
-    if matches!(name.as_str(), "password-stdin" | "password-file" | "token-file" | "no-password" | "keypass-file" | "secret-id") {
+    if matches!(
+        name.as_str(),
+        "password-stdin"
+            | "password-file"
+            | "token-file"
+            | "no-password"
+            | "keypass-file"
+            | "secret-id"
+    ) {
         return false;
     }
     EXACT.contains(&name.as_str())
-        || ["-password", "-token", "-secret", "_token", "_password", "_secret", "-passphrase", "-api-key", "_key", ".password"]
-            .iter()
-            .any(|end| name.ends_with(end))
+        || [
+            "-password",
+            "-token",
+            "-secret",
+            "_token",
+            "_password",
+            "_secret",
+            "-passphrase",
+            "-api-key",
+            "_key",
+            ".password",
+        ]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// Short options of programs whose value is a secret, joined to it or behind it.
 fn secret_letter(program: &str) -> Option<(&'static str, bool)> {
     Some(match program {
         // `-pSECRET` only; `-p` alone asks.
-        "mysql" | "mysqldump" | "mysqladmin" | "mariadb" | "mariadb-dump" | "mysqlimport" => ("-p", false),
-        "sshpass" | "mongo" | "mongosh" | "mongodump" | "mongorestore" | "htpasswd_" | "docker" | "podman" | "helm" | "oc" | "twine"
-        | "cqlsh" | "7z" | "7za" | "clickhouse-client" => ("-p", true),
+        "mysql" | "mysqldump" | "mysqladmin" | "mariadb" | "mariadb-dump" | "mysqlimport" => {
+            ("-p", false)
+        }
+        "sshpass" | "mongo" | "mongosh" | "mongodump" | "mongorestore" | "htpasswd_" | "docker"
+        | "podman" | "helm" | "oc" | "twine" | "cqlsh" | "7z" | "7za" | "clickhouse-client" => {
+            ("-p", true)
+        }
         "unzip" | "zip" | "rar" | "unrar" => ("-P", true),
         "redis-cli" => ("-a", true),
         "ldapsearch" | "ldapadd" | "ldapmodify" | "ldapdelete" | "ldappasswd" => ("-w", true),
@@ -169,7 +231,8 @@ fn by_words(text: &str, words: &[Word<'_>], cuts: &mut Vec<Cut>) {
         let next = words.get(index).filter(|next| !next.first);
         if word.first || wrapped {
             let name = unquoted(word.raw).rsplit('/').next().unwrap_or_default();
-            wrapped = matches!(name, "sudo" | "env" | "exec" | "time" | "nohup" | "command") || (wrapped && name.starts_with('-'));
+            wrapped = matches!(name, "sudo" | "env" | "exec" | "time" | "nohup" | "command")
+                || (wrapped && name.starts_with('-'));
             if let Some((name, _)) = assignment(word.raw) {
                 wrapped |= !name.is_empty();
             } else if !name.starts_with('-') {
@@ -195,24 +258,49 @@ fn by_words(text: &str, words: &[Word<'_>], cuts: &mut Vec<Cut>) {
 fn assignment(raw: &str) -> Option<(&str, usize)> {
     let (name, _) = raw.split_once('=')?;
     // `//registry/:_authToken=x` names its member last.
-    let name = name.trim_start_matches(['"', '\'']).rsplit(['/', ':']).next().unwrap_or_default();
-    let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-    (plain && !name.starts_with('-')).then(|| (name.trim_end_matches('+'), raw.find('=').unwrap_or(0) + 1))
+    let name = name
+        .trim_start_matches(['"', '\''])
+        .rsplit(['/', ':'])
+        .next()
+        .unwrap_or_default();
+    let plain = !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    (plain && !name.starts_with('-'))
+        .then(|| (name.trim_end_matches('+'), raw.find('=').unwrap_or(0) + 1))
 }
 
-fn option(text: &str, program: &str, verb: &str, word: &Word<'_>, next: Option<&Word<'_>>, cuts: &mut Vec<Cut>) {
+fn option(
+    text: &str,
+    program: &str,
+    verb: &str,
+    word: &Word<'_>,
+    next: Option<&Word<'_>>,
+    cuts: &mut Vec<Cut>,
+) {
     let raw = unquoted(word.raw);
     if !raw.starts_with('-') {
         if program == "openssl" && (raw.starts_with("pass:") || raw.starts_with("\"pass:")) {
-            cuts.push((word.start + word.raw.find(':').unwrap_or(0) + 1, quoted_end(word)));
+            cuts.push((
+                word.start + word.raw.find(':').unwrap_or(0) + 1,
+                quoted_end(word),
+            ));
         }
         return;
     }
     if let Some((name, _)) = raw.split_once('=') {
-        if is_secret_option(name) || is_secret_name(name.trim_start_matches('-')) && name.len() > 6 && name.starts_with("--") {
+        if is_secret_option(name)
+            || is_secret_name(name.trim_start_matches('-'))
+                && name.len() > 6
+                && name.starts_with("--")
+        {
             let at = word.raw.find('=').unwrap_or(0) + 1;
             cut_value(text, word.start + at, word.end, cuts);
-        } else if let Some((inner, _)) = raw.split_once('=').and_then(|(_, rest)| rest.split_once('=')) {
+        } else if let Some((inner, _)) = raw
+            .split_once('=')
+            .and_then(|(_, rest)| rest.split_once('='))
+        {
             // `--env=TOKEN=x`, `--set=db.password=x`, `--build-arg=KEY=x`
             if is_secret_name(inner) || is_secret_option(inner) {
                 if let Some(at) = word.raw.match_indices('=').nth(1).map(|(at, _)| at + 1) {
@@ -229,7 +317,9 @@ fn option(text: &str, program: &str, verb: &str, word: &Word<'_>, next: Option<&
         }
         return;
     }
-    let login = !matches!(program, "docker" | "podman" | "helm" | "oc") || verb == "login" || verb == "registry";
+    let login = !matches!(program, "docker" | "podman" | "helm" | "oc")
+        || verb == "login"
+        || verb == "registry";
     if let Some((letter, behind)) = secret_letter(program).filter(|_| login) {
         if raw == letter && behind {
             if let Some(next) = next {
@@ -237,7 +327,12 @@ fn option(text: &str, program: &str, verb: &str, word: &Word<'_>, next: Option<&
             }
         } else if let Some(rest) = raw.strip_prefix(letter).filter(|rest| !rest.is_empty()) {
             if !raw.starts_with("--") && !rest.starts_with('-') {
-                cut_value(text, word.start + word.raw.find(rest).unwrap_or(letter.len()), quoted_end(word), cuts);
+                cut_value(
+                    text,
+                    word.start + word.raw.find(rest).unwrap_or(letter.len()),
+                    quoted_end(word),
+                    cuts,
+                );
             }
         }
     }
@@ -245,16 +340,32 @@ fn option(text: &str, program: &str, verb: &str, word: &Word<'_>, next: Option<&
 }
 
 /// `curl -u user:password`: the part behind the colon.
-fn user_option(text: &str, program: &str, raw: &str, word: &Word<'_>, next: Option<&Word<'_>>, cuts: &mut Vec<Cut>) {
-    if !matches!(program, "curl" | "wget" | "http" | "https" | "xh" | "smbclient" | "rpcclient" | "svn" | "ab") {
+fn user_option(
+    text: &str,
+    program: &str,
+    raw: &str,
+    word: &Word<'_>,
+    next: Option<&Word<'_>>,
+    cuts: &mut Vec<Cut>,
+) {
+    if !matches!(
+        program,
+        "curl" | "wget" | "http" | "https" | "xh" | "smbclient" | "rpcclient" | "svn" | "ab"
+    ) {
         return;
     }
     let (start, end) = match raw {
-        "-u" | "--user" | "-a" | "--auth" | "-U" | "--proxy-user" | "-A" if raw != "-A" || program == "ab" => match next {
-            Some(next) => (next.start, next.end),
-            None => return,
-        },
-        _ if raw.starts_with("-u") && raw.len() > 2 && !raw.starts_with("--") => (word.start + 2, word.end),
+        "-u" | "--user" | "-a" | "--auth" | "-U" | "--proxy-user" | "-A"
+            if raw != "-A" || program == "ab" =>
+        {
+            match next {
+                Some(next) => (next.start, next.end),
+                None => return,
+            }
+        }
+        _ if raw.starts_with("-u") && raw.len() > 2 && !raw.starts_with("--") => {
+            (word.start + 2, word.end)
+        }
         _ => return,
     };
     let value = text.get(start..end).unwrap_or_default();
@@ -264,16 +375,30 @@ fn user_option(text: &str, program: &str, raw: &str, word: &Word<'_>, next: Opti
 }
 
 /// Words before the credential in a header.
-const SCHEMES: &[&str] = &["Bearer ", "Basic ", "Token ", "bearer ", "basic ", "token ", "Digest "];
+const SCHEMES: &[&str] = &[
+    "Bearer ", "Basic ", "Token ", "bearer ", "basic ", "token ", "Digest ",
+];
 
 /// `Authorization: Bearer x`, `X-Api-Key: x`, also as one quoted word.
 fn header(text: &str, word: &Word<'_>, next: Option<&Word<'_>>, cuts: &mut Vec<Cut>) {
     let inner = unquoted(word.raw);
-    let Some((name, value)) = inner.split_once(':') else { return };
-    let name = name.trim_start_matches("-H").trim_start_matches(['"', '\'']).to_ascii_lowercase();
-    let secret = matches!(name.as_str(), "authorization" | "proxy-authorization" | "cookie" | "set-cookie" | "private-token")
-        || ((name.starts_with("x-") || name.ends_with("-token") || name.ends_with("-key")) && is_secret_name(&name))
-        || matches!(name.as_str(), "apikey" | "api-key" | "token" | "job-token" | "password" | "secret");
+    let Some((name, value)) = inner.split_once(':') else {
+        return;
+    };
+    let name = name
+        .trim_start_matches("-H")
+        .trim_start_matches(['"', '\''])
+        .to_ascii_lowercase();
+    let secret =
+        matches!(
+            name.as_str(),
+            "authorization" | "proxy-authorization" | "cookie" | "set-cookie" | "private-token"
+        ) || ((name.starts_with("x-") || name.ends_with("-token") || name.ends_with("-key"))
+            && is_secret_name(&name))
+            || matches!(
+                name.as_str(),
+                "apikey" | "api-key" | "token" | "job-token" | "password" | "secret"
+            );
     if !secret {
         return;
     }
@@ -289,16 +414,28 @@ fn header(text: &str, word: &Word<'_>, next: Option<&Word<'_>>, cuts: &mut Vec<C
             return;
         }
         let scheme = SCHEMES.iter().any(|scheme| scheme.trim_end() == next.raw);
-        let start = if scheme { (next.end + 1).min(text.len()) } else { next.start };
-        let end = text.get(start..).and_then(|rest| rest.find(['\n', '"', '\''])).map_or(text.len(), |len| start + len);
+        let start = if scheme {
+            (next.end + 1).min(text.len())
+        } else {
+            next.start
+        };
+        let end = text
+            .get(start..)
+            .and_then(|rest| rest.find(['\n', '"', '\'']))
+            .map_or(text.len(), |len| start + len);
         cuts.push((start, end));
         return;
     }
     let after = word.start + colon;
-    let blanks = text.get(after..).map_or(0, |rest| rest.len() - rest.trim_start().len());
+    let blanks = text
+        .get(after..)
+        .map_or(0, |rest| rest.len() - rest.trim_start().len());
     let mut start = after + blanks;
     for scheme in SCHEMES {
-        if text.get(start..).is_some_and(|rest| rest.starts_with(scheme)) {
+        if text
+            .get(start..)
+            .is_some_and(|rest| rest.starts_with(scheme))
+        {
             start += scheme.len();
         }
     }
@@ -306,22 +443,49 @@ fn header(text: &str, word: &Word<'_>, next: Option<&Word<'_>>, cuts: &mut Vec<C
 }
 
 /// `echo secret | sudo -S …`, `echo secret | docker login --password-stdin`, `… | passwd --stdin`.
-fn echoed_password(text: &str, words: &[Word<'_>], index: usize, word: &Word<'_>, cuts: &mut Vec<Cut>) {
+fn echoed_password(
+    text: &str,
+    words: &[Word<'_>],
+    index: usize,
+    word: &Word<'_>,
+    cuts: &mut Vec<Cut>,
+) {
     if !word.first || !matches!(word.raw, "echo" | "printf") {
         return;
     }
-    let Some(target) = words.get(index..).and_then(|rest| rest.iter().take(64).position(|word| word.first)) else { return };
-    let Some(reader) = words.get(index + target) else { return };
+    let Some(target) = words
+        .get(index..)
+        .and_then(|rest| rest.iter().take(64).position(|word| word.first))
+    else {
+        return;
+    };
+    let Some(reader) = words.get(index + target) else {
+        return;
+    };
     let piped = words
         .get(index + target - usize::from(target > 0))
         .and_then(|last| text.get(last.end..reader.start))
         .is_some_and(|between| between.trim().starts_with('|') && !between.contains("||"));
-    let behind: Vec<&str> = words.get(index + target + 1..).unwrap_or_default().iter().take(16).take_while(|word| !word.first).map(|word| word.raw).collect();
+    let behind: Vec<&str> = words
+        .get(index + target + 1..)
+        .unwrap_or_default()
+        .iter()
+        .take(16)
+        .take_while(|word| !word.first)
+        .map(|word| word.raw)
+        .collect();
     let reads = match reader.raw {
-        "sudo" => behind.iter().any(|word| (word.starts_with('-') && !word.starts_with("--") && word.contains('S')) || *word == "--stdin"),
+        "sudo" => behind.iter().any(|word| {
+            (word.starts_with('-') && !word.starts_with("--") && word.contains('S'))
+                || *word == "--stdin"
+        }),
         "chpasswd" | "passwd" => true,
-        "gpg" => behind.iter().any(|word| word.starts_with("--passphrase-fd")),
-        _ => behind.iter().any(|word| word.ends_with("password-stdin") || *word == "--with-token" || *word == "--token-stdin"),
+        "gpg" => behind
+            .iter()
+            .any(|word| word.starts_with("--passphrase-fd")),
+        _ => behind.iter().any(|word| {
+            word.ends_with("password-stdin") || *word == "--with-token" || *word == "--token-stdin"
+        }),
     };
     if piped && reads {
         for secret in words.get(index..index + target).unwrap_or_default() {
@@ -340,7 +504,9 @@ fn by_shape(text: &str, words: &[Word<'_>], cuts: &mut Vec<Cut>) {
         let bytes = word.raw.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
-            let len = bytes.get(at..).map_or(0, |rest| rest.iter().take_while(|b| in_token(**b)).count());
+            let len = bytes
+                .get(at..)
+                .map_or(0, |rest| rest.iter().take_while(|b| in_token(**b)).count());
             if len >= MIN_TOKEN {
                 if let Some(token) = word.raw.get(at..at + len) {
                     token_shape(word.start + at, token, cuts);
@@ -361,18 +527,67 @@ const fn in_token(byte: u8) -> bool {
 
 fn token_shape(start: usize, token: &str, cuts: &mut Vec<Cut>) {
     const STARTS: &[(&str, usize)] = &[
-        ("ghp_", 20), ("gho_", 20), ("ghu_", 20), ("ghs_", 20), ("ghr_", 20), ("github_pat_", 30), ("glpat-", 20), ("gldt-", 20),
-        ("sk-", 20), ("sk_live_", 16), ("sk_test_", 16), ("rk_live_", 16), ("pk_live_", 16), ("whsec_", 16), ("xoxb-", 16), ("xoxp-", 16),
-        ("xoxa-", 16), ("xoxr-", 16), ("xoxs-", 16), ("xapp-", 16), ("AKIA", 20), ("ASIA", 20), ("AIza", 30), ("ya29.", 20), ("npm_", 30), ("pypi-", 30),
-        ("dop_v1_", 30), ("hf_", 20), ("SG.", 30), ("shpat_", 20), ("glrt-", 16), ("hvs.", 20), ("dckr_pat_", 16), ("lin_api_", 20), ("tfp_", 20),
-        ("eyJ", 24), ("EAACEdEose0cBA", 20), ("key-", 32), ("sq0atp-", 20), ("pat_", 20), ("atlasv1.", 20), ("figd_", 20), ("nvapi-", 20),
+        ("ghp_", 20),
+        ("gho_", 20),
+        ("ghu_", 20),
+        ("ghs_", 20),
+        ("ghr_", 20),
+        ("github_pat_", 30),
+        ("glpat-", 20),
+        ("gldt-", 20),
+        ("sk-", 20),
+        ("sk_live_", 16),
+        ("sk_test_", 16),
+        ("rk_live_", 16),
+        ("pk_live_", 16),
+        ("whsec_", 16),
+        ("xoxb-", 16),
+        ("xoxp-", 16),
+        ("xoxa-", 16),
+        ("xoxr-", 16),
+        ("xoxs-", 16),
+        ("xapp-", 16),
+        ("AKIA", 20),
+        ("ASIA", 20),
+        ("AIza", 30),
+        ("ya29.", 20),
+        ("npm_", 30),
+        ("pypi-", 30),
+        ("dop_v1_", 30),
+        ("hf_", 20),
+        ("SG.", 30),
+        ("shpat_", 20),
+        ("glrt-", 16),
+        ("hvs.", 20),
+        ("dckr_pat_", 16),
+        ("lin_api_", 20),
+        ("tfp_", 20),
+        ("eyJ", 24),
+        ("EAACEdEose0cBA", 20),
+        ("key-", 32),
+        ("sq0atp-", 20),
+        ("pat_", 20),
+        ("atlasv1.", 20),
+        ("figd_", 20),
+        ("nvapi-", 20),
     ];
     for (prefix, least) in STARTS {
-        let Some(at) = token.find(prefix) else { continue };
-        let bounded = at == 0 || token.as_bytes().get(at - 1).is_some_and(|b| matches!(b, b'/' | b'.' | b'+'));
+        let Some(at) = token.find(prefix) else {
+            continue;
+        };
+        let bounded = at == 0
+            || token
+                .as_bytes()
+                .get(at - 1)
+                .is_some_and(|b| matches!(b, b'/' | b'.' | b'+'));
         let rest = token.get(at..).unwrap_or_default();
-        let dense = rest.bytes().any(|b| b.is_ascii_digit()) || rest.bytes().any(|b| b.is_ascii_uppercase());
-        if bounded && rest.len() >= *least && dense && (*prefix != "eyJ" || rest.contains('.') || rest.len() > 60) {
+        let dense = rest.bytes().any(|b| b.is_ascii_digit())
+            || rest.bytes().any(|b| b.is_ascii_uppercase());
+        if bounded
+            && rest.len() >= *least
+            && dense
+            && (*prefix != "eyJ" || rest.contains('.') || rest.len() > 60)
+        {
             cuts.push((start + at, start + token.len()));
             return;
         }
@@ -384,11 +599,21 @@ fn userinfo(word: &Word<'_>, cuts: &mut Vec<Cut>) {
     for (at, _) in word.raw.match_indices("://") {
         let from = at + 3;
         let rest = word.raw.get(from..).unwrap_or_default();
-        let authority = rest.split(['/', '?', '#', '"', '\'']).next().unwrap_or_default();
-        let Some(userinfo) = authority.rfind('@').and_then(|end| authority.get(..end)) else { continue };
+        let authority = rest
+            .split(['/', '?', '#', '"', '\''])
+            .next()
+            .unwrap_or_default();
+        let Some(userinfo) = authority.rfind('@').and_then(|end| authority.get(..end)) else {
+            continue;
+        };
         let start = word.start + from;
         match userinfo.find(':') {
-            Some(colon) if !userinfo.get(colon + 1..).unwrap_or_default().starts_with('$') => {
+            Some(colon)
+                if !userinfo
+                    .get(colon + 1..)
+                    .unwrap_or_default()
+                    .starts_with('$') =>
+            {
                 cuts.push((start + colon + 1, start + userinfo.len()));
             }
             None if userinfo.len() >= 20 => cuts.push((start, start + userinfo.len())),
@@ -404,14 +629,26 @@ fn json_members(word: &Word<'_>, cuts: &mut Vec<Cut>) {
     }
     for (at, _) in word.raw.match_indices("\"") {
         let rest = word.raw.get(at + 1..).unwrap_or_default();
-        let name = rest.bytes().take(40).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')).count();
+        let name = rest
+            .bytes()
+            .take(40)
+            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+            .count();
         let (name, tail) = rest.split_at(name);
-        let Some(value) = tail.strip_prefix("\"").map(str::trim_start).and_then(|tail| tail.strip_prefix(':')) else { continue };
+        let Some(value) = tail
+            .strip_prefix("\"")
+            .map(str::trim_start)
+            .and_then(|tail| tail.strip_prefix(':'))
+        else {
+            continue;
+        };
         if !(is_secret_name(name) || is_secret_option(name) || camel_secret(name)) {
             continue;
         }
         let value = value.trim_start();
-        let Some(value) = value.strip_prefix('"') else { continue };
+        let Some(value) = value.strip_prefix('"') else {
+            continue;
+        };
         let start = word.end - (word.raw.len() - (word.raw.len() - value.len()));
         let len = value.find('"').unwrap_or(value.len());
         if len > 0 {
@@ -421,7 +658,16 @@ fn json_members(word: &Word<'_>, cuts: &mut Vec<Cut>) {
 }
 
 fn camel_secret(name: &str) -> bool {
-    ["Password", "Token", "Secret", "ApiKey", "accessKey", "privateKey"].iter().any(|end| name.ends_with(end))
+    [
+        "Password",
+        "Token",
+        "Secret",
+        "ApiKey",
+        "accessKey",
+        "privateKey",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end))
 }
 
 /// `?token=x` and `&api_key=x` in addresses, and form fields.
@@ -429,15 +675,30 @@ fn query_members(text: &str, cuts: &mut Vec<Cut>) {
     let bytes = text.as_bytes();
     for at in memchr::memchr_iter(b'=', bytes) {
         let before = bytes.get(..at).unwrap_or_default();
-        let len = before.iter().rev().take(40).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')).count();
+        let len = before
+            .iter()
+            .rev()
+            .take(40)
+            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+            .count();
         let start = at - len;
-        let opens = start.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(|b| matches!(b, b'?' | b'&'));
+        let opens = start
+            .checked_sub(1)
+            .and_then(|at| bytes.get(at))
+            .is_some_and(|b| matches!(b, b'?' | b'&'));
         let name = text.get(start..at).unwrap_or_default();
-        if !opens || !(is_secret_name(name) || is_secret_option(name) || matches!(name, "sig" | "signature" | "code" | "X-Amz-Signature")) {
+        if !opens
+            || !(is_secret_name(name)
+                || is_secret_option(name)
+                || matches!(name, "sig" | "signature" | "code" | "X-Amz-Signature"))
+        {
             continue;
         }
         let rest = bytes.get(at + 1..).unwrap_or_default();
-        let len = rest.iter().take_while(|b| !matches!(b, b'&' | b' ' | b'"' | b'\'' | b'\n' | b'#')).count();
+        let len = rest
+            .iter()
+            .take_while(|b| !matches!(b, b'&' | b' ' | b'"' | b'\'' | b'\n' | b'#'))
+            .count();
         if len > 0 && rest.first() != Some(&b'$') {
             cuts.push((at + 1, at + 1 + len));
         }
@@ -450,8 +711,13 @@ fn private_keys(text: &str, cuts: &mut Vec<Cut>) {
     while let Some(found) = text.get(from..).and_then(|rest| rest.find("-----BEGIN ")) {
         let start = from + found;
         let head = text.get(start..).unwrap_or_default();
-        let label = head.get(11..).and_then(|rest| rest.find("-----")).unwrap_or(0);
-        let secret = head.get(..11 + label).is_some_and(|head| head.contains("PRIVATE KEY"));
+        let label = head
+            .get(11..)
+            .and_then(|rest| rest.find("-----"))
+            .unwrap_or(0);
+        let secret = head
+            .get(..11 + label)
+            .is_some_and(|head| head.contains("PRIVATE KEY"));
         let mut end = start + 11;
         if secret {
             let tail = head.find("-----END ").map(|at| at + 9);
@@ -474,7 +740,11 @@ fn cut_value(text: &str, start: usize, end: usize, cuts: &mut Vec<Cut>) {
         None => (start, end),
     };
     let inner = text.get(start..end).unwrap_or_default();
-    let reference = inner.starts_with('$') && quote != Some('\'') && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'$' | b'_' | b'{' | b'}'));
+    let reference = inner.starts_with('$')
+        && quote != Some('\'')
+        && inner
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'$' | b'_' | b'{' | b'}'));
     if inner.is_empty() || reference || inner.starts_with("$(") || inner.starts_with('@') {
         return;
     }
@@ -488,7 +758,11 @@ fn unquoted(raw: &str) -> &str {
 
 /// Where the word ends without its closing quote.
 fn quoted_end(word: &Word<'_>) -> usize {
-    if word.raw.ends_with(['"', '\'']) { word.end - 1 } else { word.end }
+    if word.raw.ends_with(['"', '\'']) {
+        word.end - 1
+    } else {
+        word.end
+    }
 }
 
 #[cfg(test)]
@@ -644,16 +918,29 @@ mod tests {
 
     #[test]
     fn there_are_enough_examples() {
-        assert!(PLANTED.len() + SHAPED.len() >= 50, "{}", PLANTED.len() + SHAPED.len());
+        assert!(
+            PLANTED.len() + SHAPED.len() >= 50,
+            "{}",
+            PLANTED.len() + SHAPED.len()
+        );
         assert!(INNOCENT.len() >= 40, "{}", INNOCENT.len());
     }
 
     #[test]
     fn the_structure_stays() {
-        assert_eq!(redact("mysql -u root -phunter2 db"), "mysql -u root -p[redacted] db");
-        assert_eq!(redact("curl -H 'Authorization: Bearer abc' x"), "curl -H 'Authorization: Bearer [redacted]' x");
+        assert_eq!(
+            redact("mysql -u root -phunter2 db"),
+            "mysql -u root -p[redacted] db"
+        );
+        assert_eq!(
+            redact("curl -H 'Authorization: Bearer abc' x"),
+            "curl -H 'Authorization: Bearer [redacted]' x"
+        );
         assert_eq!(redact("TOKEN=abc ./x && ls"), "TOKEN=[redacted] ./x && ls");
-        assert_eq!(redact("curl https://u:p@h/x"), "curl https://u:[redacted]@h/x");
+        assert_eq!(
+            redact("curl https://u:p@h/x"),
+            "curl https://u:[redacted]@h/x"
+        );
     }
 
     #[test]

@@ -170,13 +170,24 @@ fn load() -> Result<Rules, String> {
         }
     }
     let mut known = HashMap::new();
-    for name in by_program.keys().chain(programs.harmless_sub.keys()).chain(&programs.external) {
+    for name in by_program
+        .keys()
+        .chain(programs.harmless_sub.keys())
+        .chain(&programs.external)
+    {
         known.insert(name.clone(), Known::External);
     }
     for name in &programs.harmless {
         known.insert(name.clone(), Known::Harmless);
     }
-    Ok(Rules { all, by_name, by_program, by_touch, programs, known })
+    Ok(Rules {
+        all,
+        by_name,
+        by_program,
+        by_touch,
+        programs,
+        known,
+    })
 }
 
 fn rules() -> Option<&'static Rules> {
@@ -193,7 +204,10 @@ pub(crate) fn named(name: &str) -> Option<&'static Rule> {
 pub(crate) fn for_program(name: &str) -> impl Iterator<Item = &'static Rule> {
     let rules = rules();
     let indexes = rules.and_then(|rules| rules.by_program.get(name));
-    indexes.into_iter().flatten().filter_map(move |index| rules?.all.get(*index))
+    indexes
+        .into_iter()
+        .flatten()
+        .filter_map(move |index| rules?.all.get(*index))
 }
 
 /// The rule for doing this to such a place.
@@ -219,12 +233,16 @@ pub(crate) fn is_known(name: &str) -> bool {
 
 /// Subcommands of the program that only look.
 pub(crate) fn harmless_subcommands(name: &str) -> &'static [String] {
-    rules().and_then(|rules| rules.programs.harmless_sub.get(name)).map_or(&[], Vec::as_slice)
+    rules()
+        .and_then(|rules| rules.programs.harmless_sub.get(name))
+        .map_or(&[], Vec::as_slice)
 }
 
 /// Options of the program that take the next word.
 pub(crate) fn value_flags(name: &str) -> &'static [String] {
-    rules().and_then(|rules| rules.programs.value_flags.get(name)).map_or(&[], Vec::as_slice)
+    rules()
+        .and_then(|rules| rules.programs.value_flags.get(name))
+        .map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]
@@ -233,12 +251,20 @@ mod tests {
     use crate::{Analysis, Context, analyze};
 
     fn read(text: &str) -> Analysis {
-        let ctx = Context { cwd: Some("/home/u/p"), home: Some("/home/u"), user: Some("u"), ..Context::default() };
+        let ctx = Context {
+            cwd: Some("/home/u/p"),
+            home: Some("/home/u"),
+            user: Some("u"),
+            ..Context::default()
+        };
         analyze(text, &ctx)
     }
 
     fn reports(analysis: &Analysis, rule: &Rule) -> bool {
-        analysis.findings.iter().any(|finding| finding.rule == rule.name)
+        analysis
+            .findings
+            .iter()
+            .any(|finding| finding.rule == rule.name)
     }
 
     #[test]
@@ -261,14 +287,28 @@ mod tests {
                 }
             }
         }
-        assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+        assert!(
+            wrong.is_empty(),
+            "{} wrong:\n{}",
+            wrong.len(),
+            wrong.join("\n")
+        );
     }
 
     #[test]
     fn every_rule_has_examples_of_both_kinds() {
         let bounds = ["too-deep", "too-long"];
-        for rule in rules().expect("readable").all.iter().filter(|rule| !bounds.contains(&rule.name.as_str())) {
-            assert!(!rule.must_match.is_empty() && !rule.must_not_match.is_empty(), "{}", rule.name);
+        for rule in rules()
+            .expect("readable")
+            .all
+            .iter()
+            .filter(|rule| !bounds.contains(&rule.name.as_str()))
+        {
+            assert!(
+                !rule.must_match.is_empty() && !rule.must_not_match.is_empty(),
+                "{}",
+                rule.name
+            );
         }
     }
 }

@@ -28,7 +28,10 @@ fn texts() -> Vec<String> {
         .flat_map(|file| toml::from_str::<Cases>(file).expect("valid TOML").case)
         .map(|case| case.c)
         .collect();
-    let pieces = ["(", ")", "'", "\"", "`", "$(", "${", "}", ";", "&", "|", " ", "\n", "<<E\n", "\\", "fi", " in ", "{ ", "[[ ", "((", ">", "#", "!"];
+    let pieces = [
+        "(", ")", "'", "\"", "`", "$(", "${", "}", ";", "&", "|", " ", "\n", "<<E\n", "\\", "fi",
+        " in ", "{ ", "[[ ", "((", ">", "#", "!",
+    ];
     let mut random = Random(0x5eed);
     for index in 0..texts.len() {
         for _ in 0..mutations() {
@@ -51,7 +54,9 @@ fn texts() -> Vec<String> {
 
 /// Few by default; `WHARF_MUTATIONS=100` makes 50,000 texts of the corpus.
 fn mutations() -> usize {
-    option_env!("WHARF_MUTATIONS").and_then(|text| text.parse().ok()).unwrap_or(2)
+    option_env!("WHARF_MUTATIONS")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(2)
 }
 
 /// A generator whose seed is fixed, so that a failure can be seen again.
@@ -76,14 +81,27 @@ fn bash_accepts(texts: &[String]) -> Vec<bool> {
     // An error in `[[ … ]]` is printed but leaves the status at 0; a here-document that ends with
     // the text is only warned about.
     let script = "for ((i=0;i<$1;i++)); do e=$(bash --noprofile --norc -n <\"$i\" 2>&1 | grep -v 'warning: here-document'); [[ -z $e ]]; echo $?; done";
-    #[expect(clippy::disallowed_methods, reason = "the oracle of this test is a real bash")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the oracle of this test is a real bash"
+    )]
     let output = Command::new("/bin/bash")
-        .args(["--noprofile", "--norc", "-c", script, "_", &texts.len().to_string()])
+        .args([
+            "--noprofile",
+            "--norc",
+            "-c",
+            script,
+            "_",
+            &texts.len().to_string(),
+        ])
         .current_dir(dir.path())
         .stdin(Stdio::null())
         .output()
         .expect("bash runs");
-    String::from_utf8_lossy(&output.stdout).lines().map(|line| line == "0").collect()
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| line == "0")
+        .collect()
 }
 
 #[test]
@@ -102,5 +120,9 @@ fn bash_and_this_parser_agree_on_what_is_valid() {
     }
     let differing = open.lines().count() + closed.lines().count();
     let allowed = texts.len() / 100;
-    assert!(differing <= allowed, "{differing} of {} differ:\n{open}{closed}", texts.len());
+    assert!(
+        differing <= allowed,
+        "{differing} of {} differ:\n{open}{closed}",
+        texts.len()
+    );
 }

@@ -30,24 +30,71 @@ fn nested(open: &str, inside: &str, close: &str, depth: usize) -> String {
 #[test]
 fn ten_thousand_levels_of_anything_are_not_called_safe() {
     let pairs = [
-        ("(", ")"), ("( ", " )"), ("$(", ")"), ("{ ", ";}"), ("\"$(", ")\""), ("${x:-", "}"), ("$((", "))"), ("((", "))"), ("<(", ")"),
-        ("if ", ";then a;fi"), ("while ", ";do a;done"), ("case a in a) ", ";;esac"), ("f() ", ""), ("coproc { ", ";}"), ("a=(", ")"),
-        ("`", "`"), ("\\`", "\\`"), ("[[ ( ", " ) ]]"), ("$[", "]"), ("! ", ""), ("time ", ""), ("for i in a; do ", ";done"), ("x[", "]=1"),
+        ("(", ")"),
+        ("( ", " )"),
+        ("$(", ")"),
+        ("{ ", ";}"),
+        ("\"$(", ")\""),
+        ("${x:-", "}"),
+        ("$((", "))"),
+        ("((", "))"),
+        ("<(", ")"),
+        ("if ", ";then a;fi"),
+        ("while ", ";do a;done"),
+        ("case a in a) ", ";;esac"),
+        ("f() ", ""),
+        ("coproc { ", ";}"),
+        ("a=(", ")"),
+        ("`", "`"),
+        ("\\`", "\\`"),
+        ("[[ ( ", " ) ]]"),
+        ("$[", "]"),
+        ("! ", ""),
+        ("time ", ""),
+        ("for i in a; do ", ";done"),
+        ("x[", "]=1"),
     ];
     for (open, close) in pairs {
         for inside in ["rm -rf /", "ls", ""] {
             let analysis = on_small_stack(nested(open, inside, close, 10_000));
             let safe = judge(&analysis).0 == Verdict::Allow;
-            let shallow = matches!(open, "(" | "! " | "time " | "`" | "\\`" | "x[" | "((" | "$((" | "$[" | "[[ ( " | "a=(");
+            let shallow = matches!(
+                open,
+                "(" | "! " | "time " | "`" | "\\`" | "x[" | "((" | "$((" | "$[" | "[[ ( " | "a=("
+            );
             assert!(shallow || !safe, "{open} {inside} is called safe");
-            assert!(!(safe && inside.starts_with("rm")) || matches!(open, "(" | "((" | "$((" | "$[" | "`" | "\\`" | "x["), "{open} {inside}");
+            assert!(
+                !(safe && inside.starts_with("rm"))
+                    || matches!(open, "(" | "((" | "$((" | "$[" | "`" | "\\`" | "x["),
+                "{open} {inside}"
+            );
         }
     }
 }
 
 #[test]
 fn unclosed_openings_get_an_answer() {
-    for open in ["(", "((", "$(", "$((", "{ ", "${x:-", "\"", "'", "`", "if ", "case a in a) ", "<(", "[[ ", "a=(", "\"$(", "$'", "<<E\n", "f() ", "${x/"] {
+    for open in [
+        "(",
+        "((",
+        "$(",
+        "$((",
+        "{ ",
+        "${x:-",
+        "\"",
+        "'",
+        "`",
+        "if ",
+        "case a in a) ",
+        "<(",
+        "[[ ",
+        "a=(",
+        "\"$(",
+        "$'",
+        "<<E\n",
+        "f() ",
+        "${x/",
+    ] {
         let analysis = on_small_stack(open.repeat(20_000));
         assert_ne!(judge(&analysis).0, Verdict::Deny, "{open}");
     }
@@ -66,15 +113,62 @@ fn ten_thousand_commands_are_read_to_the_end() {
 fn more_commands_than_are_walked_are_unknown() {
     let analysis = on_small_stack("ls;".repeat(30_000));
     assert_eq!(analysis.risk, Risk::Unknown);
-    assert!(analysis.findings.iter().any(|finding| finding.rule == "too-long"));
+    assert!(
+        analysis
+            .findings
+            .iter()
+            .any(|finding| finding.rule == "too-long")
+    );
 }
 
 #[test]
 fn a_mebibyte_of_anything_gets_an_answer() {
     let pieces = [
-        "a ", "a", " ", "\n", "$x", "${x}", "'a'", "\"a\"", "\\a", "*", "{a,b}", "$(", "`a`", "x=$x$x;", "a|", "#", "<<E ", "<<E\n", ">a ", "~ ", "$((1))",
-        "[[ a ]];", "f(){ :;};", "echo a | sh;", "eval a;", "bash -c a;", "x[1]=", "é", "\u{1F600}", "-rf ", "sudo ", "xargs ", "(a);", "a=(b);", "b $a;",
-        "if a;then b;fi;", "${x:-y}", "$x ", "for i in a b;do c $i;done;", "{1..60}", "echo $(echo a);", "time ", "! ", "find . -exec ", "x=a;",
+        "a ",
+        "a",
+        " ",
+        "\n",
+        "$x",
+        "${x}",
+        "'a'",
+        "\"a\"",
+        "\\a",
+        "*",
+        "{a,b}",
+        "$(",
+        "`a`",
+        "x=$x$x;",
+        "a|",
+        "#",
+        "<<E ",
+        "<<E\n",
+        ">a ",
+        "~ ",
+        "$((1))",
+        "[[ a ]];",
+        "f(){ :;};",
+        "echo a | sh;",
+        "eval a;",
+        "bash -c a;",
+        "x[1]=",
+        "é",
+        "\u{1F600}",
+        "-rf ",
+        "sudo ",
+        "xargs ",
+        "(a);",
+        "a=(b);",
+        "b $a;",
+        "if a;then b;fi;",
+        "${x:-y}",
+        "$x ",
+        "for i in a b;do c $i;done;",
+        "{1..60}",
+        "echo $(echo a);",
+        "time ",
+        "! ",
+        "find . -exec ",
+        "x=a;",
     ];
     for piece in pieces {
         let _ = on_small_stack(piece.repeat((1 << 20) / piece.len()));
@@ -93,15 +187,102 @@ fn doubling_a_variable_has_an_end() {
 fn multiplying_braces_have_an_end() {
     let _ = on_small_stack(format!("echo {}", "{a,b}".repeat(1_000)));
     let _ = on_small_stack(format!("echo {}", "{".repeat(50_000)));
-    let _ = on_small_stack(format!("echo {}a{}", "{a,".repeat(10_000), "}".repeat(10_000)));
+    let _ = on_small_stack(format!(
+        "echo {}a{}",
+        "{a,".repeat(10_000),
+        "}".repeat(10_000)
+    ));
 }
 
 fn shellish() -> impl Strategy<Value = String> {
     let token = prop::sample::select(vec![
-        "ls", "rm", "-rf", "/", " ", " ", " ", "\n", ";", "&", "|", "(", ")", "{", "}", "$", "$(", "`", "\"", "'", "\\", "<", ">", "<<", "EOF", "\nEOF\n",
-        "$x", "${x", "}", "=", "x=", "a", "if", "then", "fi", "do", "done", "case", "in", "esac", "for", "[[", "]]", "((", "))", "*", "~", "é", "#", "!",
-        "sudo", "bash", "-c", "eval", "xargs", "find", "-exec", "{}", "\\;", "1", "2>", "&1", "@", "[", "]", ",", "..", ":-", "function", "coproc", "time",
-        "sed", "awk", "python3", "printf", "-v", "echo", "git", "ssh", "h", "docker", "run", "trap", "$'", "\\x", "\u{1F600}", "\0",
+        "ls",
+        "rm",
+        "-rf",
+        "/",
+        " ",
+        " ",
+        " ",
+        "\n",
+        ";",
+        "&",
+        "|",
+        "(",
+        ")",
+        "{",
+        "}",
+        "$",
+        "$(",
+        "`",
+        "\"",
+        "'",
+        "\\",
+        "<",
+        ">",
+        "<<",
+        "EOF",
+        "\nEOF\n",
+        "$x",
+        "${x",
+        "}",
+        "=",
+        "x=",
+        "a",
+        "if",
+        "then",
+        "fi",
+        "do",
+        "done",
+        "case",
+        "in",
+        "esac",
+        "for",
+        "[[",
+        "]]",
+        "((",
+        "))",
+        "*",
+        "~",
+        "é",
+        "#",
+        "!",
+        "sudo",
+        "bash",
+        "-c",
+        "eval",
+        "xargs",
+        "find",
+        "-exec",
+        "{}",
+        "\\;",
+        "1",
+        "2>",
+        "&1",
+        "@",
+        "[",
+        "]",
+        ",",
+        "..",
+        ":-",
+        "function",
+        "coproc",
+        "time",
+        "sed",
+        "awk",
+        "python3",
+        "printf",
+        "-v",
+        "echo",
+        "git",
+        "ssh",
+        "h",
+        "docker",
+        "run",
+        "trap",
+        "$'",
+        "\\x",
+        "\u{1F600}",
+        "\0",
     ]);
     prop::collection::vec(token, 0..40).prop_map(|tokens| tokens.concat())
 }

@@ -49,7 +49,11 @@ fn read(text: &str) -> Analysis {
 }
 
 fn word<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_value(value).expect("serialises").as_str().unwrap_or_default().to_owned()
+    serde_json::to_value(value)
+        .expect("serialises")
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[test]
@@ -61,7 +65,11 @@ fn every_case_is_judged_as_it_says() {
         let analysis = read(&case.c);
         let (verdict, reasons) = judge(&analysis);
         let rules: Vec<&str> = reasons.iter().map(|reason| reason.rule.as_str()).collect();
-        let programs: Vec<&str> = analysis.programs.iter().map(|program| program.name.as_str()).collect();
+        let programs: Vec<&str> = analysis
+            .programs
+            .iter()
+            .map(|program| program.name.as_str())
+            .collect();
         let (kind, verdict, programs) = (word(&analysis.kind), word(&verdict), programs.join(" "));
         let expected_kind = case.t.as_ref().unwrap_or(&kind);
         let expected_programs = case.p.as_ref().unwrap_or(&programs);
@@ -74,7 +82,11 @@ fn every_case_is_judged_as_it_says() {
         }
     }
     assert!(count >= 250, "only {count} cases");
-    assert!(wrong.is_empty(), "{} of {count} wrong:\n{wrong}", wrong.matches("\n   ").count());
+    assert!(
+        wrong.is_empty(),
+        "{} of {count} wrong:\n{wrong}",
+        wrong.matches("\n   ").count()
+    );
 }
 
 #[test]
@@ -86,7 +98,11 @@ fn a_denied_command_says_why_and_where() {
             assert!(!reasons.is_empty(), "no reason for {:?}", case.c);
         }
         for reason in reasons {
-            assert!(case.c.get(reason.span.start..reason.span.end).is_some(), "{:?} {reason:?}", case.c);
+            assert!(
+                case.c.get(reason.span.start..reason.span.end).is_some(),
+                "{:?} {reason:?}",
+                case.c
+            );
         }
     }
 }

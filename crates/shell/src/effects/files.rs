@@ -10,10 +10,16 @@ use crate::walk::arg::Arg;
 pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
     match call.name {
         "rm" => remove(walker, call, options),
-        "rmdir" | "unlink" | "trash" | "trash-put" => each(walker, &options.operands, Touch::Delete),
+        "rmdir" | "unlink" | "trash" | "trash-put" => {
+            each(walker, &options.operands, Touch::Delete)
+        }
         "shred" | "srm" | "wipe" => {
             let tree = options.has("-r");
-            let touch = if tree { Touch::DeleteTree } else { Touch::Delete };
+            let touch = if tree {
+                Touch::DeleteTree
+            } else {
+                Touch::Delete
+            };
             each(walker, &options.operands, touch);
             each(walker, &options.operands, Touch::Write);
         }
@@ -32,14 +38,20 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         "cp" | "install" | "ln" | "scp_local" => copy(walker, call, options, false),
         "mv" => copy(walker, call, options, true),
         "dd" => dd(walker, call),
-        "chmod" | "chown" | "chgrp" | "chattr" | "setfacl" | "setfattr" | "chcon" => mode(walker, call, options),
+        "chmod" | "chown" | "chgrp" | "chattr" | "setfacl" | "setfattr" | "chcon" => {
+            mode(walker, call, options)
+        }
         "tar" | "bsdtar" => tar(walker, call, options),
         "unzip" | "7z" | "unrar" => unpack(walker, call),
         "zip" => {
             if let Some(archive) = options.operand(0) {
                 walker.touch(Touch::Write, archive);
             }
-            each(walker, options.operands.get(1..).unwrap_or_default(), Touch::Read);
+            each(
+                walker,
+                options.operands.get(1..).unwrap_or_default(),
+                Touch::Read,
+            );
         }
         "gzip" | "gunzip" | "bzip2" | "xz" | "zstd" => {
             each(walker, &options.operands, Touch::Read);
@@ -50,7 +62,9 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         "patch" | "split" | "csplit" => {}
         "sort" | "uniq" => {
             each(walker, &options.operands, Touch::Read);
-            value_of(call, &["-o", "--output"]).iter().for_each(|arg| walker.touch(Touch::Write, arg));
+            value_of(call, &["-o", "--output"])
+                .iter()
+                .for_each(|arg| walker.touch(Touch::Write, arg));
             walker.output.filter = true;
         }
         "rsync" => rsync(walker, call, options),
@@ -82,9 +96,19 @@ pub(super) fn value_of<'t>(call: &Call<'_, 't>, names: &[&str]) -> Vec<Arg<'t>> 
             }
             let long = name.starts_with("--");
             let rest = arg.text.strip_prefix(name);
-            let joined = rest.and_then(|rest| if long { rest.strip_prefix('=') } else { Some(rest) });
+            let joined = rest.and_then(|rest| {
+                if long {
+                    rest.strip_prefix('=')
+                } else {
+                    Some(rest)
+                }
+            });
             if let Some(value) = joined.filter(|value| !value.is_empty()) {
-                values.push(Arg { text: value.to_owned().into(), word: None, ..arg.clone() });
+                values.push(Arg {
+                    text: value.to_owned().into(),
+                    word: None,
+                    ..arg.clone()
+                });
                 break;
             }
         }
@@ -99,7 +123,11 @@ fn remove(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_
     }
     // An option that is not known may be `-r`.
     let hidden = call.args.iter().any(|arg| arg.text.starts_with('\0'));
-    let touch = if tree || hidden { Touch::DeleteTree } else { Touch::Delete };
+    let touch = if tree || hidden {
+        Touch::DeleteTree
+    } else {
+        Touch::Delete
+    };
     each(walker, &options.operands, touch);
 }
 
@@ -110,7 +138,11 @@ fn copy(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>,
     if call.name == "install" && options.has_any(&["-d", "--directory"]) {
         return each(walker, &sources, Touch::Create);
     }
-    let last = if target.is_empty() { sources.pop().cloned() } else { target.last().cloned() };
+    let last = if target.is_empty() {
+        sources.pop().cloned()
+    } else {
+        target.last().cloned()
+    };
     sources.retain(|arg| !target.iter().any(|target| target.text == arg.text));
     for source in &sources {
         match (moves, call.name) {
@@ -138,10 +170,18 @@ fn copy(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>,
 fn dd(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     for arg in call.args {
         if let Some(path) = arg.text.strip_prefix("of=") {
-            let target = Arg { text: path.to_owned().into(), word: None, ..arg.clone() };
+            let target = Arg {
+                text: path.to_owned().into(),
+                word: None,
+                ..arg.clone()
+            };
             walker.touch(Touch::Write, &target);
         } else if let Some(path) = arg.text.strip_prefix("if=") {
-            let source = Arg { text: path.to_owned().into(), word: None, ..arg.clone() };
+            let source = Arg {
+                text: path.to_owned().into(),
+                word: None,
+                ..arg.clone()
+            };
             walker.touch(Touch::Read, &source);
         }
     }
@@ -150,11 +190,20 @@ fn dd(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
 fn mode(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
     let tree = options.has_any(&["-R", "--recursive"]);
     let touch = if tree { Touch::ModeTree } else { Touch::Mode };
-    let reference = call.args.iter().any(|arg| arg.text.starts_with("--reference"));
+    let reference = call
+        .args
+        .iter()
+        .any(|arg| arg.text.starts_with("--reference"));
     let skip = usize::from(!reference && call.name != "setfacl");
-    each(walker, options.operands.get(skip..).unwrap_or_default(), touch);
+    each(
+        walker,
+        options.operands.get(skip..).unwrap_or_default(),
+        touch,
+    );
     if call.name == "chmod" {
-        let mode = options.operand(0).or_else(|| options.flags.first().copied());
+        let mode = options
+            .operand(0)
+            .or_else(|| options.flags.first().copied());
         if let Some(mode) = mode {
             chmod_mode(walker, mode);
         }
@@ -170,23 +219,38 @@ fn chmod_mode(walker: &mut Walker<'_>, mode: &Arg<'_>) {
             what.contains('s') && who.chars().all(|c| "ugoa".contains(c))
         })
     });
-    let set_id = high && matches!(text.trim_start_matches('0').as_bytes().first(), Some(b'2' | b'4' | b'6' | b'7'));
+    let set_id = high
+        && matches!(
+            text.trim_start_matches('0').as_bytes().first(),
+            Some(b'2' | b'4' | b'6' | b'7')
+        );
     if set_id || symbolic {
         walker.found.note("set-user-id", mode.span);
     }
-    if matches!(text, "777" | "0777" | "a+rwx" | "ugo+rwx" | "o+w" | "a+w" | "666" | "0666") {
+    if matches!(
+        text,
+        "777" | "0777" | "a+rwx" | "ugo+rwx" | "o+w" | "a+w" | "666" | "0666"
+    ) {
         walker.found.note("world-writable", mode.span);
     }
 }
 
 fn tar(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
-    let old_style = call.args.first().filter(|arg| !arg.is_option()).map(|arg| arg.text.as_ref());
+    let old_style = call
+        .args
+        .first()
+        .filter(|arg| !arg.is_option())
+        .map(|arg| arg.text.as_ref());
     let letter = |letter: &str, long: &str| {
-        options.has(&format!("-{letter}")) || options.has(long) || old_style.is_some_and(|text| text.contains(letter))
+        options.has(&format!("-{letter}"))
+            || options.has(long)
+            || old_style.is_some_and(|text| text.contains(letter))
     };
     let directory = value_of(call, &["-C", "--directory"]);
     if letter("x", "--extract") {
-        directory.iter().for_each(|arg| walker.touch(Touch::Write, arg));
+        directory
+            .iter()
+            .for_each(|arg| walker.touch(Touch::Write, arg));
         if options.has_any(&["-P", "--absolute-names"]) {
             walker.found.note("writes-outside", call.span);
         }
@@ -212,32 +276,53 @@ fn rsync(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>
     if options.has_any(&["-n", "--dry-run"]) {
         return;
     }
-    let Some((target, sources)) = options.operands.split_last() else { return };
-    let remote = |arg: &Arg<'_>| arg.text.split('/').next().is_some_and(|host| host.contains(':'));
+    let Some((target, sources)) = options.operands.split_last() else {
+        return;
+    };
+    let remote = |arg: &Arg<'_>| {
+        arg.text
+            .split('/')
+            .next()
+            .is_some_and(|host| host.contains(':'))
+    };
     for source in sources.iter().filter(|arg| !remote(arg)) {
         walker.touch(Touch::Read, source);
     }
     let deletes = call.args.iter().any(|arg| arg.text.starts_with("--del"));
     if remote(target) {
-        walker.found.effect(EffectKind::NetworkOut, Some(&target.text), target.span);
+        walker
+            .found
+            .effect(EffectKind::NetworkOut, Some(&target.text), target.span);
         if deletes {
             walker.found.note("sync-deletes", call.span);
         }
     } else {
-        walker.touch(if deletes { Touch::DeleteTree } else { Touch::Write }, target);
+        walker.touch(
+            if deletes {
+                Touch::DeleteTree
+            } else {
+                Touch::Write
+            },
+            target,
+        );
     }
 }
 
 /// Programs that write a file system, by their naming scheme.
 fn is_mkfs(name: &str) -> bool {
-    name == "mkfs" || name.starts_with("mkfs.") || matches!(name, "mke2fs" | "mkswap" | "mkdosfs" | "mkntfs" | "newfs")
+    name == "mkfs"
+        || name.starts_with("mkfs.")
+        || matches!(name, "mke2fs" | "mkswap" | "mkdosfs" | "mkntfs" | "newfs")
 }
 
 fn format(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
     if options.has_any(&["-V", "--version"]) && options.operands.is_empty() {
         return;
     }
-    let mut targets = options.operands.iter().filter(|arg| !arg.text.bytes().all(|b| b.is_ascii_digit()));
+    let mut targets = options
+        .operands
+        .iter()
+        .filter(|arg| !arg.text.bytes().all(|b| b.is_ascii_digit()));
     let images = options.operands.len() == 1 && targets.all(|arg| walker.is_ordinary(arg));
     if images {
         each(walker, &options.operands, Touch::Format);
@@ -248,15 +333,73 @@ fn format(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_
 
 /// Programs that may be given a path of credentials without reading what is in it.
 const NOT_READERS: &[&str] = &[
-    "ls", "stat", "test", "[", "find", "du", "ssh", "ssh-keygen", "ssh-add", "scp", "sftp", "echo", "printf", "git", "docker",
-    "kubectl", "realpath", "readlink", "basename", "dirname", "file", "which", "cd", "export", "mktemp", "pushd", "tree", "exa",
-    "eza", "fd", "podman", "rm", "helm",
+    "ls",
+    "stat",
+    "test",
+    "[",
+    "find",
+    "du",
+    "ssh",
+    "ssh-keygen",
+    "ssh-add",
+    "scp",
+    "sftp",
+    "echo",
+    "printf",
+    "git",
+    "docker",
+    "kubectl",
+    "realpath",
+    "readlink",
+    "basename",
+    "dirname",
+    "file",
+    "which",
+    "cd",
+    "export",
+    "mktemp",
+    "pushd",
+    "tree",
+    "exa",
+    "eza",
+    "fd",
+    "podman",
+    "rm",
+    "helm",
 ];
 
 /// Programs whose operands are files that they read.
 const READERS: &[&str] = &[
-    "cat", "head", "tail", "less", "more", "bat", "tac", "nl", "wc", "diff", "cmp", "comm", "xxd", "od", "hexdump", "base64",
-    "strings", "md5sum", "sha1sum", "sha256sum", "cut", "paste", "jq", "yq", "file", "column", "rev", "fold", "expand", "zcat",
+    "cat",
+    "head",
+    "tail",
+    "less",
+    "more",
+    "bat",
+    "tac",
+    "nl",
+    "wc",
+    "diff",
+    "cmp",
+    "comm",
+    "xxd",
+    "od",
+    "hexdump",
+    "base64",
+    "strings",
+    "md5sum",
+    "sha1sum",
+    "sha256sum",
+    "cut",
+    "paste",
+    "jq",
+    "yq",
+    "file",
+    "column",
+    "rev",
+    "fold",
+    "expand",
+    "zcat",
 ];
 
 /// Everything else: it may read what its operands name.
@@ -266,26 +409,37 @@ fn read(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
             walker.output.same = options.operands.is_empty();
             walker.output.filter = true;
         }
-        "grep" | "head" | "tail" | "tr" | "cut" | "awk" | "sed" | "egrep" | "fgrep" | "rg" => walker.output.filter = true,
+        "grep" | "head" | "tail" | "tr" | "cut" | "awk" | "sed" | "egrep" | "fgrep" | "rg" => {
+            walker.output.filter = true
+        }
         "ls" | "fd" => {
             let ordinary = options.operands.iter().all(|arg| walker.is_ordinary(arg));
             if ordinary {
                 walker.output.paths = Some(".".to_owned());
             }
         }
-        "base64" | "base32" | "openssl" | "gpg" | "xxd" | "uudecode" | "gunzip" | "zcat" | "rev" => {
+        "base64" | "base32" | "openssl" | "gpg" | "xxd" | "uudecode" | "gunzip" | "zcat"
+        | "rev" => {
             walker.output.decoded = true;
         }
         _ => {}
     }
     if READERS.contains(&call.name) {
         let skip = usize::from(matches!(call.name, "jq" | "yq"));
-        each(walker, options.operands.get(skip..).unwrap_or_default(), Touch::Read);
+        each(
+            walker,
+            options.operands.get(skip..).unwrap_or_default(),
+            Touch::Read,
+        );
         return;
     }
     if matches!(call.name, "grep" | "egrep" | "fgrep" | "rg" | "ag") {
         // The first operand is the pattern.
-        each(walker, options.operands.get(1..).unwrap_or_default(), Touch::Read);
+        each(
+            walker,
+            options.operands.get(1..).unwrap_or_default(),
+            Touch::Read,
+        );
         if options.has_any(&["-l", "--files-with-matches"]) {
             walker.output.filter = false;
             walker.output.paths = Some(".".to_owned());

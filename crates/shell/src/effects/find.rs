@@ -43,19 +43,52 @@ fn delete(walker: &mut Walker<'_>, call: &Call<'_, '_>, roots: &[Arg<'_>], narro
 /// The directories in which it searches; without one, the working directory.
 pub(crate) fn roots<'t>(call: &Call<'_, 't>) -> Vec<Arg<'t>> {
     let starts = |arg: &&Arg<'_>| !arg.is_option() && !arg.is("(") && !arg.is("!");
-    let options = |arg: &&Arg<'_>| matches!(arg.text.as_ref(), "-L" | "-H" | "-P") || arg.text.starts_with("-O");
-    let roots: Vec<Arg<'t>> =
-        call.args.iter().skip_while(options).take_while(starts).cloned().collect();
-    if roots.is_empty() { vec![Arg::literal(".", call.span)] } else { roots }
+    let options = |arg: &&Arg<'_>| {
+        matches!(arg.text.as_ref(), "-L" | "-H" | "-P") || arg.text.starts_with("-O")
+    };
+    let roots: Vec<Arg<'t>> = call
+        .args
+        .iter()
+        .skip_while(options)
+        .take_while(starts)
+        .cloned()
+        .collect();
+    if roots.is_empty() {
+        vec![Arg::literal(".", call.span)]
+    } else {
+        roots
+    }
 }
 
 /// Whether tests pick some of the files.
 pub(crate) fn is_narrowed(call: &Call<'_, '_>) -> bool {
     const TESTS: &[&str] = &[
-        "-name", "-iname", "-path", "-ipath", "-wholename", "-regex", "-iregex", "-empty", "-mtime", "-mmin", "-atime",
-        "-ctime", "-newer", "-size", "-user", "-perm", "-xtype", "-inum", "-amin", "-cmin", "-newermt", "-links",
+        "-name",
+        "-iname",
+        "-path",
+        "-ipath",
+        "-wholename",
+        "-regex",
+        "-iregex",
+        "-empty",
+        "-mtime",
+        "-mmin",
+        "-atime",
+        "-ctime",
+        "-newer",
+        "-size",
+        "-user",
+        "-perm",
+        "-xtype",
+        "-inum",
+        "-amin",
+        "-cmin",
+        "-newermt",
+        "-links",
     ];
-    let everything = |arg: Option<&Arg<'_>>| arg.is_some_and(|arg| matches!(arg.text.as_ref(), "*" | "*.*" | "?*"));
+    let everything = |arg: Option<&Arg<'_>>| {
+        arg.is_some_and(|arg| matches!(arg.text.as_ref(), "*" | "*.*" | "?*"))
+    };
     call.args.iter().enumerate().any(|(index, arg)| {
         TESTS.contains(&arg.text.as_ref()) && !everything(call.args.get(index + 1))
     })
@@ -69,5 +102,9 @@ pub(crate) fn below<'t>(root: &Arg<'t>) -> Arg<'t> {
     }
     text.push('_');
     text.push(UNKNOWN);
-    Arg { text: text.into(), word: None, ..root.clone() }
+    Arg {
+        text: text.into(),
+        word: None,
+        ..root.clone()
+    }
 }

@@ -8,9 +8,22 @@ use crate::walk::source::Origin;
 
 /// Settings whose value is a command.
 const COMMAND_SETTINGS: &[&str] = &[
-    "core.pager", "core.editor", "core.sshcommand", "core.fsmonitor", "core.askpass", "core.gitproxy", "sequence.editor",
-    "diff.external", "gpg.program", "credential.helper", "uploadpack.packobjectshook", "core.hookspath", "gpg.ssh.program",
-    "merge.tool", "init.templatedir", "interactive.difffilter",
+    "core.pager",
+    "core.editor",
+    "core.sshcommand",
+    "core.fsmonitor",
+    "core.askpass",
+    "core.gitproxy",
+    "sequence.editor",
+    "diff.external",
+    "gpg.program",
+    "credential.helper",
+    "uploadpack.packobjectshook",
+    "core.hookspath",
+    "gpg.ssh.program",
+    "merge.tool",
+    "init.templatedir",
+    "interactive.difffilter",
 ];
 
 pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
@@ -18,7 +31,9 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         return;
     }
     for setting in value_of(call, &["-c", "--config-env"]) {
-        let Some((key, value)) = setting.text.split_once('=') else { continue };
+        let Some((key, value)) = setting.text.split_once('=') else {
+            continue;
+        };
         setting_effect(walker, key, value, setting.span);
     }
     if options.starts_with("config") {
@@ -36,7 +51,8 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
             walker.touch(Touch::Create, target);
         }
     }
-    if options.starts_with("ls-files") || options.starts_with("diff") && options.has("--name-only") {
+    if options.starts_with("ls-files") || options.starts_with("diff") && options.has("--name-only")
+    {
         walker.output.paths = Some(".".to_owned());
     }
     if options.starts_with("push") && pushes_force(options) {
@@ -46,7 +62,11 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
 
 /// `+branch` forces, and `:branch` deletes.
 fn pushes_force(options: &Options<'_, '_>) -> bool {
-    options.operands.iter().skip(2).any(|arg| arg.text.starts_with('+') || (arg.text.starts_with(':') && arg.text.len() > 1))
+    options
+        .operands
+        .iter()
+        .skip(2)
+        .any(|arg| arg.text.starts_with('+') || (arg.text.starts_with(':') && arg.text.len() > 1))
 }
 
 fn setting_effect(walker: &mut Walker<'_>, key: &str, value: &str, span: crate::analysis::Span) {
@@ -55,7 +75,21 @@ fn setting_effect(walker: &mut Walker<'_>, key: &str, value: &str, span: crate::
         walker.shell_body(body, Origin::Whole(span), true);
         return;
     }
-    let quiet = matches!(value, "" | "cat" | "less" | "true" | "false" | "vim" | "vi" | "nano" | "ssh" | "cache" | "store" | "osxkeychain" | "manager");
+    let quiet = matches!(
+        value,
+        "" | "cat"
+            | "less"
+            | "true"
+            | "false"
+            | "vim"
+            | "vi"
+            | "nano"
+            | "ssh"
+            | "cache"
+            | "store"
+            | "osxkeychain"
+            | "manager"
+    );
     if COMMAND_SETTINGS.contains(&key.as_str()) && !quiet {
         let body = key == "core.sshcommand" || key == "core.pager" || key == "core.editor";
         if body {

@@ -6,14 +6,81 @@ use crate::walk::{Feed, Walker};
 
 /// Always.
 const ALWAYS: &[&str] = &[
-    "vim", "vi", "nvim", "nano", "emacs", "pico", "joe", "micro", "helix", "hx", "less", "more", "man", "htop", "btop", "atop",
-    "iotop", "nmtui", "mc", "ranger", "tig", "lazygit", "k9s", "tmux", "screen", "visudo", "vipw", "telnet", "ftp", "fzf",
-    "dialog", "whiptail", "mutt", "cfdisk", "gdb", "lldb", "ncdu", "alsamixer", "aptitude", "w3m", "lynx",
+    "vim",
+    "vi",
+    "nvim",
+    "nano",
+    "emacs",
+    "pico",
+    "joe",
+    "micro",
+    "helix",
+    "hx",
+    "less",
+    "more",
+    "man",
+    "htop",
+    "btop",
+    "atop",
+    "iotop",
+    "nmtui",
+    "mc",
+    "ranger",
+    "tig",
+    "lazygit",
+    "k9s",
+    "tmux",
+    "screen",
+    "visudo",
+    "vipw",
+    "telnet",
+    "ftp",
+    "fzf",
+    "dialog",
+    "whiptail",
+    "mutt",
+    "cfdisk",
+    "gdb",
+    "lldb",
+    "ncdu",
+    "alsamixer",
+    "aptitude",
+    "w3m",
+    "lynx",
 ];
 /// When they are given nothing to do.
 const BARE: &[&str] = &[
-    "python", "python3", "python2", "ipython", "node", "irb", "ghci", "lua", "R", "julia", "bash", "sh", "zsh", "dash", "fish",
-    "ksh", "psql", "mysql", "mariadb", "sqlite3", "mongosh", "mongo", "redis-cli", "bc", "perl", "php", "deno", "scala", "erl", "iex", "su",
+    "python",
+    "python3",
+    "python2",
+    "ipython",
+    "node",
+    "irb",
+    "ghci",
+    "lua",
+    "R",
+    "julia",
+    "bash",
+    "sh",
+    "zsh",
+    "dash",
+    "fish",
+    "ksh",
+    "psql",
+    "mysql",
+    "mariadb",
+    "sqlite3",
+    "mongosh",
+    "mongo",
+    "redis-cli",
+    "bc",
+    "perl",
+    "php",
+    "deno",
+    "scala",
+    "erl",
+    "iex",
+    "su",
 ];
 
 pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
@@ -21,35 +88,74 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
     let terminal = match call.name {
         "less" | "more" | "man" | "fzf" if walker.inner > 0 => false,
         "top" => !options.has("-b"),
-        "ssh" => options.operands.len() <= 1 && !fed && !options.has_any(&["-N", "-T", "-V", "-G", "-O", "-Q"]),
+        "ssh" => {
+            options.operands.len() <= 1
+                && !fed
+                && !options.has_any(&["-N", "-T", "-V", "-G", "-O", "-Q"])
+        }
         "sftp" => !options.has("-b") && !fed,
         "passwd" | "chsh" | "chfn" => !fed,
         "crontab" => options.has("-e"),
-        "docker" | "podman" => options.has_any(&["-t", "--tty"]) && (options.starts_with("run") || options.starts_with("exec")),
+        "docker" | "podman" => {
+            options.has_any(&["-t", "--tty"])
+                && (options.starts_with("run") || options.starts_with("exec"))
+        }
         "kubectl" => options.has_any(&["-t", "--tty"]) && options.starts_with("exec"),
         "git" => git(options),
-        "psql" | "mysql" | "mariadb" => !fed && !options.has_any(&["-c", "-e", "--command", "--execute", "-f", "--file", "-l", "--version"]),
-        name if ALWAYS.contains(&name) => !(matches!(name, "vim" | "vi" | "nvim") && options.has("-es")) && !(name == "gdb" && options.has("-batch")),
-        name if BARE.contains(&name) => !fed && call.args.is_empty() || options.has("-i") && shell(name),
+        "psql" | "mysql" | "mariadb" => {
+            !fed && !options.has_any(&[
+                "-c",
+                "-e",
+                "--command",
+                "--execute",
+                "-f",
+                "--file",
+                "-l",
+                "--version",
+            ])
+        }
+        name if ALWAYS.contains(&name) => {
+            !(matches!(name, "vim" | "vi" | "nvim") && options.has("-es"))
+                && !(name == "gdb" && options.has("-batch"))
+        }
+        name if BARE.contains(&name) => {
+            !fed && call.args.is_empty() || options.has("-i") && shell(name)
+        }
         _ => false,
     };
     if terminal {
         walker.found.interactive = true;
-        walker.found.effect(EffectKind::Interactive, None, call.span);
+        walker
+            .found
+            .effect(EffectKind::Interactive, None, call.span);
     }
 }
 
 fn shell(name: &str) -> bool {
-    matches!(name, "bash" | "sh" | "zsh" | "dash" | "fish" | "ksh" | "python" | "python3")
+    matches!(
+        name,
+        "bash" | "sh" | "zsh" | "dash" | "fish" | "ksh" | "python" | "python3"
+    )
 }
 
 fn git(options: &Options<'_, '_>) -> bool {
     if options.starts_with("rebase") {
         return options.has_any(&["-i", "--interactive"]);
     }
-    if options.starts_with("add") || options.starts_with("checkout") || options.starts_with("stash") {
+    if options.starts_with("add") || options.starts_with("checkout") || options.starts_with("stash")
+    {
         return options.has_any(&["-p", "--patch", "-i", "--interactive"]);
     }
     options.starts_with("commit")
-        && !options.has_any(&["-m", "-F", "-C", "--message", "--file", "--no-edit", "--reuse-message", "--fixup", "--dry-run"])
+        && !options.has_any(&[
+            "-m",
+            "-F",
+            "-C",
+            "--message",
+            "--file",
+            "--no-edit",
+            "--reuse-message",
+            "--fixup",
+            "--dry-run",
+        ])
 }

@@ -20,7 +20,11 @@ pub(crate) struct Options<'a, 't> {
 impl<'a, 't> Options<'a, 't> {
     pub(crate) fn read(call: &Call<'a, 't>) -> Self {
         let takes_value = rules::value_flags(call.name);
-        let mut options = Self { flags: Vec::new(), operands: Vec::new(), values: Vec::new() };
+        let mut options = Self {
+            flags: Vec::new(),
+            operands: Vec::new(),
+            values: Vec::new(),
+        };
         let mut args = call.args.iter();
         while let Some(arg) = args.next() {
             if arg.is("--") {
@@ -50,7 +54,10 @@ impl<'a, 't> Options<'a, 't> {
     /// The same without abbreviations, for options that make a call harmless.
     pub(crate) fn has_exactly(&self, wanted: &str) -> bool {
         self.flags.iter().any(|arg| {
-            let name = arg.text.split_once('=').map_or(arg.text.as_ref(), |(name, _)| name);
+            let name = arg
+                .text
+                .split_once('=')
+                .map_or(arg.text.as_ref(), |(name, _)| name);
             name == wanted || (wanted.len() == 2 && is_flag(&arg.text, wanted))
         })
     }
@@ -58,21 +65,23 @@ impl<'a, 't> Options<'a, 't> {
     /// Whether the operands begin with these words.
     pub(crate) fn starts_with(&self, words: &str) -> bool {
         let mut operands = self.operands.iter();
-        words.split(' ').all(|word| {
-            word == "-" || operands.next().is_some_and(|arg| like(word, &arg.text))
-        })
+        words
+            .split(' ')
+            .all(|word| word == "-" || operands.next().is_some_and(|arg| like(word, &arg.text)))
     }
 
     pub(crate) fn starts_with_any(&self, subcommands: &[String]) -> bool {
-        subcommands.iter().any(|words| match words.split_once(" -") {
-            // A subcommand that only looks when it has an option.
-            Some((words, flag)) => {
-                (words.is_empty() || self.starts_with(words)) && self.has(&format!("-{flag}"))
-            }
-            None if words.starts_with('-') => self.has(words),
-            None if words == "(nothing)" => self.operands.is_empty() && self.flags.is_empty(),
-            None => self.starts_with(words),
-        })
+        subcommands
+            .iter()
+            .any(|words| match words.split_once(" -") {
+                // A subcommand that only looks when it has an option.
+                Some((words, flag)) => {
+                    (words.is_empty() || self.starts_with(words)) && self.has(&format!("-{flag}"))
+                }
+                None if words.starts_with('-') => self.has(words),
+                None if words == "(nothing)" => self.operands.is_empty() && self.flags.is_empty(),
+                None => self.starts_with(words),
+            })
     }
 
     /// The n-th operand.
@@ -93,10 +102,15 @@ fn is_flag(arg: &str, wanted: &str) -> bool {
         return true;
     }
     if let Some(letter) = wanted.strip_prefix('-').filter(|rest| rest.len() == 1) {
-        let Some(cluster) = arg.strip_prefix('-') else { return false };
+        let Some(cluster) = arg.strip_prefix('-') else {
+            return false;
+        };
         return !cluster.starts_with('-')
             && cluster.contains(letter)
-            && cluster.bytes().take_while(|b| b.is_ascii_alphanumeric()).any(|b| letter.as_bytes() == [b]);
+            && cluster
+                .bytes()
+                .take_while(|b| b.is_ascii_alphanumeric())
+                .any(|b| letter.as_bytes() == [b]);
     }
     let name = arg.split_once('=').map_or(arg, |(name, _)| name);
     name == wanted || (name.len() >= 5 && wanted.starts_with("--") && wanted.starts_with(name))
@@ -115,7 +129,11 @@ pub(crate) fn matches(rule: &Rule, call: &Call<'_, '_>, options: &Options<'_, '_
         return false;
     }
     if rule.without.iter().any(|flag| {
-        if flag.starts_with('-') { options.has_exactly(flag) } else { options.starts_with(flag) || any_like(call, flag) }
+        if flag.starts_with('-') {
+            options.has_exactly(flag)
+        } else {
+            options.starts_with(flag) || any_like(call, flag)
+        }
     }) {
         return false;
     }
@@ -130,7 +148,10 @@ fn sub_words(rule: &Rule) -> usize {
 }
 
 fn any_like(call: &Call<'_, '_>, pattern: &str) -> bool {
-    call.args.iter().take(MAX_OPERANDS).any(|arg| like(pattern, &arg.text))
+    call.args
+        .iter()
+        .take(MAX_OPERANDS)
+        .any(|arg| like(pattern, &arg.text))
 }
 
 /// Whether the text is like the pattern, in which `*` stands for anything and letters match in
@@ -159,5 +180,7 @@ pub(crate) fn like(pattern: &str, text: &str) -> bool {
             },
         }
     }
-    pattern.get(p..).is_none_or(|rest| rest.iter().all(|b| *b == b'*'))
+    pattern
+        .get(p..)
+        .is_none_or(|rest| rest.iter().all(|b| *b == b'*'))
 }

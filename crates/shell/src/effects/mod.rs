@@ -33,12 +33,55 @@ pub(crate) struct Call<'a, 't> {
 }
 
 const PACKAGE_MANAGERS: &[&str] = &[
-    "apt", "apt-get", "aptitude", "dpkg", "yum", "dnf", "rpm", "zypper", "pacman", "apk", "brew", "snap", "flatpak",
-    "npm", "npx", "pnpm", "yarn", "bun", "pip", "pip3", "pipx", "uv", "poetry", "pipenv", "conda", "mamba", "gem",
-    "bundle", "composer", "cargo", "emerge", "nix-env", "cpan", "cpanm", "opkg", "easy_install", "apt-mark", "apt-key",
+    "apt",
+    "apt-get",
+    "aptitude",
+    "dpkg",
+    "yum",
+    "dnf",
+    "rpm",
+    "zypper",
+    "pacman",
+    "apk",
+    "brew",
+    "snap",
+    "flatpak",
+    "npm",
+    "npx",
+    "pnpm",
+    "yarn",
+    "bun",
+    "pip",
+    "pip3",
+    "pipx",
+    "uv",
+    "poetry",
+    "pipenv",
+    "conda",
+    "mamba",
+    "gem",
+    "bundle",
+    "composer",
+    "cargo",
+    "emerge",
+    "nix-env",
+    "cpan",
+    "cpanm",
+    "opkg",
+    "easy_install",
+    "apt-mark",
+    "apt-key",
 ];
 const CONTAINER_TOOLS: &[&str] = &[
-    "docker", "podman", "docker-compose", "podman-compose", "nerdctl", "buildah", "crictl", "ctr", "lxc",
+    "docker",
+    "podman",
+    "docker-compose",
+    "podman-compose",
+    "nerdctl",
+    "buildah",
+    "crictl",
+    "ctr",
+    "lxc",
 ];
 
 /// Records what the call does.
@@ -64,9 +107,15 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     sed::run(walker, call);
     interactive::run(walker, call, &options);
     acted |= walker.found.effects.get(before..).is_some_and(|new| {
-        new.iter().any(|effect| !matches!(effect.kind, EffectKind::Read | EffectKind::NetworkOut | EffectKind::Interactive))
+        new.iter().any(|effect| {
+            !matches!(
+                effect.kind,
+                EffectKind::Read | EffectKind::NetworkOut | EffectKind::Interactive
+            )
+        })
     });
-    let harmless = rules::is_harmless(call.name) || options.starts_with_any(rules::harmless_subcommands(call.name));
+    let harmless = rules::is_harmless(call.name)
+        || options.starts_with_any(rules::harmless_subcommands(call.name));
     if walker.privileged && (acted || !harmless) {
         walker.found.note("privileged-effect", call.span);
     }

@@ -20,7 +20,11 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         arg.text.starts_with("--in-place")
             || (arg.is_option()
                 && !arg.text.starts_with("--")
-                && arg.text.split('.').next().is_some_and(|letters| letters.contains('i') && !letters.contains('e')))
+                && arg
+                    .text
+                    .split('.')
+                    .next()
+                    .is_some_and(|letters| letters.contains('i') && !letters.contains('e')))
             || arg.text.starts_with("-i")
     });
     for file in operands {
@@ -73,7 +77,11 @@ fn script_effects(walker: &mut Walker<'_>, script: &Arg<'_>) {
 fn write_file(walker: &mut Walker<'_>, script: &Arg<'_>, file: &str) {
     let file = file.trim();
     if !file.is_empty() && file.chars().all(|c| !c.is_whitespace()) {
-        let target = Arg { text: file.to_owned().into(), word: None, ..script.clone() };
+        let target = Arg {
+            text: file.to_owned().into(),
+            word: None,
+            ..script.clone()
+        };
         walker.touch(Touch::Write, &target);
     }
 }
@@ -82,8 +90,12 @@ fn write_file(walker: &mut Walker<'_>, script: &Arg<'_>, file: &str) {
 fn after_address(line: &str) -> &str {
     let mut rest = line;
     loop {
-        rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '$' | ',' | '!' | ' ' | '~' | '+'));
-        let Some(inside) = rest.strip_prefix('/') else { return rest };
+        rest = rest.trim_start_matches(|c: char| {
+            c.is_ascii_digit() || matches!(c, '$' | ',' | '!' | ' ' | '~' | '+')
+        });
+        let Some(inside) = rest.strip_prefix('/') else {
+            return rest;
+        };
         match inside.find('/') {
             Some(end) => rest = inside.split_at(end + 1).1,
             None => return "",
@@ -94,7 +106,9 @@ fn after_address(line: &str) -> &str {
 /// The flags behind `s/…/…/`.
 fn substitution_flags(command: &str) -> &str {
     let mut chars = command.char_indices().skip(1);
-    let Some((_, delimiter)) = chars.next() else { return "" };
+    let Some((_, delimiter)) = chars.next() else {
+        return "";
+    };
     let mut left = 2;
     let mut escaped = false;
     for (at, c) in chars {

@@ -83,7 +83,8 @@ impl Walker<'_> {
                     self.found.note("hides-traces", arg.span);
                 }
                 if touch == Touch::Write && class == Class::Disk {
-                    self.found.effect(EffectKind::Device, Some(&arg.text), arg.span);
+                    self.found
+                        .effect(EffectKind::Device, Some(&arg.text), arg.span);
                 }
             }
             Touch::Delete | Touch::DeleteTree => {

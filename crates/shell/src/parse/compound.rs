@@ -31,7 +31,9 @@ impl<'t> Parser<'t> {
                     self.pos += 1;
                     self.expect_byte(b')')?;
                 }
-                return self.function_body(name, start).map(|command| Some(command.kind));
+                return self
+                    .function_body(name, start)
+                    .map(|command| Some(command.kind));
             }
             _ => return Ok(None),
         };
@@ -114,10 +116,15 @@ impl<'t> Parser<'t> {
             return self.for_words();
         }
         let start = self.pos;
-        let Some(end) = self.arith_end(start + 2)? else { return Err(self.unexpected()) };
+        let Some(end) = self.arith_end(start + 2)? else {
+            return Err(self.unexpected());
+        };
         self.pos = start + 2;
         let parts = self.arith_parts(end, end + 2)?;
-        let head = Word { parts, span: Span::new(start, self.pos) };
+        let head = Word {
+            parts,
+            span: Span::new(start, self.pos),
+        };
         self.blanks();
         if self.peek() == Some(b';') {
             self.pos += 1;

@@ -48,7 +48,11 @@ impl<'t> Parser<'t> {
         if self.operator() {
             let operator_at = words.len();
             self.binary(words)?;
-            return if words.len() > operator_at { Ok(()) } else { Err(self.unexpected()) };
+            return if words.len() > operator_at {
+                Ok(())
+            } else {
+                Err(self.unexpected())
+            };
         }
         if unary && !self.at_term_end() {
             words.push(self.needed_word()?);
@@ -65,8 +69,18 @@ impl<'t> Parser<'t> {
         matches!(self.peek(), Some(b'<' | b'>')) && self.peek_at(1) != Some(b'(')
             || matches!(
                 self.raw_word(),
-                "=" | "==" | "!=" | "=~" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-nt"
-                    | "-ot" | "-ef"
+                "=" | "=="
+                    | "!="
+                    | "=~"
+                    | "-eq"
+                    | "-ne"
+                    | "-lt"
+                    | "-le"
+                    | "-gt"
+                    | "-ge"
+                    | "-nt"
+                    | "-ot"
+                    | "-ef"
             )
     }
 
@@ -76,7 +90,10 @@ impl<'t> Parser<'t> {
         let raw = self.raw_word();
         self.pos += raw.len().max(1);
         let span = Span::new(start, self.pos);
-        words.push(Word { parts: vec![Part::Quoted(span)], span });
+        words.push(Word {
+            parts: vec![Part::Quoted(span)],
+            span,
+        });
         self.blanks();
         if self.at_term_end() {
             words.pop();
@@ -128,13 +145,18 @@ impl<'t> Parser<'t> {
         if open > 0 || self.pos == start {
             return Err(self.unexpected());
         }
-        Ok(Word { parts, span: Span::new(start, self.pos) })
+        Ok(Word {
+            parts,
+            span: Span::new(start, self.pos),
+        })
     }
 }
 
 fn is_unary(word: &str) -> bool {
     let mut bytes = word.bytes();
     bytes.next() == Some(b'-')
-        && bytes.next().is_some_and(|b| b"abcdefghknoprstuvwxzGLNORS".contains(&b))
+        && bytes
+            .next()
+            .is_some_and(|b| b"abcdefghknoprstuvwxzGLNORS".contains(&b))
         && bytes.next().is_none()
 }

@@ -93,7 +93,9 @@ impl<'t> Parser<'t> {
 
     /// `$((…))`, or a substitution that starts with a subshell.
     fn dollar_double_paren(&mut self, start: usize) -> Parsed<Part<'t>> {
-        let Some(end) = self.arith_end(self.pos + 2)? else { return self.substitution(start) };
+        let Some(end) = self.arith_end(self.pos + 2)? else {
+            return self.substitution(start);
+        };
         self.pos += 2;
         let parts = self.arith_parts(end, end + 2)?;
         Ok(Part::Arith(parts, Span::new(start, self.pos)))
@@ -109,7 +111,9 @@ impl<'t> Parser<'t> {
 
     /// The expansions in an arithmetic expression that ends at `end`.
     pub(super) fn arith_parts(&mut self, end: usize, after: usize) -> Parsed<Vec<Part<'t>>> {
-        self.bounded(end, after, |p| p.deeper(|p| p.quoted_parts(Quoting::Arith, None)))
+        self.bounded(end, after, |p| {
+            p.deeper(|p| p.quoted_parts(Quoting::Arith, None))
+        })
     }
 
     /// Where the `))` stands that closes the arithmetic whose inside starts at `from`; `None`
@@ -185,7 +189,15 @@ impl<'t> Parser<'t> {
         let op = if name.is_empty() { "" } else { self.param_op() };
         let arg = self.braced_arg(op, quoting)?;
         let span = Span::new(start, self.pos);
-        Ok(Part::Param(Box::new(Param { name, indirect, length, subscript, op, arg, span })))
+        Ok(Part::Param(Box::new(Param {
+            name,
+            indirect,
+            length,
+            subscript,
+            op,
+            arg,
+            span,
+        })))
     }
 
     fn braced_name(&mut self) -> &'t str {
@@ -207,7 +219,10 @@ impl<'t> Parser<'t> {
             (Some(b':'), Some(b'-' | b'=' | b'?' | b'+')) => 2,
             (Some(a @ (b'#' | b'%' | b'^' | b',' | b'/')), Some(b)) if a == b => 2,
             (Some(b'/'), Some(b'#' | b'%')) => 2,
-            (Some(b'-' | b'=' | b'?' | b'+' | b':' | b'#' | b'%' | b'^' | b',' | b'/' | b'@'), _) => 1,
+            (
+                Some(b'-' | b'=' | b'?' | b'+' | b':' | b'#' | b'%' | b'^' | b',' | b'/' | b'@'),
+                _,
+            ) => 1,
             _ => 0,
         };
         self.pos += len;
@@ -217,7 +232,10 @@ impl<'t> Parser<'t> {
     /// Everything up to the `}` that closes the expansion, and that.
     fn braced_arg(&mut self, op: &str, quoting: Option<Quoting>) -> Parsed<Vec<Part<'t>>> {
         // Inside double quotes a single quote is a quote only where a pattern is expected.
-        let pattern = matches!(op.as_bytes().first(), Some(b'#' | b'%' | b'/' | b'^' | b','));
+        let pattern = matches!(
+            op.as_bytes().first(),
+            Some(b'#' | b'%' | b'/' | b'^' | b',')
+        );
         let quotes = quoting.is_none() || pattern;
         let mut parts = Vec::new();
         loop {
@@ -253,6 +271,10 @@ impl<'t> Parser<'t> {
 
     fn plain_or_quoted(&self, from: usize, quoting: Option<Quoting>) -> Part<'t> {
         let span = Span::new(from, self.pos);
-        if quoting.is_none() { Part::Plain(span) } else { Part::Quoted(span) }
+        if quoting.is_none() {
+            Part::Plain(span)
+        } else {
+            Part::Quoted(span)
+        }
     }
 }

@@ -20,11 +20,29 @@ impl<'t> Parser<'t> {
     pub(super) fn heredoc(&mut self, delimiter: &Word<'t>, strips_tabs: bool) -> usize {
         let index = self.heredocs.len();
         let here = Span::new(self.bytes.len(), self.bytes.len());
-        self.heredocs.push(HereDoc { expands: false, body: Word { parts: Vec::new(), span: here } });
-        let plain = delimiter.parts.iter().all(|part| matches!(part, Part::Plain(_)));
+        self.heredocs.push(HereDoc {
+            expands: false,
+            body: Word {
+                parts: Vec::new(),
+                span: here,
+            },
+        });
+        let plain = delimiter
+            .parts
+            .iter()
+            .all(|part| matches!(part, Part::Plain(_)));
         let raw = self.slice(delimiter.span.start, delimiter.span.end);
-        let delimiter = if plain { raw.into() } else { unquoted(raw).into() };
-        self.pending.push(Pending { index, delimiter, strips_tabs, expands: plain || !quotes(raw) });
+        let delimiter = if plain {
+            raw.into()
+        } else {
+            unquoted(raw).into()
+        };
+        self.pending.push(Pending {
+            index,
+            delimiter,
+            strips_tabs,
+            expands: plain || !quotes(raw),
+        });
         index
     }
 
@@ -43,7 +61,10 @@ impl<'t> Parser<'t> {
             };
             if let Some(doc) = self.heredocs.get_mut(pending.index) {
                 doc.expands = pending.expands;
-                doc.body = Word { parts, span: Span::new(start, end) };
+                doc.body = Word {
+                    parts,
+                    span: Span::new(start, end),
+                };
             }
         }
         Ok(())
@@ -59,7 +80,10 @@ impl<'t> Parser<'t> {
             let len = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             let line = rest.get(..len).unwrap_or_default();
             let after = (line_start + len + 1).min(self.bytes.len());
-            let tabs = line.iter().take_while(|b| pending.strips_tabs && **b == b'\t').count();
+            let tabs = line
+                .iter()
+                .take_while(|b| pending.strips_tabs && **b == b'\t')
+                .count();
             if !continued && line.get(tabs..) == Some(pending.delimiter.as_bytes()) {
                 return (line_start, after);
             }

@@ -43,7 +43,12 @@ pub(crate) fn parse(text: &str, depth: usize) -> Script<'_> {
     } else {
         parser.program(&mut list).err()
     };
-    Script { text, list, heredocs: parser.heredocs, failure }
+    Script {
+        text,
+        list,
+        heredocs: parser.heredocs,
+        failure,
+    }
 }
 
 /// A text that is expanded a second time, as between double quotes.
@@ -59,8 +64,14 @@ pub(crate) fn parse_quoted(text: &str, depth: usize) -> QuotedText<'_> {
     let word = parser
         .deeper(|p| p.quoted_parts(word::Quoting::HereDoc, None))
         .ok()
-        .map(|parts| crate::tree::Word { parts, span: Span::new(0, text.len()) });
-    QuotedText { word, heredocs: parser.heredocs }
+        .map(|parts| crate::tree::Word {
+            parts,
+            span: Span::new(0, text.len()),
+        });
+    QuotedText {
+        word,
+        heredocs: parser.heredocs,
+    }
 }
 
 struct Parser<'t> {
@@ -114,7 +125,11 @@ impl<'t> Parser<'t> {
     /// A list with at least one command, as the branches of compound commands need.
     fn body(&mut self) -> Parsed<List<'t>> {
         let list = self.list()?;
-        if list.is_empty() { Err(self.unexpected()) } else { Ok(list) }
+        if list.is_empty() {
+            Err(self.unexpected())
+        } else {
+            Ok(list)
+        }
     }
 
     fn items(&mut self, list: &mut List<'t>) -> Parsed<()> {
@@ -150,7 +165,10 @@ impl<'t> Parser<'t> {
                 self.newlines()?;
                 pipelines.push(self.pipeline()?);
             } else {
-                return Ok(AndOr { pipelines, background: None });
+                return Ok(AndOr {
+                    pipelines,
+                    background: None,
+                });
             }
         }
     }
@@ -159,7 +177,10 @@ impl<'t> Parser<'t> {
         let prefixed = self.pipeline_prefix();
         if prefixed && matches!(self.peek(), None | Some(b'\n' | b';' | b')')) {
             // `!` and `time` alone are commands that do nothing.
-            return Ok(Pipeline { prefixed, commands: Vec::new() });
+            return Ok(Pipeline {
+                prefixed,
+                commands: Vec::new(),
+            });
         }
         let mut commands = vec![self.command()?];
         loop {
@@ -211,7 +232,11 @@ impl<'t> Parser<'t> {
             None => return self.simple(start),
         };
         let redirects = self.redirects()?;
-        Ok(Command { kind, redirects, span: Span::new(start, self.pos) })
+        Ok(Command {
+            kind,
+            redirects,
+            span: Span::new(start, self.pos),
+        })
     }
 
     /// Whether a list cannot go on here.
@@ -225,11 +250,13 @@ impl<'t> Parser<'t> {
 
     /// Whether a reserved word stands here that ends a part of a compound command.
     fn at_closing_word(&self) -> bool {
-        matches!(self.peek(), Some(b'}' | b'd' | b't' | b'f' | b'e' | b'i' | b']'))
-            && matches!(
-                self.raw_word(),
-                "}" | "do" | "done" | "then" | "fi" | "else" | "elif" | "esac" | "in" | "]]"
-            )
+        matches!(
+            self.peek(),
+            Some(b'}' | b'd' | b't' | b'f' | b'e' | b'i' | b']')
+        ) && matches!(
+            self.raw_word(),
+            "}" | "do" | "done" | "then" | "fi" | "else" | "elif" | "esac" | "in" | "]]"
+        )
     }
 }
 
@@ -244,7 +271,9 @@ impl<'t> Parser<'t> {
     }
 
     fn looking_at(&self, what: &[u8]) -> bool {
-        self.bytes.get(self.pos..).is_some_and(|rest| rest.starts_with(what))
+        self.bytes
+            .get(self.pos..)
+            .is_some_and(|rest| rest.starts_with(what))
     }
 
     fn slice(&self, start: usize, end: usize) -> &'t str {
@@ -319,7 +348,11 @@ impl<'t> Parser<'t> {
     fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth >= MAX_DEPTH {
             let message = "nested deeper than what is analysed";
-            return Err(Failure { kind: FailureKind::Deep, message, at: self.pos });
+            return Err(Failure {
+                kind: FailureKind::Deep,
+                message,
+                at: self.pos,
+            });
         }
         self.depth += 1;
         let result = inner(self);
@@ -344,11 +377,19 @@ impl<'t> Parser<'t> {
 
     fn long(&self) -> Failure {
         let message = "longer than what is analysed";
-        Failure { kind: FailureKind::Long, message, at: self.pos }
+        Failure {
+            kind: FailureKind::Long,
+            message,
+            at: self.pos,
+        }
     }
 
     fn syntax(&self, message: &'static str) -> Failure {
-        Failure { kind: FailureKind::Syntax, message, at: self.pos }
+        Failure {
+            kind: FailureKind::Syntax,
+            message,
+            at: self.pos,
+        }
     }
 
     fn unexpected(&self) -> Failure {

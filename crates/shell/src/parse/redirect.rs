@@ -52,14 +52,21 @@ impl<'t> Parser<'t> {
         self.pos = start + fd + text.len();
         let name = (fd > 0).then(|| self.slice(start, start + fd));
         let target = self.needed_word()?;
-        let number = self.slice(target.span.start, target.span.end).bytes().all(|b| b.is_ascii_digit());
+        let number = self
+            .slice(target.span.start, target.span.end)
+            .bytes()
+            .all(|b| b.is_ascii_digit());
         if number && matches!(self.peek(), Some(b'<' | b'>')) {
             // The number belongs to the redirection that follows, so this one has no target.
             return Err(self.unexpected());
         }
-        let heredoc =
-            (*op == RedirectOp::HereDoc).then(|| self.heredoc(&target, *text == b"<<-"));
-        Ok(Some(Redirect { op: *op, fd: name, target, heredoc }))
+        let heredoc = (*op == RedirectOp::HereDoc).then(|| self.heredoc(&target, *text == b"<<-"));
+        Ok(Some(Redirect {
+            op: *op,
+            fd: name,
+            target,
+            heredoc,
+        }))
     }
 
     fn number_len(&self) -> usize {
@@ -71,6 +78,10 @@ impl<'t> Parser<'t> {
     fn variable_len(&self) -> usize {
         let rest = self.bytes.get(self.pos + 1..).unwrap_or_default();
         let name = rest.iter().take_while(|b| in_name(**b)).count();
-        if name > 0 && rest.get(name) == Some(&b'}') { name + 2 } else { 0 }
+        if name > 0 && rest.get(name) == Some(&b'}') {
+            name + 2
+        } else {
+            0
+        }
     }
 }

@@ -6,8 +6,9 @@ use crate::analysis::Span;
 use crate::tree::{Assign, AssignValue, Command, CommandKind, Part, Simple, Word};
 
 /// Builtins whose arguments may be assignments, with arrays.
-const DECLARING: &[&str] =
-    &["declare", "typeset", "local", "export", "readonly", "alias", "eval", "let"];
+const DECLARING: &[&str] = &[
+    "declare", "typeset", "local", "export", "readonly", "alias", "eval", "let",
+];
 
 impl<'t> Parser<'t> {
     /// A simple command, or the definition of a function that begins like one.
@@ -33,9 +34,8 @@ impl<'t> Parser<'t> {
             } else if declaring && self.peek() == Some(b'(') {
                 self.declared_array(&mut word)?;
             }
-            let first = simple.words.is_empty()
-                && simple.assigns.is_empty()
-                && redirects.is_empty();
+            let first =
+                simple.words.is_empty() && simple.assigns.is_empty() && redirects.is_empty();
             if first && self.at_function_parens() {
                 return self.function_body(word, start);
             }
@@ -46,7 +46,11 @@ impl<'t> Parser<'t> {
             return Err(self.unexpected());
         }
         let span = Span::new(start, self.pos);
-        Ok(Command { kind: CommandKind::Simple(simple), redirects, span })
+        Ok(Command {
+            kind: CommandKind::Simple(simple),
+            redirects,
+            span,
+        })
     }
 
     /// `name=…`, `name+=…`, `name[…]=…`, when one starts here.
@@ -77,10 +81,19 @@ impl<'t> Parser<'t> {
         } else {
             let from = self.pos;
             let parts = self.word_parts()?;
-            AssignValue::Word(Word { parts, span: Span::new(from, self.pos) })
+            AssignValue::Word(Word {
+                parts,
+                span: Span::new(from, self.pos),
+            })
         };
         let span = Span::new(start, self.pos);
-        Ok(Some(Assign { name, append, subscript, value, span }))
+        Ok(Some(Assign {
+            name,
+            append,
+            subscript,
+            value,
+            span,
+        }))
     }
 
     /// `[…]` behind the name in an assignment; left alone when nothing is assigned, for then it
@@ -144,12 +157,18 @@ impl<'t> Parser<'t> {
     pub(super) fn function_body(&mut self, name: Word<'t>, start: usize) -> Parsed<Command<'t>> {
         self.newlines()?;
         let from = self.pos;
-        let Some(kind) = self.deeper(Self::compound)? else { return Err(self.unexpected()) };
+        let Some(kind) = self.deeper(Self::compound)? else {
+            return Err(self.unexpected());
+        };
         if matches!(kind, CommandKind::Function(..) | CommandKind::Coproc(_)) {
             return Err(self.unexpected());
         }
         let redirects = self.redirects()?;
-        let body = Command { kind, redirects, span: Span::new(from, self.pos) };
+        let body = Command {
+            kind,
+            redirects,
+            span: Span::new(from, self.pos),
+        };
         let span = Span::new(start, self.pos);
         Ok(Command {
             kind: CommandKind::Function(name, Box::new(body)),

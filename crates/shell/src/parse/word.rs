@@ -17,7 +17,10 @@ pub(super) enum Quoting {
 
 /// Whether a byte ends a word that is not quoted.
 pub(super) const fn ends_word(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')
+    matches!(
+        byte,
+        b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')'
+    )
 }
 
 /// Whether a byte means something to the word that holds it.
@@ -38,7 +41,10 @@ impl<'t> Parser<'t> {
         if self.words > MAX_WORDS {
             return Err(self.long());
         }
-        Ok(Some(Word { parts, span: Span::new(start, self.pos) }))
+        Ok(Some(Word {
+            parts,
+            span: Span::new(start, self.pos),
+        }))
     }
 
     /// The next word, or a failure.
@@ -54,7 +60,9 @@ impl<'t> Parser<'t> {
         let mut parts = Vec::new();
         loop {
             self.plain_run(&mut parts);
-            let Some(byte) = self.peek() else { return Ok(parts) };
+            let Some(byte) = self.peek() else {
+                return Ok(parts);
+            };
             match byte {
                 b'<' | b'>' if self.peek_at(1) == Some(b'(') => parts.push(self.process()?),
                 b'(' if self.extglob_before(&parts) => self.extglob(&mut parts)?,
@@ -112,7 +120,11 @@ impl<'t> Parser<'t> {
     /// A backslash outside of quotes.
     fn escape(&mut self, parts: &mut Vec<Part<'t>>) {
         let start = self.pos + 1;
-        let Some(len) = self.text.get(start..).and_then(|s| s.chars().next()).map(char::len_utf8)
+        let Some(len) = self
+            .text
+            .get(start..)
+            .and_then(|s| s.chars().next())
+            .map(char::len_utf8)
         else {
             // A backslash at the very end stands for itself.
             parts.push(Part::Quoted(Span::new(self.pos, start)));
@@ -201,7 +213,9 @@ impl<'t> Parser<'t> {
     /// Whether the `(` here belongs to an extended pattern. They are off in a shell that was
     /// not told otherwise, so only a text that speaks of them can have them.
     fn extglob_before(&mut self, parts: &[Part<'t>]) -> bool {
-        let Some(Part::Plain(span)) = parts.last() else { return false };
+        let Some(Part::Plain(span)) = parts.last() else {
+            return false;
+        };
         let opens = span
             .end
             .checked_sub(1)
@@ -209,7 +223,9 @@ impl<'t> Parser<'t> {
             .is_some_and(|b| matches!(b, b'@' | b'?' | b'*' | b'+' | b'!'));
         opens
             && span.end == self.pos
-            && *self.extglob.get_or_insert_with(|| self.text.contains("extglob"))
+            && *self
+                .extglob
+                .get_or_insert_with(|| self.text.contains("extglob"))
     }
 
     /// `(a|b)` of an extended pattern, up to and with its closing parenthesis.

@@ -76,7 +76,10 @@ fn digits(
 ) -> Option<u32> {
     let mut value = None;
     for _ in 0..most {
-        let Some(digit) = chars.next_if(|c| c.is_digit(radix)).and_then(|c| c.to_digit(radix)) else {
+        let Some(digit) = chars
+            .next_if(|c| c.is_digit(radix))
+            .and_then(|c| c.to_digit(radix))
+        else {
             break;
         };
         value = Some(value.unwrap_or(0_u32).wrapping_mul(radix) + digit);

@@ -44,15 +44,29 @@ impl Traits {
 impl<'t> Arg<'t> {
     /// An argument that is known as it stands.
     pub(crate) fn literal(text: impl Into<Cow<'t, str>>, span: Span) -> Self {
-        Self { text: text.into(), span, traits: Traits::default(), word: None }
+        Self {
+            text: text.into(),
+            span,
+            traits: Traits::default(),
+            word: None,
+        }
     }
 
     /// An argument of which only a beginning is known.
     pub(crate) fn unknown(prefix: &str, span: Span) -> Self {
         let mut text = prefix.to_owned();
         text.push(UNKNOWN);
-        let traits = Traits { unknown: true, expanded: true, ..Traits::default() };
-        Self { text: text.into(), span, traits, word: None }
+        let traits = Traits {
+            unknown: true,
+            expanded: true,
+            ..Traits::default()
+        };
+        Self {
+            text: text.into(),
+            span,
+            traits,
+            word: None,
+        }
     }
 
     pub(crate) fn is(&self, text: &str) -> bool {
@@ -80,11 +94,18 @@ pub(crate) struct Value {
 
 impl Value {
     pub(crate) fn one(text: String, traits: Traits) -> Self {
-        Self { fields: vec![(text, traits)], either: false }
+        Self {
+            fields: vec![(text, traits)],
+            either: false,
+        }
     }
 
     pub(crate) fn unknown() -> Self {
-        let traits = Traits { unknown: true, expanded: true, glob: false };
+        let traits = Traits {
+            unknown: true,
+            expanded: true,
+            glob: false,
+        };
         Self::one(UNKNOWN.to_string(), traits)
     }
 }

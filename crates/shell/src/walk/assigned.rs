@@ -47,13 +47,15 @@ pub(super) fn in_command<'t>(command: &Command<'t>, names: &mut Vec<&'t str>) {
 
 /// Whether a simple command right in the list has one of these names.
 pub(super) fn runs_any(source: &Source<'_>, list: &List<'_>, wanted: &[&str]) -> bool {
-    list.iter().flat_map(|item| &item.pipelines).flat_map(|pipeline| &pipeline.commands).any(
-        |command| match &command.kind {
-            CommandKind::Simple(simple) => {
-                simple.words.first().is_some_and(|word| wanted.contains(&source.slice(word.span)))
-            }
+    list.iter()
+        .flat_map(|item| &item.pipelines)
+        .flat_map(|pipeline| &pipeline.commands)
+        .any(|command| match &command.kind {
+            CommandKind::Simple(simple) => simple
+                .words
+                .first()
+                .is_some_and(|word| wanted.contains(&source.slice(word.span))),
             CommandKind::If(lists) => lists.iter().any(|list| runs_any(source, list, wanted)),
             _ => false,
-        },
-    )
+        })
 }

@@ -61,11 +61,19 @@ fn first_group(text: &str, active: &[usize]) -> Option<Group> {
                 Some(b'}') => {
                     if !choices.is_empty() {
                         choices.push(Choice::Stretch(from, *at));
-                        return Some(Group { open: *open, close: *at, choices });
+                        return Some(Group {
+                            open: *open,
+                            close: *at,
+                            choices,
+                        });
                     }
                     let inside = text.get(open + 1..*at).unwrap_or_default();
                     if let Some(choices) = sequence(inside) {
-                        return Some(Group { open: *open, close: *at, choices });
+                        return Some(Group {
+                            open: *open,
+                            close: *at,
+                            choices,
+                        });
                     }
                     break;
                 }
@@ -78,7 +86,11 @@ fn first_group(text: &str, active: &[usize]) -> Option<Group> {
 
 fn splice(text: &str, active: &[usize], group: &Group, choice: &Choice) -> (String, Vec<usize>) {
     let mut out = text.get(..group.open).unwrap_or_default().to_owned();
-    let mut kept: Vec<usize> = active.iter().copied().filter(|at| *at < group.open).collect();
+    let mut kept: Vec<usize> = active
+        .iter()
+        .copied()
+        .filter(|at| *at < group.open)
+        .collect();
     match choice {
         Choice::Value(value) => out.push_str(value),
         Choice::Stretch(from, to) => {
@@ -107,7 +119,11 @@ fn sequence(inside: &str) -> Option<Vec<Choice>> {
     }
     let (mut a, mut b) = (first.chars(), last.chars());
     let (first, last) = (a.next()?, b.next()?);
-    if a.next().is_some() || b.next().is_some() || !first.is_ascii_alphabetic() || !last.is_ascii_alphabetic() {
+    if a.next().is_some()
+        || b.next().is_some()
+        || !first.is_ascii_alphabetic()
+        || !last.is_ascii_alphabetic()
+    {
         return None;
     }
     let (low, high) = (first.min(last), first.max(last));

@@ -1,9 +1,9 @@
 //! One program with its arguments: recorded, told apart into builtin, wrapper and external, and
 //! handed on to what knows it.
 
-use super::{MAX_HANDED, Walker};
 use super::arg::{Arg, Traits, UNKNOWN, Value};
 use super::source::{Origin, Source};
+use super::{MAX_HANDED, Walker};
 use crate::analysis::{EffectKind, Kind, Program, Risk};
 use crate::effects::{self, Call};
 use crate::parse::MAX_DEPTH;
@@ -15,23 +15,66 @@ const MAX_PROGRAMS: usize = 20_000;
 /// Builtins that leave the shell as it was and see nothing of it.
 const PURE_BUILTINS: &[&str] = &["echo", "printf", "test", "[", ":", "true", "false", "pwd"];
 /// Builtins that leave the shell as it was but see something of it.
-const LOOKING_BUILTINS: &[&str] =
-    &["type", "jobs", "times", "help", "caller", "compgen", "dirs", "kill", "wait", "command", "builtin", "history", "fc"];
+const LOOKING_BUILTINS: &[&str] = &[
+    "type", "jobs", "times", "help", "caller", "compgen", "dirs", "kill", "wait", "command",
+    "builtin", "history", "fc",
+];
 /// Builtins that change the shell.
 const CHANGING_BUILTINS: &[&str] = &[
-    "cd", "pushd", "popd", "export", "declare", "typeset", "local", "readonly", "unset", "set", "shopt", "alias", "unalias",
-    "source", ".", "eval", "exec", "exit", "return", "break", "continue", "shift", "trap", "read", "mapfile", "readarray",
-    "getopts", "let", "umask", "ulimit", "enable", "hash", "bind", "complete", "compopt", "fg", "bg", "disown", "suspend", "logout",
+    "cd",
+    "pushd",
+    "popd",
+    "export",
+    "declare",
+    "typeset",
+    "local",
+    "readonly",
+    "unset",
+    "set",
+    "shopt",
+    "alias",
+    "unalias",
+    "source",
+    ".",
+    "eval",
+    "exec",
+    "exit",
+    "return",
+    "break",
+    "continue",
+    "shift",
+    "trap",
+    "read",
+    "mapfile",
+    "readarray",
+    "getopts",
+    "let",
+    "umask",
+    "ulimit",
+    "enable",
+    "hash",
+    "bind",
+    "complete",
+    "compopt",
+    "fg",
+    "bg",
+    "disown",
+    "suspend",
+    "logout",
 ];
 
 pub(crate) fn is_builtin(name: &str) -> bool {
-    PURE_BUILTINS.contains(&name) || CHANGING_BUILTINS.contains(&name) || LOOKING_BUILTINS.contains(&name)
+    PURE_BUILTINS.contains(&name)
+        || CHANGING_BUILTINS.contains(&name)
+        || LOOKING_BUILTINS.contains(&name)
 }
 
 impl Walker<'_> {
     /// Follows a call; the first argument is its name.
     pub(crate) fn call<'t>(&mut self, source: &Source<'t>, args: &[Arg<'t>]) {
-        let Some((first, rest)) = args.split_first() else { return };
+        let Some((first, rest)) = args.split_first() else {
+            return;
+        };
         if self.depth >= MAX_DEPTH {
             self.found.note("too-deep", first.span);
             return;
@@ -60,7 +103,12 @@ impl Walker<'_> {
             return;
         }
         self.depth += 1;
-        let call = Call { name, args: rest, span: first.span, source };
+        let call = Call {
+            name,
+            args: rest,
+            span: first.span,
+            source,
+        };
         if path == name && is_builtin(name) {
             self.builtin(&call);
         } else {
@@ -81,8 +129,14 @@ impl Walker<'_> {
             self.found.note("too-long", first.span);
             return false;
         }
-        let known = args.iter().all(|arg| !arg.traits.unknown && !arg.traits.glob);
-        let argv = known.then(|| args.iter().map(|arg| arg.text.clone().into_owned()).collect());
+        let known = args
+            .iter()
+            .all(|arg| !arg.traits.unknown && !arg.traits.glob);
+        let argv = known.then(|| {
+            args.iter()
+                .map(|arg| arg.text.clone().into_owned())
+                .collect()
+        });
         self.found.programs.push(Program {
             name: name.to_owned(),
             span: first.span,
@@ -94,7 +148,9 @@ impl Walker<'_> {
 
     fn external<'t>(&mut self, path: &str, call: &Call<'_, 't>) {
         self.found.shell.pure = false;
-        let certain = path.contains('/') || rules::is_known(call.name) || super::wrappers::is_wrapper(call.name);
+        let certain = path.contains('/')
+            || rules::is_known(call.name)
+            || super::wrappers::is_wrapper(call.name);
         if !certain {
             self.found.shell.mutates_state |= self.subshells == 0;
             self.found.shell.inspects_shell = true;
@@ -113,10 +169,27 @@ impl Walker<'_> {
             self.found.shell.mutates_state |= self.subshells == 0;
             let looks = matches!(
                 call.name,
-                "source" | "." | "eval" | "exec" | "trap" | "set" | "declare" | "typeset" | "alias" | "shopt" | "hash"
-                    | "ulimit" | "umask" | "fg" | "bg" | "disown" | "enable" | "bind"
+                "source"
+                    | "."
+                    | "eval"
+                    | "exec"
+                    | "trap"
+                    | "set"
+                    | "declare"
+                    | "typeset"
+                    | "alias"
+                    | "shopt"
+                    | "hash"
+                    | "ulimit"
+                    | "umask"
+                    | "fg"
+                    | "bg"
+                    | "disown"
+                    | "enable"
+                    | "bind"
             );
-            self.found.shell.inspects_shell |= looks || call.args.is_empty() && call.name == "export";
+            self.found.shell.inspects_shell |=
+                looks || call.args.is_empty() && call.name == "export";
         } else if LOOKING_BUILTINS.contains(&call.name) {
             self.found.shell.inspects_shell = true;
         }
@@ -127,7 +200,10 @@ impl Walker<'_> {
             "printf" => self.printf(call),
             "pwd" => {
                 let cwd = self.place.cwd().to_owned();
-                let traits = Traits { unknown: cwd.contains(UNKNOWN), ..Traits::default() };
+                let traits = Traits {
+                    unknown: cwd.contains(UNKNOWN),
+                    ..Traits::default()
+                };
                 self.output_text(cwd, traits, call.span);
             }
             "export" | "declare" | "typeset" | "local" | "readonly" => self.declare(call),
@@ -149,7 +225,11 @@ impl Walker<'_> {
             "exec" if call.args.is_empty() => self.found.shell.redirects_shell = true,
             "shopt" => self.found.raise(Risk::Medium),
             "history" => {
-                if call.args.first().is_some_and(|arg| arg.is("-c") || arg.is("-cw") || arg.is("-d")) {
+                if call
+                    .args
+                    .first()
+                    .is_some_and(|arg| arg.is("-c") || arg.is("-cw") || arg.is("-d"))
+                {
                     self.found.note("hides-traces", call.span);
                 }
             }
@@ -219,7 +299,9 @@ impl Walker<'_> {
         if args.first().is_some_and(|arg| arg.is("--")) {
             args = args.get(1..).unwrap_or_default();
         }
-        let Some((format, values)) = args.split_first() else { return };
+        let Some((format, values)) = args.split_first() else {
+            return;
+        };
         let (text, traits) = formatted(format, values);
         match variable {
             Some(name) => {
@@ -232,7 +314,10 @@ impl Walker<'_> {
     }
 
     fn declare(&mut self, call: &Call<'_, '_>) {
-        let nameref = call.args.iter().any(|arg| arg.is_option() && arg.text.contains('n'));
+        let nameref = call
+            .args
+            .iter()
+            .any(|arg| arg.is_option() && arg.text.contains('n'));
         for arg in call.args.iter().filter(|arg| !arg.is_option()) {
             let Some((name, value)) = arg.text.split_once('=') else {
                 if call.name != "export" && call.name != "readonly" {
@@ -245,7 +330,12 @@ impl Walker<'_> {
             } else {
                 Value::one(value.to_owned(), arg.traits)
             };
-            let name = name.trim_end_matches('+').split('[').next().unwrap_or_default().to_owned();
+            let name = name
+                .trim_end_matches('+')
+                .split('[')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             self.found.variable(&name, &value, arg.span, true);
             self.assign(&name, value);
         }
@@ -257,8 +347,11 @@ impl Walker<'_> {
 
     fn forget_names(&mut self, args: &[Arg<'_>]) {
         for arg in args.iter().filter(|arg| !arg.is_option()) {
-            let name: String =
-                arg.text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let name: String = arg
+                .text
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
             if matches!(name.as_str(), "HISTFILE" | "HISTSIZE") {
                 self.found.note("history-off", arg.span);
             }
@@ -271,7 +364,10 @@ impl Walker<'_> {
     /// `test -v name[…]` evaluates the subscript, and so do numeric comparisons.
     fn test(&mut self, call: &Call<'_, '_>) {
         let numeric = |arg: &Arg<'_>| {
-            matches!(arg.text.as_ref(), "-v" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge")
+            matches!(
+                arg.text.as_ref(),
+                "-v" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge"
+            )
         };
         if call.args.iter().any(numeric) {
             for arg in call.args {
@@ -284,7 +380,11 @@ impl Walker<'_> {
     fn set_builtin(&mut self, call: &Call<'_, '_>) {
         if let Some(at) = call.args.iter().position(|arg| arg.is("--")) {
             self.set_positional(call.args.get(at + 1..).unwrap_or_default());
-        } else if call.args.first().is_some_and(|arg| !arg.is_option() && !arg.text.starts_with('+')) {
+        } else if call
+            .args
+            .first()
+            .is_some_and(|arg| !arg.is_option() && !arg.text.starts_with('+'))
+        {
             self.set_positional(call.args);
         }
         let off = call.args.iter().zip(call.args.iter().skip(1));
@@ -295,10 +395,16 @@ impl Walker<'_> {
 
     /// What well-known programs print, when the text tells it.
     fn answer(&mut self, call: &Call<'_, '_>) {
-        let single = |walker: &mut Self, text: String, traits: Traits| walker.output_text(text, traits, call.span);
+        let single = |walker: &mut Self, text: String, traits: Traits| {
+            walker.output_text(text, traits, call.span)
+        };
         match call.name {
             "mktemp" => {
-                let traits = Traits { unknown: true, expanded: true, glob: false };
+                let traits = Traits {
+                    unknown: true,
+                    expanded: true,
+                    glob: false,
+                };
                 single(self, format!("/tmp/tmp.{UNKNOWN}"), traits);
             }
             "which" | "realpath" | "readlink" => {
@@ -329,7 +435,10 @@ impl Walker<'_> {
 
     /// Code in an argument that a shell will run: the text, and the way back to the command.
     pub(crate) fn body_of<'t>(&mut self, source: &Source<'t>, arg: &Arg<'t>) -> (String, Origin) {
-        (arg.text.clone().into_owned(), super::code::origin(source, arg))
+        (
+            arg.text.clone().into_owned(),
+            super::code::origin(source, arg),
+        )
     }
 
     pub(crate) fn privilege(&mut self, call: &Call<'_, '_>) {
@@ -344,7 +453,9 @@ impl Walker<'_> {
 
 /// The output of `printf`, when its format is plain.
 fn formatted(format: &Arg<'_>, values: &[Arg<'_>]) -> (String, Traits) {
-    let traits = values.iter().fold(format.traits, |traits, arg| traits.join(arg.traits));
+    let traits = values
+        .iter()
+        .fold(format.traits, |traits, arg| traits.join(arg.traits));
     let decoded = super::ansi_c::decode(&format.text);
     let mut out = String::new();
     let mut values = values.iter();
@@ -375,7 +486,15 @@ fn formatted(format: &Arg<'_>, values: &[Arg<'_>]) -> (String, Traits) {
                     }
                     out.push_str(chars.as_str());
                 }
-                Some(_) => return (UNKNOWN.to_string(), Traits { unknown: true, ..traits }),
+                Some(_) => {
+                    return (
+                        UNKNOWN.to_string(),
+                        Traits {
+                            unknown: true,
+                            ..traits
+                        },
+                    );
+                }
             }
         }
         if values.len() == 0 || values.len() == before {

@@ -12,7 +12,10 @@ use crate::tree::Part;
 
 /// Shells by name.
 pub(crate) fn is_shell(name: &str) -> bool {
-    matches!(name, "bash" | "sh" | "zsh" | "dash" | "ksh" | "ash" | "mksh" | "rbash" | "fish")
+    matches!(
+        name,
+        "bash" | "sh" | "zsh" | "dash" | "ksh" | "ash" | "mksh" | "rbash" | "fish"
+    )
 }
 
 impl Walker<'_> {
@@ -36,7 +39,11 @@ impl Walker<'_> {
         if script.failure.is_some() {
             self.found.note("hidden-code", span);
         }
-        let source = Source { text: &text, heredocs: &script.heredocs, origin };
+        let source = Source {
+            text: &text,
+            heredocs: &script.heredocs,
+            origin,
+        };
         if matches!(self.feed, Feed::HereDoc(_)) {
             self.feed = Feed::Opaque;
         }
@@ -58,7 +65,9 @@ impl Walker<'_> {
             }
             Feed::Text(text, span) => self.foreign_code(call.name, &text, Origin::Whole(span)),
             Feed::HereDoc(index) => {
-                let Some(doc) = call.source.heredocs.get(index) else { return };
+                let Some(doc) = call.source.heredocs.get(index) else {
+                    return;
+                };
                 let text = call.source.slice(doc.body.span);
                 let origin = match &call.source.origin {
                     Origin::Shifted(by) => Origin::Shifted(by + doc.body.span.start),
@@ -82,7 +91,9 @@ impl Walker<'_> {
         if matches!(call.name, "awk" | "gawk" | "mawk" | "nawk") {
             return self.awk(call);
         }
-        let Some(flags) = code_flags(call.name) else { return };
+        let Some(flags) = code_flags(call.name) else {
+            return;
+        };
         let mut args = call.args.iter();
         let mut saw_code = false;
         while let Some(arg) = args.next() {
@@ -90,9 +101,12 @@ impl Walker<'_> {
             if !arg.is_option() {
                 break;
             }
-            let cluster = !text.starts_with("--") && flags.iter().any(|flag| {
-                flag.len() == 2 && text.ends_with(&flag[1..]) && text.bytes().skip(1).all(|b| b.is_ascii_alphabetic())
-            });
+            let cluster = !text.starts_with("--")
+                && flags.iter().any(|flag| {
+                    flag.len() == 2
+                        && text.ends_with(&flag[1..])
+                        && text.bytes().skip(1).all(|b| b.is_ascii_alphabetic())
+                });
             if flags.contains(&text) || cluster {
                 if let Some(code) = args.next() {
                     saw_code = true;
@@ -101,7 +115,11 @@ impl Walker<'_> {
                     self.foreign_code(call.name, &code, origin);
                 }
             } else if let Some(code) = flags.iter().find_map(|flag| text.strip_prefix(flag)) {
-                if !code.is_empty() && flags.iter().any(|flag| flag.len() == 2 && text.starts_with(flag)) {
+                if !code.is_empty()
+                    && flags
+                        .iter()
+                        .any(|flag| flag.len() == 2 && text.starts_with(flag))
+                {
                     saw_code = true;
                     let code = code.trim_start_matches('=').to_owned();
                     self.foreign_code(call.name, &code, Origin::Whole(arg.span));
@@ -124,16 +142,22 @@ impl Walker<'_> {
         if options.has_any(&["-f", "--file"]) {
             return;
         }
-        let Some(program) = options.operand(0) else { return };
+        let Some(program) = options.operand(0) else {
+            return;
+        };
         let text = program.text.clone().into_owned();
         let code = without_strings(&text);
-        let runs = code.contains("system") || code.contains("|") && (code.contains("getline") || code.contains("print") || code.contains("close"));
+        let runs = code.contains("system")
+            || code.contains("|")
+                && (code.contains("getline") || code.contains("print") || code.contains("close"));
         if runs && !code.contains("||") || code.contains("system") {
             self.calls_in_code(&text, &["system("], program.span);
             self.pipes_in_awk(&text, program.span);
         }
         for piece in text.split("print").skip(1) {
-            let Some((_, target)) = piece.split_once('>') else { continue };
+            let Some((_, target)) = piece.split_once('>') else {
+                continue;
+            };
             let target = target.trim_start_matches('>').trim();
             if let Some(path) = quoted_literal(target) {
                 let arg = Arg::literal(path, program.span);
@@ -181,9 +205,14 @@ impl Walker<'_> {
         for call in WRITE_CALLS {
             for (at, _) in text.match_indices(call) {
                 let rest = text.split_at(at + call.len()).1.trim_start();
-                let Some(path) = quoted_literal(rest) else { continue };
+                let Some(path) = quoted_literal(rest) else {
+                    continue;
+                };
                 let mode = rest.split_at(path.len().min(rest.len())).1;
-                let writes = *call != "open(" || ["'w", "\"w", "'a", "\"a", "'x", "\"x", "r+"].iter().any(|m| mode.starts_with(m) || mode.contains(m));
+                let writes = *call != "open("
+                    || ["'w", "\"w", "'a", "\"a", "'x", "\"x", "r+"]
+                        .iter()
+                        .any(|m| mode.starts_with(m) || mode.contains(m));
                 let touch = if writes { Touch::Write } else { Touch::Read };
                 self.touch(touch, &Arg::literal(path, span));
             }
@@ -209,8 +238,15 @@ impl Walker<'_> {
                         understood = false;
                         continue;
                     }
-                    let args: Vec<Arg<'_>> = words.into_iter().map(|word| Arg::literal(word, span)).collect();
-                    let source = Source { text: "", heredocs: &[], origin: Origin::Whole(span) };
+                    let args: Vec<Arg<'_>> = words
+                        .into_iter()
+                        .map(|word| Arg::literal(word, span))
+                        .collect();
+                    let source = Source {
+                        text: "",
+                        heredocs: &[],
+                        origin: Origin::Whole(span),
+                    };
                     self.scoped(|w| w.inner(|w| w.call(&source, &args)));
                 } else {
                     understood = false;
@@ -222,21 +258,99 @@ impl Walker<'_> {
 }
 
 const SHELL_CALLS: &[&str] = &[
-    "system(", "popen(", "execSync(", "exec(", "spawn(", "spawnSync(", "execFileSync(", "execFile(", "subprocess.run(",
-    "subprocess.call(", "check_call(", "check_output(", "Popen(", "getoutput(", "shell_exec(", "passthru(", "system ", "os.execute(",
-    "exec ", "%x(",
+    "system(",
+    "popen(",
+    "execSync(",
+    "exec(",
+    "spawn(",
+    "spawnSync(",
+    "execFileSync(",
+    "execFile(",
+    "subprocess.run(",
+    "subprocess.call(",
+    "check_call(",
+    "check_output(",
+    "Popen(",
+    "getoutput(",
+    "shell_exec(",
+    "passthru(",
+    "system ",
+    "os.execute(",
+    "exec ",
+    "%x(",
 ];
 const DELETE_CALLS: &[&str] = &[
-    "rmtree(", "os.remove(", "os.unlink(", "os.rmdir(", "os.removedirs(", "rmSync(", "rmdirSync(", "unlinkSync(", "rm_rf(", "rm_rf ",
-    "rm_r(", "remove_tree(", "File.delete(", "unlink(", "unlink ", "fs.rm(", "fs.unlink(", "FileUtils.rm(", "remove_entry(",
+    "rmtree(",
+    "os.remove(",
+    "os.unlink(",
+    "os.rmdir(",
+    "os.removedirs(",
+    "rmSync(",
+    "rmdirSync(",
+    "unlinkSync(",
+    "rm_rf(",
+    "rm_rf ",
+    "rm_r(",
+    "remove_tree(",
+    "File.delete(",
+    "unlink(",
+    "unlink ",
+    "fs.rm(",
+    "fs.unlink(",
+    "FileUtils.rm(",
+    "remove_entry(",
 ];
-const WRITE_CALLS: &[&str] = &["open(", "writeFileSync(", "writeFile(", "appendFileSync(", "file_put_contents(", "File.write(", "Path("];
+const WRITE_CALLS: &[&str] = &[
+    "open(",
+    "writeFileSync(",
+    "writeFile(",
+    "appendFileSync(",
+    "file_put_contents(",
+    "File.write(",
+    "Path(",
+];
 /// Words in code that may do anything at all.
 const HIDING: &[&str] = &[
-    "eval(", "eval ", "__import__", "importlib", "compile(", "ctypes", "marshal", "pickle.loads", "base64", "b64decode", "fromhex",
-    "socket", "pty.", "os.exec", "os.spawn", "os.kill", "os.fork", "fork(", "fork;", "fork ", "shutil.move", "os.rename", "getattr(", "chr(",
-    "fromCharCode", "Function(", "os.chmod", "os.chown", "Buffer.from", "atob(", "pack(", "qx{", "qx(", "qx/", "vm.run", "child_process').",
-    ".unlink()", ".rmdir(", "globals()", "builtins",
+    "eval(",
+    "eval ",
+    "__import__",
+    "importlib",
+    "compile(",
+    "ctypes",
+    "marshal",
+    "pickle.loads",
+    "base64",
+    "b64decode",
+    "fromhex",
+    "socket",
+    "pty.",
+    "os.exec",
+    "os.spawn",
+    "os.kill",
+    "os.fork",
+    "fork(",
+    "fork;",
+    "fork ",
+    "shutil.move",
+    "os.rename",
+    "getattr(",
+    "chr(",
+    "fromCharCode",
+    "Function(",
+    "os.chmod",
+    "os.chown",
+    "Buffer.from",
+    "atob(",
+    "pack(",
+    "qx{",
+    "qx(",
+    "qx/",
+    "vm.run",
+    "child_process').",
+    ".unlink()",
+    ".rmdir(",
+    "globals()",
+    "builtins",
 ];
 
 /// The options behind which an interpreter takes code.
@@ -255,7 +369,10 @@ fn code_flags(name: &str) -> Option<&'static [&'static str]> {
 /// The quoted literal that the code starts with, possibly behind a prefix letter.
 fn quoted_literal(code: &str) -> Option<String> {
     let code = code.trim_start_matches(['r', 'f', 'b', 'u']);
-    let quote = code.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
+    let quote = code
+        .chars()
+        .next()
+        .filter(|c| matches!(c, '"' | '\'' | '`'))?;
     let mut out = String::new();
     let mut chars = code.chars().skip(1);
     while let Some(c) = chars.next() {
@@ -278,7 +395,11 @@ fn trailing_literal(code: &str) -> Option<String> {
 /// All quoted literals in a list that holds nothing else.
 fn literals(list: &str) -> Vec<String> {
     let mut words = Vec::new();
-    for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+    for item in list
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+    {
         match quoted_literal(item) {
             Some(word) => words.push(word),
             None => return Vec::new(),

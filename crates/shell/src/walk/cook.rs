@@ -61,7 +61,11 @@ impl Fields {
     }
 
     fn unknown(&mut self) {
-        let traits = Traits { unknown: true, expanded: true, glob: false };
+        let traits = Traits {
+            unknown: true,
+            expanded: true,
+            glob: false,
+        };
         self.push("\0", traits);
         self.started = true;
     }
@@ -86,7 +90,8 @@ impl Fields {
         for (prefix, traits) in &before {
             for (value, value_traits) in values {
                 self.size += prefix.len() + value.len();
-                self.open.push((format!("{prefix}{value}"), traits.join(*value_traits)));
+                self.open
+                    .push((format!("{prefix}{value}"), traits.join(*value_traits)));
             }
         }
         if self.size > MAX_EXPANDED {
@@ -100,7 +105,10 @@ impl Fields {
         if text.starts_with([' ', '\t', '\n']) {
             self.split();
         }
-        for piece in text.split([' ', '\t', '\n']).filter(|piece| !piece.is_empty()) {
+        for piece in text
+            .split([' ', '\t', '\n'])
+            .filter(|piece| !piece.is_empty())
+        {
             if !first {
                 self.split();
             }
@@ -143,12 +151,25 @@ impl<'c> Walker<'c> {
         for (text, traits) in fields.done {
             if braces {
                 for expanded in super::braces::expand(&text, &active, MAX_FIELDS) {
-                    let traits = Traits { expanded: true, ..traits };
-                    args.push(Arg { text: expanded.into(), span, traits, word: None });
+                    let traits = Traits {
+                        expanded: true,
+                        ..traits
+                    };
+                    args.push(Arg {
+                        text: expanded.into(),
+                        span,
+                        traits,
+                        word: None,
+                    });
                 }
                 continue;
             }
-            args.push(Arg { text: text.into(), span, traits, word: Some(word) });
+            args.push(Arg {
+                text: text.into(),
+                span,
+                traits,
+                word: Some(word),
+            });
         }
     }
 
@@ -158,7 +179,10 @@ impl<'c> Walker<'c> {
         self.tilde(source, word, &mut fields);
         self.parts_quoted(source, &word.parts, &mut fields);
         let either = fields.open.len() > 1;
-        Value { fields: fields.open, either }
+        Value {
+            fields: fields.open,
+            either,
+        }
     }
 
     /// Parts whose commands are walked and whose text does not matter.
@@ -169,7 +193,9 @@ impl<'c> Walker<'c> {
 
     /// The text of a word that is nothing but text: no expansion of any kind.
     fn simple_text<'t>(&self, source: &Source<'t>, word: &'t Word<'t>) -> Option<&'t str> {
-        let [part] = word.parts.as_slice() else { return None };
+        let [part] = word.parts.as_slice() else {
+            return None;
+        };
         match part {
             Part::Plain(span) => {
                 let text = source.slice(*span);
@@ -187,14 +213,21 @@ impl<'c> Walker<'c> {
     }
 
     fn tilde<'t>(&mut self, source: &Source<'t>, word: &'t Word<'t>, fields: &mut Fields) {
-        let Some(Part::Plain(span)) = word.parts.first() else { return };
+        let Some(Part::Plain(span)) = word.parts.first() else {
+            return;
+        };
         let text = source.slice(*span);
-        let Some(rest) = text.strip_prefix('~') else { return };
+        let Some(rest) = text.strip_prefix('~') else {
+            return;
+        };
         let end = rest.find('/');
         if end.is_none() && word.parts.len() > 1 {
             return;
         }
-        let traits = Traits { expanded: true, ..Traits::default() };
+        let traits = Traits {
+            expanded: true,
+            ..Traits::default()
+        };
         match rest.get(..end.unwrap_or(rest.len())).unwrap_or_default() {
             "" => fields.push(self.place.home(), traits),
             "+" => fields.push(self.place.cwd(), traits),
@@ -219,7 +252,10 @@ impl<'c> Walker<'c> {
             }
             Part::AnsiC(span) => {
                 fields.started = true;
-                fields.push(&super::ansi_c::decode(source.slice(*span)), Traits::default());
+                fields.push(
+                    &super::ansi_c::decode(source.slice(*span)),
+                    Traits::default(),
+                );
             }
             Part::Double(parts) => {
                 fields.started |= !only_all_parameters(parts);
@@ -242,19 +278,35 @@ impl<'c> Walker<'c> {
             Part::Arith(parts, _) => {
                 self.cook_parts(source, parts);
                 self.arith_text(source, part);
-                let digits = Traits { expanded: true, ..Traits::default() };
+                let digits = Traits {
+                    expanded: true,
+                    ..Traits::default()
+                };
                 fields.push("0", digits);
             }
             Part::Process(list, span) => {
                 self.subshell(source, list);
                 self.note_process(source, list, *span);
-                fields.push("/dev/fd/63", Traits { expanded: true, ..Traits::default() });
+                fields.push(
+                    "/dev/fd/63",
+                    Traits {
+                        expanded: true,
+                        ..Traits::default()
+                    },
+                );
             }
             Part::ExtGlob(parts) => {
                 for part in parts {
                     self.part(source, part, quoted, fields);
                 }
-                fields.push("*", Traits { glob: true, expanded: true, unknown: false });
+                fields.push(
+                    "*",
+                    Traits {
+                        glob: true,
+                        expanded: true,
+                        unknown: false,
+                    },
+                );
             }
             Part::Array(words) => {
                 for word in words {
@@ -269,19 +321,36 @@ impl<'c> Walker<'c> {
     fn plain<'t>(&mut self, source: &Source<'t>, span: Span, quoted: bool, fields: &mut Fields) {
         let text = source.slice(span);
         // A leading tilde was already written as the directory that it stands for.
-        let first = fields.open.first().is_some_and(|(text, _)| !text.is_empty());
+        let first = fields
+            .open
+            .first()
+            .is_some_and(|(text, _)| !text.is_empty());
         let tilde = text.starts_with('~') && first && !fields.started && fields.done.is_empty();
-        let text = if tilde && !quoted { text.find('/').map_or("", |at| text.split_at(at).1) } else { text };
+        let text = if tilde && !quoted {
+            text.find('/').map_or("", |at| text.split_at(at).1)
+        } else {
+            text
+        };
         let glob = !quoted && text.bytes().any(|b| matches!(b, b'*' | b'?' | b'['));
         if !quoted && text.contains('{') {
             fields.braces = true;
         }
         if fields.open.len() == 1 {
             let offset = fields.open.first().map_or(0, |(open, _)| open.len());
-            let acting = text.bytes().enumerate().filter(|(_, b)| matches!(b, b'{' | b',' | b'}'));
+            let acting = text
+                .bytes()
+                .enumerate()
+                .filter(|(_, b)| matches!(b, b'{' | b',' | b'}'));
             fields.active.extend(acting.map(|(at, _)| at + offset));
         }
-        fields.push(text, Traits { glob, expanded: glob, unknown: false });
+        fields.push(
+            text,
+            Traits {
+                glob,
+                expanded: glob,
+                unknown: false,
+            },
+        );
     }
 
     fn parts_quoted<'t>(
@@ -308,7 +377,10 @@ fn write_value(value: &Value, quoted: bool, fields: &mut Fields) {
     if value.either {
         return fields.choice(&value.fields);
     }
-    let expanded = Traits { expanded: true, ..Traits::default() };
+    let expanded = Traits {
+        expanded: true,
+        ..Traits::default()
+    };
     for (index, (text, traits)) in value.fields.iter().enumerate() {
         if index > 0 {
             fields.started = true;
@@ -316,7 +388,13 @@ fn write_value(value: &Value, quoted: bool, fields: &mut Fields) {
         }
         let traits = traits.join(expanded);
         if quoted {
-            fields.push(text, Traits { glob: false, ..traits });
+            fields.push(
+                text,
+                Traits {
+                    glob: false,
+                    ..traits
+                },
+            );
         } else {
             fields.push_split(text, traits);
         }

@@ -48,7 +48,11 @@ impl Output {
             return Feed::Network;
         }
         if self.decoded {
-            return if read == Feed::Network { Feed::Network } else { Feed::Decoded };
+            return if read == Feed::Network {
+                Feed::Network
+            } else {
+                Feed::Decoded
+            };
         }
         if let Some(value) = &self.value {
             if let ([(text, traits)], false) = (value.fields.as_slice(), value.either) {

@@ -46,7 +46,11 @@ impl Functions {
         if let Some(index) = self.stack.last() {
             if let Some(function) = self.defined.get_mut(*index) {
                 if function.calls.len() < MAX_FUNCTIONS {
-                    function.calls.push(Call { name: name.to_owned(), background, piped });
+                    function.calls.push(Call {
+                        name: name.to_owned(),
+                        background,
+                        piped,
+                    });
                 }
             }
         }
@@ -55,10 +59,14 @@ impl Functions {
     /// A cycle of calls with a call in the background, or with two calls of which one is piped.
     pub(super) fn report_bombs(&self, found: &mut Found) {
         for (index, function) in self.defined.iter().enumerate().take(MAX_FUNCTIONS) {
-            let cyclic: Vec<&Call> =
-                function.calls.iter().filter(|call| self.leads_to(&call.name, index)).collect();
+            let cyclic: Vec<&Call> = function
+                .calls
+                .iter()
+                .filter(|call| self.leads_to(&call.name, index))
+                .collect();
             let piped = cyclic.iter().any(|call| call.piped);
-            let multiplies = cyclic.iter().any(|call| call.background) || (cyclic.len() > 1 && piped);
+            let multiplies =
+                cyclic.iter().any(|call| call.background) || (cyclic.len() > 1 && piped);
             if multiplies {
                 found.note("fork-bomb", function.span);
             }

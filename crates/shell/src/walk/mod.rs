@@ -82,7 +82,11 @@ struct Variable {
 /// Walks a whole script.
 pub(crate) fn walk(script: &Script<'_>, ctx: &Context<'_>) -> Found {
     let mut walker = Walker::new(ctx, script.text.len());
-    let source = Source { text: script.text, heredocs: &script.heredocs, origin: Origin::Shifted(0) };
+    let source = Source {
+        text: script.text,
+        heredocs: &script.heredocs,
+        origin: Origin::Shifted(0),
+    };
     walker.top(&source, script);
     walker.functions.report_bombs(&mut walker.found);
     walker.found
@@ -219,7 +223,9 @@ impl<'c> Walker<'c> {
                 self.looped(source, &[condition, body]);
                 self.note_spawning_loop(source, command, condition, body);
             }
-            CommandKind::For(name, words, body) => self.for_words(source, name, words.as_deref(), body),
+            CommandKind::For(name, words, body) => {
+                self.for_words(source, name, words.as_deref(), body)
+            }
             CommandKind::ForArith(head, body) => {
                 self.arith_word(source, head);
                 self.looped(source, &[body]);
@@ -284,8 +290,10 @@ impl<'c> Walker<'c> {
         for list in lists {
             assigned::in_list(list, &mut names);
         }
-        let before: Vec<_> =
-            names.iter().map(|name| (*name, self.vars.get(*name).cloned())).collect();
+        let before: Vec<_> = names
+            .iter()
+            .map(|name| (*name, self.vars.get(*name).cloned()))
+            .collect();
         for name in &names {
             self.set(name, Value::unknown());
         }
@@ -313,8 +321,14 @@ impl<'c> Walker<'c> {
         let value = if args.is_empty() || args.len() > 64 {
             Value::unknown()
         } else {
-            let fields = args.into_iter().map(|arg| (arg.text.into_owned(), arg.traits)).collect();
-            Value { fields, either: true }
+            let fields = args
+                .into_iter()
+                .map(|arg| (arg.text.into_owned(), arg.traits))
+                .collect();
+            Value {
+                fields,
+                either: true,
+            }
         };
         self.found.shell.mutates_state |= self.subshells == 0;
         let mut names = Vec::new();
@@ -328,7 +342,8 @@ impl<'c> Walker<'c> {
     }
 
     fn cond<'t>(&mut self, source: &Source<'t>, words: &'t [crate::tree::Word<'t>]) {
-        let numeric = |text: &str| matches!(text, "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-v");
+        let numeric =
+            |text: &str| matches!(text, "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-v");
         let arith = words.iter().any(|word| numeric(source.slice(word.span)));
         for word in words {
             if arith {
@@ -426,11 +441,14 @@ impl Walker<'_> {
     }
 
     fn join(&mut self, name: &str, other: &Value) {
-        let Some(mut now) = self.vars.get(name).map(|variable| variable.value.clone()) else { return };
+        let Some(mut now) = self.vars.get(name).map(|variable| variable.value.clone()) else {
+            return;
+        };
         if now == *other {
             return;
         }
-        let arrays = (now.fields.len() > 1 && !now.either) || (other.fields.len() > 1 && !other.either);
+        let arrays =
+            (now.fields.len() > 1 && !now.either) || (other.fields.len() > 1 && !other.either);
         now.fields.extend(other.fields.iter().cloned());
         now.either = true;
         if arrays || now.fields.len() > 64 {

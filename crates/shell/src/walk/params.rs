@@ -6,7 +6,11 @@ use super::source::{Origin, Source};
 use crate::analysis::Span;
 use crate::tree::{CommandKind, List, Param};
 
-const EXPANDED: Traits = Traits { unknown: false, glob: false, expanded: true };
+const EXPANDED: Traits = Traits {
+    unknown: false,
+    glob: false,
+    expanded: true,
+};
 
 fn known(text: &str) -> Value {
     Value::one(text.to_owned(), EXPANDED)
@@ -16,9 +20,27 @@ fn known(text: &str) -> Value {
 fn inspects(name: &str) -> bool {
     matches!(
         name,
-        "$" | "!" | "-" | "_" | "0" | "PPID" | "SHLVL" | "BASHPID" | "RANDOM" | "SRANDOM" | "SECONDS"
-            | "LINENO" | "FUNCNAME" | "DIRSTACK" | "HISTCMD" | "SHELLOPTS" | "BASHOPTS" | "PIPESTATUS"
-            | "GROUPS" | "OPTIND" | "BASH" | "?"
+        "$" | "!"
+            | "-"
+            | "_"
+            | "0"
+            | "PPID"
+            | "SHLVL"
+            | "BASHPID"
+            | "RANDOM"
+            | "SRANDOM"
+            | "SECONDS"
+            | "LINENO"
+            | "FUNCNAME"
+            | "DIRSTACK"
+            | "HISTCMD"
+            | "SHELLOPTS"
+            | "BASHOPTS"
+            | "PIPESTATUS"
+            | "GROUPS"
+            | "OPTIND"
+            | "BASH"
+            | "?"
     ) || name.starts_with("BASH_")
 }
 
@@ -30,7 +52,8 @@ impl Walker<'_> {
         quoted: bool,
     ) -> Value {
         let span = source.span(param.span);
-        self.found.shell.inspects_shell |= inspects(param.name) || param.indirect || param.op == "@";
+        self.found.shell.inspects_shell |=
+            inspects(param.name) || param.indirect || param.op == "@";
         if let Some(subscript) = &param.subscript {
             self.cook_parts(source, subscript);
         }
@@ -51,15 +74,21 @@ impl Walker<'_> {
     }
 
     fn base_value(&self, param: &Param<'_>) -> Value {
-        let Some(value) = self.get(param.name) else { return self.ambient(param.name) };
+        let Some(value) = self.get(param.name) else {
+            return self.ambient(param.name);
+        };
         match &param.subscript {
             // `$a` is the first element, `${a[i]}` one of them, `${a[@]}` all.
             None if !value.either && value.fields.len() > 1 && !matches!(param.name, "@" | "*") => {
-                Value { fields: value.fields.iter().take(1).cloned().collect(), either: false }
+                Value {
+                    fields: value.fields.iter().take(1).cloned().collect(),
+                    either: false,
+                }
             }
-            Some(parts) if value.fields.len() > 1 && !all_elements(parts) => {
-                Value { fields: value.fields.clone(), either: true }
-            }
+            Some(parts) if value.fields.len() > 1 && !all_elements(parts) => Value {
+                fields: value.fields.clone(),
+                either: true,
+            },
             _ => value.clone(),
         }
     }
@@ -81,9 +110,10 @@ impl Walker<'_> {
 
     fn indirect(&self, param: &Param<'_>, value: &Value) -> Value {
         match value.fields.as_slice() {
-            [(name, traits)] if !traits.unknown && param.op.is_empty() => {
-                self.get(name).cloned().unwrap_or_else(|| self.ambient(name))
-            }
+            [(name, traits)] if !traits.unknown && param.op.is_empty() => self
+                .get(name)
+                .cloned()
+                .unwrap_or_else(|| self.ambient(name)),
             _ => Value::unknown(),
         }
     }
@@ -97,7 +127,11 @@ impl Walker<'_> {
     ) -> Value {
         if param.op.is_empty() {
             self.cook_parts(source, &param.arg);
-            return if param.arg.is_empty() { value } else { Value::unknown() };
+            return if param.arg.is_empty() {
+                value
+            } else {
+                Value::unknown()
+            };
         }
         if param.op == "@" {
             return self.transformed(source, param, value);
@@ -116,7 +150,10 @@ impl Walker<'_> {
                 }
                 if param.op.contains('=') {
                     self.found.shell.mutates_state |= self.subshells == 0;
-                    let choice = Value { either: fields.len() > 1, fields: fields.clone() };
+                    let choice = Value {
+                        either: fields.len() > 1,
+                        fields: fields.clone(),
+                    };
                     self.set(param.name, choice);
                 }
             }
@@ -130,7 +167,10 @@ impl Walker<'_> {
             _ => return Value::unknown(),
         }
         let _ = quoted;
-        Value { either: fields.len() > 1, fields }
+        Value {
+            either: fields.len() > 1,
+            fields,
+        }
     }
 
     fn arg_value<'t>(&mut self, source: &Source<'t>, param: &'t Param<'t>) -> Value {
@@ -147,15 +187,21 @@ impl Walker<'_> {
             next.truncate(64);
             args = next;
         }
-        Value { either: args.len() > 1, fields: args }
+        Value {
+            either: args.len() > 1,
+            fields: args,
+        }
     }
 
     fn substring<'t>(&mut self, param: &'t Param<'t>, source: &Source<'t>, value: &Value) -> Value {
         let arg = self.arg_value(source, param);
-        let ([(text, traits)], [(range, _)]) = (value.fields.as_slice(), arg.fields.as_slice()) else {
+        let ([(text, traits)], [(range, _)]) = (value.fields.as_slice(), arg.fields.as_slice())
+        else {
             return Value::unknown();
         };
-        let (from, len) = range.split_once(':').map_or((range.as_str(), None), |(a, b)| (a, Some(b)));
+        let (from, len) = range
+            .split_once(':')
+            .map_or((range.as_str(), None), |(a, b)| (a, Some(b)));
         let from = from.trim().parse::<usize>();
         let len = len.map(|len| len.trim().parse::<usize>());
         match (from, len, traits.unknown) {
@@ -168,7 +214,12 @@ impl Walker<'_> {
     }
 
     /// `${x@Q}` and its kin; `${x@P}` runs the substitutions in the value.
-    fn transformed<'t>(&mut self, source: &Source<'t>, param: &'t Param<'t>, value: Value) -> Value {
+    fn transformed<'t>(
+        &mut self,
+        source: &Source<'t>,
+        param: &'t Param<'t>,
+        value: Value,
+    ) -> Value {
         let span = source.span(param.span);
         let operator = self.arg_value(source, param);
         let prompt = operator.fields.iter().any(|(text, _)| text.contains('P'));
@@ -192,7 +243,11 @@ impl Walker<'_> {
             return;
         }
         let wrapped = crate::parse::parse_quoted(text, self.depth);
-        let source = Source { text, heredocs: &wrapped.heredocs, origin };
+        let source = Source {
+            text,
+            heredocs: &wrapped.heredocs,
+            origin,
+        };
         self.inner(|w| {
             w.scoped(|w| {
                 if let Some(word) = &wrapped.word {
@@ -243,7 +298,11 @@ impl Walker<'_> {
         match output.paths {
             Some(prefix) => Value::one(
                 format!("{prefix}/{UNKNOWN}"),
-                Traits { unknown: true, expanded: true, glob: false },
+                Traits {
+                    unknown: true,
+                    expanded: true,
+                    glob: false,
+                },
             ),
             None => Value::unknown(),
         }
@@ -260,13 +319,24 @@ impl Walker<'_> {
         let origin = match (&source.origin, pieces) {
             (_, None) => Origin::Shifted(source.span(span).start),
             (Origin::Shifted(by), Some(pieces)) => Origin::Pieces(
-                pieces.into_iter().map(|(at, from)| (at, from + span.start + by)).collect(),
+                pieces
+                    .into_iter()
+                    .map(|(at, from)| (at, from + span.start + by))
+                    .collect(),
             ),
             _ => Origin::Whole(whole),
         };
-        let origin = if matches!(source.origin, Origin::Shifted(_)) { origin } else { Origin::Whole(whole) };
+        let origin = if matches!(source.origin, Origin::Shifted(_)) {
+            origin
+        } else {
+            Origin::Whole(whole)
+        };
         let script = crate::parse::parse(&text, self.depth);
-        let inner = Source { text: &text, heredocs: &script.heredocs, origin };
+        let inner = Source {
+            text: &text,
+            heredocs: &script.heredocs,
+            origin,
+        };
         if script.failure.is_some() {
             self.found.note("hidden-code", whole);
         }
@@ -287,14 +357,31 @@ impl Walker<'_> {
 
     /// The known arguments that bash's positional parameters hold.
     pub(crate) fn set_positional(&mut self, args: &[Arg<'_>]) {
-        let fields: Vec<_> =
-            args.iter().map(|arg| (arg.text.clone().into_owned(), arg.traits)).collect();
+        let fields: Vec<_> = args
+            .iter()
+            .map(|arg| (arg.text.clone().into_owned(), arg.traits))
+            .collect();
         for (index, field) in fields.iter().enumerate().take(9) {
-            let value = Value { fields: vec![field.clone()], either: false };
+            let value = Value {
+                fields: vec![field.clone()],
+                either: false,
+            };
             self.set(&(index + 1).to_string(), value);
         }
-        self.set("@", Value { fields: fields.clone(), either: false });
-        self.set("*", Value { fields, either: false });
+        self.set(
+            "@",
+            Value {
+                fields: fields.clone(),
+                either: false,
+            },
+        );
+        self.set(
+            "*",
+            Value {
+                fields,
+                either: false,
+            },
+        );
     }
 }
 
@@ -310,22 +397,42 @@ fn shortened(value: Value) -> Value {
         .into_iter()
         .map(|(text, traits)| {
             let directory = text.rfind('/').map(|at| text.split_at(at + 1).0.to_owned());
-            let kept = directory.filter(|directory| directory.len() > 1 && !directory.contains(UNKNOWN));
+            let kept =
+                directory.filter(|directory| directory.len() > 1 && !directory.contains(UNKNOWN));
             let text = format!("{}{UNKNOWN}", kept.unwrap_or_default());
-            (text, Traits { unknown: true, expanded: true, glob: traits.glob })
+            (
+                text,
+                Traits {
+                    unknown: true,
+                    expanded: true,
+                    glob: traits.glob,
+                },
+            )
         })
         .collect();
-    Value { fields, either: value.either }
+    Value {
+        fields,
+        either: value.either,
+    }
 }
 
 /// Whether the list is `< file` alone.
 fn only_read_file<'t>(source: &Source<'t>, list: &List<'t>) -> Option<&'t str> {
     let [item] = list.as_slice() else { return None };
-    let [pipeline] = item.pipelines.as_slice() else { return None };
-    let [command] = pipeline.commands.as_slice() else { return None };
-    let CommandKind::Simple(simple) = &command.kind else { return None };
-    let [redirect] = command.redirects.as_slice() else { return None };
-    (simple.words.is_empty() && simple.assigns.is_empty()).then(|| source.slice(redirect.target.span))
+    let [pipeline] = item.pipelines.as_slice() else {
+        return None;
+    };
+    let [command] = pipeline.commands.as_slice() else {
+        return None;
+    };
+    let CommandKind::Simple(simple) = &command.kind else {
+        return None;
+    };
+    let [redirect] = command.redirects.as_slice() else {
+        return None;
+    };
+    (simple.words.is_empty() && simple.assigns.is_empty())
+        .then(|| source.slice(redirect.target.span))
 }
 
 /// Takes the backslashes of a backquoted text away, with the way back when there were any.

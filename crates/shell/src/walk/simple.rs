@@ -57,7 +57,10 @@ impl Walker<'_> {
         names: usize,
     ) {
         let choice = names > 1
-            && simple.words.first().is_some_and(|word| self.is_choice(&word.parts));
+            && simple
+                .words
+                .first()
+                .is_some_and(|word| self.is_choice(&word.parts));
         if !choice {
             self.call(source, args);
             return;
@@ -91,7 +94,9 @@ impl Walker<'_> {
         let names: Vec<&str> = simple.assigns.iter().map(|assign| assign.name).collect();
         let mut kept = Vec::new();
         while self.undo_mark() > mark {
-            let Some((name, old)) = self.undo.pop() else { break };
+            let Some((name, old)) = self.undo.pop() else {
+                break;
+            };
             if names.contains(&name.as_str()) {
                 match old {
                     Some(old) => self.vars.insert(name, old),
@@ -116,8 +121,14 @@ impl Walker<'_> {
                 for word in words {
                     self.cook(source, word, &mut args);
                 }
-                let fields = args.into_iter().map(|arg| (arg.text.into_owned(), arg.traits)).collect();
-                Value { fields, either: false }
+                let fields = args
+                    .into_iter()
+                    .map(|arg| (arg.text.into_owned(), arg.traits))
+                    .collect();
+                Value {
+                    fields,
+                    either: false,
+                }
             }
         };
         self.found.variable(assign.name, &value, span, lasting);
@@ -134,13 +145,25 @@ impl Walker<'_> {
     }
 
     fn with_element(&self, name: &str, value: Value) -> Value {
-        let mut fields = self.get(name).map(|old| old.fields.clone()).unwrap_or_default();
+        let mut fields = self
+            .get(name)
+            .map(|old| old.fields.clone())
+            .unwrap_or_default();
         fields.extend(value.fields);
-        if fields.len() > 64 { Value::unknown() } else { Value { fields, either: false } }
+        if fields.len() > 64 {
+            Value::unknown()
+        } else {
+            Value {
+                fields,
+                either: false,
+            }
+        }
     }
 
     fn appended(&self, assign: &Assign<'_>, value: Value) -> Value {
-        let Some(old) = self.get(assign.name) else { return value };
+        let Some(old) = self.get(assign.name) else {
+            return value;
+        };
         if matches!(assign.value, AssignValue::Array(_)) {
             return self.with_element(assign.name, value);
         }
@@ -183,7 +206,11 @@ impl Walker<'_> {
             return;
         }
         self.cook(source, &redirect.target, &mut args);
-        let process = redirect.target.parts.iter().any(|part| matches!(part, Part::Process(..)));
+        let process = redirect
+            .target
+            .parts
+            .iter()
+            .any(|part| matches!(part, Part::Process(..)));
         for arg in &args {
             self.redirect_to(redirect, arg, process);
         }
@@ -199,7 +226,11 @@ impl Walker<'_> {
             // What is read from a process was noted when the word was expanded.
             if redirect.op == RedirectOp::Read {
                 let output = std::mem::take(&mut self.output);
-                self.feed = if output.network { Feed::Network } else { Feed::Opaque };
+                self.feed = if output.network {
+                    Feed::Network
+                } else {
+                    Feed::Opaque
+                };
             }
             return;
         }
@@ -239,15 +270,18 @@ impl Walker<'_> {
             Part::Plain(span) | Part::Quoted(span) => {
                 Value::one(source.slice(*span).to_owned(), Traits::default())
             }
-            Part::AnsiC(span) => {
-                Value::one(super::ansi_c::decode(source.slice(*span)), Traits::default())
-            }
+            Part::AnsiC(span) => Value::one(
+                super::ansi_c::decode(source.slice(*span)),
+                Traits::default(),
+            ),
             Part::Double(parts) => {
                 let mut text = String::new();
                 let mut traits = Traits::default();
                 for part in parts {
                     let value = self.part_value(source, part);
-                    let [(piece, more)] = value.fields.as_slice() else { return Value::unknown() };
+                    let [(piece, more)] = value.fields.as_slice() else {
+                        return Value::unknown();
+                    };
                     text.push_str(piece);
                     traits = traits.join(*more);
                 }
@@ -277,7 +311,16 @@ impl Walker<'_> {
         }
     }
 
-    pub(crate) fn output_text(&mut self, text: String, traits: Traits, span: crate::analysis::Span) {
-        self.output = Output { value: Some(Value::one(text, traits)), span, ..Output::default() };
+    pub(crate) fn output_text(
+        &mut self,
+        text: String,
+        traits: Traits,
+        span: crate::analysis::Span,
+    ) {
+        self.output = Output {
+            value: Some(Value::one(text, traits)),
+            span,
+            ..Output::default()
+        };
     }
 }

@@ -37,8 +37,12 @@ impl Origin {
 }
 
 fn place(pieces: &[(usize, usize)], at: usize) -> usize {
-    let index = pieces.partition_point(|(text, _)| *text <= at).saturating_sub(1);
-    pieces.get(index).map_or(0, |(text, command)| command + at.saturating_sub(*text))
+    let index = pieces
+        .partition_point(|(text, _)| *text <= at)
+        .saturating_sub(1);
+    pieces
+        .get(index)
+        .map_or(0, |(text, command)| command + at.saturating_sub(*text))
 }
 
 impl<'t> Source<'t> {

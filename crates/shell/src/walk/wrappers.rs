@@ -30,25 +30,79 @@ const fn prefix(
     operands: usize,
     assigns: bool,
 ) -> Prefix {
-    Prefix { name, short, long, operands, assigns }
+    Prefix {
+        name,
+        short,
+        long,
+        operands,
+        assigns,
+    }
 }
 
 const PREFIXES: &[Prefix] = &[
-    prefix("sudo", "ughpCcrtTRD", &["--user", "--group", "--host", "--prompt", "--close-from", "--role", "--type", "--other-user", "--command-timeout", "--chroot", "--chdir"], 0, true),
+    prefix(
+        "sudo",
+        "ughpCcrtTRD",
+        &[
+            "--user",
+            "--group",
+            "--host",
+            "--prompt",
+            "--close-from",
+            "--role",
+            "--type",
+            "--other-user",
+            "--command-timeout",
+            "--chroot",
+            "--chdir",
+        ],
+        0,
+        true,
+    ),
     prefix("doas", "uC", &[], 0, true),
     prefix("env", "uC", &["--unset", "--chdir"], 0, true),
     prefix("nohup", "", &[], 0, false),
     prefix("nice", "n", &["--adjustment"], 0, false),
-    prefix("ionice", "cnpPu", &["--class", "--classdata", "--pid"], 0, false),
+    prefix(
+        "ionice",
+        "cnpPu",
+        &["--class", "--classdata", "--pid"],
+        0,
+        false,
+    ),
     prefix("timeout", "ks", &["--kill-after", "--signal"], 1, false),
     prefix("gtimeout", "ks", &["--kill-after", "--signal"], 1, false),
     prefix("time", "fo", &["--format", "--output"], 0, false),
     prefix("setsid", "", &[], 0, false),
-    prefix("stdbuf", "ioe", &["--input", "--output", "--error"], 0, false),
+    prefix(
+        "stdbuf",
+        "ioe",
+        &["--input", "--output", "--error"],
+        0,
+        false,
+    ),
     prefix("chroot", "", &["--userspec", "--groups"], 1, false),
-    prefix("unshare", "SGRw", &["--setuid", "--setgid", "--root", "--wd"], 0, false),
-    prefix("nsenter", "tSGW", &["--target", "--setuid", "--setgid"], 0, false),
-    prefix("strace", "eoOpuEaPsSXUbI", &["--output", "--trace", "--attach", "--user"], 0, false),
+    prefix(
+        "unshare",
+        "SGRw",
+        &["--setuid", "--setgid", "--root", "--wd"],
+        0,
+        false,
+    ),
+    prefix(
+        "nsenter",
+        "tSGW",
+        &["--target", "--setuid", "--setgid"],
+        0,
+        false,
+    ),
+    prefix(
+        "strace",
+        "eoOpuEaPsSXUbI",
+        &["--output", "--trace", "--attach", "--user"],
+        0,
+        false,
+    ),
     prefix("ltrace", "eoOpuanslxFADi", &["--output"], 0, false),
     prefix("command", "", &[], 0, false),
     prefix("builtin", "", &[], 0, false),
@@ -58,7 +112,24 @@ const PREFIXES: &[Prefix] = &[
     prefix("taskset", "", &[], 1, false),
     prefix("chrt", "TPD", &[], 1, false),
     prefix("numactl", "NmCpi", &[], 0, false),
-    prefix("systemd-run", "puHMGE", &["--unit", "--property", "--uid", "--gid", "--setenv", "--slice", "--on-active", "--on-calendar", "--working-directory", "--description"], 0, false),
+    prefix(
+        "systemd-run",
+        "puHMGE",
+        &[
+            "--unit",
+            "--property",
+            "--uid",
+            "--gid",
+            "--setenv",
+            "--slice",
+            "--on-active",
+            "--on-calendar",
+            "--working-directory",
+            "--description",
+        ],
+        0,
+        false,
+    ),
     prefix("setpriv", "", &["--reuid", "--regid", "--groups"], 0, false),
     prefix("fakeroot", "lsfb", &[], 0, false),
     prefix("firejail", "", &[], 0, false),
@@ -66,14 +137,33 @@ const PREFIXES: &[Prefix] = &[
     prefix("proxychains4", "f", &[], 0, false),
     prefix("torsocks", "", &[], 0, false),
     prefix("dbus-run-session", "", &[], 0, false),
-    prefix("xvfb-run", "nesf", &["--server-args", "--server-num"], 0, false),
+    prefix(
+        "xvfb-run",
+        "nesf",
+        &["--server-args", "--server-num"],
+        0,
+        false,
+    ),
     prefix("caffeinate", "tw", &[], 0, false),
     prefix("unbuffer", "", &[], 0, false),
     prefix("rlwrap", "fHcabpqSszD", &[], 0, false),
     prefix("catchsegv", "", &[], 0, false),
     prefix("valgrind", "", &[], 0, false),
     prefix("perf", "eopFC", &[], 1, false),
-    prefix("hyperfine", "wrmMpPsneDL", &["--warmup", "--runs", "--prepare", "--min-runs", "--max-runs", "--export-json"], 0, false),
+    prefix(
+        "hyperfine",
+        "wrmMpPsneDL",
+        &[
+            "--warmup",
+            "--runs",
+            "--prepare",
+            "--min-runs",
+            "--max-runs",
+            "--export-json",
+        ],
+        0,
+        false,
+    ),
     prefix("sshpass", "pfdP", &[], 0, false),
     prefix("aws-vault", "", &[], 2, false),
     prefix("dotenv", "f", &[], 0, false),
@@ -91,10 +181,61 @@ const PREFIXES: &[Prefix] = &[
 
 /// Wrappers with a grammar of their own.
 const OTHERS: &[&str] = &[
-    "xargs", "parallel", "find", "gfind", "watch", "script", "ssh", "autossh", "docker", "podman", "nerdctl", "docker-compose", "kubectl", "oc", "su",
-    "eval", "source", ".", "trap", "alias", "flock", "git", "tar", "rsync", "make", "npm", "uv", "poetry", "pipenv", "bundle", "npx",
-    "pnpm", "yarn", "conda", "nix-shell", "expect", "vim", "vi", "nvim", "ex", "gdb", "fd", "mosh", "tmux", "screen", "crontab",
-    "at", "batch", "bwrap", "start-stop-daemon", "mapfile", "readarray", "complete", "bind", "enable",
+    "xargs",
+    "parallel",
+    "find",
+    "gfind",
+    "watch",
+    "script",
+    "ssh",
+    "autossh",
+    "docker",
+    "podman",
+    "nerdctl",
+    "docker-compose",
+    "kubectl",
+    "oc",
+    "su",
+    "eval",
+    "source",
+    ".",
+    "trap",
+    "alias",
+    "flock",
+    "git",
+    "tar",
+    "rsync",
+    "make",
+    "npm",
+    "uv",
+    "poetry",
+    "pipenv",
+    "bundle",
+    "npx",
+    "pnpm",
+    "yarn",
+    "conda",
+    "nix-shell",
+    "expect",
+    "vim",
+    "vi",
+    "nvim",
+    "ex",
+    "gdb",
+    "fd",
+    "mosh",
+    "tmux",
+    "screen",
+    "crontab",
+    "at",
+    "batch",
+    "bwrap",
+    "start-stop-daemon",
+    "mapfile",
+    "readarray",
+    "complete",
+    "bind",
+    "enable",
 ];
 
 /// Whether the program runs what stands in its arguments.
@@ -129,11 +270,22 @@ impl Walker<'_> {
             "trap" => self.trap(call),
             "alias" => self.alias(call),
             "git" => self.git_alias(call),
-            "tar" | "bsdtar" => self.option_bodies(call, &["--to-command", "--use-compress-program", "--rsh-command", "-I", "--info-script", "-F"]),
+            "tar" | "bsdtar" => self.option_bodies(
+                call,
+                &[
+                    "--to-command",
+                    "--use-compress-program",
+                    "--rsh-command",
+                    "-I",
+                    "--info-script",
+                    "-F",
+                ],
+            ),
             "rsync" => self.option_bodies(call, &["-e", "--rsh", "--rsync-path"]),
             "make" | "gmake" => self.make(call),
             "npx" | "pnpx" | "bunx" => self.from_operand(call, 0, &["-p", "--package"]),
-            "uv" | "poetry" | "pipenv" | "conda" | "bundle" | "npm" | "pnpm" | "yarn" | "rye" | "pdm" | "hatch" => self.runner(call),
+            "uv" | "poetry" | "pipenv" | "conda" | "bundle" | "npm" | "pnpm" | "yarn" | "rye"
+            | "pdm" | "hatch" => self.runner(call),
             "nix-shell" => self.option_bodies(call, &["--run", "--command"]),
             "tmux" | "screen" => self.terminal_multiplexer(call),
             "vim" | "vi" | "nvim" | "ex" | "view" => self.editor(call),
@@ -165,7 +317,11 @@ impl Walker<'_> {
                     prefix.long.contains(&text)
                 } else {
                     // The value follows when the letter that takes one stands last.
-                    text.bytes().skip(1).position(|b| prefix.short.as_bytes().contains(&b)) == Some(text.len().saturating_sub(2)) && text.len() > 1
+                    text.bytes()
+                        .skip(1)
+                        .position(|b| prefix.short.as_bytes().contains(&b))
+                        == Some(text.len().saturating_sub(2))
+                        && text.len() > 1
                 };
                 at += if takes_next { 2 } else { 1 };
             } else if prefix.assigns && is_assignment(text) {
@@ -184,17 +340,27 @@ impl Walker<'_> {
         let start = Self::command_start(prefix, call.args);
         let (own, command) = call.args.split_at(start.min(call.args.len()));
         match call.name {
-            "sudo" | "doas" | "pkexec" | "runuser" | "gosu" | "su-exec" => return self.privileged(call, own, command),
+            "sudo" | "doas" | "pkexec" | "runuser" | "gosu" | "su-exec" => {
+                return self.privileged(call, own, command);
+            }
             "env" => self.env(call, own),
             "nohup" | "setsid" | "daemonize" | "systemd-run" => self.found.shell.backgrounds = true,
-            "command" if own.iter().any(|arg| arg.text.starts_with("-v") || arg.text.starts_with("-V")) => {
+            "command"
+                if own
+                    .iter()
+                    .any(|arg| arg.text.starts_with("-v") || arg.text.starts_with("-V")) =>
+            {
                 if let [only] = command {
                     let (text, traits) = (only.text.clone().into_owned(), only.traits);
                     self.output_text(text, traits, call.span);
                 }
                 return;
             }
-            "nsenter" if own.iter().any(|arg| arg.is("-t") || arg.text.starts_with("--target") || arg.is("-t1")) => {
+            "nsenter"
+                if own.iter().any(|arg| {
+                    arg.is("-t") || arg.text.starts_with("--target") || arg.is("-t1")
+                }) =>
+            {
                 self.found.note("enters-host", call.span);
             }
             "chroot" if command.is_empty() => self.found.note("privileged-shell", call.span),
@@ -224,7 +390,10 @@ impl Walker<'_> {
                 self.found.variable(name, &value, arg.span, false);
                 self.set(name, value);
             }
-            let split = arg.text.strip_prefix("--split-string=").or_else(|| arg.text.strip_prefix("-S"));
+            let split = arg
+                .text
+                .strip_prefix("--split-string=")
+                .or_else(|| arg.text.strip_prefix("-S"));
             if let Some(text) = split {
                 let mut body = text.to_owned();
                 for rest in call.args.get(index + 1..).unwrap_or_default() {
@@ -238,12 +407,21 @@ impl Walker<'_> {
 
     fn privileged<'t>(&mut self, call: &Call<'_, 't>, own: &[Arg<'t>], command: &[Arg<'t>]) {
         let flag = |letter: char, long: &str| {
-            own.iter().any(|arg| arg.is(long) || (arg.text.starts_with('-') && !arg.text.starts_with("--") && arg.text.contains(letter)))
+            own.iter().any(|arg| {
+                arg.is(long)
+                    || (arg.text.starts_with('-')
+                        && !arg.text.starts_with("--")
+                        && arg.text.contains(letter))
+            })
         };
         self.privilege(call);
         if call.name == "sudo" && flag('S', "--stdin") {
             // The password comes on standard input; what is left of it is not known.
-            self.feed = if self.feed == Feed::None { Feed::None } else { Feed::Opaque };
+            self.feed = if self.feed == Feed::None {
+                Feed::None
+            } else {
+                Feed::Opaque
+            };
         }
         if call.name == "sudo" && flag('e', "--edit") {
             for file in command {
@@ -257,7 +435,11 @@ impl Walker<'_> {
         self.privileged = true;
         let shell = flag('i', "--login") || flag('s', "--shell");
         if command.is_empty() {
-            let asks = flag('l', "--list") || flag('v', "--validate") || flag('k', "--reset-timestamp") || flag('K', "--remove-timestamp") || flag('V', "--version");
+            let asks = flag('l', "--list")
+                || flag('v', "--validate")
+                || flag('k', "--reset-timestamp")
+                || flag('K', "--remove-timestamp")
+                || flag('V', "--version");
             if shell || !asks {
                 self.found.note("privileged-shell", call.span);
                 self.found.interactive |= shell;
@@ -300,22 +482,43 @@ impl Walker<'_> {
     }
 
     fn xargs<'t>(&mut self, call: &Call<'_, 't>) {
-        let prefix = prefix("xargs", "adEILnPs", &["--arg-file", "--delimiter", "--max-args", "--max-procs", "--max-lines", "--replace", "--max-chars"], 0, false);
+        let prefix = prefix(
+            "xargs",
+            "adEILnPs",
+            &[
+                "--arg-file",
+                "--delimiter",
+                "--max-args",
+                "--max-procs",
+                "--max-lines",
+                "--replace",
+                "--max-chars",
+            ],
+            0,
+            false,
+        );
         let start = Self::command_start(&prefix, call.args);
         let (own, command) = call.args.split_at(start.min(call.args.len()));
-        let replace = own.iter().enumerate().find_map(|(index, arg)| match arg.text.strip_prefix("-I") {
-            Some("") => own.get(index + 1).map(|arg| arg.text.clone().into_owned()),
-            Some(token) => Some(token.to_owned()),
-            None => matches!(arg.text.as_ref(), "-i" | "--replace").then(|| "{}".to_owned()),
-        });
+        let replace =
+            own.iter()
+                .enumerate()
+                .find_map(|(index, arg)| match arg.text.strip_prefix("-I") {
+                    Some("") => own.get(index + 1).map(|arg| arg.text.clone().into_owned()),
+                    Some(token) => Some(token.to_owned()),
+                    None => {
+                        matches!(arg.text.as_ref(), "-i" | "--replace").then(|| "{}".to_owned())
+                    }
+                });
         if command.is_empty() {
             return;
         }
         let span = call.span;
         let input = match &self.feed {
-            Feed::Text(text, span) => {
-                text.split_whitespace().take(64).map(|word| Arg::literal(word.to_owned(), *span)).collect()
-            }
+            Feed::Text(text, span) => text
+                .split_whitespace()
+                .take(64)
+                .map(|word| Arg::literal(word.to_owned(), *span))
+                .collect(),
             Feed::Paths(prefix) => vec![Arg::unknown(&format!("{prefix}/_"), span)],
             _ => vec![Arg::unknown("", span)],
         };
@@ -329,7 +532,12 @@ impl Walker<'_> {
                     }
                     for value in &input {
                         let text = arg.text.replace(token.as_str(), &value.text);
-                        args.push(Arg { text: text.into(), traits: arg.traits.join(value.traits), word: None, ..arg.clone() });
+                        args.push(Arg {
+                            text: text.into(),
+                            traits: arg.traits.join(value.traits),
+                            word: None,
+                            ..arg.clone()
+                        });
                     }
                 }
             }
@@ -348,10 +556,27 @@ impl Walker<'_> {
     }
 
     fn parallel<'t>(&mut self, call: &Call<'_, 't>) {
-        let prefix = prefix("parallel", "jNSPnLIasC", &["--jobs", "--delay", "--timeout", "--joblog", "--results", "--sshlogin", "--colsep"], 0, false);
+        let prefix = prefix(
+            "parallel",
+            "jNSPnLIasC",
+            &[
+                "--jobs",
+                "--delay",
+                "--timeout",
+                "--joblog",
+                "--results",
+                "--sshlogin",
+                "--colsep",
+            ],
+            0,
+            false,
+        );
         let start = Self::command_start(&prefix, call.args);
         let command = call.args.get(start..).unwrap_or_default();
-        let end = command.iter().position(|arg| arg.text.starts_with(":::")).unwrap_or(command.len());
+        let end = command
+            .iter()
+            .position(|arg| arg.text.starts_with(":::"))
+            .unwrap_or(command.len());
         let (command, inputs) = command.split_at(end);
         if command.is_empty() {
             for body in inputs.iter().filter(|arg| !arg.text.starts_with(":::")) {
@@ -363,9 +588,21 @@ impl Walker<'_> {
             }
             return;
         }
-        let mut body = command.iter().map(|arg| arg.text.as_ref()).collect::<Vec<_>>().join(" ");
-        let values: Vec<&str> = inputs.iter().map(|arg| arg.text.as_ref()).filter(|text| !text.starts_with(":::")).collect();
-        let value = if values.is_empty() { UNKNOWN.to_string() } else { values.join(" ") };
+        let mut body = command
+            .iter()
+            .map(|arg| arg.text.as_ref())
+            .collect::<Vec<_>>()
+            .join(" ");
+        let values: Vec<&str> = inputs
+            .iter()
+            .map(|arg| arg.text.as_ref())
+            .filter(|text| !text.starts_with(":::"))
+            .collect();
+        let value = if values.is_empty() {
+            UNKNOWN.to_string()
+        } else {
+            values.join(" ")
+        };
         if body.contains("{}") {
             body = body.replace("{}", &value);
         } else {
@@ -385,14 +622,23 @@ impl Walker<'_> {
                 continue;
             }
             let rest = call.args.get(index..).unwrap_or_default();
-            let end = rest.iter().position(|arg| arg.is(";") || arg.is("+")).unwrap_or(rest.len());
+            let end = rest
+                .iter()
+                .position(|arg| arg.is(";") || arg.is("+"))
+                .unwrap_or(rest.len());
             let command = rest.get(..end).unwrap_or_default();
             index += end;
             self.run_on_found(call, command, &roots, narrowed);
         }
     }
 
-    fn run_on_found<'t>(&mut self, call: &Call<'_, 't>, command: &[Arg<'t>], roots: &[Arg<'t>], narrowed: bool) {
+    fn run_on_found<'t>(
+        &mut self,
+        call: &Call<'_, 't>,
+        command: &[Arg<'t>],
+        roots: &[Arg<'t>],
+        narrowed: bool,
+    ) {
         let mut args = Vec::with_capacity(command.len());
         for arg in command {
             if !arg.text.contains("{}") {
@@ -400,35 +646,68 @@ impl Walker<'_> {
                 continue;
             }
             for root in roots.iter().take(16) {
-                let found = if narrowed { crate::effects::find_below(root) } else { root.clone() };
+                let found = if narrowed {
+                    crate::effects::find_below(root)
+                } else {
+                    root.clone()
+                };
                 let text = arg.text.replace("{}", &found.text);
                 let code = text.len() > found.text.len();
                 let traits = arg.traits.join(found.traits);
-                let traits = super::arg::Traits { unknown: traits.unknown || text.contains(UNKNOWN), ..traits };
+                let traits = super::arg::Traits {
+                    unknown: traits.unknown || text.contains(UNKNOWN),
+                    ..traits
+                };
                 let word = if code { None } else { found.word };
-                args.push(Arg { text: text.into(), span: arg.span, traits, word });
+                args.push(Arg {
+                    text: text.into(),
+                    span: arg.span,
+                    traits,
+                    word,
+                });
             }
         }
         self.scoped(|w| w.call(call.source, &args));
     }
 
     fn fd_exec<'t>(&mut self, call: &Call<'_, 't>) {
-        let Some(at) = call.args.iter().position(|arg| matches!(arg.text.as_ref(), "-x" | "-X" | "--exec" | "--exec-batch")) else { return };
+        let Some(at) = call
+            .args
+            .iter()
+            .position(|arg| matches!(arg.text.as_ref(), "-x" | "-X" | "--exec" | "--exec-batch"))
+        else {
+            return;
+        };
         let mut args: Vec<Arg<'t>> = call.args.get(at + 1..).unwrap_or_default().to_vec();
         args.push(Arg::unknown("./_", call.span));
         self.scoped(|w| w.call(call.source, &args));
     }
 
     /// Words that are joined with blanks and read as code.
-    fn joined<'t>(&mut self, call: &Call<'_, 't>, short: &'static str, long: &'static [&'static str], separate: bool) {
+    fn joined<'t>(
+        &mut self,
+        call: &Call<'_, 't>,
+        short: &'static str,
+        long: &'static [&'static str],
+        separate: bool,
+    ) {
         let own = prefix("", short, long, 0, false);
-        let start = if call.name == "eval" { usize::from(call.args.first().is_some_and(|arg| arg.is("--"))) } else { Self::command_start(&own, call.args) };
+        let start = if call.name == "eval" {
+            usize::from(call.args.first().is_some_and(|arg| arg.is("--")))
+        } else {
+            Self::command_start(&own, call.args)
+        };
         let words = call.args.get(start..).unwrap_or_default();
         self.code_words(call, words, separate);
     }
 
     /// Words as code: mapped back when it is a single one.
-    pub(super) fn code_words<'t>(&mut self, call: &Call<'_, 't>, words: &[Arg<'t>], separate: bool) {
+    pub(super) fn code_words<'t>(
+        &mut self,
+        call: &Call<'_, 't>,
+        words: &[Arg<'t>],
+        separate: bool,
+    ) {
         match words {
             [] => {}
             [only] => {
@@ -440,7 +719,11 @@ impl Walker<'_> {
                 self.shell_body(&text, origin, separate);
             }
             [first, ..] => {
-                let text = words.iter().map(|arg| arg.text.as_ref()).collect::<Vec<_>>().join(" ");
+                let text = words
+                    .iter()
+                    .map(|arg| arg.text.as_ref())
+                    .collect::<Vec<_>>()
+                    .join(" ");
                 let _ = first;
                 self.shell_body(&text, joined_origin(call.source, words), separate);
             }
@@ -449,20 +732,66 @@ impl Walker<'_> {
 
     /// Code of which nothing is known; some programs are known to print settings for a shell.
     fn unknown_body(&mut self, call: &Call<'_, '_>, arg: &Arg<'_>) {
-        let raw = arg.word.map(|word| call.source.slice(word.span)).unwrap_or_default();
-        let inside = raw.trim_matches('"').trim_start_matches("$(").trim_start_matches('`');
+        let raw = arg
+            .word
+            .map(|word| call.source.slice(word.span))
+            .unwrap_or_default();
+        let inside = raw
+            .trim_matches('"')
+            .trim_start_matches("$(")
+            .trim_start_matches('`');
         const SETTINGS: &[&str] = &[
-            "ssh-agent", "direnv hook", "direnv export", "brew shellenv", "/opt/homebrew/bin/brew shellenv", "pyenv init", "rbenv init",
-            "nodenv init", "fnm env", "starship init", "zoxide init", "dircolors", "resize", "lesspipe", "conda shell.", "opam env",
-            "minikube docker-env", "docker-machine env", "luarocks path", "mise activate", "mise env", "goenv init", "register-python-argcomplete",
-            "jenv init", "perl -I", "thefuck", "gh completion", "kubectl completion", "atuin init", "ssh-agent -s", "tset -s", "locale",
+            "ssh-agent",
+            "direnv hook",
+            "direnv export",
+            "brew shellenv",
+            "/opt/homebrew/bin/brew shellenv",
+            "pyenv init",
+            "rbenv init",
+            "nodenv init",
+            "fnm env",
+            "starship init",
+            "zoxide init",
+            "dircolors",
+            "resize",
+            "lesspipe",
+            "conda shell.",
+            "opam env",
+            "minikube docker-env",
+            "docker-machine env",
+            "luarocks path",
+            "mise activate",
+            "mise env",
+            "goenv init",
+            "register-python-argcomplete",
+            "jenv init",
+            "perl -I",
+            "thefuck",
+            "gh completion",
+            "kubectl completion",
+            "atuin init",
+            "ssh-agent -s",
+            "tset -s",
+            "locale",
         ];
-        let known = SETTINGS.iter().any(|start| inside.starts_with(start)) && !inside.contains(['|', ';', '&']);
+        let known = SETTINGS.iter().any(|start| inside.starts_with(start))
+            && !inside.contains(['|', ';', '&']);
         if known {
             return;
         }
-        let network = self.found.programs.iter().any(|program| matches!(program.name.as_str(), "curl" | "wget") && program.span.start >= arg.span.start && program.span.end <= arg.span.end);
-        self.found.note(if network { "code-from-network" } else { "hidden-code" }, arg.span);
+        let network = self.found.programs.iter().any(|program| {
+            matches!(program.name.as_str(), "curl" | "wget")
+                && program.span.start >= arg.span.start
+                && program.span.end <= arg.span.end
+        });
+        self.found.note(
+            if network {
+                "code-from-network"
+            } else {
+                "hidden-code"
+            },
+            arg.span,
+        );
     }
 
     fn with_command_option<'t>(&mut self, call: &Call<'_, 't>) {
@@ -503,7 +832,13 @@ impl Walker<'_> {
                     }
                     break;
                 }
-                let joined = text.strip_prefix(name).and_then(|rest| if name.starts_with("--") { rest.strip_prefix('=') } else { None });
+                let joined = text.strip_prefix(name).and_then(|rest| {
+                    if name.starts_with("--") {
+                        rest.strip_prefix('=')
+                    } else {
+                        None
+                    }
+                });
                 if let Some(body) = joined {
                     self.shell_body(body, Origin::Whole(arg.span), true);
                     break;
@@ -534,7 +869,8 @@ pub(super) fn cover(words: &[Arg<'_>]) -> Span {
 }
 
 pub(super) fn is_assignment(text: &str) -> bool {
-    text.split_once('=').is_some_and(|(name, _)| crate::env::valid_env_name(name))
+    text.split_once('=')
+        .is_some_and(|(name, _)| crate::env::valid_env_name(name))
 }
 
 /// The value of an option that holds code, also in a cluster such as `-qc`.
@@ -542,7 +878,10 @@ pub(super) fn body_option<'a, 't>(args: &'a [Arg<'t>], names: &[&str]) -> Option
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let text = arg.text.as_ref();
-        let cluster = text.starts_with('-') && !text.starts_with("--") && text.len() > 2 && text.ends_with('c')
+        let cluster = text.starts_with('-')
+            && !text.starts_with("--")
+            && text.len() > 2
+            && text.ends_with('c')
             && text.bytes().skip(1).all(|b| b.is_ascii_alphabetic());
         if names.contains(&text) || cluster {
             return rest.next();

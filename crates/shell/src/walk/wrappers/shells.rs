@@ -38,7 +38,9 @@ impl Walker<'_> {
         }
         let rest = call.args.get(index..).unwrap_or_default();
         if code {
-            let Some((body, positional)) = rest.split_first() else { return };
+            let Some((body, positional)) = rest.split_first() else {
+                return;
+            };
             self.scoped(|w| {
                 w.set_positional(positional.get(1..).unwrap_or_default());
                 w.code_words(call, std::slice::from_ref(body), true);
@@ -57,7 +59,11 @@ impl Walker<'_> {
         let text = script.text.as_ref();
         if text.starts_with("/dev/fd/") || matches!(text, "/dev/stdin" | "-") {
             if text.starts_with("/dev/fd/6") {
-                let rule = if self.found.network_process { "code-from-network" } else { "hidden-code" };
+                let rule = if self.found.network_process {
+                    "code-from-network"
+                } else {
+                    "hidden-code"
+                };
                 self.found.note(rule, script.span);
             } else {
                 self.code_from_feed(call);
@@ -70,14 +76,18 @@ impl Walker<'_> {
     }
 
     pub(super) fn source_file(&mut self, call: &Call<'_, '_>) {
-        let Some(file) = call.args.iter().find(|arg| !arg.is("--")) else { return };
+        let Some(file) = call.args.iter().find(|arg| !arg.is("--")) else {
+            return;
+        };
         self.script_file(call, file);
         // What the file sets and defines is not known.
         self.found.raise(crate::analysis::Risk::Medium);
     }
 
     pub(super) fn trap<'t>(&mut self, call: &Call<'_, 't>) {
-        let Some(body) = call.args.iter().find(|arg| !arg.is("--")) else { return };
+        let Some(body) = call.args.iter().find(|arg| !arg.is("--")) else {
+            return;
+        };
         if body.is_option() || body.text.is_empty() || call.args.len() < 2 {
             return;
         }
@@ -119,11 +129,17 @@ impl Walker<'_> {
             }
         }
         let start = Self::command_start(&own, call.args);
-        let command = call.args.get(start.min(call.args.len())..).unwrap_or_default();
+        let command = call
+            .args
+            .get(start.min(call.args.len())..)
+            .unwrap_or_default();
         self.at_place("ssh", Place::remote(), |w| {
             if command.is_empty() {
                 // A shell on the other machine that reads its commands from here.
-                let shell = Call { name: "sh", ..*call };
+                let shell = Call {
+                    name: "sh",
+                    ..*call
+                };
                 if !matches!(w.feed, Feed::None) {
                     w.code_from_feed(&shell);
                 }
@@ -134,7 +150,23 @@ impl Walker<'_> {
     }
 
     pub(super) fn container<'t>(&mut self, call: &Call<'_, 't>) {
-        let own = prefix("docker", "HclfpC", &["--host", "--config", "--context", "--log-level", "--file", "--project-name", "--profile", "--env-file", "--project-directory"], 0, false);
+        let own = prefix(
+            "docker",
+            "HclfpC",
+            &[
+                "--host",
+                "--config",
+                "--context",
+                "--log-level",
+                "--file",
+                "--project-name",
+                "--profile",
+                "--env-file",
+                "--project-directory",
+            ],
+            0,
+            false,
+        );
         let mut start = Self::command_start(&own, call.args);
         if call.args.get(start).is_some_and(|arg| arg.is("compose")) {
             start += 1 + Self::command_start(&own, call.args.get(start + 1..).unwrap_or_default());
@@ -142,13 +174,28 @@ impl Walker<'_> {
         if call.args.get(start).is_some_and(|arg| arg.is("container")) {
             start += 1;
         }
-        let Some(verb) = call.args.get(start) else { return };
+        let Some(verb) = call.args.get(start) else {
+            return;
+        };
         let rest = call.args.get(start + 1..).unwrap_or_default();
         if !matches!(verb.text.as_ref(), "exec" | "run" | "create") {
             return;
         }
         let options = if verb.is("exec") {
-            prefix("exec", "euw", &["--env", "--user", "--workdir", "--env-file", "--detach-keys", "--index"], 1, false)
+            prefix(
+                "exec",
+                "euw",
+                &[
+                    "--env",
+                    "--user",
+                    "--workdir",
+                    "--env-file",
+                    "--detach-keys",
+                    "--index",
+                ],
+                1,
+                false,
+            )
         } else {
             prefix("run", "aceuhlmpvw", RUN_VALUES, 1, false)
         };
@@ -157,10 +204,16 @@ impl Walker<'_> {
         if verb.is("run") || verb.is("create") {
             self.container_options(call, own);
         }
-        let entry = own.iter().enumerate().find_map(|(index, arg)| match arg.text.strip_prefix("--entrypoint") {
-            Some("") => own.get(index + 1).cloned(),
-            Some(value) => value.strip_prefix('=').map(|value| Arg { text: value.to_owned().into(), word: None, ..arg.clone() }),
-            None => None,
+        let entry = own.iter().enumerate().find_map(|(index, arg)| {
+            match arg.text.strip_prefix("--entrypoint") {
+                Some("") => own.get(index + 1).cloned(),
+                Some(value) => value.strip_prefix('=').map(|value| Arg {
+                    text: value.to_owned().into(),
+                    word: None,
+                    ..arg.clone()
+                }),
+                None => None,
+            }
         });
         let mut args: Vec<Arg<'t>> = entry.into_iter().collect();
         args.extend_from_slice(command);
@@ -169,7 +222,9 @@ impl Walker<'_> {
         }
         let place = Place::container(mounts_host(own));
         let via = call.name.to_owned();
-        self.at_place(&via, place, |w| w.scoped(|w| w.inner(|w| w.call(call.source, &args))));
+        self.at_place(&via, place, |w| {
+            w.scoped(|w| w.inner(|w| w.call(call.source, &args)))
+        });
     }
 
     /// Options that give a container the host.
@@ -178,20 +233,59 @@ impl Walker<'_> {
         for arg in own {
             let text = arg.text.as_ref();
             let value = text.split_once('=').map_or(text, |(_, value)| value);
-            let mount = matches!(previous, "-v" | "--volume" | "--mount") || text.starts_with("--volume=") || text.starts_with("--mount=") || text.starts_with("-v/");
+            let mount = matches!(previous, "-v" | "--volume" | "--mount")
+                || text.starts_with("--volume=")
+                || text.starts_with("--mount=")
+                || text.starts_with("-v/");
             if mount {
-                let source = value.trim_start_matches("-v").split(':').next().unwrap_or_default();
-                let bound = value.split(',').find_map(|part| part.strip_prefix("source=").or_else(|| part.strip_prefix("src="))).unwrap_or(source);
-                if matches!(bound, "/" | "/etc" | "/root" | "/var/run" | "/run" | "/proc" | "/sys" | "/dev" | "/boot") || bound.ends_with("docker.sock") || bound.ends_with("containerd.sock") {
+                let source = value
+                    .trim_start_matches("-v")
+                    .split(':')
+                    .next()
+                    .unwrap_or_default();
+                let bound = value
+                    .split(',')
+                    .find_map(|part| {
+                        part.strip_prefix("source=")
+                            .or_else(|| part.strip_prefix("src="))
+                    })
+                    .unwrap_or(source);
+                if matches!(
+                    bound,
+                    "/" | "/etc"
+                        | "/root"
+                        | "/var/run"
+                        | "/run"
+                        | "/proc"
+                        | "/sys"
+                        | "/dev"
+                        | "/boot"
+                ) || bound.ends_with("docker.sock")
+                    || bound.ends_with("containerd.sock")
+                {
                     self.found.note("container-host-access", call.span);
                 }
             }
-            let host = matches!(text, "--privileged" | "--privileged=true" | "--pid=host" | "--ipc=host" | "--userns=host" | "--uts=host" | "--cgroupns=host")
-                || (matches!(previous, "--pid" | "--userns" | "--ipc") && text == "host")
-                || text.to_ascii_lowercase().starts_with("--cap-add=sys_") || text.eq_ignore_ascii_case("--cap-add=all")
-                || (previous == "--cap-add" && (text.to_ascii_lowercase().starts_with("sys_") || text.eq_ignore_ascii_case("all")))
-                || text.starts_with("--device=/dev/sd") || text.starts_with("--device=/dev/nvme") || (previous == "--device" && text.starts_with("/dev/sd"))
-                || text.contains("apparmor=unconfined") || text.contains("seccomp=unconfined");
+            let host = matches!(
+                text,
+                "--privileged"
+                    | "--privileged=true"
+                    | "--pid=host"
+                    | "--ipc=host"
+                    | "--userns=host"
+                    | "--uts=host"
+                    | "--cgroupns=host"
+            ) || (matches!(previous, "--pid" | "--userns" | "--ipc") && text == "host")
+                || text.to_ascii_lowercase().starts_with("--cap-add=sys_")
+                || text.eq_ignore_ascii_case("--cap-add=all")
+                || (previous == "--cap-add"
+                    && (text.to_ascii_lowercase().starts_with("sys_")
+                        || text.eq_ignore_ascii_case("all")))
+                || text.starts_with("--device=/dev/sd")
+                || text.starts_with("--device=/dev/nvme")
+                || (previous == "--device" && text.starts_with("/dev/sd"))
+                || text.contains("apparmor=unconfined")
+                || text.contains("seccomp=unconfined");
             if host {
                 self.found.note("container-host-access", call.span);
             }
@@ -201,29 +295,59 @@ impl Walker<'_> {
 
     pub(super) fn kubectl<'t>(&mut self, call: &Call<'_, 't>) {
         let options = Options::read(call);
-        if !options.starts_with("exec") && !options.starts_with("run") && !options.starts_with("debug") {
+        if !options.starts_with("exec")
+            && !options.starts_with("run")
+            && !options.starts_with("debug")
+        {
             return;
         }
         let Some(at) = call.args.iter().position(|arg| arg.is("--")) else {
             // The old form: exec POD COMMAND.
-            let command: Vec<Arg<'t>> = options.operands.iter().skip(2).map(|arg| (*arg).clone()).collect();
+            let command: Vec<Arg<'t>> = options
+                .operands
+                .iter()
+                .skip(2)
+                .map(|arg| (*arg).clone())
+                .collect();
             if options.starts_with("exec") && !command.is_empty() {
-                self.at_place("kubectl", Place::container(false), |w| w.scoped(|w| w.inner(|w| w.call(call.source, &command))));
+                self.at_place("kubectl", Place::container(false), |w| {
+                    w.scoped(|w| w.inner(|w| w.call(call.source, &command)))
+                });
             }
             return;
         };
         let command = call.args.get(at + 1..).unwrap_or_default();
-        self.at_place("kubectl", Place::container(false), |w| w.scoped(|w| w.inner(|w| w.call(call.source, command))));
+        self.at_place("kubectl", Place::container(false), |w| {
+            w.scoped(|w| w.inner(|w| w.call(call.source, command)))
+        });
     }
 
     /// `git -c alias.x='!command' x`, `git rebase --exec`, `git bisect run`, `git submodule foreach`.
     pub(super) fn git_alias<'t>(&mut self, call: &Call<'_, 't>) {
-        self.option_bodies(call, &["-x", "--exec", "--upload-pack", "--receive-pack", "--tree-filter", "--index-filter", "--msg-filter", "--env-filter", "--commit-filter", "--extcmd"]);
+        self.option_bodies(
+            call,
+            &[
+                "-x",
+                "--exec",
+                "--upload-pack",
+                "--receive-pack",
+                "--tree-filter",
+                "--index-filter",
+                "--msg-filter",
+                "--env-filter",
+                "--commit-filter",
+                "--extcmd",
+            ],
+        );
         let options = Options::read(call);
         let operands: Vec<Arg<'t>> = options.operands.iter().map(|arg| (*arg).clone()).collect();
         match operands.as_slice() {
-            [a, b, command @ ..] if a.is("bisect") && b.is("run") => self.scoped(|w| w.call(call.source, command)),
-            [a, b, command @ ..] if a.is("submodule") && b.is("foreach") => self.code_words(call, command, true),
+            [a, b, command @ ..] if a.is("bisect") && b.is("run") => {
+                self.scoped(|w| w.call(call.source, command))
+            }
+            [a, b, command @ ..] if a.is("submodule") && b.is("foreach") => {
+                self.code_words(call, command, true)
+            }
             _ => {}
         }
     }
@@ -235,9 +359,15 @@ impl Walker<'_> {
                 self.found.note("hidden-code", arg.span);
             }
         }
-        let reads_input = call.args.windows(2).any(|pair| matches!(pair, [flag, file] if flag.is("-f") && file.is("-")));
+        let reads_input = call
+            .args
+            .windows(2)
+            .any(|pair| matches!(pair, [flag, file] if flag.is("-f") && file.is("-")));
         if reads_input {
-            self.code_from_feed(&Call { name: "make", ..*call });
+            self.code_from_feed(&Call {
+                name: "make",
+                ..*call
+            });
         }
     }
 
@@ -255,7 +385,11 @@ impl Walker<'_> {
                 break;
             }
             if arg.is_option() {
-                at += if values.contains(&arg.text.as_ref()) { 2 } else { 1 };
+                at += if values.contains(&arg.text.as_ref()) {
+                    2
+                } else {
+                    1
+                };
             } else if left > 0 {
                 left -= 1;
                 at += 1;
@@ -270,14 +404,33 @@ impl Walker<'_> {
     /// `uv run x`, `poetry run x`, `npm exec x`, `bundle exec x`, `conda run x`.
     pub(super) fn runner<'t>(&mut self, call: &Call<'_, 't>) {
         let options = Options::read(call);
-        let Some(verb) = options.operand(0) else { return };
+        let Some(verb) = options.operand(0) else {
+            return;
+        };
         let runs = match call.name {
             "npm" | "bundle" | "pnpm" => verb.is("exec") || verb.is("x") || verb.is("dlx"),
             "yarn" => verb.is("exec") || verb.is("dlx"),
             _ => verb.is("run"),
         };
         if runs {
-            self.from_operand(call, 1, &["--with", "-p", "--python", "-n", "--name", "--package", "--group", "--extra", "--env-file", "--directory", "--project", "-c"]);
+            self.from_operand(
+                call,
+                1,
+                &[
+                    "--with",
+                    "-p",
+                    "--python",
+                    "-n",
+                    "--name",
+                    "--package",
+                    "--group",
+                    "--extra",
+                    "--env-file",
+                    "--directory",
+                    "--project",
+                    "-c",
+                ],
+            );
         }
     }
 
@@ -309,7 +462,10 @@ impl Walker<'_> {
         if call.name == "crontab" {
             return;
         }
-        let shell = Call { name: "sh", ..*call };
+        let shell = Call {
+            name: "sh",
+            ..*call
+        };
         self.postponed(|w| w.code_from_feed(&shell));
     }
 
@@ -317,7 +473,11 @@ impl Walker<'_> {
         if let Some(body) = body_option(call.args, &["-c"]) {
             let text = body.text.clone().into_owned();
             for spawned in text.split("spawn ").skip(1) {
-                let line = spawned.split(['\n', ';']).next().unwrap_or_default().to_owned();
+                let line = spawned
+                    .split(['\n', ';'])
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
                 self.shell_body(&line, Origin::Whole(body.span), true);
             }
         }
@@ -326,7 +486,9 @@ impl Walker<'_> {
     pub(super) fn behind_dashes<'t>(&mut self, call: &Call<'_, 't>) {
         let at = call.args.iter().position(|arg| arg.is("--"));
         let start = at.map(|at| at + 1).or_else(|| {
-            call.args.iter().position(|arg| matches!(arg.text.rsplit('/').next(), Some(name) if is_shell(name)))
+            call.args
+                .iter()
+                .position(|arg| matches!(arg.text.rsplit('/').next(), Some(name) if is_shell(name)))
         });
         if let Some(start) = start {
             let command = call.args.get(start..).unwrap_or_default();
@@ -337,17 +499,65 @@ impl Walker<'_> {
 
 /// Options of `docker run` that take the next word.
 const RUN_VALUES: &[&str] = &[
-    "--name", "--volume", "--mount", "--env", "--env-file", "--user", "--workdir", "--network", "--net", "--publish", "--entrypoint",
-    "--hostname", "--memory", "--cpus", "--restart", "--label", "--platform", "--gpus", "--device", "--cap-add", "--cap-drop",
-    "--security-opt", "--shm-size", "--ulimit", "--add-host", "--pid", "--ipc", "--userns", "--tmpfs", "--dns", "--pull", "--expose", "--link",
-    "--log-driver", "--log-opt", "--volumes-from", "--group-add", "--health-cmd", "--stop-signal", "--stop-timeout", "--cidfile",
-    "--cpu-shares", "--cpuset-cpus", "--memory-swap", "--runtime", "--sysctl", "--ip", "--mac-address", "--init-path", "--network-alias",
+    "--name",
+    "--volume",
+    "--mount",
+    "--env",
+    "--env-file",
+    "--user",
+    "--workdir",
+    "--network",
+    "--net",
+    "--publish",
+    "--entrypoint",
+    "--hostname",
+    "--memory",
+    "--cpus",
+    "--restart",
+    "--label",
+    "--platform",
+    "--gpus",
+    "--device",
+    "--cap-add",
+    "--cap-drop",
+    "--security-opt",
+    "--shm-size",
+    "--ulimit",
+    "--add-host",
+    "--pid",
+    "--ipc",
+    "--userns",
+    "--tmpfs",
+    "--dns",
+    "--pull",
+    "--expose",
+    "--link",
+    "--log-driver",
+    "--log-opt",
+    "--volumes-from",
+    "--group-add",
+    "--health-cmd",
+    "--stop-signal",
+    "--stop-timeout",
+    "--cidfile",
+    "--cpu-shares",
+    "--cpuset-cpus",
+    "--memory-swap",
+    "--runtime",
+    "--sysctl",
+    "--ip",
+    "--mac-address",
+    "--init-path",
+    "--network-alias",
 ];
 
 /// Whether a root of the host is mounted into the container.
 fn mounts_host(own: &[Arg<'_>]) -> bool {
     own.iter().any(|arg| {
-        let value = arg.text.split_once('=').map_or(arg.text.as_ref(), |(_, value)| value);
+        let value = arg
+            .text
+            .split_once('=')
+            .map_or(arg.text.as_ref(), |(_, value)| value);
         value.starts_with("/:/")
     })
 }
