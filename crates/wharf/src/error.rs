@@ -71,6 +71,8 @@ pub(crate) struct CommandError {
     pub(crate) causes: Vec<String>,
     /// What to do next.
     pub(crate) hints: Vec<String>,
+    /// The decision behind a refusal, for programs.
+    pub(crate) decision: Option<serde_json::Value>,
 }
 
 impl CommandError {
@@ -82,6 +84,7 @@ impl CommandError {
             message,
             causes: Vec::new(),
             hints: Vec::new(),
+            decision: None,
         }
     }
 
@@ -119,15 +122,17 @@ impl CommandError {
 
     /// For programs.
     pub(crate) fn to_json(&self, exit_code: u8) -> serde_json::Value {
-        serde_json::json!({
-            "error": {
-                "code": self.code,
-                "message": self.message,
-                "causes": self.causes,
-                "hints": self.hints,
-                "exit_code": exit_code,
-            }
-        })
+        let mut error = serde_json::json!({
+            "code": self.code,
+            "message": self.message,
+            "causes": self.causes,
+            "hints": self.hints,
+            "exit_code": exit_code,
+        });
+        if let (Some(members), Some(decision)) = (error.as_object_mut(), &self.decision) {
+            members.insert("decision".to_owned(), decision.clone());
+        }
+        serde_json::json!({ "error": error })
     }
 
     /// An error whose causes are the sources of `error` itself.
@@ -185,6 +190,7 @@ impl CommandError {
         if !problem.code.is_empty() {
             error.code.clone_from(&problem.code);
         }
+        error.decision.clone_from(&problem.decision);
         for field in problem.errors.iter().flatten() {
             error
                 .causes

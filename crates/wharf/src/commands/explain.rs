@@ -78,14 +78,21 @@ fn describe(cx: &Context, command: &str, answer: &AnalyzeResponse) -> String {
         Some(via) => format!("{} (by {via})", program.name),
         None => program.name.clone(),
     });
-    let effects = answer.effects.iter().map(|effect| match &effect.target {
-        Some(target) => format!("{} {target}", effect.kind.replace('_', " ")),
-        None => effect.kind.replace('_', " "),
-    });
+    let mut effects: Vec<String> = Vec::new();
+    for effect in &answer.effects {
+        let kind = effect.kind.replace('_', " ");
+        let text = effect
+            .target
+            .as_ref()
+            .map_or(kind.clone(), |target| format!("{kind} {target}"));
+        if !effects.contains(&text) {
+            effects.push(text);
+        }
+    }
     for (name, items) in [
         ("type", vec![answer.kind.clone()]),
         ("runs", programs.collect()),
-        ("does", effects.collect()),
+        ("does", effects),
     ] {
         let items: Vec<String> = items;
         if !items.is_empty() {

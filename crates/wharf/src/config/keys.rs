@@ -119,6 +119,8 @@ pub(crate) const KEYS: &[Key] = &[
         "commands that wait for a place"),
     key("limits.queued_per_session", Kind::Count(0, 10_000), "64", "WHARF_QUEUED_PER_SESSION", Scope::Serve,
         "commands that wait in one session"),
+    key("limits.background_runs", Kind::Count(1, 100_000), "256", "WHARF_BACKGROUND_RUNS", Scope::Serve,
+        "background commands at once"),
     key("limits.sessions", Kind::Count(1, 100_000), "1000", "WHARF_SESSIONS", Scope::Serve,
         "living sessions"),
     key("limits.grace", Kind::Time(0, 300), "2s", "WHARF_GRACE", Scope::Serve,

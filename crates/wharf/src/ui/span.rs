@@ -267,7 +267,7 @@ mod tests {
             span: 1..3,
             label: "x".into(),
         };
-        check("漢a", &[inside_a_character], "  漢a\n  ^ x\n");
+        check("漢a", &[inside_a_character], "  漢a\n  ^^ x\n");
     }
 
     #[test]

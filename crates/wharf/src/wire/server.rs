@@ -81,6 +81,7 @@ pub(crate) async fn open(
         entropy: Arc::new(SystemEntropy),
         executor: Arc::clone(&executor) as Arc<dyn wharf_exec::Executor>,
         audit,
+        audit_directory: cx.places.audit_dir(),
         database,
         journal,
     };
@@ -137,6 +138,7 @@ fn engine_options(cx: &Context, options: &ServeOptions, seal_key: [u8; KEY_BYTES
             queued_runs: options.queued_runs,
             queued_per_session: options.queued_per_session,
             sessions: options.sessions,
+            background_runs: options.background_runs,
             grace: options.grace,
             session_timeout: options.session_timeout,
         },

@@ -16,6 +16,8 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::wire::block_on;
 
+/// The widest mode of what others may read.
+const WRITABLE_BY_OWNER: u32 = 0o755;
 /// Less free space than this is worth a warning: the journal alone may take more.
 const FREE_BYTES_WARN: u64 = 1 << 30;
 /// Less than this and nothing can be recorded soon, so that nothing runs.
@@ -49,15 +51,17 @@ pub(super) fn config(cx: &Context) -> Vec<Line> {
 /// Modes and owners of our directories and of the files that must be private.
 pub(super) fn permissions(places: &Places) -> Vec<Line> {
     let config = places.config_file();
-    let dirs = [
-        config.parent(),
-        Some(places.state_dir()),
-        Some(places.data_dir()),
-    ];
-    let dirs = dirs
+    // Settings are no secret, but whoever can change them decides what the server allows.
+    let config = [config.parent().map(Path::to_owned), Some(config.clone())];
+    let config = config
         .into_iter()
         .flatten()
-        .map(|dir| (dir.to_owned(), private::DIR_MODE));
+        .map(|path| (path, WRITABLE_BY_OWNER));
+    let dirs = [places.state_dir(), places.data_dir()];
+    let dirs = dirs
+        .into_iter()
+        .map(|dir| (dir.to_owned(), private::DIR_MODE))
+        .chain(config);
     let files = [
         places.token_file(),
         places.seal_key_file(),

@@ -69,7 +69,7 @@ fn lines(answer: &RunResponse, summary: &Summary) -> String {
         .registry
         .as_ref()
         .and_then(|registry| registry.description.as_ref());
-    if let Some(description) = description {
+    if let Some(description) = description.filter(|text| !text.is_empty()) {
         text.push_str(&format!("  {}\n", neutral_line(description)));
     }
     let steps: Vec<_> = summary.next_steps.iter().filter_map(step).collect();

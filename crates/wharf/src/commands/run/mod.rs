@@ -8,6 +8,7 @@ mod stdin;
 
 use std::time::Duration;
 
+use wharf_api::Problem;
 use wharf_client::Error as ClientError;
 
 use super::{Outcome, decision};
@@ -15,7 +16,7 @@ use crate::config::options::ClientOptions;
 use crate::config::sources::Flag;
 use crate::connect;
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{CommandError, Kind};
 use crate::wire::{SystemEntropy, block_on};
 use request::{parse_duration, parse_variable};
 
@@ -108,7 +109,7 @@ pub(crate) fn run(cx: &Context, args: Args) -> Outcome {
             let (problem, retry_after) = refused;
             match decision::ask(cx, &request.command, &problem) {
                 Some(token) => request.confirmation_token = Some(token),
-                None if problem.decision.is_some() => return Err(CommandError::refused(&problem)),
+                None if problem.decision.is_some() => return Err(unconfirmed(cx, &problem)),
                 None => {
                     return Err(ClientError::Refused {
                         problem,
@@ -119,6 +120,22 @@ pub(crate) fn run(cx: &Context, args: Args) -> Outcome {
             }
         }
     })
+}
+
+/// The server's words are for programs that can repeat the request; these are for whoever typed.
+fn unconfirmed(cx: &Context, problem: &Problem) -> CommandError {
+    let mut error = CommandError::refused(problem);
+    if error.kind == Kind::Approval {
+        if cx.ui.may_ask {
+            error.message = "not run: it needs a yes".to_owned();
+        } else {
+            error.message = "not run: it needs a yes, and there is nobody to ask".to_owned();
+            error
+                .hints
+                .push("run it on a terminal, without --no-input".to_owned());
+        }
+    }
+    error
 }
 
 /// Why a run has no exit code.

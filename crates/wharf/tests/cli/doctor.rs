@@ -1,0 +1,113 @@
+//! `wharf doctor`
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::home::Home;
+
+/// The check and its result, without what differs between machines.
+fn results(home: &Home, args: &[&str]) -> (Vec<String>, Option<i32>) {
+    let output = home.output(args);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let words = |line: &str| {
+        line.split_whitespace()
+            .take(2)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let lines = text
+        .lines()
+        .filter(|line| !line.contains("cgroups") && !line.contains("disk"));
+    (lines.map(words).collect(), output.status.code())
+}
+
+#[test]
+fn on_a_fresh_machine_nothing_is_wrong() {
+    let home = Home::new();
+    let (lines, code) = results(&home, &["doctor"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        lines[..8],
+        [
+            "ok version",
+            "ok config",
+            "ok permissions",
+            "skip server",
+            "skip token",
+            "skip audit",
+            "skip database",
+            "ok bash"
+        ]
+    );
+}
+
+#[test]
+fn with_a_server_everything_is_looked_at() {
+    let home = Home::new();
+    home.ok(&["run", "--", "true"]);
+    let (lines, code) = results(&home, &["doctor"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        lines[..9],
+        [
+            "ok version",
+            "ok config",
+            "ok permissions",
+            "ok server",
+            "ok login",
+            "ok token",
+            "ok audit",
+            "ok database",
+            "ok bash"
+        ]
+    );
+    let json = home.ok(&["doctor", "--json"]);
+    assert!(
+        json.starts_with("{\"ok\":true") || json.contains("\"ok\":true"),
+        "{json}"
+    );
+}
+
+#[test]
+fn what_is_broken_fails_and_the_rest_is_still_examined() {
+    let home = Home::new();
+    home.ok(&["run", "--", "true"]);
+    home.ok(&["serve", "--stop"]);
+    let log = home.path("data/audit/000001.log");
+    fs::write(
+        &log,
+        fs::read_to_string(&log).unwrap().replace("true", "tree"),
+    )
+    .unwrap();
+    fs::set_permissions(home.path("state/token"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(home.path("config.toml"), "[serve]\nprot = 0\n").unwrap();
+
+    let (lines, code) = results(&home, &["doctor"]);
+
+    assert_eq!(code, Some(1));
+    for expected in [
+        "warn config",
+        "warn permissions",
+        "skip server",
+        "FAIL audit",
+        "ok bash",
+    ] {
+        assert!(
+            lines.iter().any(|line| line == expected),
+            "{expected}: {lines:?}"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_one_failure_among_the_checks() {
+    let home = Home::new();
+    fs::write(home.path("config.toml"), "= nonsense").unwrap();
+    let (lines, code) = results(&home, &["doctor", "--offline"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        lines.iter().any(|line| line == "FAIL config")
+            && lines.iter().any(|line| line == "ok bash"),
+        "{lines:?}"
+    );
+}

@@ -1,0 +1,107 @@
+//! What is said to somebody who does not know yet.
+
+use crate::home::Home;
+
+#[test]
+fn help_begins_with_examples() {
+    let home = Home::new();
+    insta::assert_snapshot!(home.seen(&["--help"]), @r"
+    Examples:
+      wharf run -- cargo test              run a command, with a decision before and a record after
+      wharf run --shell 'ls | wc -l'       run a shell text
+      wharf run -s work -- cd src          run it in a living session
+      wharf explain -- rm -rf build        what it would do, and whether it may; runs nothing
+      wharf audit tail                     what was run here
+      wharf serve                          serve this machine on 127.0.0.1:7304
+
+    Exit codes:
+      0 done, 1 failed, 2 wrong usage, 4 token needed, 5 not found, 6 conflict, 7 blocked,
+      8 needs a yes, 9 try later, 130 Ctrl-C. wharf run: the command's own, 128+n for signal n,
+      124 after a timeout, 125 when it was Wharf that failed or refused.
+
+    A place for coding agents to work, and a record of what they did
+
+    Usage: wharf [OPTIONS] <COMMAND>
+
+    Commands:
+      run         Run a command
+      explain     Say what a command would do and whether it may; runs nothing
+      session     Living shells that keep directory and variables
+      logs        What a run wrote
+      kill        End a run, or send it a signal
+      audit       The record of all that was asked, decided and run
+      serve       Serve this machine
+      auth        The token of this machine's server
+      config      Settings
+      doctor      Look for what is wrong, and say how to put it right
+      completion  Completions for a shell
+      help        Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Global options:
+          --api-url <URL>
+              The server to talk to, instead of the one on this machine
+
+          --token-file <FILE>
+              A file with the token for that server
+
+          --json
+              Write for programs: JSON on standard output, errors as JSON on standard error
+
+      -q, --quiet
+              Say nothing but errors
+
+      -v, --verbose...
+              Say more, also where standard error is no terminal
+
+          --no-input
+              Never ask
+
+          --color <WHEN>
+              Colours in Wharf's own words
+
+              Possible values:
+              - auto:   On a terminal, unless `NO_COLOR` is set
+              - always: Always
+              - never:  Never
+
+              [default: auto]
+    --- stderr
+    --- exit 0
+    ");
+}
+
+#[test]
+fn a_near_miss_is_not_guessed() {
+    let home = Home::new();
+    insta::assert_snapshot!(home.seen(&["sesion", "list"]), @r"
+    --- stderr
+    error: unrecognized subcommand 'sesion'
+
+      tip: a similar subcommand exists: 'session'
+
+    Usage: wharf [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
+}
+
+#[test]
+fn completions_are_for_the_shell_that_is_asked_for() {
+    let home = Home::new();
+    assert!(
+        home.ok(&["completion", "bash"])
+            .contains("complete -F _wharf")
+    );
+    assert!(
+        home.ok(&["completion", "fish"])
+            .contains("complete -c wharf")
+    );
+}

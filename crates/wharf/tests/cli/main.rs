@@ -1,0 +1,20 @@
+//! The binary as its users have it: a real server on a free port, in a home of its own; what it
+//! prints on both streams and its exit code, in one snapshot.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic, and its helpers too"
+)]
+
+mod audit;
+mod config;
+mod danger;
+mod doctor;
+mod help;
+mod home;
+mod run;
+mod serve;
+mod session;
+mod terminal;
+mod token;
