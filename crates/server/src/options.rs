@@ -38,6 +38,9 @@ pub struct ServerOptions {
     pub machine: Machine,
     /// Names, without port, that requests may be addressed to besides the loopback's.
     pub allowed_hosts: Vec<String>,
+    /// Requests may be addressed to any IP address. [`crate::serve()`] sets this for a listener on
+    /// all addresses: a page that rebinds a name is addressed by that name, never by a number.
+    pub allow_addresses: bool,
     /// Origins (`https://app.example.com`) whose pages may call; none unless configured.
     pub allowed_origins: Vec<String>,
     /// Bounds.
@@ -54,6 +57,7 @@ impl ServerOptions {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine: Machine::default(),
             allowed_hosts: Vec::new(),
+            allow_addresses: false,
             allowed_origins: Vec::new(),
             limits: ServerLimits::default(),
         }

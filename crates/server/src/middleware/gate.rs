@@ -59,7 +59,7 @@ impl Gate {
     pub(crate) fn new(options: &ServerOptions, metrics: Arc<Metrics>) -> Self {
         Self {
             authenticator: Arc::clone(&options.authenticator),
-            hosts: HostPolicy::new(&options.allowed_hosts),
+            hosts: HostPolicy::new(&options.allowed_hosts, options.allow_addresses),
             origins: OriginPolicy::new(&options.allowed_origins),
             correlations: Correlations::new(&options.instance),
             most_requests: options.limits.requests,

@@ -4,6 +4,8 @@
 //! then look same-origin to the browser. They still carry that name in `Host`, so only known
 //! names are served.
 
+use std::net::IpAddr;
+
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, Uri};
 
@@ -14,12 +16,13 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 #[derive(Clone, Debug)]
 pub(crate) struct HostPolicy {
     names: Vec<String>,
+    addresses: bool,
 }
 
 impl HostPolicy {
     /// The loopback's names and `more`: names or addresses, without port; brackets around an
-    /// IPv6 address may be left out.
-    pub(crate) fn new(more: &[String]) -> Self {
+    /// IPv6 address may be left out. With `addresses`, any IP address counts as well.
+    pub(crate) fn new(more: &[String], addresses: bool) -> Self {
         let names = LOOPBACK.iter().map(|name| (*name).to_owned());
         let more = more
             .iter()
@@ -32,6 +35,7 @@ impl HostPolicy {
                 }
             });
         Self {
+            addresses,
             names: names.chain(more.filter(|name| !name.is_empty())).collect(),
         }
     }
@@ -53,12 +57,28 @@ impl HostPolicy {
     }
 
     fn serves(&self, authority: &str) -> bool {
-        name_of(authority).is_some_and(|name| {
-            self.names
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(name))
-        })
+        let Some(name) = name_of(authority) else {
+            return false;
+        };
+        let known = self
+            .names
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name));
+        known || (self.addresses && is_address(name))
     }
+}
+
+/// An address as browsers write it; one that stands for "this machine" is not served by its
+/// unspecified form, which web pages have used to reach it.
+fn is_address(name: &str) -> bool {
+    let v6 = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let address = match v6 {
+        Some(inside) => inside.parse().ok().map(IpAddr::V6),
+        None => name.parse().ok().map(IpAddr::V4),
+    };
+    address.is_some_and(|address| !address.is_unspecified())
 }
 
 /// The name in `name`, `name:port`, `[v6]` or `[v6]:port`; nothing when it is none of these.
@@ -88,7 +108,7 @@ mod tests {
 
     #[test]
     fn names_with_and_without_port() {
-        let policy = HostPolicy::new(&["Box.example".to_owned(), "fd00::7".to_owned()]);
+        let policy = HostPolicy::new(&["Box.example".to_owned(), "fd00::7".to_owned()], false);
         for ours in [
             "localhost",
             "LOCALHOST:7304",
@@ -104,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_a_name_of_ours() {
-        let policy = HostPolicy::new(&[]);
+        let policy = HostPolicy::new(&[], false);
         for foreign in [
             "",
             ":",
@@ -131,6 +151,30 @@ mod tests {
             " localhost",
         ] {
             assert!(!policy.serves(foreign), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn behind_a_listener_on_all_addresses_each_of_them_is_a_name() {
+        let policy = HostPolicy::new(&[], true);
+        for ours in [
+            "10.0.0.5:7304",
+            "[fd00::7]",
+            "[::ffff:10.0.0.5]:1",
+            "localhost",
+        ] {
+            assert!(policy.serves(ours), "{ours}");
+        }
+        for foreign in [
+            "evil.example",
+            "0.0.0.0:7304",
+            "[::]",
+            "10.0.0.5.nip.io",
+            "10.5",
+            "::1",
+            "[10.0.0.5]",
+        ] {
+            assert!(!policy.serves(foreign), "{foreign}");
         }
     }
 }

@@ -66,7 +66,10 @@ pub async fn serve(
         .map_err(ServeError::Listener)?;
     let address = listener.local_addr().map_err(ServeError::Listener)?;
     let listener = TcpListener::from_std(listener).map_err(ServeError::Listener)?;
-    options.allowed_hosts.push(address.ip().to_string());
+    match address.ip() {
+        ip if ip.is_unspecified() => options.allow_addresses = true,
+        ip => options.allowed_hosts.push(ip.to_string()),
+    }
 
     let server = Server::new(router(engine.clone(), &options), options.limits.clone());
     server.accept(&listener, &shutdown).await;

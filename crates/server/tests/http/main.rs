@@ -9,6 +9,7 @@
 )]
 
 mod ids;
+mod logs;
 mod malformed;
 mod origins;
 mod problems;
