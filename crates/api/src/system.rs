@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// `GET /health`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok`, or `stopping` with 503.
+    /// `ok`; a server that is stopping takes no connections.
     pub status: String,
     /// The server's version.
     pub version: String,

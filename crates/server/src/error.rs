@@ -179,7 +179,7 @@ impl Failure {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
             "JSON is needed",
-            "Send the body with `Content-Type: application/json`.",
+            "Send the body with `Content-Type: application/json`, not compressed.",
         )
     }
 

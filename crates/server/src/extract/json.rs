@@ -1,7 +1,7 @@
 //! JSON bodies: once quickly, and when that fails slowly, to say everything that is wrong.
 
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
@@ -13,7 +13,8 @@ use crate::error::Failure;
 const MAX_ERRORS: usize = 32;
 
 /// Refuses a body that does not say that it is JSON: what a web page can send without asking
-/// (`text/plain`, forms) must not be read as a request.
+/// (`text/plain`, forms) must not be read as a request. One that says it is compressed is not
+/// unpacked, because a small one could become any size.
 pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Failure> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let kind = types
@@ -21,7 +22,10 @@ pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Failure> {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") && types.next().is_none() {
+    let packed = headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| coding != "identity");
+    if essence.eq_ignore_ascii_case("application/json") && types.next().is_none() && !packed {
         Ok(())
     } else {
         Err(Failure::not_json())

@@ -6,6 +6,7 @@
 
 mod stall;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -135,8 +136,11 @@ impl Server {
             Err(_) => {
                 tracing::warn!(target: "system", %peer, limit = self.limits.connections,
                     "turned away: too many connections");
-                // A fresh socket's buffer is empty, so this neither waits nor is cut.
-                let _ = socket.try_write(FULL);
+                // A fresh socket's buffer is empty, so this does not wait. The runtime has not
+                // heard yet that the socket can be written to, so it is asked directly.
+                if let Ok(mut socket) = socket.into_std() {
+                    let _ = socket.write(FULL);
+                }
             }
         }
     }

@@ -136,3 +136,16 @@ fn a_command_has_a_bound() {
         assert_eq!(answer.problem(), (422, "invalid_request".to_owned()));
     });
 }
+
+#[test]
+fn a_compressed_body_is_not_unpacked() {
+    with_server(async |server| {
+        for (coding, status) in [("gzip", 415), ("br, gzip", 415), ("identity", 200)] {
+            let ask = server
+                .ask("POST", "/api/run-command")
+                .json(&json!({"command": "true"}))
+                .header("content-encoding", coding);
+            assert_eq!(ask.send().await.status, status, "{coding}");
+        }
+    });
+}

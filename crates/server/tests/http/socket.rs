@@ -202,6 +202,25 @@ fn oversized_heads_and_bodies_are_refused_unread() {
     });
 }
 
+/// A client that waits to be told to go on is not told so before it is known who asks.
+#[test]
+fn a_stranger_is_not_asked_for_the_body() {
+    with_server(async |server| {
+        let open = open(server.engine.clone(), options());
+        let with_expect =
+            post("{}").replace("content-type", "expect: 100-continue\r\ncontent-type");
+        let head = with_expect.trim_end_matches("{}").to_owned();
+        let answer = open.exchange(&head.replace(TOKEN, "wrong")).await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+        let mut socket = open.connect().await;
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut first = [0; 25];
+        socket.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 100 Continue\r\n\r\n");
+        open.end().await;
+    });
+}
+
 #[test]
 fn nonsense_is_not_answered_with_a_fault() {
     with_server(async |server| {
