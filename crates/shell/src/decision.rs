@@ -279,13 +279,11 @@ fn shorter(first: &Program, second: &Program) -> Option<(Span, String, String)> 
 /// The kind of the effect that is last in the order of kinds, in which the graver come later.
 fn impact(analysis: &Analysis) -> String {
     let gravest = analysis.effects.iter().map(|effect| effect.kind).max();
-    gravest
-        .and_then(|kind| kind_name(kind))
-        .unwrap_or_else(|| "none".to_owned())
+    gravest.map_or_else(|| "none".to_owned(), kind_name)
 }
 
 /// The name of a kind on the wire.
-fn kind_name(kind: EffectKind) -> Option<String> {
+fn kind_name(kind: EffectKind) -> String {
     let mut name = String::new();
     for (index, c) in format!("{kind:?}").char_indices() {
         if c.is_ascii_uppercase() && index > 0 {
@@ -293,7 +291,7 @@ fn kind_name(kind: EffectKind) -> Option<String> {
         }
         name.push(c.to_ascii_lowercase());
     }
-    Some(name).filter(|name| !name.is_empty())
+    name
 }
 
 const fn destroys(kind: EffectKind) -> bool {

@@ -63,19 +63,25 @@ pub(crate) fn look(bytes: &[u8]) -> Looks {
             share(|line| !line.trim().contains(char::is_whitespace)),
         ),
     ];
-    // The first that most lines conform to; what fits nothing is text, of which that is sure.
+    // The one that most lines conform to, the earlier of equals; what fits nothing is text, and
+    // that is as sure as nothing else fits.
+    let mut best = Looks {
+        format: "text",
+        share: 0.0,
+    };
     for (format, share) in candidates {
-        if share > 0.5 && (lines.len() > 1 || matches!(format, "list" | "log")) {
-            return Looks { format, share };
+        let enough = lines.len() > 1 || matches!(format, "list" | "log");
+        if enough && share > best.share {
+            best = Looks { format, share };
         }
     }
-    let best = candidates
-        .iter()
-        .map(|(_, share)| *share)
-        .fold(0.0, f64::max);
-    Looks {
-        format: "text",
-        share: 1.0 - best,
+    if best.share > 0.5 {
+        best
+    } else {
+        Looks {
+            format: "text",
+            share: 1.0 - best.share,
+        }
     }
 }
 

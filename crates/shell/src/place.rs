@@ -214,10 +214,10 @@ impl Place {
         if absolute == "/" {
             return Class::Root;
         }
-        if let Some(device) = absolute.strip_prefix("/dev/") {
-            if let Some(class) = device_class(device) {
-                return class;
-            }
+        if let Some(device) = absolute.strip_prefix("/dev/")
+            && let Some(class) = device_class(device)
+        {
+            return class;
         }
         if relative && !self.cwd_known {
             return self.class_below_unknown(absolute);

@@ -4,9 +4,12 @@
 //! text that cannot be parsed, and for a line of a log. It rather takes out too much than too
 //! little, and keeps the structure: option names, variable names, hosts and quotes stay.
 
+mod shapes;
+
 use std::borrow::Cow;
 
 use crate::env::is_secret_name;
+use shapes::{by_shape, private_keys};
 
 /// Stands where a secret stood.
 const MARK: &str = "[redacted]";
@@ -302,10 +305,10 @@ fn option(
             .and_then(|(_, rest)| rest.split_once('='))
         {
             // `--env=TOKEN=x`, `--set=db.password=x`, `--build-arg=KEY=x`
-            if is_secret_name(inner) || is_secret_option(inner) {
-                if let Some(at) = word.raw.match_indices('=').nth(1).map(|(at, _)| at + 1) {
-                    cut_value(text, word.start + at, word.end, cuts);
-                }
+            if (is_secret_name(inner) || is_secret_option(inner))
+                && let Some(at) = word.raw.match_indices('=').nth(1).map(|(at, _)| at + 1)
+            {
+                cut_value(text, word.start + at, word.end, cuts);
             }
         }
         return;
@@ -325,15 +328,16 @@ fn option(
             if let Some(next) = next {
                 cut_value(text, next.start, next.end, cuts);
             }
-        } else if let Some(rest) = raw.strip_prefix(letter).filter(|rest| !rest.is_empty()) {
-            if !raw.starts_with("--") && !rest.starts_with('-') {
-                cut_value(
-                    text,
-                    word.start + word.raw.find(rest).unwrap_or(letter.len()),
-                    quoted_end(word),
-                    cuts,
-                );
-            }
+        } else if let Some(rest) = raw.strip_prefix(letter).filter(|rest| !rest.is_empty())
+            && !raw.starts_with("--")
+            && !rest.starts_with('-')
+        {
+            cut_value(
+                text,
+                word.start + word.raw.find(rest).unwrap_or(letter.len()),
+                quoted_end(word),
+                cuts,
+            );
         }
     }
     user_option(text, program, raw, word, next, cuts);
@@ -496,239 +500,6 @@ fn echoed_password(
     }
 }
 
-/// What looks like a secret wherever it stands.
-fn by_shape(text: &str, words: &[Word<'_>], cuts: &mut Vec<Cut>) {
-    for word in words {
-        userinfo(word, cuts);
-        json_members(word, cuts);
-        let bytes = word.raw.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            let len = bytes
-                .get(at..)
-                .map_or(0, |rest| rest.iter().take_while(|b| in_token(**b)).count());
-            if len >= MIN_TOKEN {
-                if let Some(token) = word.raw.get(at..at + len) {
-                    token_shape(word.start + at, token, cuts);
-                }
-            }
-            at += len.max(1);
-        }
-    }
-    query_members(text, cuts);
-}
-
-/// The shortest token that is told by its shape.
-const MIN_TOKEN: usize = 12;
-
-const fn in_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/')
-}
-
-fn token_shape(start: usize, token: &str, cuts: &mut Vec<Cut>) {
-    const STARTS: &[(&str, usize)] = &[
-        ("ghp_", 20),
-        ("gho_", 20),
-        ("ghu_", 20),
-        ("ghs_", 20),
-        ("ghr_", 20),
-        ("github_pat_", 30),
-        ("glpat-", 20),
-        ("gldt-", 20),
-        ("sk-", 20),
-        ("sk_live_", 16),
-        ("sk_test_", 16),
-        ("rk_live_", 16),
-        ("pk_live_", 16),
-        ("whsec_", 16),
-        ("xoxb-", 16),
-        ("xoxp-", 16),
-        ("xoxa-", 16),
-        ("xoxr-", 16),
-        ("xoxs-", 16),
-        ("xapp-", 16),
-        ("AKIA", 20),
-        ("ASIA", 20),
-        ("AIza", 30),
-        ("ya29.", 20),
-        ("npm_", 30),
-        ("pypi-", 30),
-        ("dop_v1_", 30),
-        ("hf_", 20),
-        ("SG.", 30),
-        ("shpat_", 20),
-        ("glrt-", 16),
-        ("hvs.", 20),
-        ("dckr_pat_", 16),
-        ("lin_api_", 20),
-        ("tfp_", 20),
-        ("eyJ", 24),
-        ("EAACEdEose0cBA", 20),
-        ("key-", 32),
-        ("sq0atp-", 20),
-        ("pat_", 20),
-        ("atlasv1.", 20),
-        ("figd_", 20),
-        ("nvapi-", 20),
-    ];
-    for (prefix, least) in STARTS {
-        let Some(at) = token.find(prefix) else {
-            continue;
-        };
-        let bounded = at == 0
-            || token
-                .as_bytes()
-                .get(at - 1)
-                .is_some_and(|b| matches!(b, b'/' | b'.' | b'+'));
-        let rest = token.get(at..).unwrap_or_default();
-        let dense = rest.bytes().any(|b| b.is_ascii_digit())
-            || rest.bytes().any(|b| b.is_ascii_uppercase());
-        if bounded
-            && rest.len() >= *least
-            && dense
-            && (*prefix != "eyJ" || rest.contains('.') || rest.len() > 60)
-        {
-            cuts.push((start + at, start + token.len()));
-            return;
-        }
-    }
-}
-
-/// `scheme://user:password@host`: the password, or the whole userinfo when it is a token.
-fn userinfo(word: &Word<'_>, cuts: &mut Vec<Cut>) {
-    for (at, _) in word.raw.match_indices("://") {
-        let from = at + 3;
-        let rest = word.raw.get(from..).unwrap_or_default();
-        let authority = rest
-            .split(['/', '?', '#', '"', '\''])
-            .next()
-            .unwrap_or_default();
-        let Some(userinfo) = authority.rfind('@').and_then(|end| authority.get(..end)) else {
-            continue;
-        };
-        let start = word.start + from;
-        match userinfo.find(':') {
-            Some(colon)
-                if !userinfo
-                    .get(colon + 1..)
-                    .unwrap_or_default()
-                    .starts_with('$') =>
-            {
-                cuts.push((start + colon + 1, start + userinfo.len()));
-            }
-            None if userinfo.len() >= 20 => cuts.push((start, start + userinfo.len())),
-            _ => {}
-        }
-    }
-}
-
-/// `"password": "x"` in a body of JSON.
-fn json_members(word: &Word<'_>, cuts: &mut Vec<Cut>) {
-    if !word.raw.contains(['{', '"']) {
-        return;
-    }
-    for (at, _) in word.raw.match_indices("\"") {
-        let rest = word.raw.get(at + 1..).unwrap_or_default();
-        let name = rest
-            .bytes()
-            .take(40)
-            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
-            .count();
-        let (name, tail) = rest.split_at(name);
-        let Some(value) = tail
-            .strip_prefix("\"")
-            .map(str::trim_start)
-            .and_then(|tail| tail.strip_prefix(':'))
-        else {
-            continue;
-        };
-        if !(is_secret_name(name) || is_secret_option(name) || camel_secret(name)) {
-            continue;
-        }
-        let value = value.trim_start();
-        let Some(value) = value.strip_prefix('"') else {
-            continue;
-        };
-        let start = word.end - (word.raw.len() - (word.raw.len() - value.len()));
-        let len = value.find('"').unwrap_or(value.len());
-        if len > 0 {
-            cuts.push((start, start + len));
-        }
-    }
-}
-
-fn camel_secret(name: &str) -> bool {
-    [
-        "Password",
-        "Token",
-        "Secret",
-        "ApiKey",
-        "accessKey",
-        "privateKey",
-    ]
-    .iter()
-    .any(|end| name.ends_with(end))
-}
-
-/// `?token=x` and `&api_key=x` in addresses, and form fields.
-fn query_members(text: &str, cuts: &mut Vec<Cut>) {
-    let bytes = text.as_bytes();
-    for at in memchr::memchr_iter(b'=', bytes) {
-        let before = bytes.get(..at).unwrap_or_default();
-        let len = before
-            .iter()
-            .rev()
-            .take(40)
-            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
-            .count();
-        let start = at - len;
-        let opens = start
-            .checked_sub(1)
-            .and_then(|at| bytes.get(at))
-            .is_some_and(|b| matches!(b, b'?' | b'&'));
-        let name = text.get(start..at).unwrap_or_default();
-        if !opens
-            || !(is_secret_name(name)
-                || is_secret_option(name)
-                || matches!(name, "sig" | "signature" | "code" | "X-Amz-Signature"))
-        {
-            continue;
-        }
-        let rest = bytes.get(at + 1..).unwrap_or_default();
-        let len = rest
-            .iter()
-            .take_while(|b| !matches!(b, b'&' | b' ' | b'"' | b'\'' | b'\n' | b'#'))
-            .count();
-        if len > 0 && rest.first() != Some(&b'$') {
-            cuts.push((at + 1, at + 1 + len));
-        }
-    }
-}
-
-/// From `-----BEGIN … PRIVATE KEY-----` to its end.
-fn private_keys(text: &str, cuts: &mut Vec<Cut>) {
-    let mut from = 0;
-    while let Some(found) = text.get(from..).and_then(|rest| rest.find("-----BEGIN ")) {
-        let start = from + found;
-        let head = text.get(start..).unwrap_or_default();
-        let label = head
-            .get(11..)
-            .and_then(|rest| rest.find("-----"))
-            .unwrap_or(0);
-        let secret = head
-            .get(..11 + label)
-            .is_some_and(|head| head.contains("PRIVATE KEY"));
-        let mut end = start + 11;
-        if secret {
-            let tail = head.find("-----END ").map(|at| at + 9);
-            let close = tail.and_then(|at| head.get(at..)?.find("-----").map(|len| at + len + 5));
-            end = start + close.unwrap_or(head.len());
-            cuts.push((start, end));
-        }
-        from = end;
-    }
-}
-
 /// Takes a value out, inside of its quotes; a reference to a variable is not a secret.
 fn cut_value(text: &str, start: usize, end: usize, cuts: &mut Vec<Cut>) {
     let value = text.get(start..end).unwrap_or_default();
@@ -766,188 +537,4 @@ fn quoted_end(word: &Word<'_>) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PLANTED: &[&str] = &[
-        "mysql -u root -pCANARY db",
-        "mysqldump --password=CANARY db",
-        "mysql --password CANARY db",
-        "sshpass -p CANARY ssh h",
-        "sshpass -pCANARY ssh h",
-        "curl -u user:CANARY https://x.y",
-        "curl --user 'user:CANARY' https://x.y",
-        "curl -uuser:CANARY https://x.y",
-        "curl https://u:CANARY@x.y/z",
-        "git clone https://u:CANARY@x.y/z.git",
-        "git clone \"https://oauth2:CANARY@x.y/z.git\"",
-        "curl -H 'Authorization: Bearer CANARY' x.y",
-        "curl -H \"Authorization: Basic CANARY\" x.y",
-        "curl -H Authorization:\\ CANARY x.y",
-        "curl -H 'X-Api-Key: CANARY' x.y",
-        "curl -H 'X-Auth-Token: CANARY' x.y",
-        "curl -H 'PRIVATE-TOKEN: CANARY' x.y",
-        "curl -H 'Cookie: session=CANARY' x.y",
-        "curl 'https://x.y/z?api_key=CANARY&b=c'",
-        "curl 'https://x.y/z?a=b&access_token=CANARY'",
-        "curl -d '{\"user\":\"a\",\"password\":\"CANARY\"}' x.y",
-        "curl -d '{\"accessToken\": \"CANARY\"}' x.y",
-        "curl -d 'user=a&password=CANARY' x.y",
-        "AWS_SECRET_ACCESS_KEY=CANARY aws s3 ls",
-        "export GITHUB_TOKEN=CANARY",
-        "export GITHUB_TOKEN=\"CANARY\"",
-        "DB_PASSWORD='CANARY WORD' ./x",
-        "env API_KEY=CANARY ./x",
-        "sudo env MY_SECRET=CANARY ./x",
-        "PGPASSWORD=CANARY psql -h x",
-        "docker run -e DB_PASSWORD=CANARY x",
-        "docker run --env=TOKEN=CANARY x",
-        "docker login -u a -p CANARY x.y",
-        "docker build --build-arg NPM_TOKEN=CANARY .",
-        "helm install x y --set db.password=CANARY",
-        "kubectl create secret generic x --from-literal=password=CANARY",
-        "vault login token=CANARY",
-        "gh auth login --token CANARY",
-        "npm config set //registry/:_authToken=CANARY",
-        "redis-cli -a CANARY ping",
-        "mongosh -u a -p CANARY",
-        "openssl rsa -passin pass:CANARY -in k",
-        "zip -P CANARY a.zip b",
-        "unzip -PCANARY a.zip",
-        "7z x -pCANARY a.7z",
-        "ldapsearch -w CANARY -x",
-        "echo CANARY | sudo -S ls",
-        "echo 'CANARY' | sudo -kS ls",
-        "echo CANARY | docker login -u a --password-stdin x.y",
-        "printf '%s' CANARY | gh auth login --with-token",
-        "echo root:CANARY | chpasswd",
-        "keytool -storepass CANARY -list",
-        "twine upload -u a -p CANARY dist/x",
-        "ansible-playbook -e ansible_password=CANARY x.yml",
-        "terraform apply -var db_password=CANARY",
-        "app --client-secret CANARY --x",
-        "app --api-key=CANARY",
-        "app --auth-token \"CANARY\" y",
-        "wget --password=CANARY https://x.y",
-        "wget --http-password=CANARY https://x.y",
-        "psql postgresql://u:CANARY@h/db",
-        "amqp-publish -u amqp://a:CANARY@h",
-        "bash -c 'export TOKEN=CANARY; x'",
-    ];
-
-    const SHAPED: &[&str] = &[
-        "echo ghp_CANARY7890abcdefghij1234567890",
-        "x github_pat_CANARY12345678901234567890abc",
-        "x sk-CANARYabcdef1234567890abcdef",
-        "x sk_live_CANARY1234567890",
-        "x AKIACANARY1234567890",
-        "x xoxb-CANARY-1234567890-abc",
-        "x eyJCANARY.eyJzdWIiOiIxMjM0NTY3.abc",
-        "x glpat-CANARY12345678901234",
-        "x npm_CANARY12345678901234567890123456",
-        "echo '-----BEGIN RSA PRIVATE KEY-----\nCANARY\n-----END RSA PRIVATE KEY-----' > k",
-        "cat <<E\n-----BEGIN OPENSSH PRIVATE KEY-----\nCANARY",
-    ];
-
-    const INNOCENT: &[&str] = &[
-        "ls -la /tmp",
-        "mysql -u root -p db",
-        "mysql -P 3306 -h x db",
-        "ssh -p 2222 user@host",
-        "mkdir -p a/b",
-        "cp -p a b",
-        "docker run -p 80:80 nginx",
-        "docker run -e MODE=dev x",
-        "docker compose -p proj up",
-        "curl -u user https://x.y",
-        "curl https://x.y/z?page=2&size=3",
-        "curl -H 'Content-Type: application/json' x.y",
-        "curl -H 'Accept: text/html' x.y",
-        "curl -d '{\"name\":\"a\"}' x.y",
-        "git clone git@x.y:z.git",
-        "git clone ssh://git@x.y/z.git",
-        "git commit -m 'fix token parsing'",
-        "git log --author=me --since=1.week",
-        "grep -r password src",
-        "grep -n 'TOKEN' .",
-        "rg --type rust secret",
-        "export PATH=$PATH:/x",
-        "export TOKEN=$OTHER",
-        "TOKEN=\"$(cat f)\" ./x",
-        "PWD=/x ls",
-        "FOO=bar make",
-        "curl -H \"Authorization: \" x.y",
-        "psql -U me -h x -p 5432 -d db",
-        "psql postgresql://u@h/db",
-        "psql postgresql://u:$PW@h/db",
-        "npm install --save-dev tokenizer",
-        "echo hello | sudo tee /etc/x",
-        "echo 'a = b'",
-        "kubectl get secret x -o yaml",
-        "kubectl create secret generic x --from-file=a",
-        "vault kv get secret/x",
-        "app --password-file /run/x",
-        "docker login --password-stdin x.y",
-        "openssl x509 -in cert.pem -noout",
-        "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
-        "rsync -a -e 'ssh -p 22' a b",
-        "tar -xpf x.tar",
-        "zip -r a.zip b",
-        "sha256sum e3b0c44298fc1c149afbf4c8996fb924 x",
-        "python -m pip install sk-learn",
-        "echo don't",
-        "for i in a b; do echo \"$i\"; done",
-        "x=1 y=2 z",
-    ];
-
-    #[test]
-    fn no_planted_secret_survives() {
-        for text in PLANTED.iter().chain(SHAPED) {
-            let redacted = redact(text);
-            assert!(!redacted.contains("CANARY"), "{text:?} became {redacted:?}");
-            assert!(redacted.contains(MARK), "{text:?} became {redacted:?}");
-        }
-    }
-
-    #[test]
-    fn innocent_commands_stay_untouched() {
-        for text in INNOCENT {
-            assert_eq!(redact(text), *text);
-        }
-    }
-
-    #[test]
-    fn there_are_enough_examples() {
-        assert!(
-            PLANTED.len() + SHAPED.len() >= 50,
-            "{}",
-            PLANTED.len() + SHAPED.len()
-        );
-        assert!(INNOCENT.len() >= 40, "{}", INNOCENT.len());
-    }
-
-    #[test]
-    fn the_structure_stays() {
-        assert_eq!(
-            redact("mysql -u root -phunter2 db"),
-            "mysql -u root -p[redacted] db"
-        );
-        assert_eq!(
-            redact("curl -H 'Authorization: Bearer abc' x"),
-            "curl -H 'Authorization: Bearer [redacted]' x"
-        );
-        assert_eq!(redact("TOKEN=abc ./x && ls"), "TOKEN=[redacted] ./x && ls");
-        assert_eq!(
-            redact("curl https://u:p@h/x"),
-            "curl https://u:[redacted]@h/x"
-        );
-    }
-
-    #[test]
-    fn redacting_twice_changes_nothing() {
-        for text in PLANTED.iter().chain(SHAPED) {
-            let once = redact(text).into_owned();
-            assert_eq!(redact(&once), once, "{text:?}");
-        }
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
     match call.name {
         "rm" => remove(walker, call, options),
         "rmdir" | "unlink" | "trash" | "trash-put" => {
-            each(walker, &options.operands, Touch::Delete)
+            each(walker, &options.operands, Touch::Delete);
         }
         "shred" | "srm" | "wipe" => {
             let tree = options.has("-r");
@@ -39,7 +39,7 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         "mv" => copy(walker, call, options, true),
         "dd" => dd(walker, call),
         "chmod" | "chown" | "chgrp" | "chattr" | "setfacl" | "setfattr" | "chcon" => {
-            mode(walker, call, options)
+            mode(walker, call, options);
         }
         "tar" | "bsdtar" => tar(walker, call, options),
         "unzip" | "7z" | "unrar" => unpack(walker, call),
@@ -410,7 +410,7 @@ fn read(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
             walker.output.filter = true;
         }
         "grep" | "head" | "tail" | "tr" | "cut" | "awk" | "sed" | "egrep" | "fgrep" | "rg" => {
-            walker.output.filter = true
+            walker.output.filter = true;
         }
         "ls" | "fd" => {
             let ordinary = options.operands.iter().all(|arg| walker.is_ordinary(arg));

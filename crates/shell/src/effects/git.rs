@@ -36,20 +36,20 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         };
         setting_effect(walker, key, value, setting.span);
     }
-    if options.starts_with("config") {
-        if let (Some(key), Some(value)) = (options.operand(1), options.operand(2)) {
-            setting_effect(walker, &key.text, &value.text, value.span);
-        }
+    if options.starts_with("config")
+        && let (Some(key), Some(value)) = (options.operand(1), options.operand(2))
+    {
+        setting_effect(walker, &key.text, &value.text, value.span);
     }
     if options.starts_with("checkout-index") || options.starts_with("archive") {
         for file in value_of(call, &["-o", "--output"]) {
             walker.touch(Touch::Write, &file);
         }
     }
-    if options.starts_with("clone") {
-        if let Some(target) = options.operand(2) {
-            walker.touch(Touch::Create, target);
-        }
+    if options.starts_with("clone")
+        && let Some(target) = options.operand(2)
+    {
+        walker.touch(Touch::Create, target);
     }
     if options.starts_with("ls-files") || options.starts_with("diff") && options.has("--name-only")
     {

@@ -114,10 +114,7 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
                 "--version",
             ])
         }
-        name if ALWAYS.contains(&name) => {
-            !(matches!(name, "vim" | "vi" | "nvim") && options.has("-es"))
-                && !(name == "gdb" && options.has("-batch"))
-        }
+        name if ALWAYS.contains(&name) => !batch(name, options),
         name if BARE.contains(&name) => {
             !fed && call.args.is_empty() || options.has("-i") && shell(name)
         }
@@ -128,6 +125,15 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         walker
             .found
             .effect(EffectKind::Interactive, None, call.span);
+    }
+}
+
+/// Editors and debuggers that were told to work through a list.
+fn batch(name: &str, options: &Options<'_, '_>) -> bool {
+    match name {
+        "vim" | "vi" | "nvim" => options.has("-es"),
+        "gdb" => options.has("-batch"),
+        _ => false,
     }
 }
 

@@ -43,13 +43,13 @@ impl<'t> Parser<'t> {
 
     fn parenthesis(&mut self) -> Parsed<CommandKind<'t>> {
         let start = self.pos;
-        if self.peek_at(1) == Some(b'(') {
-            if let Some(end) = self.arith_end(start + 2)? {
-                self.pos = start + 2;
-                let parts = self.arith_parts(end, end + 2)?;
-                let span = Span::new(start, self.pos);
-                return Ok(CommandKind::Arith(Word { parts, span }));
-            }
+        if self.peek_at(1) == Some(b'(')
+            && let Some(end) = self.arith_end(start + 2)?
+        {
+            self.pos = start + 2;
+            let parts = self.arith_parts(end, end + 2)?;
+            let span = Span::new(start, self.pos);
+            return Ok(CommandKind::Arith(Word { parts, span }));
         }
         self.pos += 1;
         let list = self.deeper(Self::body)?;

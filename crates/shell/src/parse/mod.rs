@@ -105,14 +105,12 @@ impl<'t> Parser<'t> {
 
     /// Everything up to the end of the text. Complete items stay in `list` on a failure.
     fn program(&mut self, list: &mut List<'t>) -> Parsed<()> {
-        loop {
-            self.items(list)?;
-            if self.pos >= self.bytes.len() {
-                break;
-            }
-            return Err(self.unexpected());
+        self.items(list)?;
+        if self.pos < self.bytes.len() {
+            Err(self.unexpected())
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
     /// A list, up to something that cannot start a command, which is left for the caller.

@@ -22,11 +22,11 @@ impl<'t> Parser<'t> {
                 redirects.push(redirect);
                 continue;
             }
-            if simple.words.is_empty() {
-                if let Some(assign) = self.assignment()? {
-                    simple.assigns.push(assign);
-                    continue;
-                }
+            if simple.words.is_empty()
+                && let Some(assign) = self.assignment()?
+            {
+                simple.assigns.push(assign);
+                continue;
             }
             let Some(mut word) = self.word()? else { break };
             if simple.words.is_empty() {

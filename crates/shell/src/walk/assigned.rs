@@ -20,10 +20,10 @@ pub(super) fn in_command<'t>(command: &Command<'t>, names: &mut Vec<&'t str>) {
             names.extend(simple.assigns.iter().map(|assign| assign.name));
             for word in &simple.words {
                 for part in &word.parts {
-                    if let Part::Param(param) = part {
-                        if matches!(param.op, "=" | ":=") {
-                            names.push(param.name);
-                        }
+                    if let Part::Param(param) = part
+                        && matches!(param.op, "=" | ":=")
+                    {
+                        names.push(param.name);
                     }
                 }
             }

@@ -224,14 +224,13 @@ impl Walker<'_> {
             "set" => self.set_builtin(call),
             "exec" if call.args.is_empty() => self.found.shell.redirects_shell = true,
             "shopt" => self.found.raise(Risk::Medium),
-            "history" => {
+            "history"
                 if call
                     .args
                     .first()
-                    .is_some_and(|arg| arg.is("-c") || arg.is("-cw") || arg.is("-d"))
-                {
-                    self.found.note("hides-traces", call.span);
-                }
+                    .is_some_and(|arg| arg.is("-c") || arg.is("-cw") || arg.is("-d")) =>
+            {
+                self.found.note("hides-traces", call.span);
             }
             "disown" | "bg" => self.found.shell.backgrounds = true,
             _ => {}
@@ -396,7 +395,7 @@ impl Walker<'_> {
     /// What well-known programs print, when the text tells it.
     fn answer(&mut self, call: &Call<'_, '_>) {
         let single = |walker: &mut Self, text: String, traits: Traits| {
-            walker.output_text(text, traits, call.span)
+            walker.output_text(text, traits, call.span);
         };
         match call.name {
             "mktemp" => {

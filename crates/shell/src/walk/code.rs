@@ -104,7 +104,7 @@ impl Walker<'_> {
             let cluster = !text.starts_with("--")
                 && flags.iter().any(|flag| {
                     flag.len() == 2
-                        && text.ends_with(&flag[1..])
+                        && text.ends_with(flag.trim_start_matches('-'))
                         && text.bytes().skip(1).all(|b| b.is_ascii_alphabetic())
                 });
             if flags.contains(&text) || cluster {

@@ -55,10 +55,10 @@ impl Output {
             };
         }
         if let Some(value) = &self.value {
-            if let ([(text, traits)], false) = (value.fields.as_slice(), value.either) {
-                if !traits.unknown {
-                    return Feed::Text(text.clone(), self.span);
-                }
+            if let ([(text, traits)], false) = (value.fields.as_slice(), value.either)
+                && !traits.unknown
+            {
+                return Feed::Text(text.clone(), self.span);
             }
             return Feed::Opaque;
         }

@@ -43,16 +43,15 @@ impl Functions {
     }
 
     pub(super) fn note_call(&mut self, name: &str, background: bool, piped: bool) {
-        if let Some(index) = self.stack.last() {
-            if let Some(function) = self.defined.get_mut(*index) {
-                if function.calls.len() < MAX_FUNCTIONS {
-                    function.calls.push(Call {
-                        name: name.to_owned(),
-                        background,
-                        piped,
-                    });
-                }
-            }
+        if let Some(index) = self.stack.last()
+            && let Some(function) = self.defined.get_mut(*index)
+            && function.calls.len() < MAX_FUNCTIONS
+        {
+            function.calls.push(Call {
+                name: name.to_owned(),
+                background,
+                piped,
+            });
         }
     }
 

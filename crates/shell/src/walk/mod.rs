@@ -224,7 +224,7 @@ impl<'c> Walker<'c> {
                 self.note_spawning_loop(source, command, condition, body);
             }
             CommandKind::For(name, words, body) => {
-                self.for_words(source, name, words.as_deref(), body)
+                self.for_words(source, name, words.as_deref(), body);
             }
             CommandKind::ForArith(head, body) => {
                 self.arith_word(source, head);

@@ -142,7 +142,7 @@ impl Walker<'_> {
             ":-" | "-" | ":=" | "=" => {
                 let set = self.get(param.name).is_some();
                 if !set {
-                    fields.extend(word.fields.clone());
+                    fields.extend(word.fields);
                 }
                 let usable = value.fields.iter().any(|(text, _)| !text.is_empty());
                 if set || usable {

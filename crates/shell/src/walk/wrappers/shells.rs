@@ -4,7 +4,8 @@ use super::super::arg::{Arg, UNKNOWN};
 use super::super::code::is_shell;
 use super::super::source::Origin;
 use super::super::{Feed, Walker};
-use super::{body_option, prefix};
+use super::body_option;
+use super::table::prefix;
 use crate::effects::{Call, Options};
 use crate::place::Place;
 
@@ -106,7 +107,7 @@ impl Walker<'_> {
     }
 
     /// Runs `inner` as something on another machine or in a container.
-    fn at_place(&mut self, via: &str, place: Place, inner: impl FnOnce(&mut Self)) {
+    pub(super) fn at_place(&mut self, via: &str, place: Place, inner: impl FnOnce(&mut Self)) {
         let here = std::mem::replace(&mut self.place, place);
         let before = self.via.replace(via.to_owned());
         let privileged = std::mem::replace(&mut self.privileged, false);
@@ -121,11 +122,11 @@ impl Walker<'_> {
         for arg in call.args {
             let setting = arg.text.strip_prefix("-o").unwrap_or(&arg.text);
             let lower = setting.trim_start().to_ascii_lowercase();
-            if lower.starts_with("proxycommand") || lower.starts_with("localcommand") {
-                if let Some((_, body)) = setting.split_once(['=', ' ']) {
-                    let body = body.to_owned();
-                    self.shell_body(&body, Origin::Whole(arg.span), true);
-                }
+            if (lower.starts_with("proxycommand") || lower.starts_with("localcommand"))
+                && let Some((_, body)) = setting.split_once(['=', ' '])
+            {
+                let body = body.to_owned();
+                self.shell_body(&body, Origin::Whole(arg.span), true);
             }
         }
         let start = Self::command_start(&own, call.args);
@@ -146,179 +147,6 @@ impl Walker<'_> {
             } else {
                 w.code_words(call, command, true);
             }
-        });
-    }
-
-    pub(super) fn container<'t>(&mut self, call: &Call<'_, 't>) {
-        let own = prefix(
-            "docker",
-            "HclfpC",
-            &[
-                "--host",
-                "--config",
-                "--context",
-                "--log-level",
-                "--file",
-                "--project-name",
-                "--profile",
-                "--env-file",
-                "--project-directory",
-            ],
-            0,
-            false,
-        );
-        let mut start = Self::command_start(&own, call.args);
-        if call.args.get(start).is_some_and(|arg| arg.is("compose")) {
-            start += 1 + Self::command_start(&own, call.args.get(start + 1..).unwrap_or_default());
-        }
-        if call.args.get(start).is_some_and(|arg| arg.is("container")) {
-            start += 1;
-        }
-        let Some(verb) = call.args.get(start) else {
-            return;
-        };
-        let rest = call.args.get(start + 1..).unwrap_or_default();
-        if !matches!(verb.text.as_ref(), "exec" | "run" | "create") {
-            return;
-        }
-        let options = if verb.is("exec") {
-            prefix(
-                "exec",
-                "euw",
-                &[
-                    "--env",
-                    "--user",
-                    "--workdir",
-                    "--env-file",
-                    "--detach-keys",
-                    "--index",
-                ],
-                1,
-                false,
-            )
-        } else {
-            prefix("run", "aceuhlmpvw", RUN_VALUES, 1, false)
-        };
-        let start = Self::command_start(&options, rest);
-        let (own, command) = rest.split_at(start.min(rest.len()));
-        if verb.is("run") || verb.is("create") {
-            self.container_options(call, own);
-        }
-        let entry = own.iter().enumerate().find_map(|(index, arg)| {
-            match arg.text.strip_prefix("--entrypoint") {
-                Some("") => own.get(index + 1).cloned(),
-                Some(value) => value.strip_prefix('=').map(|value| Arg {
-                    text: value.to_owned().into(),
-                    word: None,
-                    ..arg.clone()
-                }),
-                None => None,
-            }
-        });
-        let mut args: Vec<Arg<'t>> = entry.into_iter().collect();
-        args.extend_from_slice(command);
-        if args.is_empty() {
-            return;
-        }
-        let place = Place::container(mounts_host(own));
-        let via = call.name.to_owned();
-        self.at_place(&via, place, |w| {
-            w.scoped(|w| w.inner(|w| w.call(call.source, &args)))
-        });
-    }
-
-    /// Options that give a container the host.
-    fn container_options(&mut self, call: &Call<'_, '_>, own: &[Arg<'_>]) {
-        let mut previous = "";
-        for arg in own {
-            let text = arg.text.as_ref();
-            let value = text.split_once('=').map_or(text, |(_, value)| value);
-            let mount = matches!(previous, "-v" | "--volume" | "--mount")
-                || text.starts_with("--volume=")
-                || text.starts_with("--mount=")
-                || text.starts_with("-v/");
-            if mount {
-                let source = value
-                    .trim_start_matches("-v")
-                    .split(':')
-                    .next()
-                    .unwrap_or_default();
-                let bound = value
-                    .split(',')
-                    .find_map(|part| {
-                        part.strip_prefix("source=")
-                            .or_else(|| part.strip_prefix("src="))
-                    })
-                    .unwrap_or(source);
-                if matches!(
-                    bound,
-                    "/" | "/etc"
-                        | "/root"
-                        | "/var/run"
-                        | "/run"
-                        | "/proc"
-                        | "/sys"
-                        | "/dev"
-                        | "/boot"
-                ) || bound.ends_with("docker.sock")
-                    || bound.ends_with("containerd.sock")
-                {
-                    self.found.note("container-host-access", call.span);
-                }
-            }
-            let host = matches!(
-                text,
-                "--privileged"
-                    | "--privileged=true"
-                    | "--pid=host"
-                    | "--ipc=host"
-                    | "--userns=host"
-                    | "--uts=host"
-                    | "--cgroupns=host"
-            ) || (matches!(previous, "--pid" | "--userns" | "--ipc") && text == "host")
-                || text.to_ascii_lowercase().starts_with("--cap-add=sys_")
-                || text.eq_ignore_ascii_case("--cap-add=all")
-                || (previous == "--cap-add"
-                    && (text.to_ascii_lowercase().starts_with("sys_")
-                        || text.eq_ignore_ascii_case("all")))
-                || text.starts_with("--device=/dev/sd")
-                || text.starts_with("--device=/dev/nvme")
-                || (previous == "--device" && text.starts_with("/dev/sd"))
-                || text.contains("apparmor=unconfined")
-                || text.contains("seccomp=unconfined");
-            if host {
-                self.found.note("container-host-access", call.span);
-            }
-            previous = text;
-        }
-    }
-
-    pub(super) fn kubectl<'t>(&mut self, call: &Call<'_, 't>) {
-        let options = Options::read(call);
-        if !options.starts_with("exec")
-            && !options.starts_with("run")
-            && !options.starts_with("debug")
-        {
-            return;
-        }
-        let Some(at) = call.args.iter().position(|arg| arg.is("--")) else {
-            // The old form: exec POD COMMAND.
-            let command: Vec<Arg<'t>> = options
-                .operands
-                .iter()
-                .skip(2)
-                .map(|arg| (*arg).clone())
-                .collect();
-            if options.starts_with("exec") && !command.is_empty() {
-                self.at_place("kubectl", Place::container(false), |w| {
-                    w.scoped(|w| w.inner(|w| w.call(call.source, &command)))
-                });
-            }
-            return;
-        };
-        let command = call.args.get(at + 1..).unwrap_or_default();
-        self.at_place("kubectl", Place::container(false), |w| {
-            w.scoped(|w| w.inner(|w| w.call(call.source, command)))
         });
     }
 
@@ -343,10 +171,10 @@ impl Walker<'_> {
         let operands: Vec<Arg<'t>> = options.operands.iter().map(|arg| (*arg).clone()).collect();
         match operands.as_slice() {
             [a, b, command @ ..] if a.is("bisect") && b.is("run") => {
-                self.scoped(|w| w.call(call.source, command))
+                self.scoped(|w| w.call(call.source, command));
             }
             [a, b, command @ ..] if a.is("submodule") && b.is("foreach") => {
-                self.code_words(call, command, true)
+                self.code_words(call, command, true);
             }
             _ => {}
         }
@@ -371,7 +199,12 @@ impl Walker<'_> {
         }
     }
 
-    pub(super) fn from_operand<'t>(&mut self, call: &Call<'_, 't>, skip: usize, values: &[&str]) {
+    pub(super) fn behind_operands<'t>(
+        &mut self,
+        call: &Call<'_, 't>,
+        skip: usize,
+        values: &[&str],
+    ) {
         if let Some(body) = body_option(call.args, &["-c", "--call"]) {
             let (text, origin) = self.body_of(call.source, body);
             self.shell_body(&text, origin, true);
@@ -413,7 +246,7 @@ impl Walker<'_> {
             _ => verb.is("run"),
         };
         if runs {
-            self.from_operand(
+            self.behind_operands(
                 call,
                 1,
                 &[
@@ -495,69 +328,4 @@ impl Walker<'_> {
             self.scoped(|w| w.call(call.source, command));
         }
     }
-}
-
-/// Options of `docker run` that take the next word.
-const RUN_VALUES: &[&str] = &[
-    "--name",
-    "--volume",
-    "--mount",
-    "--env",
-    "--env-file",
-    "--user",
-    "--workdir",
-    "--network",
-    "--net",
-    "--publish",
-    "--entrypoint",
-    "--hostname",
-    "--memory",
-    "--cpus",
-    "--restart",
-    "--label",
-    "--platform",
-    "--gpus",
-    "--device",
-    "--cap-add",
-    "--cap-drop",
-    "--security-opt",
-    "--shm-size",
-    "--ulimit",
-    "--add-host",
-    "--pid",
-    "--ipc",
-    "--userns",
-    "--tmpfs",
-    "--dns",
-    "--pull",
-    "--expose",
-    "--link",
-    "--log-driver",
-    "--log-opt",
-    "--volumes-from",
-    "--group-add",
-    "--health-cmd",
-    "--stop-signal",
-    "--stop-timeout",
-    "--cidfile",
-    "--cpu-shares",
-    "--cpuset-cpus",
-    "--memory-swap",
-    "--runtime",
-    "--sysctl",
-    "--ip",
-    "--mac-address",
-    "--init-path",
-    "--network-alias",
-];
-
-/// Whether a root of the host is mounted into the container.
-fn mounts_host(own: &[Arg<'_>]) -> bool {
-    own.iter().any(|arg| {
-        let value = arg
-            .text
-            .split_once('=')
-            .map_or(arg.text.as_ref(), |(_, value)| value);
-        value.starts_with("/:/")
-    })
 }

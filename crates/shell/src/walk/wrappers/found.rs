@@ -1,0 +1,213 @@
+//! Wrappers that run a command on names that they find or read.
+
+use super::super::arg::{Arg, Traits, UNKNOWN};
+use super::super::code::is_shell;
+use super::super::source::Origin;
+use super::super::{Feed, Walker};
+use super::cover;
+use super::table::prefix;
+use crate::effects::Call;
+
+impl Walker<'_> {
+    pub(super) fn xargs<'t>(&mut self, call: &Call<'_, 't>) {
+        let prefix = prefix(
+            "xargs",
+            "adEILnPs",
+            &[
+                "--arg-file",
+                "--delimiter",
+                "--max-args",
+                "--max-procs",
+                "--max-lines",
+                "--replace",
+                "--max-chars",
+            ],
+            0,
+            false,
+        );
+        let start = Self::command_start(&prefix, call.args);
+        let (own, command) = call.args.split_at(start.min(call.args.len()));
+        let replace =
+            own.iter()
+                .enumerate()
+                .find_map(|(index, arg)| match arg.text.strip_prefix("-I") {
+                    Some("") => own.get(index + 1).map(|arg| arg.text.clone().into_owned()),
+                    Some(token) => Some(token.to_owned()),
+                    None => {
+                        matches!(arg.text.as_ref(), "-i" | "--replace").then(|| "{}".to_owned())
+                    }
+                });
+        if command.is_empty() {
+            return;
+        }
+        let span = call.span;
+        let input = match &self.feed {
+            Feed::Text(text, span) => text
+                .split_whitespace()
+                .take(64)
+                .map(|word| Arg::literal(word.to_owned(), *span))
+                .collect(),
+            Feed::Paths(prefix) => vec![Arg::unknown(&format!("{prefix}/_"), span)],
+            _ => vec![Arg::unknown("", span)],
+        };
+        let mut args: Vec<Arg<'t>> = Vec::new();
+        match replace {
+            Some(token) if !token.is_empty() => {
+                for arg in command {
+                    if !arg.text.contains(token.as_str()) {
+                        args.push(arg.clone());
+                        continue;
+                    }
+                    for value in &input {
+                        let text = arg.text.replace(token.as_str(), &value.text);
+                        args.push(Arg {
+                            text: text.into(),
+                            traits: arg.traits.join(value.traits),
+                            word: None,
+                            ..arg.clone()
+                        });
+                    }
+                }
+            }
+            _ => {
+                args.extend_from_slice(command);
+                args.extend(input);
+            }
+        }
+        let shell = args.first().is_some_and(|arg| is_shell(&arg.text));
+        let outer = std::mem::take(&mut self.feed);
+        if shell && args.len() == 2 && args.last().is_some_and(|arg| arg.traits.unknown) {
+            self.found.note("hidden-code", span);
+        }
+        self.scoped(|w| w.call(call.source, &args));
+        self.feed = outer;
+    }
+
+    pub(super) fn parallel<'t>(&mut self, call: &Call<'_, 't>) {
+        let prefix = prefix(
+            "parallel",
+            "jNSPnLIasC",
+            &[
+                "--jobs",
+                "--delay",
+                "--timeout",
+                "--joblog",
+                "--results",
+                "--sshlogin",
+                "--colsep",
+            ],
+            0,
+            false,
+        );
+        let start = Self::command_start(&prefix, call.args);
+        let command = call.args.get(start..).unwrap_or_default();
+        let end = command
+            .iter()
+            .position(|arg| arg.text.starts_with(":::"))
+            .unwrap_or(command.len());
+        let (command, inputs) = command.split_at(end);
+        if command.is_empty() {
+            for body in inputs.iter().filter(|arg| !arg.text.starts_with(":::")) {
+                let (text, origin) = self.body_of(call.source, body);
+                self.shell_body(&text, origin, true);
+            }
+            if inputs.is_empty() {
+                self.found.note("hidden-code", call.span);
+            }
+            return;
+        }
+        let mut body = command
+            .iter()
+            .map(|arg| arg.text.as_ref())
+            .collect::<Vec<_>>()
+            .join(" ");
+        let values: Vec<&str> = inputs
+            .iter()
+            .map(|arg| arg.text.as_ref())
+            .filter(|text| !text.starts_with(":::"))
+            .collect();
+        let value = if values.is_empty() {
+            UNKNOWN.to_string()
+        } else {
+            values.join(" ")
+        };
+        if body.contains("{}") {
+            body = body.replace("{}", &value);
+        } else {
+            body.push(' ');
+            body.push_str(&value);
+        }
+        self.shell_body(&body, Origin::Whole(cover(command)), true);
+    }
+
+    pub(super) fn find_exec<'t>(&mut self, call: &Call<'_, 't>) {
+        let roots = crate::effects::find_roots(call);
+        let narrowed = crate::effects::find_narrowed(call);
+        let mut index = 0;
+        while let Some(arg) = call.args.get(index) {
+            index += 1;
+            if !matches!(arg.text.as_ref(), "-exec" | "-execdir" | "-ok" | "-okdir") {
+                continue;
+            }
+            let rest = call.args.get(index..).unwrap_or_default();
+            let end = rest
+                .iter()
+                .position(|arg| arg.is(";") || arg.is("+"))
+                .unwrap_or(rest.len());
+            let command = rest.get(..end).unwrap_or_default();
+            index += end;
+            self.run_on_found(call, command, &roots, narrowed);
+        }
+    }
+
+    fn run_on_found<'t>(
+        &mut self,
+        call: &Call<'_, 't>,
+        command: &[Arg<'t>],
+        roots: &[Arg<'t>],
+        narrowed: bool,
+    ) {
+        let mut args = Vec::with_capacity(command.len());
+        for arg in command {
+            if !arg.text.contains("{}") {
+                args.push(arg.clone());
+                continue;
+            }
+            for root in roots.iter().take(16) {
+                let found = if narrowed {
+                    crate::effects::find_below(root)
+                } else {
+                    root.clone()
+                };
+                let text = arg.text.replace("{}", &found.text);
+                let code = text.len() > found.text.len();
+                let traits = arg.traits.join(found.traits);
+                let traits = Traits {
+                    unknown: traits.unknown || text.contains(UNKNOWN),
+                    ..traits
+                };
+                let word = if code { None } else { found.word };
+                args.push(Arg {
+                    text: text.into(),
+                    span: arg.span,
+                    traits,
+                    word,
+                });
+            }
+        }
+        self.scoped(|w| w.call(call.source, &args));
+    }
+
+    pub(super) fn fd_exec<'t>(&mut self, call: &Call<'_, 't>) {
+        let Some(at) = call
+            .args
+            .iter()
+            .position(|arg| matches!(arg.text.as_ref(), "-x" | "-X" | "--exec" | "--exec-batch"))
+        else {
+            return;
+        };
+        let mut args: Vec<Arg<'t>> = call.args.get(at + 1..).unwrap_or_default().to_vec();
+        args.push(Arg::unknown("./_", call.span));
+        self.scoped(|w| w.call(call.source, &args));
+    }
+}
