@@ -58,13 +58,11 @@ pub(crate) fn of_run(finished: &Finished, wanted: &Wanted, machine: &Machine) ->
         },
         result: result(finished),
     };
-    let made = metadata(&input, format);
+    // A background command has written what it has by now; that says nothing of its format.
+    let seen = finished.exit_code.map(|_| kept(&finished.stdout));
     Knowledge {
-        metadata: to_raw_value(&made).ok(),
-        hints: Some(model_hints(
-            &decision.analysis,
-            made.output_analysis.as_ref(),
-        )),
+        metadata: to_raw_value(&metadata(&input, format)).ok(),
+        hints: Some(model_hints(&decision.analysis, seen)),
     }
 }
 

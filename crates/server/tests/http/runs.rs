@@ -244,3 +244,31 @@ fn analyzing_runs_nothing() {
         );
     });
 }
+
+#[test]
+fn the_registry_is_read_whole_by_category_by_text_and_by_name() {
+    with_server(async |server| {
+        let names = async |query: &str| {
+            let list = server.get(&format!("/api/registry{query}")).await.json();
+            let list = list["commands"].as_array().unwrap().clone();
+            list.iter()
+                .map(|entry| entry["name"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let all = names("").await;
+        assert!(all.len() >= 40 && all.contains(&"ls".to_owned()), "{all:?}");
+        let ls = server.get("/api/registry/ls").await.json();
+        let category = ls["category"].as_str().unwrap();
+        let below = names(&format!("?category={category}")).await;
+        assert!(
+            below.contains(&"ls".to_owned()) && below.len() < all.len(),
+            "{below:?}"
+        );
+        assert_eq!(names("?q=LS").await[0], "ls");
+        assert_eq!(names("?q=no-such-thing-anywhere").await, [""; 0]);
+        assert_eq!(
+            server.get("/api/registry/no-such-thing").await.problem().0,
+            404
+        );
+    });
+}

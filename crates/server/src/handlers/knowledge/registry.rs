@@ -40,7 +40,9 @@ pub(crate) async fn list(mut params: Params) -> Result<Response, Failure> {
         .to_owned();
     let text = params.text("q").unwrap_or_default().to_owned();
     params.check()?;
-    let entries: Vec<&Entry> = if text.is_empty() {
+    let entries: Vec<&Entry> = if text.is_empty() && category.is_empty() {
+        registry::all().iter().collect()
+    } else if text.is_empty() {
         registry::by_category(&category).collect()
     } else {
         let below = format!("{category}/");
