@@ -81,16 +81,16 @@ pub(crate) fn show(ui: &Ui, command: &str, decision: &Decision) -> String {
     let marks: Vec<_> = decision.reasons.iter().map(mark).collect();
     text.push_str(&underline(command, &marks));
     for other in &decision.alternatives {
-        let (form, why) = (
-            neutral_line(&other.alternative),
-            neutral_line(&other.reasoning),
-        );
-        text.push_str(&format!("  instead: {form}"));
-        text.push_str(&if why.is_empty() {
-            "\n".into()
-        } else {
-            format!("  ({why})\n")
-        });
+        text.push_str(&format!("  instead: {}", neutral_line(&other.alternative)));
+        // Often the reason to do something else is the reason that stands there already.
+        let said = decision
+            .reasons
+            .iter()
+            .any(|reason| reason.message == other.reasoning);
+        if !said && !other.reasoning.is_empty() {
+            text.push_str(&format!("  ({})", neutral_line(&other.reasoning)));
+        }
+        text.push('\n');
     }
     text
 }

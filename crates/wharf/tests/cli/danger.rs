@@ -18,11 +18,13 @@ const ASKS: [&str; 7] = [
 fn without_a_terminal_it_is_refused_with_its_reasons() {
     let home = Home::new();
     home.ok(&["run", "--", "true"]);
+    let _filters = filters();
     insta::assert_snapshot!(home.seen(&ASKS), @r"
     --- stderr
     HIGH  needs a yes  delete-outside
       rm -rfv /opt/wharf-no-such-dir
               ^^^^^^^^^^^^^^^^^^^^^^ deletes outside of the working tree
+      instead: ADVICE
     error[needs_confirmation]: not run: it needs a yes, and there is nobody to ask
       hint: run it on a terminal, without --no-input
     --- exit 125
@@ -33,6 +35,7 @@ fn without_a_terminal_it_is_refused_with_its_reasons() {
 fn what_is_denied_is_refused_everywhere() {
     let home = Home::new();
     home.ok(&["run", "--", "true"]);
+    let _filters = filters();
     insta::assert_snapshot!(home.seen(&["run", "--", "rm", "-rf", "/"]), @r"
     --- stderr
     CRITICAL  is refused  delete-root
@@ -59,6 +62,7 @@ fn a_yes_on_the_terminal_runs_it() {
     HIGH  needs a yes  delete-outside
       rm -rfv /opt/wharf-no-such-dir
               ^^^^^^^^^^^^^^^^^^^^^^ deletes outside of the working tree
+      instead: ADVICE
     Run it? [y/N] y
     ");
     assert_eq!(code, Some(0));

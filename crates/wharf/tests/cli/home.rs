@@ -81,7 +81,9 @@ impl Home {
             .code()
             .map_or("killed".to_owned(), |code| code.to_string());
         let text = format!("{out}--- stderr\n{err}--- exit {code}");
-        text.replace(self.dir.path().to_str().unwrap(), "HOME")
+        let text: Vec<_> = text.lines().map(str::trim_end).collect();
+        text.join("\n")
+            .replace(self.dir.path().to_str().unwrap(), "HOME")
     }
 
     /// What standard output says, when all is well.
@@ -123,6 +125,9 @@ pub(crate) fn filters() -> insta::internals::SettingsBindDropGuard {
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "TIME"),
         (r"pid \d+", "pid PID"),
+        // What the registry and the rules advise is theirs to change.
+        (r"(?m)^  instead: .*$", "  instead: ADVICE"),
+        (r"(?m)^  next: .*$", "  next: STEPS"),
         (r"\bcli-[0-9a-f]+", "OTHER"),
         (r"\d+\.\d+ (ms|s)\b", "N $1"),
         (r"\b[0-9a-f]{64}\b", "HASH"),

@@ -240,6 +240,8 @@ fn the_summary_comes_after_the_output() {
     --- stderr
     ls: cannot access '/no-such-file': No such file or directory
     - RUN  exit 2  N s  low risk
+      Lists the entries of directories.
+      next: STEPS
       all output: wharf logs RUN
     --- exit 2
     ");

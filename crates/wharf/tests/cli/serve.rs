@@ -260,3 +260,52 @@ fn the_environment_of_the_server_is_not_the_command_s() {
     );
     assert!(env.contains("PASSED=y\n") && env.contains("PATH="), "{env}");
 }
+
+#[test]
+fn after_a_crash_the_next_run_starts_a_new_server() {
+    let home = Home::new();
+    assert_eq!(home.ok(&["run", "--", "echo", "1"]), "1\n");
+    let crashed = home.server_pid().unwrap();
+    kill_process(
+        Pid::from_raw(i32::try_from(crashed).unwrap()).unwrap(),
+        Signal::KILL,
+    )
+    .unwrap();
+
+    assert_eq!(home.ok(&["run", "--", "echo", "2"]), "2\n");
+
+    assert_ne!(home.server_pid(), Some(crashed));
+    assert!(home.ok(&["audit", "verify"]).starts_with("ok"));
+}
+
+#[test]
+fn the_log_has_a_file_for_each_area_and_no_secrets() {
+    let home = Home::new();
+    home.ok(&["serve", "--background", "--log-format", "json"]);
+    home.ok(&[
+        "run",
+        "--env",
+        "TOKEN=hunter2",
+        "--",
+        "echo",
+        "password=hunter3",
+    ]);
+    let token = home.ok(&["auth", "token"]);
+    home.ok(&["serve", "--stop"]);
+
+    let mut areas = Vec::new();
+    for entry in std::fs::read_dir(home.path("state/logs")).unwrap() {
+        let entry = entry.unwrap();
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        for secret in [token.trim(), "hunter2", "hunter3"] {
+            assert!(!text.contains(secret), "{:?}: {text}", entry.path());
+        }
+        let name = entry.file_name().to_str().unwrap().to_owned();
+        if name != "start.log" {
+            assert!(text.lines().all(|line| line.starts_with('{')), "{text}");
+            areas.push(name.split('.').next().unwrap().to_owned());
+        }
+    }
+    areas.sort();
+    assert_eq!(areas, ["api", "audit", "command", "decision", "system"]);
+}
