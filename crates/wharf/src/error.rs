@@ -72,7 +72,7 @@ pub(crate) struct CommandError {
     /// What to do next.
     pub(crate) hints: Vec<String>,
     /// The decision behind a refusal, for programs.
-    pub(crate) decision: Option<serde_json::Value>,
+    pub(crate) decision: Option<Box<serde_json::Value>>,
 }
 
 impl CommandError {
@@ -130,7 +130,7 @@ impl CommandError {
             "exit_code": exit_code,
         });
         if let (Some(members), Some(decision)) = (error.as_object_mut(), &self.decision) {
-            members.insert("decision".to_owned(), decision.clone());
+            members.insert("decision".to_owned(), (**decision).clone());
         }
         serde_json::json!({ "error": error })
     }
@@ -190,7 +190,7 @@ impl CommandError {
         if !problem.code.is_empty() {
             error.code.clone_from(&problem.code);
         }
-        error.decision.clone_from(&problem.decision);
+        error.decision = problem.decision.clone().map(Box::new);
         for field in problem.errors.iter().flatten() {
             error
                 .causes

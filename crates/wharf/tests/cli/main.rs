@@ -2,7 +2,6 @@
 //! prints on both streams and its exit code, in one snapshot.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test may panic, and its helpers too"
 )]
