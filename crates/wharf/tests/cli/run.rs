@@ -211,6 +211,32 @@ fn standard_input_is_handed_on_unless_that_is_not_wanted() {
 }
 
 #[test]
+fn input_that_does_not_end_is_waited_for_with_a_word() {
+    let home = Home::new();
+    home.ok(&["run", "--", "true"]);
+    let mut command = home.wharf(&["run", "--", "cat"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stderr.take().unwrap())
+        .read_line(&mut said)
+        .unwrap();
+
+    assert_eq!(
+        said,
+        "wharf: waiting for standard input to end; -n or </dev/null runs without it\n"
+    );
+    std::io::Write::write_all(&mut input, b"late").unwrap();
+    drop(input);
+    assert_eq!(child.wait_with_output().unwrap().stdout, b"late");
+}
+
+#[test]
 fn json_is_the_whole_answer() {
     let home = Home::new();
     let answer = home.ok(&["run", "--json", "--", "echo", "hi"]);

@@ -224,6 +224,17 @@ fn the_older_names_are_understood_also_from_a_file() {
     assert!(get(&address, "/api/sessions").starts_with("HTTP/1.1 200"));
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut said = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert!(
+        said.contains("serve.bypass_auth = true by BYPASS_AUTH in"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -8,9 +8,10 @@ mod stop;
 
 use super::Outcome;
 use crate::cli::Global;
-use crate::config::Purpose;
+use crate::config::keys::KEYS;
 use crate::config::options::{Refused, ServeOptions};
 use crate::config::sources::Flag;
+use crate::config::{Origin, Purpose};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::wire::World;
@@ -100,7 +101,20 @@ pub(crate) fn serve(world: World, global: &Global, args: Args) -> Outcome {
     if args.background {
         return background::command(&cx, &args.words());
     }
+    say_found_settings(&cx);
     foreground::serve(&cx, &args, &options)
+}
+
+/// What a file that was found lying in the directory has set: nobody typed it.
+fn say_found_settings(cx: &Context) {
+    for key in KEYS {
+        if let Some(set) = cx.settings.set_by(key.name)
+            && matches!(set.origin, Origin::DotEnv(..))
+        {
+            cx.ui
+                .warn_always(&format!("{} = {} by {}", key.name, set.value, set.origin));
+        }
+    }
 }
 
 fn refused(refused: Refused) -> CommandError {
