@@ -1,6 +1,8 @@
 //! From a text to its analysis: parse, walk, sum up.
 
-use crate::analysis::{Analysis, Context, Kind, Launch, ParseError, Risk, ShellUse, Span};
+use crate::analysis::{
+    Analysis, Context, EffectKind, Kind, Launch, ParseError, Risk, ShellUse, Span,
+};
 use crate::found::Found;
 use crate::parse;
 use crate::rules;
@@ -24,7 +26,7 @@ pub fn analyze(text: &str, ctx: &Context<'_>) -> Analysis {
         mutates_state: found.shell.mutates_state || parse_error.is_some(),
         inspects_shell: found.shell.inspects_shell,
         backgrounds: found.shell.backgrounds,
-        pure_builtins: found.shell.pure && script.failure.is_none(),
+        pure_builtins: found.shell.pure && script.failure.is_none() && !hides_code(&found),
         redirects_shell: found.shell.redirects_shell,
         background_tail: background_tail(&script),
     };
@@ -50,6 +52,12 @@ pub fn analyze(text: &str, ctx: &Context<'_>) -> Analysis {
         timeout_class: found.timeout,
         interactive: found.interactive,
     }
+}
+
+/// Whether code runs that was not seen, so that nothing can be said about its programs.
+fn hides_code(found: &Found) -> bool {
+    let hides = |kind| matches!(kind, EffectKind::HiddenCode | EffectKind::RemoteCode);
+    found.effects.iter().any(|effect| hides(effect.kind))
 }
 
 fn failure(script: &Script<'_>, found: &mut Found) -> Option<ParseError> {

@@ -140,6 +140,9 @@ impl Found {
                 .fields
                 .iter()
                 .all(|(text, _)| matches!(text.as_str(), "" | "0" | "/dev/null"));
+            if name == "PATH" && value.fields.iter().any(|(text, _)| shadows(text)) {
+                self.note("path-shadow", span);
+            }
             if name != "PATH" && empty && lasting {
                 self.note("history-off", span);
             }
@@ -149,6 +152,17 @@ impl Found {
             self.note("code-loading-variable", span);
         }
     }
+}
+
+/// Whether a search path begins where anybody may put a program.
+fn shadows(path: &str) -> bool {
+    let first = path.split(':').next().unwrap_or_default();
+    path.contains(':')
+        && (first.is_empty()
+            || first == "."
+            || first.starts_with("/tmp")
+            || first.starts_with("/dev/shm")
+            || first.starts_with("/var/tmp"))
 }
 
 /// Variables that make other programs load code; those that merely name a program are ordinary.

@@ -89,6 +89,27 @@ fn every_case_is_judged_as_it_says() {
     );
 }
 
+/// One command a line; `\\n` stands for a newline.
+fn lines(text: &str) -> impl Iterator<Item = String> {
+    text.lines().map(|line| line.replace("\\n", "\n"))
+}
+
+#[test]
+fn no_evasion_is_allowed() {
+    let allowed: Vec<String> = lines(include_str!("cases/evasions.txt"))
+        .filter(|text| judge(&read(text)).0 == Verdict::Allow)
+        .collect();
+    assert!(allowed.is_empty(), "{allowed:#?}");
+}
+
+#[test]
+fn no_look_alike_is_asked_about() {
+    let asked: Vec<String> = lines(include_str!("cases/lookalikes.txt"))
+        .filter(|text| judge(&read(text)).0 != Verdict::Allow)
+        .collect();
+    assert!(asked.is_empty(), "{asked:#?}");
+}
+
 #[test]
 fn a_denied_command_says_why_and_where() {
     for (_, case) in cases() {

@@ -4,8 +4,8 @@ use super::touch::Touch;
 use super::{Call, Options};
 use crate::analysis::EffectKind;
 use crate::place;
-use crate::walk::Walker;
 use crate::walk::arg::Arg;
+use crate::walk::{EVERYTHING, Feed, Walker};
 
 pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
     match call.name {
@@ -13,6 +13,7 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         "rmdir" | "unlink" | "trash" | "trash-put" => {
             each(walker, &options.operands, Touch::Delete);
         }
+        "rimraf" | "del-cli" => each(walker, &options.operands, Touch::DeleteTree),
         "shred" | "srm" | "wipe" => {
             let tree = options.has("-r");
             let touch = if tree {
@@ -28,6 +29,11 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
             let touch = if append { Touch::Append } else { Touch::Write };
             each(walker, &options.operands, touch);
             walker.output.same = call.name == "tee";
+            if walker.feed == Feed::Network {
+                for arg in &options.operands {
+                    walker.note_download(arg);
+                }
+            }
         }
         "touch" | "mkdir" | "mkfifo" | "mknod" => {
             for arg in &options.operands {
@@ -135,6 +141,11 @@ fn remove(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_
 fn copy(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>, moves: bool) {
     let target = value_of(call, &["-t", "--target-directory"]);
     let mut sources: Vec<&Arg<'_>> = options.operands.clone();
+    if call.name == "install" {
+        value_of(call, &["-m", "--mode"])
+            .iter()
+            .for_each(|mode| chmod_mode(walker, mode));
+    }
     if call.name == "install" && options.has_any(&["-d", "--directory"]) {
         return each(walker, &sources, Touch::Create);
     }
@@ -366,6 +377,8 @@ const NOT_READERS: &[&str] = &[
     "podman",
     "rm",
     "helm",
+    "source",
+    ".",
 ];
 
 /// Programs whose operands are files that they read.
@@ -415,7 +428,12 @@ fn read(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
         "ls" | "fd" => {
             let ordinary = options.operands.iter().all(|arg| walker.is_ordinary(arg));
             if ordinary {
-                walker.output.paths = Some(".".to_owned());
+                let names = if options.operands.is_empty() && call.name == "ls" {
+                    EVERYTHING
+                } else {
+                    "."
+                };
+                walker.output.paths = Some(names.to_owned());
             }
         }
         "base64" | "base32" | "openssl" | "gpg" | "xxd" | "uudecode" | "gunzip" | "zcat"

@@ -2,8 +2,8 @@
 
 use super::Call;
 use super::touch::Touch;
-use crate::walk::Walker;
 use crate::walk::arg::{Arg, UNKNOWN};
+use crate::walk::{EVERYTHING, Walker};
 
 pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     if !matches!(call.name, "find" | "gfind") {
@@ -23,7 +23,8 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         }
     }
     if roots.iter().all(|root| walker.is_ordinary(root)) {
-        walker.output.paths = Some(".".to_owned());
+        let names = if narrowed { "." } else { EVERYTHING };
+        walker.output.paths = Some(names.to_owned());
     }
 }
 

@@ -3,8 +3,9 @@
 use super::files::value_of;
 use super::touch::Touch;
 use super::{Call, Options};
-use crate::walk::Walker;
+use crate::walk::arg::Arg;
 use crate::walk::source::Origin;
+use crate::walk::{EVERYTHING, Walker};
 
 /// Settings whose value is a command.
 const COMMAND_SETTINGS: &[&str] = &[
@@ -46,6 +47,17 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
             walker.touch(Touch::Write, &file);
         }
     }
+    let pager = |arg: &&Arg<'_>| {
+        arg.text.starts_with("--open-files-in-pager=")
+            || arg.text.starts_with("-O") && arg.text.len() > 2
+    };
+    if let Some(arg) = options
+        .flags
+        .iter()
+        .find(|arg| options.starts_with("grep") && pager(arg))
+    {
+        walker.found.note("git-runs-program", arg.span);
+    }
     if options.starts_with("clone")
         && let Some(target) = options.operand(2)
     {
@@ -53,7 +65,8 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
     }
     if options.starts_with("ls-files") || options.starts_with("diff") && options.has("--name-only")
     {
-        walker.output.paths = Some(".".to_owned());
+        let all = options.starts_with("ls-files") && options.operands.len() < 2;
+        walker.output.paths = Some(if all { EVERYTHING } else { "." }.to_owned());
     }
     if options.starts_with("push") && pushes_force(options) {
         walker.found.note("git-force-push", call.span);

@@ -39,8 +39,22 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
 }
 
 fn outputs(walker: &mut Walker<'_>, call: &Call<'_, '_>, names: &[&str]) {
-    for file in value_of(call, names) {
-        walker.touch(Touch::Write, &file);
+    let files = value_of(call, names);
+    for file in &files {
+        walker.touch(Touch::Write, file);
+        walker.note_download(file);
+    }
+    // Without a name, the file is called as the address ends.
+    for arg in call
+        .args
+        .iter()
+        .filter(|arg| !arg.is_option() && arg.text.contains(['/', '.']))
+    {
+        let name = arg.text.rsplit('/').next().unwrap_or_default();
+        let name = name.split(['?', '#']).next().unwrap_or_default();
+        if !name.is_empty() {
+            walker.note_download(&Arg::literal(name.to_owned(), arg.span));
+        }
     }
 }
 

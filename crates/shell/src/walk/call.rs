@@ -148,6 +148,9 @@ impl Walker<'_> {
 
     fn external<'t>(&mut self, path: &str, call: &Call<'_, 't>) {
         self.found.shell.pure = false;
+        if path.contains('/') {
+            self.check_downloaded(&Arg::literal(path.to_owned(), call.span));
+        }
         let certain = path.contains('/')
             || rules::is_known(call.name)
             || super::wrappers::is_wrapper(call.name);
@@ -214,6 +217,7 @@ impl Walker<'_> {
             }
             "let" => {
                 for arg in call.args {
+                    self.note_arith_variables(&arg.text, arg.span);
                     let value = Value::one(arg.text.clone().into_owned(), arg.traits);
                     self.note_arith_code(arg.span, &value);
                 }
@@ -222,7 +226,10 @@ impl Walker<'_> {
             "unset" => self.forget_names(call.args),
             "test" | "[" => self.test(call),
             "set" => self.set_builtin(call),
-            "exec" if call.args.is_empty() => self.found.shell.redirects_shell = true,
+            "exec" if call.args.is_empty() => {
+                self.found.shell.redirects_shell |= self.subshells == 0;
+            }
+            "source" | "." | "fc" | "enable" | "coproc" => self.found.shell.pure = false,
             "shopt" => self.found.raise(Risk::Medium),
             "history"
                 if call
@@ -370,6 +377,7 @@ impl Walker<'_> {
         };
         if call.args.iter().any(numeric) {
             for arg in call.args {
+                self.note_arith_variables(&arg.text, arg.span);
                 let value = Value::one(arg.text.clone().into_owned(), arg.traits);
                 self.note_arith_code(arg.span, &value);
             }

@@ -99,6 +99,7 @@ impl Walker<'_> {
         while let Some(arg) = args.next() {
             let text = arg.text.as_ref();
             if !arg.is_option() {
+                self.check_downloaded(arg);
                 break;
             }
             let cluster = !text.starts_with("--")
@@ -174,7 +175,9 @@ impl Walker<'_> {
         for (at, _) in text.match_indices('|') {
             let (before, after) = text.split_at(at);
             if let Some(body) = quoted_literal(after.trim_start_matches('|').trim_start()) {
+                let outer = std::mem::replace(&mut self.feed, Feed::Opaque);
                 self.shell_body(&body, Origin::Whole(span), true);
+                self.feed = outer;
             } else if after.contains("getline") {
                 match trailing_literal(before.trim_end()) {
                     Some(body) => self.shell_body(&body, Origin::Whole(span), true),
@@ -230,14 +233,11 @@ impl Walker<'_> {
         for call in calls {
             for (at, _) in text.match_indices(call) {
                 let rest = text.split_at(at + call.len()).1.trim_start();
-                if let Some(body) = quoted_literal(rest) {
-                    self.shell_body(&body, Origin::Whole(span), true);
-                } else if let Some(list) = rest.strip_prefix('[') {
-                    let words = literals(list.split(']').next().unwrap_or_default());
-                    if words.is_empty() {
-                        understood = false;
-                        continue;
-                    }
+                let list = rest.strip_prefix('[');
+                let words = literals(list.unwrap_or(rest));
+                if let ([body], None) = (words.as_slice(), list) {
+                    self.shell_body(body, Origin::Whole(span), true);
+                } else if !words.is_empty() {
                     let args: Vec<Arg<'_>> = words
                         .into_iter()
                         .map(|word| Arg::literal(word, span))
@@ -368,17 +368,22 @@ fn code_flags(name: &str) -> Option<&'static [&'static str]> {
 
 /// The quoted literal that the code starts with, possibly behind a prefix letter.
 fn quoted_literal(code: &str) -> Option<String> {
+    literal_and_rest(code).map(|(text, _)| text)
+}
+
+fn literal_and_rest(code: &str) -> Option<(String, &str)> {
     let code = code.trim_start_matches(['r', 'f', 'b', 'u']);
     let quote = code
         .chars()
         .next()
         .filter(|c| matches!(c, '"' | '\'' | '`'))?;
     let mut out = String::new();
-    let mut chars = code.chars().skip(1);
+    let mut chars = code.chars();
+    chars.next();
     while let Some(c) = chars.next() {
         match c {
             '\\' => out.extend(chars.next()),
-            c if c == quote => return Some(out),
+            c if c == quote => return Some((out, chars.as_str())),
             c => out.push(c),
         }
     }
@@ -392,17 +397,15 @@ fn trailing_literal(code: &str) -> Option<String> {
     Some(inside.split_at(at + 1).1.to_owned())
 }
 
-/// All quoted literals in a list that holds nothing else.
-fn literals(list: &str) -> Vec<String> {
+/// The quoted literals that the code starts with, separated by commas.
+fn literals(code: &str) -> Vec<String> {
     let mut words = Vec::new();
-    for item in list
-        .split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-    {
-        match quoted_literal(item) {
-            Some(word) => words.push(word),
-            None => return Vec::new(),
+    let mut rest = code;
+    while let Some((word, after)) = literal_and_rest(rest.trim_start()) {
+        words.push(word);
+        match after.trim_start().strip_prefix(',') {
+            Some(more) => rest = more,
+            None => break,
         }
     }
     words

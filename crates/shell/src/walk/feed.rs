@@ -3,6 +3,9 @@
 use super::arg::Value;
 use crate::analysis::Span;
 
+/// Stands for the names of all files in the working directory.
+pub(crate) const EVERYTHING: &str = "*";
+
 /// What a command reads on its standard input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Feed {

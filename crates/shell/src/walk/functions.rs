@@ -1,8 +1,8 @@
 //! Functions that the text defines: their bodies are walked where they stand, and the calls
 //! among them are kept, because a fork bomb is a cycle of calls that multiplies.
 
-use super::arg::Value;
-use super::source::Source;
+use super::arg::{Arg, Value};
+use super::source::{Origin, Source};
 use super::{Walker, assigned};
 use crate::analysis::Span;
 use crate::found::Found;
@@ -146,5 +146,48 @@ impl Walker<'_> {
         inner(self);
         self.place.restore(place);
         self.functions.postponed -= 1;
+    }
+
+    /// Whether the walk is in the text itself: not in a function, a subshell or postponed code.
+    pub(crate) fn in_main(&self) -> bool {
+        self.functions.level() == 0 && self.subshells == 0
+    }
+
+    /// Keeps code that runs when the shell ends, to be judged again behind the last command.
+    pub(crate) fn note_exit_trap(&mut self, text: String, origin: Origin) {
+        if self.traps.len() < MAX_FUNCTIONS {
+            self.traps.push((text, origin));
+        } else {
+            self.found
+                .note("too-long", origin.span(Span::new(0, text.len())));
+        }
+    }
+
+    /// Judges the code that runs when the shell ends. What it runs was recorded where it stands.
+    pub(super) fn exit_traps(&mut self) {
+        let programs = self.found.programs.len();
+        for (text, origin) in std::mem::take(&mut self.traps) {
+            self.shell_body(&text, origin, true);
+        }
+        self.found.programs.truncate(programs);
+    }
+
+    /// Remembers a file that holds what came from the network.
+    pub(crate) fn note_download(&mut self, file: &Arg<'_>) {
+        let path = self.place.resolve(&file.text);
+        if self.downloaded.len() < MAX_FUNCTIONS {
+            self.downloaded.push(path);
+        }
+    }
+
+    /// Reports a file that is run although it was only just downloaded.
+    pub(crate) fn check_downloaded(&mut self, file: &Arg<'_>) {
+        if self.downloaded.is_empty() {
+            return;
+        }
+        let path = self.place.resolve(&file.text);
+        if self.downloaded.contains(&path) {
+            self.found.note("code-from-network", file.span);
+        }
     }
 }

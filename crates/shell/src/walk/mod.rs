@@ -21,7 +21,7 @@ pub(crate) mod wrappers;
 use std::collections::HashMap;
 
 use arg::Value;
-pub(crate) use feed::{Feed, Output};
+pub(crate) use feed::{EVERYTHING, Feed, Output};
 use functions::Functions;
 use source::{Origin, Source};
 
@@ -60,6 +60,10 @@ pub(crate) struct Walker<'c> {
     pub(crate) feed: Feed,
     /// What the last command writes to its standard output.
     pub(crate) output: Output,
+    /// Code that runs when the shell ends.
+    traps: Vec<(String, Origin)>,
+    /// Files that were written with what came from the network, by their absolute paths.
+    pub(crate) downloaded: Vec<String>,
     /// Inside a subshell of any kind: nothing that happens stays in the shell.
     pub(crate) subshells: usize,
     /// Inside a branch that may not be taken.
@@ -88,6 +92,7 @@ pub(crate) fn walk(script: &Script<'_>, ctx: &Context<'_>) -> Found {
         origin: Origin::Shifted(0),
     };
     walker.top(&source, script);
+    walker.exit_traps();
     walker.functions.report_bombs(&mut walker.found);
     walker.found
 }
@@ -109,6 +114,8 @@ impl<'c> Walker<'c> {
             via: None,
             feed: Feed::None,
             output: Output::default(),
+            traps: Vec::new(),
+            downloaded: Vec::new(),
             subshells: 0,
             branches: 0,
             backgrounds: 0,
@@ -139,6 +146,8 @@ impl<'c> Walker<'c> {
         if item.background.is_some() {
             self.shape(Kind::Background);
             self.found.shell.backgrounds = true;
+            // The shell remembers its jobs.
+            self.found.shell.mutates_state |= self.subshells == 0;
             self.backgrounds += 1;
             self.scoped(|w| w.pipelines(source, item));
             self.backgrounds -= 1;
@@ -221,7 +230,7 @@ impl<'c> Walker<'c> {
             }),
             CommandKind::Loop(condition, body) => {
                 self.looped(source, &[condition, body]);
-                self.note_spawning_loop(source, command, condition, body);
+                self.note_spawning_loop(source, command, is_always_true(source, condition), body);
             }
             CommandKind::For(name, words, body) => {
                 self.for_words(source, name, words.as_deref(), body);
@@ -229,6 +238,12 @@ impl<'c> Walker<'c> {
             CommandKind::ForArith(head, body) => {
                 self.arith_word(source, head);
                 self.looped(source, &[body]);
+                let head = source.slice(head.span);
+                let endless = head
+                    .split(';')
+                    .nth(1)
+                    .is_some_and(|test| test.trim().is_empty());
+                self.note_spawning_loop(source, command, endless, body);
             }
             CommandKind::Case(subject, arms) => {
                 self.cook_parts(source, &subject.parts);
@@ -345,6 +360,10 @@ impl<'c> Walker<'c> {
         let numeric =
             |text: &str| matches!(text, "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-v");
         let arith = words.iter().any(|word| numeric(source.slice(word.span)));
+        if words.iter().any(|word| source.slice(word.span) == "=~") {
+            // A match sets BASH_REMATCH.
+            self.found.shell.mutates_state |= self.subshells == 0;
+        }
         for word in words {
             if arith {
                 self.arith_word(source, word);
@@ -359,6 +378,7 @@ impl<'c> Walker<'c> {
         let value = self.cook_value(source, word);
         self.note_arith_code(source.span(word.span), &value);
         let text = source.slice(word.span);
+        self.note_arith_variables(text, source.span(word.span));
         if text.contains(['=', '+', '-']) {
             self.found.shell.mutates_state |= self.subshells == 0;
             self.forget_arith_targets(text);
@@ -368,10 +388,33 @@ impl<'c> Walker<'c> {
     fn arith_text<'t>(&mut self, source: &Source<'t>, part: &'t Part<'t>) {
         if let Part::Arith(_, span) = part {
             let text = source.slice(*span);
+            self.note_arith_variables(text, source.span(*span));
             if text.contains('=') || text.contains("++") || text.contains("--") {
                 self.found.shell.mutates_state |= self.subshells == 0;
                 self.forget_arith_targets(text);
             }
+        }
+    }
+
+    /// Arithmetic evaluates the value of a variable as an expression again, subscripts included.
+    pub(crate) fn note_arith_variables(&mut self, text: &str, span: Span) {
+        if self.vars.is_empty() {
+            return;
+        }
+        let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let values: Vec<Value> = names
+            .filter_map(|name| self.vars.get(name))
+            .filter(|variable| {
+                variable
+                    .value
+                    .fields
+                    .iter()
+                    .any(|(text, _)| text.contains('['))
+            })
+            .map(|variable| variable.value.clone())
+            .collect();
+        for value in values {
+            self.note_arith_code(span, &value);
         }
     }
 
@@ -389,12 +432,9 @@ impl<'c> Walker<'c> {
         &mut self,
         source: &Source<'t>,
         command: &Command<'t>,
-        condition: &List<'t>,
+        endless: bool,
         body: &List<'t>,
     ) {
-        let endless = matches!(condition.as_slice(), [item] if matches!(item.pipelines.as_slice(),
-            [pipeline] if matches!(pipeline.commands.as_slice(), [Command { kind: CommandKind::Simple(simple), .. }]
-                if simple.words.first().is_some_and(|word| matches!(source.slice(word.span), "true" | ":")))));
         let spawns = body.iter().any(|item| item.background.is_some());
         let waits = assigned::runs_any(source, body, &["wait", "sleep", "break", "read"]);
         if endless && spawns && !waits {
@@ -474,4 +514,24 @@ impl Walker<'_> {
             }
         }
     }
+}
+
+/// Whether a condition is `true` or `:` alone.
+fn is_always_true(source: &Source<'_>, condition: &List<'_>) -> bool {
+    let [item] = condition.as_slice() else {
+        return false;
+    };
+    let [pipeline] = item.pipelines.as_slice() else {
+        return false;
+    };
+    let [command] = pipeline.commands.as_slice() else {
+        return false;
+    };
+    let CommandKind::Simple(simple) = &command.kind else {
+        return false;
+    };
+    simple
+        .words
+        .first()
+        .is_some_and(|word| matches!(source.slice(word.span), "true" | ":"))
 }

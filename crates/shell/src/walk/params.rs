@@ -57,6 +57,10 @@ impl Walker<'_> {
         if let Some(subscript) = &param.subscript {
             self.cook_parts(source, subscript);
         }
+        if param.op == ":" || param.subscript.is_some() {
+            // Offsets and subscripts are arithmetic.
+            self.note_arith_variables(source.slice(param.span), span);
+        }
         if param.name.is_empty() {
             self.cook_parts(source, &param.arg);
             self.found.note("unknown-expansion", span);
@@ -296,6 +300,13 @@ impl Walker<'_> {
             return value;
         }
         match output.paths {
+            Some(all) if all == super::feed::EVERYTHING => Value::one(
+                ".".to_owned(),
+                Traits {
+                    expanded: true,
+                    ..Traits::default()
+                },
+            ),
             Some(prefix) => Value::one(
                 format!("{prefix}/{UNKNOWN}"),
                 Traits {

@@ -1,9 +1,9 @@
 //! Simple commands: assignments, redirections, and the name of what runs.
 
 use super::arg::{Arg, Traits, Value};
-use super::source::Source;
+use super::source::{Origin, Source};
 use super::{Feed, Output, Walker};
-use crate::analysis::Kind;
+use crate::analysis::{Kind, Span};
 use crate::effects::touch::Touch;
 use crate::tree::{Assign, AssignValue, Command, Part, Redirect, RedirectOp, Simple};
 
@@ -41,6 +41,9 @@ impl Walker<'_> {
             self.named(source, simple, &args, names);
             if !simple.assigns.is_empty() {
                 self.roll_back_assignments(mark, simple);
+            }
+            if self.output.network && !command.redirects.is_empty() {
+                self.downloads(source, &command.redirects);
             }
         }
         if let Some(feed) = outer_feed {
@@ -132,6 +135,7 @@ impl Walker<'_> {
             }
         };
         self.found.variable(assign.name, &value, span, lasting);
+        self.program_variable(assign.name, &value, span);
         if assign.subscript.is_some() {
             value = self.with_element(assign.name, value);
         } else if assign.append {
@@ -141,6 +145,29 @@ impl Walker<'_> {
             self.assign(assign.name, value);
         } else {
             self.set(assign.name, value);
+        }
+    }
+
+    /// Variables that name a program for others: a command line in them is judged.
+    pub(super) fn program_variable(&mut self, name: &str, value: &Value, span: Span) {
+        let names = matches!(
+            name,
+            "PAGER"
+                | "MANPAGER"
+                | "GIT_PAGER"
+                | "EDITOR"
+                | "VISUAL"
+                | "GIT_EDITOR"
+                | "GIT_SEQUENCE_EDITOR"
+                | "BROWSER"
+        );
+        if !names {
+            return;
+        }
+        for (text, traits) in &value.fields {
+            if !traits.unknown && text.contains([' ', ';', '$', '`', '|']) {
+                self.shell_body(text, Origin::Whole(span), true);
+            }
         }
     }
 
@@ -172,6 +199,17 @@ impl Walker<'_> {
                 Value::one(format!("{old}{new}"), a.join(*b))
             }
             _ => Value::unknown(),
+        }
+    }
+
+    /// Files into which the output of a program was redirected that reads from the network.
+    fn downloads<'t>(&mut self, source: &Source<'t>, redirects: &'t [Redirect<'t>]) {
+        for redirect in redirects
+            .iter()
+            .filter(|redirect| redirect.op == RedirectOp::Write)
+        {
+            let path = source.slice(redirect.target.span);
+            self.note_download(&Arg::literal(path, source.span(redirect.target.span)));
         }
     }
 

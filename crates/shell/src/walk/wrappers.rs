@@ -70,6 +70,10 @@ impl Walker<'_> {
             "mapfile" | "readarray" => self.option_bodies(call, &["-C"]),
             "complete" => self.option_bodies(call, &["-C", "-F"]),
             "expect" => self.expect(call),
+            "ed" | "red" | "gdb" | "lldb" | "less" | "more" | "ftp" | "bc" | "mail" | "mailx"
+            | "sqlite3" => self.bang(call),
+            "man" => self.option_bodies(call, &["-P", "--pager"]),
+            "zip" => self.option_bodies(call, &["-TT", "--unzip-command"]),
             "bwrap" | "start-stop-daemon" => self.behind_dashes(call),
             "enable" if call.args.iter().any(|arg| arg.is("-f")) => {
                 self.found.note("hidden-code", call.span);

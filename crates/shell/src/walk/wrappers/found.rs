@@ -3,7 +3,7 @@
 use super::super::arg::{Arg, Traits, UNKNOWN};
 use super::super::code::is_shell;
 use super::super::source::Origin;
-use super::super::{Feed, Walker};
+use super::super::{EVERYTHING, Feed, Walker};
 use super::cover;
 use super::table::prefix;
 use crate::effects::Call;
@@ -47,6 +47,7 @@ impl Walker<'_> {
                 .take(64)
                 .map(|word| Arg::literal(word.to_owned(), *span))
                 .collect(),
+            Feed::Paths(all) if all == EVERYTHING => vec![Arg::literal(".", span)],
             Feed::Paths(prefix) => vec![Arg::unknown(&format!("{prefix}/_"), span)],
             _ => vec![Arg::unknown("", span)],
         };

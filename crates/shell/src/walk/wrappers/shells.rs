@@ -49,6 +49,9 @@ impl Walker<'_> {
             return;
         }
         let Some(script) = rest.first().filter(|_| !reads_input) else {
+            if self.privileged && self.feed == Feed::None {
+                self.found.note("privileged-shell", call.span);
+            }
             self.code_from_feed(call);
             return;
         };
@@ -71,6 +74,7 @@ impl Walker<'_> {
             }
             return;
         }
+        self.check_downloaded(script);
         if script.traits.unknown && text.starts_with(UNKNOWN) && !text.contains('/') {
             self.found.note("hidden-code", script.span);
         }
@@ -93,7 +97,18 @@ impl Walker<'_> {
             return;
         }
         let (text, origin) = self.body_of(call.source, body);
-        self.postponed(|w| w.shell_body(&text, origin, true));
+        let at_exit = call
+            .args
+            .iter()
+            .skip(1)
+            .all(|arg| arg.is("EXIT") || arg.is("0") || arg.is("exit"));
+        if at_exit && self.in_main() {
+            // Judged with what variables hold now, and again with what they hold in the end.
+            self.shell_body(&text, origin.clone(), true);
+            self.note_exit_trap(text, origin);
+        } else {
+            self.postponed(|w| w.shell_body(&text, origin, true));
+        }
     }
 
     /// The text of an alias is judged as code, because a living shell may come to run it.
@@ -183,7 +198,9 @@ impl Walker<'_> {
     /// `make SHELL=…`, `make --eval=…`.
     pub(super) fn make(&mut self, call: &Call<'_, '_>) {
         for arg in call.args {
-            if arg.text.starts_with("--eval") || arg.text.contains("$(shell") {
+            let text = &arg.text;
+            if text.starts_with("--eval") || text.starts_with("SHELL=") || text.contains("$(shell")
+            {
                 self.found.note("hidden-code", arg.span);
             }
         }
@@ -191,11 +208,8 @@ impl Walker<'_> {
             .args
             .windows(2)
             .any(|pair| matches!(pair, [flag, file] if flag.is("-f") && file.is("-")));
-        if reads_input {
-            self.code_from_feed(&Call {
-                name: "make",
-                ..*call
-            });
+        if reads_input && self.feed != Feed::None {
+            self.found.note("hidden-code", call.span);
         }
     }
 
@@ -285,6 +299,31 @@ impl Walker<'_> {
                 let body = body.to_owned();
                 self.shell_body(&body, Origin::Whole(arg.span), true);
             } else if text.contains("system(") || text.contains(":!") || text.contains("call ") {
+                self.found.note("hidden-code", arg.span);
+            }
+        }
+    }
+
+    /// Programs that run what stands behind `!` in their commands: `ed`, `gdb`, `less`.
+    pub(super) fn bang<'t>(&mut self, call: &Call<'_, 't>) {
+        if let Feed::Text(text, span) = self.feed.clone() {
+            for line in text.lines() {
+                if let Some(body) = line.strip_prefix('!') {
+                    self.shell_body(body, Origin::Whole(span), true);
+                }
+            }
+        }
+        for arg in call.args {
+            let text = arg.text.trim_start_matches(['+', ' ']);
+            if let Some(body) = text
+                .strip_prefix('!')
+                .or_else(|| text.strip_prefix("shell "))
+            {
+                let body = body.to_owned();
+                self.shell_body(&body, Origin::Whole(arg.span), true);
+            } else if call.name == "gdb"
+                && (text.starts_with("python") || text.starts_with("pipe "))
+            {
                 self.found.note("hidden-code", arg.span);
             }
         }
