@@ -118,12 +118,12 @@ pub(crate) fn refused(
 /// Closes the record of a run. Room for it was set aside, so that a full disk does not matter.
 pub(crate) async fn close(inner: &Inner, receipt: &mut Receipt, closing: &Closing<'_>) {
     let summary = closing.summary;
-    let sha256 = [
-        ("stdout", &summary.stdout_sha256),
-        ("stderr", &summary.stderr_sha256),
+    let digest = [
+        ("stdout", &summary.stdout_digest),
+        ("stderr", &summary.stderr_digest),
     ]
     .iter()
-    .filter_map(|(name, hash)| Some(format!("{name}:{}", hash.as_deref()?)))
+    .filter_map(|(name, hash)| Some(format!("{name}:blake3:{}", hash.as_deref()?)))
     .collect::<Vec<_>>()
     .join(" ");
     let body = RunClosed {
@@ -136,7 +136,7 @@ pub(crate) async fn close(inner: &Inner, receipt: &mut Receipt, closing: &Closin
         output: Some(summary.place.clone()),
         error: closing.error.map(str::to_owned),
         cwd: closing.cwd.map(bounded),
-        sha256: (!sha256.is_empty()).then_some(sha256),
+        digest: (!digest.is_empty()).then_some(digest),
     };
     let now = inner.parts.clock.now().millis();
     let result = match inner

@@ -164,6 +164,8 @@ pub struct ShellReport {
     pub status: Status,
     /// The shell itself has ended; a new one is needed.
     pub ended: bool,
+    /// It had ended before it took the command in, so that nothing of it has run.
+    pub not_started: bool,
     /// Its directory, where it could still say.
     pub cwd: Option<PathBuf>,
     /// Its exported environment, where it was asked for and could still say.

@@ -22,7 +22,7 @@ CREATE TABLE runs (
     stdout_bytes BIGINT NOT NULL,
     stderr_bytes BIGINT NOT NULL,
     output_location TEXT,
-    output_sha256 TEXT,
+    output_digest TEXT,
     error_kind TEXT,
     cwd_after TEXT,
     idempotency_key TEXT,

@@ -176,11 +176,13 @@ impl Run {
     }
 
     pub(crate) fn set_over(&self) {
-        self.over.store(true, Ordering::Release);
         self.tree
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
+        self.over.store(true, Ordering::Release);
+        // Nothing changes in it, but whoever waits for the end of all looks again.
+        self.phase.send_modify(|_| {});
     }
 
     /// Somebody wants it to end; see [`supervise`].
@@ -190,12 +192,12 @@ impl Run {
 
     /// Ends it and its tree, and waits until both are gone.
     pub(crate) async fn cancel(&self) {
+        let mut phase = self.phase.subscribe();
         self.cancel.cancel();
-        self.await_end().await;
-        let mut seen = self.output.totals();
-        while !seen.finished {
-            self.output.changed(seen).await;
-            seen = self.output.totals();
+        while !self.is_over() {
+            if phase.changed().await.is_err() {
+                return;
+            }
         }
     }
 

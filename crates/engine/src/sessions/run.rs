@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::OwnedMutexGuard;
-use wharf_exec::{ShellCommand, ShellReport, ShellStart};
+use wharf_exec::{LaunchError, ShellCommand, ShellReport, ShellStart};
 use wharf_model::RunId;
 use wharf_shell::ShellUse;
 
@@ -46,24 +46,22 @@ pub(crate) async fn run(
     session.begins(&run);
     drop(waiting);
 
-    let command = command(&recorded.approved, &mut living, output);
     let watch = Supervised {
         inner: Arc::clone(inner),
         run: Arc::clone(&run),
         limit: time_limit(&recorded.approved),
         receipt: recorded.receipt,
     };
-    let begun = match living.shell.as_mut() {
-        Some(shell) => shell
-            .begin(command)
-            .map(|()| run.attach(shell.tree(), None)),
-        None => Err(wharf_exec::LaunchError::ZygoteGone),
-    };
-    match begun {
+    match begin(&recorded.approved, &mut living, &run) {
         Ok(()) => {
+            let turn = Turn {
+                session: Arc::clone(session),
+                living,
+                restored,
+            };
             inner
                 .tasks
-                .spawn(see_through(watch, Arc::clone(session), living, restored));
+                .spawn(see_through(watch, recorded.approved, turn));
         }
         Err(error) => {
             session.ends(
@@ -77,6 +75,22 @@ pub(crate) async fn run(
         }
     }
     Ok(run)
+}
+
+/// A command's turn in its session.
+struct Turn {
+    session: Arc<Session>,
+    living: OwnedMutexGuard<Living>,
+    restored: bool,
+}
+
+/// Gives the command to the shell.
+fn begin(approved: &Approved, living: &mut Living, run: &Run) -> Result<(), LaunchError> {
+    let command = command(approved, living, Arc::clone(&run.output));
+    let shell = living.shell.as_mut().ok_or(LaunchError::ZygoteGone)?;
+    shell.begin(command)?;
+    run.attach(shell.tree(), None);
+    Ok(())
 }
 
 /// Starts the session's shell with the directory and environment that it had.
@@ -146,17 +160,30 @@ fn may_define(text: &str) -> bool {
 }
 
 /// Stays with a command until its end, and with what it leaves running until theirs.
-async fn see_through(
-    watch: Supervised,
-    session: Arc<Session>,
-    mut living: OwnedMutexGuard<Living>,
-    restored: bool,
-) {
-    let Some(shell) = living.shell.as_mut() else {
-        return;
+async fn see_through(watch: Supervised, approved: Box<Approved>, turn: Turn) {
+    let Turn {
+        session,
+        mut living,
+        mut restored,
+    } = turn;
+    let (mut report, why) = loop {
+        let Some(shell) = living.shell.as_mut() else {
+            return;
+        };
+        let tree = shell.tree();
+        let (report, why) = until_end(&watch, &tree, shell.finish()).await;
+        // The shell was killed while nobody looked. Nothing of the command has run, so that this
+        // is not running it again.
+        let again = report.not_started && why.is_none() && !restored;
+        if again
+            && revive(&watch.inner, &session, &mut living).await.is_ok()
+            && begin(&approved, &mut living, &watch.run).is_ok()
+        {
+            restored = std::mem::take(&mut living.lost);
+            continue;
+        }
+        break (report, why);
     };
-    let tree = shell.tree();
-    let (mut report, why) = until_end(&watch, &tree, shell.finish()).await;
     let Supervised {
         inner,
         run,

@@ -15,7 +15,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use wharf_model::RunId;
@@ -60,6 +60,8 @@ pub struct Journal {
     segments: Segments,
     /// Bytes on disk, both in segments and in files of their own.
     bytes: AtomicU64,
+    /// Bytes of larger outputs that are held in memory.
+    shared: AtomicUsize,
 }
 
 impl Journal {
@@ -81,6 +83,7 @@ impl Journal {
             options,
             segments,
             bytes,
+            shared: AtomicUsize::new(0),
         }))
     }
 
@@ -146,6 +149,22 @@ impl Journal {
             Stream::Stderr => "err",
         };
         self.directory.join(RUNS).join(format!("{run}.{ending}"))
+    }
+
+    fn take_shared(&self, bytes: usize) -> bool {
+        let taken = self
+            .shared
+            .fetch_add(bytes, Ordering::Relaxed)
+            .saturating_add(bytes);
+        let fits = taken <= output::SHARED_MEMORY_BYTES;
+        if !fits {
+            self.give_back_shared(bytes);
+        }
+        fits
+    }
+
+    fn give_back_shared(&self, bytes: usize) {
+        self.shared.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn grew(&self, bytes: u64) {

@@ -7,14 +7,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use wharf_model::RunId;
 
 use super::{Journal, PLACE_FILES, PLACE_NONE};
 
-/// Bytes of a run, both streams together, that stay in memory; what is larger gets files.
+/// Bytes of a run, both streams together, that stay in memory in any case.
 pub const MEMORY_BYTES: usize = 64 * 1024;
+/// Bytes of a run that stay in memory while all runs together hold less than
+/// [`SHARED_MEMORY_BYTES`] of what is over [`MEMORY_BYTES`]. What is larger gets files of its own.
+pub const LARGE_MEMORY_BYTES: usize = 2 * 1024 * 1024;
+/// See [`LARGE_MEMORY_BYTES`].
+pub const SHARED_MEMORY_BYTES: usize = 32 * 1024 * 1024;
 /// The most that one read returns.
 pub const MAX_READ: usize = 4 * 1024 * 1024;
 
@@ -47,6 +51,8 @@ struct Inner {
     finished: bool,
     /// Bytes kept of both streams.
     kept: u64,
+    /// Bytes of the memory that all runs share.
+    shared: usize,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +63,8 @@ struct Spool {
     kept: u64,
     /// Bytes written by the command.
     total: u64,
-    hash: Sha256,
+    /// Made with the first byte: most streams stay empty, and it is large.
+    hash: Option<Box<blake3::Hasher>>,
     /// A write to the disk has failed: from here on bytes are counted, not kept.
     failed: bool,
 }
@@ -84,10 +91,10 @@ pub struct Summary {
     pub stderr_bytes: u64,
     /// Bytes of both that were counted but not kept.
     pub dropped: u64,
-    /// SHA-256 of standard output, in hex; none when it is empty.
-    pub stdout_sha256: Option<String>,
-    /// SHA-256 of standard error, in hex; none when it is empty.
-    pub stderr_sha256: Option<String>,
+    /// BLAKE3 of standard output, in hex; none when it is empty.
+    pub stdout_digest: Option<String>,
+    /// BLAKE3 of standard error, in hex; none when it is empty.
+    pub stderr_digest: Option<String>,
 }
 
 impl RunOutput {
@@ -108,9 +115,7 @@ impl RunOutput {
         }
         {
             let mut inner = self.lock();
-            if !inner.on_disk
-                && (self.eager || inner.memory_bytes().saturating_add(bytes.len()) > MEMORY_BYTES)
-            {
+            if !inner.on_disk && (self.eager || !self.fits_in_memory(&mut inner, bytes.len())) {
                 self.to_disk(&mut inner);
             }
             let cap = self
@@ -211,6 +216,24 @@ impl RunOutput {
         Ok((spool.read_range(head)?, spool.read_range(tail)?, total))
     }
 
+    /// Whether `more` bytes may stay in memory; takes a share of what all runs may hold together.
+    fn fits_in_memory(&self, inner: &mut Inner, more: usize) -> bool {
+        let wanted = inner.memory_bytes().saturating_add(more);
+        if wanted <= MEMORY_BYTES.saturating_add(inner.shared) {
+            return true;
+        }
+        let Some(journal) = self.journal.upgrade() else {
+            return false;
+        };
+        // In steps, so that a chatty command does not come here for every line.
+        let step = wanted.next_power_of_two() - MEMORY_BYTES - inner.shared;
+        if wanted > LARGE_MEMORY_BYTES || !journal.take_shared(step) {
+            return false;
+        }
+        inner.shared += step;
+        true
+    }
+
     fn settle(&self, inner: &mut Inner) -> String {
         if inner.on_disk {
             return PLACE_FILES.to_owned();
@@ -254,6 +277,15 @@ impl RunOutput {
     }
 }
 
+impl Drop for RunOutput {
+    fn drop(&mut self) {
+        let shared = std::mem::take(&mut self.lock().shared);
+        if let Some(journal) = self.journal.upgrade() {
+            journal.give_back_shared(shared);
+        }
+    }
+}
+
 impl Inner {
     fn spool(&mut self, stream: Stream) -> &mut Spool {
         match stream {
@@ -270,8 +302,8 @@ impl Inner {
             stdout_bytes: self.stdout.total,
             stderr_bytes: self.stderr.total,
             dropped: written.saturating_sub(stored),
-            stdout_sha256: self.stdout.digest(),
-            stderr_sha256: self.stderr.digest(),
+            stdout_digest: self.stdout.digest(),
+            stderr_digest: self.stderr.digest(),
         }
     }
 
@@ -288,7 +320,7 @@ impl Spool {
     fn append(&mut self, bytes: &[u8], room: usize) -> u64 {
         let before = self.total;
         self.total = self.total.saturating_add(length(bytes));
-        self.hash.update(bytes);
+        self.hash.get_or_insert_default().update(bytes);
         if self.failed || self.kept < before {
             return 0;
         }
@@ -351,7 +383,9 @@ impl Spool {
     }
 
     fn digest(&self) -> Option<String> {
-        (self.total > 0).then(|| hex(&self.hash.clone().finalize()))
+        self.hash
+            .as_ref()
+            .map(|hash| hash.finalize().to_hex().to_string())
     }
 }
 
@@ -466,14 +500,4 @@ fn slice(bytes: &[u8], range: std::ops::Range<u64>) -> &[u8] {
 
 fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        })
 }

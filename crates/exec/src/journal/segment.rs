@@ -86,8 +86,9 @@ impl Segments {
         stderr: &[u8],
     ) -> io::Result<(Place, u64)> {
         let header = format!("wharf-output 1 {run} {} {}\n", stdout.len(), stderr.len());
-        let record = [header.as_bytes(), stdout, stderr, b"\n"].concat();
-        let bytes = u64::try_from(record.len()).unwrap_or(u64::MAX);
+        let parts = [header.as_bytes(), stdout, stderr, b"\n"];
+        let bytes = parts.iter().map(|part| part.len()).sum::<usize>();
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.length >= SEGMENT_BYTES {
             *current = Current {
@@ -113,7 +114,7 @@ impl Segments {
         }
         // A record that could not be written whole is overwritten by the next one.
         if let Some(file) = &current.file {
-            file.write_all_at(&record, place.offset)?;
+            write_all(file, &parts, place.offset)?;
         }
         current.length += bytes;
         Ok((place, bytes))
@@ -157,6 +158,21 @@ impl Segments {
     fn path(&self, number: u64) -> PathBuf {
         self.directory.join(format!("{PREFIX}{number:08}"))
     }
+}
+
+/// Writes the parts one after the other, in one call where the system takes them all.
+fn write_all(file: &File, parts: &[&[u8]], offset: u64) -> io::Result<()> {
+    let slices: Vec<io::IoSlice<'_>> = parts.iter().map(|part| io::IoSlice::new(part)).collect();
+    let mut written = rustix::io::pwritev(file, &slices, offset)?;
+    let mut at = offset;
+    for part in parts {
+        let done = written.min(part.len());
+        written -= done;
+        let rest = part.get(done..).unwrap_or_default();
+        file.write_all_at(rest, at + u64::try_from(done).unwrap_or(0))?;
+        at += u64::try_from(part.len()).unwrap_or(0);
+    }
+    Ok(())
 }
 
 /// The number in a segment's file name.

@@ -165,6 +165,7 @@ impl LocalShell {
 
     fn begin_text(&mut self, text: &str, current: Current) {
         self.since.since.store(tree::now(), Ordering::Relaxed);
+        self.unsent.clear();
         self.unsent.extend_from_slice(text.as_bytes());
         self.unsent.push(0);
         self.latest_output = Arc::downgrade(&current.output);
@@ -219,6 +220,13 @@ impl LocalShell {
         }
     }
 
+    /// Part of the command is still on its way. The shell evaluates nothing before it has read the
+    /// last byte.
+    fn has_unread(&self) -> bool {
+        !self.unsent.is_empty()
+            || rustix::io::ioctl_fionread(&self.input).is_ok_and(|left| left > 0)
+    }
+
     /// The report of a command's end, if it is there; last words are kept for later.
     fn next_report(&mut self) -> Option<Report> {
         loop {
@@ -245,6 +253,7 @@ impl LocalShell {
                 Box::pin(async move { pipes.read_to_end(&output).await })
             })
         });
+        let not_started = report.is_none() && current.last_words.is_none() && self.has_unread();
         let words = report.or(current.last_words);
         let status = self.ended.unwrap_or_else(|| {
             let code = words.as_ref().and_then(|report| report.status.parse().ok());
@@ -253,6 +262,7 @@ impl LocalShell {
         let mut answer = ShellReport {
             status,
             ended: self.ended.is_some(),
+            not_started,
             rest,
             ..lost()
         };
@@ -464,6 +474,7 @@ const fn lost() -> ShellReport {
     ShellReport {
         status,
         ended: true,
+        not_started: false,
         cwd: None,
         env: None,
         job: None,

@@ -90,7 +90,7 @@ pub struct RunClosed {
     pub cwd: Option<String>,
     /// Digest of the output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
+    pub digest: Option<String>,
 }
 
 /// A run was asked for and refused: nothing was started.

@@ -238,7 +238,7 @@ fn run_end(record: &Record, body: RunClosed) -> RunEnd {
         stdout_bytes: body.stdout_bytes,
         stderr_bytes: body.stderr_bytes,
         output_location: body.output,
-        output_sha256: body.sha256,
+        output_digest: body.digest,
         error_kind: body.error,
         cwd_after: body.cwd,
     }

@@ -22,7 +22,7 @@ pub(super) struct RunEnd {
     pub(super) stdout_bytes: i64,
     pub(super) stderr_bytes: i64,
     pub(super) output_location: Option<String>,
-    pub(super) output_sha256: Option<String>,
+    pub(super) output_digest: Option<String>,
     pub(super) error_kind: Option<String>,
     pub(super) cwd_after: Option<String>,
 }
@@ -38,7 +38,7 @@ impl RunEnd {
         row.stdout_bytes = self.stdout_bytes;
         row.stderr_bytes = self.stderr_bytes;
         row.output_location = self.output_location;
-        row.output_sha256 = self.output_sha256;
+        row.output_digest = self.output_digest;
         row.error_kind = self.error_kind;
         row.cwd_after = self.cwd_after;
     }
@@ -133,7 +133,7 @@ const END_COLUMNS: [(&str, &str); 11] = [
     ("stdout_bytes", "BIGINT"),
     ("stderr_bytes", "BIGINT"),
     ("output_location", "TEXT"),
-    ("output_sha256", "TEXT"),
+    ("output_digest", "TEXT"),
     ("error_kind", "TEXT"),
     ("cwd_after", "TEXT"),
 ];
@@ -211,7 +211,7 @@ fn bind_run(query: Query, row: RunRow) -> Query {
         .bind(row.stdout_bytes)
         .bind(row.stderr_bytes)
         .bind(row.output_location)
-        .bind(row.output_sha256)
+        .bind(row.output_digest)
         .bind(row.error_kind)
         .bind(row.cwd_after)
         .bind(row.idempotency_key)
@@ -230,7 +230,7 @@ fn bind_end(query: Query, end: RunEnd) -> Query {
         .bind(end.stdout_bytes)
         .bind(end.stderr_bytes)
         .bind(end.output_location)
-        .bind(end.output_sha256)
+        .bind(end.output_digest)
         .bind(end.error_kind)
         .bind(end.cwd_after)
 }

@@ -59,7 +59,7 @@ pub struct RunRow {
     /// Where the output is kept.
     pub output_location: Option<String>,
     /// Digest of the output.
-    pub output_sha256: Option<String>,
+    pub output_digest: Option<String>,
     /// Kind of error.
     pub error_kind: Option<String>,
     /// Directory after the command.
@@ -96,7 +96,7 @@ macro_rules! run_columns {
     () => {
         "id, seq_opened, seq_closed, caller, session_id, target, command, cwd, kind, risk, \
          verdict, background, state, exit_code, started_ms, ended_ms, duration_ms, stdout_bytes, \
-         stderr_bytes, output_location, output_sha256, error_kind, cwd_after, idempotency_key, \
+         stderr_bytes, output_location, output_digest, error_kind, cwd_after, idempotency_key, \
          idempotency_fingerprint, extra"
     };
 }
@@ -240,7 +240,7 @@ fn run_of(row: &AnyRow) -> Result<RunRow, sqlx::Error> {
         stdout_bytes: row.try_get(17)?,
         stderr_bytes: row.try_get(18)?,
         output_location: row.try_get(19)?,
-        output_sha256: row.try_get(20)?,
+        output_digest: row.try_get(20)?,
         error_kind: row.try_get(21)?,
         cwd_after: row.try_get(22)?,
         idempotency_key: row.try_get(23)?,

@@ -65,7 +65,7 @@ async fn a_run_is_seen_open_and_then_closed() {
         output: Some("7:0".to_owned()),
         error: Some("timeout".to_owned()),
         cwd: Some("/".to_owned()),
-        sha256: Some("ab".to_owned()),
+        digest: Some("ab".to_owned()),
     };
     place.log.append(RUN_CLOSED, 1_050, &closed).unwrap();
     place.catch_up().await;
@@ -81,7 +81,7 @@ async fn a_run_is_seen_open_and_then_closed() {
         output_location: Some("7:0".to_owned()),
         error_kind: Some("timeout".to_owned()),
         cwd_after: Some("/".to_owned()),
-        output_sha256: Some("ab".to_owned()),
+        output_digest: Some("ab".to_owned()),
         ..expected
     };
     assert_eq!(place.db.run("ann", "r1").await.unwrap(), Some(expected));
