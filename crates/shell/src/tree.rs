@@ -151,6 +151,8 @@ pub(crate) enum Part<'t> {
     Arith(Vec<Part<'t>>, Span),
     /// `<(…)`, `>(…)`
     Process(List<'t>, Span),
+    /// Expansions that bash parses only when it performs them, and that it would then reject.
+    Broken(Span),
     /// `@(…)` and its kin.
     ExtGlob(Vec<Part<'t>>),
     /// `(…)` behind `name=` in the arguments of a declaring builtin.

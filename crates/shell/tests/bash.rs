@@ -1,5 +1,11 @@
 //! Held against bash itself: what `bash -n` accepts is accepted, what it rejects is rejected.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails it"
+)]
+
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
@@ -81,10 +87,6 @@ fn bash_accepts(texts: &[String]) -> Vec<bool> {
     // An error in `[[ … ]]` is printed but leaves the status at 0; a here-document that ends with
     // the text is only warned about.
     let script = "for ((i=0;i<$1;i++)); do e=$(bash --noprofile --norc -n <\"$i\" 2>&1 | grep -v 'warning: here-document'); [[ -z $e ]]; echo $?; done";
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the oracle of this test is a real bash"
-    )]
     let output = Command::new("/bin/bash")
         .args([
             "--noprofile",
@@ -119,7 +121,7 @@ fn bash_and_this_parser_agree_on_what_is_valid() {
         }
     }
     let differing = open.lines().count() + closed.lines().count();
-    let allowed = texts.len() / 100;
+    let allowed = texts.len() / 1_000;
     assert!(
         differing <= allowed,
         "{differing} of {} differ:\n{open}{closed}",

@@ -1,5 +1,7 @@
 //! Commands with what must be said about them: one file of cases, one check.
 
+#![expect(clippy::expect_used, reason = "a helper of a test fails it")]
+
 use std::fmt::Write as _;
 
 use serde::Deserialize;
@@ -133,15 +135,18 @@ fn spans_of_programs_point_at_their_words() {
     let at = |text: &str, index: usize| {
         let analysis = read(text);
         let span = analysis.programs[index].span;
-        text[span.start..span.end].to_owned()
+        text.get(span.start..span.end).map(str::to_owned)
     };
-    assert_eq!(at("sudo -u x env A=1 make", 2), "make");
-    assert_eq!(at("a; r\\m x", 1), "r\\m");
-    assert_eq!(at("bash -c 'ls; rm x'", 2), "rm");
-    assert_eq!(at("bash -c \"ls; rm x\"", 1), "ls");
-    assert_eq!(at("echo $(date +%s) `id -u`", 2), "id");
-    assert_eq!(at("cat <<E\n$(hostname)\nE", 1), "hostname");
-    assert_eq!(at("bash <<'E'\nls\nid\nE", 2), "id");
-    assert_eq!(at("eval ls '; id'", 2), "id");
-    assert_eq!(at("ssh h 'cd /x && make'", 2), "make");
+    assert_eq!(at("sudo -u x env A=1 make", 2).as_deref(), Some("make"));
+    assert_eq!(at("a; r\\m x", 1).as_deref(), Some("r\\m"));
+    assert_eq!(at("bash -c 'ls; rm x'", 2).as_deref(), Some("rm"));
+    assert_eq!(at("bash -c \"ls; rm x\"", 1).as_deref(), Some("ls"));
+    assert_eq!(at("echo $(date +%s) `id -u`", 2).as_deref(), Some("id"));
+    assert_eq!(
+        at("cat <<E\n$(hostname)\nE", 1).as_deref(),
+        Some("hostname")
+    );
+    assert_eq!(at("bash <<'E'\nls\nid\nE", 2).as_deref(), Some("id"));
+    assert_eq!(at("eval ls '; id'", 2).as_deref(), Some("id"));
+    assert_eq!(at("ssh h 'cd /x && make'", 2).as_deref(), Some("make"));
 }

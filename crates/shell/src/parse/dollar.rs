@@ -111,9 +111,7 @@ impl<'t> Parser<'t> {
 
     /// The expansions in an arithmetic expression that ends at `end`.
     pub(super) fn arith_parts(&mut self, end: usize, after: usize) -> Parsed<Vec<Part<'t>>> {
-        self.bounded(end, after, |p| {
-            p.deeper(|p| p.quoted_parts(Quoting::Arith, None))
-        })
+        self.postponed(end, after, Quoting::Arith)
     }
 
     /// Where the `))` stands that closes the arithmetic whose inside starts at `from`; `None`

@@ -52,9 +52,7 @@ impl<'t> Parser<'t> {
             let start = self.pos;
             let (end, after) = self.heredoc_end(&pending);
             let parts = if pending.expands {
-                self.bounded(end, after, |p| {
-                    p.deeper(|p| p.quoted_parts(Quoting::HereDoc, None))
-                })?
+                self.postponed(end, after, Quoting::HereDoc)?
             } else {
                 self.pos = after;
                 vec![Part::Quoted(Span::new(start, end))]

@@ -188,6 +188,10 @@ impl<'t> Parser<'t> {
             }
             self.pos += if self.peek_at(1) == Some(b'&') { 2 } else { 1 };
             self.newlines()?;
+            if self.raw_word() == "!" {
+                // Only a whole pipeline can be negated.
+                return Err(self.unexpected());
+            }
             commands.push(self.command()?);
         }
     }

@@ -56,7 +56,8 @@ impl<'t> Parser<'t> {
             .slice(target.span.start, target.span.end)
             .bytes()
             .all(|b| b.is_ascii_digit());
-        if number && matches!(self.peek(), Some(b'<' | b'>')) {
+        let duplicates = matches!(op, RedirectOp::DupIn | RedirectOp::DupOut);
+        if number && !duplicates && matches!(self.peek(), Some(b'<' | b'>')) {
             // The number belongs to the redirection that follows, so this one has no target.
             return Err(self.unexpected());
         }

@@ -129,7 +129,10 @@ impl<'t> Parser<'t> {
     /// An array behind `name=` in an argument of a declaring builtin.
     fn declared_array(&mut self, word: &mut Word<'t>) -> Parsed<()> {
         let raw = self.slice(word.span.start, word.span.end);
-        if !raw.ends_with('=') {
+        let name = raw
+            .strip_suffix('=')
+            .map(|name| name.strip_suffix('+').unwrap_or(name));
+        if !name.is_some_and(crate::env::valid_env_name) {
             return Err(self.unexpected());
         }
         let words = self.array()?;

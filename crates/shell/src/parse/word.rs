@@ -2,7 +2,7 @@
 
 use super::{MAX_WORDS, Parsed, Parser};
 use crate::analysis::Span;
-use crate::tree::{Part, Word};
+use crate::tree::{FailureKind, Part, Word};
 
 /// Where quoted text stands, which decides what `"` and `\` mean in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,22 @@ impl<'t> Parser<'t> {
             parts.push(Part::Quoted(Span::new(start, start + len)));
         }
         self.pos = start + len;
+    }
+
+    /// Text up to `end` that bash parses only when it expands it: what is wrong in it does not
+    /// make the command invalid, but it is not understood either.
+    pub(super) fn postponed(
+        &mut self,
+        end: usize,
+        after: usize,
+        quoting: Quoting,
+    ) -> Parsed<Vec<Part<'t>>> {
+        let span = Span::new(self.pos, end);
+        let parts = self.bounded(end, after, |p| p.deeper(|p| p.quoted_parts(quoting, None)));
+        match parts {
+            Err(failure) if failure.kind == FailureKind::Syntax => Ok(vec![Part::Broken(span)]),
+            parts => parts,
+        }
     }
 
     /// Text with expansions but without words, up to `close` or the end of the stretch.

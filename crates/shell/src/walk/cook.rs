@@ -295,6 +295,10 @@ impl<'c> Walker<'c> {
                     },
                 );
             }
+            Part::Broken(span) => {
+                self.found.note("unknown-expansion", source.span(*span));
+                fields.unknown();
+            }
             Part::ExtGlob(parts) => {
                 for part in parts {
                     self.part(source, part, quoted, fields);

@@ -336,6 +336,10 @@ impl Walker<'_> {
                 self.inner(|w| w.subshell(source, list));
                 Value::one("/dev/fd/63".to_owned(), Traits::default())
             }
+            Part::Broken(span) => {
+                self.found.note("unknown-expansion", source.span(*span));
+                Value::unknown()
+            }
             Part::ExtGlob(parts) => {
                 self.cook_parts(source, parts);
                 Value::unknown()
