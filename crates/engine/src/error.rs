@@ -46,9 +46,6 @@ pub enum Error {
         /// Send it back to say yes; valid for five minutes, once.
         token: String,
     },
-    /// The confirmation token is unknown, expired, used, or was given for something else.
-    #[error("{0}")]
-    Confirmation(&'static str),
     /// The idempotency key was used with another body.
     #[error("this idempotency key was used within 24 hours with another request")]
     IdempotencyMismatch,

@@ -46,33 +46,42 @@ pub(crate) enum Outcome {
     NeedsConfirmation(Decision, String),
 }
 
-/// Decides over a request whose command has been analysed.
-///
-/// # Errors
-/// When a confirmation token came along that is not good for this.
+/// Decides over a request whose command has been analysed. A yes that is not good for this is no
+/// yes: the question is asked again, and says why.
 pub(crate) fn decide(
     caller: &Caller,
     request: RunRequest,
-    decision: Decision,
+    mut decision: Decision,
     confirmations: &Confirmations,
     entropy: &dyn Entropy,
-) -> Result<Outcome, Error> {
+) -> Outcome {
     match decision.verdict {
-        Verdict::Deny => return Ok(Outcome::Denied(decision)),
+        Verdict::Deny => return Outcome::Denied(decision),
         Verdict::Allow => {}
-        Verdict::Confirm => match &request.confirmation {
-            Some(token) => confirmations.redeem(token, &binding(caller, &request))?,
-            None => {
-                let token = confirmations.issue(binding(caller, &request), entropy);
-                return Ok(Outcome::NeedsConfirmation(decision, token));
+        Verdict::Confirm => {
+            let binding = binding(caller, &request);
+            let yes = request
+                .confirmation
+                .as_ref()
+                .map(|token| confirmations.redeem(token, &binding));
+            if let Some(Err(why)) = yes {
+                decision.reasons.push(Reason {
+                    rule: "confirmation".to_owned(),
+                    span: Span { start: 0, end: 0 },
+                    message: why.to_owned(),
+                });
             }
-        },
+            if !matches!(yes, Some(Ok(()))) {
+                let token = confirmations.issue(binding, entropy);
+                return Outcome::NeedsConfirmation(decision, token);
+            }
+        }
     }
-    Ok(Outcome::Approved(Box::new(Approved {
+    Outcome::Approved(Box::new(Approved {
         caller: caller.clone(),
         request,
         decision,
-    })))
+    }))
 }
 
 /// Judges a command together with the variables that come with it. `runs_nothing`: bash has been
@@ -205,21 +214,18 @@ impl Confirmations {
     }
 
     /// Uses a token up. One that was given for something else stays good for that.
-    fn redeem(&self, token: &str, binding: &[u8; 32]) -> Result<(), Error> {
+    fn redeem(&self, token: &str, binding: &[u8; 32]) -> Result<(), &'static str> {
         let now = Instant::now();
         let mut pending = self.lock();
-        let unknown = "this confirmation token is unknown, expired or used; ask again without one";
         let at = pending
             .iter()
             .position(|entry| entry.token == token && entry.until > now)
-            .ok_or(Error::Confirmation(unknown))?;
+            .ok_or("the confirmation token that came along is unknown, expired or used")?;
         if pending
             .get(at)
             .is_none_or(|entry| entry.binding != *binding)
         {
-            return Err(Error::Confirmation(
-                "this confirmation token was given for another command, directory or environment",
-            ));
+            return Err("the confirmation token that came along was given for something else");
         }
         pending.remove(at);
         Ok(())

@@ -28,6 +28,8 @@ pub(crate) struct Recorded {
     pub(crate) approved: Box<Approved>,
     pub(crate) receipt: Receipt,
     pub(crate) redacted: String,
+    /// Where it starts.
+    pub(crate) cwd: String,
 }
 
 /// What closes a record again.
@@ -82,6 +84,7 @@ pub(crate) async fn open(
         approved,
         receipt,
         redacted: body.command,
+        cwd: cwd.to_owned(),
     })
 }
 

@@ -69,6 +69,8 @@ pub struct Finished {
     pub duration: Duration,
     /// The session it ran in.
     pub session: Option<SessionId>,
+    /// The directory it started in.
+    pub cwd_before: String,
     /// The directory after it.
     pub cwd: Option<PathBuf>,
     /// The first process of a background command.

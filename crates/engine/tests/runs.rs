@@ -235,7 +235,7 @@ fn a_yes_is_good_for_exactly_what_was_asked_and_once() {
         });
         assert!(matches!(
             test.engine.run(&me(), other_text).await,
-            Err(Error::Confirmation(_))
+            Err(Error::NeedsConfirmation { .. })
         ));
         let other_place = with(RunRequest {
             cwd: Some("/usr".into()),
@@ -243,10 +243,10 @@ fn a_yes_is_good_for_exactly_what_was_asked_and_once() {
         });
         assert!(matches!(
             test.engine.run(&me(), other_place).await,
-            Err(Error::Confirmation(_))
+            Err(Error::NeedsConfirmation { .. })
         ));
         let theirs = test.engine.run(&Caller::new("other"), with(ask())).await;
-        assert!(matches!(theirs, Err(Error::Confirmation(_))));
+        assert!(matches!(theirs, Err(Error::NeedsConfirmation { .. })));
 
         let attempts = (0..50).map(|_| {
             let (engine, request) = (test.engine.clone(), with(ask()));

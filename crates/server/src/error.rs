@@ -306,15 +306,6 @@ impl From<Error> for Failure {
                 failure.0.confirmation_token = Some(token);
                 failure
             }
-            Error::Confirmation(why) => Self::new(
-                StatusCode::FORBIDDEN,
-                "confirmation_refused",
-                "The confirmation does not hold",
-                format!(
-                    "{} Send the request without a token to be asked again.",
-                    sentence(why)
-                ),
-            ),
             Error::IdempotencyMismatch => {
                 let mut failure = Self::invalid_field("idempotency_key", words);
                 failure.0.code = "idempotency_mismatch";

@@ -42,6 +42,7 @@ pub(crate) async fn when_ready(run: &Arc<Run>, limit: usize) -> Result<Finished,
         stderr,
         duration: end.duration,
         session: run.session.clone(),
+        cwd_before: run.cwd.clone(),
         cwd: end.cwd,
         pid: run.pid().filter(|_| run.background),
         restored: end.restored,
@@ -75,6 +76,7 @@ pub(crate) fn from_row(inner: &Inner, row: &RunRow, limit: usize) -> Result<Fini
             .session_id
             .as_deref()
             .and_then(|id| SessionId::parse(id).ok()),
+        cwd_before: row.cwd.clone(),
         cwd: row.cwd_after.as_ref().map(Into::into),
         pid: None,
         restored: false,

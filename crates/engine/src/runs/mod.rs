@@ -34,6 +34,8 @@ pub(crate) struct Run {
     pub(crate) since: Instant,
     pub(crate) seq: u64,
     pub(crate) output: Arc<RunOutput>,
+    /// Where it started.
+    pub(crate) cwd: String,
     /// The first process, 0 while it is not known.
     pid: AtomicU32,
     tree: Mutex<Option<Arc<dyn Tree>>>,
@@ -77,6 +79,7 @@ pub(crate) struct NewRun {
     pub(crate) started: Timestamp,
     pub(crate) seq: u64,
     pub(crate) output: Arc<RunOutput>,
+    pub(crate) cwd: String,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -93,6 +96,7 @@ impl Run {
             since: Instant::now(),
             seq: new.seq,
             output: new.output,
+            cwd: new.cwd,
             pid: AtomicU32::new(0),
             tree: Mutex::new(None),
             cancel: new.cancel,

@@ -100,7 +100,7 @@ async fn fresh(
     let broken = analysis.parse_error.is_some() && syntax::bash_rejects(inner, text, entropy).await;
     let decision = policy::judge(&request, analysis, inner.options.allow_dangerous, broken);
     let shown = request.clone();
-    let approved = match policy::decide(caller, request, decision, &inner.confirmations, entropy)? {
+    let approved = match policy::decide(caller, request, decision, &inner.confirmations, entropy) {
         Outcome::Approved(approved) => approved,
         Outcome::Denied(decision) => {
             record::refused(inner, &RunId::random(entropy), caller, &shown, &decision)?;
@@ -229,6 +229,7 @@ pub(crate) fn new_run(
         started: inner.parts.clock.now(),
         seq: recorded.receipt.seq,
         output,
+        cwd: recorded.cwd.clone(),
         cancel: inner.cancelled.child_token(),
     }
 }

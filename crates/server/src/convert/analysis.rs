@@ -44,7 +44,6 @@ pub(crate) fn of_run(finished: &Finished, wanted: &Wanted, machine: &Machine) ->
     let (Some(format), Some(decision)) = (wanted.metadata, &finished.decision) else {
         return Knowledge::default();
     };
-    let after = finished.cwd.as_deref().and_then(std::path::Path::to_str);
     let started = finished.started.to_string();
     let input = MetadataInput {
         command: &finished.command,
@@ -52,7 +51,7 @@ pub(crate) fn of_run(finished: &Finished, wanted: &Wanted, machine: &Machine) ->
         context: ExecutionContext {
             user: &machine.user,
             host: &machine.host,
-            working_directory: wanted.cwd.as_deref().or(after).unwrap_or_default(),
+            working_directory: &finished.cwd_before,
             platform: &machine.platform,
             timestamp: &started,
         },

@@ -15,6 +15,7 @@ use wharf_engine::shell::metadata::Format;
 use wharf_engine::shell::{DecisionView, ModelHints};
 
 use super::analysis;
+use super::string;
 use super::text::{Shown, shown};
 use crate::options::Machine;
 
@@ -26,19 +27,13 @@ const AROUND_BYTES: usize = 2048;
 pub(crate) struct Wanted {
     pub(crate) base64: bool,
     pub(crate) metadata: Option<Format>,
-    /// The directory that was asked for, for metadata.
-    pub(crate) cwd: Option<String>,
 }
 
-/// The wire's `RunResponse`, borrowed.
+/// The wire's `RunResponse` without its streams, borrowed.
 #[derive(Serialize)]
 struct Answer<'a> {
     success: bool,
     exit_code: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stdout: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stderr: Option<Cow<'a, str>>,
     command: &'a str,
     execution_time: f64,
     command_id: &'a str,
@@ -98,13 +93,18 @@ pub(crate) fn json(
     let mut answer = around(finished, wanted, machine);
     answer.truncated = truncated(&stdout, &stderr);
     answer.encoding = (stdout.lossy || stderr.lossy).then_some("lossy");
-    answer.stdout = Some(stdout.text);
-    answer.stderr = Some(stderr.text);
     if wanted.base64 {
         answer.stdout_base64 = Some(base64(&finished.stdout));
         answer.stderr_base64 = Some(base64(&finished.stderr));
     }
-    serde_json::to_writer(&mut out, &answer)?;
+    // The streams may be megabytes of text that needs no escape; they are written by themselves.
+    out.extend_from_slice(b"{\"stdout\":");
+    string::append(&mut out, &stdout.text);
+    out.extend_from_slice(b",\"stderr\":");
+    string::append(&mut out, &stderr.text);
+    let rest = serde_json::to_vec(&answer)?;
+    out.push(b',');
+    out.extend_from_slice(rest.strip_prefix(b"{").unwrap_or(&rest));
     Ok(out)
 }
 
@@ -122,8 +122,6 @@ fn around<'a>(finished: &'a Finished, wanted: &Wanted, machine: &Machine) -> Ans
     Answer {
         success: succeeded(finished),
         exit_code: finished.exit_code,
-        stdout: None,
-        stderr: None,
         command: &finished.command,
         execution_time: finished.duration.as_secs_f64(),
         command_id: finished.run.as_str(),

@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod fields;
 pub(crate) mod process;
 pub(crate) mod request;
+mod string;
 pub(crate) mod text;
 pub(crate) mod view;
 

@@ -71,7 +71,7 @@ fn a_command_that_needs_a_yes_gets_it_once() {
             200
         );
         let again = server.post("/api/run-command", &confirmed).await;
-        assert_eq!(again.problem(), (403, "confirmation_refused".to_owned()));
+        assert_eq!(again.problem(), (428, "needs_confirmation".to_owned()));
     });
 }
 

@@ -120,7 +120,6 @@ fn wanted(wire: &RunRequest) -> Wanted {
     Wanted {
         base64: wire.stdout_base64,
         metadata: wire.metadata_format.map(request::format),
-        cwd: wire.metadata_format.and_then(|_| wire.cwd.clone()),
     }
 }
 
