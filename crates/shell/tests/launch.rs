@@ -344,6 +344,9 @@ fn programs_that_want_a_terminal_are_told() {
     }
     for text in [
         "cat x",
+        "man ls",
+        "tmux ls",
+        "screen -ls",
         "top -b -n1",
         "ssh h ls",
         "python3 x.py",

@@ -18,7 +18,6 @@ const ALWAYS: &[&str] = &[
     "hx",
     "less",
     "more",
-    "man",
     "htop",
     "btop",
     "atop",
@@ -29,8 +28,6 @@ const ALWAYS: &[&str] = &[
     "tig",
     "lazygit",
     "k9s",
-    "tmux",
-    "screen",
     "visudo",
     "vipw",
     "telnet",
@@ -44,9 +41,6 @@ const ALWAYS: &[&str] = &[
     "lldb",
     "ncdu",
     "alsamixer",
-    "aptitude",
-    "w3m",
-    "lynx",
 ];
 /// When they are given nothing to do.
 const BARE: &[&str] = &[
@@ -86,7 +80,7 @@ const BARE: &[&str] = &[
 pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
     let fed = walker.feed != Feed::None;
     let terminal = match call.name {
-        "less" | "more" | "man" | "fzf" if walker.inner > 0 => false,
+        "less" | "more" | "fzf" if walker.inner > 0 => false,
         "top" => !options.has("-b"),
         "ssh" => {
             options.operands.len() <= 1
@@ -96,6 +90,16 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         "sftp" => !options.has("-b") && !fed,
         "passwd" | "chsh" | "chfn" => !fed,
         "crontab" => options.has("-e"),
+        "tmux" => {
+            !options.has("-d")
+                && matches!(
+                    options.operand(0).map(|arg| arg.text.as_ref()),
+                    None | Some("new" | "new-session" | "attach" | "a" | "attach-session")
+                )
+        }
+        "screen" => !options.has_any(&["-ls", "-list", "-d", "-X", "-wipe"]),
+        "aptitude" => call.args.is_empty(),
+        "w3m" | "lynx" => !options.has("-dump"),
         "docker" | "podman" => {
             options.has_any(&["-t", "--tty"])
                 && (options.starts_with("run") || options.starts_with("exec"))

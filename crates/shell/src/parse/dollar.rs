@@ -3,7 +3,7 @@
 use super::word::Quoting;
 use super::{Parsed, Parser};
 use crate::analysis::Span;
-use crate::tree::{Param, Part};
+use crate::tree::{FailureKind, Param, Part};
 
 const fn starts_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_'
@@ -93,8 +93,18 @@ impl<'t> Parser<'t> {
 
     /// `$((…))`, or a substitution that starts with a subshell.
     fn dollar_double_paren(&mut self, start: usize) -> Parsed<Part<'t>> {
-        let Some(end) = self.arith_end(self.pos + 2)? else {
-            return self.substitution(start);
+        let from = self.pos + 2;
+        let Some(end) = self.arith_end(from)? else {
+            let heredocs = self.pending.len();
+            return match self.substitution(start) {
+                Err(failure) if failure.kind == FailureKind::Syntax => {
+                    // bash takes whatever the parentheses hold, and finds out when it expands it.
+                    self.pending.truncate(heredocs);
+                    self.pos = self.parenthesis_end(self.parenthesis_end(from)? + 1)? + 1;
+                    Ok(Part::Broken(Span::new(start, self.pos)))
+                }
+                part => part,
+            };
         };
         self.pos += 2;
         let parts = self.arith_parts(end, end + 2)?;
@@ -117,6 +127,12 @@ impl<'t> Parser<'t> {
     /// Where the `))` stands that closes the arithmetic whose inside starts at `from`; `None`
     /// when its parenthesis is closed by a lone `)`, which makes it a nested subshell.
     pub(super) fn arith_end(&self, from: usize) -> Parsed<Option<usize>> {
+        let end = self.parenthesis_end(from)?;
+        Ok((self.bytes.get(end + 1) == Some(&b')')).then_some(end))
+    }
+
+    /// Where the parenthesis is closed whose inside starts at `from`.
+    fn parenthesis_end(&self, from: usize) -> Parsed<usize> {
         let mut at = from;
         let mut open = 0_usize;
         while let Some(byte) = self.bytes.get(at) {
@@ -125,7 +141,7 @@ impl<'t> Parser<'t> {
                 b'\'' | b'"' | b'`' => at = self.skip_quotes(at, *byte)?,
                 b'(' => open += 1,
                 b')' if open > 0 => open -= 1,
-                b')' => return Ok((self.bytes.get(at + 1) == Some(&b')')).then_some(at)),
+                b')' => return Ok(at),
                 _ => {}
             }
             at += 1;
@@ -178,9 +194,11 @@ impl<'t> Parser<'t> {
             name = "#";
         }
         let subscript = if !name.is_empty() && self.peek() == Some(b'[') {
-            self.pos += 1;
-            let end = self.bracket_end()?;
-            Some(self.arith_parts(end, end + 1)?)
+            let subscript = self.braced_subscript()?;
+            if subscript.is_none() {
+                name = "";
+            }
+            subscript
         } else {
             None
         };
@@ -196,6 +214,31 @@ impl<'t> Parser<'t> {
             arg,
             span,
         })))
+    }
+
+    /// `[…]` in `${name[…]}`; `None` when the brace is closed before the bracket, which bash only
+    /// notices when it expands it.
+    fn braced_subscript(&mut self) -> Parsed<Option<Vec<Part<'t>>>> {
+        let before = self.pos;
+        self.pos += 1;
+        let Ok(end) = self.bracket_end() else {
+            self.pos = before;
+            return Ok(None);
+        };
+        let inside = self.slice(self.pos, end);
+        let mut open = 0_usize;
+        for byte in inside.bytes() {
+            match byte {
+                b'{' => open += 1,
+                b'}' if open == 0 => {
+                    self.pos = before;
+                    return Ok(None);
+                }
+                b'}' => open -= 1,
+                _ => {}
+            }
+        }
+        self.arith_parts(end, end + 1).map(Some)
     }
 
     fn braced_name(&mut self) -> &'t str {

@@ -180,7 +180,12 @@ fn camel_secret(name: &str) -> bool {
 /// `?token=x` and `&api_key=x` in addresses, and form fields.
 fn query_members(text: &str, cuts: &mut Vec<Cut>) {
     let bytes = text.as_bytes();
+    let mut covered = 0;
     for at in memchr::memchr_iter(b'=', bytes) {
+        if at < covered {
+            // Inside of a value that is taken out already; looking again would be quadratic.
+            continue;
+        }
         let before = bytes.get(..at).unwrap_or_default();
         let len = before
             .iter()
@@ -207,7 +212,8 @@ fn query_members(text: &str, cuts: &mut Vec<Cut>) {
             .take_while(|b| !matches!(b, b'&' | b' ' | b'"' | b'\'' | b'\n' | b'#'))
             .count();
         if len > 0 && rest.first() != Some(&b'$') {
-            cuts.push((at + 1, at + 1 + len));
+            covered = at + 1 + len;
+            cuts.push((at + 1, covered));
         }
     }
 }

@@ -183,3 +183,36 @@ fn redacting_twice_changes_nothing() {
         assert_eq!(redact(&once), once, "{text:?}");
     }
 }
+
+#[test]
+fn a_mebibyte_of_anything_takes_linear_time() {
+    let pieces = [
+        "a=",
+        "-p ",
+        "Authorization: ",
+        "://a:b@",
+        "\"",
+        "'",
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
+        "token=",
+        "echo a | sudo -S x;",
+        "?token=",
+        "{\"password\":\"",
+        "mysql -pa ",
+        "' ' ",
+        "TOKEN=a ",
+        "\\",
+        "X-Token: \"",
+    ];
+    for piece in pieces {
+        let text = piece.repeat((1 << 20) / piece.len());
+        let started = std::time::Instant::now();
+        let _ = redact(&text);
+        assert!(
+            started.elapsed().as_secs() < 10,
+            "{piece:?} took {:?}",
+            started.elapsed()
+        );
+    }
+}
