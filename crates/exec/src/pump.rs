@@ -104,7 +104,7 @@ impl Pipes {
     /// which may be after a command's end was reported. Bytes taken; 0: nothing now, or nothing
     /// more.
     fn read_now(&mut self, stream: Stream, output: &RunOutput) -> usize {
-        self.take(stream, output, |pipe, buffer| read_now(pipe, buffer));
+        self.take(stream, output, read_now);
         self.buffer.len()
     }
 

@@ -7,6 +7,7 @@
 //! and by total size ([`sweep`]).
 
 pub mod output;
+mod retired;
 pub mod segment;
 pub mod sweep;
 

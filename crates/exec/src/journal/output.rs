@@ -236,6 +236,16 @@ impl RunOutput {
 
     fn settle(&self, inner: &mut Inner) -> String {
         if inner.on_disk {
+            if let Some(journal) = self.journal.upgrade() {
+                let files = [&inner.stdout, &inner.stderr].map(|spool| spool.file.as_ref());
+                for file in files
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|file| file.try_clone().ok())
+                {
+                    journal.segments.retire(file);
+                }
+            }
             return PLACE_FILES.to_owned();
         }
         if inner.memory_bytes() == 0 {

@@ -15,9 +15,10 @@ use bytes::Bytes;
 use wharf_model::RunId;
 
 use super::output::Kept;
+use super::retired::Retired;
 
 /// A segment that has grown to this size is closed and a new one begun.
-pub const SEGMENT_BYTES: u64 = 32 * 1024 * 1024;
+pub const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
 /// The longest header line.
 const MAX_HEADER: usize = 128;
 const PREFIX: &str = "segment-";
@@ -27,6 +28,7 @@ const PREFIX: &str = "segment-";
 pub(super) struct Segments {
     directory: PathBuf,
     current: Mutex<Current>,
+    retired: Retired,
 }
 
 #[derive(Debug)]
@@ -67,14 +69,15 @@ impl Segments {
             .filter_map(|entry| number_of(entry.ok()?.file_name().to_str()?))
             .max()
             .unwrap_or(0);
-        let current = Current {
+        let current = Mutex::new(Current {
             number: newest + 1,
             file: None,
             length: 0,
-        };
+        });
         Ok(Self {
             directory: directory.to_owned(),
-            current: Mutex::new(current),
+            current,
+            retired: Retired::start()?,
         })
     }
 
@@ -91,11 +94,14 @@ impl Segments {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.length >= SEGMENT_BYTES {
-            *current = Current {
+            let next = Current {
                 number: current.number + 1,
                 file: None,
                 length: 0,
             };
+            if let Some(full) = std::mem::replace(&mut *current, next).file {
+                self.retired.push(full);
+            }
         }
         let place = Place {
             number: current.number,
@@ -145,6 +151,11 @@ impl Segments {
         let mut stdout_bytes = Bytes::from(bytes);
         let stderr_bytes = stdout_bytes.split_off(stdout);
         Ok(Kept::from_memory(stdout_bytes, stderr_bytes))
+    }
+
+    /// A file that nobody will write to any more.
+    pub(super) fn retire(&self, file: File) {
+        self.retired.push(file);
     }
 
     /// The number that is being written to, which must not be swept away.
