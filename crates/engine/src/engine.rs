@@ -133,7 +133,7 @@ impl Engine {
     pub async fn start(&self, caller: &Caller, request: RunRequest) -> Result<Started, Error> {
         let (run, replayed) = runs::start::start(&self.inner, caller, request).await?;
         Ok(Started {
-            run: run.id().clone(),
+            run: run.id(),
             replayed,
         })
     }

@@ -68,7 +68,7 @@ impl Inner {
             }
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
-                tracing::warn!(target: "system", %error, "old output cannot be removed")
+                tracing::warn!(target: "system", %error, "old output cannot be removed");
             }
             Err(error) => tracing::error!(target: "system", %error, "removing old output failed"),
         }

@@ -51,7 +51,7 @@ mod tests {
         assert!(!sealed.windows(6).any(|window| window == b"s3cret"));
         assert_eq!(open(&[1; 32], &sealed), Some(env));
         assert_eq!(open(&[2; 32], &sealed), None);
-        let mut changed = sealed.clone();
+        let mut changed = sealed;
         *changed.last_mut().unwrap() ^= 1;
         assert_eq!(open(&[1; 32], &changed), None);
         assert_eq!(open(&[1; 32], &[0; 3]), None);

@@ -1,5 +1,7 @@
 //! Commands of their own, through the one straight path.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use std::time::Duration;

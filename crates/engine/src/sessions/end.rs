@@ -82,7 +82,7 @@ async fn stop(inner: &Inner, session: &Session) {
             }
         }
         Err(_) => {
-            tracing::warn!(target: "system", session = %session.id, "a session's command does not end")
+            tracing::warn!(target: "system", session = %session.id, "a session's command does not end");
         }
     }
 }
