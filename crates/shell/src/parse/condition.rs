@@ -127,7 +127,7 @@ impl<'t> Parser<'t> {
             }
             match self.peek() {
                 None => break,
-                Some(b'(') => {
+                Some(b'(') if regex || open > 0 || self.extends_pattern() => {
                     open += 1;
                     self.pos += 1;
                 }
@@ -136,7 +136,7 @@ impl<'t> Parser<'t> {
                     self.pos += 1;
                 }
                 Some(b'|') if open > 0 || (regex && self.peek_at(1) != Some(b'|')) => self.pos += 1,
-                Some(b'<' | b'>') if regex => self.pos += 1,
+                Some(b'<' | b'>') if open > 0 => self.pos += 1,
                 Some(b' ' | b'\t' | b'&' | b';') if open > 0 => self.pos += 1,
                 Some(b) if ends_word(b) => break,
                 Some(_) => self.active(&mut parts)?,
@@ -149,6 +149,14 @@ impl<'t> Parser<'t> {
             parts,
             span: Span::new(start, self.pos),
         })
+    }
+}
+
+impl Parser<'_> {
+    /// Whether what stands before the parenthesis here makes it part of a pattern.
+    fn extends_pattern(&self) -> bool {
+        let before = self.pos.checked_sub(1).and_then(|at| self.bytes.get(at));
+        before.is_some_and(|b| matches!(b, b'@' | b'?' | b'*' | b'+' | b'!'))
     }
 }
 

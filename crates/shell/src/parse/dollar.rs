@@ -5,6 +5,9 @@ use super::{Parsed, Parser};
 use crate::analysis::Span;
 use crate::tree::{FailureKind, Param, Part};
 
+/// Why `${…` fails.
+pub(super) const UNCLOSED_BRACE: &str = "a brace is not closed";
+
 const fn starts_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_'
 }
@@ -246,6 +249,8 @@ impl<'t> Parser<'t> {
         match self.peek() {
             Some(byte) if starts_name(byte) => self.name(),
             Some(byte) if byte.is_ascii_digit() => self.name(),
+            // An expansion where a name belongs: bash counts its braces, and fails later.
+            Some(b'$') if matches!(self.peek_at(1), Some(b'{' | b'(')) => "",
             Some(byte) if special(byte) => {
                 self.pos += 1;
                 self.slice(start, self.pos)
@@ -291,7 +296,7 @@ impl<'t> Parser<'t> {
                 parts.push(self.plain_or_quoted(from, quoting));
             }
             match self.peek() {
-                None => return Err(self.syntax("a brace is not closed")),
+                None => return Err(self.syntax(UNCLOSED_BRACE)),
                 Some(b'}') => {
                     self.pos += 1;
                     return Ok(parts);

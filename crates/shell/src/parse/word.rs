@@ -1,8 +1,9 @@
 //! Words: plain text, quotes, expansions.
 
+use super::dollar::UNCLOSED_BRACE;
 use super::{MAX_WORDS, Parsed, Parser};
 use crate::analysis::Span;
-use crate::tree::{FailureKind, Part, Word};
+use crate::tree::{Failure, FailureKind, Part, Word};
 
 /// Where quoted text stands, which decides what `"` and `\` mean in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,13 @@ pub(super) enum Quoting {
     HereDoc,
     /// In `((…))` or a subscript.
     Arith,
+}
+
+/// Whether bash, too, only finds this out when it expands the text. In arithmetic it has looked
+/// at substitutions before, but not at braces.
+fn late(failure: &Failure, quoting: Quoting) -> bool {
+    failure.kind == FailureKind::Syntax
+        && (quoting == Quoting::HereDoc || failure.message == UNCLOSED_BRACE)
 }
 
 /// Whether a byte ends a word that is not quoted.
@@ -148,7 +156,7 @@ impl<'t> Parser<'t> {
         let span = Span::new(self.pos, end);
         let parts = self.bounded(end, after, |p| p.deeper(|p| p.quoted_parts(quoting, None)));
         match parts {
-            Err(failure) if failure.kind == FailureKind::Syntax => Ok(vec![Part::Broken(span)]),
+            Err(failure) if late(&failure, quoting) => Ok(vec![Part::Broken(span)]),
             parts => parts,
         }
     }
