@@ -100,6 +100,8 @@ impl Engine {
     /// # Errors
     /// When the record or the database cannot be used.
     pub async fn open(parts: Parts, options: Options) -> Result<Self, Error> {
+        // Rules and registry are read at their first use, which shall not be a caller's.
+        let _warm = wharf_shell::analyze("", &wharf_shell::Context::default());
         let projector = Projector::open(&parts.database, &parts.audit_directory)
             .await
             .map_err(Error::from_database)?;

@@ -20,7 +20,7 @@ pub mod state {
 pub struct RunRow {
     /// Id of the run.
     pub id: String,
-    /// Sequence number of its opening entry; also the cursor of [`Page::before`].
+    /// Sequence number of its opening entry; also the cursor of a page.
     pub seq_opened: i64,
     /// Sequence number of its closing entry.
     pub seq_closed: Option<i64>,
