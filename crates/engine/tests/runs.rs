@@ -55,6 +55,20 @@ fn what_could_not_be_started_is_a_result() {
     });
 }
 
+/// What ends a shell with a code of its own ends a fork of one with another.
+#[test]
+fn an_unset_variable_has_the_code_that_bash_gives_it() {
+    with_engine(Setup::default(), |test| async move {
+        for text in [
+            "set -u; echo $nothing",
+            ": ${nothing:?}",
+            "echo ${nothing?no}",
+        ] {
+            assert_eq!(run(&test.engine, text).await.exit_code, Some(127), "{text}");
+        }
+    });
+}
+
 #[test]
 fn the_time_limit_ends_the_tree_and_keeps_what_was_printed() {
     with_engine(Setup::default(), |test| async move {

@@ -53,7 +53,7 @@ impl Walker<'_> {
     ) -> Value {
         let span = source.span(param.span);
         self.found.shell.inspects_shell |=
-            inspects(param.name) || param.indirect || param.op == "@";
+            inspects(param.name) || param.indirect || matches!(param.op, "@" | "?" | ":?");
         if let Some(subscript) = &param.subscript {
             self.cook_parts(source, subscript);
         }
