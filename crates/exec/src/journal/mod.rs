@@ -6,6 +6,7 @@
 //! share ([`segment`]), so that a small output does not cost a file. Old output is removed by age
 //! and by total size ([`sweep`]).
 
+pub mod kept;
 pub mod output;
 mod retired;
 pub mod segment;
@@ -21,7 +22,8 @@ use std::time::Duration;
 
 use wharf_model::RunId;
 
-pub use output::{Kept, RunOutput, Stream, Summary, Totals};
+pub use kept::Kept;
+pub use output::{RunOutput, Stream, Summary, Totals};
 use segment::Segments;
 pub use sweep::Swept;
 

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use wharf_model::RunId;
 
-use super::output::Kept;
+use super::kept::Kept;
 use super::retired::Retired;
 
 /// A segment that has grown to this size is closed and a new one begun.
