@@ -125,7 +125,18 @@ pub(crate) fn receive(
     buffer: &mut Vec<u8>,
     fds: &mut Vec<OwnedFd>,
 ) -> io::Result<Option<()>> {
-    buffer.resize(MAX_PACKET, 0);
+    // Packets are small as a rule: to look at the length first is cheaper than to clear 64 KiB.
+    let length = loop {
+        let flags = RecvFlags::PEEK | RecvFlags::TRUNC;
+        match rustix::net::recv(&socket, &mut [0_u8; 1], flags) {
+            Ok((_, length)) => break length,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::CONNRESET) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    };
+    buffer.clear();
+    buffer.resize(length.min(MAX_PACKET), 0);
     fds.clear();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS + 1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
