@@ -38,6 +38,7 @@ pub(super) fn serve(cx: &Context, args: &Args, options: &ServeOptions) -> Outcom
     let zygote = parts::fork_zygote(cx, options)?;
     // Of the server alone: the commands' own mask was inherited before this.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    raise_open_files();
     let _lock = take_lock(cx, args.detached)?;
     let listener = bind::bind(cx, options.address, args.or_any_port)?;
     let (token, repaired) = Token::load_or_create(&cx.places.token_file(), &SystemEntropy)?;
@@ -57,6 +58,19 @@ pub(super) fn serve(cx: &Context, args: &Args, options: &ServeOptions) -> Outcom
     // What is left after a second signal is cut off, not waited for.
     runtime.shutdown_background();
     outcome
+}
+
+/// A session takes five descriptors and a connection one, while the usual limit of 1,024 is meant
+/// for programs that use `select`. As far as the system lets us; what is refused beyond that says
+/// so when it happens.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let _stays_as_it_is = setrlimit(Resource::Nofile, raised);
 }
 
 async fn run(cx: &Context, ready: Ready, listener: TcpListener) -> Outcome {
