@@ -258,7 +258,9 @@ impl Engine {
         caller: &Caller,
         new: NewSession,
     ) -> Result<(SessionId, bool), Error> {
-        sessions::create::create(&self.inner, caller, new).await
+        let (inner, caller) = (Arc::clone(&self.inner), caller.clone());
+        self.whole(async move { sessions::create::create(&inner, &caller, new).await })
+            .await
     }
 
     /// One session.
@@ -289,7 +291,9 @@ impl Engine {
     /// When there is no such session of this caller's.
     pub async fn delete_session(&self, caller: &Caller, id: &SessionId) -> Result<(), Error> {
         let session = self.inner.sessions.get(caller, id)?;
-        sessions::end::end(&self.inner, &session, "deleted").await
+        let inner = Arc::clone(&self.inner);
+        self.whole(async move { sessions::end::end(&inner, &session, "deleted").await })
+            .await
     }
 
     /// A session's commands, newest first, at most `limit`, older than the cursor `before`.
@@ -414,6 +418,15 @@ impl Engine {
         inner.parts.database.close().await;
     }
 
+    /// Does something to its end, whether or not whoever asked stays to hear of it.
+    async fn whole<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let done = self.inner.tasks.spawn(work).await;
+        done.map_err(|error| Error::internal("a task of the engine's", error))?
+    }
+
     /// Numbers for metrics and doctor.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
@@ -441,6 +454,14 @@ impl Inner {
             .map_err(Error::from_database)
     }
 
+    /// [`Inner::catch_up`] for a question: what the database has is better than no answer, for
+    /// example while the disk is full.
+    pub(crate) async fn catch_up_for_reading(&self) {
+        if let Err(error) = self.catch_up().await {
+            tracing::warn!(target: "system", %error, "answered from a database that is behind the record");
+        }
+    }
+
     /// A run by its id: here if it goes on or has just ended, else from the database.
     pub(crate) async fn find_run(
         &self,
@@ -455,7 +476,7 @@ impl Inner {
                 Err(unknown())
             };
         }
-        self.catch_up().await?;
+        self.catch_up_for_reading().await;
         let row = self.parts.database.run(caller.name(), id.as_str()).await;
         let row = row.map_err(Error::from_database)?.ok_or_else(unknown)?;
         Ok(runs::start::Found::Stored(Box::new(row)))

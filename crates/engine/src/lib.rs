@@ -2,7 +2,7 @@
 //! record of all of it.
 //!
 //! The one straight path is [`Engine::start`]: analyse, decide, record, launch, supervise, close.
-//! Its order is forced by types: only `policy::decide` makes an `Approved`, only `audit::open`
+//! Its order is forced by types: only `policy::decide` makes an `Approved`, only `record::open`
 //! turns that into a `Recorded`, and nothing else can be launched. HTTP, the CLI and every later
 //! adapter enter here; there is no second door.
 //!

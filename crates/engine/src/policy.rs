@@ -51,6 +51,7 @@ pub(crate) enum Outcome {
 pub(crate) fn decide(
     caller: &Caller,
     request: RunRequest,
+    cwd: &str,
     mut decision: Decision,
     confirmations: &Confirmations,
     entropy: &dyn Entropy,
@@ -59,7 +60,7 @@ pub(crate) fn decide(
         Verdict::Deny => return Outcome::Denied(decision),
         Verdict::Allow => {}
         Verdict::Confirm => {
-            let binding = binding(caller, &request);
+            let binding = binding(caller, &request, cwd);
             let yes = request
                 .confirmation
                 .as_ref()
@@ -146,7 +147,7 @@ pub(crate) fn check_env(env: &[(String, wharf_model::Secret)]) -> Result<(), Err
 
 /// Everything that a yes is good for. Another command, directory, variable or input is another
 /// question.
-fn binding(caller: &Caller, request: &RunRequest) -> [u8; 32] {
+fn binding(caller: &Caller, request: &RunRequest, cwd: &str) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
@@ -162,14 +163,7 @@ fn binding(caller: &Caller, request: &RunRequest) -> [u8; 32] {
             .map_or("", |id| id.as_str())
             .as_bytes(),
     );
-    part(
-        request
-            .cwd
-            .as_deref()
-            .unwrap_or_else(|| std::path::Path::new(""))
-            .as_os_str()
-            .as_encoded_bytes(),
-    );
+    part(cwd.as_bytes());
     part(request.stdin.as_deref().unwrap_or_default());
     part(&[
         u8::from(request.background),

@@ -229,22 +229,99 @@ fn a_time_limit_keeps_the_session_where_it_can() {
             timeout: Some(Duration::from_secs(1)),
             ..within(text, &id)
         };
-        let done = test
-            .engine
-            .run(&me(), limited("echo a; sleep 1000"))
-            .await
-            .unwrap();
-        assert_eq!((done.exit_code, stdout(&done).as_str()), (Some(124), "a\n"));
+        let done = test.engine.run(&me(), limited("sleep 1000")).await.unwrap();
+        assert_eq!((done.exit_code, stdout(&done).as_str()), (Some(124), ""));
         let after = say(&test.engine, &id, "echo $x").await;
         assert_eq!((stdout(&after).as_str(), after.restored), ("kept\n", false));
         let done = test
             .engine
-            .run(&me(), limited("echo b; while :; do :; done"))
+            .run(&me(), limited("echo b; sleep 1000; echo the rest"))
             .await
             .unwrap();
         assert_eq!((done.exit_code, stdout(&done).as_str()), (Some(124), "b\n"));
         let after = say(&test.engine, &id, "echo $PWD").await;
-        assert_eq!((stdout(&after).as_str(), after.restored), ("/usr\n", true));
+        let why = "what is behind the program that was ended does not run";
+        assert_eq!(
+            (stdout(&after).as_str(), after.restored),
+            ("/usr\n", true),
+            "{why}"
+        );
+        let done = test
+            .engine
+            .run(&me(), limited("while :; do :; done"))
+            .await
+            .unwrap();
+        assert_eq!(done.exit_code, Some(124));
+    });
+}
+
+#[test]
+fn options_stay_also_those_that_are_hard_to_live_with() {
+    with_engine(Setup::default(), |test| async move {
+        let id = session(&test.engine).await;
+        let done = say(&test.engine, &id, "set -euo pipefail").await;
+        assert_eq!((done.exit_code, stderr(&done).as_str()), (Some(0), ""));
+        let done = say(&test.engine, &id, "echo $-").await;
+        assert!(
+            stdout(&done).contains('u') && stdout(&done).contains('e'),
+            "{}",
+            stdout(&done)
+        );
+        assert!(!done.restored);
+    });
+}
+
+#[test]
+fn a_forged_directory_is_not_believed() {
+    with_engine(Setup::default(), |test| async move {
+        let id = session(&test.engine).await;
+        say(&test.engine, &id, "cd /").await;
+        let done = say(&test.engine, &id, "PWD=/tmp/elsewhere").await;
+        assert_eq!(done.cwd.as_deref(), Some(Path::new("/")));
+        let refused = test.engine.run(&me(), within("rm -rf usr", &id)).await;
+        assert!(matches!(refused, Err(Error::Denied { .. })));
+    });
+}
+
+#[test]
+fn a_command_is_judged_where_it_will_run() {
+    with_engine(Setup::default(), |test| async move {
+        let id = session(&test.engine).await;
+        say(&test.engine, &id, "mkdir -p a b; cd a").await;
+        let engine = test.engine.clone();
+        let moving = {
+            let id = id.clone();
+            tokio::spawn(async move { engine.run(&me(), within("sleep 0.5; cd /", &id)).await })
+        };
+        until("it runs", || async { test.engine.gauges().running == 1 }).await;
+        let refused = test.engine.run(&me(), within("rm -rf usr", &id)).await;
+        assert!(
+            matches!(refused, Err(Error::Denied { .. })),
+            "judged in / and not in a"
+        );
+        moving.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn ending_a_run_spares_the_command_that_came_after_it() {
+    with_engine(Setup::default(), |test| async move {
+        let id = session(&test.engine).await;
+        let first = say(&test.engine, &id, "x=kept; sh -c 'sleep 1000 & echo left'").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let engine = test.engine.clone();
+        let second = {
+            let id = id.clone();
+            tokio::spawn(async move { engine.run(&me(), within("sleep 1; echo $x", &id)).await })
+        };
+        until("it runs", || async { test.engine.gauges().running == 2 }).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        test.engine.cancel(&me(), &first.run).await.unwrap();
+        let second = second.await.unwrap().unwrap();
+        assert_eq!(
+            (second.exit_code, stdout(&second).as_str()),
+            (Some(0), "kept\n")
+        );
     });
 }
 

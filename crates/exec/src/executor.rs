@@ -62,8 +62,6 @@ pub struct ShellStart {
     pub cwd: Option<PathBuf>,
     /// The whole exported environment of an earlier shell, or variables on top of the base.
     pub env: ShellEnv,
-    /// A name put into the environment, by which processes that left the tree are found.
-    pub marker: String,
 }
 
 /// The environment of a new shell.
@@ -106,7 +104,9 @@ impl Status {
 pub struct Exit {
     /// How its first process ended.
     pub status: Status,
-    /// Processes of its tree that go on.
+    /// Others of its tree go on.
+    pub goes_on: bool,
+    /// Those that were seen at that moment.
     pub survivors: Vec<u32>,
 }
 
@@ -131,7 +131,13 @@ pub trait Tree: Send + Sync + std::fmt::Debug {
     /// Sends `signal` to every process of the tree.
     fn signal(&self, signal: i32);
 
-    /// Kills every process of the tree, and a living shell with its current command.
+    /// Asks every process of the tree to end. May take a second: not for a runtime's thread.
+    fn end(&self) {
+        self.signal(15);
+    }
+
+    /// Kills every process of the tree, and a living shell with its current command. May take a
+    /// while: not for a runtime's thread.
     fn kill(&self);
 
     /// The processes at this moment.
@@ -156,6 +162,8 @@ pub struct ShellCommand {
     pub own_pipes: bool,
     /// It may change the exported environment, so that this is to be reported.
     pub report_env: bool,
+    /// It is one program or pipeline: when that is ended, nothing of the text is left to run.
+    pub single: bool,
 }
 
 /// What a living shell says after a command.
@@ -184,9 +192,6 @@ pub trait Shell: Send {
     /// The processes of the current command, or of the latest: not the shell itself, and not what
     /// earlier commands left running.
     fn tree(&self) -> Arc<dyn Tree>;
-
-    /// The tree of one background job of this shell's.
-    fn job_tree(&self, job: u32) -> Arc<dyn Tree>;
 
     /// All processes below the shell.
     fn members(&self) -> Vec<u32>;

@@ -11,6 +11,7 @@ pub mod executor;
 pub mod journal;
 
 mod frame;
+mod hold;
 mod local;
 mod pool;
 mod process;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::executor::{BoxFuture, Exit, Launch, LaunchError, Process, Shell, Status, Tree};
+use crate::hold::Hold;
 use crate::journal::RunOutput;
 use crate::local::Shared;
 use crate::pump::Pipes;
@@ -27,10 +28,14 @@ pub(crate) struct ShimProcess {
     pid: Option<u32>,
     /// Nothing of it runs any more, so that the shim may serve again.
     gone: bool,
+    hold: Arc<Hold>,
 }
 
 #[derive(Debug)]
-struct ShimTree(Arc<Shim>);
+struct ShimTree {
+    shim: Arc<Shim>,
+    hold: Arc<Hold>,
+}
 
 impl ShimProcess {
     pub(crate) fn launch(
@@ -52,6 +57,7 @@ impl ShimProcess {
             cwd: launch.cwd.clone(),
             pid: None,
             gone: false,
+            hold: Hold::new(),
         })
     }
 
@@ -85,7 +91,11 @@ impl ShimProcess {
                     } else {
                         Vec::new()
                     };
-                    return Ok(Exit { status, survivors });
+                    return Ok(Exit {
+                        status,
+                        goes_on: others,
+                        survivors,
+                    });
                 }
                 Event::Gone => {}
                 Event::Lost => {
@@ -93,6 +103,7 @@ impl ShimProcess {
                     let status = Status::Signaled(libc::SIGKILL);
                     return Ok(Exit {
                         status,
+                        goes_on: false,
                         survivors: Vec::new(),
                     });
                 }
@@ -146,7 +157,10 @@ impl Process for ShimProcess {
     }
 
     fn tree(&self) -> Arc<dyn Tree> {
-        Arc::new(ShimTree(Arc::clone(&self.shim)))
+        Arc::new(ShimTree {
+            shim: Arc::clone(&self.shim),
+            hold: Arc::clone(&self.hold),
+        })
     }
 
     fn wait(&mut self) -> BoxFuture<'_, Result<Exit, LaunchError>> {
@@ -161,26 +175,27 @@ impl Process for ShimProcess {
 /// An idle shim serves again. One that still has a command sees its socket closed and ends it.
 impl Drop for ShimProcess {
     fn drop(&mut self) {
-        if !self.gone {
+        if self.gone && self.hold.release() {
+            self.shared.shims.put(Arc::clone(&self.shim));
+        } else {
             self.shim.kill();
-            return;
         }
-        let shim = Arc::clone(&self.shim);
-        self.shared.shims.put(shim);
     }
 }
 
 impl Tree for ShimTree {
     fn signal(&self, signal: i32) {
-        self.0.signal(signal);
+        self.hold.while_held(|| self.shim.signal(signal));
     }
 
     fn kill(&self) {
-        self.0.kill();
+        self.hold.while_held(|| self.shim.kill());
     }
 
     fn members(&self) -> Vec<u32> {
-        self.0.members()
+        let mut members = Vec::new();
+        self.hold.while_held(|| members = self.shim.members());
+        members
     }
 }
 
@@ -190,10 +205,14 @@ pub(crate) struct ForkProcess {
     shell: Option<LocalShell>,
     shell_pid: i32,
     clean: bool,
+    hold: Arc<Hold>,
 }
 
 #[derive(Debug)]
-struct ForkTree(i32);
+struct ForkTree {
+    shell: i32,
+    hold: Arc<Hold>,
+}
 
 impl ForkProcess {
     pub(crate) fn new(shared: Arc<Shared>, shell: LocalShell) -> Self {
@@ -203,6 +222,14 @@ impl ForkProcess {
             shell: Some(shell),
             shell_pid,
             clean: false,
+            hold: Hold::new(),
+        }
+    }
+
+    fn fork_tree(&self) -> ForkTree {
+        ForkTree {
+            shell: self.shell_pid,
+            hold: Arc::clone(&self.hold),
         }
     }
 
@@ -214,12 +241,13 @@ impl ForkProcess {
         let others = !report.ended && tree::has_children(self.shell_pid);
         self.clean = !report.ended && !others;
         let survivors = if others {
-            ForkTree(self.shell_pid).members()
+            self.fork_tree().members()
         } else {
             Vec::new()
         };
         Ok(Exit {
             status: report.status,
+            goes_on: others,
             survivors,
         })
     }
@@ -230,6 +258,9 @@ impl ForkProcess {
                 shell.take_stragglers_output();
             }
             tokio::time::sleep(STRAGGLER_INTERVAL).await;
+        }
+        if let Some(shell) = self.shell.as_mut() {
+            shell.take_stragglers_output();
         }
         // Whatever they changed in the shell's descriptors, nobody else shall meet.
         self.clean = false;
@@ -242,7 +273,7 @@ impl Process for ForkProcess {
     }
 
     fn tree(&self) -> Arc<dyn Tree> {
-        Arc::new(ForkTree(self.shell_pid))
+        Arc::new(self.fork_tree())
     }
 
     fn wait(&mut self) -> BoxFuture<'_, Result<Exit, LaunchError>> {
@@ -257,25 +288,31 @@ impl Process for ForkProcess {
 impl Drop for ForkProcess {
     fn drop(&mut self) {
         match self.shell.take() {
-            Some(shell) if self.clean => self.shared.forkers.put(shell),
-            _ => ForkTree(self.shell_pid).kill(),
+            Some(shell) if self.clean && self.hold.release() => self.shared.forkers.put(shell),
+            _ => self.fork_tree().kill(),
         }
     }
 }
 
 impl Tree for ForkTree {
     fn signal(&self, signal: i32) {
-        tree::signal(&tree::session_members(self.0), signal);
+        self.hold
+            .while_held(|| tree::signal(&tree::session_members(self.shell), signal));
     }
 
     fn kill(&self) {
-        tree::kill_until_gone(|| tree::session_members(self.0));
-        let _gone_already = sys::kill(self.0, libc::SIGKILL);
-        tree::kill_until_gone(|| tree::session_members(self.0));
+        self.hold.while_held(|| {
+            tree::kill_until_gone(|| tree::session_members(self.shell));
+            let _gone_already = sys::kill(self.shell, libc::SIGKILL);
+            tree::kill_until_gone(|| tree::session_members(self.shell));
+        });
     }
 
     fn members(&self) -> Vec<u32> {
-        tree::session_members(self.0)
+        let mut members = Vec::new();
+        self.hold
+            .while_held(|| members = tree::session_members(self.shell));
+        members
             .into_iter()
             .filter_map(|pid| u32::try_from(pid).ok())
             .collect()

@@ -78,8 +78,19 @@ impl Pipes {
     /// Takes what is there at this moment, at most a pipe's capacity of each.
     pub(crate) fn drain(&mut self, output: &RunOutput) {
         for stream in [Stream::Stdout, Stream::Stderr] {
+            let pipe = match stream {
+                Stream::Stdout => &self.stdout,
+                Stream::Stderr => &self.stderr,
+            };
+            // A command may have made its pipe larger.
+            let there = pipe
+                .as_ref()
+                .and_then(|pipe| rustix::io::ioctl_fionread(pipe).ok());
+            let most = usize::try_from(there.unwrap_or(0))
+                .unwrap_or(0)
+                .max(MAX_DRAIN);
             let mut taken = 0;
-            while taken < MAX_DRAIN {
+            while taken < most {
                 match self.read_now(stream, output) {
                     0 => break,
                     bytes => taken += bytes,

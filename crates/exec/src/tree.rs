@@ -5,7 +5,10 @@ use std::fs;
 
 /// The most passes that ending a tree makes over `/proc`; a tree that forks faster than it can be
 /// stopped is ended by its process limit.
-const MAX_PASSES: usize = 50;
+const MAX_PASSES: usize = 200;
+/// Passes without a pause between them, and the pause.
+const HURRIED_PASSES: usize = 10;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
 
 /// One process as `/proc` tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +32,9 @@ pub(crate) fn all() -> Vec<Entry> {
         .collect()
 }
 
-/// Whether a process is there and not a zombie.
-pub(crate) fn is_alive(pid: i32) -> bool {
-    read(pid).is_some_and(|entry| !entry.zombie)
+/// The tick at which a process started; none when it is not there.
+pub(crate) fn started(pid: i32) -> Option<u64> {
+    read(pid).map(|entry| entry.started)
 }
 
 /// Sends a signal to each, and wakes those that are stopped, which would not see it otherwise.
@@ -74,12 +77,16 @@ pub(crate) fn session_members(session: i32) -> Vec<i32> {
     session_members_in(&processes, session)
 }
 
-/// Those of [`session_members`] that have started since `tick`.
-pub(crate) fn session_members_since(session: i32, tick: u64) -> Vec<i32> {
+/// Those of [`session_members`] that have started at `since` or later, and before `until`.
+pub(crate) fn session_members_between(session: i32, since: u64, until: u64) -> Vec<i32> {
     let processes = all();
     let started: HashMap<i32, u64> = processes.iter().map(|p| (p.pid, p.started)).collect();
     let mut found = session_members_in(&processes, session);
-    found.retain(|pid| started.get(pid).is_some_and(|started| *started >= tick));
+    found.retain(|pid| {
+        started
+            .get(pid)
+            .is_some_and(|tick| (since..until).contains(tick))
+    });
     found
 }
 
@@ -120,10 +127,14 @@ pub(crate) fn has_children(parent: i32) -> bool {
 
 /// Kills everything that `members` names until it names nobody.
 pub(crate) fn kill_until_gone(mut members: impl FnMut() -> Vec<i32>) {
-    for _ in 0..MAX_PASSES {
+    for pass in 0..MAX_PASSES {
         let found = members();
         if found.is_empty() {
             return;
+        }
+        // The dying take a moment; a tree that forks is worth a few passes without one.
+        if pass >= HURRIED_PASSES {
+            std::thread::sleep(PAUSE);
         }
         // Stop all first, so that none starts a new one while its siblings are being killed.
         for signal in [libc::SIGSTOP, libc::SIGKILL] {

@@ -22,7 +22,7 @@ pub(crate) async fn recent(
     caller: &Caller,
     limit: usize,
 ) -> Result<Vec<RunView>, Error> {
-    inner.catch_up().await?;
+    inner.catch_up_for_reading().await;
     let page = Page {
         limit: u32::try_from(limit).unwrap_or(u32::MAX),
         ..Page::default()
@@ -117,7 +117,14 @@ pub(crate) async fn changed(run: &Found, stdout: u64, stderr: u64, at_most: Dura
         stderr,
         finished: false,
     };
-    let _nothing_new = tokio::time::timeout(at_most, run.output.changed(seen)).await;
+    let news = async {
+        tokio::select! {
+            () = run.output.changed(seen) => {}
+            // Stragglers of a run in the foreground may be quiet for long.
+            _ = run.await_end(), if !run.background => {}
+        }
+    };
+    let _nothing_new = tokio::time::timeout(at_most, news).await;
     let ended = run.end().is_some();
     // For a run in the foreground the answer ends the stream, whatever stragglers still write.
     if run.background {

@@ -87,9 +87,15 @@ async fn fresh(
         Some(id) => Some(inner.sessions.get(caller, id)?),
         None => None,
     };
-    let base = session
+    // Its turn first: until then an earlier command may change the directory that this one is
+    // judged in.
+    let turn = match session {
+        Some(session) => Some(sessions::run::turn(inner, session).await?),
+        None => None,
+    };
+    let base = turn
         .as_ref()
-        .map_or_else(|| inner.options.default_cwd.clone(), |s| s.cwd());
+        .map_or_else(|| inner.options.default_cwd.clone(), |turn| turn.cwd());
     request.cwd = checked_cwd(request.cwd.as_deref(), &base)?;
     let cwd = request.cwd.as_ref().unwrap_or(&base).display().to_string();
 
@@ -100,7 +106,14 @@ async fn fresh(
     let broken = analysis.parse_error.is_some() && syntax::bash_rejects(inner, text, entropy).await;
     let decision = policy::judge(&request, analysis, inner.options.allow_dangerous, broken);
     let shown = request.clone();
-    let approved = match policy::decide(caller, request, decision, &inner.confirmations, entropy) {
+    let approved = match policy::decide(
+        caller,
+        request,
+        &cwd,
+        decision,
+        &inner.confirmations,
+        entropy,
+    ) {
         Outcome::Approved(approved) => approved,
         Outcome::Denied(decision) => {
             record::refused(inner, &RunId::random(entropy), caller, &shown, &decision)?;
@@ -116,15 +129,32 @@ async fn fresh(
             });
         }
     };
-    match session {
-        Some(session) if !broken => sessions::run::run(inner, &session, approved, &cwd).await,
-        _ => alone(inner, approved, &cwd).await,
-    }
+    let engine = Arc::clone(inner);
+    let begun = match turn {
+        Some(turn) if !broken => inner
+            .tasks
+            .spawn(async move { sessions::run::run(&engine, turn, approved, &cwd).await }),
+        _ => {
+            let place = place(inner, approved.request().background).await?;
+            inner
+                .tasks
+                .spawn(async move { alone(&engine, place, approved, &cwd).await })
+        }
+    };
+    // In a task of the engine's own: whoever asked may go away now, and the run is still begun
+    // whole, recorded and seen to its end.
+    begun
+        .await
+        .map_err(|error| Error::internal("starting a run", error))?
 }
 
 /// A command of its own.
-async fn alone(inner: &Arc<Inner>, approved: Box<Approved>, cwd: &str) -> Result<Arc<Run>, Error> {
-    let place = place(inner, approved.request().background).await?;
+async fn alone(
+    inner: &Arc<Inner>,
+    place: Option<OwnedSemaphorePermit>,
+    approved: Box<Approved>,
+    cwd: &str,
+) -> Result<Arc<Run>, Error> {
     let id = RunId::random(inner.parts.entropy.as_ref());
     let recorded = record::open(inner, &id, approved, cwd).await?;
     let request = recorded.approved.request();
@@ -164,16 +194,7 @@ async fn alone(inner: &Arc<Inner>, approved: Box<Approved>, cwd: &str) -> Result
 async fn place(inner: &Inner, background: bool) -> Result<Option<OwnedSemaphorePermit>, Error> {
     let limits = &inner.options.limits;
     if background {
-        let limit = limits.background_runs;
-        if inner.runs.counts().1 >= limit {
-            let what = "the number of background commands";
-            return Err(Error::Busy {
-                what,
-                limit,
-                retry_after: RETRY_AFTER,
-            });
-        }
-        return Ok(None);
+        return room_in_background(inner).map(|()| None);
     }
     if let Ok(permit) = Arc::clone(&inner.places).try_acquire_owned() {
         return Ok(Some(permit));
@@ -184,6 +205,20 @@ async fn place(inner: &Inner, background: bool) -> Result<Option<OwnedSemaphoreP
         () = inner.stopping.cancelled() => return Err(Error::Stopping),
     };
     permit.map(Some).map_err(|_closed| Error::Stopping)
+}
+
+/// Whether one more may run on after its answer.
+pub(crate) fn room_in_background(inner: &Inner) -> Result<(), Error> {
+    let limit = inner.options.limits.background_runs;
+    if inner.runs.counts().1 >= limit {
+        let what = "the number of background commands";
+        return Err(Error::Busy {
+            what,
+            limit,
+            retry_after: RETRY_AFTER,
+        });
+    }
+    Ok(())
 }
 
 /// A bounded count of those who wait; left when dropped.

@@ -13,11 +13,52 @@ use super::{End, Run};
 use crate::engine::Inner;
 use crate::record::{self, Closing, Receipt};
 use crate::runs::start::as_result;
+use crate::sessions::state::{Change, Session};
 
 /// After this long, output that is still in memory goes to disk, so that a crash does not lose it.
 const PERSIST_AFTER: Duration = Duration::from_secs(1);
 /// From killing a tree to giving up on seeing its end.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Answers a run whose supervision ends without having done so, which only a fault of ours can
+/// cause. Its record stays open, and the next start closes it as lost.
+pub(crate) struct Answered {
+    inner: Arc<Inner>,
+    run: Arc<Run>,
+    session: Option<Arc<Session>>,
+}
+
+impl Answered {
+    pub(crate) fn new(watch: &Supervised, session: Option<&Arc<Session>>) -> Self {
+        Self {
+            inner: Arc::clone(&watch.inner),
+            run: Arc::clone(&watch.run),
+            session: session.cloned(),
+        }
+    }
+}
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        if self.run.end().is_some() {
+            return;
+        }
+        tracing::error!(target: "system", run = %self.run.id, "the supervision of a run has failed");
+        if let Some(session) = &self.session {
+            session.ends(self.inner.parts.clock.now(), Change::default());
+        }
+        self.run.ended(End {
+            exit_code: Some(FAILED_CODE),
+            error: Some(("failed", "the server failed while it ran".to_owned())),
+            ..End::default()
+        });
+        self.run.output.finish();
+        self.inner.runs.over(&self.run);
+    }
+}
+
+/// The code of a run that we failed.
+const FAILED_CODE: i32 = 125;
 
 /// What it takes to see a run to its end.
 pub(crate) struct Supervised {
@@ -113,7 +154,7 @@ pub(crate) async fn until_end<T>(
         };
         if reason.is_some() {
             why = reason;
-            tree.signal(SIGTERM);
+            end_apart(tree);
             ending = Ending::Asked(Instant::now() + inner.options.limits.grace);
         }
     }
@@ -125,6 +166,7 @@ pub(crate) async fn process(
     mut process: Box<dyn Process>,
     place: Option<OwnedSemaphorePermit>,
 ) {
+    let _answered = Answered::new(&watch, None);
     let tree = process.tree();
     let (result, why) = until_end(&watch, &tree, process.wait()).await;
     let exit = match result {
@@ -137,7 +179,7 @@ pub(crate) async fn process(
         mut receipt,
         ..
     } = watch;
-    let mut stragglers = (!exit.survivors.is_empty()).then_some(process);
+    let mut stragglers = exit.goes_on.then_some(process);
     if why.is_some()
         && let Some(process) = stragglers.take()
     {
@@ -244,6 +286,12 @@ fn end_of(run: &Run, exit: &Exit, why: Option<Why>, leaves: bool) -> End {
         },
         ..End::default()
     }
+}
+
+/// Asking a living shell to end its command takes a moment, so that it has a thread of its own.
+fn end_apart(tree: &Arc<dyn Tree>) {
+    let tree = Arc::clone(tree);
+    tokio::task::spawn_blocking(move || tree.end());
 }
 
 /// Killing looks through all processes, perhaps many times, so that it has a thread of its own.

@@ -1,50 +1,76 @@
 //! A command in a session.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::OwnedMutexGuard;
 use wharf_exec::{LaunchError, ShellCommand, ShellReport, ShellStart};
 use wharf_model::RunId;
-use wharf_shell::ShellUse;
+use wharf_shell::{Analysis, Kind, ShellUse};
 
 use super::state::{self, Change, Living, Session};
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::policy::Approved;
 use crate::record;
-use crate::runs::start::{Waiting, as_result, exposed, new_run, time_limit};
+use crate::runs::start::{Waiting, as_result, exposed, new_run, room_in_background, time_limit};
 use crate::runs::supervise::{self, Supervised, TIMEOUT_CODE, Why, until_end};
 use crate::runs::{End, Run};
 
-/// Waits for its turn, records, and gives the command to the shell.
-pub(crate) async fn run(
-    inner: &Arc<Inner>,
-    session: &Arc<Session>,
-    approved: Box<Approved>,
-    cwd: &str,
-) -> Result<Arc<Run>, Error> {
+/// A command's turn in its session.
+pub(crate) struct Turn {
+    session: Arc<Session>,
+    living: OwnedMutexGuard<Living>,
+}
+
+impl Turn {
+    /// Where the session is. Nobody else can change that now.
+    pub(crate) fn cwd(&self) -> PathBuf {
+        self.session.cwd()
+    }
+}
+
+/// Waits for a turn, in order of arrival.
+pub(crate) async fn turn(inner: &Inner, session: Arc<Session>) -> Result<Turn, Error> {
     let limit = inner.options.limits.queued_per_session;
     let waiting = Waiting::enter(&session.waiting, limit, "this session's queue")?;
-    let mut living = tokio::select! {
+    let living = tokio::select! {
         living = Arc::clone(&session.living).lock_owned() => living,
         () = inner.stopping.cancelled() => return Err(Error::Stopping),
     };
     if session.ended.load(Ordering::Acquire) {
         return Err(Error::not_found("session", session.id.as_str()));
     }
-    if living.shell.as_mut().is_none_or(|shell| shell.has_ended()) {
-        revive(inner, session, &mut living).await?;
+    drop(waiting);
+    Ok(Turn { session, living })
+}
+
+/// Records the command and gives it to the shell.
+pub(crate) async fn run(
+    inner: &Arc<Inner>,
+    turn: Turn,
+    approved: Box<Approved>,
+    cwd: &str,
+) -> Result<Arc<Run>, Error> {
+    let Turn {
+        session,
+        mut living,
+    } = turn;
+    if approved.request().background {
+        room_in_background(inner)?;
     }
-    let restored = std::mem::take(&mut living.lost);
+    if living.shell.as_mut().is_none_or(|shell| shell.has_ended()) {
+        revive(inner, &session, &mut living).await?;
+    }
     let id = RunId::random(inner.parts.entropy.as_ref());
     let recorded = record::open(inner, &id, approved, cwd).await?;
+    let restored = std::mem::take(&mut living.lost);
     let background = recorded.approved.request().background;
     let output = inner.parts.journal.begin(&id, background);
     let run = Run::new(new_run(inner, &recorded, Arc::clone(&output)));
     inner.runs.insert(&run);
     session.begins(&run);
-    drop(waiting);
 
     let watch = Supervised {
         inner: Arc::clone(inner),
@@ -54,14 +80,10 @@ pub(crate) async fn run(
     };
     match begin(&recorded.approved, &mut living, &run) {
         Ok(()) => {
-            let turn = Turn {
-                session: Arc::clone(session),
-                living,
-                restored,
-            };
+            let turn = Turn { session, living };
             inner
                 .tasks
-                .spawn(see_through(watch, recorded.approved, turn));
+                .spawn(see_through(watch, recorded.approved, turn, restored));
         }
         Err(error) => {
             session.ends(
@@ -75,13 +97,6 @@ pub(crate) async fn run(
         }
     }
     Ok(run)
-}
-
-/// A command's turn in its session.
-struct Turn {
-    session: Arc<Session>,
-    living: OwnedMutexGuard<Living>,
-    restored: bool,
 }
 
 /// Gives the command to the shell.
@@ -107,7 +122,6 @@ pub(crate) async fn revive(
     let start = ShellStart {
         cwd: Some(cwd.clone()),
         env: session.env(),
-        marker: session.id.to_string(),
     };
     let shell = inner.parts.executor.shell(start).await.map_err(|error| {
         let (_, _, text) = as_result(&error);
@@ -143,7 +157,14 @@ fn command(
         output,
         own_pipes: own_pipes(shell_use, living.custom) || request.background,
         report_env: shell_use.mutates_state || living.custom,
+        single: !living.custom && is_single(&approved.decision().analysis),
     }
+}
+
+/// Whether ending the program that runs ends the text.
+fn is_single(analysis: &Analysis) -> bool {
+    let several = [Kind::Chain, Kind::Compound, Kind::Background, Kind::Invalid];
+    !analysis.features.iter().any(|kind| several.contains(kind))
 }
 
 /// Whether what it leaves running could write into a later command's output.
@@ -160,13 +181,14 @@ fn may_define(text: &str) -> bool {
 }
 
 /// Stays with a command until its end, and with what it leaves running until theirs.
-async fn see_through(watch: Supervised, approved: Box<Approved>, turn: Turn) {
+async fn see_through(watch: Supervised, approved: Box<Approved>, turn: Turn, mut restored: bool) {
     let Turn {
         session,
         mut living,
-        mut restored,
     } = turn;
+    let _answered = supervise::Answered::new(&watch, Some(&session));
     let (mut report, why) = loop {
+        // `run` has begun it there; should that ever change, the guard above answers.
         let Some(shell) = living.shell.as_mut() else {
             return;
         };
@@ -203,12 +225,12 @@ async fn see_through(watch: Supervised, approved: Box<Approved>, turn: Turn) {
         tracing::warn!(target: "system", session = %session.id, %error, "its state cannot be saved");
     }
     let rest = report.rest.take();
-    let job = report.job.filter(|_| rest.is_some());
-    if let (Some(job), Some(shell)) = (job, living.shell.as_ref()) {
-        run.attach(shell.job_tree(job), Some(job));
+    let job = report.job.filter(|_| rest.is_some() || run.background);
+    if let (Some(job), Some(tree)) = (job, run.tree()) {
+        run.attach(tree, Some(job));
     }
     let end = end_of(&run, &session, &report, why, restored, job);
-    if run.background && rest.is_some() {
+    if run.background && job.is_some() {
         // Answered now, closed when the job has ended.
         run.launched();
         drop(living);

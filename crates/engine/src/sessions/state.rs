@@ -52,6 +52,7 @@ struct Known {
 }
 
 /// What a command changed.
+#[derive(Default)]
 pub(crate) struct Change {
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) env: Option<Vec<(String, String)>>,

@@ -82,10 +82,11 @@ fn known(last: &RunRow) -> Vec<SuggestionView> {
     let how = if success { "succeeded" } else { "failed" };
     steps
         .iter()
-        .map(|step| SuggestionView {
-            command: step.clone(),
+        .filter_map(|step| step.split_once(": "))
+        .map(|(why, command)| SuggestionView {
+            command: command.to_owned(),
             source: "registry",
-            reason: format!("often follows `{name}` when it has {how}"),
+            reason: format!("{why}: often follows `{name}` when it has {how}"),
             confidence: None,
         })
         .collect()

@@ -24,6 +24,17 @@ enum Source {
     File(File),
 }
 
+impl Source {
+    /// A stream that could not be moved to the disk has no file; the other may.
+    fn of_file(path: &Path) -> io::Result<Self> {
+        match File::open(path) {
+            Ok(file) => Ok(Self::File(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl Kept {
     pub(super) fn from_memory(stdout: Bytes, stderr: Bytes) -> Self {
         Self {
@@ -33,10 +44,17 @@ impl Kept {
     }
 
     pub(super) fn from_files(stdout: &Path, stderr: &Path) -> io::Result<Self> {
-        Ok(Self {
-            stdout: Source::File(File::open(stdout)?),
-            stderr: Source::File(File::open(stderr)?),
-        })
+        let kept = Self {
+            stdout: Source::of_file(stdout)?,
+            stderr: Source::of_file(stderr)?,
+        };
+        match kept {
+            Self {
+                stdout: Source::Nothing,
+                stderr: Source::Nothing,
+            } => Err(io::Error::from(io::ErrorKind::NotFound)),
+            kept => Ok(kept),
+        }
     }
 
     /// Bytes kept of a stream.

@@ -50,6 +50,8 @@ struct Inner {
     on_disk: bool,
     /// Nobody will write any more.
     finished: bool,
+    /// Where it was settled.
+    place: Option<String>,
     /// Bytes kept of both streams.
     kept: u64,
     /// Bytes of the memory that all runs share.
@@ -149,7 +151,11 @@ impl RunOutput {
         let summary = {
             let mut inner = self.lock();
             inner.finished = true;
-            let place = self.settle(&mut inner);
+            let place = match inner.place.clone() {
+                Some(place) => place,
+                None => self.settle(&mut inner),
+            };
+            inner.place = Some(place.clone());
             inner.summary(place)
         };
         self.changed.notify_waiters();
@@ -158,14 +164,11 @@ impl RunOutput {
 
     /// What can be recorded while stragglers still write: everything so far is on disk.
     pub fn interim(&self) -> Summary {
-        self.persist();
-        let inner = self.lock();
-        let place = if inner.on_disk {
-            PLACE_FILES
-        } else {
-            PLACE_NONE
-        };
-        inner.summary(place.to_owned())
+        let mut inner = self.lock();
+        if !inner.on_disk {
+            self.to_disk(&mut inner);
+        }
+        inner.summary(PLACE_FILES.to_owned())
     }
 
     /// How much there is.

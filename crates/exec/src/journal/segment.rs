@@ -145,8 +145,13 @@ impl Segments {
         let (Some(stdout), Some(stderr), true) = (number(), number(), known) else {
             return Err(damaged());
         };
-        let mut bytes = vec![0; stdout.saturating_add(stderr)];
         let body = place.offset + u64::try_from(line.len() + 1).unwrap_or(0);
+        let size = stdout.saturating_add(stderr);
+        let there = file.metadata()?.len().saturating_sub(body);
+        if u64::try_from(size).unwrap_or(u64::MAX) > there {
+            return Err(damaged());
+        }
+        let mut bytes = vec![0; size];
         file.read_exact_at(&mut bytes, body)?;
         let mut stdout_bytes = Bytes::from(bytes);
         let stderr_bytes = stdout_bytes.split_off(stdout);

@@ -5,7 +5,6 @@ pub(crate) mod script;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -13,7 +12,10 @@ use rustix::pipe::PipeFlags;
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::oneshot;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::executor::{BoxFuture, LaunchError, Shell, ShellCommand, ShellReport, Status, Tree};
+use crate::hold::Hold;
 use crate::journal::RunOutput;
 use crate::pump::{self, Pipes, Writers};
 use crate::zygote::ZygoteClient;
@@ -26,6 +28,12 @@ pub(crate) const BASH: &str = "/bin/bash";
 const WORDS: [&str; 4] = ["bash", "--noprofile", "--norc", "-c"];
 /// What one read of the report channel takes.
 const REPORT_BYTES: usize = 16 * 1024;
+/// How long the programs of a longer text have between TERM and KILL.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is looked whether they are gone.
+const END_PAUSE: Duration = Duration::from_millis(20);
+/// The code of a command whose report makes no sense.
+const UNREADABLE_REPORT: i32 = 255;
 /// From killing a shell to seeing that it is dead.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -47,6 +55,7 @@ pub(crate) struct LocalShell {
     current: Option<Current>,
     latest_output: Weak<RunOutput>,
     since: Arc<ShellTree>,
+    leader: Leader,
 }
 
 /// The command that runs.
@@ -56,14 +65,53 @@ struct Current {
     /// Kept open until the shell has opened it by path.
     _stdin: Option<OwnedFd>,
     with_env: bool,
+    single: bool,
     last_words: Option<Report>,
 }
 
 /// The processes that a shell's current command started.
 #[derive(Debug)]
 struct ShellTree {
-    shell: i32,
-    since: AtomicU64,
+    shell: Leader,
+    since: u64,
+    /// The tick at which the command ended; `u64::MAX` while it runs.
+    until: AtomicU64,
+    /// See [`ShellCommand::single`].
+    single: bool,
+    hold: Arc<Hold>,
+}
+
+/// A shell's process, told from another that got its number later.
+#[derive(Debug, Clone, Copy)]
+struct Leader {
+    pid: i32,
+    started: Option<u64>,
+}
+
+impl Leader {
+    fn new(pid: i32) -> Self {
+        Self {
+            pid,
+            started: tree::started(pid),
+        }
+    }
+
+    /// All processes below it, or left by it.
+    fn members(self) -> Vec<i32> {
+        // As long as one of its session lives, the kernel gives its number to nobody else.
+        let other = tree::started(self.pid).is_some_and(|tick| Some(tick) != self.started);
+        if other {
+            Vec::new()
+        } else {
+            tree::session_members(self.pid)
+        }
+    }
+
+    fn signal(self, signal: i32) {
+        if self.started.is_some() && tree::started(self.pid) == self.started {
+            let _gone_already = sys::kill(self.pid, signal);
+        }
+    }
 }
 
 /// What a shell is for.
@@ -103,10 +151,8 @@ impl LocalShell {
             control_writer.as_fd(),
         ];
         let child = zygote.new_shell(BASH, &argv, &env, cwd, fds).await?;
-        let since = Arc::new(ShellTree {
-            shell: child.pid,
-            since: AtomicU64::new(0),
-        });
+        let leader = Leader::new(child.pid);
+        let since = ShellTree::now(leader, true);
         let mut shell = Self {
             pid: child.pid,
             input,
@@ -123,6 +169,7 @@ impl LocalShell {
             current: None,
             latest_output: Weak::new(),
             since,
+            leader,
         };
         shell.hear_first().await?;
         Ok(shell)
@@ -164,7 +211,8 @@ impl LocalShell {
     }
 
     fn begin_text(&mut self, text: &str, current: Current) {
-        self.since.since.store(tree::now(), Ordering::Relaxed);
+        self.since = ShellTree::now(self.leader, current.single);
+        self.said.clear();
         self.unsent.clear();
         self.unsent.extend_from_slice(text.as_bytes());
         self.unsent.push(0);
@@ -220,6 +268,22 @@ impl LocalShell {
         }
     }
 
+    /// Where the shell is. What it says itself keeps the names of symbolic links, but `PWD` is a
+    /// variable like any other: it is believed where it names the directory that the shell is in.
+    fn directory(&self, said: String) -> Option<PathBuf> {
+        use std::os::unix::fs::MetadataExt;
+        let said = PathBuf::from(said);
+        if self.ended.is_some() {
+            return said.is_absolute().then_some(said);
+        }
+        let real = PathBuf::from(format!("/proc/{}/cwd", self.pid));
+        let place = |path: &Path| std::fs::metadata(path).ok().map(|at| (at.dev(), at.ino()));
+        if said.is_absolute() && place(&said).is_some() && place(&said) == place(&real) {
+            return Some(said);
+        }
+        std::fs::read_link(real).ok()
+    }
+
     /// Part of the command is still on its way. The shell evaluates nothing before it has read the
     /// last byte.
     fn has_unread(&self) -> bool {
@@ -243,6 +307,9 @@ impl LocalShell {
         let Some(current) = self.current.take() else {
             return lost();
         };
+        // A kill that is on its way finds nothing of this command's any more. One that goes on at
+        // this moment takes the shell with it.
+        self.since.until.store(tree::now() + 1, Ordering::Release);
         self.pipes.drain(&current.output);
         let rest = current.own.and_then(|(mut pipes, writers)| {
             drop(writers);
@@ -255,10 +322,13 @@ impl LocalShell {
         });
         let not_started = report.is_none() && current.last_words.is_none() && self.has_unread();
         let words = report.or(current.last_words);
-        let status = self.ended.unwrap_or_else(|| {
-            let code = words.as_ref().and_then(|report| report.status.parse().ok());
-            Status::Exited(code.unwrap_or(0))
-        });
+        // A command that was reported has that code, also if the shell has died since.
+        let reported = words.as_ref().and_then(|report| report.status.parse().ok());
+        let status = match (reported, self.ended) {
+            (Some(code), _) => Status::Exited(code),
+            (None, Some(status)) => status,
+            (None, None) => Status::Exited(UNREADABLE_REPORT),
+        };
         let mut answer = ShellReport {
             status,
             ended: self.ended.is_some(),
@@ -267,7 +337,7 @@ impl LocalShell {
             ..lost()
         };
         if let Some(report) = words {
-            answer.cwd = (!report.cwd.is_empty()).then(|| PathBuf::from(report.cwd));
+            answer.cwd = self.directory(report.cwd);
             answer.env = report.env;
             answer.job = report.job.filter(|job| self.last_job != Some(*job));
             self.last_job = report.job;
@@ -285,6 +355,7 @@ impl Current {
             own: None,
             _stdin: None,
             with_env,
+            single: true,
             last_words: None,
         }
     }
@@ -299,12 +370,8 @@ impl Shell for LocalShell {
         Arc::clone(&self.since) as Arc<dyn Tree>
     }
 
-    fn job_tree(&self, job: u32) -> Arc<dyn Tree> {
-        Arc::new(JobTree(i32::try_from(job).unwrap_or(0)))
-    }
-
     fn members(&self) -> Vec<u32> {
-        unsigned(tree::session_members(self.pid))
+        unsigned(self.leader.members())
     }
 
     fn begin(&mut self, command: ShellCommand) -> Result<(), LaunchError> {
@@ -334,6 +401,7 @@ impl Shell for LocalShell {
         let mut current = Current::new(command.output, command.report_env);
         current.own = own;
         current._stdin = stdin;
+        current.single = command.single;
         self.begin_text(&text, current);
         Ok(())
     }
@@ -355,36 +423,65 @@ impl Shell for LocalShell {
 
     fn end(mut self: Box<Self>, grace: Duration) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let shell = self.pid;
-            let members = tree::session_members(shell);
-            if !members.is_empty() {
-                tree::signal(&members, libc::SIGTERM);
-                let deadline = tokio::time::Instant::now() + grace;
-                while !tree::session_members(shell).is_empty()
-                    && tokio::time::Instant::now() < deadline
-                {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            }
-            tree::kill_until_gone(|| tree::session_members(shell));
-            let _gone_already = sys::kill(shell, libc::SIGKILL);
+            let leader = self.leader;
+            // Looking through all processes is not for a runtime's thread.
+            let ended = tokio::task::spawn_blocking(move || end_all(leader, grace));
+            let _panicked = ended.await;
             if self.ended.is_none() {
                 let _too_late_to_matter = tokio::time::timeout(KILL_PATIENCE, &mut self.exit).await;
             }
-            // What was started while the shell still lived.
-            tree::kill_until_gone(|| tree::session_members(shell));
         })
     }
 }
 
+/// Ends a shell and everything below it: TERM, after `grace` KILL.
+fn end_all(leader: Leader, grace: Duration) {
+    let mut left = grace;
+    let members = leader.members();
+    tree::signal(&members, libc::SIGTERM);
+    while !members.is_empty() && !left.is_zero() && !leader.members().is_empty() {
+        std::thread::sleep(END_PAUSE);
+        left = left.saturating_sub(END_PAUSE);
+    }
+    tree::kill_until_gone(|| leader.members());
+    leader.signal(libc::SIGKILL);
+    // What was started while the shell still lived.
+    tree::kill_until_gone(|| leader.members());
+}
+
 impl Tree for ShellTree {
     fn signal(&self, signal: i32) {
-        tree::signal(&self.current(), signal);
+        self.hold
+            .while_held(|| tree::signal(&self.current(), signal));
+    }
+
+    /// A shell whose program is ended goes on with the text behind it, which nobody wants to run
+    /// any more. So it is held still while its programs end, and then ended too, unless nothing is
+    /// left in the text.
+    fn end(&self) {
+        if self.single || !self.is_current() {
+            return self.signal(libc::SIGTERM);
+        }
+        self.hold.while_held(|| {
+            self.shell.signal(libc::SIGSTOP);
+            tree::signal(&self.current(), libc::SIGTERM);
+            let mut left = END_PATIENCE;
+            while !left.is_zero() && !self.current().is_empty() {
+                std::thread::sleep(END_PAUSE);
+                left = left.saturating_sub(END_PAUSE);
+            }
+            tree::kill_until_gone(|| self.current());
+            self.shell.signal(libc::SIGKILL);
+        });
     }
 
     fn kill(&self) {
-        let _gone_already = sys::kill(self.shell, libc::SIGKILL);
-        tree::kill_until_gone(|| self.current());
+        self.hold.while_held(|| {
+            if self.is_current() {
+                self.shell.signal(libc::SIGKILL);
+            }
+            tree::kill_until_gone(|| self.current());
+        });
     }
 
     fn members(&self) -> Vec<u32> {
@@ -393,36 +490,24 @@ impl Tree for ShellTree {
 }
 
 impl ShellTree {
+    /// For a command that begins at this moment.
+    fn now(shell: Leader, single: bool) -> Arc<Self> {
+        Arc::new(Self {
+            shell,
+            since: tree::now(),
+            until: AtomicU64::new(u64::MAX),
+            single,
+            hold: Hold::new(),
+        })
+    }
+
+    fn is_current(&self) -> bool {
+        self.until.load(Ordering::Acquire) == u64::MAX
+    }
+
     fn current(&self) -> Vec<i32> {
-        tree::session_members_since(self.shell, self.since.load(Ordering::Relaxed))
-    }
-}
-
-/// A background job of a shell's: its first process and what descends from it.
-#[derive(Debug)]
-struct JobTree(i32);
-
-impl JobTree {
-    fn current(&self) -> Vec<i32> {
-        let mut found = tree::descendants(self.0);
-        if tree::is_alive(self.0) {
-            found.insert(0, self.0);
-        }
-        found
-    }
-}
-
-impl Tree for JobTree {
-    fn signal(&self, signal: i32) {
-        tree::signal(&self.current(), signal);
-    }
-
-    fn kill(&self) {
-        tree::kill_until_gone(|| self.current());
-    }
-
-    fn members(&self) -> Vec<u32> {
-        unsigned(self.current())
+        let until = self.until.load(Ordering::Acquire);
+        tree::session_members_between(self.shell.pid, self.since, until)
     }
 }
 

@@ -26,10 +26,10 @@ pub(crate) const LAST_WORDS: &str = "exit";
 /// The program of a shell. `control` is a path to the report channel, for the moment of exit, at
 /// which the descriptor is closed.
 pub(crate) fn program(control: Option<&str>) -> String {
-    let report = r#"__wharf() { case $- in *[xv]*) builtin set +xv;; esac; builtin printf '%s\0' "$1" "$PWD" "$2" "$!"; case $__w in e|__w=e*) builtin export -p; builtin printf '\0';; esac; }; __wharf_status() { builtin return "$1"; }; "#;
+    let report = r#"__wharf() { case $- in *[xv]*) builtin set +xv;; esac; builtin printf '%s\0' "$1" "$PWD" "$2" "${!-}"; case ${__w-} in e|__w=e*) builtin export -p; builtin printf '\0';; esac; }; __wharf_status() { builtin return "$1"; }; "#;
     let session = control.map_or_else(String::new, |path| {
         format!(
-            "shopt -s expand_aliases; builtin trap '__wharf {LAST_WORDS} \"$-\" >{path}' EXIT; "
+            "shopt -s expand_aliases; builtin trap '[[ $BASHPID != $$ ]] || __wharf {LAST_WORDS} \"$-\" >{path}' EXIT; "
         )
     });
     format!(
@@ -88,7 +88,11 @@ pub(crate) fn living(command: &str, around: &Around<'_>) -> String {
         quote_into(&mut text, value);
         text.push(' ');
     }
-    text.push_str("eval ");
+    text.push_str(if around.env.is_empty() {
+        "builtin eval "
+    } else {
+        "eval "
+    });
     quote_into(&mut text, &[tracing, command].concat());
     text.push(' ');
     text.push_str(around.redirections);
@@ -111,7 +115,7 @@ pub(crate) fn forked(command: &str, cwd: Option<&str>, env: &[(String, String)])
         quote_into(&mut text, value);
         text.push(';');
     }
-    text.push_str("unset -v __w;unset -f __wharf __wharf_status;eval ");
+    text.push_str("unset -v __w;unset -f __wharf __wharf_status;builtin eval ");
     quote_into(&mut text, command);
     text.push(')');
     text

@@ -56,7 +56,14 @@ struct Command {
 }
 
 impl Shim<'_> {
+    /// Serves until the server is gone, and then ends the tree, however that was noticed.
     fn serve(&self) -> io::Result<()> {
+        let served = self.serve_until_gone();
+        self.kill_all();
+        served
+    }
+
+    fn serve_until_gone(&self) -> io::Result<()> {
         let (mut buffer, mut fds) = (Vec::new(), Vec::new());
         let mut command: Option<Command> = None;
         loop {
@@ -68,14 +75,12 @@ impl Shim<'_> {
             if asked {
                 match frame::receive(&self.socket, &mut buffer, &mut fds) {
                     Ok(Some(())) => {}
-                    Ok(None) | Err(_) => break,
+                    Ok(None) | Err(_) => return Ok(()),
                 }
                 let fds = std::mem::take(&mut fds);
                 self.obey(&buffer, fds, &mut command)?;
             }
         }
-        self.kill_all();
-        Ok(())
     }
 
     fn obey(

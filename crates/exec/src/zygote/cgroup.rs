@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 use super::TreeLimits;
 
+/// What our groups are called, before the zygote's process id.
+const PREFIX: &str = "wharf-";
+
 /// The directories below which groups are made.
 pub(super) struct Cgroups {
     parents: Vec<Parent>,
@@ -44,7 +47,7 @@ impl Cgroups {
         }
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let name = format!("wharf-{}", std::process::id());
+        let name = format!("{PREFIX}{}", std::process::id());
         let parents = places(&mounts, &own)
             .into_iter()
             .filter_map(|place| prepare(&place, &name, limits))
@@ -174,6 +177,7 @@ fn prepare(place: &Place, name: &str, limits: TreeLimits) -> Option<Parent> {
     if !processes && !memory {
         return None;
     }
+    remove_stale(&place.directory);
     let directory = place.directory.join(name);
     fs::create_dir(&directory).ok()?;
     if place.unified {
@@ -194,6 +198,24 @@ fn prepare(place: &Place, name: &str, limits: TreeLimits) -> Option<Parent> {
         processes,
         memory: memory.then_some(memory_file),
     })
+}
+
+/// Removes the groups of servers that were killed before they could.
+fn remove_stale(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        if owner.is_none_or(|pid| Path::new("/proc").join(pid).exists()) {
+            continue;
+        }
+        for group in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
+            let _a_file_or_in_use = fs::remove_dir(group.path());
+        }
+        let _in_use = fs::remove_dir(entry.path());
+    }
 }
 
 /// Hands a version 2 controller down to the directories below.

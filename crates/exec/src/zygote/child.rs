@@ -17,8 +17,9 @@ use crate::{shim, sys, tree};
 /// scripts use, low enough for small limits on open files.
 pub(crate) const INPUT_FD: RawFd = 58;
 pub(crate) const CONTROL_FD: RawFd = 59;
-/// Above all numbers that a shell is given.
-const SAFE_FD: RawFd = 70;
+/// Where descriptors are moved to before they get the numbers that a shell expects: above the
+/// standard streams, and, as a spare has few, below the other two.
+const SAFE_FD: RawFd = 10;
 /// Spares that wait at once: one for each of two that come together.
 const SPARES: usize = 2;
 /// From the server's death to the end of what it left: TERM, then this, then KILL.
@@ -77,7 +78,15 @@ impl<'a> Zygote<'a> {
         })
     }
 
+    /// Serves until the server is gone, and then ends everything: also when the server's end was
+    /// first seen by a message that could not be sent.
     fn serve(&mut self) -> io::Result<()> {
+        let served = self.serve_until_gone();
+        self.end_all();
+        served
+    }
+
+    fn serve_until_gone(&mut self) -> io::Result<()> {
         self.fill_spares();
         let (mut buffer, mut fds) = (Vec::new(), Vec::new());
         loop {
@@ -88,12 +97,10 @@ impl<'a> Zygote<'a> {
             if asked {
                 match frame::receive(&self.socket, &mut buffer, &mut fds) {
                     Ok(Some(())) => self.answer(&buffer, &std::mem::take(&mut fds))?,
-                    Ok(None) | Err(_) => break,
+                    Ok(None) | Err(_) => return Ok(()),
                 }
             }
         }
-        self.end_all();
-        Ok(())
     }
 
     /// Hands the order to a spare and forks the next one.
@@ -159,6 +166,7 @@ impl<'a> Zygote<'a> {
             let Some(group) = self.groups.remove(&pid) else {
                 continue;
             };
+            self.spares.retain(|spare| spare.pid != pid);
             self.cgroups.remove(group);
             let mut event = Encoder::new(kind::EXITED);
             event.number(u32::try_from(pid.as_raw_nonzero().get()).unwrap_or(0));

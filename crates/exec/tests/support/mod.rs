@@ -213,6 +213,7 @@ impl Living {
             output: self.journal.begin(&run_id(), false),
             own_pipes: false,
             report_env: true,
+            single: true,
         }
     }
 

@@ -70,7 +70,7 @@ struct Answer<'a> {
 #[derive(Serialize)]
 struct ErrorView<'a> {
     kind: &'a str,
-    message: &'a str,
+    message: Cow<'a, str>,
 }
 
 /// Whether a run did what it was asked for. A background command that was launched did.
@@ -144,11 +144,30 @@ fn around<'a>(finished: &'a Finished, wanted: &Wanted, machine: &Machine) -> Ans
         metadata: knowledge.metadata,
         decision: finished.decision.as_ref().map(analysis::decision_view),
         model_hints: knowledge.hints,
-        error: finished
-            .error
-            .as_ref()
-            .map(|(kind, message)| ErrorView { kind, message }),
+        error: error(finished),
     }
+}
+
+/// Why it failed: what is known beyond the code, or what the code itself says.
+fn error(finished: &Finished) -> Option<ErrorView<'_>> {
+    if let Some((kind, message)) = &finished.error {
+        let message = Cow::Borrowed(message.as_str());
+        return Some(ErrorView { kind, message });
+    }
+    let (kind, message) = match finished.exit_code? {
+        0 => return None,
+        126 => (
+            "not_executable",
+            "a program could not be executed".to_owned(),
+        ),
+        127 => ("not_found", "a program was not found".to_owned()),
+        code @ 129..=192 => ("killed", format!("killed by signal {}", code - 128)),
+        code => ("failed", format!("exited with {code}")),
+    };
+    Some(ErrorView {
+        kind,
+        message: message.into(),
+    })
 }
 
 fn truncated(stdout: &Shown<'_>, stderr: &Shown<'_>) -> Option<Truncated> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Connection as _};
 
 use super::error::writing;
 use super::limits::PROJECT_ENTRIES_MAX;
@@ -91,15 +91,30 @@ impl Projector {
     }
 
     async fn apply(&self, batch: Batch, done: &Projected) -> Result<(), sqlx::Error> {
-        let mut transaction = self.database.writer.begin().await?;
-        insert_runs(&mut transaction, batch.opened).await?;
-        close_runs(&mut transaction, batch.closed).await?;
-        for change in batch.sessions {
-            change.apply(&mut transaction).await?;
+        let mut connection = self.database.writer.acquire().await?;
+        let applied = apply_on(&mut connection, batch, done).await;
+        if applied.is_err() {
+            // After some errors, a full disk among them, SQLite has rolled back by itself, and the
+            // connection no longer agrees with its owner on whether a transaction is open.
+            connection.close_on_drop();
         }
-        put_projected(&mut transaction, done).await?;
-        transaction.commit().await
+        applied
     }
+}
+
+async fn apply_on(
+    connection: &mut AnyConnection,
+    batch: Batch,
+    done: &Projected,
+) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    insert_runs(&mut transaction, batch.opened).await?;
+    close_runs(&mut transaction, batch.closed).await?;
+    for change in batch.sessions {
+        change.apply(&mut transaction).await?;
+    }
+    put_projected(&mut transaction, done).await?;
+    transaction.commit().await
 }
 
 /// What a stretch of the log says, as rows.

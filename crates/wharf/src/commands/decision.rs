@@ -43,13 +43,13 @@ struct Alternative {
 
 /// Shows a refusal that a decision stands behind, and asks for a yes where that helps. Returns the
 /// token to send back.
-pub(crate) fn ask(cx: &Context, command: &str, problem: &Problem) -> Option<String> {
+pub(crate) async fn ask(cx: &Context, command: &str, problem: &Problem) -> Option<String> {
     let decision = Decision::deserialize(problem.decision.as_ref()?).unwrap_or_default();
     if !cx.ui.json {
         cx.ui.say(&show(&cx.ui, command, &decision));
     }
     let token = problem.confirmation_token.clone()?;
-    if cx.ui.yes("Run it?") {
+    if cx.ui.yes("Run it?").await {
         Some(token)
     } else {
         None

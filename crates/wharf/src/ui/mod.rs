@@ -134,16 +134,25 @@ impl Ui {
     }
 
     /// Asks for a yes on the terminal. No answer is a no.
-    pub(crate) fn yes(&self, question: &str) -> bool {
+    ///
+    /// A thread of its own reads, so that whoever waits here also hears of Ctrl-C; one that is
+    /// left reading ends with the process.
+    pub(crate) async fn yes(&self, question: &str) -> bool {
         if !self.may_ask {
             return false;
         }
         say(&format!("{question} [y/N] "));
-        let mut answer = String::new();
-        let read = io::stdin().lock().read_line(&mut answer);
-        if !matches!(read, Ok(1..)) {
+        let (sender, answer) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let read = io::stdin().lock().read_line(&mut answer);
+            let _nobody_waits = sender.send(matches!(read, Ok(1..)).then_some(answer));
+        });
+        let answer = answer.await.ok().flatten();
+        if answer.is_none() {
             say("\n");
         }
+        let answer = answer.unwrap_or_default();
         matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
     }
 

@@ -47,7 +47,10 @@ pub(crate) fn fork_zygote(cx: &Context, options: &ServeOptions) -> Result<Zygote
     let options = ZygoteOptions {
         base_env: base_env(cx, options),
         default_cwd: default_cwd(cx),
-        limits: TreeLimits::default(),
+        limits: TreeLimits {
+            processes: u64::try_from(options.processes).ok(),
+            memory: Some(options.memory_bytes).filter(|bytes| *bytes > 0),
+        },
     };
     Zygote::fork(options).map_err(|error| {
         CommandError::failed("cannot start the process that starts commands").because(error)

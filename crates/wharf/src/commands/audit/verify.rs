@@ -22,7 +22,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn verify(cx: &Context, args: &Args) -> Outcome {
-    let anchor = args.head.as_deref().map(parse_head).transpose()?;
+    let given = args.head.as_deref().map(parse_head).transpose()?;
+    let anchor = given.or_else(|| known_head(cx));
     let report = audit::verify(&folder(cx)?, anchor)
         .map_err(|error| CommandError::failed("cannot read the record").because(error))?;
     if cx.ui.json {
@@ -46,6 +47,25 @@ pub(crate) fn verify(cx: &Context, args: &Args) -> Outcome {
     Ok(DONE)
 }
 
+/// The head that the database beside the record remembers: without it, an end that was cut off
+/// cleanly could not be told from a record that is shorter.
+fn known_head(cx: &Context) -> Option<Head> {
+    let file = cx.places.database_file();
+    if !file.exists() {
+        return None;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
+    runtime.block_on(async {
+        let database = wharf_store::db::Database::open_sqlite(&file).await.ok()?;
+        let head = database.anchored_head().await.ok().flatten();
+        database.close().await;
+        head
+    })
+}
+
 /// What is wrong, if something is.
 fn problem(report: &VerifyReport) -> Option<String> {
     if let Some(bad) = &report.first_bad {
@@ -64,11 +84,12 @@ fn problem(report: &VerifyReport) -> Option<String> {
     match report.anchor {
         None | Some(Anchor::Kept) => None,
         Some(Anchor::Missing) => {
-            Some("the record ends before the given head: its end is gone".into())
+            Some("the record ends before a head that was kept: its end is gone".into())
         }
-        Some(Anchor::Replaced) => {
-            Some("another entry is in the given head's place: the record was written anew".into())
-        }
+        Some(Anchor::Replaced) => Some(
+            "another entry is in the place of a head that was kept: the record was written anew"
+                .into(),
+        ),
     }
 }
 

@@ -107,7 +107,13 @@ pub(crate) fn run(cx: &Context, args: Args) -> Outcome {
                 other => return other.map_err(CommandError::from),
             };
             let (problem, retry_after) = refused;
-            match decision::ask(cx, &request.command, &problem) {
+            let answer = tokio::select! {
+                answer = decision::ask(cx, &request.command, &problem) => answer,
+                () = after::interrupted() => {
+                    return Err(CommandError::new(Kind::Interrupted, "interrupted"));
+                }
+            };
+            match answer {
                 Some(token) => request.confirmation_token = Some(token),
                 None if problem.decision.is_some() => return Err(unconfirmed(cx, &problem)),
                 None => {
