@@ -265,7 +265,7 @@ fn the_summary_comes_after_the_output() {
     insta::assert_snapshot!(home.seen(&["run", "--meta", "summary", "--", "ls", "/no-such-file"]), @r"
     --- stderr
     ls: cannot access '/no-such-file': No such file or directory
-    - RUN  exit 2  N s  low risk
+    - RUN  exit 2  N s  low risk  HOME/work
       Lists the entries of directories.
       next: STEPS
       all output: wharf logs RUN
