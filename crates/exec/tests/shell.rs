@@ -202,7 +202,6 @@ fn a_new_shell_takes_over_directory_and_environment() {
         let start = ShellStart {
             cwd: Some("/usr/lib".into()),
             env: ShellEnv::Exactly(env.clone()),
-            ..ShellStart::default()
         };
         let shell = bench.executor.shell(start).await.unwrap();
         let mut shell = support::Living {

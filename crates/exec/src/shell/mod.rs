@@ -2,6 +2,7 @@
 
 pub(crate) mod report;
 pub(crate) mod script;
+mod tree;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -12,15 +13,12 @@ use rustix::pipe::PipeFlags;
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::oneshot;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::executor::{BoxFuture, LaunchError, Shell, ShellCommand, ShellReport, Status, Tree};
-use crate::hold::Hold;
 use crate::journal::RunOutput;
 use crate::pump::{self, Pipes, Writers};
 use crate::zygote::ZygoteClient;
-use crate::{sys, tree};
 use report::Report;
+use tree::{Leader, ShellTree, end_all, unsigned};
 
 /// The shell.
 pub(crate) const BASH: &str = "/bin/bash";
@@ -28,10 +26,6 @@ pub(crate) const BASH: &str = "/bin/bash";
 const WORDS: [&str; 4] = ["bash", "--noprofile", "--norc", "-c"];
 /// What one read of the report channel takes.
 const REPORT_BYTES: usize = 16 * 1024;
-/// How long the programs of a longer text have between TERM and KILL.
-const END_PATIENCE: Duration = Duration::from_secs(1);
-/// How often it is looked whether they are gone.
-const END_PAUSE: Duration = Duration::from_millis(20);
 /// The code of a command whose report makes no sense.
 const UNREADABLE_REPORT: i32 = 255;
 /// From killing a shell to seeing that it is dead.
@@ -67,51 +61,6 @@ struct Current {
     with_env: bool,
     single: bool,
     last_words: Option<Report>,
-}
-
-/// The processes that a shell's current command started.
-#[derive(Debug)]
-struct ShellTree {
-    shell: Leader,
-    since: u64,
-    /// The tick at which the command ended; `u64::MAX` while it runs.
-    until: AtomicU64,
-    /// See [`ShellCommand::single`].
-    single: bool,
-    hold: Arc<Hold>,
-}
-
-/// A shell's process, told from another that got its number later.
-#[derive(Debug, Clone, Copy)]
-struct Leader {
-    pid: i32,
-    started: Option<u64>,
-}
-
-impl Leader {
-    fn new(pid: i32) -> Self {
-        Self {
-            pid,
-            started: tree::started(pid),
-        }
-    }
-
-    /// All processes below it, or left by it.
-    fn members(self) -> Vec<i32> {
-        // As long as one of its session lives, the kernel gives its number to nobody else.
-        let other = tree::started(self.pid).is_some_and(|tick| Some(tick) != self.started);
-        if other {
-            Vec::new()
-        } else {
-            tree::session_members(self.pid)
-        }
-    }
-
-    fn signal(self, signal: i32) {
-        if self.started.is_some() && tree::started(self.pid) == self.started {
-            let _gone_already = sys::kill(self.pid, signal);
-        }
-    }
 }
 
 /// What a shell is for.
@@ -309,7 +258,7 @@ impl LocalShell {
         };
         // A kill that is on its way finds nothing of this command's any more. One that goes on at
         // this moment takes the shell with it.
-        self.since.until.store(tree::now() + 1, Ordering::Release);
+        self.since.ends();
         self.pipes.drain(&current.output);
         let rest = current.own.and_then(|(mut pipes, writers)| {
             drop(writers);
@@ -434,83 +383,6 @@ impl Shell for LocalShell {
     }
 }
 
-/// Ends a shell and everything below it: TERM, after `grace` KILL.
-fn end_all(leader: Leader, grace: Duration) {
-    let mut left = grace;
-    let members = leader.members();
-    tree::signal(&members, libc::SIGTERM);
-    while !members.is_empty() && !left.is_zero() && !leader.members().is_empty() {
-        std::thread::sleep(END_PAUSE);
-        left = left.saturating_sub(END_PAUSE);
-    }
-    tree::kill_until_gone(|| leader.members());
-    leader.signal(libc::SIGKILL);
-    // What was started while the shell still lived.
-    tree::kill_until_gone(|| leader.members());
-}
-
-impl Tree for ShellTree {
-    fn signal(&self, signal: i32) {
-        self.hold
-            .while_held(|| tree::signal(&self.current(), signal));
-    }
-
-    /// A shell whose program is ended goes on with the text behind it, which nobody wants to run
-    /// any more. So it is held still while its programs end, and then ended too, unless nothing is
-    /// left in the text.
-    fn end(&self) {
-        if self.single || !self.is_current() {
-            return self.signal(libc::SIGTERM);
-        }
-        self.hold.while_held(|| {
-            self.shell.signal(libc::SIGSTOP);
-            tree::signal(&self.current(), libc::SIGTERM);
-            let mut left = END_PATIENCE;
-            while !left.is_zero() && !self.current().is_empty() {
-                std::thread::sleep(END_PAUSE);
-                left = left.saturating_sub(END_PAUSE);
-            }
-            tree::kill_until_gone(|| self.current());
-            self.shell.signal(libc::SIGKILL);
-        });
-    }
-
-    fn kill(&self) {
-        self.hold.while_held(|| {
-            if self.is_current() {
-                self.shell.signal(libc::SIGKILL);
-            }
-            tree::kill_until_gone(|| self.current());
-        });
-    }
-
-    fn members(&self) -> Vec<u32> {
-        unsigned(self.current())
-    }
-}
-
-impl ShellTree {
-    /// For a command that begins at this moment.
-    fn now(shell: Leader, single: bool) -> Arc<Self> {
-        Arc::new(Self {
-            shell,
-            since: tree::now(),
-            until: AtomicU64::new(u64::MAX),
-            single,
-            hold: Hold::new(),
-        })
-    }
-
-    fn is_current(&self) -> bool {
-        self.until.load(Ordering::Acquire) == u64::MAX
-    }
-
-    fn current(&self) -> Vec<i32> {
-        let until = self.until.load(Ordering::Acquire);
-        tree::session_members_between(self.shell.pid, self.since, until)
-    }
-}
-
 /// A path by which our own children can open a descriptor of this process.
 fn by_path(fd: &OwnedFd) -> String {
     format!("/proc/{}/fd/{}", std::process::id(), fd.as_raw_fd())
@@ -545,12 +417,6 @@ async fn more_of(pipes: Option<&mut Pipes>, output: &RunOutput) {
     if let Some(pipes) = pipes {
         pipes.more(output).await;
     }
-}
-
-fn unsigned(pids: Vec<i32>) -> Vec<u32> {
-    pids.into_iter()
-        .filter_map(|pid| u32::try_from(pid).ok())
-        .collect()
 }
 
 /// A report of nothing, to build on.
