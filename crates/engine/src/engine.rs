@@ -43,8 +43,7 @@ pub(crate) struct Inner {
     pub(crate) keys: Keys,
     pub(crate) places: Arc<Semaphore>,
     pub(crate) queued: AtomicUsize,
-    /// The entry that the database was last brought up to.
-    pub(crate) followed: std::sync::atomic::AtomicU64,
+    pub(crate) followed: Mutex<housekeeping::Followed>,
     pub(crate) projector: tokio::sync::Mutex<Projector>,
     pub(crate) tasks: TaskTracker,
     /// No new runs.
@@ -107,7 +106,7 @@ impl Engine {
             .map_err(Error::from_database)?;
         let inner = Arc::new(Inner {
             places: Arc::new(Semaphore::new(options.limits.concurrent_runs)),
-            followed: std::sync::atomic::AtomicU64::new(0),
+            followed: Mutex::default(),
             projector: tokio::sync::Mutex::new(projector),
             parts,
             options,

@@ -1,7 +1,7 @@
 //! What happens without anybody asking: the database follows the record, idle sessions end, old
 //! output goes.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::engine::Inner;
@@ -9,10 +9,22 @@ use crate::sessions;
 
 /// How far the database may be behind the record when nobody asks.
 const FOLLOW: Duration = Duration::from_secs(1);
+/// Entries since the last look above which the database waits for a quieter moment, and how many
+/// looks it waits at the most.
+const BUSY: u64 = 500;
+const MAX_PUT_OFF: u32 = 10;
 /// How often sessions are looked at.
 const SESSIONS: Duration = Duration::from_secs(1);
 /// How often old output is looked for.
 const SWEEP: Duration = Duration::from_secs(600);
+
+/// How far the database has followed the record.
+#[derive(Default)]
+pub(crate) struct Followed {
+    seen: u64,
+    done: u64,
+    put_off: u32,
+}
 
 pub(crate) fn start(inner: &Arc<Inner>) {
     spawn(inner, FOLLOW, |inner| async move {
@@ -47,14 +59,23 @@ fn spawn<F: Future<Output = ()> + Send>(
 impl Inner {
     async fn follow(&self) -> Result<(), crate::Error> {
         let head = self.parts.audit.head().seq;
-        if self
-            .followed
-            .swap(head, std::sync::atomic::Ordering::Relaxed)
-            == head
-        {
-            return Ok(());
+        if self.shall_follow(head) {
+            self.catch_up().await
+        } else {
+            Ok(())
         }
-        self.catch_up().await
+    }
+
+    /// Whether there is something new and this is a moment for it.
+    fn shall_follow(&self, head: u64) -> bool {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = head.saturating_sub(std::mem::replace(&mut followed.seen, head));
+        if new > BUSY && followed.put_off < MAX_PUT_OFF {
+            followed.put_off += 1;
+            return false;
+        }
+        followed.put_off = 0;
+        std::mem::replace(&mut followed.done, head) != head
     }
 
     async fn sweep(self: Arc<Self>) {
