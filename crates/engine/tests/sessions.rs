@@ -272,6 +272,23 @@ fn options_stay_also_those_that_are_hard_to_live_with() {
 }
 
 #[test]
+fn a_redirected_shell_redirects_what_runs_in_it() {
+    with_engine(Setup::default(), |test| async move {
+        let id = session(&test.engine).await;
+        say(&test.engine, &id, "exec 3>&1 >log").await;
+        say(
+            &test.engine,
+            &id,
+            "echo built-in; printenv HOME >/dev/null; /bin/echo program",
+        )
+        .await;
+        say(&test.engine, &id, "exec >&3").await;
+        let done = say(&test.engine, &id, "cat log").await;
+        assert_eq!(stdout(&done), "built-in\nprogram\n");
+    });
+}
+
+#[test]
 fn a_forged_directory_is_not_believed() {
     with_engine(Setup::default(), |test| async move {
         let id = session(&test.engine).await;
@@ -293,7 +310,11 @@ fn a_command_is_judged_where_it_will_run() {
             let id = id.clone();
             tokio::spawn(async move { engine.run(&me(), within("sleep 0.5; cd /", &id)).await })
         };
-        until("it runs", || async { test.engine.gauges().running == 1 }).await;
+        until("it runs", || async {
+            let view = test.engine.session(&me(), &id).await.unwrap();
+            view.active.is_some_and(|text| text.starts_with("sleep"))
+        })
+        .await;
         let refused = test.engine.run(&me(), within("rm -rf usr", &id)).await;
         assert!(
             matches!(refused, Err(Error::Denied { .. })),
@@ -314,7 +335,11 @@ fn ending_a_run_spares_the_command_that_came_after_it() {
             let id = id.clone();
             tokio::spawn(async move { engine.run(&me(), within("sleep 1; echo $x", &id)).await })
         };
-        until("it runs", || async { test.engine.gauges().running == 2 }).await;
+        until("it runs", || async {
+            let view = test.engine.session(&me(), &id).await.unwrap();
+            view.active.is_some_and(|text| text.starts_with("sleep"))
+        })
+        .await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         test.engine.cancel(&me(), &first.run).await.unwrap();
         let second = second.await.unwrap().unwrap();

@@ -138,10 +138,6 @@ impl Shared {
         argv: &[String],
         launch: Launch,
     ) -> Result<Box<dyn Process>, LaunchError> {
-        let shim = match self.shims.take() {
-            Some(shim) => shim,
-            None => Arc::new(Shim::new(&self.zygote).await?),
-        };
         let stdin = launch.stdin.as_deref().map(memory_file).transpose()?;
         let stdin = stdin.as_ref().map_or(self.null.as_fd(), OwnedFd::as_fd);
         let order = Order {
@@ -151,7 +147,19 @@ impl Shared {
             cwd: launch.cwd.as_deref(),
             wants_pid: launch.wants_pid,
         };
-        let mut process = ShimProcess::launch(Arc::clone(self), shim, &order, stdin, &launch)?;
+        let mut process = loop {
+            let idle = self.shims.take();
+            let was_idle = idle.is_some();
+            let shim = match idle {
+                Some(shim) => shim,
+                None => Arc::new(Shim::new(&self.zygote).await?),
+            };
+            match ShimProcess::launch(Arc::clone(self), shim, &order, stdin, &launch) {
+                // It was killed while it waited. Nothing was started, so that another may try.
+                Err(LaunchError::System(error)) if was_idle && is_gone(&error) => {}
+                result => break result?,
+            }
+        };
         if launch.wants_pid {
             process.await_start().await?;
         }
@@ -181,6 +189,15 @@ impl Shared {
         let (env, cwd) = (&self.options.base_env, &self.options.default_cwd);
         LocalShell::start(&self.zygote, Purpose::Forks, env, cwd, self.null.as_fd()).await
     }
+}
+
+/// Whether the other end of a socket is not there any more.
+fn is_gone(error: &std::io::Error) -> bool {
+    let number = error.raw_os_error();
+    matches!(
+        number,
+        Some(libc::EPIPE | libc::ECONNRESET | libc::ENOTCONN)
+    )
 }
 
 /// The text for a fork of a shell that is there already, where one may serve.

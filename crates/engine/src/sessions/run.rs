@@ -131,6 +131,7 @@ pub(crate) async fn revive(
     session.shell_pid.store(shell.pid(), Ordering::Relaxed);
     living.shell = Some(shell);
     living.custom = false;
+    living.redirected = false;
     Ok(())
 }
 
@@ -144,6 +145,7 @@ fn command(
     let shell_use = &approved.decision().analysis.shell_use;
     let text = request.command.as_str();
     living.custom |= shell_use.mutates_state && may_define(text);
+    living.redirected |= shell_use.redirects_shell;
     let detach = request.background && shell_use.background_tail.is_none();
     ShellCommand {
         text: if detach {
@@ -155,7 +157,7 @@ fn command(
         env: exposed(&request.env),
         stdin: request.stdin.clone(),
         output,
-        own_pipes: own_pipes(shell_use, living.custom) || request.background,
+        own_pipes: !living.redirected && own_pipes(shell_use, living.custom) || request.background,
         report_env: shell_use.mutates_state || living.custom,
         single: !living.custom && is_single(&approved.decision().analysis),
     }
@@ -170,7 +172,7 @@ fn is_single(analysis: &Analysis) -> bool {
 /// Whether what it leaves running could write into a later command's output.
 const fn own_pipes(shell_use: &ShellUse, custom: bool) -> bool {
     let quiet = shell_use.pure_builtins && !shell_use.backgrounds && !custom;
-    !quiet && !shell_use.redirects_shell
+    !quiet
 }
 
 /// Whether a text may give names a new meaning. It may say yes too often: that costs microseconds.

@@ -38,6 +38,8 @@ pub(crate) struct Living {
     pub(crate) lost: bool,
     /// Functions or aliases may stand behind any name.
     pub(crate) custom: bool,
+    /// The user has redirected the shell itself, which what runs in it must follow.
+    pub(crate) redirected: bool,
 }
 
 /// What is known without asking the shell.

@@ -210,6 +210,19 @@ fn user(cx: &Context) -> Option<String> {
     cx.world
         .variable("USER")
         .or_else(|| cx.world.variable("LOGNAME"))
+        .or_else(user_by_id)
+}
+
+/// The name that the system has for our user id, where the environment says nothing: services
+/// and containers often start without it.
+fn user_by_id() -> Option<String> {
+    let id = rustix::process::getuid().as_raw().to_string();
+    let known = std::fs::read_to_string("/etc/passwd").ok()?;
+    known.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id).then(|| name.to_owned())
+    })
 }
 
 fn host() -> String {
