@@ -168,7 +168,7 @@ pub struct Truncated {
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunError {
-    /// `timeout`, `killed`, `not_found`, `not_executable`, `needs_input`, `shell_lost`, …
+    /// `timeout`, `killed`, `not_found`, `not_executable`, `needs_input`, `failed`, …
     pub kind: String,
     /// A sentence for people.
     pub message: String,

@@ -195,7 +195,6 @@ pub(crate) fn error_of(row: &RunRow) -> Option<(&'static str, String)> {
             "lost",
             "the server ended while it ran, and it with the server",
         ),
-        "shell_lost" => ("shell_lost", "the session's shell ended while it ran"),
         _ => ("failed", "it could not be run"),
     };
     Some((kind, text.to_owned()))

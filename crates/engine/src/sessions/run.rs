@@ -128,7 +128,6 @@ pub(crate) async fn revive(
         tracing::error!(target: "system", session = %session.id, error = text, "no shell");
         Error::internal("starting the session's shell", error)
     })?;
-    session.shell_pid.store(shell.pid(), Ordering::Relaxed);
     living.shell = Some(shell);
     living.custom = false;
     living.redirected = false;

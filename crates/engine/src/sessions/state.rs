@@ -1,7 +1,7 @@
 //! One session: its shell, and what is known of it without asking the shell.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,6 @@ pub(crate) struct Session {
     pub(crate) living: Arc<tokio::sync::Mutex<Living>>,
     pub(crate) waiting: AtomicUsize,
     pub(crate) ended: AtomicBool,
-    pub(crate) shell_pid: AtomicU32,
     known: Mutex<Known>,
 }
 
@@ -88,7 +87,6 @@ impl Session {
             living: Arc::default(),
             waiting: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
-            shell_pid: AtomicU32::new(0),
             known: Mutex::new(known),
         }
     }
