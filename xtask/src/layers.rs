@@ -34,6 +34,16 @@ const ROWS: &[Row] = &[
         why: "analysis is a function of the text alone, so that it can be fuzzed and trusted",
     },
     Row {
+        name: "wharf-output",
+        may: &["wharf-shell"],
+        why: "what an output says is a function of its bytes and of the command that made it",
+    },
+    Row {
+        name: "wharf-policy",
+        may: &["wharf-model", "wharf-shell"],
+        why: "a policy is text that anybody can test anywhere; it knows no server and no database",
+    },
+    Row {
         name: "wharf-api",
         may: &[],
         why: "the wire format must not change because something inside was renamed",
@@ -60,7 +70,14 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "wharf-engine",
-        may: &["wharf-model", "wharf-shell", "wharf-exec", "wharf-store"],
+        may: &[
+            "wharf-model",
+            "wharf-shell",
+            "wharf-output",
+            "wharf-policy",
+            "wharf-exec",
+            "wharf-store",
+        ],
         why: "use cases are the same behind HTTP, the command line and the tests",
     },
     Row {
@@ -166,7 +183,13 @@ const HOMES: &[Home] = &[
 ];
 
 /// Crates that compute and do nothing else: neither they nor what they pull in may do IO.
-const PURE: &[&str] = &["wharf-model", "wharf-shell", "wharf-api"];
+const PURE: &[&str] = &[
+    "wharf-model",
+    "wharf-shell",
+    "wharf-output",
+    "wharf-policy",
+    "wharf-api",
+];
 
 /// What a pure crate must not reach, even through another crate.
 const WORLD: &[&str] = &[

@@ -1,0 +1,1 @@
+//! An output as a model should read it, within a budget of tokens.

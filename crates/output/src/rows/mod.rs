@@ -1,0 +1,1 @@
+//! Known outputs as rows: a list of objects.
