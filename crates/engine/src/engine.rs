@@ -16,12 +16,14 @@ use crate::options::{Options, Parts};
 use crate::policy::Confirmations;
 use crate::request::{NewSession, ProcessSelector, RunRequest, Stream};
 use crate::runs::idempotency::Keys;
+use crate::runs::start::Asked;
 use crate::runs::table::RunTable;
 use crate::sessions::table::SessionTable;
 use crate::view::{
     AuditLine, Decision, Finished, HistoryItem, OutputChunk, ProcessView, RunView, SessionView,
     Started, SuggestionView,
 };
+use crate::whole::Whole;
 use crate::{housekeeping, judge, processes, record, runs, sessions};
 
 /// From asking runs to end at a stop to giving up on them, on top of their own grace.
@@ -132,11 +134,18 @@ impl Engine {
     /// # Errors
     /// When the run was refused or could not be started or recorded.
     pub async fn start(&self, caller: &Caller, request: RunRequest) -> Result<Started, Error> {
-        let (run, replayed) = runs::start::start(&self.inner, caller, request).await?;
-        Ok(Started {
-            run: run.id(),
-            replayed,
-        })
+        Ok(
+            match runs::start::start(&self.inner, caller, request).await? {
+                Asked::New(begun) => Started {
+                    run: begun.run.id.clone(),
+                    replayed: false,
+                },
+                Asked::Earlier(found) => Started {
+                    run: found.id(),
+                    replayed: true,
+                },
+            },
+        )
     }
 
     /// [`Engine::start`], then the end; a background run is answered as soon as it is launched.
@@ -145,13 +154,14 @@ impl Engine {
     /// As [`Engine::start`].
     pub async fn run(&self, caller: &Caller, request: RunRequest) -> Result<Finished, Error> {
         let limit = request.output_limit;
-        let (run, replayed) = runs::start::start(&self.inner, caller, request).await?;
-        let mut finished = match run {
-            runs::start::Found::Here(run) => runs::answer::when_ready(&run, limit).await?,
-            runs::start::Found::Stored(row) => runs::answer::from_row(&self.inner, &row, limit)?,
-        };
-        finished.replayed = replayed;
-        Ok(finished)
+        match runs::start::start(&self.inner, caller, request).await? {
+            Asked::New(begun) => runs::answer::when_ready(&begun.answerable().await, limit).await,
+            Asked::Earlier(found) => {
+                let mut finished = runs::answer::of(&self.inner, &found, limit).await?;
+                finished.replayed = true;
+                Ok(finished)
+            }
+        }
     }
 
     /// The answer to a run: waits for its end unless it is a background run.
@@ -164,12 +174,8 @@ impl Engine {
         run: &RunId,
         output_limit: usize,
     ) -> Result<Finished, Error> {
-        match self.inner.find_run(caller, run).await? {
-            runs::start::Found::Here(run) => runs::answer::when_ready(&run, output_limit).await,
-            runs::start::Found::Stored(row) => {
-                runs::answer::from_row(&self.inner, &row, output_limit)
-            }
-        }
+        let found = self.inner.find_run(caller, run).await?;
+        runs::answer::of(&self.inner, &found, output_limit).await
     }
 
     /// What is known of a run at this moment.
@@ -422,8 +428,7 @@ impl Engine {
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        let done = self.inner.tasks.spawn(work).await;
-        done.map_err(|error| Error::internal("a task of the engine's", error))?
+        Whole::new(&self.inner.tasks, work).await
     }
 
     /// Numbers for metrics and doctor.

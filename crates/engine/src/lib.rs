@@ -25,6 +25,7 @@ mod runs;
 mod seal;
 mod sessions;
 mod syntax;
+mod whole;
 
 pub use engine::{Elsewhere, Engine, Gauges, Surroundings};
 pub use error::{Error, Field};

@@ -41,9 +41,14 @@ impl Approved {
 /// What [`decide`] says.
 pub(crate) enum Outcome {
     Approved(Box<Approved>),
-    Denied(Decision),
-    /// With a new token.
-    NeedsConfirmation(Decision, String),
+    Refused(Box<Refused>),
+}
+
+/// What was asked for and may not run, or, with a token, not without a yes.
+pub(crate) struct Refused {
+    pub(crate) request: RunRequest,
+    pub(crate) decision: Decision,
+    pub(crate) token: Option<String>,
 }
 
 /// Decides over a request whose command has been analysed. A yes that is not good for this is no
@@ -57,7 +62,7 @@ pub(crate) fn decide(
     entropy: &dyn Entropy,
 ) -> Outcome {
     match decision.verdict {
-        Verdict::Deny => return Outcome::Denied(decision),
+        Verdict::Deny => return refused(request, decision, None),
         Verdict::Allow => {}
         Verdict::Confirm => {
             let binding = binding(caller, &request, cwd);
@@ -74,7 +79,7 @@ pub(crate) fn decide(
             }
             if !matches!(yes, Some(Ok(()))) {
                 let token = confirmations.issue(binding, entropy);
-                return Outcome::NeedsConfirmation(decision, token);
+                return refused(request, decision, Some(token));
             }
         }
     }
@@ -82,6 +87,14 @@ pub(crate) fn decide(
         caller: caller.clone(),
         request,
         decision,
+    }))
+}
+
+fn refused(request: RunRequest, decision: Decision, token: Option<String>) -> Outcome {
+    Outcome::Refused(Box::new(Refused {
+        request,
+        decision,
+        token,
     }))
 }
 

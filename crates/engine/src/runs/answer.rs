@@ -7,10 +7,19 @@ use wharf_exec::journal;
 use wharf_model::{SessionId, Timestamp};
 use wharf_store::db::RunRow;
 
+use super::start::Found;
 use super::{End, Run, read};
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::view::{Captured, Finished};
+
+/// The answer to a run that is known.
+pub(crate) async fn of(inner: &Inner, found: &Found, limit: usize) -> Result<Finished, Error> {
+    match found {
+        Found::Here(run) => when_ready(run, limit).await,
+        Found::Stored(row) => from_row(inner, row, limit),
+    }
+}
 
 /// Waits until the run can be answered, and answers.
 pub(crate) async fn when_ready(run: &Arc<Run>, limit: usize) -> Result<Finished, Error> {
@@ -55,7 +64,7 @@ pub(crate) async fn when_ready(run: &Arc<Run>, limit: usize) -> Result<Finished,
 }
 
 /// The answer as the record has it.
-pub(crate) fn from_row(inner: &Inner, row: &RunRow, limit: usize) -> Result<Finished, Error> {
+fn from_row(inner: &Inner, row: &RunRow, limit: usize) -> Result<Finished, Error> {
     let kept = read::reopen(inner, row)?;
     let total = |bytes: i64| u64::try_from(bytes).unwrap_or(0);
     let capture = |stream, bytes| {

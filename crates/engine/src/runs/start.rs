@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use wharf_exec::{Launch, LaunchError, Program};
 use wharf_model::{Caller, RunId};
 use wharf_shell::{Analysis, Launch as HowToLaunch};
@@ -15,9 +15,10 @@ use super::supervise::{self, Supervised};
 use super::{NewRun, Run, idempotency, read};
 use crate::engine::Inner;
 use crate::error::Error;
-use crate::policy::{self, Approved, Outcome};
+use crate::policy::{self, Approved, Outcome, Refused};
 use crate::request::RunRequest;
 use crate::view::RunView;
+use crate::whole::Whole;
 use crate::{judge, record, sessions, syntax};
 
 /// When to try again after a queue was full.
@@ -47,18 +48,66 @@ impl Found {
     }
 }
 
-/// Starts a run, or finds the one that an earlier request with the same key has started (true).
+/// What came of a request.
+pub(crate) enum Asked {
+    /// A new run.
+    New(Begun),
+    /// The run that an earlier request with the same key has started.
+    Earlier(Found),
+}
+
+/// A run that was just begun. Whoever asked sees it to its end by waiting for `rest`; when they go
+/// away, a task of the engine's own does.
+pub(crate) struct Begun {
+    pub(crate) run: Arc<Run>,
+    pub(crate) rest: Whole<Result<(), Error>>,
+}
+
+/// Where a run says that it has begun.
+pub(crate) type Told = oneshot::Sender<Arc<Run>>;
+
+impl Begun {
+    /// Waits until `rest` has begun its run, or has failed to.
+    async fn by(
+        mut rest: Whole<Result<(), Error>>,
+        mut told: oneshot::Receiver<Arc<Run>>,
+    ) -> Result<Self, Error> {
+        let lost = |error| Error::internal("beginning a run", error);
+        let run = tokio::select! {
+            biased;
+            done = &mut rest => {
+                done?;
+                told.try_recv().map_err(|error| Error::internal("beginning a run", error))?
+            }
+            run = &mut told => run.map_err(lost)?,
+        };
+        Ok(Self { run, rest })
+    }
+
+    /// Waits until the run can be answered. What it leaves running is followed by the engine.
+    pub(crate) async fn answerable(self) -> Arc<Run> {
+        let Self { run, mut rest } = self;
+        tokio::select! {
+            biased;
+            _ = &mut rest => {}
+            _ = run.await_answerable() => {}
+        }
+        run
+    }
+}
+
+/// Starts a run, or finds the one that an earlier request with the same key has started.
 pub(crate) async fn start(
     inner: &Arc<Inner>,
     caller: &Caller,
     request: RunRequest,
-) -> Result<(Found, bool), Error> {
+) -> Result<Asked, Error> {
     if inner.stopping.is_cancelled() {
         return Err(Error::Stopping);
     }
     policy::check_env(&request.env)?;
     let Some(key) = request.idempotency.clone() else {
-        return Ok((Found::Here(fresh(inner, caller, request).await?), false));
+        return fresh(inner, caller, request).await.map(Asked::New);
     };
     let slot = idempotency::slot(inner, caller, &key)?;
     let mut started = None;
@@ -66,15 +115,15 @@ pub(crate) async fn start(
         if let Some(id) = idempotency::stored(inner, caller, &key).await? {
             return Ok(id);
         }
-        let run = fresh(inner, caller, request).await?;
-        let id = run.id.clone();
-        started = Some(run);
+        let begun = fresh(inner, caller, request).await?;
+        let id = begun.run.id.clone();
+        started = Some(begun);
         Ok::<_, Error>(id)
     });
     let id = first.await?.clone();
     match started {
-        Some(run) => Ok((Found::Here(run), false)),
-        None => Ok((inner.find_run(caller, &id).await?, true)),
+        Some(begun) => Ok(Asked::New(begun)),
+        None => inner.find_run(caller, &id).await.map(Asked::Earlier),
     }
 }
 
@@ -82,7 +131,7 @@ async fn fresh(
     inner: &Arc<Inner>,
     caller: &Caller,
     mut request: RunRequest,
-) -> Result<Arc<Run>, Error> {
+) -> Result<Begun, Error> {
     let session = match &request.session {
         Some(id) => Some(inner.sessions.get(caller, id)?),
         None => None,
@@ -105,7 +154,6 @@ async fn fresh(
     let text = request.command.as_str();
     let broken = analysis.parse_error.is_some() && syntax::bash_rejects(inner, text, entropy).await;
     let decision = policy::judge(&request, analysis, inner.options.allow_dangerous, broken);
-    let shown = request.clone();
     let approved = match policy::decide(
         caller,
         request,
@@ -115,37 +163,36 @@ async fn fresh(
         entropy,
     ) {
         Outcome::Approved(approved) => approved,
-        Outcome::Denied(decision) => {
-            record::refused(inner, &RunId::random(entropy), caller, &shown, &decision)?;
-            return Err(Error::Denied {
-                decision: Box::new(decision),
-            });
-        }
-        Outcome::NeedsConfirmation(decision, token) => {
-            record::refused(inner, &RunId::random(entropy), caller, &shown, &decision)?;
-            return Err(Error::NeedsConfirmation {
-                decision: Box::new(decision),
+        Outcome::Refused(refused) => {
+            let Refused {
+                request,
+                decision,
                 token,
+            } = *refused;
+            record::refused(inner, &RunId::random(entropy), caller, &request, &decision)?;
+            let decision = Box::new(decision);
+            return Err(match token {
+                Some(token) => Error::NeedsConfirmation { decision, token },
+                None => Error::Denied { decision },
             });
         }
     };
+    // Whoever asked may go away from here on: the run is still begun whole, recorded and seen to
+    // its end.
+    let (told, begun) = oneshot::channel();
     let engine = Arc::clone(inner);
-    let begun = match turn {
-        Some(turn) if !broken => inner
-            .tasks
-            .spawn(async move { sessions::run::run(&engine, turn, approved, &cwd).await }),
+    let rest = match turn {
+        Some(turn) if !broken => Whole::new(&inner.tasks, async move {
+            sessions::run::run(&engine, turn, approved, &cwd, told).await
+        }),
         _ => {
             let place = place(inner, approved.request().background).await?;
-            inner
-                .tasks
-                .spawn(async move { alone(&engine, place, approved, &cwd).await })
+            Whole::new(&inner.tasks, async move {
+                alone(&engine, place, approved, &cwd, told).await
+            })
         }
     };
-    // In a task of the engine's own: whoever asked may go away now, and the run is still begun
-    // whole, recorded and seen to its end.
-    begun
-        .await
-        .map_err(|error| Error::internal("starting a run", error))?
+    Begun::by(rest, begun).await
 }
 
 /// A command of its own.
@@ -154,7 +201,8 @@ async fn alone(
     place: Option<OwnedSemaphorePermit>,
     approved: Box<Approved>,
     cwd: &str,
-) -> Result<Arc<Run>, Error> {
+    told: Told,
+) -> Result<(), Error> {
     let id = RunId::random(inner.parts.entropy.as_ref());
     let recorded = record::open(inner, &id, approved, cwd).await?;
     let request = recorded.approved.request();
@@ -183,11 +231,15 @@ async fn alone(
             if run.background {
                 run.launched();
             }
-            inner.tasks.spawn(supervise::process(watch, process, place));
+            let _nobody_waits = told.send(run);
+            supervise::process(watch, process, place).await;
         }
-        Err(error) => supervise::not_started(watch, &error).await,
+        Err(error) => {
+            let _nobody_waits = told.send(run);
+            supervise::not_started(watch, &error).await;
+        }
     }
-    Ok(run)
+    Ok(())
 }
 
 /// A place to run in: at once, or in order after waiting.

@@ -14,7 +14,9 @@ use crate::engine::Inner;
 use crate::error::Error;
 use crate::policy::Approved;
 use crate::record;
-use crate::runs::start::{Waiting, as_result, exposed, new_run, room_in_background, time_limit};
+use crate::runs::start::{
+    Told, Waiting, as_result, exposed, new_run, room_in_background, time_limit,
+};
 use crate::runs::supervise::{self, Supervised, TIMEOUT_CODE, Why, until_end};
 use crate::runs::{End, Run};
 
@@ -52,7 +54,8 @@ pub(crate) async fn run(
     turn: Turn,
     approved: Box<Approved>,
     cwd: &str,
-) -> Result<Arc<Run>, Error> {
+    told: Told,
+) -> Result<(), Error> {
     let Turn {
         session,
         mut living,
@@ -78,12 +81,12 @@ pub(crate) async fn run(
         limit: time_limit(&recorded.approved),
         receipt: recorded.receipt,
     };
-    match begin(&recorded.approved, &mut living, &run) {
+    let begun = begin(&recorded.approved, &mut living, &run);
+    let _nobody_waits = told.send(run);
+    match begun {
         Ok(()) => {
             let turn = Turn { session, living };
-            inner
-                .tasks
-                .spawn(see_through(watch, recorded.approved, turn, restored));
+            see_through(watch, recorded.approved, turn, restored).await;
         }
         Err(error) => {
             session.ends(
@@ -96,7 +99,7 @@ pub(crate) async fn run(
             supervise::not_started(watch, &error).await;
         }
     }
-    Ok(run)
+    Ok(())
 }
 
 /// Gives the command to the shell.

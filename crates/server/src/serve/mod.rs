@@ -4,6 +4,7 @@
 //! without one hyper's time limit for a request's head does nothing: a thousand clients that send
 //! a byte now and then would hold a thousand connections for ever.
 
+mod again;
 mod stall;
 
 use std::io::Write;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wharf_engine::Engine;
 
+use self::again::Again;
 use self::stall::Stall;
 use crate::options::{ServerLimits, ServerOptions};
 use crate::routes::router;
@@ -157,7 +159,7 @@ impl Server {
         let service = TowerToHyperService::new(self.router.clone());
         let connection = self.http.serve_connection(io, service);
         let (drain, cut) = (self.drain.clone(), self.cut.clone());
-        async move {
+        Again::new(Box::pin(async move {
             let _place = place;
             let mut connection = pin!(connection);
             let mut ended = tokio::select! {
@@ -175,7 +177,7 @@ impl Server {
             if let Some(Err(error)) = ended {
                 tracing::debug!(target: "api", %error, "connection ended early");
             }
-        }
+        }))
     }
 
     async fn stop(&self, engine: &Engine) {
