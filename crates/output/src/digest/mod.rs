@@ -1,1 +1,171 @@
 //! An output as a model should read it, within a budget of tokens.
+//!
+//! Every line gets a rank: it tells of a failure, it belongs to one (a frame, an excerpt of
+//! source), it stands near one, it warns, it is plain, or it is noise (a passed test, a download,
+//! a step of a build). The ranks are then filled into the budget from the top. What does not fit
+//! is named in the text, with its place in the original stream, and in [`Digest::left_out`].
+//!
+//! Where to start reading: `scan.rs` gives the ranks, with the words of `words.rs`, the rules of
+//! `families/` and the blocks of `blocks.rs`; `select.rs` fills the budget; `emit.rs` writes.
+//!
+//! Limits: one pass over the bytes and a few over the lines; beside the input it holds about
+//! eighty bytes for each line that could not be joined with its neighbour. Runs of blank lines
+//! become one blank line without a word about it; everything else that is missing is stated.
+
+mod blocks;
+mod emit;
+mod families;
+mod frames;
+mod lines;
+mod manner;
+mod progress;
+mod records;
+mod scan;
+mod select;
+mod shapes;
+mod words;
+
+use serde::Serialize;
+use wharf_shell::Analysis;
+
+/// Bytes that count as one token.
+pub const BYTES_PER_TOKEN: usize = 4;
+
+/// The budget when the caller names none. Lines that tell of a failure may fill it; what is said
+/// beside them stays within a smaller share: see [`QUIET_TOKENS`].
+pub const DEFAULT_BUDGET_TOKENS: usize = 8_000;
+
+/// What lines that belong to no failure may take when the caller names no budget. With a budget
+/// of his own they may take all that the failures leave.
+pub const QUIET_TOKENS: usize = 750;
+
+/// As [`QUIET_TOKENS`], for listings: names of files, matches, rows.
+pub const LISTING_TOKENS: usize = 500;
+
+/// As [`QUIET_TOKENS`], for commands that were asked to show a content: `cat`, `git diff`, `curl`.
+pub const CONTENT_TOKENS: usize = 4_000;
+
+/// The smallest budget; a smaller one is read as this. Below it not even the statement of what
+/// was left out finds room.
+pub const MIN_BUDGET_TOKENS: usize = 64;
+
+/// Outputs up to this many bytes are shown whole.
+pub const SMALL_OUTPUT_BYTES: usize = 1_000;
+
+/// What the digest may be longer than the output: the heading of a stream and the last note.
+/// The handle that the caller supplies comes on top.
+pub const NOTE_BYTES: usize = 320;
+
+/// What a digest is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The command that was run.
+    pub analysis: &'a Analysis,
+    /// Everything it wrote to standard output.
+    pub stdout: &'a [u8],
+    /// Everything it wrote to standard error.
+    pub stderr: &'a [u8],
+    /// Its exit code; absent when it has none, which reads as a failure.
+    pub exit_code: Option<i32>,
+    /// How long the text may be. Absent means [`DEFAULT_BUDGET_TOKENS`].
+    pub budget_tokens: Option<usize>,
+    /// How a part of the output is read, with `{stream}`, `{offset}` and `{limit}` where the
+    /// values go, such as `GET /api/commands/ID/output?stream={stream}&offset={offset}&limit={limit}`.
+    pub handle: Option<&'a str>,
+}
+
+/// An output, shortened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Digest {
+    /// What a model reads.
+    pub text: String,
+    /// Tokens of the whole output, at [`BYTES_PER_TOKEN`].
+    pub tokens_before: usize,
+    /// Tokens of the text.
+    pub tokens_after: usize,
+    /// Lines of the whole output, both streams.
+    pub lines: u64,
+    /// Lines that tell of a failure.
+    pub failure_lines: u64,
+    /// How many of them did not fit.
+    pub failure_lines_left_out: u64,
+    /// Every part that is missing in the text, in order.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A part of the output that is missing in the text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// What it was, such as `212 passed tests`.
+    pub what: String,
+    /// Lines in it.
+    pub lines: u64,
+    /// Bytes of the original stream.
+    pub bytes: u64,
+    /// Where it begins, in bytes from the beginning of the stream.
+    pub offset: u64,
+    /// Its first line, counted from 1.
+    pub from_line: u64,
+    /// Its last line.
+    pub to_line: u64,
+    /// The stream that it is missing from.
+    pub stream: Stream,
+}
+
+/// One of the two streams of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Stream {
+    /// As the wire names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// Makes the text that a model reads of an output.
+#[must_use]
+pub fn digest(input: &Input<'_>) -> Digest {
+    let manner = manner::of(input.analysis);
+    let failing = input.exit_code != Some(0);
+    let scanned = scan::scan(input, manner, failing);
+    let room = select::Room::of(input, manner);
+    let mut kept = select::select(&scanned.records, room);
+    let (mut text, mut left_out) = emit::emit(input, &scanned, &kept);
+    if !left_out.is_empty() && scanned.plain_bytes() <= text.len() {
+        // What was saved went into saying so.
+        kept = select::Kept::everything(&scanned.records);
+        (text, left_out) = emit::emit(input, &scanned, &kept);
+    }
+    let failures = |all: bool| {
+        let of = scanned.records.iter().zip(&kept.keep);
+        of.filter(|(record, kept)| record.is_failure() && (all || !**kept))
+            .map(|(record, _)| record.lines)
+            .sum()
+    };
+    Digest {
+        tokens_before: tokens(input.stdout.len() + input.stderr.len()),
+        tokens_after: tokens(text.len()),
+        lines: scanned.lines,
+        failure_lines: failures(true),
+        failure_lines_left_out: failures(false),
+        text,
+        left_out,
+    }
+}
+
+/// Tokens of so many bytes.
+#[must_use]
+pub const fn tokens(bytes: usize) -> usize {
+    bytes.div_ceil(BYTES_PER_TOKEN)
+}

@@ -1,0 +1,61 @@
+//! git and transfer of files: clone, push, fetch, merge; curl, wget, rsync.
+
+use super::{Class, Rule, at, has};
+use crate::digest::blocks::Block;
+use crate::digest::records::Kind::{Download, Progress};
+
+use Class::{Detail, Fail, Near, Noise, Open, Sum};
+
+pub(super) const RULES: &[Rule] = &[
+    at("CONFLICT (", Fail),
+    at("Automatic merge failed", Fail),
+    at("! [rejected]", Fail),
+    at("! [remote rejected]", Fail),
+    at("fatal: ", Open(Block::None)),
+    at("error: Your local changes", Open(Block::Deeper)),
+    at("error: The following untracked", Open(Block::Deeper)),
+    at("remote: error", Fail),
+    at("remote: fatal", Fail),
+    at("remote: rejected", Fail),
+    at("hint: ", Near),
+    at("Auto-merging ", Near),
+    at("both modified:", Fail),
+    at("both added:", Fail),
+    at("deleted by us:", Fail),
+    at("deleted by them:", Fail),
+    at("Unmerged paths:", Detail(Block::Deeper)),
+    at("remote: Counting objects", Noise(Progress)),
+    at("remote: Compressing objects", Noise(Progress)),
+    at("remote: Enumerating objects", Noise(Progress)),
+    at("remote: Total ", Noise(Progress)),
+    at("Receiving objects: ", Noise(Progress)),
+    at("Resolving deltas: ", Noise(Progress)),
+    at("Counting objects: ", Noise(Progress)),
+    at("Compressing objects: ", Noise(Progress)),
+    at("Enumerating objects: ", Noise(Progress)),
+    at("Writing objects: ", Noise(Progress)),
+    at("Delta compression using", Noise(Progress)),
+    at("Unpacking objects: ", Noise(Progress)),
+    at("Updating files: ", Noise(Progress)),
+    at("Filtering content: ", Noise(Progress)),
+    at("Checking out files: ", Noise(Progress)),
+    has("", " files changed, ", Sum),
+    has("", " file changed, ", Sum),
+    at("create mode ", Noise(Progress)),
+    at("delete mode ", Noise(Progress)),
+    // curl, wget, rsync
+    has("% Total ", "% Received", Noise(Progress)),
+    has("Dload", "Upload", Noise(Progress)),
+    has("", "--:--:--", Noise(Progress)),
+    at("curl: (", Fail),
+    has("", "K .......... ..........", Noise(Progress)),
+    has("Resolving ", "...", Noise(Download)),
+    has("Connecting to ", "...", Noise(Download)),
+    has("Saving to: ", "", Noise(Download)),
+    has("", " saved [", Sum),
+    has("", "xfr#", Noise(Progress)),
+    at("sending incremental file list", Noise(Progress)),
+    at("rsync error: ", Fail),
+    has("sent ", " bytes  received ", Sum),
+    has("total size is ", "speedup", Sum),
+];
