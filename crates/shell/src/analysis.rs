@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::place::Class as PlaceClass;
+
 /// What is known about the place where the command would run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Context<'a> {
@@ -133,6 +135,20 @@ pub struct Effect {
     pub target: Option<String>,
     /// The part of the text that does it.
     pub span: Span,
+    /// Where the target leads, when it is a path.
+    #[serde(skip)]
+    pub reach: Option<Reach>,
+}
+
+/// Where a path leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// What kind of place it is.
+    pub class: PlaceClass,
+    /// The absolute path; `\0` stands for what is not known, and patterns stand as written.
+    pub path: String,
+    /// With everything below.
+    pub below: bool,
 }
 
 /// The kinds of effects.

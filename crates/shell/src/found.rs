@@ -1,6 +1,8 @@
 //! Collects what the walk finds, within bounds.
 
-use crate::analysis::{Effect, EffectKind, Finding, Kind, Program, Risk, Span, TimeoutClass};
+use crate::analysis::{
+    Effect, EffectKind, Finding, Kind, Program, Reach, Risk, Span, TimeoutClass,
+};
 use crate::rules::{self, Rule};
 use crate::walk::arg::Value;
 
@@ -81,6 +83,17 @@ impl Found {
     }
 
     pub(crate) fn effect(&mut self, kind: EffectKind, target: Option<&str>, span: Span) {
+        self.effect_at(kind, target, span, None);
+    }
+
+    /// The same for a path, with where it leads.
+    pub(crate) fn effect_at(
+        &mut self,
+        kind: EffectKind,
+        target: Option<&str>,
+        span: Span,
+        reach: Option<Reach>,
+    ) {
         let seen = |effect: &Effect| {
             effect.kind == kind && effect.span == span && effect.target.as_deref() == target
         };
@@ -89,6 +102,7 @@ impl Found {
                 kind,
                 target: target.map(readable),
                 span,
+                reach,
             });
         }
     }

@@ -34,7 +34,7 @@ mod tree;
 mod walk;
 
 pub use analysis::{
-    Analysis, Context, Effect, EffectKind, Finding, Kind, Launch, ParseError, Program, Risk,
+    Analysis, Context, Effect, EffectKind, Finding, Kind, Launch, ParseError, Program, Reach, Risk,
     ShellUse, Span, TimeoutClass,
 };
 pub use analyze::analyze;
@@ -44,4 +44,6 @@ pub use decision::{
 };
 pub use env::{env_needs_approval, is_secret_name, valid_env_name};
 pub use hints::{ModelHints, model_hints};
+pub use place::Class as PlaceClass;
 pub use redact::redact;
+pub use rules::names as rule_names;

@@ -10,7 +10,7 @@ const NO_HOME: &str = "/home/~";
 
 /// What kind of place a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Class {
+pub enum Class {
     /// `/`
     Root,
     /// A directory of the system right below the root, or a choice of them.

@@ -194,6 +194,13 @@ fn rules() -> Option<&'static Rules> {
     RULES.as_ref().ok()
 }
 
+/// The names of all rules, as findings carry them.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    rules()
+        .into_iter()
+        .flat_map(|rules| rules.all.iter().map(|rule| rule.name.as_str()))
+}
+
 /// The rule of this name.
 pub(crate) fn named(name: &str) -> Option<&'static Rule> {
     let rules = rules()?;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::analysis::{EffectKind, Risk};
+use crate::analysis::{EffectKind, Reach, Risk};
 use crate::place::{self, Class};
 use crate::rules;
 use crate::walk::Walker;
@@ -53,17 +53,32 @@ impl Walker<'_> {
             return;
         }
         let kind = touch.effect();
-        self.found.effect(kind, Some(path), arg.span);
+        let absolute = self.place.resolve(path);
+        let reach = self.reach(touch, path, class);
+        self.found
+            .effect_at(kind, Some(path), arg.span, Some(reach));
         if touch == Touch::Read {
             self.found.reads(path);
         } else {
             self.found.writes(path);
             self.found.raise(Risk::Medium);
         }
-        let absolute = self.place.resolve(path);
         self.special_files(touch, &absolute, arg, class);
         if let Some(rule) = rules::for_touch(touch, class) {
             self.found.report(rule, arg.span);
+        }
+    }
+
+    fn reach(&self, touch: Touch, path: &str, class: Class) -> Reach {
+        let lost = !path.starts_with('/') && self.place.cwd().starts_with(UNKNOWN);
+        Reach {
+            class,
+            path: if lost {
+                format!("{UNKNOWN}/{path}")
+            } else {
+                self.place.resolve(path)
+            },
+            below: matches!(touch, Touch::DeleteTree | Touch::ModeTree | Touch::Format),
         }
     }
 
@@ -83,8 +98,13 @@ impl Walker<'_> {
                     self.found.note("hides-traces", arg.span);
                 }
                 if touch == Touch::Write && class == Class::Disk {
-                    self.found
-                        .effect(EffectKind::Device, Some(&arg.text), arg.span);
+                    let reach = self.reach(touch, &arg.text, class);
+                    self.found.effect_at(
+                        EffectKind::Device,
+                        Some(&arg.text),
+                        arg.span,
+                        Some(reach),
+                    );
                 }
             }
             Touch::Delete | Touch::DeleteTree => {

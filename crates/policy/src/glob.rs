@@ -1,0 +1,254 @@
+//! Patterns of names and of paths.
+//!
+//! A path in a command may hold patterns itself (`rm ~/.ss*`), or a part that nobody knows. So
+//! the question is not whether a pattern matches a text, but whether the two could name the same
+//! file. Where that cannot be told, they could.
+
+/// The longest path that is compared; a longer one could be anything.
+const MAX_PATH: usize = 4_096;
+
+/// Whether `*` (any text) and `?` (any character) of a pattern match a name.
+pub(crate) fn name_matches(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<Token> = pattern
+        .chars()
+        .map(|c| match c {
+            '*' => Token::Deep,
+            '?' => Token::One,
+            c => Token::Char(c),
+        })
+        .collect();
+    let name: Vec<Token> = name.chars().map(Token::Char).collect();
+    overlap(&pattern, &name)
+}
+
+/// A pattern of absolute paths: `*` and `?` stay inside a name, `**` does not.
+#[derive(Clone, Debug)]
+pub(crate) struct PathGlob {
+    anchor: Anchor,
+    tokens: Vec<Token>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Anchor {
+    Root,
+    Home,
+    Tree,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    Char(char),
+    /// One character.
+    One,
+    /// Any part of a name.
+    Name,
+    /// Anything.
+    Deep,
+}
+
+impl PathGlob {
+    /// Reads a pattern: `/etc/**`, `~/.ssh/*`, `./deploy/**`, `**/.env`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (anchor, rest) = if let Some(rest) = text.strip_prefix('~') {
+            (Anchor::Home, rest)
+        } else if let Some(rest) = text.strip_prefix('.') {
+            (Anchor::Tree, rest)
+        } else {
+            (Anchor::Root, text)
+        };
+        let legal = rest.starts_with('/') || (text.starts_with("**/")) || rest.is_empty();
+        if !legal || text.is_empty() || text.len() > MAX_PATH {
+            return None;
+        }
+        Some(Self {
+            anchor,
+            tokens: tokens(rest, false),
+        })
+    }
+
+    /// Whether a path in a command could name something that the pattern names; with `below`,
+    /// also something below the path, for patterns that say where they begin.
+    pub(crate) fn could_be(&self, path: &str, below: bool, home: &str, tree: &str) -> bool {
+        if path.len() > MAX_PATH {
+            return true;
+        }
+        let anchor = match self.anchor {
+            Anchor::Root => "",
+            Anchor::Home => home,
+            Anchor::Tree => tree,
+        };
+        let mut pattern: Vec<Token> = anchor.chars().map(Token::Char).collect();
+        pattern.extend_from_slice(&self.tokens);
+        let mut path = tokens(path, true);
+        if overlap(&pattern, &path) {
+            return true;
+        }
+        // A pattern that may begin anywhere is below every directory; it counts where it is named.
+        if !below || pattern.first() == Some(&Token::Deep) {
+            return false;
+        }
+        if path.last() != Some(&Token::Char('/')) {
+            path.push(Token::Char('/'));
+        }
+        path.push(Token::Deep);
+        overlap(&pattern, &path)
+    }
+}
+
+/// `in_command`: also `[…]`, and what is not known.
+fn tokens(text: &str, in_command: bool) -> Vec<Token> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        out.push(match c {
+            '*' if chars.peek() == Some(&'*') => {
+                chars.next();
+                Token::Deep
+            }
+            '*' => Token::Name,
+            '?' => Token::One,
+            '[' if in_command => {
+                while chars.next_if(|c| *c != ']').is_some() {}
+                chars.next();
+                Token::One
+            }
+            '\0' | '\u{2026}' if in_command => Token::Deep,
+            c => Token::Char(c),
+        });
+    }
+    out
+}
+
+/// Whether some text matches both. Time and space are the product of the lengths.
+fn overlap(a: &[Token], b: &[Token]) -> bool {
+    let width = b.len() + 1;
+    // `rows` holds the answers for what is left of `a` from here, from one and from two on.
+    let mut next = vec![false; width];
+    let mut after = vec![false; width];
+    for i in (0..=a.len()).rev() {
+        let mut row = vec![false; width];
+        for j in (0..=b.len()).rev() {
+            let at = |row: &[bool], index: usize| row.get(index).copied().unwrap_or(false);
+            let (x, y) = (a.get(i), b.get(j));
+            let mut yes = x.is_none() && y.is_none();
+            if let Some(x) = x
+                && x.is_many()
+            {
+                yes |= at(&next, j) || y.is_some_and(|y| x.takes(*y)) && at(&row, j + 1);
+                // `/**/` is also `/`, and `**/` nothing, where a name begins.
+                let slash = Some(&Token::Char('/'));
+                let begins = |tokens: &[Token], index: usize| {
+                    index.checked_sub(1).is_none_or(|before| {
+                        let before = tokens.get(before);
+                        before == slash || before.is_some_and(|token| token.is_many())
+                    })
+                };
+                let may_vanish = *x == Token::Deep && a.get(i + 1) == slash;
+                if may_vanish && begins(a, i) && begins(b, j) {
+                    yes |= at(&after, j);
+                }
+            }
+            if let Some(y) = y
+                && y.is_many()
+            {
+                yes |= at(&row, j + 1) || x.is_some_and(|x| y.takes(*x)) && at(&next, j);
+            }
+            if let (Some(x), Some(y)) = (x, y)
+                && x.meets(*y)
+            {
+                yes |= at(&next, j + 1);
+            }
+            if let Some(cell) = row.get_mut(j) {
+                *cell = yes;
+            }
+        }
+        after = std::mem::replace(&mut next, row);
+    }
+    next.first().copied().unwrap_or(false)
+}
+
+impl Token {
+    const fn is_many(self) -> bool {
+        matches!(self, Self::Name | Self::Deep)
+    }
+
+    /// Whether a token of many can take this one in.
+    fn takes(self, other: Self) -> bool {
+        self == Self::Deep || other != Self::Char('/')
+    }
+
+    /// Whether two tokens can be the same one character.
+    fn meets(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Char(x), Self::Char(y)) => x == y,
+            (Self::One, Self::Char(c)) | (Self::Char(c), Self::One) => c != '/',
+            (Self::One, Self::One) => true,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn could(pattern: &str, path: &str, below: bool) -> bool {
+        PathGlob::parse(pattern)
+            .expect("a pattern")
+            .could_be(path, below, "/home/u", "/home/u/p")
+    }
+
+    #[test]
+    fn patterns_meet_paths() {
+        for (pattern, path) in [
+            ("/etc/**", "/etc/a/b"),
+            ("/etc/*", "/etc/a"),
+            ("~/.ssh/**", "/home/u/.ssh/id"),
+            ("./deploy/**", "/home/u/p/deploy/x"),
+            ("**/.env", "/srv/app/.env"),
+            ("**/.env", "/.env"),
+            ("/a/**/b", "/a/b"),
+            ("/a/**/b", "/a/x/y/b"),
+            ("/etc/h?sts", "/etc/hosts"),
+        ] {
+            assert!(could(pattern, path, false), "{pattern} {path}");
+        }
+        for (pattern, path) in [
+            ("/etc/*", "/etc/a/b"),
+            ("/etc/**", "/etcetera"),
+            ("/etc/**", "/etc"),
+            ("**/.env", "/srv/app.env"),
+            ("/a/**/b", "/a/xb"),
+            ("~/.ssh/**", "/root/.ssh/id"),
+        ] {
+            assert!(!could(pattern, path, false), "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_could_be_it() {
+        assert!(could("~/.ssh/**", "/home/u/.ss*/id", false));
+        assert!(could("~/.ssh/**", "/home/u/\0/id", false));
+        assert!(could("~/.ssh/**", "\0", false));
+        assert!(could("/etc/passwd", "/etc/[op]asswd", false));
+        assert!(!could("~/.ssh/**", "/etc/\0", false));
+        assert!(could("/etc/passwd", &"x".repeat(MAX_PATH + 1), false));
+        assert!(!could("/etc/passwd", &"x".repeat(MAX_PATH), false));
+    }
+
+    #[test]
+    fn who_takes_a_directory_takes_what_is_below() {
+        assert!(could("~/.ssh/**", "/home/u", true));
+        assert!(could("~/.ssh/id", "/", true));
+        assert!(!could("~/.ssh/**", "/home/u", false));
+        assert!(!could("~/.ssh/**", "/home/u/.sshd", true));
+        assert!(!could("**/*.pem", "/home/u/p/target", true));
+    }
+
+    #[test]
+    fn patterns_without_an_anchor_are_none() {
+        for text in ["", "etc/x", "~x", ".x", "*"] {
+            assert!(PathGlob::parse(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Header, String> {
+    Header::parse("policy.toml", text).map_err(|error| error.to_string())
+}
+
+#[test]
+fn everything_has_a_place() {
+    let header = parse(
+        r#"
+default_role = "ops"
+without = ["high-asks"]
+[roles]
+ops = ["user:anna", "token:ci-*"]
+[classes.deploys]
+programs = ["kubectl apply"]
+effects = ["publish"]
+[paths]
+keys = ["~/.ssh/**"]
+[targets]
+production = ["prod-*"]
+[hours.night]
+days = ["fri-mon"]
+from = "22:00"
+until = "06:00"
+[approvals]
+requester_may_approve = false
+open_minutes = 5
+[examples.ops]
+allow = ["ls", { run = "id", target = "prod-1", at = "sat 03:00" }]
+"#,
+    )
+    .expect("legal");
+    let anna = Who::user("anna");
+    let roles: Vec<&str> = header.role_names(header.roles_of(&anna, &[])).collect();
+    assert_eq!(roles, ["ops"]);
+    assert_eq!(header.roles_of(&Who::user("eve"), &["read-only"]), 0b10);
+    assert_eq!(header.roles_of(&Who::user("eve"), &["unheard-of"]), 0b100);
+    assert!(header.targets[0].holds("prod-1"));
+    assert_eq!(header.examples[1].line, 21);
+    assert_eq!(header.approvals.open_seconds, 300);
+    assert!(!header.approvals.requester_may_approve);
+}
+
+#[test]
+fn hours_go_over_midnight() {
+    let header =
+        parse("[hours.n]\ndays = [\"fri\"]\nfrom = \"22:00\"\nuntil = \"06:00\"").expect("legal");
+    let at = |text: &str| header.hours[0].hold(Moment::parse(text).expect("a moment"));
+    assert!(at("fri 22:00") && at("sat 05:59"));
+    assert!(!at("fri 21:59") && !at("sat 06:00") && !at("fri 03:00") && !at("sat 23:00"));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_line_and_what_was_meant() {
+    let wrong = |text: &str| parse(text).expect_err("refused");
+    assert_eq!(
+        wrong("\nrolse = 1"),
+        "policy.toml:2: there is no key `rolse`; did you mean `roles`?"
+    );
+    assert_eq!(
+        wrong("[classes.x]\nprograms = [\"a\"]\neffects = [\n  \"read\",\n  \"delte\",\n]"),
+        "policy.toml:5: there is no effect `delte`; did you mean `delete`?"
+    );
+    assert_eq!(
+        wrong("without = [\"hihg-asks\"]"),
+        "policy.toml:1: there is no built-in policy `hihg-asks`; did you mean `high-asks`?"
+    );
+    assert_eq!(
+        wrong("[examples.devloper]\nallow = []"),
+        "policy.toml:1: there is no role `devloper`; did you mean `developer`?"
+    );
+    assert_eq!(
+        wrong("[roles]\nx = [\"anna\"]"),
+        "policy.toml:2: `anna` is nobody: write user:NAME, agent:NAME or token:NAME"
+    );
+    assert_eq!(
+        wrong("[paths]\nx = [\"etc\"]"),
+        "policy.toml:2: `etc` must start with /, ~/, ./ (the working tree) or **/"
+    );
+    assert_eq!(
+        wrong("[hours.x]\nfrom = \"9\""),
+        "policy.toml:2: `9` is no time: write 09:00"
+    );
+    assert!(wrong("a = ").starts_with("policy.toml:1: "));
+    assert_eq!(
+        wrong("[roles]\nx = 3"),
+        "policy.toml:2: a role must be a list"
+    );
+}
+
+#[test]
+fn there_are_so_many_roles_and_no_more() {
+    let roles = |count: usize| {
+        let lines: String = (0..count).map(|i| format!("r{i} = []\n")).collect();
+        parse(&format!("[roles]\n{lines}"))
+    };
+    // Two are built in.
+    assert!(roles(MAX_ROLES - 2).is_ok());
+    assert!(roles(MAX_ROLES - 1).is_err());
+}
