@@ -81,7 +81,7 @@ fn load(toml: &str, cedar: &str) -> Result<Policy, Error> {
 }
 
 fn policy() -> Policy {
-    load(TOML, CEDAR).unwrap_or_else(|error| panic!("{error}"))
+    load(TOML, CEDAR).expect("the policy is legal and its examples hold")
 }
 
 fn read(text: &str) -> Analysis {
@@ -131,7 +131,9 @@ fn a_refusal_names_the_policy_and_points_at_the_words() {
         .reasons
         .iter()
         .map(|reason| {
-            let words = &text[reason.span.start..reason.span.end];
+            let words = text
+                .get(reason.span.start..reason.span.end)
+                .expect("a span");
             (
                 words,
                 reason.message.as_str(),

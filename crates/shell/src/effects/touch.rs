@@ -54,7 +54,7 @@ impl Walker<'_> {
         }
         let kind = touch.effect();
         let absolute = self.place.resolve(path);
-        let reach = self.reach(touch, path, class);
+        let reach = self.reach(touch, path, class, &absolute);
         self.found
             .effect_at(kind, Some(path), arg.span, Some(reach));
         if touch == Touch::Read {
@@ -69,14 +69,14 @@ impl Walker<'_> {
         }
     }
 
-    fn reach(&self, touch: Touch, path: &str, class: Class) -> Reach {
+    fn reach(&self, touch: Touch, path: &str, class: Class, absolute: &str) -> Reach {
         let lost = !path.starts_with('/') && self.place.cwd().starts_with(UNKNOWN);
         Reach {
             class,
             path: if lost {
                 format!("{UNKNOWN}/{path}")
             } else {
-                self.place.resolve(path)
+                absolute.to_owned()
             },
             below: matches!(touch, Touch::DeleteTree | Touch::ModeTree | Touch::Format),
         }
@@ -98,7 +98,7 @@ impl Walker<'_> {
                     self.found.note("hides-traces", arg.span);
                 }
                 if touch == Touch::Write && class == Class::Disk {
-                    let reach = self.reach(touch, &arg.text, class);
+                    let reach = self.reach(touch, &arg.text, class, absolute);
                     self.found.effect_at(
                         EffectKind::Device,
                         Some(&arg.text),
