@@ -22,13 +22,13 @@ pub use process::{
 };
 pub use run::{
     MetadataFormat, OutputPage, RunCancelled, RunError, RunList, RunRecord, RunRequest,
-    RunResponse, Truncated,
+    RunResponse, STDIN_BYTES_MAX, Truncated,
 };
 pub use session::{
     CreateSession, HistoryEntry, HistoryPage, SessionCreated, SessionDetail, SessionList,
     SessionSummary, Success, Suggestion, Suggestions,
 };
-pub use system::{AuditTail, Health, RegistryList};
+pub use system::{AuditEntry, AuditTail, Health, RegistryList};
 
 /// The port that `wharf serve` listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 7304;

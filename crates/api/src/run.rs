@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+/// The most bytes that a command gets on its standard input. They come with the request, which is
+/// held in memory; more belongs into a file.
+pub const STDIN_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// How much metadata an answer carries. Absent: none is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -32,6 +36,7 @@ pub struct RunRequest {
     pub host: Option<String>,
     /// The host's SSH port; 22 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
     pub port: Option<u16>,
     /// The user on that host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,9 +56,12 @@ pub struct RunRequest {
     /// Environment variables for this command alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, String>>,
-    /// Text for the command's standard input, which is otherwise closed.
+    /// Text for the command's standard input, which is otherwise closed; at most 8 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdin: Option<String>,
+    /// The same in base 64, for bytes that are no text; at most 8 MiB decoded. One of the two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin_base64: Option<String>,
     /// Seconds until the command is ended; by its kind when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 3600)]

@@ -17,7 +17,7 @@ pub struct CreateSession {
     pub session_id: Option<String>,
     /// Anything the client wants to keep with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value, required = false)]
     pub client_info: Option<Value>,
     /// Seconds without use after which it ends; 3600 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ pub struct SessionDetail {
     pub processes: Vec<ProcessInfo>,
     /// What the client gave when it made the session.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value, required = false)]
     pub client_info: Option<Value>,
 }
 

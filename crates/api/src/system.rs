@@ -19,8 +19,104 @@ pub struct Health {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct AuditTail {
     /// The latest entries as they are stored, oldest first.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<AuditEntry>)]
     pub entries: Vec<Value>,
+}
+
+/// One entry of the audit log. What it holds besides number, time, kind and hashes depends on its
+/// kind; all texts are redacted.
+///
+/// `run.opened`: a command was decided and is about to start. `run.refused`: it was asked for and
+/// not run, because the policy denies it (`verdict: deny`) or wants a yes (`confirm`); the same
+/// members, and `reasons`. `run.closed`: it has ended, or is known to be lost. `session.created`,
+/// `session.ended`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct AuditEntry {
+    /// Its number, without a gap.
+    pub seq: u64,
+    /// When it happened, in milliseconds since 1970.
+    pub time: i64,
+    /// `run.opened`, `run.refused`, `run.closed`, `session.created`, `session.ended`; more may come.
+    pub kind: String,
+    /// The hash of the entry before.
+    pub prev: String,
+    /// The hash of this one, over `prev` and all other members.
+    pub hash: String,
+    /// The run. A refused one has an id too, under which it can be asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Who asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Where it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The directory: where it starts, where it would have run, or where its session is afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// The command's type.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub command_type: Option<String>,
+    /// The risk as judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<String>,
+    /// The verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+    /// Whether the answer did not wait for the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub background: Option<bool>,
+    /// The idempotency key and a hash of its request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub idempotency: Option<Value>,
+    /// `rules` that spoke, names of `env`, `stdin_bytes`, `confirmed`; more may come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub extra: Option<Value>,
+    /// Why it was refused, as told to the caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub reasons: Option<Vec<Value>>,
+    /// How it ended: `done`, `lost`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The exit code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// How long it took, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ms: Option<i64>,
+    /// Bytes written to standard output, kept or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdout_bytes: Option<i64>,
+    /// Bytes written to standard error, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr_bytes: Option<i64>,
+    /// Where the output is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// The hash of each stream that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The kind of failure: `timeout`, `killed`, `needs_input`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Seconds without use after which the session ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_s: Option<i64>,
+    /// What the client said about itself, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_info: Option<String>,
+    /// Why the session ended: `deleted`, `idle`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// `GET /api/registry?category=&q=`.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::auth::Authenticator;
 
-/// The largest request body. A command has 128 KiB at most; the rest is room for `stdin`.
-pub const DEFAULT_BODY_BYTES: usize = 4 * 1024 * 1024;
+/// The largest request body: [`wharf_api::STDIN_BYTES_MAX`] in base 64, and the rest of a request.
+pub const DEFAULT_BODY_BYTES: usize = 12 * 1024 * 1024;
 /// The largest request head: request line and all headers.
 pub const DEFAULT_HEAD_BYTES: usize = 32 * 1024;
 /// Connections that are open at once.

@@ -1,7 +1,10 @@
 //! Requests to run something or to make a session.
 
+use std::io::Write;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use wharf_api as api;
@@ -27,7 +30,7 @@ const NOT_PRINTED: [&str; 2] = ["idempotency_key", "confirmation_token"];
 
 /// A run. `key` is the `Idempotency-Key` header and `body` what the request was read from.
 pub(crate) fn run(
-    wire: api::RunRequest,
+    mut wire: api::RunRequest,
     key: Option<String>,
     body: &[u8],
 ) -> Result<RunRequest, Failure> {
@@ -37,6 +40,7 @@ pub(crate) fn run(
     let session = fields.session("session_id", wire.session_id.as_deref());
     let cwd = fields.directory("cwd", wire.cwd);
     let env = fields.variables(wire.env);
+    let stdin = input(&mut fields, wire.stdin.take(), wire.stdin_base64.take());
     let timeout = fields.seconds("timeout", wire.timeout, TIMEOUT_RANGE);
     let output_limit = output_limit(&mut fields, wire.output_limit);
     let confirmation = fields.short(
@@ -50,7 +54,7 @@ pub(crate) fn run(
         session,
         cwd,
         env,
-        stdin: wire.stdin.map(String::into_bytes),
+        stdin,
         timeout,
         background: wire.background,
         output_limit,
@@ -118,6 +122,9 @@ pub(crate) fn analyze(
 /// Other hosts are a later capability; running here what was meant for there would be the worst
 /// answer, so a request that names one is refused.
 fn remote(fields: &mut Fields, wire: &api::RunRequest) {
+    if wire.port == Some(0) {
+        fields.wrong("port", "must be 1 to 65535");
+    }
     if wire.remote {
         fields.wrong(
             "remote",
@@ -131,6 +138,31 @@ fn remote(fields: &mut Fields, wire: &api::RunRequest) {
             "SSH hosts are not available in this version; leave it out to run here",
         );
     }
+}
+
+/// The bytes for standard input, from whichever member holds them.
+fn input(fields: &mut Fields, text: Option<String>, base64: Option<String>) -> Option<Vec<u8>> {
+    let most = api::STDIN_BYTES_MAX;
+    let (field, bytes) = match (text, base64) {
+        (Some(_), Some(_)) => {
+            fields.wrong("stdin_base64", "must be left out where stdin is given");
+            return None;
+        }
+        (None, None) => return None,
+        (Some(text), None) => ("stdin", text.into_bytes()),
+        (None, Some(text)) => match BASE64_STANDARD.decode(&text) {
+            Ok(bytes) => ("stdin_base64", bytes),
+            Err(_) => {
+                fields.wrong("stdin_base64", "must be base 64 with padding");
+                return None;
+            }
+        },
+    };
+    if bytes.len() > most {
+        fields.wrong(field, format!("must have at most {most} bytes"));
+        return None;
+    }
+    Some(bytes)
 }
 
 fn output_limit(fields: &mut Fields, limit: Option<u64>) -> usize {
@@ -182,41 +214,41 @@ fn fingerprint(body: &[u8]) -> [u8; 32] {
             members.remove(name);
         }
     }
-    let mut text = Vec::with_capacity(body.len());
-    canonical(&value, &mut text);
-    Sha256::digest(&text).into()
+    let mut hash = Sha256::new();
+    canonical(&value, &mut hash);
+    hash.finalize().into()
 }
 
 /// Whether serde keeps members sorted depends on what other crates ask of it, so sort here. The
 /// depth is bounded by the reader's own limit of 128.
-fn canonical(value: &Value, out: &mut Vec<u8>) {
+fn canonical(value: &Value, out: &mut Sha256) {
     match value {
         Value::Object(members) => {
             let mut sorted: Vec<_> = members.iter().collect();
             sorted.sort_by_key(|(name, _)| *name);
-            out.push(b'{');
+            out.update(b"{");
             for (name, member) in sorted {
                 plain(name, out);
-                out.push(b':');
+                out.update(b":");
                 canonical(member, out);
-                out.push(b',');
+                out.update(b",");
             }
-            out.push(b'}');
+            out.update(b"}");
         }
         Value::Array(items) => {
-            out.push(b'[');
+            out.update(b"[");
             for item in items {
                 canonical(item, out);
-                out.push(b',');
+                out.update(b",");
             }
-            out.push(b']');
+            out.update(b"]");
         }
         scalar => plain(scalar, out),
     }
 }
 
-fn plain<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
-    // A Vec takes everything, and texts and numbers always have a form.
+fn plain<T: serde::Serialize + ?Sized>(value: &T, out: &mut impl Write) {
+    // A hash takes everything, and texts and numbers always have a form.
     let _ = serde_json::to_writer(out, value);
 }
 
@@ -270,9 +302,49 @@ mod tests {
             let wire: api::RunRequest = serde_json::from_str(body).unwrap();
             assert!(run(wire, None, body.as_bytes()).is_ok(), "{body}");
         }
+        assert_eq!(
+            wrong(r#"{"command":"x","port":0}"#),
+            [("port".to_owned(), "must be 1 to 65535".to_owned())]
+        );
+        for body in [
+            r#"{"command":"x","port":1}"#,
+            r#"{"command":"x","port":65535}"#,
+        ] {
+            let wire: api::RunRequest = serde_json::from_str(body).unwrap();
+            assert!(run(wire, None, body.as_bytes()).is_ok(), "{body}");
+        }
         assert_eq!(wrong(r#"{"command":"x","timeout":0.999}"#).len(), 1);
         assert_eq!(wrong(r#"{"command":"x","timeout":-1}"#).len(), 1);
         assert_eq!(wrong(r#"{"command":"x","host":"db.example"}"#).len(), 1);
+    }
+
+    #[test]
+    fn input_is_text_or_bytes_within_a_bound() {
+        let most = api::STDIN_BYTES_MAX;
+        let given = |text: Option<String>, base64: Option<String>| {
+            let wire = api::RunRequest {
+                command: "cat".to_owned(),
+                stdin: text,
+                stdin_base64: base64,
+                ..Default::default()
+            };
+            run(wire, None, b"{}").map(|request| request.stdin)
+        };
+        assert_eq!(given(None, None).unwrap(), None);
+        assert_eq!(
+            given(None, Some("/wBB".to_owned())).unwrap(),
+            Some(vec![0xff, 0, b'A'])
+        );
+        assert_eq!(given(Some("é".to_owned()), None).unwrap(), Some("é".into()));
+        assert!(given(Some("x".to_owned()), Some("eA==".to_owned())).is_err());
+        for odd in ["eA", "e A==", "!", "eA==\n"] {
+            assert!(given(None, Some(odd.to_owned())).is_err(), "{odd}");
+        }
+        let bytes = |length: usize| Some(BASE64_STANDARD.encode(vec![7; length]));
+        assert_eq!(given(None, bytes(most)).unwrap().unwrap().len(), most);
+        assert!(given(None, bytes(most + 1)).is_err());
+        assert!(given(Some("x".repeat(most)), None).is_ok());
+        assert!(given(Some("x".repeat(most + 1)), None).is_err());
     }
 
     #[test]

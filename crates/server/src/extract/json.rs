@@ -89,7 +89,8 @@ fn expected(words: &str) -> String {
     };
     match kind {
         "u8" => "must be a whole number from 0 to 255".to_owned(),
-        "u16" => "must be a whole number from 0 to 65535".to_owned(),
+        // Both that there are, are ports.
+        "u16" => "must be a whole number from 1 to 65535".to_owned(),
         "u32" | "u64" | "usize" => "must be a whole number, not negative".to_owned(),
         "f64" => "must be a number".to_owned(),
         "a map" => "must be an object".to_owned(),
@@ -202,7 +203,7 @@ mod tests {
         env.C: must be a string
         metadata_format: must be one of `full`, `summary`, `minimal`
         password: must be a string
-        port: must be a whole number from 0 to 65535
+        port: must be a whole number from 1 to 65535
         timeout: must be a number
         command: is required
         ");

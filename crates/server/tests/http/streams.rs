@@ -139,8 +139,8 @@ fn output_comes_while_the_command_runs() {
 #[test]
 fn a_broken_stream_goes_on_where_it_broke() {
     with_server(async |server| {
-        let ask = run(&server, "printf 'abcdefghij%.0s' {1..30000}");
-        let mut events = Events::open(ask).await;
+        let ask = || run(&server, "printf 'abcdefghij%.0s' {1..30000}");
+        let mut events = Events::open(ask()).await;
         let (mut text, mut last) = (String::new(), String::new());
         for _ in 0..2 {
             let event = events.next().await.unwrap();
@@ -149,9 +149,8 @@ fn a_broken_stream_goes_on_where_it_broke() {
         }
         drop(events);
 
-        // Nothing is run again, so another command under the same id is not looked at.
-        let ask = run(&server, "echo never").header("last-event-id", last.clone());
-        let rest = Events::open(ask).await.rest().await;
+        let again = ask().header("last-event-id", last.clone());
+        let rest = Events::open(again).await.rest().await;
         assert_ne!(rest[0].name, "started");
         assert_eq!(
             text.clone() + &text_of(&rest, "stdout"),
@@ -229,7 +228,7 @@ fn a_client_that_goes_away_ends_nothing() {
             .unwrap()
             .unwrap();
 
-        let ask = run(&server, "unused").header("last-event-id", started.id);
+        let ask = run(&server, &command).header("last-event-id", started.id);
         let rest = Events::open(ask).await.rest().await;
         assert_eq!(text_of(&rest, "stdout"), "up\ndone\n");
     });
@@ -295,5 +294,39 @@ fn silence_is_broken_by_signs_of_life() {
         assert!(!text.contains("exit"), "{text}");
         let write = tokio::task::spawn_blocking(move || std::fs::write(path, "go\n"));
         write.await.unwrap().unwrap();
+    });
+}
+
+/// The id of an event belongs to the request that got it, and to no other.
+#[test]
+fn another_commands_stream_is_not_taken_up() {
+    with_server(async |server| {
+        let one = "echo one --password=hunter2";
+        let ask = || run(&server, one);
+        let last = Events::open(ask()).await.rest().await.pop().unwrap().id;
+        let refused = async |body: Value| {
+            let ask = server.ask("POST", "/api/run-command").json(&body);
+            let ask = ask
+                .header("accept", "text/event-stream")
+                .header("last-event-id", last.as_bytes());
+            let answer = ask.send().await;
+            assert_eq!(answer.problem(), (422, "invalid_request".to_owned()));
+            answer.json()
+        };
+        let problem = refused(json!({"command": "echo two"})).await;
+        assert_eq!(problem["errors"][0]["field"], "Last-Event-ID");
+        let message = problem["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains("another command"), "{message}");
+        refused(json!({"command": one, "session_id": "s"})).await;
+        refused(json!({"command": 7})).await;
+
+        // The same request is: only its end is left.
+        let again = ask().header("last-event-id", last.as_bytes());
+        let events = Events::open(again).await.rest().await;
+        let names: Vec<_> = events.iter().map(|event| event.name.as_str()).collect();
+        assert_eq!(names, ["exit"]);
+        // Nothing ran but the one command.
+        let list = server.get("/api/commands").await.json();
+        assert_eq!(list["commands"].as_array().unwrap().len(), 1);
     });
 }

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use wharf_api::RunRequest;
 use wharf_engine::Finished;
+use wharf_engine::shell::redact;
 
 use crate::convert::answer::{self, Wanted};
 use crate::convert::request;
@@ -29,7 +30,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
     post, path = "/api/run-command", tag = "commands", request_body = RunRequest,
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "The same as `idempotency_key`"),
-        ("Last-Event-ID" = Option<String>, Header, description = "Take a broken stream up behind this event"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Take this same request's broken stream up behind this event"),
     ),
     responses(
         (status = 200, description = "It ran, or was started in the background", content(
@@ -47,10 +48,9 @@ pub(crate) async fn run(State(app): State<App>, request: Request) -> Result<Resp
     let bytes = app.bodies.read(body).await?;
     let streamed = reply::asks_for(&parts.headers, EVENT_STREAM);
     if streamed && let Some(place) = Place::resumed(&parts.headers)? {
-        let wanted = serde_json::from_slice(&bytes)
-            .map(|wire| wanted(&wire))
-            .unwrap_or_default();
-        return resume(app.clone(), context, place, wanted).await;
+        let wire: RunRequest = json::parse(&bytes)?;
+        drop(bytes);
+        return take_up(app, context, place, &wire).await;
     }
     let wire: RunRequest = json::parse(&bytes)?;
     let wanted = wanted(&wire);
@@ -96,6 +96,29 @@ async fn start(
         replayed: started.replayed,
     };
     Ok(marked(stream::response(follow), started.replayed))
+}
+
+/// Goes on with the run that this request started. With another command, the client has mixed
+/// something up, and either answer would be the wrong one: so it gets neither. The record knows
+/// commands without their secrets, so they are compared without.
+async fn take_up(
+    app: App,
+    context: Context,
+    place: Place,
+    wire: &RunRequest,
+) -> Result<Response, Failure> {
+    let run = app.engine.view(&context.caller, &place.run).await?;
+    let session = run.session.as_ref().map(wharf_model::SessionId::as_str);
+    if run.command != redact(&wire.command) || session != wire.session_id.as_deref() {
+        let id = &place.run;
+        let message = format!(
+            "is of a run of another command or session; leave it out to run this one, or follow \
+             that run with GET /api/commands/{id}/events"
+        );
+        return Err(Failure::invalid_field("Last-Event-ID", message));
+    }
+    let wanted = wanted(wire);
+    resume(app, context, place, wanted).await
 }
 
 /// Looks first whether the run is the caller's, so that a stranger's is a plain 404.
