@@ -173,6 +173,39 @@ impl Failure {
         )
     }
 
+    /// 400: no request can be made of what came.
+    pub(crate) fn malformed_head() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_head",
+            "Malformed request",
+            "The request line or the headers cannot be read as HTTP/1.1; nothing was done.",
+        )
+    }
+
+    /// 414.
+    pub(crate) fn uri_too_long() -> Self {
+        Self::new(
+            StatusCode::URI_TOO_LONG,
+            "uri_too_long",
+            "Address too long",
+            "The request's address is longer than any path of this server.",
+        )
+    }
+
+    /// 431.
+    pub(crate) fn head_too_large(bytes: usize, headers: usize) -> Self {
+        Self::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "head_too_large",
+            "Headers too large",
+            format!(
+                "The request line and headers have more than {bytes} bytes, or there are more \
+                 than {headers} headers."
+            ),
+        )
+    }
+
     /// 415.
     pub(crate) fn not_json() -> Self {
         Self::new(

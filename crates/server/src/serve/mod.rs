@@ -5,7 +5,9 @@
 //! a byte now and then would hold a thousand connections for ever.
 
 mod again;
+mod exchange;
 mod stall;
+mod wire;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -24,7 +26,9 @@ use tokio_util::task::TaskTracker;
 use wharf_engine::Engine;
 
 use self::again::Again;
+use self::exchange::{Exchange, watched};
 use self::stall::Stall;
+use self::wire::Wire;
 use crate::options::{ServerLimits, ServerOptions};
 use crate::routes::router;
 
@@ -155,8 +159,10 @@ impl Server {
     ) -> impl Future<Output = ()> + use<> {
         // Answers are written whole; waiting for more to send would only delay them.
         let _ = socket.set_nodelay(true);
-        let io = TokioIo::new(Stall::new(socket, self.limits.stall_timeout));
-        let service = TowerToHyperService::new(self.router.clone());
+        let exchange = Arc::new(Exchange::default());
+        let service = TowerToHyperService::new(watched(self.router.clone(), &exchange));
+        let socket = Stall::new(socket, self.limits.stall_timeout);
+        let io = TokioIo::new(Wire::new(socket, exchange, self.limits.head_bytes));
         let connection = self.http.serve_connection(io, service);
         let (drain, cut) = (self.drain.clone(), self.cut.clone());
         Again::new(Box::pin(async move {
