@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::support::schema::differences;
 use crate::support::{Ask, Server, with_server};
 
 const REQUESTS: usize = 10_000;
@@ -222,7 +223,7 @@ fn path(dice: &mut Dice, operation: &Operation) -> String {
     path
 }
 
-fn request(dice: &mut Dice, server: &Server, operation: &Operation) -> Ask {
+fn request(dice: &mut Dice, server: &Server, operation: &Operation) -> (String, Ask) {
     const METHODS: [&str; 7] = ["GET", "POST", "DELETE", "PUT", "PATCH", "OPTIONS", "TRACE"];
     const TYPES: [&str; 6] = [
         "text/plain",
@@ -237,7 +238,8 @@ fn request(dice: &mut Dice, server: &Server, operation: &Operation) -> Ask {
     } else {
         operation.method.as_str()
     };
-    let mut ask = server.ask(method, &path(dice, operation));
+    let method = method.to_owned();
+    let mut ask = server.ask(&method, &path(dice, operation));
     if let Some(members) = &operation.body {
         ask = ask
             .header("content-type", "application/json")
@@ -263,7 +265,7 @@ fn request(dice: &mut Dice, server: &Server, operation: &Operation) -> Ask {
             );
         }
     }
-    ask
+    (method, ask)
 }
 
 #[test]
@@ -285,7 +287,8 @@ fn nothing_malformed_is_the_servers_fault() {
         let (mut sent, mut refused) = (0, 0);
         while sent < REQUESTS {
             let operation = &operations[sent % operations.len()];
-            let Some(answer) = request(&mut dice, &server, operation).try_send().await else {
+            let (method, ask) = request(&mut dice, &server, operation);
+            let Some(answer) = ask.try_send().await else {
                 // Not a request that HTTP can carry; another roll will be.
                 continue;
             };
@@ -298,6 +301,11 @@ fn nothing_malformed_is_the_servers_fault() {
                 )
             };
             assert!(status < 500, "{}: {}", place(), answer.text());
+            let asked = document["paths"][&operation.path].get(method.to_lowercase());
+            if asked.is_some() {
+                let found = differences(&document, &method, &operation.path, &answer);
+                assert!(found.is_empty(), "{}: {found:#?}", place());
+            }
             if status >= 400 {
                 refused += 1;
                 answer.problem();

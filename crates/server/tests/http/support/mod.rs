@@ -1,6 +1,7 @@
 //! A server for each test, and requests in one line.
 
 mod engine;
+pub(crate) mod schema;
 
 use std::sync::Arc;
 
