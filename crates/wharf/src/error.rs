@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     TryLater,
     /// Ctrl-C.
     Interrupted,
+    /// Somebody ended us: SIGTERM.
+    Terminated,
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Self::Approval => 8,
             Self::TryLater => 9,
             Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 
@@ -56,7 +59,13 @@ impl Kind {
             Self::Approval => "approval_required",
             Self::TryLater => "try_later",
             Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
         }
+    }
+
+    /// Whether somebody wanted the end, who needs no words about it and no other code.
+    pub(crate) const fn is_wanted(self) -> bool {
+        matches!(self, Self::Interrupted | Self::Terminated)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::cli::{Cli, Command, Global};
 use crate::config::Purpose;
 use crate::config::sources::Flag;
 use crate::context::Context;
-use crate::error::{CommandError, Kind};
+use crate::error::CommandError;
 use crate::ui::Ui;
 use crate::wire::World;
 
@@ -40,10 +40,10 @@ pub(crate) fn dispatch(world: World, cli: Cli) -> ExitCode {
     let outcome = carry_out(world, &cli.global, cli.command);
     ExitCode::from(outcome.unwrap_or_else(|error| {
         let code = match own_code {
-            Some(code) if error.kind != Kind::Interrupted => code,
+            Some(code) if !error.kind.is_wanted() => code,
             _ => error.kind.exit_code(),
         };
-        if error.kind != Kind::Interrupted {
+        if !error.kind.is_wanted() {
             ui.error(&error, code);
         }
         code

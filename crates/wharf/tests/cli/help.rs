@@ -16,8 +16,8 @@ fn help_begins_with_examples() {
 
     Exit codes:
       0 done, 1 failed, 2 wrong usage, 4 token needed, 5 not found, 6 conflict, 7 blocked,
-      8 needs a yes, 9 try later, 130 Ctrl-C. wharf run: the command's own, 128+n for signal n,
-      124 after a timeout, 125 when it was Wharf that failed or refused.
+      8 needs a yes, 9 try later, 130 Ctrl-C, 143 SIGTERM. wharf run: the command's own, 128+n
+      for signal n, 124 after a timeout, 125 when it was Wharf that failed or refused.
 
     A place for coding agents to work, and a record of what they did
 

@@ -159,6 +159,8 @@ fn the_exit_code_is_the_command_s() {
             &["run", "--api-url", "http://127.0.0.1:1", "--", "true"],
             125,
         ),
+        (&["run", "--timeout", "2h", "--", "true"], 2),
+        (&["run", "--timeout", "0s", "--", "true"], 2),
         (&["run", "--no-such-flag", "true"], 2),
         (&["run"], 2),
     ] {
@@ -200,14 +202,32 @@ fn standard_input_is_handed_on_unless_that_is_not_wanted() {
         home.fed(&["run", "-n", "--", "cat"], b"hello\n").stdout,
         b""
     );
+}
 
-    let refused = home.fed(&["run", "--", "cat"], b"\xff");
+#[test]
+fn input_of_any_bytes_arrives_exactly_and_has_a_bound() {
+    let home = Home::new();
+    assert_eq!(
+        home.fed(&["run", "--", "cat"], b"\xff\0\r\n").stdout,
+        b"\xff\0\r\n"
+    );
+    let all: Vec<u8> = (0..=255).cycle().take(8 * 1024 * 1024).collect();
+    assert_eq!(
+        home.fed(&["run", "--", "wc", "-c"], &all).stdout,
+        b"8388608\n"
+    );
+    let middle = all.get(..3_000_000).unwrap();
+    assert!(home.fed(&["run", "--", "cat"], middle).stdout == middle);
+
+    let more: Vec<u8> = (0..=255).cycle().take(all.len() + 1).collect();
+    let refused = home.fed(&["run", "--", "touch", "ran"], &more);
     insta::assert_snapshot!(home.show(&refused), @r"
     --- stderr
-    error[failed]: standard input is not UTF-8; nothing was run
+    error[failed]: standard input is longer than 8388608 bytes; nothing was run
       hint: put it into a file and name that in the command, or run with -n
     --- exit 125
     ");
+    assert!(!home.work().join("ran").exists());
 }
 
 #[test]
@@ -286,17 +306,29 @@ fn started(home: &Home) -> (Child, BufReader<std::process::ChildStdout>, String)
 }
 
 #[test]
-fn ctrl_c_ends_the_command_too() {
+fn who_ends_us_ends_the_command_too() {
     let home = Home::new();
-    let (mut child, mut out, pid) = started(&home);
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let (mut child, mut out, pid) = started(&home);
 
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        kill_process(Pid::from_child(&child), signal).unwrap();
 
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let mut rest = String::new();
-    out.read_to_string(&mut rest).unwrap();
-    assert_eq!(rest, "");
-    assert!(!Path::new("/proc").join(pid).exists());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
+        assert!(!Path::new("/proc").join(pid).exists());
+    }
+}
+
+#[test]
+fn a_time_limit_out_of_bounds_is_a_usage_error_that_says_the_bound() {
+    let home = Home::new();
+    let output = home.output(&["run", "--timeout", "2h", "--", "true"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("from 1s to 3600s"), "{said}");
+    assert_eq!(home.server_pid(), None);
 }
 
 #[test]

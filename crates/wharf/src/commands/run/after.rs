@@ -9,6 +9,7 @@ use wharf_api::{RunRequest, RunResponse};
 use wharf_client::{Client, RunEvent};
 
 use crate::context::Context;
+use crate::error::{CommandError, Kind};
 use crate::ui::neutral::neutral_line;
 
 /// How long the server may take to say that a run has ended after Ctrl-C.
@@ -95,9 +96,9 @@ pub(super) fn exit_code(code: i32) -> u8 {
     u8::try_from(code & 0xff).unwrap_or(u8::MAX)
 }
 
-/// Comes to an end when somebody wants us to. Both signals are waited for from here on, so that a
-/// second one while we stop changes nothing; a third party can still KILL.
-pub(super) async fn interrupted() {
+/// Comes to an end when somebody wants us to; as what, says the kind. Both signals are waited for
+/// from here on, so that a second one while we stop changes nothing; a third party can still KILL.
+pub(super) async fn interrupted() -> CommandError {
     let (Ok(mut interrupt), Ok(mut terminate)) = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),
@@ -105,8 +106,8 @@ pub(super) async fn interrupted() {
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        _ = interrupt.recv() => CommandError::new(Kind::Interrupted, "interrupted"),
+        _ = terminate.recv() => CommandError::new(Kind::Terminated, "terminated"),
     }
 }
 
@@ -116,7 +117,7 @@ pub(super) async fn cancel(client: &Client, run: &str) {
     tokio::select! {
         // What cannot be said to the server cannot be mended here.
         _unsaid = ended => {}
-        () = interrupted() => {}
+        _again = interrupted() => {}
     }
 }
 

@@ -8,7 +8,7 @@ use wharf_client::{Client, OutputStream, RunEvent, RunStream};
 
 use super::{Failure, after};
 use crate::context::Context;
-use crate::error::{CommandError, Kind};
+use crate::error::CommandError;
 use crate::ui;
 
 /// As a process that writes into a pipe that nobody reads: 128 + SIGPIPE.
@@ -28,12 +28,12 @@ pub(super) async fn run(
     };
     tokio::select! {
         outcome = following.until_exit(cx) => outcome,
-        () = after::interrupted() => {
+        wanted = after::interrupted() => {
             match &following.run {
                 Some(run) => after::cancel(client, run).await,
                 None => after::cancel_by_key(client, &request).await,
             }
-            Err(CommandError::new(Kind::Interrupted, "interrupted").into())
+            Err(wanted.into())
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::connect;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::wire::{SystemEntropy, block_on};
-use request::{parse_duration, parse_variable};
+use request::{parse_time_limit, parse_variable};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,8 +39,8 @@ pub(crate) struct Args {
     /// Run it in this living session
     #[arg(short, long, value_name = "SESSION")]
     session: Option<String>,
-    /// End it after this long: 30s, 10m
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    /// End it after this long: 30s, 10m, at most 1h
+    #[arg(long, value_name = "TIME", value_parser = parse_time_limit)]
     timeout: Option<Duration>,
     /// The directory to run in; the current one, or the session's, when absent
     #[arg(long, value_name = "DIR")]
@@ -109,9 +109,7 @@ pub(crate) fn run(cx: &Context, args: Args) -> Outcome {
             let (problem, retry_after) = refused;
             let answer = tokio::select! {
                 answer = decision::ask(cx, &request.command, &problem) => answer,
-                () = after::interrupted() => {
-                    return Err(CommandError::new(Kind::Interrupted, "interrupted"));
-                }
+                wanted = after::interrupted() => return Err(wanted),
             };
             match answer {
                 Some(token) => request.confirmation_token = Some(token),

@@ -6,7 +6,7 @@ use wharf_client::Client;
 use super::{Failure, after};
 use crate::commands::DONE;
 use crate::context::Context;
-use crate::error::{CommandError, Kind};
+use crate::error::CommandError;
 use crate::ui;
 
 pub(super) async fn run(
@@ -16,9 +16,9 @@ pub(super) async fn run(
 ) -> Result<u8, Failure> {
     let answer = tokio::select! {
         answer = client.run(request) => answer?,
-        () = after::interrupted() => {
+        wanted = after::interrupted() => {
             after::cancel_by_key(client, request).await;
-            return Err(CommandError::new(Kind::Interrupted, "interrupted").into());
+            return Err(wanted.into());
         }
     };
     if cx.ui.json {

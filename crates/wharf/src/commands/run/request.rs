@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use wharf_api::RunRequest;
+use wharf_engine::request::TIMEOUT_RANGE;
 use wharf_model::{Entropy, MAX_COMMAND_BYTES};
 
 use super::Args;
@@ -12,13 +15,16 @@ use crate::config::value;
 use crate::context::Context;
 use crate::error::CommandError;
 
+/// Input up to here is sent as text where it is text.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
+
 /// Makes the request. It carries an idempotency key, so that a broken connection can be mended
 /// without running anything twice.
 pub(super) fn build(
     cx: &Context,
     args: &Args,
     options: &ClientOptions,
-    stdin: Option<String>,
+    stdin: Option<Vec<u8>>,
     local: bool,
     entropy: &dyn Entropy,
 ) -> Result<RunRequest, CommandError> {
@@ -30,18 +36,35 @@ pub(super) fn build(
         ))
         .hint("hand large data over on standard input, or in a file"));
     }
+    let (stdin, stdin_base64) = input(stdin);
     Ok(RunRequest {
         command,
         session_id: args.session.clone(),
         cwd: directory(cx, args, local)?,
         env: (!args.env.is_empty()).then(|| args.env.iter().cloned().collect()),
         stdin,
+        stdin_base64,
         timeout: options.timeout.map(|time| time.as_secs_f64()),
         background: args.background,
         metadata_format: options.meta,
         idempotency_key: Some(random_key(entropy)),
         ..RunRequest::default()
     })
+}
+
+/// Input as it is sent: as text where it is short and is text, so that a request can be read;
+/// else in base 64, whose length is a third more and never six times as much.
+fn input(bytes: Option<Vec<u8>>) -> (Option<String>, Option<String>) {
+    let Some(bytes) = bytes else {
+        return (None, None);
+    };
+    if bytes.len() > TEXT_BYTES_MAX {
+        return (None, Some(BASE64_STANDARD.encode(bytes)));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(BASE64_STANDARD.encode(error.as_bytes()))),
+    }
 }
 
 /// The text that is run: the one given, or the words given.
@@ -109,6 +132,21 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     value::duration(text).ok_or_else(|| "should be a time such as 500ms, 30s or 10m".to_owned())
 }
 
+/// For clap: a time that a command may be given.
+pub(crate) fn parse_time_limit(text: &str) -> Result<Duration, String> {
+    let time = parse_duration(text)?;
+    if TIMEOUT_RANGE.contains(&time) {
+        return Ok(time);
+    }
+    let (least, most) = (
+        TIMEOUT_RANGE.start().as_secs(),
+        TIMEOUT_RANGE.end().as_secs(),
+    );
+    Err(format!(
+        "should be a time from {least}s to {most}s; what takes longer runs with --background"
+    ))
+}
+
 /// For clap.
 pub(crate) fn parse_variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -172,6 +210,27 @@ mod tests {
         let mut expected: Vec<_> = words.iter().map(|word| word.as_bytes()).collect();
         expected.push(b"");
         assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn input_is_sent_as_text_where_it_is_short_and_text() {
+        let text = |length| Some(vec![b'x'; length]);
+        assert_eq!(input(None), (None, None));
+        assert_eq!(input(Some("é".into())), (Some("é".into()), None));
+        assert_eq!(input(Some(vec![0xff])), (None, Some("/w==".into())));
+        assert!(input(text(TEXT_BYTES_MAX)).0.is_some());
+        assert!(input(text(TEXT_BYTES_MAX + 1)).1.is_some());
+    }
+
+    #[test]
+    fn a_time_limit_has_bounds() {
+        assert_eq!(parse_time_limit("1s"), Ok(Duration::from_secs(1)));
+        assert_eq!(parse_time_limit("1h"), Ok(Duration::from_secs(3600)));
+        for odd in ["999ms", "3601s", "2h", "0"] {
+            let said = parse_time_limit(odd).unwrap_err();
+            assert!(said.contains("1s to 3600s"), "{odd}: {said}");
+        }
+        assert!(parse_time_limit("soon").unwrap_err().contains("such as"));
     }
 
     #[test]

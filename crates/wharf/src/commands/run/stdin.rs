@@ -4,17 +4,17 @@ use std::io::{self, Read as _};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use wharf_api::STDIN_BYTES_MAX;
+
 use crate::context::Context;
 use crate::error::CommandError;
 
-/// The most that is handed on. A request is one message; more belongs into a file.
-pub(super) const STDIN_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// How long its end is waited for without a word.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// All of standard input, unless it is a terminal. More than the bound is refused and not cut: a
 /// command that works on half of its input does harm.
-pub(super) fn read(cx: &Context) -> Result<Option<String>, CommandError> {
+pub(super) fn read(cx: &Context) -> Result<Option<Vec<u8>>, CommandError> {
     if cx.world.stdin_terminal {
         return Ok(None);
     }
@@ -43,21 +43,14 @@ pub(super) fn read(cx: &Context) -> Result<Option<String>, CommandError> {
     }
 }
 
-fn check(bytes: Vec<u8>) -> Result<Option<String>, CommandError> {
+fn check(bytes: Vec<u8>) -> Result<Option<Vec<u8>>, CommandError> {
     if bytes.len() > STDIN_BYTES_MAX {
         return Err(CommandError::failed(format!(
             "standard input is longer than {STDIN_BYTES_MAX} bytes; nothing was run"
         ))
         .hint("put it into a file and name that in the command, or run with -n"));
     }
-    match String::from_utf8(bytes) {
-        Ok(text) if text.is_empty() => Ok(None),
-        Ok(text) => Ok(Some(text)),
-        Err(_) => Err(
-            CommandError::failed("standard input is not UTF-8; nothing was run")
-                .hint("put it into a file and name that in the command, or run with -n"),
-        ),
-    }
+    Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
 }
 
 const EBADF: i32 = 9;
@@ -79,6 +72,6 @@ mod tests {
                 .message
                 .contains("nothing was run")
         );
-        assert!(check(vec![0xff]).unwrap_err().message.contains("not UTF-8"));
+        assert_eq!(check(vec![0xff, 0]).unwrap(), Some(vec![0xff, 0]));
     }
 }
