@@ -30,6 +30,7 @@ mod place;
 mod redact;
 pub mod registry;
 mod rules;
+mod terminal;
 mod tree;
 mod walk;
 
@@ -47,3 +48,4 @@ pub use hints::{ModelHints, model_hints};
 pub use place::Class as PlaceClass;
 pub use redact::redact;
 pub use rules::names as rule_names;
+pub use terminal::{NeedsTerminal, needs_terminal};

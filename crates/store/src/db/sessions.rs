@@ -1,7 +1,7 @@
 //! Sessions: written by the engine as they live, and by the projection as the log tells.
 
-use sqlx::Row as _;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Connection as _, Row as _};
 
 use super::error::{reading, writing};
 use super::limits::{LIVE_SESSIONS_MAX, PAGE_ROWS_MAX};
@@ -149,24 +149,17 @@ impl Database {
     /// # Errors
     /// When the database does not take it; then none is changed.
     pub async fn update_sessions(&self, updates: &[SessionUpdate]) -> Result<(), DbError> {
-        let write = async {
-            let mut transaction = self.writer.begin().await?;
-            for update in updates {
-                let query = sqlx::query(
-                    "UPDATE sessions SET last_used_ms = $1, cwd = $2, \
-                     env_sealed = COALESCE($3, env_sealed), command_count = $4 \
-                     WHERE owner = $5 AND id = $6 AND ended_ms IS NULL",
-                );
-                let query = query.bind(update.last_used_ms).bind(update.cwd.clone());
-                let query = query
-                    .bind(update.env_sealed.clone())
-                    .bind(update.command_count);
-                let query = query.bind(update.owner.clone()).bind(update.id.clone());
-                query.execute(&mut *transaction).await?;
+        let written = async {
+            let mut connection = self.writer.acquire().await?;
+            let updated = update_on(&mut connection, updates).await;
+            if updated.is_err() {
+                // As in the projection: after a full disk the connection no longer knows whether
+                // a transaction is open, and the next one to use it would not either.
+                connection.close_on_drop();
             }
-            transaction.commit().await
+            updated
         };
-        write.await.map_err(writing("sessions"))
+        written.await.map_err(writing("sessions"))
     }
 
     /// Ends a session. False when there is no such living one.
@@ -207,6 +200,27 @@ impl Database {
             .collect::<Result<_, _>>()
             .map_err(reading("sessions"))
     }
+}
+
+async fn update_on(
+    connection: &mut AnyConnection,
+    updates: &[SessionUpdate],
+) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    for update in updates {
+        let query = sqlx::query(
+            "UPDATE sessions SET last_used_ms = $1, cwd = $2, \
+             env_sealed = COALESCE($3, env_sealed), command_count = $4 \
+             WHERE owner = $5 AND id = $6 AND ended_ms IS NULL",
+        );
+        let query = query.bind(update.last_used_ms).bind(update.cwd.clone());
+        let query = query
+            .bind(update.env_sealed.clone())
+            .bind(update.command_count);
+        let query = query.bind(update.owner.clone()).bind(update.id.clone());
+        query.execute(&mut *transaction).await?;
+    }
+    transaction.commit().await
 }
 
 fn session_of(row: &AnyRow) -> Result<SessionRow, sqlx::Error> {
