@@ -1,6 +1,5 @@
 //! The engine: one value that all adapters share.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,7 +19,7 @@ use crate::runs::start::Asked;
 use crate::runs::table::RunTable;
 use crate::sessions::table::SessionTable;
 use crate::view::{
-    AuditLine, Decision, Finished, HistoryItem, OutputChunk, ProcessView, RunView, SessionView,
+    AuditLine, Finished, HistoryItem, Judged, OutputChunk, ProcessView, RunView, SessionView,
     Started, SuggestionView,
 };
 use crate::whole::Whole;
@@ -43,7 +42,11 @@ pub(crate) struct Inner {
     pub(crate) sessions: SessionTable,
     pub(crate) confirmations: Confirmations,
     pub(crate) keys: Keys,
+    /// Ends of runs that the record did not take yet.
+    pub(crate) unclosed: record::Unclosed,
     pub(crate) places: Arc<Semaphore>,
+    /// Places for what runs on after its answer.
+    pub(crate) background: Arc<Semaphore>,
     pub(crate) queued: AtomicUsize,
     pub(crate) followed: Mutex<housekeeping::Followed>,
     pub(crate) projector: tokio::sync::Mutex<Projector>,
@@ -108,6 +111,8 @@ impl Engine {
             .map_err(Error::from_database)?;
         let inner = Arc::new(Inner {
             places: Arc::new(Semaphore::new(options.limits.concurrent_runs)),
+            background: Arc::new(Semaphore::new(options.limits.background_runs)),
+            unclosed: record::Unclosed::default(),
             followed: Mutex::default(),
             projector: tokio::sync::Mutex::new(projector),
             parts,
@@ -115,7 +120,7 @@ impl Engine {
             runs: RunTable::default(),
             sessions: SessionTable::default(),
             confirmations: Confirmations::default(),
-            keys: Mutex::new(HashMap::new()),
+            keys: Keys::default(),
             queued: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -379,7 +384,7 @@ impl Engine {
         caller: &Caller,
         command: &wharf_model::CommandText,
         around: &Surroundings,
-    ) -> Result<Decision, Error> {
+    ) -> Result<Judged, Error> {
         judge::elsewhere(&self.inner, caller, command, around)
     }
 
@@ -417,6 +422,7 @@ impl Engine {
             tracing::warn!(target: "system", "some runs did not end in time");
         }
         sessions::end::park_all(inner).await;
+        record::close_late(inner, true);
         if let Err(error) = inner.catch_up().await {
             tracing::warn!(target: "system", %error, "the database is behind the record; it catches up at the next start");
         }

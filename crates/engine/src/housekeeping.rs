@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::engine::Inner;
-use crate::sessions;
+use crate::{record, sessions};
 
 /// How far the database may be behind the record when nobody asks.
 const FOLLOW: Duration = Duration::from_secs(1);
@@ -13,6 +13,8 @@ const FOLLOW: Duration = Duration::from_secs(1);
 /// looks it waits at the most.
 const BUSY: u64 = 500;
 const MAX_PUT_OFF: u32 = 10;
+/// How often it is looked whether an end is to be recorded late.
+const LATE: Duration = Duration::from_secs(1);
 /// How often sessions are looked at.
 const SESSIONS: Duration = Duration::from_secs(1);
 /// How often old output is looked for.
@@ -30,6 +32,12 @@ pub(crate) fn start(inner: &Arc<Inner>) {
     spawn(inner, FOLLOW, |inner| async move {
         if let Err(error) = inner.follow().await {
             tracing::warn!(target: "system", %error, "the database is behind the record");
+        }
+    });
+    spawn(inner, LATE, |inner| async move {
+        let tried = tokio::task::spawn_blocking(move || record::close_late(&inner, false));
+        if let Err(error) = tried.await {
+            tracing::error!(target: "audit", %error, "recording late ends failed");
         }
     });
     spawn(inner, SESSIONS, |inner| async move {

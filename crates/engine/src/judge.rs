@@ -9,7 +9,7 @@ use crate::engine::{Inner, Surroundings};
 use crate::error::Error;
 use crate::policy;
 use crate::request::RunRequest;
-use crate::view::Decision;
+use crate::view::Judged;
 
 /// Analyses a command that would start in `cwd` on this machine.
 pub(crate) fn here(inner: &Inner, command: &CommandText, cwd: &str) -> Arc<Analysis> {
@@ -29,14 +29,15 @@ pub(crate) fn elsewhere(
     caller: &Caller,
     command: &CommandText,
     around: &Surroundings,
-) -> Result<Decision, Error> {
+) -> Result<Judged, Error> {
     let session = around
         .session
         .as_ref()
         .map(|id| inner.sessions.get(caller, id))
         .transpose()?;
+    let mut cwd = around.cwd.clone();
     let analysis = if let Some(other) = &around.elsewhere {
-        let cwd = around.cwd.as_deref();
+        let cwd = cwd.as_deref();
         let context = Context {
             cwd,
             home: other.home.as_deref(),
@@ -46,18 +47,18 @@ pub(crate) fn elsewhere(
         };
         Arc::new(wharf_shell::analyze(command.as_str(), &context))
     } else {
-        let cwd = around
-            .cwd
-            .clone()
-            .or_else(|| Some(session?.cwd().display().to_string()));
-        let fallback = || inner.options.default_cwd.display().to_string();
-        here(inner, command, &cwd.unwrap_or_else(fallback))
+        let base = session.map_or_else(
+            || inner.options.default_cwd.clone(),
+            |session| session.cwd(),
+        );
+        // From there when it is relative, as a run would have it.
+        let here = cwd.map_or_else(|| base.clone(), |asked| base.join(asked));
+        let here = here.display().to_string();
+        let analysis = self::here(inner, command, &here);
+        cwd = Some(here);
+        analysis
     };
     let request = RunRequest::new(command.clone());
-    Ok(policy::judge(
-        &request,
-        analysis,
-        inner.options.allow_dangerous,
-        false,
-    ))
+    let decision = policy::judge(&request, analysis, inner.options.allow_dangerous, false);
+    Ok(Judged { decision, cwd })
 }

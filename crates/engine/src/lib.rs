@@ -32,8 +32,8 @@ pub use error::{Error, Field};
 pub use options::{Limits, Options, Parts};
 pub use request::{Idempotency, NewSession, ProcessSelector, RunRequest, Stream};
 pub use view::{
-    AuditLine, Captured, Decision, Finished, HistoryItem, OutputChunk, ProcessView, RunView,
-    SessionView, Started, SuggestionView,
+    AuditLine, Captured, Decision, Finished, HistoryItem, Judged, OutputChunk, ProcessView,
+    RunView, SessionView, Started, SuggestionView,
 };
 
 /// What is said about commands, for the adapters that put it into their own form.

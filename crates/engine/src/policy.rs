@@ -1,6 +1,6 @@
 //! May this run? The only place that says so.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -22,9 +22,18 @@ pub(crate) struct Approved {
     caller: Caller,
     request: RunRequest,
     decision: Decision,
+    yes: Option<Yes>,
 }
 
 impl Approved {
+    /// The run is on record: its yes, if it needed one, is used up. Until here a request that
+    /// comes to nothing gives it back.
+    pub(crate) fn spend(&mut self) {
+        if let Some(yes) = self.yes.take() {
+            yes.spend();
+        }
+    }
+
     pub(crate) const fn caller(&self) -> &Caller {
         &self.caller
     }
@@ -61,6 +70,7 @@ pub(crate) fn decide(
     confirmations: &Confirmations,
     entropy: &dyn Entropy,
 ) -> Outcome {
+    let mut given = None;
     match decision.verdict {
         Verdict::Deny => return refused(request, decision, None),
         Verdict::Allow => {}
@@ -70,16 +80,19 @@ pub(crate) fn decide(
                 .confirmation
                 .as_ref()
                 .map(|token| confirmations.redeem(token, &binding));
-            if let Some(Err(why)) = yes {
-                decision.reasons.push(Reason {
-                    rule: "confirmation".to_owned(),
-                    span: Span { start: 0, end: 0 },
-                    message: why.to_owned(),
-                });
-            }
-            if !matches!(yes, Some(Ok(()))) {
-                let token = confirmations.issue(binding, entropy);
-                return refused(request, decision, Some(token));
+            match yes {
+                Some(Ok(yes)) => given = Some(yes),
+                other => {
+                    if let Some(Err(why)) = other {
+                        decision.reasons.push(Reason {
+                            rule: "confirmation".to_owned(),
+                            span: Span { start: 0, end: 0 },
+                            message: why.to_owned(),
+                        });
+                    }
+                    let token = confirmations.issue(binding, entropy);
+                    return refused(request, decision, Some(token));
+                }
             }
         }
     }
@@ -87,6 +100,7 @@ pub(crate) fn decide(
         caller: caller.clone(),
         request,
         decision,
+        yes: given,
     }))
 }
 
@@ -189,9 +203,35 @@ fn binding(caller: &Caller, request: &RunRequest, cwd: &str) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Tokens that were given out and not come back yet.
-#[derive(Default)]
-pub(crate) struct Confirmations(std::sync::Mutex<Vec<Pending>>);
+/// Tokens that were given out and not come back yet. Clones are one.
+#[derive(Clone, Default)]
+pub(crate) struct Confirmations(Arc<Mutex<Vec<Pending>>>);
+
+/// A yes that a request holds. Nobody else can use it meanwhile; dropped, it can be given again.
+pub(crate) struct Yes {
+    confirmations: Confirmations,
+    pending: Option<Pending>,
+}
+
+impl Yes {
+    fn spend(mut self) {
+        self.pending = None;
+    }
+}
+
+impl Drop for Yes {
+    fn drop(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            self.confirmations.keep(pending);
+        }
+    }
+}
+
+impl std::fmt::Debug for Yes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Yes(..)")
+    }
+}
 
 struct Pending {
     token: String,
@@ -206,22 +246,26 @@ impl Confirmations {
         let token = bytes
             .iter()
             .fold("cnf_".to_owned(), |text, byte| format!("{text}{byte:02x}"));
+        self.keep(Pending {
+            token: token.clone(),
+            binding,
+            until: Instant::now() + CONFIRMATION_LIFE,
+        });
+        token
+    }
+
+    fn keep(&self, entry: Pending) {
         let now = Instant::now();
         let mut pending = self.lock();
         pending.retain(|entry| entry.until > now);
         if pending.len() >= MAX_CONFIRMATIONS {
             pending.remove(0);
         }
-        pending.push(Pending {
-            token: token.clone(),
-            binding,
-            until: now + CONFIRMATION_LIFE,
-        });
-        token
+        pending.push(entry);
     }
 
-    /// Uses a token up. One that was given for something else stays good for that.
-    fn redeem(&self, token: &str, binding: &[u8; 32]) -> Result<(), &'static str> {
+    /// Takes a token's yes. One that was given for something else stays good for that.
+    fn redeem(&self, token: &str, binding: &[u8; 32]) -> Result<Yes, &'static str> {
         let now = Instant::now();
         let mut pending = self.lock();
         let at = pending
@@ -234,13 +278,13 @@ impl Confirmations {
         {
             return Err("the confirmation token that came along was given for something else");
         }
-        pending.remove(at);
-        Ok(())
+        Ok(Yes {
+            confirmations: self.clone(),
+            pending: Some(pending.remove(at)),
+        })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Pending>> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Pending>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,15 +3,18 @@
 //! Only [`open`] makes a [`Recorded`], and nothing is launched without one. What is written here
 //! is redacted first; environment values and input are not written at all.
 
+mod backlog;
+
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde_json::Value;
 use wharf_exec::journal::Summary;
 use wharf_model::RunId;
-use wharf_store::audit::CloseRoom;
 use wharf_store::audit::event::{
     self, Idempotency, RUN_CLOSED, RUN_OPENED, RUN_REFUSED, RunClosed, RunOpened, RunRefused,
 };
+use wharf_store::audit::{AuditError, CloseRoom};
 
 use crate::engine::Inner;
 use crate::error::Error;
@@ -20,6 +23,8 @@ use crate::request::RunRequest;
 use crate::view::Decision;
 use wharf_model::Caller;
 
+/// Stands where a secret stood.
+const REDACTED: &str = "[redacted]";
 /// Bytes of a directory's name that the record keeps.
 const MAX_RECORDED_PATH: usize = 1024;
 
@@ -36,7 +41,18 @@ pub(crate) struct Recorded {
 pub(crate) struct Receipt {
     pub(crate) run: RunId,
     pub(crate) seq: u64,
+    /// None once it has been used, or is kept for another attempt.
+    room: Option<CloseRoom>,
+}
+
+/// Ends of runs that could not be recorded yet.
+pub(crate) type Unclosed = backlog::Backlog<LateEnd>;
+
+/// An end that waits to be recorded.
+pub(crate) struct LateEnd {
     room: CloseRoom,
+    time_ms: i64,
+    body: RunClosed,
 }
 
 /// How a run ended, for the record.
@@ -53,7 +69,7 @@ pub(crate) struct Closing<'a> {
 pub(crate) async fn open(
     inner: &Inner,
     run: &RunId,
-    approved: Box<Approved>,
+    mut approved: Box<Approved>,
     cwd: &str,
 ) -> Result<Recorded, Error> {
     let body = describe(
@@ -75,10 +91,11 @@ pub(crate) async fn open(
         .durable(entry.seq)
         .await
         .map_err(Error::from_audit)?;
+    approved.spend();
     let receipt = Receipt {
         run: run.clone(),
         seq: entry.seq,
-        room,
+        room: Some(room),
     };
     Ok(Recorded {
         approved,
@@ -95,18 +112,15 @@ pub(crate) fn refused(
     caller: &Caller,
     request: &RunRequest,
     decision: &Decision,
+    cwd: &str,
 ) -> Result<(), Error> {
-    let cwd = request
-        .cwd
-        .as_deref()
-        .map_or(String::new(), |cwd| cwd.display().to_string());
     let reasons = decision
         .reasons
         .iter()
         .filter_map(|r| serde_json::to_value(r).ok())
         .collect();
     let body = RunRefused {
-        request: describe(run, caller, request, decision, &cwd),
+        request: describe(run, caller, request, decision, cwd),
         reasons,
     };
     let now = inner.parts.clock.now().millis();
@@ -138,21 +152,52 @@ pub(crate) async fn close(inner: &Inner, receipt: &mut Receipt, closing: &Closin
         stderr_bytes: i64::try_from(summary.stderr_bytes).unwrap_or(i64::MAX),
         output: Some(summary.place.clone()),
         error: closing.error.map(str::to_owned),
-        cwd: closing.cwd.map(bounded),
+        cwd: closing.cwd.map(|cwd| bounded(&wharf_shell::redact(cwd))),
         digest: (!digest.is_empty()).then_some(digest),
     };
-    let now = inner.parts.clock.now().millis();
-    let result = match inner
-        .parts
-        .audit
-        .close_entry(&mut receipt.room, RUN_CLOSED, now, &body)
-    {
-        Ok(entry) => inner.parts.audit.durable(entry.seq).await,
-        Err(error) => Err(error),
+    let Some(room) = receipt.room.take() else {
+        return;
     };
-    if let Err(error) = result {
-        // The opening entry stands, so that the run shows as lost, never as not having been.
-        tracing::error!(target: "audit", run = %receipt.run, %error, "a run's end cannot be recorded");
+    let mut late = LateEnd {
+        room,
+        time_ms: inner.parts.clock.now().millis(),
+        body,
+    };
+    match late.write(inner) {
+        Ok(seq) => {
+            if let Err(error) = inner.parts.audit.durable(seq).await {
+                tracing::error!(target: "audit", run = %receipt.run, %error, "a run's end is recorded, but not safe from a power cut");
+            }
+        }
+        Err(error) => {
+            tracing::error!(target: "audit", run = %receipt.run, %error, "a run's end cannot be recorded; it is tried again");
+            // The opening entry of one that is dropped stands: it shows as lost after the next
+            // start, never as not having been.
+            let _dropped = inner.unclosed.keep(late, Instant::now());
+        }
+    }
+}
+
+impl LateEnd {
+    /// Writes the entry; its number.
+    fn write(&mut self, inner: &Inner) -> Result<u64, AuditError> {
+        let audit = &inner.parts.audit;
+        let entry = audit.close_entry(&mut self.room, RUN_CLOSED, self.time_ms, &self.body)?;
+        Ok(entry.seq)
+    }
+}
+
+/// Tries again to record the ends that could not be, if it is time for that; `now` it is in any
+/// case.
+pub(crate) fn close_late(inner: &Inner, now: bool) {
+    let write = |late: &mut LateEnd| late.write(inner).is_ok();
+    let written = if now {
+        inner.unclosed.retry_now(Instant::now(), write)
+    } else {
+        inner.unclosed.retry(Instant::now(), write)
+    };
+    if written > 0 {
+        tracing::info!(target: "audit", written, "recorded ends of runs that could not be before");
     }
 }
 
@@ -172,6 +217,27 @@ pub(crate) fn close_lost(inner: &Inner, run: &RunId) -> Result<(), Error> {
         .append(RUN_CLOSED, now, &body)
         .map_err(Error::from_audit)?;
     Ok(())
+}
+
+/// What a client said about itself, without what looks like a secret by its name or its form.
+pub(crate) fn redacted_json(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::from(wharf_shell::redact(text)),
+        Value::Array(items) => items.iter().map(redacted_json).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, member)| {
+                let secret = wharf_shell::is_secret_name(name) && !member.is_null();
+                let member = if secret {
+                    Value::from(REDACTED)
+                } else {
+                    redacted_json(member)
+                };
+                (name.clone(), member)
+            })
+            .collect(),
+        plain => plain.clone(),
+    }
 }
 
 /// Records that a session was made.
@@ -253,7 +319,7 @@ pub(crate) fn word(value: &impl serde::Serialize) -> String {
 }
 
 /// A path as the record keeps it: short enough for the room that is set aside for closing.
-fn bounded(path: &str) -> String {
+pub(crate) fn bounded(path: &str) -> String {
     let end = (0..=path.len().min(MAX_RECORDED_PATH))
         .rev()
         .find(|at| path.is_char_boundary(*at));

@@ -22,6 +22,15 @@ pub struct Decision {
     pub command: wharf_model::CommandText,
 }
 
+/// A decision over a command that is not run.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// What it came to.
+    pub decision: Decision,
+    /// The directory that it was judged in, where one is known.
+    pub cwd: Option<String>,
+}
+
 /// One stream as an answer carries it.
 #[derive(Debug, Clone, Default)]
 pub struct Captured {

@@ -10,6 +10,7 @@ pub(crate) mod start;
 pub(crate) mod supervise;
 pub(crate) mod table;
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +25,18 @@ use crate::view::{Decision, RunView};
 
 /// A run that goes on, or has just ended.
 pub(crate) struct Run {
+    about: About,
+    pub(crate) since: Instant,
+    /// The first process, 0 while it is not known.
+    pid: AtomicU32,
+    tree: Mutex<Option<Arc<dyn Tree>>>,
+    phase: watch::Sender<Phase>,
+    /// Nothing of it runs any more and its output is complete.
+    over: AtomicBool,
+}
+
+/// What is known of a run from its start and does not change.
+pub(crate) struct About {
     pub(crate) id: RunId,
     pub(crate) caller: Caller,
     pub(crate) session: Option<SessionId>,
@@ -31,19 +44,21 @@ pub(crate) struct Run {
     pub(crate) redacted: String,
     pub(crate) background: bool,
     pub(crate) started: Timestamp,
-    pub(crate) since: Instant,
     pub(crate) seq: u64,
     pub(crate) output: Arc<RunOutput>,
     /// Where it started.
     pub(crate) cwd: String,
-    /// The first process, 0 while it is not known.
-    pid: AtomicU32,
-    tree: Mutex<Option<Arc<dyn Tree>>>,
     /// Somebody wants it to end.
-    cancel: CancellationToken,
-    phase: watch::Sender<Phase>,
-    /// Nothing of it runs any more and its output is complete.
-    over: AtomicBool,
+    pub(crate) cancel: CancellationToken,
+}
+
+/// A run is what is known of it, and how far it is.
+impl Deref for Run {
+    type Target = About;
+
+    fn deref(&self) -> &About {
+        &self.about
+    }
 }
 
 /// How far a run is.
@@ -68,38 +83,13 @@ pub(crate) struct End {
     pub(crate) at: Option<Timestamp>,
 }
 
-/// What makes a [`Run`].
-pub(crate) struct NewRun {
-    pub(crate) id: RunId,
-    pub(crate) caller: Caller,
-    pub(crate) session: Option<SessionId>,
-    pub(crate) decision: Decision,
-    pub(crate) redacted: String,
-    pub(crate) background: bool,
-    pub(crate) started: Timestamp,
-    pub(crate) seq: u64,
-    pub(crate) output: Arc<RunOutput>,
-    pub(crate) cwd: String,
-    pub(crate) cancel: CancellationToken,
-}
-
 impl Run {
-    pub(crate) fn new(new: NewRun) -> Arc<Self> {
+    pub(crate) fn new(about: About) -> Arc<Self> {
         Arc::new(Self {
-            id: new.id,
-            caller: new.caller,
-            session: new.session,
-            decision: new.decision,
-            redacted: new.redacted,
-            background: new.background,
-            started: new.started,
+            about,
             since: Instant::now(),
-            seq: new.seq,
-            output: new.output,
-            cwd: new.cwd,
             pid: AtomicU32::new(0),
             tree: Mutex::new(None),
-            cancel: new.cancel,
             phase: watch::Sender::new(Phase::Running),
             over: AtomicBool::new(false),
         })
@@ -190,7 +180,7 @@ impl Run {
     }
 
     /// Somebody wants it to end; see [`supervise`].
-    pub(crate) const fn cancellation(&self) -> &CancellationToken {
+    pub(crate) fn cancellation(&self) -> &CancellationToken {
         &self.cancel
     }
 

@@ -184,9 +184,10 @@ pub(crate) fn view_of(row: &RunRow) -> RunView {
 pub(crate) fn error_of(row: &RunRow) -> Option<(&'static str, String)> {
     let (kind, text) = match row.error_kind.as_deref()? {
         "timeout" => ("timeout", "ended at its time limit"),
-        "needs_input" => (
-            "needs_input",
-            "ended at its time limit: it wanted a terminal",
+        "needs_input" => ("needs_input", "it wanted a terminal, and there is none"),
+        "background_full" => (
+            "background_full",
+            "what it left running was ended: too many background commands ran",
         ),
         "killed" => ("killed", "ended on request"),
         "not_found" => ("not_found", "the program was not found"),

@@ -12,7 +12,7 @@ use wharf_shell::{Analysis, Launch as HowToLaunch};
 use wharf_store::db::RunRow;
 
 use super::supervise::{self, Supervised};
-use super::{NewRun, Run, idempotency, read};
+use super::{About, Run, idempotency, read};
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::policy::{self, Approved, Outcome, Refused};
@@ -109,7 +109,7 @@ pub(crate) async fn start(
     let Some(key) = request.idempotency.clone() else {
         return fresh(inner, caller, request).await.map(Asked::New);
     };
-    let slot = idempotency::slot(inner, caller, &key)?;
+    let slot = inner.keys.slot(caller, &key)?;
     let mut started = None;
     let first = slot.run.get_or_try_init(|| async {
         if let Some(id) = idempotency::stored(inner, caller, &key).await? {
@@ -169,7 +169,8 @@ async fn fresh(
                 decision,
                 token,
             } = *refused;
-            record::refused(inner, &RunId::random(entropy), caller, &request, &decision)?;
+            let id = RunId::random(entropy);
+            record::refused(inner, &id, caller, &request, &decision, &cwd)?;
             let decision = Box::new(decision);
             return Err(match token {
                 Some(token) => Error::NeedsConfirmation { decision, token },
@@ -182,9 +183,11 @@ async fn fresh(
     let (told, begun) = oneshot::channel();
     let engine = Arc::clone(inner);
     let rest = match turn {
-        Some(turn) if !broken => Whole::new(&inner.tasks, async move {
-            sessions::run::run(&engine, turn, approved, &cwd, told).await
-        }),
+        Some(turn) if !broken && (turn.is_custom() || blind(&approved).is_none()) => {
+            Whole::new(&inner.tasks, async move {
+                sessions::run::run(&engine, turn, approved, &cwd, told).await
+            })
+        }
         _ => {
             let place = place(inner, approved.request().background).await?;
             Whole::new(&inner.tasks, async move {
@@ -198,7 +201,7 @@ async fn fresh(
 /// A command of its own.
 async fn alone(
     inner: &Arc<Inner>,
-    place: Option<OwnedSemaphorePermit>,
+    place: OwnedSemaphorePermit,
     approved: Box<Approved>,
     cwd: &str,
     told: Told,
@@ -215,17 +218,22 @@ async fn alone(
         output: Arc::clone(&output),
         wants_pid: request.background,
     };
-    let run = Run::new(new_run(inner, &recorded, output));
+    let run = Run::new(about(inner, &recorded, output));
     inner.runs.insert(&run);
     let limit = time_limit(&recorded.approved);
-    let launched = inner.parts.executor.launch(launch).await;
+    let blind = blind(&recorded.approved);
     let watch = Supervised {
         inner: Arc::clone(inner),
         run: Arc::clone(&run),
         receipt: recorded.receipt,
         limit,
     };
-    match launched {
+    if let Some(why) = blind {
+        let _nobody_waits = told.send(run);
+        supervise::never_ran(watch, NEEDS_INPUT_CODE, "needs_input", why).await;
+        return Ok(());
+    }
+    match inner.parts.executor.launch(launch).await {
         Ok(process) => {
             run.attach(process.tree(), process.pid());
             if run.background {
@@ -242,35 +250,46 @@ async fn alone(
     Ok(())
 }
 
+/// Why nothing but waiting would come of it: it wants a person at a terminal, and none can come.
+fn blind(approved: &Approved) -> Option<String> {
+    if approved.request().stdin.is_some() {
+        return None;
+    }
+    let needs = wharf_shell::needs_terminal(&approved.decision().analysis)?;
+    Some(format!(
+        "{} needs a terminal and there is none here, so it was not started; {}",
+        needs.program, needs.instead
+    ))
+}
+
+/// The code of a program that is there and cannot do its work here.
+const NEEDS_INPUT_CODE: i32 = 126;
+
 /// A place to run in: at once, or in order after waiting.
-async fn place(inner: &Inner, background: bool) -> Result<Option<OwnedSemaphorePermit>, Error> {
-    let limits = &inner.options.limits;
+async fn place(inner: &Inner, background: bool) -> Result<OwnedSemaphorePermit, Error> {
     if background {
-        return room_in_background(inner).map(|()| None);
+        return background_place(inner);
     }
     if let Ok(permit) = Arc::clone(&inner.places).try_acquire_owned() {
-        return Ok(Some(permit));
+        return Ok(permit);
     }
-    let _waiting = Waiting::enter(&inner.queued, limits.queued_runs, "the queue")?;
+    let _waiting = Waiting::enter(&inner.queued, inner.options.limits.queued_runs, "the queue")?;
     let permit = tokio::select! {
         permit = Arc::clone(&inner.places).acquire_owned() => permit,
         () = inner.stopping.cancelled() => return Err(Error::Stopping),
     };
-    permit.map(Some).map_err(|_closed| Error::Stopping)
+    permit.map_err(|_closed| Error::Stopping)
 }
 
-/// Whether one more may run on after its answer.
-pub(crate) fn room_in_background(inner: &Inner) -> Result<(), Error> {
-    let limit = inner.options.limits.background_runs;
-    if inner.runs.counts().1 >= limit {
-        let what = "the number of background commands";
-        return Err(Error::Busy {
-            what,
-            limit,
+/// A place to run on in after the answer; nobody waits for one.
+pub(crate) fn background_place(inner: &Inner) -> Result<OwnedSemaphorePermit, Error> {
+    Arc::clone(&inner.background)
+        .try_acquire_owned()
+        .map_err(|_full| Error::Busy {
+            what: "the number of background commands",
+            limit: inner.options.limits.background_runs,
             retry_after: RETRY_AFTER,
-        });
-    }
-    Ok(())
+        })
 }
 
 /// A bounded count of those who wait; left when dropped.
@@ -300,13 +319,13 @@ impl Drop for Waiting<'_> {
     }
 }
 
-pub(crate) fn new_run(
+pub(crate) fn about(
     inner: &Inner,
     recorded: &record::Recorded,
     output: Arc<wharf_exec::journal::RunOutput>,
-) -> NewRun {
+) -> About {
     let request = recorded.approved.request();
-    NewRun {
+    About {
         id: recorded.receipt.run.clone(),
         caller: recorded.approved.caller().clone(),
         session: request.session.clone(),

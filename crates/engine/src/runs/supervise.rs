@@ -164,7 +164,7 @@ pub(crate) async fn until_end<T>(
 pub(crate) async fn process(
     watch: Supervised,
     mut process: Box<dyn Process>,
-    place: Option<OwnedSemaphorePermit>,
+    place: OwnedSemaphorePermit,
 ) {
     let _answered = Answered::new(&watch, None);
     let tree = process.tree();
@@ -187,9 +187,18 @@ pub(crate) async fn process(
         kill_apart(&tree);
         let _gave_up = tokio::time::timeout(KILL_PATIENCE, process.outlive()).await;
     }
-    let end = end_of(&run, &exit, why, stragglers.is_some());
+    let mut end = end_of(&run, &exit, why, stragglers.is_some());
+    let behind = (stragglers.is_some() && !run.background)
+        .then(|| place_behind(&inner, &run, &mut end))
+        .flatten();
     close(&inner, &run, &mut receipt, end, stragglers.is_some()).await;
-    drop(place);
+    // A background command keeps its own place until all of it is over.
+    let _place = if run.background {
+        Some(place)
+    } else {
+        drop(place);
+        behind
+    };
     if let Some(process) = stragglers {
         run.attach(Arc::clone(&tree), exit.survivors.first().copied());
         stragglers_end(&inner, &run, &tree, process.outlive()).await;
@@ -198,15 +207,41 @@ pub(crate) async fn process(
     inner.runs.over(&run);
 }
 
+/// A place for what a command in the foreground leaves running. Where there is none, it is ended
+/// as if somebody had asked for that, and the answer says so.
+pub(crate) fn place_behind(
+    inner: &Inner,
+    run: &Run,
+    end: &mut End,
+) -> Option<OwnedSemaphorePermit> {
+    let place = Arc::clone(&inner.background).try_acquire_owned().ok();
+    if place.is_none() {
+        run.cancellation().cancel();
+        let limit = inner.options.limits.background_runs;
+        end.error.get_or_insert_with(|| {
+            let text = format!(
+                "what it left running was ended, because {limit} background commands run already"
+            );
+            ("background_full", text)
+        });
+    }
+    place
+}
+
 /// Nothing was started: the answer is what a shell would have said.
 pub(crate) async fn not_started(watch: Supervised, error: &LaunchError) {
+    let (code, kind, text) = as_result(error);
+    never_ran(watch, code, kind, text).await;
+}
+
+/// Nothing was started; `text` says why, also on standard error.
+pub(crate) async fn never_ran(watch: Supervised, code: i32, kind: &'static str, text: String) {
     let Supervised {
         inner,
         run,
         mut receipt,
         ..
     } = watch;
-    let (code, kind, text) = as_result(error);
     run.output
         .append(Stream::Stderr, format!("{text}\n").as_bytes());
     let end = End {

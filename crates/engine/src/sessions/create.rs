@@ -106,16 +106,17 @@ fn overlay(base: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String
 async fn record_and_store(inner: &Inner, session: &Session) -> Result<(), Error> {
     let cwd = session.cwd().to_string_lossy().into_owned();
     let timeout_s = i64::try_from(session.timeout.as_secs()).unwrap_or(i64::MAX);
-    let client_info = session.client_info.as_ref().map(ToString::to_string);
+    let client_info = session
+        .client_info
+        .as_ref()
+        .map(|info| record::redacted_json(info).to_string());
     let body = event::SessionCreated {
         session: session.id.to_string(),
         caller: session.owner.name().to_owned(),
         target: "local".to_owned(),
-        cwd: cwd.clone(),
+        cwd: record::bounded(&wharf_shell::redact(&cwd)),
         timeout_s,
-        client_info: client_info
-            .as_deref()
-            .map(|info| wharf_shell::redact(info).into_owned()),
+        client_info: client_info.clone(),
     };
     record::session_created(inner, &body)?;
     let row = SessionRow {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 use wharf_exec::{LaunchError, ShellCommand, ShellReport, ShellStart};
 use wharf_model::RunId;
 use wharf_shell::{Analysis, Kind, ShellUse};
@@ -14,9 +14,7 @@ use crate::engine::Inner;
 use crate::error::Error;
 use crate::policy::Approved;
 use crate::record;
-use crate::runs::start::{
-    Told, Waiting, as_result, exposed, new_run, room_in_background, time_limit,
-};
+use crate::runs::start::{Told, Waiting, about, as_result, background_place, exposed, time_limit};
 use crate::runs::supervise::{self, Supervised, TIMEOUT_CODE, Why, until_end};
 use crate::runs::{End, Run};
 
@@ -30,6 +28,11 @@ impl Turn {
     /// Where the session is. Nobody else can change that now.
     pub(crate) fn cwd(&self) -> PathBuf {
         self.session.cwd()
+    }
+
+    /// Whether a name may stand for something else than the program that bears it.
+    pub(crate) fn is_custom(&self) -> bool {
+        self.living.custom
     }
 }
 
@@ -60,9 +63,11 @@ pub(crate) async fn run(
         session,
         mut living,
     } = turn;
-    if approved.request().background {
-        room_in_background(inner)?;
-    }
+    let place = if approved.request().background {
+        Some(background_place(inner)?)
+    } else {
+        None
+    };
     if living.shell.as_mut().is_none_or(|shell| shell.has_ended()) {
         revive(inner, &session, &mut living).await?;
     }
@@ -71,7 +76,7 @@ pub(crate) async fn run(
     let restored = std::mem::take(&mut living.lost);
     let background = recorded.approved.request().background;
     let output = inner.parts.journal.begin(&id, background);
-    let run = Run::new(new_run(inner, &recorded, Arc::clone(&output)));
+    let run = Run::new(about(inner, &recorded, Arc::clone(&output)));
     inner.runs.insert(&run);
     session.begins(&run);
 
@@ -86,7 +91,7 @@ pub(crate) async fn run(
     match begun {
         Ok(()) => {
             let turn = Turn { session, living };
-            see_through(watch, recorded.approved, turn, restored).await;
+            see_through(watch, recorded.approved, turn, restored, place).await;
         }
         Err(error) => {
             session.ends(
@@ -185,7 +190,13 @@ fn may_define(text: &str) -> bool {
 }
 
 /// Stays with a command until its end, and with what it leaves running until theirs.
-async fn see_through(watch: Supervised, approved: Box<Approved>, turn: Turn, mut restored: bool) {
+async fn see_through(
+    watch: Supervised,
+    approved: Box<Approved>,
+    turn: Turn,
+    mut restored: bool,
+    mut place: Option<OwnedSemaphorePermit>,
+) {
     let Turn {
         session,
         mut living,
@@ -233,7 +244,10 @@ async fn see_through(watch: Supervised, approved: Box<Approved>, turn: Turn, mut
     if let (Some(job), Some(tree)) = (job, run.tree()) {
         run.attach(tree, Some(job));
     }
-    let end = end_of(&run, &session, &report, why, restored, job);
+    let mut end = end_of(&run, &session, &report, why, restored, job);
+    if rest.is_some() && place.is_none() {
+        place = supervise::place_behind(&inner, &run, &mut end);
+    }
     if run.background && job.is_some() {
         // Answered now, closed when the job has ended.
         run.launched();
@@ -257,6 +271,7 @@ async fn see_through(watch: Supervised, approved: Box<Approved>, turn: Turn, mut
         run.output.finish();
     }
     inner.runs.over(&run);
+    drop(place);
 }
 
 async fn follow(inner: &Inner, run: &Run, rest: Option<wharf_exec::BoxFuture<'static, ()>>) {

@@ -26,13 +26,13 @@ pub(crate) async fn analyze(State(app): State<App>, request: Request) -> Result<
     let bytes = app.bodies.read(body).await?;
     let wire: AnalyzeRequest = json::parse(&bytes)?;
     let (command, around, format) = request::analyze(wire)?;
-    let decision = app
+    let judged = app
         .engine
         .analyze(&context.caller, &command, &around)
         .await?;
     reply::json(&analysis::analyzed(
-        &decision,
-        around.cwd.as_deref(),
+        &judged.decision,
+        judged.cwd.as_deref(),
         format,
         &app.machine,
     ))
