@@ -40,14 +40,25 @@ struct Expected {
 #[test]
 fn every_run_has_its_entries() {
     let (rounds, mut chance) = given("faults_audit", ROUNDS);
-    let mut home = Home::serving("");
+    mixed_runs("", rounds, &mut chance);
+}
+
+/// Without a grace, what is ended is killed at once: the record says the same.
+#[test]
+fn every_run_has_its_entries_without_a_grace_too() {
+    let (_, mut chance) = given("faults_audit", 1);
+    mixed_runs("[limits]\ngrace = '0s'\n", 1, &mut chance);
+}
+
+fn mixed_runs(config: &str, rounds: u32, chance: &mut Chance) {
+    let mut home = Home::serving(config);
     let http = home.http();
     for session in 0..SESSIONS {
         let body = json!({"session_id": format!("s{session}")});
         assert_eq!(http.post("/api/create-session", &body).unwrap().status, 200);
     }
     let number = rounds as usize * RUNS_IN_A_ROUND;
-    let all: Vec<_> = (0..number).map(|index| one(index, &mut chance)).collect();
+    let all: Vec<_> = (0..number).map(|index| one(index, chance)).collect();
     let queue = Mutex::new(all.iter());
     thread::scope(|scope| {
         for _ in 0..CLIENTS {

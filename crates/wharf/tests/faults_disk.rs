@@ -1,4 +1,4 @@
-//! No space for the record, and no descriptors: what cannot be recorded is refused with its
+//! No space for the record, a record that cannot be written, and no descriptors: what cannot be recorded is refused with its
 //! reason, what was recorded can be read, and all is well again when there is room.
 #![expect(
     clippy::unwrap_used,
@@ -10,16 +10,16 @@
 mod faults_support;
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use serde_json::{Value, json};
 
 use faults_support::chance::given;
 use faults_support::http::Http;
-use faults_support::{Home, WHARF, entries, tell, until, within};
+use faults_support::{Home, WHARF, entries, signal, tell, until, within};
 
 const ROUNDS: u32 = 2;
 /// Runs after which a full disk must have been noticed: the record keeps room for a while.
@@ -99,6 +99,9 @@ fn a_full_disk_refuses_and_recovers() {
         http.post("/api/create-session", &session).unwrap().status,
         200
     );
+    let kept = http.ran(&json!({"command": "echo kept"}));
+    let kept = kept["command_id"].as_str().unwrap();
+    can_be_read(&http, kept);
     let mut refusals = 0;
     for round in 0..rounds {
         let begun = disk.home.work().join(format!("begun{round}"));
@@ -111,12 +114,21 @@ fn a_full_disk_refuses_and_recovers() {
         disk.fill();
         refused_sooner_or_later(&http, &format!("r{round}b"));
         refusals += while_it_is_full(&http, round);
+        can_be_read(&http, kept);
 
         disk.make_room();
         until("runs are taken again", || {
             let request = json!({"command": format!("echo after{round} >> ran.txt")});
             http.run(&request).unwrap().status == 200
         });
+        // The database has gone on, too: what is new comes first.
+        let new = http.ran(&json!({"command": format!("echo new{round}")}));
+        let list = http.get("/api/commands").unwrap().json();
+        assert_eq!(
+            list["commands"][0]["command_id"], new["command_id"],
+            "{list}"
+        );
+        can_be_read(&http, kept);
         assert_eq!(http.say("s", "echo $KEPT")["stdout"], "yes\n");
         tell(&format!("round {round}: {taken} runs before the refusal"));
     }
@@ -201,6 +213,28 @@ fn while_it_is_full(http: &Http, round: u32) -> usize {
     refusals
 }
 
+/// What was done before, and the session, whether or not there is room.
+fn can_be_read(http: &Http, kept: &str) {
+    let record = http.command(kept);
+    assert_eq!(
+        (&record["state"], &record["exit_code"]),
+        (&json!("done"), &json!(0)),
+        "{record}"
+    );
+    let output = http.get(&format!("/api/commands/{kept}/output")).unwrap();
+    assert_eq!(output.text(), "kept\n");
+    for path in [
+        "/api/commands",
+        "/api/sessions",
+        "/api/session/s",
+        "/api/session/s/history",
+        "/api/session/s/suggestions",
+    ] {
+        let reply = http.get(path).unwrap();
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+    }
+}
+
 /// Everything that left a line is in the record, and every run in it has its end.
 fn all_is_recorded(disk: &SmallDisk) {
     let mut verify = disk.home.program(WHARF, &["audit", "verify"]);
@@ -232,6 +266,138 @@ fn all_is_recorded(disk: &SmallDisk) {
 
 fn seen_through(root: &str, path: &Path) -> PathBuf {
     PathBuf::from(format!("{root}{}", path.display()))
+}
+
+/// Every write of the server's fails from here on, until this is dropped.
+struct Broken {
+    injector: Child,
+}
+
+impl Broken {
+    /// By a tracer that answers in the kernel's place. None where there is no such tracer, or it
+    /// may not trace.
+    fn writes_of(home: &Home) -> Option<Self> {
+        let fault = "inject=pwrite64,pwritev,pwritev2:error=EIO";
+        let log = home.path("strace.log");
+        let pid = home.pid().to_string();
+        let mut command = Command::new("strace");
+        command.args(["-f", "-p", &pid, "-e", "trace=pwrite64,pwritev,pwritev2"]);
+        command.args(["-e", fault, "-o"]).arg(&log);
+        let mut injector = command.stderr(Stdio::piped()).spawn().ok()?;
+        // It says so when it has got hold of every thread, and says something else if it cannot.
+        let mut said = String::new();
+        let mut stderr = BufReader::new(injector.stderr.take()?);
+        let attached = stderr.read_line(&mut said).is_ok() && said.contains("attached");
+        if !attached {
+            let _gone_already = injector.kill();
+            let _gone_already = injector.wait();
+            return None;
+        }
+        Some(Self { injector })
+    }
+}
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        // Asked to end, it lets go of the server; killed, it would take its threads with it.
+        signal(self.injector.id(), "INT");
+        self.injector.wait().unwrap();
+    }
+}
+
+/// A disk that fails is no end, and nothing runs that cannot be recorded. The end of what ran
+/// meanwhile is recorded as soon as that is possible.
+#[test]
+fn a_record_that_cannot_be_written_refuses_and_is_completed_later() {
+    let mut home = Home::serving("");
+    let http = home.http();
+    let kept = http.ran(&json!({"command": "echo kept"}));
+    let kept = kept["command_id"].as_str().unwrap();
+    let (begun, go) = (home.work().join("begun"), home.work().join("go"));
+    let text = format!(
+        "until [ -e {} ]; do sleep 0.1; done; echo late",
+        go.display()
+    );
+    let under_way = begin(&http, &begun, &text);
+
+    let Some(broken) = Broken::writes_of(&home) else {
+        tell("skipped: no strace here that may trace");
+        fs::write(&go, "").unwrap();
+        under_way.join().unwrap();
+        return home.stop();
+    };
+    for request in [
+        json!({"command": "echo unrecorded >> ran.txt"}),
+        json!({"command": "echo unrecorded >> ran.txt", "background": true}),
+        json!({"command": "rm -rf /"}),
+    ] {
+        let reply = http.run(&request).unwrap();
+        assert_eq!(reply.status, 503, "{request}: {}", reply.text());
+        let problem = reply.json();
+        assert_eq!(problem["code"], "not_recordable", "{problem}");
+        assert_eq!(problem["retryable"], true, "{problem}");
+    }
+    assert_eq!(http.get("/health").unwrap().status, 200);
+    assert_eq!(http.command(kept)["state"], "done");
+    let output = http.get(&format!("/api/commands/{kept}/output")).unwrap();
+    assert_eq!(output.text(), "kept\n");
+    fs::write(&go, "").unwrap();
+    let late = under_way.join().unwrap();
+    assert_eq!(late["stdout"], "late\n", "{late}");
+    let ends = || {
+        let of_it =
+            |entry: &Value| entry["kind"] == "run.closed" && entry["run"] == late["command_id"];
+        let mut record = home.audit();
+        record.retain(of_it);
+        record
+    };
+    assert_eq!(ends(), [] as [Value; 0]);
+
+    drop(broken);
+    until("the end is recorded", || !ends().is_empty());
+    let end = &ends()[0];
+    assert_eq!(
+        (&end["state"], &end["exit_code"], &end["stdout_bytes"]),
+        (&json!("done"), &json!(0), &json!(5))
+    );
+    assert_eq!(
+        http.ran(&json!({"command": "echo well"}))["stdout"],
+        "well\n"
+    );
+    assert!(home.is_up());
+    assert!(!home.work().join("ran.txt").exists(), "it ran unrecorded");
+    home.stop();
+    home.verify();
+    let record = home.audit();
+    let count = |kind: &str| record.iter().filter(|entry| entry["kind"] == kind).count();
+    assert_eq!(count("run.opened"), count("run.closed"));
+}
+
+/// A directory that cannot be written is said at the start, by name.
+#[test]
+fn a_read_only_directory_is_said_at_the_start() {
+    let home = Home::new("");
+    let data = home.path("data");
+    fs::create_dir(&data).unwrap();
+    let serve = |what: &str| {
+        let script =
+            format!("mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && {what}");
+        let arguments = ["--mount", "--user", "--map-root-user", "sh", "-c", &script];
+        let mut command = home.program("unshare", &arguments);
+        command.arg("sh").arg(&data).arg(WHARF);
+        command.output().unwrap()
+    };
+    if !serve("true").status.success() {
+        tell("skipped: this user may not mount a directory in a namespace of its own");
+        return;
+    }
+    let output = serve("exec \"$2\" serve");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("error["), "{said}");
+    assert!(said.contains(data.to_str().unwrap()), "{said}");
+    assert!(said.contains("Read-only file system"), "{said}");
+    assert!(output.stdout.is_empty());
 }
 
 #[test]

@@ -16,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 use faults_support::chance::given;
@@ -30,7 +31,7 @@ const ZEROS: u64 = 1024 * MIB;
 /// By how much the server may grow, in KiB.
 const GROWTH_KIB: u64 = 32 * 1024;
 const HEALTHY: Duration = Duration::from_secs(1);
-const DRIBBLERS: usize = 400;
+const DRIBBLERS: usize = 1000;
 /// When a request's head must be complete, and some.
 const CUT_AFTER: Duration = Duration::from_secs(15);
 const SESSIONS: usize = 500;
@@ -120,6 +121,13 @@ fn clients_that_dribble_are_cut_and_others_served() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut home = Home::serving("");
     let http = home.http();
+    // The server raises its own limit; a test's is often just the thousand.
+    let files = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: files.maximum,
+        ..files
+    };
+    setrlimit(Resource::Nofile, raised).unwrap();
     let begin = Instant::now();
     let mut dribblers: Vec<TcpStream> = (0..DRIBBLERS)
         .map(|_| {
