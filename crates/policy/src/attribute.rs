@@ -3,6 +3,8 @@
 //! The text of the command is not among them, on purpose: a policy that looks for words in text
 //! stops `echo "rm -rf /"` and lets `r\m -rf /` pass.
 
+use std::fmt;
+
 /// One member of `context`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Attribute {
@@ -184,4 +186,16 @@ pub(crate) enum Type {
     One(&'static str),
     /// A set of an enumerated type.
     Many(&'static str),
+}
+
+/// As it is written in the schema.
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truth => f.write_str("Bool"),
+            Self::Texts => f.write_str("Set<String>"),
+            Self::One(of) => f.write_str(of),
+            Self::Many(of) => write!(f, "Set<{of}>"),
+        }
+    }
 }

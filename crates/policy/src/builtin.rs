@@ -9,11 +9,13 @@ use wharf_shell::Risk;
 
 use crate::attribute::Attribute;
 use crate::facts::Facts;
-use crate::header::{Header, READ_ONLY};
+use crate::header::{Example, Header, READ_ONLY};
 use crate::opinion::{Action, Grounds, Mention, Opinion};
 
 /// The policies as Cedar.
 pub(crate) const TEXT: &str = include_str!("../data/default.cedar");
+/// What they must say.
+const EXAMPLES: &str = include_str!("../data/default.toml");
 /// The name under which they are shown.
 pub(crate) const FILE: &str = "built-in";
 
@@ -71,6 +73,12 @@ static GROUNDS: LazyLock<Vec<Grounds>> = LazyLock::new(|| {
         })
         .collect()
 });
+
+/// The examples of the built-in policies, for a policy that changes none of them.
+pub(crate) fn examples() -> Vec<Example> {
+    let header = Header::parse(FILE, EXAMPLES);
+    header.map(|header| header.examples).unwrap_or_default()
+}
 
 /// The grounds of a built-in policy.
 pub(crate) fn grounds(index: usize) -> Option<&'static Grounds> {

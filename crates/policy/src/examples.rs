@@ -25,6 +25,13 @@ impl Policy {
         &self.header.examples
     }
 
+    /// Examples of the built-in policies. A policy that adds or leaves out may decide some of them
+    /// differently, which is worth seeing before it is used.
+    #[must_use]
+    pub fn builtin_examples() -> Vec<Example> {
+        crate::builtin::examples()
+    }
+
     /// Tries examples, and returns those that are decided differently.
     #[must_use]
     pub fn test(&self, examples: &[Example]) -> Vec<Failure> {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use wharf_shell::{Analysis, Effect, EffectKind, Program, Risk, Span, env_needs_approval};
 
 use crate::attribute::Attribute;
+use crate::glob::Depth;
 use crate::header::{Class, Header};
 use crate::pattern::Pattern;
 use crate::question::Question;
@@ -202,7 +203,8 @@ impl<'q> Facts<'q> {
     /// Where files are touched in one way.
     fn places(&self, kind: EffectKind) -> Vec<Item<'q>> {
         let mut items = Vec::new();
-        let carries = kind != EffectKind::Write && self.programs().iter().any(goes_below);
+        let deepest = self.programs().iter().map(|program| depth(program, kind));
+        let deepest = deepest.max().unwrap_or(Depth::This);
         for effect in self.effects().iter().filter(|effect| effect.kind == kind) {
             let reach = effect.reach.as_ref();
             let bits = reach.map_or(vocabulary::UNKNOWN, |reach| vocabulary::places(reach.class));
@@ -212,15 +214,16 @@ impl<'q> Facts<'q> {
                 }
             }
             let path = reach.map_or("\0", |reach| reach.path.as_str());
-            let below = reach.is_some_and(|reach| reach.below) || carries;
-            for name in self.named_paths(path, below) {
+            let below = reach.is_some_and(|reach| reach.below);
+            let depth = if below { Depth::Below } else { deepest };
+            for name in self.named_paths(path, depth) {
                 items.push(Item::at(name, effect.span));
             }
         }
         items
     }
 
-    fn named_paths(&self, path: &'q str, below: bool) -> impl Iterator<Item = &'q str> {
+    fn named_paths(&self, path: &'q str, depth: Depth) -> impl Iterator<Item = &'q str> {
         let home = self.question.home.unwrap_or("/home/~");
         let tree = self.question.workspace_root.or(self.question.cwd);
         let tree = tree.unwrap_or("/~/~/~/~/~/~/tree");
@@ -229,14 +232,16 @@ impl<'q> Facts<'q> {
             .iter()
             .filter(move |named| {
                 let globs = &mut named.globs.iter();
-                globs.any(|glob| glob.could_be(path, below, home, tree))
+                globs.any(|glob| glob.could_be(path, depth, home, tree))
             })
             .map(|named| named.name.as_str())
     }
 
     fn working_directory(&self) -> Vec<Item<'q>> {
         let cwd = self.question.cwd.unwrap_or("\0");
-        self.named_paths(cwd, false).map(Item::whole).collect()
+        self.named_paths(cwd, Depth::This)
+            .map(Item::whole)
+            .collect()
     }
 
     /// Classes that some part may belong to.
@@ -362,31 +367,37 @@ static CHANGES: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Whether a program reads or takes a directory with everything below it.
-fn goes_below(program: &Program) -> bool {
+/// Whether a program that is given a directory reads, writes or takes what is in it.
+fn depth(program: &Program, kind: EffectKind) -> Depth {
     let Some(args) = &program.argv else {
-        return true;
+        return Depth::Below;
     };
-    let short = |arg: &str, letters: &[char]| {
-        arg.starts_with('-') && !arg.starts_with("--") && arg.contains(letters)
-    };
-    match program.name.as_str() {
-        "mv" | "tar" | "zip" | "7z" | "7za" | "rsync" | "rclone" | "cpio" | "restic" | "borg"
-        | "rg" | "ag" | "ack" => true,
-        "cp" | "scp" | "sftp" | "grep" | "egrep" | "fgrep" => args.iter().any(|arg| {
-            short(arg, &['r', 'R', 'a'])
+    let recurses = || {
+        args.iter().skip(1).any(|arg| {
+            let short = arg.starts_with('-') && !arg.starts_with("--");
+            (short && arg.contains(['r', 'R', 'a']))
                 || matches!(
                     arg.as_str(),
                     "--recursive" | "--archive" | "--dereference-recursive"
                 )
-        }),
-        "find" => args.iter().any(|arg| {
-            matches!(
-                arg.as_str(),
-                "-exec" | "-execdir" | "-ok" | "-okdir" | "-delete"
-            )
-        }),
-        _ => false,
+        })
+    };
+    let acts = |arg: &String| {
+        matches!(
+            arg.as_str(),
+            "-exec" | "-execdir" | "-ok" | "-okdir" | "-delete"
+        )
+    };
+    match program.name.as_str() {
+        "tar" | "unzip" | "zip" | "7z" | "7za" | "rsync" | "rclone" | "cpio" | "restic"
+        | "borg" | "rg" | "ag" | "ack" => Depth::Below,
+        "cp" | "scp" | "sftp" | "grep" | "egrep" | "fgrep" if recurses() => Depth::Below,
+        "find" if args.iter().any(acts) => Depth::Below,
+        "mv" if kind != EffectKind::Write => Depth::Below,
+        "cp" | "mv" | "scp" | "sftp" | "ln" | "install" if kind == EffectKind::Write => {
+            Depth::Inside
+        }
+        _ => Depth::This,
     }
 }
 

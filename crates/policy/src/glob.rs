@@ -66,9 +66,10 @@ impl PathGlob {
         })
     }
 
-    /// Whether a path in a command could name something that the pattern names; with `below`,
-    /// also something below the path, for patterns that say where they begin.
-    pub(crate) fn could_be(&self, path: &str, below: bool, home: &str, tree: &str) -> bool {
+    /// Whether a path in a command could name something that the pattern names. What lies deeper
+    /// counts for patterns that say where they begin: one that may begin anywhere would be below
+    /// every directory.
+    pub(crate) fn could_be(&self, path: &str, depth: Depth, home: &str, tree: &str) -> bool {
         if path.len() > MAX_PATH {
             return true;
         }
@@ -83,16 +84,31 @@ impl PathGlob {
         if overlap(&pattern, &path) {
             return true;
         }
-        // A pattern that may begin anywhere is below every directory; it counts where it is named.
-        if !below || pattern.first() == Some(&Token::Deep) {
+        if pattern.first() == Some(&Token::Deep) {
             return false;
         }
+        let deeper = match depth {
+            Depth::This => return false,
+            Depth::Inside => Token::Name,
+            Depth::Below => Token::Deep,
+        };
         if path.last() != Some(&Token::Char('/')) {
             path.push(Token::Char('/'));
         }
-        path.push(Token::Deep);
+        path.push(deeper);
         overlap(&pattern, &path)
     }
+}
+
+/// How much of what a path leads to is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Depth {
+    /// Itself.
+    This,
+    /// Also a file in it, should it be a directory.
+    Inside,
+    /// Also everything below.
+    Below,
 }
 
 /// `in_command`: also `[…]`, and what is not known.
@@ -192,10 +208,10 @@ impl Token {
 mod tests {
     use super::*;
 
-    fn could(pattern: &str, path: &str, below: bool) -> bool {
+    fn could(pattern: &str, path: &str, depth: Depth) -> bool {
         PathGlob::parse(pattern)
             .expect("a pattern")
-            .could_be(path, below, "/home/u", "/home/u/p")
+            .could_be(path, depth, "/home/u", "/home/u/p")
     }
 
     #[test]
@@ -211,7 +227,7 @@ mod tests {
             ("/a/**/b", "/a/x/y/b"),
             ("/etc/h?sts", "/etc/hosts"),
         ] {
-            assert!(could(pattern, path, false), "{pattern} {path}");
+            assert!(could(pattern, path, Depth::This), "{pattern} {path}");
         }
         for (pattern, path) in [
             ("/etc/*", "/etc/a/b"),
@@ -221,28 +237,30 @@ mod tests {
             ("/a/**/b", "/a/xb"),
             ("~/.ssh/**", "/root/.ssh/id"),
         ] {
-            assert!(!could(pattern, path, false), "{pattern} {path}");
+            assert!(!could(pattern, path, Depth::This), "{pattern} {path}");
         }
     }
 
     #[test]
     fn what_is_not_known_could_be_it() {
-        assert!(could("~/.ssh/**", "/home/u/.ss*/id", false));
-        assert!(could("~/.ssh/**", "/home/u/\0/id", false));
-        assert!(could("~/.ssh/**", "\0", false));
-        assert!(could("/etc/passwd", "/etc/[op]asswd", false));
-        assert!(!could("~/.ssh/**", "/etc/\0", false));
-        assert!(could("/etc/passwd", &"x".repeat(MAX_PATH + 1), false));
-        assert!(!could("/etc/passwd", &"x".repeat(MAX_PATH), false));
+        assert!(could("~/.ssh/**", "/home/u/.ss*/id", Depth::This));
+        assert!(could("~/.ssh/**", "/home/u/\0/id", Depth::This));
+        assert!(could("~/.ssh/**", "\0", Depth::This));
+        assert!(could("/etc/passwd", "/etc/[op]asswd", Depth::This));
+        assert!(!could("~/.ssh/**", "/etc/\0", Depth::This));
+        assert!(could("/etc/passwd", &"x".repeat(MAX_PATH + 1), Depth::This));
+        assert!(!could("/etc/passwd", &"x".repeat(MAX_PATH), Depth::This));
     }
 
     #[test]
     fn who_takes_a_directory_takes_what_is_below() {
-        assert!(could("~/.ssh/**", "/home/u", true));
-        assert!(could("~/.ssh/id", "/", true));
-        assert!(!could("~/.ssh/**", "/home/u", false));
-        assert!(!could("~/.ssh/**", "/home/u/.sshd", true));
-        assert!(!could("**/*.pem", "/home/u/p/target", true));
+        assert!(could("~/.ssh/**", "/home/u", Depth::Below));
+        assert!(could("~/.ssh/id", "/", Depth::Below));
+        assert!(!could("~/.ssh/**", "/home/u", Depth::This));
+        assert!(!could("~/.ssh/**", "/home/u/.sshd", Depth::Below));
+        assert!(could("~/.ssh/*", "/home/u/.ssh", Depth::Inside));
+        assert!(!could("~/.ssh/a/b", "/home/u/.ssh", Depth::Inside));
+        assert!(!could("**/*.pem", "/home/u/p/target", Depth::Below));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::attribute::{Attribute, Type};
+use crate::attribute::Attribute;
 use crate::header::Header;
 use crate::vocabulary::{EFFECTS, PLACES, RISKS};
 
@@ -57,12 +57,6 @@ pub(crate) fn text(header: &Header) -> String {
          type Command = {\n",
     );
     for (_, name, kind, says) in Attribute::ALL {
-        let kind = match kind {
-            Type::Truth => "Bool".to_owned(),
-            Type::Texts => "Set<String>".to_owned(),
-            Type::One(of) => of.to_owned(),
-            Type::Many(of) => format!("Set<{of}>"),
-        };
         let _ = writeln!(text, "  // {says}\n  {name}: {kind},");
     }
     text.push_str("};\n");

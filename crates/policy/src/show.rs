@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::attribute::Attribute;
 use crate::compile::OwnPolicy;
 use crate::error::Error;
 use crate::opinion::Action;
@@ -68,6 +69,18 @@ pub struct ShownPolicy {
 }
 
 impl Policy {
+    /// What policies can ask about a command: name, type, meaning.
+    pub fn attributes() -> impl Iterator<Item = (&'static str, String, &'static str)> {
+        let all = Attribute::ALL.into_iter();
+        all.map(|(_, name, kind, says)| (name, kind.to_string(), says))
+    }
+
+    /// The schema that policies are checked against, for Cedar's own tools.
+    #[must_use]
+    pub fn schema(&self) -> String {
+        crate::schema::text(&self.header)
+    }
+
     /// Everything that the policy says.
     ///
     /// # Errors

@@ -58,6 +58,18 @@ fn both(policy: &Policy, question: &Question<'_>) -> Answer {
 }
 
 #[test]
+fn the_built_in_examples_hold() {
+    let examples = Policy::builtin_examples();
+    assert_eq!(examples.len(), 38);
+    let failures: Vec<String> = Policy::builtin()
+        .test(&examples)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
 fn developers_get_what_judge_says_save_for_unknown_with_privilege() {
     let policy = Policy::builtin();
     let (mut count, mut sharper) = (0, 0);

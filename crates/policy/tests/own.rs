@@ -211,6 +211,10 @@ fn evasions_reach_named_paths_too() {
         "cat \"$HOME\"/.ssh/id_rsa",
         "cat $UNKNOWN",
         "mv ~ /tmp/x",
+        "cp x ~/.ssh/",
+        "mv authorized_keys ~/.ssh",
+        "cat < ~/.ssh/id_rsa",
+        "echo x > ~/.ssh/config",
         "tar czf x.tgz ~",
         "cp -r ~/ x",
         "grep -r KEY ~",
@@ -470,4 +474,68 @@ fn a_replay_says_what_would_change() {
             ),
         ]
     );
+}
+
+#[test]
+fn deep_and_long_texts_are_refused_and_harm_nobody() {
+    for condition in [
+        "(".repeat(100_000),
+        "!".repeat(100_000),
+        "[".repeat(100_000),
+    ] {
+        let cedar = forbid(&format!("{condition}true"));
+        assert!(matches!(load("", &cedar), Err(Error::ParsePolicies(_))));
+    }
+    let room = wharf_policy::MAX_BYTES - CEDAR.len();
+    let comment = |bytes: usize| format!("#{}", "x".repeat(bytes - 1));
+    let long = load(&comment(room), CEDAR);
+    assert!(!matches!(long, Err(Error::Bounds(_))), "{long:?}");
+    assert!(matches!(
+        load(&comment(room + 1), CEDAR),
+        Err(Error::Bounds(_))
+    ));
+}
+
+#[test]
+fn there_are_so_many_policies_and_no_more() {
+    let policies = |count: usize| {
+        let text: String = (0..count)
+            .map(|i| format!("@id(\"p{i}\") forbid (principal, action, resource) when {{ context.background }};\n"))
+            .collect();
+        load("", &text)
+    };
+    assert!(policies(wharf_policy::MAX_POLICIES).is_ok());
+    assert!(matches!(
+        policies(wharf_policy::MAX_POLICIES + 1),
+        Err(Error::Bounds(_))
+    ));
+}
+
+/// The blocks of one language in the owners' manual.
+fn blocks(language: &str) -> Vec<String> {
+    let manual = include_str!("../../../docs/policy.md");
+    let fence = format!("```{language}\n");
+    let rest = manual.split(fence.as_str()).skip(1);
+    rest.filter_map(|block| block.split("```").next().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn the_policy_in_the_manual_is_legal_and_its_examples_hold() {
+    let (toml, cedar) = (blocks("toml").concat(), blocks("cedar").concat());
+    let policy = load(&toml, &cedar).map_err(|error| error.to_string());
+    let policy = policy.expect("legal");
+    assert!(policy.examples().len() >= 10);
+    assert!(policy.show().expect("compiles").policies.len() > 10);
+}
+
+/// Every attribute that can be asked for is in the manual's table.
+#[test]
+fn the_manual_names_every_attribute() {
+    let manual = include_str!("../../../docs/policy.md");
+    let missing: Vec<&str> = Policy::attributes()
+        .map(|(name, ..)| name)
+        .filter(|name| !manual.contains(&format!("| `{name}` |")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
