@@ -11,11 +11,14 @@
 //! Where to start reading: `parse/` makes the tree in `tree.rs`; `walk/` walks it, follows
 //! variables and unrolls wrappers such as `sudo` or `bash -c`; `effects/` says what one program
 //! with its arguments does; `rules.rs` gives effects their risk, from `data/rules/*.toml`.
+//! `advice/` knows better forms, `decision/` makes numbers and alternatives of all that, and
+//! `measure/` says what could be counted before a command runs.
 //! Registry, metadata, redaction and names of environment variables stand beside that.
 //!
 //! Limits: reading a command is not a sandbox. A script that is run by name, a program that is
 //! not in the tables, and code in another language are judged by what is visible in the text.
 
+mod advice;
 mod analysis;
 mod analyze;
 mod decision;
@@ -23,6 +26,7 @@ mod effects;
 mod env;
 mod found;
 mod hints;
+pub mod measure;
 pub mod metadata;
 mod output;
 mod parse;
@@ -34,14 +38,18 @@ mod terminal;
 mod tree;
 mod walk;
 
+pub use advice::{
+    Advice, Gain, Habit, MAX_ADVICE, MAX_ADVISED, Misspelling, MisspeltKind, Rewrite, RuleView,
+    Wording, read as advise, rules as advice_rules,
+};
 pub use analysis::{
     Analysis, Context, Effect, EffectKind, Finding, Kind, Launch, ParseError, Program, Reach, Risk,
     ShellUse, Span, TimeoutClass,
 };
 pub use analyze::analyze;
 pub use decision::{
-    Alternative, DecisionFactors, DecisionView, Reason, RiskAssessment, Verdict, decision_view,
-    judge,
+    Alternative, Circumstances, DecisionFactors, DecisionView, Reason, RiskAssessment, Verdict,
+    decision_in, decision_view, habit_keys, judge, paths_to_check,
 };
 pub use env::{env_needs_approval, is_secret_name, valid_env_name};
 pub use hints::{ModelHints, model_hints};

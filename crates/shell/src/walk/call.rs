@@ -102,6 +102,7 @@ impl Walker<'_> {
         if !self.record(name, first, args) {
             return;
         }
+        self.observe(source, name, args);
         self.depth += 1;
         let call = Call {
             name,

@@ -13,6 +13,7 @@ pub(crate) mod code;
 mod cook;
 mod feed;
 mod functions;
+pub(crate) mod observe;
 mod params;
 mod simple;
 pub(crate) mod source;
@@ -74,6 +75,8 @@ pub(crate) struct Walker<'c> {
     pipes: usize,
     /// Inside an expansion or a body: the shape of the command as a whole is not affected.
     pub(crate) inner: usize,
+    /// Calls with all their arguments, when they were asked for.
+    pub(crate) observed: Option<Vec<observe::Observed>>,
 }
 
 #[derive(Clone, Debug)]
@@ -85,7 +88,12 @@ struct Variable {
 
 /// Walks a whole script.
 pub(crate) fn walk(script: &Script<'_>, ctx: &Context<'_>) -> Found {
+    walk_with(script, ctx, false).found
+}
+
+fn walk_with<'c>(script: &Script<'_>, ctx: &'c Context<'c>, observed: bool) -> Walker<'c> {
     let mut walker = Walker::new(ctx, script.text.len());
+    walker.observed = observed.then(Vec::new);
     let source = Source {
         text: script.text,
         heredocs: &script.heredocs,
@@ -94,7 +102,7 @@ pub(crate) fn walk(script: &Script<'_>, ctx: &Context<'_>) -> Found {
     walker.top(&source, script);
     walker.exit_traps();
     walker.functions.report_bombs(&mut walker.found);
-    walker.found
+    walker
 }
 
 impl<'c> Walker<'c> {
@@ -121,6 +129,7 @@ impl<'c> Walker<'c> {
             backgrounds: 0,
             pipes: 0,
             inner: 0,
+            observed: None,
         }
     }
 

@@ -1,0 +1,183 @@
+//! The numbers of a decision, as `docs/decision.md` defines them.
+
+use super::{Circumstances, DecisionFactors};
+use crate::advice::{Habit, Wording};
+use crate::analysis::{Analysis, Effect, EffectKind, Kind, Program, Risk, Span};
+use crate::registry;
+
+/// Paths that are asked about for one command.
+pub(crate) const MAX_PATHS: usize = 32;
+
+/// Programs whose habits are asked about for one command.
+pub(crate) const MAX_KEYS: usize = 32;
+
+pub(super) fn factors(
+    analysis: &Analysis,
+    wording: &Wording,
+    around: &Circumstances<'_>,
+) -> DecisionFactors {
+    let doubted = wording.misspelt.len();
+    let programs = analysis.programs.len().max(1);
+    DecisionFactors {
+        command_familiarity: familiarity(analysis, around.habits),
+        argument_validity: share(wording.known_words, wording.known_words + doubted),
+        context_appropriateness: appropriateness(analysis, around),
+        risk_level: analysis.risk,
+        efficiency: share(programs, programs + wording.advice.len()),
+    }
+}
+
+impl DecisionFactors {
+    /// The geometric mean of the four numbers, so that one that is zero is not made up for.
+    pub(super) fn confidence(&self) -> f64 {
+        let numbers = [
+            self.command_familiarity,
+            self.argument_validity,
+            self.context_appropriateness,
+            self.efficiency,
+        ];
+        numbers
+            .iter()
+            .product::<f64>()
+            .powf(1.0 / numbers.len() as f64)
+    }
+}
+
+/// The share of counted things; everything, when there is nothing to count.
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 {
+        1.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+fn familiarity(analysis: &Analysis, habits: &[Habit<'_>]) -> f64 {
+    let of = |program: &Program| {
+        let key = habit_key(program);
+        let habit = habits.iter().find(|habit| habit.command == key);
+        let (runs, successes) = habit.map_or((0, 0), |habit| (habit.runs, habit.successes));
+        let successes = successes.min(runs) as f64;
+        (successes + known_words(program)) / (runs as f64 + 1.0)
+    };
+    match analysis.programs.len() {
+        0 => 1.0,
+        all => analysis.programs.iter().map(of).sum::<f64>() / all as f64,
+    }
+}
+
+/// The share of the words of a program and its subcommand that the registry knows.
+fn known_words(program: &Program) -> f64 {
+    let Some(entry) = registry::lookup(&program.name) else {
+        return 0.0;
+    };
+    let operand = first_operand(program);
+    match operand.filter(|_| !entry.subcommands.is_empty()) {
+        None => 1.0,
+        Some(word) => {
+            let known = entry.subcommands.iter().any(|sub| sub.name == word);
+            share(1 + usize::from(known), 2)
+        }
+    }
+}
+
+fn first_operand(program: &Program) -> Option<&str> {
+    let args = program.argv.as_deref()?.get(1..)?;
+    args.iter()
+        .map(String::as_str)
+        .find(|arg| !arg.starts_with('-'))
+}
+
+/// What a program is counted under: its name, with its subcommand where the registry lists it.
+fn habit_key(program: &Program) -> String {
+    let entry = registry::lookup(&program.name);
+    let sub = entry
+        .zip(first_operand(program))
+        .and_then(|(entry, word)| entry.subcommands.iter().find(|sub| sub.name == word));
+    match sub {
+        Some(sub) => format!("{} {}", program.name, sub.name),
+        None => program.name.clone(),
+    }
+}
+
+/// What to look up in the caller's history to know how familiar a command is.
+#[must_use]
+pub fn habit_keys(analysis: &Analysis) -> Vec<String> {
+    let mut keys: Vec<String> = Vec::new();
+    for key in analysis.programs.iter().map(habit_key) {
+        if keys.len() >= MAX_KEYS {
+            break;
+        }
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+fn appropriateness(analysis: &Analysis, around: &Circumstances<'_>) -> f64 {
+    let covered = |span: Span| {
+        analysis.findings.iter().any(|finding| {
+            finding.risk >= Risk::High
+                && finding.span.start <= span.start
+                && span.end <= finding.span.end
+        })
+    };
+    let lacks = |effect: &Effect| {
+        let target = effect.target.as_deref();
+        needs_target(effect.kind) && target.is_some_and(|path| around.missing.contains(&path))
+    };
+    let fits = |effect: &&Effect| !covered(effect.span) && !lacks(effect);
+    let fitting = analysis.effects.iter().filter(fits).count();
+    share(fitting, analysis.effects.len())
+}
+
+/// Whether the effect fails when what it is done to is not there.
+const fn needs_target(kind: EffectKind) -> bool {
+    matches!(
+        kind,
+        EffectKind::Read | EffectKind::Delete | EffectKind::Metadata
+    )
+}
+
+/// Paths, as written, that the command needs and that can be looked up from its directory.
+///
+/// Patterns and what is not known are left out, and so is what the command may make itself.
+/// Behind a change of directory only absolute paths are told, and none at all when a part runs
+/// elsewhere.
+#[must_use]
+pub fn paths_to_check(analysis: &Analysis) -> Vec<&str> {
+    if analysis
+        .programs
+        .iter()
+        .any(|program| program.via.is_some())
+    {
+        return Vec::new();
+    }
+    let moves = analysis.features.contains(&Kind::Cd)
+        || analysis
+            .programs
+            .iter()
+            .any(|program| matches!(program.name.as_str(), "cd" | "pushd" | "popd"));
+    let made = |path: &str| {
+        analysis.effects.iter().any(|effect| {
+            effect.kind == EffectKind::Write && effect.target.as_deref() == Some(path)
+        })
+    };
+    let mut paths: Vec<&str> = Vec::new();
+    for effect in analysis
+        .effects
+        .iter()
+        .filter(|effect| needs_target(effect.kind))
+    {
+        let Some(path) = effect.target.as_deref() else {
+            continue;
+        };
+        let plain = !path.contains(['*', '?', '[', '…', '~', '$', '`']);
+        let told = plain && (path.starts_with('/') || !moves) && !made(path);
+        if told && !paths.contains(&path) && paths.len() < MAX_PATHS {
+            paths.push(path);
+        }
+    }
+    paths
+}
