@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
+use proptest::sample::select;
 use wharf_policy::{File, Moment, Policy, Question, Who};
 use wharf_shell::{Context, Verdict, analyze};
 
@@ -92,24 +93,33 @@ fn file(name: &str, text: &str) -> File {
     }
 }
 
-type Sketch = (bool, usize, usize, usize, usize, bool);
+type Sketch = (
+    bool,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    bool,
+);
 
 fn policies() -> impl Strategy<Value = Vec<Sketch>> {
     let one = (
         any::<bool>(),
-        0..PRINCIPALS.len(),
-        0..ACTIONS.len(),
-        0..RESOURCES.len(),
-        0..CONDITIONS.len(),
+        select(&PRINCIPALS[..]),
+        select(&ACTIONS[..]),
+        select(&RESOURCES[..]),
+        select(&CONDITIONS[..]),
         any::<bool>(),
     );
     proptest::collection::vec(one, 0..6)
 }
 
 fn load(left_out: u8, policies: &[Sketch]) -> Policy {
-    let left_out: Vec<&str> = (0..BUILTIN.len())
-        .filter(|index| left_out >> index & 1 == 1)
-        .map(|index| BUILTIN[index])
+    let left_out: Vec<&str> = BUILTIN
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| left_out >> index & 1 == 1)
+        .map(|(_, id)| id)
         .collect();
     let mut cedar = String::new();
     for (index, (permit, principal, action, resource, condition, unless)) in
@@ -119,11 +129,11 @@ fn load(left_out: u8, policies: &[Sketch]) -> Policy {
             cedar,
             "@id(\"p{index}\")\n{} ({}, {}, {})\n{} {{ {} }};",
             if *permit { "permit" } else { "forbid" },
-            PRINCIPALS[*principal],
-            ACTIONS[*action],
-            RESOURCES[*resource],
+            principal,
+            action,
+            resource,
             if *unless { "unless" } else { "when" },
-            CONDITIONS[*condition]
+            condition
         );
     }
     let toml = format!("without = {left_out:?}\n{TOML}");
