@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::journal::RunOutput;
+use crate::tree::Processes;
 
 /// A boxed future, so that the traits can be used behind `dyn`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -21,6 +22,11 @@ pub trait Executor: Send + Sync + 'static {
 
     /// Starts a shell that lives on between commands.
     fn shell(&self, start: ShellStart) -> BoxFuture<'_, Result<Box<dyn Shell>, LaunchError>>;
+
+    /// Why nothing can be started here any more, in words; none while all is well.
+    fn fault(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What to start.
@@ -104,6 +110,9 @@ impl Status {
 pub struct Exit {
     /// How its first process ended.
     pub status: Status,
+    /// What kept it was ended from outside, so that its own end is not known; what was left of it
+    /// is ended too.
+    pub lost: bool,
     /// Others of its tree go on.
     pub goes_on: bool,
     /// Those that were seen at that moment.
@@ -127,6 +136,9 @@ pub trait Process: Send {
 }
 
 /// A tree of processes.
+///
+/// Each of these may look through all processes of the machine, which takes milliseconds: not for a
+/// runtime's thread.
 pub trait Tree: Send + Sync + std::fmt::Debug {
     /// Sends `signal` to every process of the tree.
     fn signal(&self, signal: i32);
@@ -140,8 +152,13 @@ pub trait Tree: Send + Sync + std::fmt::Debug {
     /// while: not for a runtime's thread.
     fn kill(&self);
 
+    /// Its processes among all that there are.
+    fn members_in(&self, all: &Processes) -> Vec<u32>;
+
     /// The processes at this moment.
-    fn members(&self) -> Vec<u32>;
+    fn members(&self) -> Vec<u32> {
+        self.members_in(&Processes::now())
+    }
 }
 
 /// One command for a living shell.
@@ -182,6 +199,8 @@ pub struct ShellReport {
     pub job: Option<u32>,
     /// Takes in what the command's stragglers go on writing, until the last has ended.
     pub rest: Option<BoxFuture<'static, ()>>,
+    /// What happened to the shell, in words, where the command cannot have meant that.
+    pub fault: Option<&'static str>,
 }
 
 /// A living shell.
@@ -207,6 +226,9 @@ pub trait Shell: Send {
 
     /// The shell has ended on its own since its last command.
     fn has_ended(&mut self) -> bool;
+
+    /// How a job that has ended did so, while no command runs; none when the shell does not know.
+    fn job_status(&mut self, job: u32) -> BoxFuture<'_, Option<Status>>;
 
     /// Ends the shell and all that runs in it: TERM, then after `grace` KILL.
     fn end(self: Box<Self>, grace: Duration) -> BoxFuture<'static, ()>;
@@ -237,7 +259,15 @@ pub enum LaunchError {
     /// The system has no process, descriptor or memory left for it.
     #[error("the system cannot start a process: {0}")]
     System(#[source] std::io::Error),
+    /// What has to answer first has not done so in its time.
+    #[error("{what} has not started within {} s", within.as_secs())]
+    TooSlow {
+        /// What.
+        what: &'static str,
+        /// Its time.
+        within: Duration,
+    },
     /// The process that starts processes is gone.
-    #[error("the process that starts commands has ended")]
+    #[error("the process that starts commands has ended; the server must be started again")]
     ZygoteGone,
 }

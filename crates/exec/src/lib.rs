@@ -27,6 +27,7 @@ pub use executor::{
     ShellEnv, ShellReport, ShellStart, Status, Tree,
 };
 pub use local::LocalExecutor;
+pub use tree::Processes;
 pub use zygote::{DEFAULT_TREE_PROCESSES, TreeLimits, Zygote, ZygoteOptions};
 
 /// The living processes below a process, for checks that nothing is left.

@@ -20,6 +20,8 @@ use crate::zygote::{Zygote, ZygoteClient, ZygoteOptions};
 const MAX_ARGUMENT: usize = 128 * 1024;
 /// From closing the zygote's socket to its end.
 const ZYGOTE_PATIENCE: Duration = Duration::from_secs(5);
+/// From giving a command to a shim to its first process.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 /// How often idle shims and shells beyond the need are let go.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
 
@@ -113,6 +115,11 @@ impl Executor for LocalExecutor {
             Ok(Box::new(shell) as Box<dyn Shell>)
         })
     }
+
+    fn fault(&self) -> Option<String> {
+        let gone = self.shared.zygote.is_gone();
+        gone.then(|| LaunchError::ZygoteGone.to_string())
+    }
 }
 
 impl Shared {
@@ -161,7 +168,11 @@ impl Shared {
             }
         };
         if launch.wants_pid {
-            process.await_start().await?;
+            let started = tokio::time::timeout(START_PATIENCE, process.await_start()).await;
+            started.map_err(|_| LaunchError::TooSlow {
+                what: "the program",
+                within: START_PATIENCE,
+            })??;
         }
         Ok(Box::new(process))
     }

@@ -11,6 +11,7 @@ use crate::local::Shared;
 use crate::pump::Pipes;
 use crate::shell::LocalShell;
 use crate::shim::{Event, Order, Shim, stage};
+use crate::tree::Processes;
 use crate::{sys, tree};
 
 /// How often the stragglers of a forked command are looked for. They are rare: whatever starts
@@ -28,6 +29,8 @@ pub(crate) struct ShimProcess {
     pid: Option<u32>,
     /// Nothing of it runs any more, so that the shim may serve again.
     gone: bool,
+    /// The shim was ended from outside.
+    lost: bool,
     hold: Arc<Hold>,
 }
 
@@ -57,6 +60,7 @@ impl ShimProcess {
             cwd: launch.cwd.clone(),
             pid: None,
             gone: false,
+            lost: false,
             hold: Hold::new(),
         })
     }
@@ -87,22 +91,25 @@ impl ShimProcess {
                     self.pipes.drain(&self.output);
                     self.gone = !others;
                     let survivors = if others {
-                        self.shim.members()
+                        self.shim.members_in(&Processes::now())
                     } else {
                         Vec::new()
                     };
                     return Ok(Exit {
                         status,
+                        lost: false,
                         goes_on: others,
                         survivors,
                     });
                 }
                 Event::Gone => {}
                 Event::Lost => {
+                    self.lost = true;
                     self.pipes.drain(&self.output);
                     let status = Status::Signaled(libc::SIGKILL);
                     return Ok(Exit {
                         status,
+                        lost: true,
                         goes_on: false,
                         survivors: Vec::new(),
                     });
@@ -117,7 +124,10 @@ impl ShimProcess {
                 biased;
                 event = self.shim.event() => match event {
                     Event::Gone => self.gone = true,
-                    Event::Lost => break,
+                    Event::Lost => {
+                        self.lost = true;
+                        break;
+                    }
                     Event::Started { .. } | Event::Failed { .. } | Event::Exited { .. } => {}
                 },
                 () = self.pipes.more(&self.output), if !self.pipes.closed() => {}
@@ -177,8 +187,14 @@ impl Drop for ShimProcess {
     fn drop(&mut self) {
         if self.gone && self.hold.release() {
             self.shared.shims.put(Arc::clone(&self.shim));
-        } else {
-            self.shim.kill();
+            return;
+        }
+        if self.lost {
+            return;
+        }
+        if self.shim.kill() {
+            // It was told before and has not done it: it is stuck.
+            self.shim.kill_itself();
         }
     }
 }
@@ -189,12 +205,15 @@ impl Tree for ShimTree {
     }
 
     fn kill(&self) {
-        self.hold.while_held(|| self.shim.kill());
+        self.hold.while_held(|| {
+            self.shim.kill();
+        });
     }
 
-    fn members(&self) -> Vec<u32> {
+    fn members_in(&self, all: &Processes) -> Vec<u32> {
         let mut members = Vec::new();
-        self.hold.while_held(|| members = self.shim.members());
+        self.hold
+            .while_held(|| members = self.shim.members_in(all));
         members
     }
 }
@@ -247,6 +266,7 @@ impl ForkProcess {
         };
         Ok(Exit {
             status: report.status,
+            lost: report.fault.is_some(),
             goes_on: others,
             survivors,
         })
@@ -289,7 +309,10 @@ impl Drop for ForkProcess {
     fn drop(&mut self) {
         match self.shell.take() {
             Some(shell) if self.clean && self.hold.release() => self.shared.forkers.put(shell),
-            _ => self.fork_tree().kill(),
+            _ => tree::apart({
+                let tree = self.fork_tree();
+                move || tree.kill()
+            }),
         }
     }
 }
@@ -308,10 +331,10 @@ impl Tree for ForkTree {
         });
     }
 
-    fn members(&self) -> Vec<u32> {
+    fn members_in(&self, all: &Processes) -> Vec<u32> {
         let mut members = Vec::new();
         self.hold
-            .while_held(|| members = tree::session_members(self.shell));
+            .while_held(|| members = all.session_members(self.shell));
         members
             .into_iter()
             .filter_map(|pid| u32::try_from(pid).ok())

@@ -11,6 +11,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use rustix::process::Pid;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Makes a child with the memory of this process, runs `child` in it, and ends it there.
 ///
@@ -194,6 +196,15 @@ pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
     } else {
         Ok(())
     }
+}
+
+/// A descriptor of the runtime's that turns readable when the process has ended.
+pub(crate) fn watch(pid: i32) -> io::Result<AsyncFd<OwnedFd>> {
+    let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
+    let fd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?;
+    // SAFETY: an owned descriptor is open, stays the same, and is closed by whoever owns it, which
+    // is the registration itself.
+    unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(io::Error::from)
 }
 
 /// Limits the processes of this user, for this process and what it starts.

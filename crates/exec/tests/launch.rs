@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use support::{alive, until, with_bench};
-use wharf_exec::{LaunchError, Program, TreeLimits};
+use wharf_exec::{Executor, LaunchError, Program, TreeLimits};
 
 fn limits() -> TreeLimits {
     TreeLimits::default()
@@ -340,5 +340,58 @@ fn arguments_up_to_the_largest_command_arrive() {
             assert_eq!(bench.bash(&text).await.stdout().trim(), filling.to_string());
             assert_eq!(bench.fork(&text).await.stdout().trim(), filling.to_string());
         }
+    });
+}
+
+/// Processes whose command line has `marker` in it.
+fn with_marker(bench: &support::Bench, marker: &str) -> Vec<u32> {
+    let mut found = wharf_exec::processes_below(bench.executor.zygote_pid());
+    found.retain(|pid| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|line| line.starts_with("sleep") && line.contains(marker))
+    });
+    found
+}
+
+#[test]
+fn what_a_killed_shim_or_shell_leaves_is_ended() {
+    with_bench(TreeLimits::default(), |bench| async move {
+        let marker = format!("77{}.1", std::process::id());
+        let text = format!(
+            "setsid sleep {marker} & (trap '' TERM; setsid sleep {marker} &) ; sleep {marker} & \
+             kill -9 $PPID; sleep {marker}"
+        );
+        let done = tokio::time::timeout(Duration::from_secs(20), bench.bash(&text));
+        let exit = done.await.unwrap().result.unwrap();
+        assert!(exit.lost && exit.status.code() == 137);
+        until("nothing of it is left", || {
+            with_marker(&bench, &marker).is_empty()
+        })
+        .await;
+
+        let mut shell = bench.session().await;
+        let said = shell
+            .run(&format!("setsid sleep {marker} & setsid sleep {marker} & (sleep {marker}; :) & kill -9 $$"))
+            .await;
+        assert!(said.report.ended && said.report.fault.is_some());
+        until("nothing of the session is left", || {
+            with_marker(&bench, &marker).is_empty()
+        })
+        .await;
+        assert_eq!(bench.direct(&["echo", "well"]).await.stdout(), "well\n");
+    });
+}
+
+#[test]
+fn the_end_of_the_zygote_is_told() {
+    with_bench(TreeLimits::default(), |bench| async move {
+        assert_eq!(bench.direct(&["true"]).await.code(), 0);
+        assert!(bench.executor.fault().is_none());
+        let zygote = i32::try_from(bench.executor.zygote_pid()).unwrap();
+        let pid = rustix::process::Pid::from_raw(zygote).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        until("it is noticed", || bench.executor.fault().is_some()).await;
+        let shell = bench.executor.shell(wharf_exec::ShellStart::default()).await;
+        assert!(matches!(shell, Err(wharf_exec::LaunchError::ZygoteGone)));
     });
 }

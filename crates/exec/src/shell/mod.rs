@@ -1,7 +1,10 @@
 //! A living shell: one bash that runs command after command.
 
-pub(crate) mod report;
+mod job;
+mod report;
+mod restore;
 pub(crate) mod script;
+mod traps;
 mod tree;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -17,7 +20,8 @@ use crate::executor::{BoxFuture, LaunchError, Shell, ShellCommand, ShellReport, 
 use crate::journal::RunOutput;
 use crate::pump::{self, Pipes, Writers};
 use crate::zygote::ZygoteClient;
-use report::Report;
+use report::{Found, Report};
+use restore::Before;
 use tree::{Leader, ShellTree, end_all, unsigned};
 
 /// The shell.
@@ -30,6 +34,12 @@ const REPORT_BYTES: usize = 16 * 1024;
 const UNREADABLE_REPORT: i32 = 255;
 /// From killing a shell to seeing that it is dead.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
+/// From asking for a shell to its first word.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+/// From asking how a job ended, which it has, to giving the shell up.
+const ASK_PATIENCE: Duration = Duration::from_secs(5);
+/// Reports of other commands than the current one that are dropped before a shell is given up.
+const MAX_FOREIGN: u32 = 100;
 
 /// A living bash.
 pub(crate) struct LocalShell {
@@ -42,14 +52,31 @@ pub(crate) struct LocalShell {
     exit: oneshot::Receiver<Status>,
     ended: Option<Status>,
     pipes: Pipes,
-    flags: String,
-    last_status: i32,
+    left: Left,
     last_job: Option<u32>,
+    /// The number of the current command, or of the latest.
+    number: u16,
+    /// What follows the text in the shell's pipe while that runs.
+    trailer: usize,
+    /// Reports of other commands, which were dropped.
+    foreign: u32,
+    /// It says what no shell of ours says, and is used no more.
+    garbled: bool,
     unsent: Vec<u8>,
     current: Option<Current>,
     latest_output: Weak<RunOutput>,
     since: Arc<ShellTree>,
     leader: Leader,
+}
+
+/// What the latest command left, for the next one that asks.
+#[derive(Default)]
+struct Left {
+    flags: String,
+    status: i32,
+    pipeline: Vec<i32>,
+    word: Option<String>,
+    traps: String,
 }
 
 /// The command that runs.
@@ -58,8 +85,8 @@ struct Current {
     own: Option<(Pipes, Writers)>,
     /// Kept open until the shell has opened it by path.
     _stdin: Option<OwnedFd>,
-    with_env: bool,
     single: bool,
+    word: Option<String>,
     last_words: Option<Report>,
 }
 
@@ -111,16 +138,29 @@ impl LocalShell {
             exit: child.exit,
             ended: None,
             pipes,
-            flags: String::new(),
-            last_status: 0,
+            left: Left::default(),
             last_job: None,
+            number: script::FIRST,
+            trailer: 0,
+            foreign: 0,
+            garbled: false,
             unsent: Vec::new(),
             current: None,
             latest_output: Weak::new(),
             since,
             leader,
         };
-        shell.hear_first().await?;
+        shell.give("", false);
+        match tokio::time::timeout(START_PATIENCE, shell.hear_first()).await {
+            Ok(heard) => heard?,
+            Err(_) => {
+                shell.leader.kill();
+                return Err(LaunchError::TooSlow {
+                    what: "the shell",
+                    within: START_PATIENCE,
+                });
+            }
+        }
         Ok(shell)
     }
 
@@ -136,8 +176,8 @@ impl LocalShell {
                     return Err(LaunchError::System(std::io::Error::other(text)));
                 }
             }
-            if let Some(report) = report::take(&mut self.said, false) {
-                self.flags = report.flags;
+            if let Found::Report(report) = report::take(&mut self.said) {
+                self.left.flags = report.flags;
                 return Ok(());
             }
         }
@@ -145,7 +185,7 @@ impl LocalShell {
 
     /// Gives it text that [`script::forked`] made.
     pub(crate) fn begin_forked(&mut self, text: &str, output: Arc<RunOutput>) {
-        self.begin_text(text, Current::new(output, false));
+        self.begin_text(text, false, Current::new(output));
     }
 
     /// Takes what stragglers of the latest command have written by now.
@@ -159,14 +199,26 @@ impl LocalShell {
         self.pid
     }
 
-    fn begin_text(&mut self, text: &str, current: Current) {
+    fn begin_text(&mut self, text: &str, report_env: bool, current: Current) {
         self.since = ShellTree::now(self.leader, current.single);
-        self.said.clear();
-        self.unsent.clear();
-        self.unsent.extend_from_slice(text.as_bytes());
-        self.unsent.push(0);
         self.latest_output = Arc::downgrade(&current.output);
         self.current = Some(current);
+        self.number = self.number % script::MAX_NUMBER + 1;
+        self.said.clear();
+        self.give(text, report_env);
+    }
+
+    /// Writes a text and what follows it, as much as the shell's pipe takes. Before its first
+    /// command a shell waits for a number only.
+    fn give(&mut self, text: &str, report_env: bool) {
+        let trailer = script::trailer(self.number, report_env);
+        self.trailer = trailer.len();
+        self.unsent.clear();
+        if self.number != script::FIRST {
+            self.unsent.extend_from_slice(text.as_bytes());
+            self.unsent.push(0);
+        }
+        self.unsent.extend_from_slice(trailer.as_bytes());
         self.send(|input, bytes| Ok(rustix::io::write(input, bytes)?));
     }
 
@@ -211,6 +263,12 @@ impl LocalShell {
             if let Some(report) = self.next_report() {
                 return self.complete(Some(report));
             }
+            if self.garbled && self.ended.is_none() {
+                self.leader.kill();
+                let dead = tokio::time::timeout(KILL_PATIENCE, &mut self.exit).await;
+                self.ended = dead.ok().and_then(Result::ok);
+                return self.complete(None);
+            }
             if self.ended.is_some() {
                 return self.complete(None);
             }
@@ -233,23 +291,42 @@ impl LocalShell {
         std::fs::read_link(real).ok()
     }
 
-    /// Part of the command is still on its way. The shell evaluates nothing before it has read the
-    /// last byte.
+    /// Part of the text is still on its way. The shell evaluates nothing before it has read the
+    /// last byte of that; its number it reads afterwards.
     fn has_unread(&self) -> bool {
+        let trailer = u64::try_from(self.trailer).unwrap_or(0);
         !self.unsent.is_empty()
-            || rustix::io::ioctl_fionread(&self.input).is_ok_and(|left| left > 0)
+            || rustix::io::ioctl_fionread(&self.input).is_ok_and(|left| left > trailer)
     }
 
-    /// The report of a command's end, if it is there; last words are kept for later.
+    /// The report of a command's end, if it is there; last words are kept for later, and what is
+    /// about another command is dropped.
     fn next_report(&mut self) -> Option<Report> {
         loop {
-            let current = self.current.as_mut()?;
-            let report = report::take(&mut self.said, current.with_env)?;
-            if report.status != script::LAST_WORDS {
-                return Some(report);
+            let report = match report::take(&mut self.said) {
+                Found::Nothing => return None,
+                Found::Report(report) => *report,
+                Found::Garbage => {
+                    self.garbled = true;
+                    return None;
+                }
+            };
+            match report.number {
+                None => self.current.as_mut()?.last_words = Some(report),
+                Some(number) if number == self.number => return Some(report),
+                Some(number) => self.drop_foreign(number),
             }
-            current.last_words = Some(report);
+            if self.garbled {
+                return None;
+            }
         }
+    }
+
+    fn drop_foreign(&mut self, number: u16) {
+        self.foreign += 1;
+        let (expected, dropped) = (self.number, self.foreign);
+        tracing::warn!(target: "system", shell = self.pid, number, expected, dropped, "a report of another command is dropped");
+        self.garbled = self.foreign >= MAX_FOREIGN;
     }
 
     fn complete(&mut self, report: Option<Report>) -> ShellReport {
@@ -260,51 +337,66 @@ impl LocalShell {
         // this moment takes the shell with it.
         self.since.ends();
         self.pipes.drain(&current.output);
-        let rest = current.own.and_then(|(mut pipes, writers)| {
-            drop(writers);
-            pipes.drain(&current.output);
-            let output = current.output;
-            let open = !pipes.closed();
-            open.then(|| -> BoxFuture<'static, ()> {
-                Box::pin(async move { pipes.read_to_end(&output).await })
-            })
-        });
         let not_started = report.is_none() && current.last_words.is_none() && self.has_unread();
-        let words = report.or(current.last_words);
+        let reported = report.as_ref().map(|report| report.status);
         // A command that was reported has that code, also if the shell has died since.
-        let reported = words.as_ref().and_then(|report| report.status.parse().ok());
         let status = match (reported, self.ended) {
             (Some(code), _) => Status::Exited(code),
-            (None, Some(status)) => status,
-            (None, None) => Status::Exited(UNREADABLE_REPORT),
+            (None, Some(status)) if !self.garbled => status,
+            (None, _) => Status::Exited(UNREADABLE_REPORT),
         };
         let mut answer = ShellReport {
             status,
-            ended: self.ended.is_some(),
             not_started,
-            rest,
             ..lost()
         };
-        if let Some(report) = words {
+        if let Some(report) = report.or(current.last_words) {
             answer.cwd = self.directory(report.cwd);
             answer.env = report.env;
             answer.job = report.job.filter(|job| self.last_job != Some(*job));
             self.last_job = report.job;
-            self.flags = report.flags;
+            self.left = Left {
+                flags: report.flags,
+                status: status.code(),
+                pipeline: report.pipeline,
+                word: current.word,
+                traps: report.traps.unwrap_or_else(|| {
+                    self.garbled = true;
+                    String::new()
+                }),
+            };
         }
-        self.last_status = status.code();
+        answer.ended = self.ended.is_some() || self.garbled;
+        answer.fault = self.fault();
+        if self.garbled {
+            self.leader.kill();
+        }
+        answer.rest = job::rest(current.own, current.output, answer.job, self.pid);
         answer
+    }
+
+    /// What happened to the shell, where its command cannot have meant that.
+    fn fault(&self) -> Option<&'static str> {
+        match self.ended {
+            _ if self.garbled => Some(
+                "the session's shell no longer does what it is told; a new one takes over its directory and exported variables",
+            ),
+            Some(Status::Signaled(_)) => Some(
+                "the session's shell was ended by a signal, and what it ran with it; a new one takes over its directory and exported variables",
+            ),
+            _ => None,
+        }
     }
 }
 
 impl Current {
-    const fn new(output: Arc<RunOutput>, with_env: bool) -> Self {
+    const fn new(output: Arc<RunOutput>) -> Self {
         Self {
             output,
             own: None,
             _stdin: None,
-            with_env,
             single: true,
+            word: None,
             last_words: None,
         }
     }
@@ -339,19 +431,24 @@ impl Shell for LocalShell {
             redirections.push_str(&format!("<{}", by_path(file)));
         }
         let around = script::Around {
-            report_env: command.report_env,
-            flags: &self.flags,
-            last_status: self.last_status,
+            before: Before {
+                flags: &self.left.flags,
+                status: self.left.status,
+                pipeline: &self.left.pipeline,
+                word: self.left.word.as_deref(),
+                traps: &self.left.traps,
+            },
             cwd: command.cwd.as_deref().and_then(Path::to_str),
             env: &command.env,
             redirections: &redirections,
         };
         let text = script::living(&command.text, &around);
-        let mut current = Current::new(command.output, command.report_env);
+        let mut current = Current::new(command.output);
         current.own = own;
         current._stdin = stdin;
         current.single = command.single;
-        self.begin_text(&text, current);
+        current.word = restore::last_word(&command.text).map(str::to_owned);
+        self.begin_text(&text, command.report_env, current);
         Ok(())
     }
 
@@ -367,7 +464,11 @@ impl Shell for LocalShell {
                 Err(oneshot::error::TryRecvError::Closed) => Some(Status::Signaled(libc::SIGKILL)),
             };
         }
-        self.ended.is_some()
+        self.ended.is_some() || self.garbled
+    }
+
+    fn job_status(&mut self, job: u32) -> BoxFuture<'_, Option<Status>> {
+        Box::pin(self.ask_after(job))
     }
 
     fn end(mut self: Box<Self>, grace: Duration) -> BoxFuture<'static, ()> {
@@ -430,5 +531,6 @@ const fn lost() -> ShellReport {
         env: None,
         job: None,
         rest: None,
+        fault: None,
     }
 }

@@ -1,45 +1,131 @@
 //! What a living shell says, and its way of writing the environment.
 
+use super::script::{KNOWN, LAST_WORDS, MAX_NUMBER};
+use super::traps;
+
+/// What is left of a report that is not whole when it is given up: more than any environment that
+/// the kernel would hand to a program.
+const MAX_REPORT: usize = 8 * 1024 * 1024;
+
 /// One report.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// The status, or [`super::script::LAST_WORDS`].
-    pub(crate) status: String,
+    /// Of which command; none: the shell's last words as it ends.
+    pub(crate) number: Option<u16>,
+    pub(crate) status: i32,
     pub(crate) cwd: String,
     pub(crate) flags: String,
     pub(crate) job: Option<u32>,
+    /// The codes of the last pipeline.
+    pub(crate) pipeline: Vec<i32>,
+    /// Statements that set the user's traps again; none: somebody stands in for our own words.
+    pub(crate) traps: Option<String>,
     pub(crate) env: Option<Vec<(String, String)>>,
+    /// It answers [`super::script::job_status`], and the shell knew the job.
+    pub(crate) knows_job: bool,
 }
 
-/// Fields of a report without the environment.
-const FIELDS: usize = 4;
+/// What was found on the report channel.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing whole yet.
+    Nothing,
+    Report(Box<Report>),
+    /// Something that no shell of ours says.
+    Garbage,
+}
 
 /// Takes the first whole report out of `buffer`, if there is one.
-pub(crate) fn take(buffer: &mut Vec<u8>, with_env: bool) -> Option<Report> {
-    let wanted = FIELDS + usize::from(with_env);
-    let end = memchr_nth(buffer, wanted)?;
-    let rest = buffer.split_off(end + 1);
-    let whole = std::mem::replace(buffer, rest);
-    let mut fields = whole
-        .split(|byte| *byte == 0)
-        .map(|field| String::from_utf8_lossy(field));
-    let mut next = || fields.next().unwrap_or_default().into_owned();
-    Some(Report {
-        status: next(),
-        cwd: next(),
-        flags: next(),
-        job: next().parse().ok(),
-        env: with_env.then(|| parse_exports(&next())),
-    })
+///
+/// A report is a row of fields with a NUL behind each: traps, number, directory, job, code,
+/// options, the codes of the pipeline and an empty field, what a command kept (its code and those
+/// of its pipeline) and an empty field, and the environment where it was asked for.
+pub(crate) fn take(buffer: &mut Vec<u8>) -> Found {
+    let Some((fields, length)) = fields(buffer) else {
+        return if buffer.len() > MAX_REPORT {
+            Found::Garbage
+        } else {
+            Found::Nothing
+        };
+    };
+    let report = fields.read();
+    buffer.drain(..length);
+    report.map_or(Found::Garbage, |report| Found::Report(Box::new(report)))
 }
 
-fn memchr_nth(buffer: &[u8], count: usize) -> Option<usize> {
-    buffer
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte == 0)
-        .nth(count.checked_sub(1)?)
-        .map(|(i, _)| i)
+/// The fields of one report.
+struct Fields {
+    single: [String; 6],
+    pipeline: Vec<String>,
+    kept: Vec<String>,
+    env: Option<String>,
+}
+
+/// The first whole report's fields, and its length.
+fn fields(buffer: &[u8]) -> Option<(Fields, usize)> {
+    let mut at = 0;
+    let mut next = || {
+        let rest = buffer.get(at..)?;
+        let length = rest.iter().position(|byte| *byte == 0)?;
+        at += length + 1;
+        let field = rest.get(..length).unwrap_or_default();
+        Some(String::from_utf8_lossy(field).into_owned())
+    };
+    let single = [next()?, next()?, next()?, next()?, next()?, next()?];
+    let mut lists = [Vec::new(), Vec::new()];
+    for list in &mut lists {
+        loop {
+            let field = next()?;
+            if field.is_empty() {
+                break;
+            }
+            list.push(field);
+        }
+    }
+    let [_, number, ..] = &single;
+    let env = if number.ends_with('e') || number == LAST_WORDS {
+        Some(next()?)
+    } else {
+        None
+    };
+    let [pipeline, kept] = lists;
+    let fields = Fields {
+        single,
+        pipeline,
+        kept,
+        env,
+    };
+    Some((fields, at))
+}
+
+impl Fields {
+    fn read(self) -> Option<Report> {
+        let [traps, number, cwd, job, status, flags] = self.single;
+        let number = if number == LAST_WORDS {
+            None
+        } else {
+            let number: u16 = number.strip_suffix('e').unwrap_or(&number).parse().ok()?;
+            if number > MAX_NUMBER {
+                return None;
+            }
+            Some(number)
+        };
+        let (status, pipeline) = match self.kept.split_first() {
+            Some((status, pipeline)) => (status.parse().ok()?, pipeline.to_vec()),
+            None => (status.parse().ok()?, self.pipeline),
+        };
+        Some(Report {
+            number,
+            status,
+            cwd,
+            flags,
+            job: job.parse().ok(),
+            pipeline: pipeline.iter().filter_map(|code| code.parse().ok()).collect(),
+            knows_job: pipeline.first().is_some_and(|word| word == KNOWN),
+            traps: traps::statements(&traps),
+            env: self.env.map(|text| parse_exports(&text)),
+        })
+    }
 }
 
 /// Reads what `export -p` prints: `declare -x NAME="VALUE"`, with bash's quoting. Names without a
@@ -144,16 +230,44 @@ fn unquote_ansi(body: &str) -> (String, &str) {
 mod tests {
     use super::*;
 
+    fn whole(buffer: &mut Vec<u8>) -> Report {
+        match take(buffer) {
+            Found::Report(report) => *report,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn takes_whole_reports_only() {
-        let mut buffer = b"0\0/tmp\0hBc\x0012\x001\0/".to_vec();
-        let report = take(&mut buffer, false).unwrap();
+        let mut buffer = b"\x007\0/tmp\x0012\x000\0hBc\x001\x000\0\0\0\x008\0/".to_vec();
+        let report = whole(&mut buffer);
         assert_eq!(
-            (report.status.as_str(), report.cwd.as_str(), report.job),
-            ("0", "/tmp", Some(12))
+            (report.number, report.status, report.cwd.as_str()),
+            (Some(7), 0, "/tmp")
         );
-        assert_eq!(buffer, b"1\0/");
-        assert!(take(&mut buffer, false).is_none());
+        assert_eq!((report.job, report.pipeline), (Some(12), vec![1, 0]));
+        assert_eq!(buffer, b"\x008\0/");
+        assert_eq!(take(&mut buffer), Found::Nothing);
+    }
+
+    #[test]
+    fn what_a_command_kept_counts() {
+        let mut buffer = b"\x001e\0/\0\x000\0hBc\x000\0\x003\x001\x003\0\0declare -x A=\"b\"\n\0".to_vec();
+        let report = whole(&mut buffer);
+        assert_eq!((report.status, report.pipeline), (3, vec![1, 3]));
+        assert_eq!(report.env.unwrap(), [("A".to_owned(), "b".to_owned())]);
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn garbage_is_called_garbage() {
+        for text in ["\0x\0/\0\x000\0h\0\0\0", "\x001000\0/\0\x000\0h\0\0\0", "\x001\0/\0\0no\0h\0\0\0"] {
+            assert_eq!(take(&mut text.as_bytes().to_vec()), Found::Garbage, "{text:?}");
+        }
+        let strange = &mut b"hi\n\x001\0/\0\x000\0h\0\0\0".to_vec();
+        assert_eq!(whole(strange).traps, None);
+        let (mut most, mut more) = (vec![b'x'; MAX_REPORT], vec![b'x'; MAX_REPORT + 1]);
+        assert_eq!((take(&mut most), take(&mut more)), (Found::Nothing, Found::Garbage));
     }
 
     #[test]

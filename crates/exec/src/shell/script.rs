@@ -8,46 +8,74 @@
 //! - One line: bash counts lines from the start of the program, and errors shall say «line 1».
 //! - The report stands in the loop's condition and the loop in another, so that a stray `continue`
 //!   or `break` of a command cannot leave the report out.
-//! - The loop runs with stdout and stderr closed, so that neither `set -x` nor a `DEBUG` trap of
-//!   the user's shows our own words.
-//! - A text that bash cannot parse is not evaluated at all, not even our own first assignment in
-//!   it, so that the report looks at the text as well.
-//! - Words of ours go through `builtin`, so that a user's function called `read` or `printf` does
-//!   not stand in.
+//! - Our own words run with stdout and stderr closed and with the user's `DEBUG`, `ERR` and
+//!   `RETURN` traps lifted; each command puts them back for itself ([`living`]). What fires before
+//!   they are lifted finds `BASH_COMMAND` begin with `__w`, which [`super::traps`] looks for.
+//! - The shell goes on only while each of our words does what it is there for. `__w` is emptied,
+//!   and unless `read` has filled it again the loops end, and the shell with them: a user's
+//!   function called `builtin`, `enable -n read`, a closed descriptor cost a new shell, not a time
+//!   limit. `until` rather than `while`, because after `set -n` every condition is true.
+//! - There is no function of ours that could be unset, traced or returned from.
+//! - A text that bash cannot parse is not evaluated at all, so that nothing that a report needs may
+//!   stand in it: the number of the command follows the text, and is read when that has ended.
+//! - `TMOUT` is a time limit of `read`, also of ours.
 
 use crate::zygote::{CONTROL_FD, INPUT_FD};
+
+use super::restore::{self, Before};
 
 /// The most bytes of a command that are handed to a shell byte by byte, as `read` does it.
 pub(crate) const MAX_FORKED_TEXT: usize = 4 * 1024;
 
-/// The first field of a report that a shell makes as it ends.
+/// What stands for the number in a report that a shell makes as it ends.
 pub(crate) const LAST_WORDS: &str = "exit";
+/// Stands in the answer to [`job_status`] when the shell knew the job.
+pub(crate) const KNOWN: &str = "known";
+/// The number of the report that a shell makes before its first command.
+pub(crate) const FIRST: u16 = 0;
+/// Commands are numbered up to here and then from 1 again: each digit costs the shell a system
+/// call.
+pub(crate) const MAX_NUMBER: u16 = 999;
 
 /// The program of a shell. `control` is a path to the report channel, for the moment of exit, at
-/// which the descriptor is closed.
+/// which the descriptor is closed; none for a shell that is only forked from.
 pub(crate) fn program(control: Option<&str>) -> String {
-    let report = r#"__wharf() { case $- in *[xv]*) builtin set +xv;; esac; builtin printf '%s\0' "$1" "$PWD" "$2" "${!-}"; case ${__w-} in e|__w=e*) builtin export -p; builtin printf '\0';; esac; }; __wharf_status() { builtin return "$1"; }; "#;
-    let session = control.map_or_else(String::new, |path| {
+    let last_words = control.map_or_else(String::new, |path| {
         format!(
-            "shopt -s expand_aliases; builtin trap '[[ $BASHPID != $$ ]] || __wharf {LAST_WORDS} \"$-\" >{path}' EXIT; "
+            "shopt -s expand_aliases; builtin trap '{{ [[ $BASHPID != $$ ]] || {{ \
+             builtin printf \"%s\\0\" \"\" {LAST_WORDS} \"${{PWD-}}\" \"\" 0 \"$-\" \"\" \"\" >{path}; \
+             builtin export -p >{path}; builtin printf \"\\0\" >{path}; }}; }} >&- 2>&-' EXIT; "
         )
     });
+    let lift_traps = control.map_or_else(String::new, |_| {
+        format!(
+            "__w= builtin trap -p RETURN ERR DEBUG >&{CONTROL_FD}; \
+             __w= builtin trap - DEBUG ERR RETURN; "
+        )
+    });
+    let read = format!("IFS= TMOUT= builtin read -r -d '' -u {INPUT_FD} __w");
     format!(
-        "{report}{session}while :; do while {{ __wharf \"$?\" \"$-\" >&{CONTROL_FD}; \
-         IFS= builtin read -r -d '' -u {INPUT_FD} __w || builtin exit 0; }} >&- 2>&-; do \
+        "{last_words}__w=1; until [[ ! ${{__w-}} ]]; do __ws=; until {{ \
+         __ws=(\"$?\" \"$-\" \"${{PIPESTATUS[@]}}\"); \
+         case $- in *[xv]*) __w= builtin set +xv;; esac; {lift_traps}__w=; {{ {read} && \
+         builtin printf '%s\\0' '' \"$__w\" \"${{PWD-}}\" \"${{!-}}\" \"${{__ws[@]}}\" '' \"${{__wp[@]}}\" '' && \
+         case $__w in *e) builtin export -p && builtin printf '\\0';; esac && \
+         __w= __wp=() && {read} || __w=; }} >&{CONTROL_FD}; [[ ! $__w ]]; }} >&- 2>&-; do \
          builtin eval \"$__w\" {INPUT_FD}<&- {CONTROL_FD}>&-; done; done"
     )
+}
+
+/// What follows a command's text: its number, and whether the environment is to be reported.
+pub(crate) fn trailer(number: u16, report_env: bool) -> String {
+    let env = if report_env { "e" } else { "" };
+    format!("{number}{env}\0")
 }
 
 /// What surrounds a command in a living shell.
 #[derive(Default)]
 pub(crate) struct Around<'a> {
-    /// Report the exported environment afterwards.
-    pub(crate) report_env: bool,
-    /// The options that were on after the last command.
-    pub(crate) flags: &'a str,
-    /// The code of the last command, so that `$?` is what the user expects.
-    pub(crate) last_status: i32,
+    /// What the last command left.
+    pub(crate) before: Before<'a>,
     /// A directory to change to first.
     pub(crate) cwd: Option<&'a str>,
     /// Variables for this command alone.
@@ -59,27 +87,18 @@ pub(crate) struct Around<'a> {
 /// The text for one command in a living shell.
 pub(crate) fn living(command: &str, around: &Around<'_>) -> String {
     let mut text = String::with_capacity(command.len() + 64);
-    text.push_str(if around.report_env { "__w=e;" } else { "__w=;" });
     if let Some(cwd) = around.cwd {
         text.push_str("builtin cd -- ");
         quote_into(&mut text, cwd);
         text.push(';');
     }
-    // Tracing was switched off for our own words.
-    let tracing = match (around.flags.contains('x'), around.flags.contains('v')) {
-        (true, true) => "set -xv;",
-        (true, false) => "set -x;",
-        (false, true) => "set -v;",
-        (false, false) => "",
-    };
-    // Only for those who ask: a comment alone has succeeded, whatever came before it.
-    let asks = command.contains('?');
-    if around.last_status != 0 && asks && !around.flags.contains('e') {
-        text.push_str(&format!("__wharf_status {};", around.last_status & 0xff));
-    }
+    restore::before(&mut text, command, &around.before);
+    let tracing = restore::tracing(&around.before);
+    let keep = restore::keeping(command, &around.before);
     if around.env.is_empty() && around.redirections.is_empty() {
         text.push_str(tracing);
         text.push_str(command);
+        text.push_str(keep);
         return text;
     }
     for (name, value) in around.env {
@@ -93,7 +112,7 @@ pub(crate) fn living(command: &str, around: &Around<'_>) -> String {
     } else {
         "eval "
     });
-    quote_into(&mut text, &[tracing, command].concat());
+    quote_into(&mut text, &[tracing, command, keep].concat());
     text.push(' ');
     text.push_str(around.redirections);
     text
@@ -102,7 +121,7 @@ pub(crate) fn living(command: &str, around: &Around<'_>) -> String {
 /// The text for a command of its own in a fork of a shell that is there already.
 pub(crate) fn forked(command: &str, cwd: Option<&str>, env: &[(String, String)]) -> String {
     let mut text = String::with_capacity(command.len() + 96);
-    text.push_str("__w=;(");
+    text.push('(');
     if let Some(cwd) = cwd {
         text.push_str("builtin cd -- ");
         quote_into(&mut text, cwd);
@@ -115,14 +134,19 @@ pub(crate) fn forked(command: &str, cwd: Option<&str>, env: &[(String, String)])
         quote_into(&mut text, value);
         text.push(';');
     }
-    text.push_str("unset -v __w;unset -f __wharf __wharf_status;builtin eval ");
+    text.push_str("unset -v __w __ws __wp;builtin eval ");
     quote_into(&mut text, command);
     text.push(')');
     text
 }
 
+/// The text that asks how a job ended: its code, and a word if the shell knew it.
+pub(crate) fn job_status(job: u32) -> String {
+    format!("__w=;{{ builtin wait -p __w {job}; }} 2>&-;__wp=(\"$?\" \"${{__w:+{KNOWN}}}\")")
+}
+
 /// Appends `word` in single quotes, in which nothing means anything.
-fn quote_into(text: &mut String, word: &str) {
+pub(super) fn quote_into(text: &mut String, word: &str) {
     text.push('\'');
     for (index, part) in word.split('\'').enumerate() {
         if index > 0 {
@@ -151,15 +175,6 @@ mod tests {
 
     #[test]
     fn a_plain_command_travels_plainly() {
-        assert_eq!(living("echo hi", &Around::default()), "__w=;echo hi");
-        let around = Around {
-            last_status: 3,
-            flags: "hBcx",
-            ..Around::default()
-        };
-        assert_eq!(
-            living("echo $?", &around),
-            "__w=;__wharf_status 3;set -x;echo $?"
-        );
+        assert_eq!(living("echo hi", &Around::default()), "echo hi");
     }
 }

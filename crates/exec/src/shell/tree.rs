@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::executor::Tree;
 use crate::hold::Hold;
+use crate::tree::Processes;
 use crate::{sys, tree};
 
 /// How long the programs of a longer text have between TERM and KILL.
@@ -51,6 +52,11 @@ impl Leader {
         }
     }
 
+    /// Kills it alone.
+    pub(super) fn kill(self) {
+        self.signal(libc::SIGKILL);
+    }
+
     fn signal(self, signal: i32) {
         if self.started.is_some() && tree::started(self.pid) == self.started {
             let _gone_already = sys::kill(self.pid, signal);
@@ -93,8 +99,9 @@ impl Tree for ShellTree {
         });
     }
 
-    fn members(&self) -> Vec<u32> {
-        unsigned(self.current())
+    fn members_in(&self, all: &Processes) -> Vec<u32> {
+        let until = self.until.load(Ordering::Acquire);
+        unsigned(all.session_members_between(self.shell.pid, self.since, until))
     }
 }
 
@@ -121,7 +128,7 @@ impl ShellTree {
 
     fn current(&self) -> Vec<i32> {
         let until = self.until.load(Ordering::Acquire);
-        tree::session_members_between(self.shell.pid, self.since, until)
+        Processes::now().session_members_between(self.shell.pid, self.since, until)
     }
 }
 

@@ -10,12 +10,14 @@ pub(crate) mod child;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::net::UnixDatagram;
 
 use crate::executor::{LaunchError, Status};
 use crate::frame::{self, Decoder, Encoder};
-use crate::tree;
+use crate::sys;
+use crate::tree::Processes;
 use crate::zygote::{ZygoteClient, decode_status, in_runtime, packet_pair};
 
 /// Kinds of packets between server and shim.
@@ -80,6 +82,8 @@ pub(crate) struct Order<'a> {
 pub(crate) struct Shim {
     socket: UnixDatagram,
     pid: i32,
+    /// Its current command is to be killed.
+    killed: AtomicBool,
 }
 
 impl Shim {
@@ -90,6 +94,7 @@ impl Shim {
         Ok(Self {
             socket,
             pid: child.pid,
+            killed: AtomicBool::new(false),
         })
     }
 
@@ -97,6 +102,7 @@ impl Shim {
     /// not have to wait.
     pub(crate) fn launch(&self, order: &Order<'_>, stdio: [BorrowedFd<'_>; 3]) -> io::Result<()> {
         use std::os::unix::ffi::OsStrExt;
+        self.killed.store(false, Ordering::Release);
         let mut frame = Encoder::new(kind::LAUNCH);
         frame.number(u32::from(order.wants_pid));
         frame.bytes(
@@ -135,14 +141,20 @@ impl Shim {
         self.tell(&frame);
     }
 
-    /// Kills the whole tree.
-    pub(crate) fn kill(&self) {
+    /// Kills the whole tree. True: it was told so before.
+    pub(crate) fn kill(&self) -> bool {
         self.tell(&Encoder::new(kind::KILL));
+        self.killed.swap(true, Ordering::AcqRel)
     }
 
-    /// The processes of its tree at this moment.
-    pub(crate) fn members(&self) -> Vec<u32> {
-        tree::descendants(self.pid)
+    /// Kills the shim itself, which is stuck: the zygote ends what it leaves.
+    pub(crate) fn kill_itself(&self) {
+        let _gone_already = sys::kill(self.pid, libc::SIGKILL);
+    }
+
+    /// The processes of its tree.
+    pub(crate) fn members_in(&self, all: &Processes) -> Vec<u32> {
+        all.descendants(self.pid)
             .into_iter()
             .filter_map(|pid| u32::try_from(pid).ok())
             .collect()

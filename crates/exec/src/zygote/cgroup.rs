@@ -12,6 +12,9 @@ use super::TreeLimits;
 
 /// What our groups are called, before the zygote's process id.
 const PREFIX: &str = "wharf-";
+/// Names that are tried when one is taken: by the group of an earlier process of the same number,
+/// in which something goes on.
+const MAX_NAMES: u32 = 16;
 
 /// The directories below which groups are made.
 pub(super) struct Cgroups {
@@ -65,10 +68,9 @@ impl Cgroups {
         self.next += 1;
         let mut group = Group::default();
         for parent in &self.parents {
-            let directory = parent.directory.join(self.next.to_string());
-            if fs::create_dir(&directory).is_err() {
+            let Some(directory) = create(&parent.directory, &self.next.to_string()) else {
                 continue;
-            }
+            };
             if let (true, Some(most)) = (parent.processes, self.limits.processes) {
                 let _said_by_doctor = fs::write(directory.join("pids.max"), most.to_string());
             }
@@ -178,8 +180,7 @@ fn prepare(place: &Place, name: &str, limits: TreeLimits) -> Option<Parent> {
         return None;
     }
     remove_stale(&place.directory);
-    let directory = place.directory.join(name);
-    fs::create_dir(&directory).ok()?;
+    let directory = create(&place.directory, name)?;
     if place.unified {
         for (wanted, controller) in [(processes, "pids"), (memory, "memory")] {
             if wanted && !enable(&directory, controller) {
@@ -200,6 +201,20 @@ fn prepare(place: &Place, name: &str, limits: TreeLimits) -> Option<Parent> {
     })
 }
 
+/// Makes a directory of that name, or, where something is in the way, of a name like it.
+fn create(parent: &Path, name: &str) -> Option<PathBuf> {
+    let others = (1..MAX_NAMES).map(|number| format!("{name}-{number}"));
+    for name in std::iter::once(name.to_owned()).chain(others) {
+        let directory = parent.join(name);
+        match fs::create_dir(&directory) {
+            Ok(()) => return Some(directory),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
 /// Removes the groups of servers that were killed before they could.
 fn remove_stale(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
@@ -208,6 +223,7 @@ fn remove_stale(parent: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let owner = owner.and_then(|owner| owner.split('-').next());
         if owner.is_none_or(|pid| Path::new("/proc").join(pid).exists()) {
             continue;
         }
@@ -234,6 +250,15 @@ fn gone(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_is_no_reason_to_go_without() {
+        let parent = tempfile::tempdir().unwrap();
+        let made: Vec<_> = std::iter::from_fn(|| create(parent.path(), "wharf-7")).collect();
+        assert_eq!(made.len(), usize::try_from(MAX_NAMES).unwrap());
+        assert!(made[0].ends_with("wharf-7") && made[1].ends_with("wharf-7-1"));
+        assert!(create(&parent.path().join("not there"), "x").is_none());
+    }
 
     #[test]
     fn reads_both_versions() {

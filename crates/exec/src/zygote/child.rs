@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, WaitOptions};
@@ -24,6 +25,12 @@ const SAFE_FD: RawFd = 10;
 const SPARES: usize = 2;
 /// From the server's death to the end of what it left: TERM, then this, then KILL.
 const ORPHAN_GRACE_MS: i32 = 500;
+/// From the death of a shim or shell to killing what it left, which is asked to end at once.
+const LEFT_GRACE: Duration = Duration::from_millis(500);
+/// How often it is looked whether that has ended, and how often after that it is killed again:
+/// what is held by the system then stays until the next such death.
+const LEFT_LOOK_MS: i64 = 20;
+const MAX_LEFT_KILLS: u32 = 250;
 
 pub(super) fn main(socket: OwnedFd, options: &ZygoteOptions) -> i32 {
     match Zygote::start(socket, options).and_then(|mut zygote| zygote.serve()) {
@@ -40,6 +47,15 @@ struct Zygote<'a> {
     cgroups: Cgroups,
     groups: HashMap<Pid, Group>,
     spares: VecDeque<Spare>,
+    /// What a dead shim or shell left is being ended.
+    left: Option<Left>,
+}
+
+/// How far that is.
+struct Left {
+    asked: bool,
+    kill_at: Instant,
+    kills: u32,
 }
 
 /// A child that is forked and in its control group already, and waits to be told what to become.
@@ -73,6 +89,7 @@ impl<'a> Zygote<'a> {
             cgroups,
             groups: HashMap::new(),
             spares: VecDeque::new(),
+            left: None,
             socket,
             options,
         })
@@ -90,9 +107,13 @@ impl<'a> Zygote<'a> {
         self.fill_spares();
         let (mut buffer, mut fds) = (Vec::new(), Vec::new());
         loop {
-            let (asked, changed) = wait_for_either(&self.socket, &self.signals, -1)?;
+            let wait = self.left.as_ref().map_or(-1, |_| LEFT_LOOK_MS);
+            let (asked, changed) = wait_for_either(&self.socket, &self.signals, wait)?;
             if changed {
                 self.reap()?;
+            }
+            if self.left.is_some() {
+                self.end_left();
             }
             if asked {
                 match frame::receive(&self.socket, &mut buffer, &mut fds) {
@@ -150,13 +171,21 @@ impl<'a> Zygote<'a> {
     fn fork_spare(&mut self) -> io::Result<Spare> {
         let (ours, theirs) = packet_pair()?;
         let group = self.cgroups.make();
-        let pid = sys::fork(|| {
+        let forked = sys::fork(|| {
             sys::close_from(3, theirs.as_raw_fd());
             group.join();
             serve_order(theirs, &self.base_env, self.options)
-        })?;
-        self.groups.insert(pid, group);
-        Ok(Spare { pid, orders: ours })
+        });
+        match forked {
+            Ok(pid) => {
+                self.groups.insert(pid, group);
+                Ok(Spare { pid, orders: ours })
+            }
+            Err(error) => {
+                self.cgroups.remove(group);
+                Err(error)
+            }
+        }
     }
 
     fn reap(&mut self) -> io::Result<()> {
@@ -168,12 +197,36 @@ impl<'a> Zygote<'a> {
             };
             self.spares.retain(|spare| spare.pid != pid);
             self.cgroups.remove(group);
+            // It may have been killed from outside, and what was below it is ours now.
+            self.left.get_or_insert_with(|| Left {
+                asked: false,
+                kill_at: Instant::now() + LEFT_GRACE,
+                kills: 0,
+            });
             let mut event = Encoder::new(kind::EXITED);
             event.number(u32::try_from(pid.as_raw_nonzero().get()).unwrap_or(0));
             event.number(encode_status(status));
             frame::send(&self.socket, event.as_slice(), &[])?;
         }
         Ok(())
+    }
+
+    /// Ends what dead shims and shells have left: they are the reapers of their trees and we are
+    /// theirs, so that every child that we did not fork is such a remainder.
+    fn end_left(&mut self) {
+        let children = tree::children(rustix::process::getpid().as_raw_nonzero().get());
+        let ours = |pid: &i32| Pid::from_raw(*pid).is_some_and(|pid| self.groups.contains_key(&pid));
+        let roots: Vec<i32> = children.into_iter().filter(|pid| !ours(pid)).collect();
+        let found = tree::with_descendants(&roots);
+        let Some(left) = self.left.as_mut() else { return };
+        if found.is_empty() || left.kills >= MAX_LEFT_KILLS {
+            self.left = None;
+        } else if Instant::now() >= left.kill_at {
+            left.kills += 1;
+            tree::signal(&found, libc::SIGKILL);
+        } else if !std::mem::replace(&mut left.asked, true) {
+            tree::signal(&found, libc::SIGTERM);
+        }
     }
 
     /// The server is gone: what it started ends too.

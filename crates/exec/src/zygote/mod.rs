@@ -12,7 +12,9 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::Pid;
@@ -25,6 +27,10 @@ use crate::frame::{self, Decoder, Encoder};
 use crate::sys;
 
 pub(crate) use child::{CONTROL_FD, INPUT_FD, drain, wait_for_either};
+
+/// From asking for a child to its being there. A spare waits as a rule; else a fork and entering a
+/// control group take milliseconds.
+const CREATE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the zygote and everything below it needs to know.
 #[derive(Debug, Clone)]
@@ -148,6 +154,8 @@ pub(crate) struct ZygoteClient {
     socket: UnixDatagram,
     pid: Pid,
     waiting: Mutex<Waiting>,
+    /// We have told it to end.
+    hung_up: AtomicBool,
 }
 
 #[derive(Default)]
@@ -166,6 +174,7 @@ impl ZygoteClient {
             socket,
             pid: zygote.pid,
             waiting: Mutex::new(Waiting::default()),
+            hung_up: AtomicBool::new(false),
         }))
     }
 
@@ -175,14 +184,23 @@ impl ZygoteClient {
         while let Ok(Some(())) = receive(&self.socket, &mut buffer, &mut fds).await {
             self.dispatch(&buffer);
         }
+        if !self.hung_up.load(Ordering::Acquire) {
+            tracing::error!(target: "system", zygote = self.pid.as_raw_nonzero().get(), "the process that starts commands has ended; nothing can be run until the server is started again");
+        }
         let mut waiting = self.lock();
         waiting.gone = true;
         waiting.replies.clear();
         waiting.exits.clear();
     }
 
+    /// It has ended, so that nothing can be started any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lock().gone
+    }
+
     /// Tells the zygote that the server goes away, so that it ends everything and then itself.
     pub(crate) fn hang_up(&self) {
+        self.hung_up.store(true, Ordering::Release);
         let _gone_already = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
     }
 
@@ -224,7 +242,7 @@ impl ZygoteClient {
     ) -> Result<Child, LaunchError> {
         let (sender, receiver) = oneshot::channel();
         let mut frame = Encoder::new(packet_kind);
-        {
+        let token = {
             let mut waiting = self.lock();
             if waiting.gone {
                 return Err(LaunchError::ZygoteGone);
@@ -233,14 +251,28 @@ impl ZygoteClient {
             waiting.next = waiting.next.wrapping_add(1);
             waiting.replies.insert(token, sender);
             frame.number(token);
-        }
+            token
+        };
         order(&mut frame);
-        self.send(frame.as_slice(), fds)
-            .await
-            .map_err(LaunchError::System)?;
-        match receiver.await {
-            Ok(result) => result.map_err(LaunchError::System),
-            Err(_gone) => Err(LaunchError::ZygoteGone),
+        let created = async {
+            self.send(frame.as_slice(), fds)
+                .await
+                .map_err(LaunchError::System)?;
+            match receiver.await {
+                Ok(result) => result.map_err(LaunchError::System),
+                Err(_gone) => Err(LaunchError::ZygoteGone),
+            }
+        };
+        match tokio::time::timeout(CREATE_PATIENCE, created).await {
+            Ok(created) => created,
+            Err(_) => {
+                // A child that comes now finds its sockets closed, and ends.
+                self.lock().replies.remove(&token);
+                Err(LaunchError::TooSlow {
+                    what: "a new process",
+                    within: CREATE_PATIENCE,
+                })
+            }
         }
     }
 
