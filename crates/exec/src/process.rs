@@ -212,8 +212,7 @@ impl Tree for ShimTree {
 
     fn members_in(&self, all: &Processes) -> Vec<u32> {
         let mut members = Vec::new();
-        self.hold
-            .while_held(|| members = self.shim.members_in(all));
+        self.hold.while_held(|| members = self.shim.members_in(all));
         members
     }
 }

@@ -92,12 +92,7 @@ impl Processes {
 
     /// Those of [`Self::session_members`] that have started at `since` or later, and before
     /// `until`.
-    pub(crate) fn session_members_between(
-        &self,
-        session: i32,
-        since: u64,
-        until: u64,
-    ) -> Vec<i32> {
+    pub(crate) fn session_members_between(&self, session: i32, since: u64, until: u64) -> Vec<i32> {
         let mut found = self.session_members(session);
         found.retain(|pid| {
             self.entries

@@ -371,7 +371,9 @@ fn what_a_killed_shim_or_shell_leaves_is_ended() {
 
         let mut shell = bench.session().await;
         let said = shell
-            .run(&format!("setsid sleep {marker} & setsid sleep {marker} & (sleep {marker}; :) & kill -9 $$"))
+            .run(&format!(
+                "setsid sleep {marker} & setsid sleep {marker} & (sleep {marker}; :) & kill -9 $$"
+            ))
             .await;
         assert!(said.report.ended && said.report.fault.is_some());
         until("nothing of the session is left", || {
@@ -391,7 +393,10 @@ fn the_end_of_the_zygote_is_told() {
         let pid = rustix::process::Pid::from_raw(zygote).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
         until("it is noticed", || bench.executor.fault().is_some()).await;
-        let shell = bench.executor.shell(wharf_exec::ShellStart::default()).await;
+        let shell = bench
+            .executor
+            .shell(wharf_exec::ShellStart::default())
+            .await;
         assert!(matches!(shell, Err(wharf_exec::LaunchError::ZygoteGone)));
     });
 }

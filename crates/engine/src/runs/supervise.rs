@@ -106,17 +106,25 @@ enum Ending {
     Not,
     /// It was asked to end; at this moment it is made to.
     Asked(Instant),
-    /// It was killed.
-    Killed,
+    /// It was killed; at this moment it is given up.
+    Killed(Instant),
+}
+
+/// How a wait for a command's end came out.
+pub(crate) enum Ended<T> {
+    With(T),
+    /// It was killed and is still there, because the system holds it: a process in the middle of a
+    /// call to a disk or network that does not answer cannot be ended by anybody.
+    Held,
 }
 
 /// Drives `end` to completion. When the time is up, or somebody wants that, the tree is ended:
-/// TERM, and after the grace KILL.
+/// TERM, after the grace KILL, and after [`KILL_PATIENCE`] nobody waits for it any more.
 pub(crate) async fn until_end<T>(
     watch: &Supervised,
     tree: &Arc<dyn Tree>,
     end: impl Future<Output = T>,
-) -> (T, Option<Why>) {
+) -> (Ended<T>, Option<Why>) {
     let Supervised {
         inner, run, limit, ..
     } = watch;
@@ -128,13 +136,12 @@ pub(crate) async fn until_end<T>(
     loop {
         let next = match ending {
             Ending::Not => deadline,
-            Ending::Asked(kill) => Some(kill),
-            Ending::Killed => None,
+            Ending::Asked(at) | Ending::Killed(at) => Some(at),
         };
         let wake = [persist, next].into_iter().flatten().min();
         let reason = tokio::select! {
             biased;
-            value = &mut end => return (value, why),
+            value = &mut end => return (Ended::With(value), why),
             () = run.cancellation().cancelled(), if why.is_none() => Some(
                 if inner.cancelled.is_cancelled() { Why::Stopping } else { Why::Cancelled },
             ),
@@ -144,9 +151,16 @@ pub(crate) async fn until_end<T>(
                     persist = None;
                     run.output.persist();
                 }
-                if let Ending::Asked(kill) = ending && kill <= now {
-                    ending = Ending::Killed;
-                    kill_apart(tree);
+                match ending {
+                    Ending::Asked(at) if at <= now => {
+                        ending = Ending::Killed(now + KILL_PATIENCE);
+                        kill_apart(tree);
+                    }
+                    Ending::Killed(at) if at <= now => {
+                        tracing::warn!(target: "command", run = %run.id, "a command that was killed does not end");
+                        return (Ended::Held, why);
+                    }
+                    Ending::Not | Ending::Asked(_) | Ending::Killed(_) => {}
                 }
                 limit.filter(|_| why.is_none() && deadline.is_some_and(|at| at <= now))
                     .map(Why::Timeout)
@@ -170,8 +184,9 @@ pub(crate) async fn process(
     let tree = process.tree();
     let (result, why) = until_end(&watch, &tree, process.wait()).await;
     let exit = match result {
-        Ok(exit) => exit,
-        Err(error) => return not_started(watch, &error).await,
+        Ended::With(Ok(exit)) => exit,
+        Ended::With(Err(error)) => return not_started(watch, &error).await,
+        Ended::Held => return held(watch, process, why).await,
     };
     let Supervised {
         inner,
@@ -226,6 +241,43 @@ pub(crate) fn place_behind(
         });
     }
     place
+}
+
+/// Answers a run that was killed and does not end. What is left of it ends when the system lets
+/// go of it.
+async fn held(watch: Supervised, process: Box<dyn Process>, why: Option<Why>) {
+    let Supervised {
+        inner,
+        run,
+        mut receipt,
+        ..
+    } = watch;
+    drop(process);
+    let end = End {
+        exit_code: Some(held_code(why)),
+        error: why.map(|why| held_error(&run, why)),
+        ..End::default()
+    };
+    close(&inner, &run, &mut receipt, end, false).await;
+    inner.runs.over(&run);
+}
+
+/// The code of a command that was killed and does not end.
+pub(crate) fn held_code(why: Option<Why>) -> i32 {
+    match why {
+        Some(Why::Timeout(_)) => TIMEOUT_CODE,
+        _ => KILLED_CODE,
+    }
+}
+
+/// What is said of it.
+pub(crate) fn held_error(run: &Run, why: Why) -> (&'static str, String) {
+    let (kind, text) = why.explain(run.decision.analysis.interactive);
+    let text = format!(
+        "{text}; it was killed, but the system holds a process of it that ends only when the \
+         disk, network or debugger it waits for lets go"
+    );
+    (kind, text)
 }
 
 /// Nothing was started: the answer is what a shell would have said.
@@ -284,25 +336,28 @@ pub(crate) async fn close(
     run.ended(end);
 }
 
-/// Waits for the last straggler; ends all of them when somebody wants that.
+/// Waits for the last straggler; ends all of them when somebody wants that, and then says by
+/// which signal they went.
 pub(crate) async fn stragglers_end(
     inner: &Inner,
     run: &Run,
     tree: &Arc<dyn Tree>,
     rest: impl Future<Output = ()>,
-) {
+) -> Option<i32> {
     let mut rest = std::pin::pin!(rest);
     tokio::select! {
-        () = &mut rest => return,
-        () = run.cancellation().cancelled() => tree.signal(SIGTERM),
+        () = &mut rest => return None,
+        () = run.cancellation().cancelled() => signal_apart(tree, SIGTERM),
     }
     if tokio::time::timeout(inner.options.limits.grace, &mut rest)
         .await
-        .is_err()
+        .is_ok()
     {
-        kill_apart(tree);
-        let _gave_up = tokio::time::timeout(KILL_PATIENCE, rest).await;
+        return Some(SIGTERM);
     }
+    kill_apart(tree);
+    let _gave_up = tokio::time::timeout(KILL_PATIENCE, rest).await;
+    Some(SIGKILL)
 }
 
 fn end_of(run: &Run, exit: &Exit, why: Option<Why>, leaves: bool) -> End {
@@ -313,7 +368,9 @@ fn end_of(run: &Run, exit: &Exit, why: Option<Why>, leaves: bool) -> End {
     };
     End {
         exit_code: Some(exit_code),
-        error: why.map(|why| why.explain(analysis.interactive)),
+        error: why
+            .map(|why| why.explain(analysis.interactive))
+            .or_else(|| exit.lost.then(|| ("killed", LOST.to_owned()))),
         survivors: if leaves {
             exit.survivors.clone()
         } else {
@@ -323,10 +380,20 @@ fn end_of(run: &Run, exit: &Exit, why: Option<Why>, leaves: bool) -> End {
     }
 }
 
+/// What is said of a command whose keeper was killed.
+const LOST: &str = "the process that keeps this command was killed from outside; \
+                    what was left of the command is ended too";
+
 /// Asking a living shell to end its command takes a moment, so that it has a thread of its own.
 fn end_apart(tree: &Arc<dyn Tree>) {
     let tree = Arc::clone(tree);
     tokio::task::spawn_blocking(move || tree.end());
+}
+
+/// Looking for the processes of a tree takes a moment, so that it has a thread of its own.
+fn signal_apart(tree: &Arc<dyn Tree>, signal: i32) {
+    let tree = Arc::clone(tree);
+    tokio::task::spawn_blocking(move || tree.signal(signal));
 }
 
 /// Killing looks through all processes, perhaps many times, so that it has a thread of its own.
@@ -342,3 +409,6 @@ async fn sleep_until(wake: Option<Instant>) {
 }
 
 const SIGTERM: i32 = 15;
+const SIGKILL: i32 = 9;
+/// The code of what was killed, as a shell reports it.
+const KILLED_CODE: i32 = 128 + SIGKILL;

@@ -24,10 +24,18 @@ pub(crate) async fn end(
         return Err(Error::not_found("session", session.id.as_str()));
     }
     inner.sessions.remove(session);
-    stop(inner, session).await;
-    for run in inner.runs.with_processes(&session.owner, Some(&session.id)) {
-        run.cancel().await;
+    if let Some(run) = session.active() {
+        let _too_slow = tokio::time::timeout(COMMAND_PATIENCE, run.cancel()).await;
     }
+    // Before its shell, which alone can say how they ended.
+    let runs = inner.runs.with_processes(&session.owner, Some(&session.id));
+    let mut ends: tokio::task::JoinSet<()> = runs
+        .into_iter()
+        .map(|run| async move { run.cancel().await })
+        .collect();
+    let all = async { while ends.join_next().await.is_some() {} };
+    let _too_slow = tokio::time::timeout(COMMAND_PATIENCE, all).await;
+    stop(inner, session).await;
     let body = event::SessionEnded {
         session: session.id.to_string(),
         caller: session.owner.name().to_owned(),

@@ -6,6 +6,7 @@
 pub(crate) mod create;
 pub(crate) mod end;
 pub(crate) mod history;
+pub(crate) mod job;
 pub(crate) mod restore;
 pub(crate) mod run;
 pub(crate) mod state;

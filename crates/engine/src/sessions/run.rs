@@ -3,19 +3,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 use wharf_exec::{LaunchError, ShellCommand, ShellReport, ShellStart};
 use wharf_model::RunId;
 use wharf_shell::{Analysis, Kind, ShellUse};
 
+use super::job;
 use super::state::{self, Change, Living, Session};
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::policy::Approved;
 use crate::record;
 use crate::runs::start::{Told, Waiting, about, as_result, background_place, exposed, time_limit};
-use crate::runs::supervise::{self, Supervised, TIMEOUT_CODE, Why, until_end};
+use crate::runs::supervise::{self, Ended, Supervised, TIMEOUT_CODE, Why, until_end};
 use crate::runs::{End, Run};
 
 /// A command's turn in its session.
@@ -137,6 +139,7 @@ pub(crate) async fn revive(
         Error::internal("starting the session's shell", error)
     })?;
     living.shell = Some(shell);
+    living.generation += 1;
     living.custom = false;
     living.redirected = false;
     Ok(())
@@ -209,6 +212,13 @@ async fn see_through(
         };
         let tree = shell.tree();
         let (report, why) = until_end(&watch, &tree, shell.finish()).await;
+        let report = match report {
+            Ended::With(report) => report,
+            Ended::Held => {
+                abandon(&mut living);
+                return held(watch, &session, why).await;
+            }
+        };
         // The shell was killed while nobody looked. Nothing of the command has run, so that this
         // is not running it again.
         let again = report.not_started && why.is_none() && !restored;
@@ -225,7 +235,7 @@ async fn see_through(
         inner,
         run,
         mut receipt,
-        ..
+        limit,
     } = watch;
     let now = inner.parts.clock.now();
     let change = Change {
@@ -248,36 +258,56 @@ async fn see_through(
     if rest.is_some() && place.is_none() {
         place = supervise::place_behind(&inner, &run, &mut end);
     }
-    if run.background && job.is_some() {
+    if let (true, Some(job)) = (run.background, job) {
         // Answered now, closed when the job has ended.
         run.launched();
+        let job = job::Job::of(job, &living, limit);
         drop(living);
-        follow(&inner, &run, rest).await;
-        supervise::close(
-            &inner,
-            &run,
-            &mut receipt,
-            End {
-                exit_code: None,
-                ..end
-            },
-            false,
-        )
-        .await;
+        let ended = job.see_through(&inner, &session, &run, rest).await;
+        let end = End {
+            exit_code: ended.code,
+            error: ended.error.or(end.error),
+            ..end
+        };
+        supervise::close(&inner, &run, &mut receipt, end, false).await;
     } else {
         supervise::close(&inner, &run, &mut receipt, end, rest.is_some()).await;
         drop(living);
-        follow(&inner, &run, rest).await;
+        if let (Some(rest), Some(tree)) = (rest, run.tree()) {
+            supervise::stragglers_end(&inner, &run, &tree, rest).await;
+        }
         run.output.finish();
     }
     inner.runs.over(&run);
     drop(place);
 }
 
-async fn follow(inner: &Inner, run: &Run, rest: Option<wharf_exec::BoxFuture<'static, ()>>) {
-    if let (Some(rest), Some(tree)) = (rest, run.tree()) {
-        supervise::stragglers_end(inner, run, &tree, rest).await;
+/// Lets go of a shell that cannot be ended now, so that the session goes on with another. What is
+/// left of it is seen to by a task of its own.
+fn abandon(living: &mut Living) {
+    living.lost = true;
+    if let Some(shell) = living.shell.take() {
+        tokio::spawn(shell.end(Duration::ZERO));
     }
+}
+
+/// Answers a command that was killed and does not end.
+async fn held(watch: Supervised, session: &Session, why: Option<Why>) {
+    let Supervised {
+        inner,
+        run,
+        mut receipt,
+        ..
+    } = watch;
+    session.ends(inner.parts.clock.now(), Change::default());
+    let end = End {
+        exit_code: Some(supervise::held_code(why)),
+        error: why.map(|why| supervise::held_error(&run, why)),
+        cwd: Some(session.cwd()),
+        ..End::default()
+    };
+    supervise::close(&inner, &run, &mut receipt, end, false).await;
+    inner.runs.over(&run);
 }
 
 fn end_of(
@@ -294,7 +324,9 @@ fn end_of(
     };
     End {
         exit_code: Some(exit_code),
-        error: why.map(|why| why.explain(run.decision.analysis.interactive)),
+        error: why
+            .map(|why| why.explain(run.decision.analysis.interactive))
+            .or_else(|| report.fault.map(|text| ("killed", text.to_owned()))),
         cwd: Some(report.cwd.clone().unwrap_or_else(|| session.cwd())),
         restored,
         survivors: job.into_iter().collect(),

@@ -33,6 +33,8 @@ pub(crate) struct Session {
 pub(crate) struct Living {
     /// None before the first command after a restart, and after the shell has ended.
     pub(crate) shell: Option<Box<dyn Shell>>,
+    /// Counts the shells, so that what one was asked is not asked of another.
+    pub(crate) generation: u64,
     /// The next command's answer says that the shell is a new one.
     pub(crate) lost: bool,
     /// Functions or aliases may stand behind any name.

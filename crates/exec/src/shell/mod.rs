@@ -307,6 +307,7 @@ impl LocalShell {
                 Found::Nothing => return None,
                 Found::Report(report) => *report,
                 Found::Garbage => {
+                    tracing::warn!(target: "system", shell = self.pid, "a shell's report makes no sense");
                     self.garbled = true;
                     return None;
                 }
@@ -481,6 +482,16 @@ impl Shell for LocalShell {
                 let _too_late_to_matter = tokio::time::timeout(KILL_PATIENCE, &mut self.exit).await;
             }
         })
+    }
+}
+
+/// A shell that nobody holds any more is killed rather than left to find its input closed: as it
+/// ends, it would open the path of its channel, under which another's may be by then.
+impl Drop for LocalShell {
+    fn drop(&mut self) {
+        if self.ended.is_none() {
+            self.leader.kill();
+        }
     }
 }
 

@@ -110,8 +110,11 @@ impl Fields {
             }
             Some(number)
         };
-        let (status, pipeline) = match self.kept.split_first() {
-            Some((status, pipeline)) => (status.parse().ok()?, pipeline.to_vec()),
+        let kept = self.kept.split_first();
+        let kept =
+            kept.and_then(|(status, pipeline)| Some((status.parse().ok()?, pipeline.to_vec())));
+        let (status, pipeline) = match kept {
+            Some(kept) => kept,
             None => (status.parse().ok()?, self.pipeline),
         };
         Some(Report {
@@ -120,7 +123,10 @@ impl Fields {
             cwd,
             flags,
             job: job.parse().ok(),
-            pipeline: pipeline.iter().filter_map(|code| code.parse().ok()).collect(),
+            pipeline: pipeline
+                .iter()
+                .filter_map(|code| code.parse().ok())
+                .collect(),
             knows_job: pipeline.first().is_some_and(|word| word == KNOWN),
             traps: traps::statements(&traps),
             env: self.env.map(|text| parse_exports(&text)),
@@ -252,7 +258,8 @@ mod tests {
 
     #[test]
     fn what_a_command_kept_counts() {
-        let mut buffer = b"\x001e\0/\0\x000\0hBc\x000\0\x003\x001\x003\0\0declare -x A=\"b\"\n\0".to_vec();
+        let mut buffer =
+            b"\x001e\0/\0\x000\0hBc\x000\0\x003\x001\x003\0\0declare -x A=\"b\"\n\0".to_vec();
         let report = whole(&mut buffer);
         assert_eq!((report.status, report.pipeline), (3, vec![1, 3]));
         assert_eq!(report.env.unwrap(), [("A".to_owned(), "b".to_owned())]);
@@ -261,13 +268,24 @@ mod tests {
 
     #[test]
     fn garbage_is_called_garbage() {
-        for text in ["\0x\0/\0\x000\0h\0\0\0", "\x001000\0/\0\x000\0h\0\0\0", "\x001\0/\0\0no\0h\0\0\0"] {
-            assert_eq!(take(&mut text.as_bytes().to_vec()), Found::Garbage, "{text:?}");
+        for text in [
+            "\0x\0/\0\x000\0h\0\0\0",
+            "\x001000\0/\0\x000\0h\0\0\0",
+            "\x001\0/\0\0no\0h\0\0\0",
+        ] {
+            assert_eq!(
+                take(&mut text.as_bytes().to_vec()),
+                Found::Garbage,
+                "{text:?}"
+            );
         }
         let strange = &mut b"hi\n\x001\0/\0\x000\0h\0\0\0".to_vec();
         assert_eq!(whole(strange).traps, None);
         let (mut most, mut more) = (vec![b'x'; MAX_REPORT], vec![b'x'; MAX_REPORT + 1]);
-        assert_eq!((take(&mut most), take(&mut more)), (Found::Nothing, Found::Garbage));
+        assert_eq!(
+            (take(&mut most), take(&mut more)),
+            (Found::Nothing, Found::Garbage)
+        );
     }
 
     #[test]

@@ -139,7 +139,10 @@ mod tests {
             put_back("echo ${PIPESTATUS[@]}", &negated),
             "! (exit 1)|(exit 3);"
         );
-        let careful = Before { flags: "ehBc", ..left };
+        let careful = Before {
+            flags: "ehBc",
+            ..left
+        };
         assert_eq!(put_back("echo $?", &careful), "");
     }
 
@@ -150,7 +153,10 @@ mod tests {
         for text in ["echo hi", "cat <<E | wc\nE", "a | b \\", "set -x; a | b"] {
             assert_eq!(keeping(text, &plain), "", "{text}");
         }
-        let traced = Before { flags: "hxBc", ..plain };
+        let traced = Before {
+            flags: "hxBc",
+            ..plain
+        };
         assert_eq!(keeping("false | true", &traced), "");
     }
 

@@ -57,10 +57,10 @@ pub(crate) fn program(control: Option<&str>) -> String {
     format!(
         "{last_words}__w=1; until [[ ! ${{__w-}} ]]; do __ws=; until {{ \
          __ws=(\"$?\" \"$-\" \"${{PIPESTATUS[@]}}\"); \
-         case $- in *[xv]*) __w= builtin set +xv;; esac; {lift_traps}__w=; {{ {read} && \
+         {lift_traps}case $- in *[xv]*) builtin set +xv;; esac; __w=; {{ {read} && \
          builtin printf '%s\\0' '' \"$__w\" \"${{PWD-}}\" \"${{!-}}\" \"${{__ws[@]}}\" '' \"${{__wp[@]}}\" '' && \
          case $__w in *e) builtin export -p && builtin printf '\\0';; esac && \
-         __w= __wp=() && {read} || __w=; }} >&{CONTROL_FD}; [[ ! $__w ]]; }} >&- 2>&-; do \
+         __w= __wp=() && {read} || __w=; }} >&{CONTROL_FD}; [[ ! $__w ]]; }} >&- 2>&-; do __ws=; \
          builtin eval \"$__w\" {INPUT_FD}<&- {CONTROL_FD}>&-; done; done"
     )
 }

@@ -215,10 +215,13 @@ impl<'a> Zygote<'a> {
     /// theirs, so that every child that we did not fork is such a remainder.
     fn end_left(&mut self) {
         let children = tree::children(rustix::process::getpid().as_raw_nonzero().get());
-        let ours = |pid: &i32| Pid::from_raw(*pid).is_some_and(|pid| self.groups.contains_key(&pid));
+        let ours =
+            |pid: &i32| Pid::from_raw(*pid).is_some_and(|pid| self.groups.contains_key(&pid));
         let roots: Vec<i32> = children.into_iter().filter(|pid| !ours(pid)).collect();
         let found = tree::with_descendants(&roots);
-        let Some(left) = self.left.as_mut() else { return };
+        let Some(left) = self.left.as_mut() else {
+            return;
+        };
         if found.is_empty() || left.kills >= MAX_LEFT_KILLS {
             self.left = None;
         } else if Instant::now() >= left.kill_at {
