@@ -279,7 +279,7 @@ impl Engine {
     /// When there is no such session of this caller's.
     pub async fn session(&self, caller: &Caller, id: &SessionId) -> Result<SessionView, Error> {
         let session = self.inner.sessions.get(caller, id)?;
-        Ok(sessions::view::of(&self.inner, &session, true).await)
+        sessions::view::of(&self.inner, &session, true).await
     }
 
     /// The caller's sessions, last used first.
@@ -289,7 +289,7 @@ impl Engine {
     pub async fn sessions(&self, caller: &Caller) -> Result<Vec<SessionView>, Error> {
         let mut views = Vec::new();
         for session in self.inner.sessions.of(caller) {
-            views.push(sessions::view::of(&self.inner, &session, false).await);
+            views.push(sessions::view::of(&self.inner, &session, false).await?);
         }
         views.sort_by_key(|view| std::cmp::Reverse(view.last_used));
         Ok(views)
@@ -353,11 +353,7 @@ impl Engine {
         caller: &Caller,
         which: &ProcessSelector,
     ) -> Result<ProcessView, Error> {
-        Ok(processes::view(&processes::find(
-            &self.inner,
-            caller,
-            which,
-        )?))
+        processes::one(&self.inner, caller, which).await
     }
 
     /// Sends a signal to every process of the tree.
@@ -370,9 +366,7 @@ impl Engine {
         which: &ProcessSelector,
         signal: i32,
     ) -> Result<ProcessView, Error> {
-        let run = processes::find(&self.inner, caller, which)?;
-        run.signal(signal);
-        Ok(processes::view(&run))
+        processes::signal(&self.inner, caller, which, signal).await
     }
 
     /// Judges without running anything.
@@ -435,6 +429,12 @@ impl Engine {
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
         Whole::new(&self.inner.tasks, work).await
+    }
+
+    /// Why nothing can be run any more, in words; none while all is well.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        self.inner.parts.executor.fault()
     }
 
     /// Numbers for metrics and doctor.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use wharf_exec::Processes;
 use wharf_model::{Caller, SessionId};
 
 use crate::engine::Inner;
@@ -19,47 +20,83 @@ pub(crate) async fn list(
     if let Some(id) = session {
         inner.sessions.get(caller, id)?;
     }
-    Ok(inner
-        .runs
-        .with_processes(caller, session)
-        .iter()
-        .map(view)
-        .collect())
+    views(inner.runs.with_processes(caller, session)).await
+}
+
+/// What is to be seen of many runs, by one look at the system's processes.
+pub(crate) async fn views(runs: Vec<Arc<Run>>) -> Result<Vec<ProcessView>, Error> {
+    if runs.iter().all(|run| run.is_over()) {
+        return Ok(runs.iter().map(|run| view(run, &[])).collect());
+    }
+    apart(move || {
+        let all = Processes::now();
+        let view = |run: &Arc<Run>| view(run, &members(run, &all));
+        runs.iter().map(view).collect()
+    })
+    .await
+}
+
+/// One of them.
+pub(crate) async fn one(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    which: &ProcessSelector,
+) -> Result<ProcessView, Error> {
+    let run = find(inner, caller, which).await?;
+    look(run).await
+}
+
+/// Sends a signal to every process of one of them.
+pub(crate) async fn signal(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    which: &ProcessSelector,
+    signal: i32,
+) -> Result<ProcessView, Error> {
+    let run = find(inner, caller, which).await?;
+    let signalled = Arc::clone(&run);
+    apart(move || signalled.signal(signal)).await?;
+    look(run).await
+}
+
+async fn look(run: Arc<Run>) -> Result<ProcessView, Error> {
+    apart(move || {
+        let members = run.tree().map_or_else(Vec::new, |tree| tree.members());
+        view(&run, &members)
+    })
+    .await
 }
 
 /// The run that a process belongs to. A bare number is looked for among the caller's own only.
-pub(crate) fn find(
-    inner: &Inner,
-    caller: &Caller,
-    which: &ProcessSelector,
-) -> Result<Arc<Run>, Error> {
-    match which {
-        ProcessSelector::Run(id) => inner
-            .runs
-            .get(id)
-            .filter(|run| run.caller == *caller)
-            .ok_or_else(|| Error::not_found("process", id.as_str())),
-        ProcessSelector::Pid { pid, session } => {
-            let runs = inner.runs.with_processes(caller, session.as_ref());
-            let named = runs.iter().rev().find(|run| run.pid() == Some(*pid));
-            let member = || {
-                runs.iter()
-                    .find(|run| run.tree().is_some_and(|tree| tree.members().contains(pid)))
-            };
-            named
-                .or_else(member)
-                .cloned()
-                .ok_or_else(|| Error::not_found("process", pid.to_string()))
+async fn find(inner: &Inner, caller: &Caller, which: &ProcessSelector) -> Result<Arc<Run>, Error> {
+    let (pid, session) = match which {
+        ProcessSelector::Run(id) => {
+            let found = inner.runs.get(id).filter(|run| run.caller == *caller);
+            return found.ok_or_else(|| Error::not_found("process", id.as_str()));
         }
+        ProcessSelector::Pid { pid, session } => (*pid, session.as_ref()),
+    };
+    let runs = inner.runs.with_processes(caller, session);
+    if let Some(named) = runs.iter().rev().find(|run| run.pid() == Some(pid)) {
+        return Ok(Arc::clone(named));
     }
+    let found = apart(move || {
+        let all = Processes::now();
+        runs.into_iter()
+            .find(|run| members(run, &all).contains(&pid))
+    });
+    found
+        .await?
+        .ok_or_else(|| Error::not_found("process", pid.to_string()))
 }
 
-pub(crate) fn view(run: &Arc<Run>) -> ProcessView {
+fn members(run: &Run, all: &Processes) -> Vec<u32> {
+    run.tree()
+        .map_or_else(Vec::new, |tree| tree.members_in(all))
+}
+
+fn view(run: &Arc<Run>, members: &[u32]) -> ProcessView {
     let going = !run.is_over();
-    let processes = run
-        .tree()
-        .filter(|_| going)
-        .map_or_else(Vec::new, |tree| tree.members());
     let mut view = run.view();
     // The shell's statement may have ended; the process that it left is what is asked about.
     if going {
@@ -68,6 +105,13 @@ pub(crate) fn view(run: &Arc<Run>) -> ProcessView {
     ProcessView {
         run: view,
         pid: run.pid().unwrap_or(0),
-        processes,
+        processes: if going { members.to_vec() } else { Vec::new() },
     }
+}
+
+/// Looking through the system's processes takes milliseconds, so that it has a thread of its own.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal("looking for processes", error))
 }

@@ -227,3 +227,44 @@ fn old_output_goes_by_age_and_by_size_but_not_from_under_a_run() {
     assert!(left.contains(runs[0].as_str()) && !left.contains(runs[3].as_str()));
     assert!(journal.reopen(&runs[3], "files").is_err());
 }
+
+/// Descriptors of this process that are open on files below `directory`.
+fn descriptors(directory: &Path) -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    open.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok())
+        .filter(|file| file.starts_with(directory))
+        .count()
+}
+
+#[test]
+fn runs_that_have_ended_hold_no_descriptors() {
+    /// What waits for the disk, and the segment.
+    const FEW: usize = 20;
+    let directory = tempfile::tempdir().unwrap();
+    let journal = journal(directory.path(), JournalOptions::default());
+    let ended: Vec<_> = (0..60)
+        .map(|index| {
+            let (run, bytes) = (run(), vec![b'a' + u8::try_from(index % 26).unwrap(); 4096]);
+            let output = journal.begin(&run, true);
+            output.append(Stream::Stdout, &bytes);
+            output.append(Stream::Stderr, b"error");
+            output.finish();
+            (run, output, bytes)
+        })
+        .collect();
+    assert!(
+        descriptors(directory.path()) <= FEW,
+        "{}",
+        descriptors(directory.path())
+    );
+    for (run, output, bytes) in &ended {
+        assert_eq!(output.read(Stream::Stdout, 0, 1 << 20).unwrap(), bytes);
+        assert_eq!(output.excerpt(Stream::Stderr, 100).unwrap().0, "error");
+        std::fs::remove_file(directory.path().join("runs").join(format!("{run}.out"))).unwrap();
+        assert!(
+            output.read(Stream::Stdout, 0, 100).unwrap().is_empty(),
+            "swept away"
+        );
+    }
+    assert!(descriptors(directory.path()) <= FEW);
+}

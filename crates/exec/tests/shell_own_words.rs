@@ -1,6 +1,8 @@
 //! A living shell's own words between two commands: nobody sees them, nothing is lost by them, and
 //! whatever a command does to them is answered at once.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use std::time::{Duration, Instant};
@@ -18,9 +20,11 @@ fn limits() -> TreeLimits {
 async fn at_once(shell: &mut Living, text: &str) -> Said {
     let begin = Instant::now();
     let said = tokio::time::timeout(AT_ONCE, shell.run(text)).await;
-    let said = said.unwrap_or_else(|_| panic!("no answer to {text}"));
-    assert!(begin.elapsed() < AT_ONCE);
-    said
+    assert!(
+        said.is_ok() && begin.elapsed() < AT_ONCE,
+        "no answer to {text}"
+    );
+    said.unwrap()
 }
 
 #[test]

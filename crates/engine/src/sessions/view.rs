@@ -6,6 +6,7 @@ use wharf_exec::ShellEnv;
 
 use super::state::Session;
 use crate::engine::Inner;
+use crate::error::Error;
 use crate::processes;
 use crate::view::SessionView;
 
@@ -13,15 +14,19 @@ use crate::view::SessionView;
 const REDACTED: &str = "[redacted]";
 
 /// One session; `whole` with its environment and processes.
-pub(crate) async fn of(inner: &Inner, session: &Session, whole: bool) -> SessionView {
+pub(crate) async fn of(
+    inner: &Inner,
+    session: &Session,
+    whole: bool,
+) -> Result<SessionView, Error> {
     let processes = if whole {
         let runs = inner.runs.with_processes(&session.owner, Some(&session.id));
-        runs.iter().map(processes::view).collect()
+        processes::views(runs).await?
     } else {
         Vec::new()
     };
     let last_used = session.last_used();
-    SessionView {
+    Ok(SessionView {
         id: session.id.clone(),
         cwd: session.cwd(),
         env: if whole {
@@ -36,7 +41,7 @@ pub(crate) async fn of(inner: &Inner, session: &Session, whole: bool) -> Session
         expires: last_used.plus_seconds(session.timeout.as_secs()),
         processes,
         client_info: session.client_info.clone(),
-    }
+    })
 }
 
 fn shown(inner: &Inner, env: ShellEnv) -> BTreeMap<String, String> {

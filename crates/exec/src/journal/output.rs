@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -62,6 +62,9 @@ struct Inner {
 struct Spool {
     memory: Vec<u8>,
     file: Option<File>,
+    /// Where the file is that nobody will write to any more. It is opened by whoever reads: runs
+    /// that have ended are remembered by the hundred, and descriptors are few.
+    settled: Option<PathBuf>,
     /// Bytes kept, in memory or in the file.
     kept: u64,
     /// Bytes written by the command.
@@ -241,13 +244,11 @@ impl RunOutput {
     fn settle(&self, inner: &mut Inner) -> String {
         if inner.on_disk {
             if let Some(journal) = self.journal.upgrade() {
-                let files = [&inner.stdout, &inner.stderr].map(|spool| spool.file.as_ref());
-                for file in files
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|file| file.try_clone().ok())
-                {
-                    journal.segments.retire(file);
+                for stream in [Stream::Stdout, Stream::Stderr] {
+                    let path = journal.file(&self.run, stream);
+                    if let Some(file) = inner.spool(stream).settle(path) {
+                        journal.segments.retire(file);
+                    }
                 }
             }
             return PLACE_FILES.to_owned();
@@ -335,7 +336,7 @@ impl Spool {
         let before = self.total;
         self.total = self.total.saturating_add(length(bytes));
         self.hash.get_or_insert_default().update(bytes);
-        if self.failed || self.kept < before {
+        if self.failed || self.settled.is_some() || self.kept < before {
             return 0;
         }
         let wanted = bytes.get(..room.min(bytes.len())).unwrap_or_default();
@@ -382,6 +383,13 @@ impl Spool {
         }
     }
 
+    /// Gives the file away.
+    fn settle(&mut self, path: PathBuf) -> Option<File> {
+        let file = self.file.take()?;
+        self.settled = Some(path);
+        Some(file)
+    }
+
     fn read(&self, offset: u64, limit: usize) -> io::Result<Bytes> {
         let end = self
             .kept
@@ -390,9 +398,15 @@ impl Spool {
     }
 
     fn read_range(&self, range: std::ops::Range<u64>) -> io::Result<Bytes> {
-        match &self.file {
-            Some(file) => read_file(file, range),
-            None => Ok(Bytes::copy_from_slice(slice(&self.memory, range))),
+        match (&self.file, &self.settled) {
+            (Some(file), _) => read_file(file, range),
+            (None, Some(path)) => match File::open(path) {
+                Ok(file) => read_file(&file, range),
+                // It was swept away: the counts remain, the bytes do not.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Bytes::new()),
+                Err(error) => Err(error),
+            },
+            (None, None) => Ok(Bytes::copy_from_slice(slice(&self.memory, range))),
         }
     }
 

@@ -62,6 +62,8 @@ pub(crate) struct LocalShell {
     foreign: u32,
     /// It says what no shell of ours says, and is used no more.
     garbled: bool,
+    /// The latest command's report, while it is waited for a moment in which nothing of it starts.
+    reported: Option<ShellReport>,
     unsent: Vec<u8>,
     current: Option<Current>,
     latest_output: Weak<RunOutput>,
@@ -144,6 +146,7 @@ impl LocalShell {
             trailer: 0,
             foreign: 0,
             garbled: false,
+            reported: None,
             unsent: Vec::new(),
             current: None,
             latest_output: Weak::new(),
@@ -238,6 +241,20 @@ impl LocalShell {
         while read(&self.control, &mut self.said).is_ok_and(|read| read > 0) {
             self.said.reserve(REPORT_BYTES);
         }
+    }
+
+    async fn await_end(&mut self) -> ShellReport {
+        if self.reported.is_none() {
+            self.reported = Some(self.await_report().await);
+        }
+        if self
+            .reported
+            .as_ref()
+            .is_some_and(|report| report.rest.is_some())
+        {
+            self.since.passed().await;
+        }
+        self.reported.take().unwrap_or_else(lost)
     }
 
     async fn await_report(&mut self) -> ShellReport {
@@ -454,7 +471,7 @@ impl Shell for LocalShell {
     }
 
     fn finish(&mut self) -> BoxFuture<'_, ShellReport> {
-        Box::pin(self.await_report())
+        Box::pin(self.await_end())
     }
 
     fn has_ended(&mut self) -> bool {

@@ -11,6 +11,8 @@ use crate::{sys, tree};
 
 /// How long the programs of a longer text have between TERM and KILL.
 const END_PATIENCE: Duration = Duration::from_secs(1);
+/// How long one of the system's ticks is.
+const TICK: Duration = Duration::from_millis(10);
 /// How often it is looked whether they are gone.
 const END_PAUSE: Duration = Duration::from_millis(20);
 
@@ -109,6 +111,14 @@ impl ShellTree {
     /// The command has ended: what starts from now on is another's.
     pub(super) fn ends(&self) {
         self.until.store(tree::now() + 1, Ordering::Release);
+    }
+
+    /// Waits until what starts is told from what this command has started: the system counts in
+    /// ticks, and what is left of a command may be ended while the next one runs.
+    pub(super) async fn passed(&self) {
+        while tree::now() < self.until.load(Ordering::Acquire) && !self.is_current() {
+            tokio::time::sleep(TICK).await;
+        }
     }
 
     /// For a command that begins at this moment.

@@ -16,8 +16,9 @@ use crate::state::App;
     responses((status = 200, description = "It does", body = Health)),
 )]
 pub(crate) async fn health(State(app): State<App>) -> Result<Response, Failure> {
+    let status = app.engine.fault().map_or("ok", |_| "degraded");
     reply::json(&Health {
-        status: "ok".to_owned(),
+        status: status.to_owned(),
         version: app.version.clone(),
         uptime_seconds: app.begun.elapsed().as_secs(),
     })
