@@ -7,18 +7,37 @@
 /// The longest path that is compared; a longer one could be anything.
 const MAX_PATH: usize = 4_096;
 
-/// Whether `*` (any text) and `?` (any character) of a pattern match a name.
+/// Whether `*` (any text) and `?` (any character) of a pattern match a name. Takes no memory, and
+/// time that is the product of the lengths at worst: every question asks it for every member.
 pub(crate) fn name_matches(pattern: &str, name: &str) -> bool {
-    let pattern: Vec<Token> = pattern
-        .chars()
-        .map(|c| match c {
-            '*' => Token::Deep,
-            '?' => Token::One,
-            c => Token::Char(c),
-        })
-        .collect();
-    let name: Vec<Token> = name.chars().map(Token::Char).collect();
-    overlap(&pattern, &name)
+    let (mut pattern, mut name) = (pattern.chars(), name.chars());
+    // Where to go on when the last `*` has to take one character more.
+    let mut again = None;
+    loop {
+        let here = (pattern.clone(), name.clone());
+        let matched = match (pattern.next(), name.next()) {
+            (None, None) => return true,
+            (Some('*'), _) => {
+                (pattern, name) = (pattern, here.1);
+                again = Some((pattern.clone(), name.clone()));
+                true
+            }
+            (Some('?'), Some(_)) => true,
+            (Some(x), Some(y)) => x == y,
+            _ => false,
+        };
+        if matched {
+            continue;
+        }
+        let Some((after, mut from)) = again.take() else {
+            return false;
+        };
+        if from.next().is_none() {
+            return false;
+        }
+        (pattern, name) = (after.clone(), from.clone());
+        again = Some((after, from));
+    }
 }
 
 /// A pattern of absolute paths: `*` and `?` stay inside a name, `**` does not.
@@ -78,6 +97,9 @@ impl PathGlob {
             Anchor::Home => home,
             Anchor::Tree => tree,
         };
+        if !self.may_meet(anchor, path) {
+            return false;
+        }
         let mut pattern: Vec<Token> = anchor.chars().map(Token::Char).collect();
         pattern.extend_from_slice(&self.tokens);
         let mut path = tokens(path, true);
@@ -97,6 +119,24 @@ impl PathGlob {
         }
         path.push(deeper);
         overlap(&pattern, &path)
+    }
+
+    /// A look at the plain text at both beginnings, or at both ends where the pattern may begin
+    /// anywhere: most paths are told apart by it.
+    fn may_meet(&self, anchor: &str, path: &str) -> bool {
+        let acts = |c: &char| matches!(c, '*' | '?' | '[' | '\0' | '\u{2026}');
+        let plain = |token: &Token| match token {
+            Token::Char(c) => Some(*c),
+            _ => None,
+        };
+        if anchor.is_empty() && self.tokens.first() == Some(&Token::Deep) {
+            let pattern = self.tokens.iter().rev().map_while(plain);
+            let path = path.chars().rev().take_while(|c| !acts(c) && *c != ']');
+            return pattern.zip(path).all(|(x, y)| x == y);
+        }
+        let pattern = anchor.chars().chain(self.tokens.iter().map_while(plain));
+        let path = path.chars().take_while(|c| !acts(c));
+        pattern.zip(path).all(|(x, y)| x == y)
     }
 }
 
@@ -215,6 +255,39 @@ mod tests {
     }
 
     #[test]
+    fn names_match_with_any_text_in_between() {
+        for (pattern, name) in [
+            ("", ""),
+            ("*", ""),
+            ("*", "abc"),
+            ("a*", "a"),
+            ("*c", "abc"),
+            ("a*c", "abbc"),
+            ("a?c", "abc"),
+            ("*a*b*", "xxaxxbxx"),
+            ("**", "x"),
+            ("prod-*", "prod-1"),
+            ("*ab", "aab"),
+            ("a*b*c", "abxbc"),
+        ] {
+            assert!(name_matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("", "a"),
+            ("a", ""),
+            ("a*", "ba"),
+            ("?", ""),
+            ("*c", "abd"),
+            ("a*c", "ab"),
+            ("prod-*", "prod"),
+            ("*ab", "aba"),
+            ("a", "aa"),
+        ] {
+            assert!(!name_matches(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
     fn patterns_meet_paths() {
         for (pattern, path) in [
             ("/etc/**", "/etc/a/b"),
@@ -267,6 +340,37 @@ mod tests {
     fn patterns_without_an_anchor_are_none() {
         for text in ["", "etc/x", "~x", ".x", "*"] {
             assert!(PathGlob::parse(text).is_none(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        /// The quick look at beginnings and ends never says no where the slow way says yes.
+        #[test]
+        fn the_quick_look_never_hides_a_match(
+            pattern in "(/|~/|[*][*]/)[ab/*?]{0,6}",
+            path in "/[ab/*?]{0,8}",
+            deep in 0..3,
+        ) {
+            let depth = [Depth::This, Depth::Inside, Depth::Below][deep as usize];
+            let glob = PathGlob::parse(&pattern).expect("a pattern");
+            let mut slow: Vec<Token> = match glob.anchor {
+                Anchor::Home => "/a".chars().map(Token::Char).collect(),
+                _ => Vec::new(),
+            };
+            slow.extend_from_slice(&glob.tokens);
+            if overlap(&slow, &tokens(&path, true)) {
+                proptest::prop_assert!(glob.could_be(&path, depth, "/a", "/b"));
+            }
+        }
+
+        #[test]
+        fn names_match_as_a_search_of_everything_would(pattern in "[ab*]{0,6}", name in "[ab]{0,8}") {
+            let slow: Vec<Token> = pattern.chars().map(|c| match c {
+                '*' => Token::Deep,
+                c => Token::Char(c),
+            }).collect();
+            let plain: Vec<Token> = name.chars().map(Token::Char).collect();
+            proptest::prop_assert_eq!(name_matches(&pattern, &name), overlap(&slow, &plain));
         }
     }
 }

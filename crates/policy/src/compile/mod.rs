@@ -20,7 +20,7 @@ use check::{check, line_of, told};
 use uids::Uids;
 
 /// Policies in all files together.
-pub const MAX_POLICIES: usize = 2_000;
+pub const MAX_POLICIES: usize = 1_000;
 
 /// A file with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
