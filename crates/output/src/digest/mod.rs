@@ -28,6 +28,8 @@ mod words;
 use serde::Serialize;
 use wharf_shell::Analysis;
 
+pub(crate) use lines::{clean, segments};
+
 /// Bytes that count as one token.
 pub const BYTES_PER_TOKEN: usize = 4;
 
