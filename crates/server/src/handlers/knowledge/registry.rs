@@ -41,7 +41,7 @@ pub(crate) async fn list(mut params: Params) -> Result<Response, Failure> {
     let text = params.text("q").unwrap_or_default().to_owned();
     params.check()?;
     let entries: Vec<&Entry> = if text.is_empty() && category.is_empty() {
-        registry::all().iter().collect()
+        registry::all().to_vec()
     } else if text.is_empty() {
         registry::by_category(&category).collect()
     } else {
