@@ -16,9 +16,20 @@ use serde_json::json;
 use tempfile::TempDir;
 use wharf_store::audit::limits::CLOSE_ROOM_BYTES;
 use wharf_store::audit::{AuditError, AuditLog, CloseRoom, Options, verify};
+use wharf_store::db::{Database, SessionRow, SessionUpdate};
 
 #[test]
 fn a_real_disk_that_fills_up() {
+    on_a_small_disk("child_on_a_small_disk");
+}
+
+#[test]
+fn a_database_on_a_disk_that_fills_up() {
+    on_a_small_disk("child_with_a_database_on_a_small_disk");
+}
+
+/// Runs a test of this file, which is ignored else, with a small disk of its own.
+fn on_a_small_disk(child: &str) {
     let dir = TempDir::new().unwrap();
     let script = "mount -t tmpfs -o size=2m tmpfs \"$1\" && shift && exec \"$@\"";
     let unshare = |arguments: &[&str]| {
@@ -34,11 +45,11 @@ fn a_real_disk_that_fills_up() {
     }
 
     let exe = std::env::current_exe().unwrap();
-    let child = unshare(&[exe.to_str().unwrap(), "--exact", CHILD, "--ignored"])
+    let started = unshare(&[exe.to_str().unwrap(), "--exact", child, "--ignored"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn();
-    let mut child = child.unwrap();
+    let mut child = started.unwrap();
     writeln!(child.stdin.take().unwrap(), "{}", dir.path().display()).unwrap();
     let output = child.wait_with_output().unwrap();
 
@@ -53,8 +64,6 @@ fn a_real_disk_that_fills_up() {
         "nothing outside of the small disk"
     );
 }
-
-const CHILD: &str = "child_on_a_small_disk";
 
 #[test]
 #[ignore = "the child of a_real_disk_that_fills_up"]
@@ -114,6 +123,49 @@ fn child_on_a_small_disk() {
     let (entry, _room) = log.open_entry("open", 5, &json!({})).unwrap();
     assert_eq!(entry.seq, head.seq + 1);
     assert!(verify(&dir, Some(entry)).unwrap().is_intact());
+}
+
+/// After a full disk the same connection writes again: it is not left in a transaction that only
+/// one side knows of.
+#[tokio::test]
+#[ignore = "the child of a_database_on_a_disk_that_fills_up"]
+async fn child_with_a_database_on_a_small_disk() {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+    if line.is_empty() {
+        return;
+    }
+    let disk = Path::new(line.trim());
+    let filler = disk.join("filler");
+    let database = Database::open_sqlite(&disk.join("wharf.db")).await.unwrap();
+    let session = SessionRow {
+        owner: "me".to_owned(),
+        id: "s".to_owned(),
+        ..SessionRow::default()
+    };
+    assert!(database.insert_session(&session).await.unwrap());
+    let update = |count: i64, size: usize| SessionUpdate {
+        owner: "me".to_owned(),
+        id: "s".to_owned(),
+        command_count: count,
+        env_sealed: Some(vec![7; size]),
+        ..SessionUpdate::default()
+    };
+    for round in 0..3 {
+        fill(&filler);
+        let refused = database.update_sessions(&[update(-1, 256 * 1024)]).await;
+        assert!(refused.is_err(), "round {round}: it fitted");
+        let read = database.session("me", "s").await.unwrap().unwrap();
+        assert_eq!(read.command_count, round, "round {round}");
+
+        fs::remove_file(&filler).unwrap();
+        let next = [update(round + 1, 16)];
+        let written = database.update_sessions(&next).await;
+        assert!(written.is_ok(), "round {round}: {written:?}");
+        let read = database.session("me", "s").await.unwrap().unwrap();
+        assert_eq!(read.command_count, round + 1);
+    }
+    database.close().await;
 }
 
 /// Writes into a file until nothing more fits.
