@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wharf_model::{Caller, RunId, SessionId};
-use wharf_store::db::Projector;
+use wharf_store::db::{Ahead, Projector};
 
 use crate::error::Error;
 use crate::options::{Options, Parts};
@@ -464,12 +464,18 @@ impl Inner {
             .map_err(Error::from_database)
     }
 
-    /// [`Inner::catch_up`] for a question: what the database has is better than no answer, for
-    /// example while the disk is full.
-    pub(crate) async fn catch_up_for_reading(&self) {
-        if let Err(error) = self.catch_up().await {
-            tracing::warn!(target: "system", %error, "answered from a database that is behind the record");
-        }
+    /// [`Inner::catch_up`] for a question. When the database cannot follow, for example while the
+    /// disk is full, what it lacks is read from the record itself.
+    pub(crate) async fn catch_up_for_reading(&self) -> Ahead {
+        let mut projector = self.projector.lock().await;
+        let Err(error) = projector.catch_up().await else {
+            return Ahead::default();
+        };
+        tracing::warn!(target: "system", %error, "the database is behind the record, which is read instead");
+        projector.ahead().await.unwrap_or_else(|error| {
+            tracing::warn!(target: "system", %error, "the record cannot be read");
+            Ahead::default()
+        })
     }
 
     /// A run by its id: here if it goes on or has just ended, else from the database.
@@ -486,9 +492,11 @@ impl Inner {
                 Err(unknown())
             };
         }
-        self.catch_up_for_reading().await;
+        let ahead = self.catch_up_for_reading().await;
         let row = self.parts.database.run(caller.name(), id.as_str()).await;
-        let row = row.map_err(Error::from_database)?.ok_or_else(unknown)?;
+        let row = row.map_err(Error::from_database)?;
+        let row = ahead.run(caller.name(), id.as_str(), row);
+        let row = row.ok_or_else(unknown)?;
         Ok(runs::start::Found::Stored(Box::new(row)))
     }
 

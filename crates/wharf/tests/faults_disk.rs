@@ -101,13 +101,13 @@ fn a_full_disk_refuses_and_recovers() {
     );
     let kept = http.ran(&json!({"command": "echo kept"}));
     let kept = kept["command_id"].as_str().unwrap();
-    can_be_read(&http, kept);
     let mut refusals = 0;
     for round in 0..rounds {
         let begun = disk.home.work().join(format!("begun{round}"));
         let under_way = begin(&http, &begun, &format!("sleep 2; echo late{round}"));
         disk.fill();
         let taken = refused_sooner_or_later(&http, &format!("r{round}a"));
+        can_be_read(&http, kept);
         // It ends well on the full disk. The room that was set aside for its end is free then.
         let late = under_way.join().unwrap();
         assert_eq!(late["stdout"], format!("late{round}\n"), "{late}");

@@ -22,7 +22,7 @@ pub(crate) async fn recent(
     caller: &Caller,
     limit: usize,
 ) -> Result<Vec<RunView>, Error> {
-    inner.catch_up_for_reading().await;
+    let ahead = inner.catch_up_for_reading().await;
     let page = Page {
         limit: u32::try_from(limit).unwrap_or(u32::MAX),
         ..Page::default()
@@ -32,11 +32,9 @@ pub(crate) async fn recent(
         .database
         .recent_runs(caller.name(), None, page)
         .await;
-    Ok(rows
-        .map_err(Error::from_database)?
-        .iter()
-        .map(|row| live_view(inner, row))
-        .collect())
+    let rows = rows.map_err(Error::from_database)?;
+    let rows = ahead.page(caller.name(), None, page, rows);
+    Ok(rows.iter().map(|row| live_view(inner, row)).collect())
 }
 
 /// A range of a stream.

@@ -35,7 +35,7 @@ pub(crate) async fn rows(
     limit: usize,
     before: Option<i64>,
 ) -> Result<Vec<RunRow>, Error> {
-    inner.catch_up_for_reading().await;
+    let ahead = inner.catch_up_for_reading().await;
     if inner.sessions.get(caller, id).is_err() {
         let stored = inner
             .parts
@@ -55,7 +55,8 @@ pub(crate) async fn rows(
         .database
         .session_runs(caller.name(), id.as_str(), page)
         .await;
-    rows.map_err(Error::from_database)
+    let rows = rows.map_err(Error::from_database)?;
+    Ok(ahead.page(caller.name(), Some(id.as_str()), page, rows))
 }
 
 fn item(inner: &Inner, row: &RunRow) -> HistoryItem {

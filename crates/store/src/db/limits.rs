@@ -8,6 +8,9 @@ pub const PAGE_ROWS_MAX: u32 = 1_000;
 pub const LIVE_SESSIONS_MAX: u32 = 10_000;
 /// Most entries that are projected in one transaction: the writer is not held longer than it takes.
 pub const PROJECT_ENTRIES_MAX: usize = 512;
+/// Most entries that are read from the log for one question while the tables cannot follow it. A
+/// record that is refused when it cannot be written does not grow far beyond them.
+pub const AHEAD_ENTRIES_MAX: usize = 16 * PROJECT_ENTRIES_MAX;
 /// Most rows that one step of a sweep deletes.
 pub const SWEEP_ROWS_MAX: u32 = 500;
 /// Connections that read. There is always one that writes.

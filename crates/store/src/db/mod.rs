@@ -13,6 +13,7 @@
 //! loses nothing that was committed; a power cut may lose the last commits, never consistency, and
 //! what is lost is projected again.
 
+mod ahead;
 mod care;
 mod error;
 pub mod limits;
@@ -23,6 +24,7 @@ mod run_writes;
 mod runs;
 mod sessions;
 
+pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};
 pub use error::{DbError, SqlError};
 pub use open::Database;

@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 use sqlx::{AnyConnection, Connection as _};
 
 use super::error::writing;
-use super::limits::PROJECT_ENTRIES_MAX;
+use super::limits::{AHEAD_ENTRIES_MAX, PROJECT_ENTRIES_MAX};
 use super::meta::{Projected, put_projected};
 use super::run_writes::{RunEnd, close_runs, insert_runs};
-use super::{Database, DbError, RunRow, state};
+use super::{Ahead, Database, DbError, RunRow, state};
 use crate::audit::event::{self, RunClosed, RunOpened, RunRefused, SessionCreated, SessionEnded};
 use crate::audit::{AuditError, Reader, Record};
 
@@ -90,6 +90,17 @@ impl Projector {
         }
     }
 
+    /// What the log says beyond the tables: for questions while [`catch_up`](Self::catch_up) fails.
+    /// At most [`AHEAD_ENTRIES_MAX`](super::limits::AHEAD_ENTRIES_MAX) entries of it.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn ahead(&self) -> Result<Ahead, DbError> {
+        let reader = Reader::from_position(&self.dir, self.done.next);
+        let read = tokio::task::spawn_blocking(move || read_ahead(reader)).await;
+        Ok(read.map_err(|_| DbError::Interrupted)??)
+    }
+
     async fn apply(&self, batch: Batch, done: &Projected) -> Result<(), sqlx::Error> {
         let mut connection = self.database.writer.acquire().await?;
         let applied = apply_on(&mut connection, batch, done).await;
@@ -99,6 +110,20 @@ impl Projector {
             connection.close_on_drop();
         }
         applied
+    }
+}
+
+fn read_ahead(mut reader: Reader) -> Result<Ahead, AuditError> {
+    let (mut ahead, mut entries) = (Ahead::default(), 0);
+    loop {
+        let (next, batch) = Batch::read(reader)?;
+        let last = batch.entries < PROJECT_ENTRIES_MAX;
+        entries += batch.entries;
+        ahead.add(batch.opened, batch.closed);
+        if last || entries >= AHEAD_ENTRIES_MAX {
+            return Ok(ahead.finish());
+        }
+        reader = next;
     }
 }
 

@@ -82,11 +82,11 @@ pub struct Page {
 }
 
 impl Page {
-    fn limit(self) -> i64 {
+    pub(super) fn limit(self) -> i64 {
         i64::from(self.limit.clamp(1, PAGE_ROWS_MAX))
     }
 
-    fn before(self) -> i64 {
+    pub(super) fn before(self) -> i64 {
         self.before.unwrap_or(i64::MAX)
     }
 }

@@ -46,6 +46,57 @@ async fn it_does_not_matter_how_the_entries_are_batched() {
     );
 }
 
+/// While the tables cannot follow, the log answers: the same as they would.
+#[tokio::test]
+async fn what_is_ahead_of_the_tables_is_read_from_the_log() {
+    let place = Place::new().await;
+    let runs = i64::try_from(2 * PROJECT_ENTRIES_MAX).unwrap();
+    for n in 0..runs {
+        let caller = if n % 3 == 0 { "bob" } else { "ann" };
+        place.open_run(&format!("r{n}"), caller, &format!("echo {n}"), n);
+        for ended in [n - 2, n - 40].into_iter().filter(|n| *n >= 0 && n % 5 > 0) {
+            let state = if ended < n - 20 { "done" } else { "lost" };
+            place.close_run(&format!("r{ended}"), state, n);
+        }
+        if n == 100 {
+            place.catch_up().await;
+        }
+    }
+    let projector = Projector::open(&place.db, &place.audit()).await.unwrap();
+    let ahead = projector.ahead().await.unwrap();
+    let page = |before| Page { limit: 300, before };
+    let mut answered = Vec::new();
+    for caller in ["ann", "bob"] {
+        for before in [None, Some(1500), Some(80)] {
+            let rows = place.db.recent_runs(caller, None, page(before)).await;
+            answered.push(ahead.page(caller, None, page(before), rows.unwrap()));
+        }
+    }
+    let mut single = Vec::new();
+    for id in ["r1", "r99", "r700", "r3", "none"] {
+        let row = place.db.run("ann", id).await.unwrap();
+        single.push(ahead.run("ann", id, row));
+    }
+    assert!(single[2].is_some() && single[3].is_none(), "r3 is bob's");
+
+    place.catch_up().await;
+    let (mut answers, mut singles) = (answered.iter(), single.iter());
+    for caller in ["ann", "bob"] {
+        for before in [None, Some(1500), Some(80)] {
+            let rows = place
+                .db
+                .recent_runs(caller, None, page(before))
+                .await
+                .unwrap();
+            assert_eq!(answers.next(), Some(&rows), "{caller} {before:?}");
+        }
+    }
+    for id in ["r1", "r99", "r700", "r3", "none"] {
+        let row = place.db.run("ann", id).await.unwrap();
+        assert_eq!(singles.next(), Some(&row), "{id}");
+    }
+}
+
 #[tokio::test]
 async fn what_nobody_understands_is_passed_over() {
     let place = Place::new().await;
