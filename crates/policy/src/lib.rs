@@ -18,6 +18,26 @@
 //! policy does ("can this role ever run that unasked?") without knowing of three verdicts, which
 //! annotations on policies would have hidden from them.
 //!
+//! ```
+//! use wharf_policy::{File, Policy, Question, Who};
+//! use wharf_shell::{Context, Verdict, analyze};
+//!
+//! let policy = Policy::load(&[File {
+//!     name: "own.cedar".to_owned(),
+//!     text: r#"
+//!         @id("no-deleting")
+//!         @reason("nothing is deleted here")
+//!         forbid (principal, action in Action::"run", resource)
+//!         when { context.effects.contains(Effect::"delete") };
+//!     "#.to_owned(),
+//! }])?;
+//! let analysis = analyze("ls; rm x", &Context::default());
+//! let answer = policy.decide(&Question::new(Who::user("anna"), &analysis));
+//! assert_eq!(answer.verdict, Verdict::Deny);
+//! assert_eq!((answer.reasons[0].span.start, answer.reasons[0].span.end), (7, 8));
+//! # Ok::<(), wharf_policy::Error>(())
+//! ```
+//!
 //! Limits: a policy decides on what the analysis could read in the text. It is no sandbox.
 
 mod answer;

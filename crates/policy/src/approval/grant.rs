@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use wharf_model::Timestamp;
 use wharf_shell::{Risk, env_needs_approval};
 
-use super::{Approval, Refused};
+use super::{Approval, Fingerprint, Refused};
 use crate::answer::Answer;
 use crate::header::ApprovalRules;
 use crate::pattern::Pattern;
@@ -56,8 +56,8 @@ pub enum Granted {
     Session {
         /// The session.
         session: String,
-        /// The exact text.
-        command: String,
+        /// The exact text, as a hash.
+        text: Fingerprint,
         /// The directory that it starts in.
         cwd: String,
     },
@@ -84,7 +84,7 @@ impl Grant {
                 session: approval.session.clone().ok_or(Refused::NoGrant(
                     "there is no session that this yes could hold for",
                 ))?,
-                command: approval.command.clone(),
+                text: approval.text,
                 cwd: approval.cwd.clone(),
             },
             Scope::Pattern { pattern, project } => {
@@ -158,12 +158,10 @@ impl Grant {
 impl Granted {
     fn covers(&self, question: &Question<'_>, command: &str) -> bool {
         match self {
-            Self::Session {
-                session,
-                command: agreed,
-                cwd,
-            } => {
-                question.session == Some(session) && command == agreed && question.cwd == Some(cwd)
+            Self::Session { session, text, cwd } => {
+                question.session == Some(session)
+                    && Fingerprint::of_text(command) == *text
+                    && question.cwd == Some(cwd)
             }
             Self::Pattern { pattern, project } => {
                 let inside = question.cwd.is_some_and(|cwd| is_inside(cwd, project));

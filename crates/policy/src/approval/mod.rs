@@ -12,7 +12,7 @@ mod grant;
 mod past;
 mod state;
 
-pub use grant::{Grant, Scope};
+pub use grant::{Grant, Granted, Scope};
 pub use past::{MAX_MATCHES, Matched, Past, matched};
 pub use state::{Approval, Bound, Fingerprint, Refused, State};
 

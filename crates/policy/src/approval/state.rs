@@ -29,10 +29,47 @@ pub struct Bound<'a> {
     pub env: &'a [(&'a str, &'a str)],
 }
 
-/// The hash of a [`Bound`]. Values of variables and input are in it and cannot be read from it.
+/// The hash of a [`Bound`], or of an exact text. Values of variables, input and secrets in a command
+/// are in it and cannot be read from it. Written as 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(into = "String", try_from = "String")]
 pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// The hash of a text alone.
+    #[must_use]
+    pub fn of_text(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+}
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        use std::fmt::Write as _;
+        let bytes = fingerprint.0.iter();
+        bytes.fold(Self::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+impl TryFrom<String> for Fingerprint {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const WRONG: &str = "a fingerprint has 64 hexadecimal digits";
+        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(WRONG);
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| WRONG)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| WRONG)?;
+        }
+        Ok(Self(bytes))
+    }
+}
 
 impl Bound<'_> {
     /// The hash of all parts, each with its length, so that none can pass for another.
@@ -73,8 +110,10 @@ pub struct Approval {
     pub caller: String,
     /// The person who asks, or for whom an agent asks.
     pub requester: String,
-    /// The command, for people to read.
+    /// The command, for people to read, with its secrets blacked out.
     pub command: String,
+    /// The exact text, as a hash.
+    pub text: Fingerprint,
     /// Where it would run.
     pub target: String,
     /// The directory that it would start in.
@@ -168,7 +207,8 @@ impl Approval {
             fingerprint: bound.fingerprint(),
             caller: bound.caller.to_owned(),
             requester: requester.user.to_owned(),
-            command: bound.command.to_owned(),
+            command: wharf_shell::redact(bound.command).into_owned(),
+            text: Fingerprint::of_text(bound.command),
             target: bound.target.to_owned(),
             cwd: bound.cwd.to_owned(),
             session: bound.session.map(str::to_owned),

@@ -264,6 +264,26 @@ fn a_yes_for_a_pattern_holds_in_the_project_and_for_agreed_dangers() {
 }
 
 #[test]
+fn what_is_kept_holds_no_secret_and_is_read_again() {
+    let command = "curl -H 'Authorization: Bearer abcdefgh12345678abcdefgh' https://x.y";
+    let (given, grant) = asked(command)
+        .approve(&BERT, Scope::Session, at(1), &FOUR_EYES)
+        .expect("open");
+    let kept = serde_json::to_string(&(&given, &grant)).expect("JSON");
+    assert!(!kept.contains("abcdefgh12345678"), "{kept}");
+    let read: (Approval, Option<Grant>) = serde_json::from_str(&kept).expect("JSON");
+    assert_eq!(read, (given, grant));
+    for wrong in [
+        String::new(),
+        "00".to_owned(),
+        "g".repeat(64),
+        "\u{e9}".repeat(32),
+    ] {
+        assert!(Fingerprint::try_from(wrong).is_err());
+    }
+}
+
+#[test]
 fn a_grant_that_cannot_be_is_refused() {
     let open = Approval {
         session: None,
