@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use wharf_shell::{Analysis, Effect, EffectKind, Program, Risk, Span, env_needs_approval};
+use wharf_shell::{
+    Analysis, Effect, EffectKind, MAX_EFFECTS, MAX_FINDINGS, Program, Risk, Span,
+    env_needs_approval,
+};
 
 use crate::attribute::Attribute;
 use crate::glob::Depth;
@@ -60,6 +63,13 @@ impl<'q> Facts<'q> {
 
     fn programs(&self) -> &'q [Program] {
         self.analysis().map_or(&[], |analysis| &analysis.programs)
+    }
+
+    /// Whether more happens than the analysis lists, so that a policy would look at a part.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.analysis().is_some_and(|analysis| {
+            analysis.effects.len() >= MAX_EFFECTS || analysis.findings.len() >= MAX_FINDINGS
+        })
     }
 
     pub(crate) fn risk(&self) -> Risk {

@@ -391,6 +391,28 @@ fn a_policy_that_cannot_be_evaluated_lets_nothing_run() {
 }
 
 #[test]
+fn nothing_hides_behind_a_thousand_harmless_things() {
+    let policy = policy();
+    let text = |count: usize| {
+        let names: Vec<String> = (0..count).map(|i| format!("f{i}")).collect();
+        format!("cat {}", names.join(" "))
+    };
+    let verdict = |policy: &Policy, text: &str| {
+        let analysis = read(text);
+        both(policy, &question(ANNA, &analysis)).verdict
+    };
+    assert_eq!(
+        verdict(&policy, &text(wharf_shell::MAX_EFFECTS - 1)),
+        Verdict::Allow
+    );
+    let long = text(wharf_shell::MAX_EFFECTS);
+    assert_eq!(verdict(&policy, &long), Verdict::Deny);
+    assert_eq!(verdict(&Policy::builtin(), &long), Verdict::Allow);
+    let hidden = format!("{long}; cat ~/.ssh/config");
+    assert_eq!(verdict(&policy, &hidden), Verdict::Deny);
+}
+
+#[test]
 fn a_policy_is_shown() {
     let shown = policy().show().expect("compiles").to_string();
     for line in [

@@ -7,9 +7,9 @@ use crate::rules::{self, Rule};
 use crate::walk::arg::Value;
 
 /// Findings that are kept. Later ones still raise the risk.
-const MAX_FINDINGS: usize = 100;
+pub const MAX_FINDINGS: usize = 100;
 /// Effects, reads and writes that are kept, each.
-const MAX_EFFECTS: usize = 1_000;
+pub const MAX_EFFECTS: usize = 1_000;
 
 #[derive(Default)]
 pub(crate) struct Found {

@@ -52,6 +52,7 @@ pub use decision::{
     decision_in, decision_view, habit_keys, judge, paths_to_check,
 };
 pub use env::{env_needs_approval, is_secret_name, valid_env_name};
+pub use found::{MAX_EFFECTS, MAX_FINDINGS};
 pub use hints::{ModelHints, model_hints};
 pub use place::Class as PlaceClass;
 pub use redact::redact;
