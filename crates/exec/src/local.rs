@@ -12,7 +12,7 @@ use crate::executor::{
 };
 use crate::pool::{self, Pool};
 use crate::process::{ForkProcess, ShimProcess};
-use crate::shell::{BASH, LocalShell, Purpose, memory_file, script};
+use crate::shell::{BASH, LocalShell, Purpose, forker, memory_file};
 use crate::shim::{Order, Shim};
 use crate::zygote::{Zygote, ZygoteClient, ZygoteOptions};
 
@@ -220,8 +220,8 @@ fn forked_text(text: &str, forkable: bool, launch: &Launch) -> Option<String> {
         Some(path) => Some(path.to_str()?),
         None => None,
     };
-    let text = script::forked(text, cwd, &launch.env);
-    (text.len() <= script::MAX_FORKED_TEXT).then_some(text)
+    let text = forker::text(text, cwd, &launch.env);
+    (text.len() <= forker::MAX_TEXT).then_some(text)
 }
 
 /// A bash of its own for `text`.

@@ -307,7 +307,10 @@ impl Process for ForkProcess {
 impl Drop for ForkProcess {
     fn drop(&mut self) {
         match self.shell.take() {
-            Some(shell) if self.clean && self.hold.release() => self.shared.forkers.put(shell),
+            Some(mut shell) if self.clean && self.hold.release() => {
+                shell.go_on();
+                self.shared.forkers.put(shell);
+            }
             _ => tree::apart({
                 let tree = self.fork_tree();
                 move || tree.kill()

@@ -1,5 +1,6 @@
 //! A living shell: one bash that runs command after command.
 
+pub(crate) mod forker;
 mod job;
 mod report;
 mod restore;
@@ -113,8 +114,8 @@ impl LocalShell {
         let (control, control_writer) = pump::pipe()?;
         let (input_reader, input) = input_pipe()?;
         let program = match purpose {
-            Purpose::Living => script::program(Some(&by_path(&control_writer))),
-            Purpose::Forks => script::program(None),
+            Purpose::Living => script::program(&by_path(&control_writer)),
+            Purpose::Forks => forker::program(),
         };
         let argv: Vec<&str> = WORDS.into_iter().chain([program.as_str()]).collect();
         let env: Vec<String> = env
@@ -164,6 +165,9 @@ impl LocalShell {
                 });
             }
         }
+        if purpose == Purpose::Forks {
+            shell.go_on();
+        }
         Ok(shell)
     }
 
@@ -186,7 +190,15 @@ impl LocalShell {
         }
     }
 
-    /// Gives it text that [`script::forked`] made.
+    /// Lets a shell that only forks do so for the next command. Nothing that the latest one has
+    /// left may be looked for afterwards.
+    pub(crate) fn go_on(&mut self) {
+        self.unsent.clear();
+        self.unsent.extend_from_slice(forker::GO_ON);
+        self.send(|input, bytes| Ok(rustix::io::write(input, bytes)?));
+    }
+
+    /// Gives it text that [`forker::text`] made.
     pub(crate) fn begin_forked(&mut self, text: &str, output: Arc<RunOutput>) {
         self.begin_text(text, false, Current::new(output));
     }

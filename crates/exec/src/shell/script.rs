@@ -24,9 +24,6 @@ use crate::zygote::{CONTROL_FD, INPUT_FD};
 
 use super::restore::{self, Before};
 
-/// The most bytes of a command that are handed to a shell byte by byte, as `read` does it.
-pub(crate) const MAX_FORKED_TEXT: usize = 4 * 1024;
-
 /// What stands for the number in a report that a shell makes as it ends.
 pub(crate) const LAST_WORDS: &str = "exit";
 /// Stands in the answer to [`job_status`] when the shell knew the job.
@@ -38,21 +35,17 @@ pub(crate) const FIRST: u16 = 0;
 pub(crate) const MAX_NUMBER: u16 = 999;
 
 /// The program of a shell. `control` is a path to the report channel, for the moment of exit, at
-/// which the descriptor is closed; none for a shell that is only forked from.
-pub(crate) fn program(control: Option<&str>) -> String {
-    let last_words = control.map_or_else(String::new, |path| {
-        format!(
-            "shopt -s expand_aliases; builtin trap '{{ [[ $BASHPID != $$ ]] || {{ \
-             builtin printf \"%s\\0\" \"\" {LAST_WORDS} \"${{PWD-}}\" \"\" 0 \"$-\" \"\" \"\" >{path}; \
-             builtin export -p >{path}; builtin printf \"\\0\" >{path}; }}; }} >&- 2>&-' EXIT; "
-        )
-    });
-    let lift_traps = control.map_or_else(String::new, |_| {
-        format!(
-            "__w= builtin trap -p RETURN ERR DEBUG >&{CONTROL_FD}; \
-             __w= builtin trap - DEBUG ERR RETURN; "
-        )
-    });
+/// which the descriptor is closed.
+pub(crate) fn program(control: &str) -> String {
+    let last_words = format!(
+        "shopt -s expand_aliases; builtin trap '{{ [[ $BASHPID != $$ ]] || {{ \
+             builtin printf \"%s\\0\" \"\" {LAST_WORDS} \"${{PWD-}}\" \"\" 0 \"$-\" \"\" \"\" >{control}; \
+             builtin export -p >{control}; builtin printf \"\\0\" >{control}; }}; }} >&- 2>&-' EXIT; "
+    );
+    let lift_traps = format!(
+        "__w= builtin trap -p RETURN ERR DEBUG >&{CONTROL_FD}; \
+         __w= builtin trap - DEBUG ERR RETURN; "
+    );
     let read = format!("IFS= TMOUT= builtin read -r -d '' -u {INPUT_FD} __w");
     format!(
         "{last_words}__w=1; until [[ ! ${{__w-}} ]]; do __ws=; until {{ \
@@ -118,28 +111,6 @@ pub(crate) fn living(command: &str, around: &Around<'_>) -> String {
     text
 }
 
-/// The text for a command of its own in a fork of a shell that is there already.
-pub(crate) fn forked(command: &str, cwd: Option<&str>, env: &[(String, String)]) -> String {
-    let mut text = String::with_capacity(command.len() + 96);
-    text.push('(');
-    if let Some(cwd) = cwd {
-        text.push_str("builtin cd -- ");
-        quote_into(&mut text, cwd);
-        text.push_str("||builtin exit 1;unset -v OLDPWD;");
-    }
-    for (name, value) in env {
-        text.push_str("export ");
-        text.push_str(name);
-        text.push('=');
-        quote_into(&mut text, value);
-        text.push(';');
-    }
-    text.push_str("unset -v __w __ws __wp;builtin eval ");
-    quote_into(&mut text, command);
-    text.push(')');
-    text
-}
-
 /// The text that asks how a job ended: its code, and a word if the shell knew it.
 pub(crate) fn job_status(job: u32) -> String {
     format!("__w=;{{ builtin wait -p __w {job}; }} 2>&-;__wp=(\"$?\" \"${{__w:+{KNOWN}}}\")")
@@ -163,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_program_is_one_line() {
-        assert!(!program(Some("/proc/1/fd/2")).contains('\n'));
+        assert!(!program("/proc/1/fd/2").contains('\n'));
     }
 
     #[test]
