@@ -185,7 +185,7 @@ impl Shared {
         let mut shell = loop {
             match self.forkers.take() {
                 Some(mut shell) => {
-                    if !shell.has_ended() {
+                    if !shell.fork_is_gone() {
                         break shell;
                     }
                 }

@@ -308,7 +308,7 @@ impl Drop for ForkProcess {
     fn drop(&mut self) {
         match self.shell.take() {
             Some(mut shell) if self.clean && self.hold.release() => {
-                shell.go_on();
+                shell.fork_ahead();
                 self.shared.forkers.put(shell);
             }
             _ => tree::apart({

@@ -175,6 +175,56 @@ fn a_fork_of_a_shell_is_as_good_as_a_shell_of_its_own() {
     });
 }
 
+/// The processes whose parent this is.
+fn children(parent: u32) -> Vec<u32> {
+    std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+#[test]
+fn the_fork_for_a_command_is_there_before_the_command() {
+    with_bench(limits(), |bench| async move {
+        let done = bench.fork("echo $$ $BASHPID").await;
+        let said = done.stdout();
+        let (shell, first) = said.trim().split_once(' ').unwrap();
+        let shell: u32 = shell.parse().unwrap();
+        until("the shell has forked again", || children(shell).len() == 1).await;
+        let waits = children(shell);
+        assert_ne!(waits, [first.parse::<u32>().unwrap()]);
+        let done = bench.fork("echo $$ $BASHPID; set | grep ^__").await;
+        let same = waits.first().unwrap();
+        assert_eq!(done.stdout(), format!("{shell} {same}\n"));
+        assert_eq!(done.code(), 1, "nothing of ours is left for it to see");
+    });
+}
+
+#[test]
+fn a_fork_that_was_killed_while_it_waited_fails_nobody() {
+    with_bench(limits(), |bench| async move {
+        let said = bench.fork("echo $$").await.stdout();
+        let shell: u32 = said.trim().parse().unwrap();
+        until("the shell has forked again", || children(shell).len() == 1).await;
+        let waits = children(shell);
+        let pid = rustix::process::Pid::from_raw(waits[0].cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        // It does not sleep between seeing that and having said so.
+        let sleeps = || {
+            let stat = std::fs::read_to_string(format!("/proc/{shell}/stat")).unwrap();
+            stat.contains(") S ")
+        };
+        until("the shell has said so", || {
+            children(shell).is_empty() && sleeps()
+        })
+        .await;
+        let done = bench.fork("echo $$; exit 4").await;
+        assert_eq!(done.code(), 4);
+        assert_ne!(done.stdout().trim(), shell.to_string(), "another serves");
+    });
+}
+
 #[test]
 fn no_terminal_and_no_stdin_to_wait_for() {
     with_bench(limits(), |bench| async move {

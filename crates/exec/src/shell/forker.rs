@@ -4,32 +4,31 @@
 //! end and reports. So a command meets a fork that is there already. What of the shell's is lasting
 //! is the parent's, which runs nothing but the words here.
 //!
-//! After its report the parent waits to be told to go on ([`GO_ON`]), so that whoever looks then
-//! for what the command has left running does not find the next fork among it.
+//! It forks when it gets the number of the next command, which is when nobody looks any more for
+//! what the last one has left running, and so does not find the next fork among it. A fork that
+//! ends before it has got a command shows as a report that nobody has asked for.
 
-use super::script::quote_into;
+use super::script::{FIRST, quote_into};
 use crate::zygote::{CONTROL_FD, INPUT_FD};
 
 /// The most bytes of a command that are handed to a shell byte by byte, as `read` does it.
 pub(crate) const MAX_TEXT: usize = 4 * 1024;
 
-/// Tells the shell to fork for the next command.
-pub(crate) const GO_ON: &[u8] = b"\0";
-
-/// The program of a shell that only forks. Its reports are those of [`super::report`].
+/// The program of a shell that only forks. It reads the number of a command, forks for it, and
+/// reports under that number as [`super::report`] has it. With the first number it only reports.
 pub(crate) fn program() -> String {
-    let read = format!("IFS= builtin read -r -d '' -u {INPUT_FD} __w");
+    let read = format!("IFS= builtin read -r -d '' -u {INPUT_FD}");
     format!(
-        "while {{ {read} && builtin printf '%s\\0' '' \"$__w\" \"$PWD\" '' \"${{__ws:-0}}\" \"$-\" '' '' \
-         && {read}; }} >&{CONTROL_FD}; do ( {read} && \
-         builtin eval \"$__w\" {INPUT_FD}<&- {CONTROL_FD}>&- ); __ws=$?; done"
+        "while {read} __w; do case $__w in {FIRST}) ;; *) ( {read} __c && \
+         builtin eval \"$__c\" {INPUT_FD}<&- {CONTROL_FD}>&- );; esac; \
+         builtin printf '%s\\0' '' \"$__w\" \"$PWD\" '' \"$?\" \"$-\" '' '' >&{CONTROL_FD}; done"
     )
 }
 
 /// The text for one command.
 pub(crate) fn text(command: &str, cwd: Option<&str>, env: &[(String, String)]) -> String {
     let mut text = String::with_capacity(command.len() + 96);
-    text.push_str("unset -v __w __ws;");
+    text.push_str("unset -v __w __c;");
     if let Some(cwd) = cwd {
         text.push_str("builtin cd -- ");
         quote_into(&mut text, cwd);

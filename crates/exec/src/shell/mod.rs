@@ -166,7 +166,7 @@ impl LocalShell {
             }
         }
         if purpose == Purpose::Forks {
-            shell.go_on();
+            shell.fork_ahead();
         }
         Ok(shell)
     }
@@ -190,17 +190,29 @@ impl LocalShell {
         }
     }
 
-    /// Lets a shell that only forks do so for the next command. Nothing that the latest one has
-    /// left may be looked for afterwards.
-    pub(crate) fn go_on(&mut self) {
+    /// Lets a shell that only forks do so for the next command. What the latest one has left is
+    /// not to be looked for afterwards.
+    pub(crate) fn fork_ahead(&mut self) {
+        self.number = self.number % script::MAX_NUMBER + 1;
         self.unsent.clear();
-        self.unsent.extend_from_slice(forker::GO_ON);
+        self.unsent
+            .extend_from_slice(script::trailer(self.number, false).as_bytes());
         self.send(|input, bytes| Ok(rustix::io::write(input, bytes)?));
     }
 
-    /// Gives it text that [`forker::text`] made.
+    /// Whether the fork that waits for a command is there no more, or the shell itself.
+    pub(crate) fn fork_is_gone(&mut self) -> bool {
+        self.has_ended() || rustix::io::ioctl_fionread(&self.control).is_ok_and(|said| said > 0)
+    }
+
+    /// Gives the fork that waits text that [`forker::text`] made.
     pub(crate) fn begin_forked(&mut self, text: &str, output: Arc<RunOutput>) {
-        self.begin_text(text, false, Current::new(output));
+        self.now_runs(Current::new(output));
+        self.trailer = 0;
+        self.unsent.clear();
+        self.unsent.extend_from_slice(text.as_bytes());
+        self.unsent.push(0);
+        self.send(|input, bytes| Ok(rustix::io::write(input, bytes)?));
     }
 
     /// Takes what stragglers of the latest command have written by now.
@@ -215,12 +227,16 @@ impl LocalShell {
     }
 
     fn begin_text(&mut self, text: &str, report_env: bool, current: Current) {
+        self.now_runs(current);
+        self.number = self.number % script::MAX_NUMBER + 1;
+        self.give(text, report_env);
+    }
+
+    fn now_runs(&mut self, current: Current) {
         self.since = ShellTree::now(self.leader, current.single);
         self.latest_output = Arc::downgrade(&current.output);
         self.current = Some(current);
-        self.number = self.number % script::MAX_NUMBER + 1;
         self.said.clear();
-        self.give(text, report_env);
     }
 
     /// Writes a text and what follows it, as much as the shell's pipe takes. Before its first
