@@ -122,14 +122,19 @@ const PATHS: [(&str, &str); 9] = [
 fn no_id_in_a_path_leads_anywhere() {
     with_server(async |server| {
         let mut tried = 0;
-        for id in odd_ids() {
+        for odd in odd_ids() {
             for (method, pattern) in PATHS {
-                for id in [encoded(&id), id.clone()] {
+                for id in [encoded(&odd), odd.clone()] {
                     let ask = server.ask(method, &pattern.replace("{}", &id));
                     let Some(answer) = ask.try_send().await else {
                         continue;
                     };
                     tried += 1;
+                    // `.` is a command, and the registry tells of that.
+                    if pattern.contains("registry") && answer.status == StatusCode::OK {
+                        assert_eq!(answer.json()["name"], odd.as_str());
+                        continue;
+                    }
                     let plain_miss = answer.status == StatusCode::NOT_FOUND
                         // `..` and the empty id make another path of it, with other methods.
                         || answer.status == StatusCode::METHOD_NOT_ALLOWED;

@@ -286,7 +286,7 @@ fn the_summary_comes_after_the_output() {
     --- stderr
     ls: cannot access '/no-such-file': No such file or directory
     - RUN  exit 2  N s  low risk  HOME/work
-      Lists the entries of directories.
+      Lists what is in a directory.
       next: STEPS
       all output: wharf logs RUN
     --- exit 2
@@ -319,6 +319,19 @@ fn who_ends_us_ends_the_command_too() {
         assert_eq!(rest, "");
         assert!(!Path::new("/proc").join(pid).exists());
     }
+}
+
+#[test]
+fn a_screen_without_a_terminal_is_refused_at_once() {
+    let home = Home::new();
+    insta::assert_snapshot!(home.seen(&["run", "--", "vi", "notes.txt"]), @r"
+    --- stderr
+    vi needs a terminal and there is none here, so it was not started; write the file with a here-document, or change it with sed
+    --- exit 126
+    ");
+    let answer = home.output(&["run", "--json", "--", "vi", "notes.txt"]);
+    let answer = String::from_utf8(answer.stdout).unwrap();
+    assert!(answer.contains(r#""kind":"needs_input""#), "{answer}");
 }
 
 #[test]
