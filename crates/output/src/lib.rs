@@ -10,5 +10,6 @@
 
 pub mod digest;
 pub mod format;
+pub mod hints;
 pub mod next;
 pub mod rows;

@@ -29,6 +29,7 @@ use serde::Serialize;
 use wharf_shell::Analysis;
 
 pub(crate) use lines::{clean, segments};
+pub(crate) use words::Words;
 
 /// Bytes that count as one token.
 pub const BYTES_PER_TOKEN: usize = 4;
@@ -91,8 +92,21 @@ pub struct Digest {
     pub failure_lines: u64,
     /// How many of them did not fit.
     pub failure_lines_left_out: u64,
+    /// Where failures are told of; neighbours are joined, and the last place holds all the rest.
+    pub failures_at: Vec<Place>,
     /// Every part that is missing in the text, in order.
     pub left_out: Vec<LeftOut>,
+}
+
+/// Lines of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The stream.
+    pub stream: Stream,
+    /// The first line, counted from 1.
+    pub from_line: u64,
+    /// The last line.
+    pub to_line: u64,
 }
 
 /// A part of the output that is missing in the text.
@@ -159,11 +173,39 @@ pub fn digest(input: &Input<'_>) -> Digest {
         tokens_before: tokens(input.stdout.len() + input.stderr.len()),
         tokens_after: tokens(text.len()),
         lines: scanned.lines,
+        failures_at: failures_at(&scanned.records),
         failure_lines: failures(true),
         failure_lines_left_out: failures(false),
         text,
         left_out,
     }
+}
+
+/// Places of failures that are told apart.
+pub const MAX_PLACES: usize = 64;
+
+/// Lines between two failures that still count as one place.
+const PLACE_GAP: u64 = 3;
+
+fn failures_at(records: &[records::Record]) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    for record in records.iter().filter(|record| record.is_failure()) {
+        let full = places.len() >= MAX_PLACES;
+        let last = places.last_mut().filter(|last| {
+            let near = record.line <= last.to_line + PLACE_GAP;
+            last.stream == record.stream && (near || full)
+        });
+        match last {
+            Some(last) => last.to_line = record.to_line,
+            None if full => {}
+            None => places.push(Place {
+                stream: record.stream,
+                from_line: record.line,
+                to_line: record.to_line,
+            }),
+        }
+    }
+    places
 }
 
 /// Tokens of so many bytes.

@@ -251,6 +251,7 @@ fn is_message(before: &[u8], word: &[u8], after: &[u8]) -> bool {
         || colon
         || (first && word.first().is_some_and(u8::is_ascii_lowercase) && word.len() > 4)
         || word.contains(&b' ')
+        || before.ends_with(b": ")
         || after.starts_with(b"ed at ")
         || after.starts_with(b"ked at ")
 }
