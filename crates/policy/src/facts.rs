@@ -1,6 +1,7 @@
 //! What is true of one question, in the words of policies, and where in the command it stands.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::LazyLock;
 
 use wharf_shell::{
@@ -9,20 +10,25 @@ use wharf_shell::{
 };
 
 use crate::attribute::Attribute;
-use crate::glob::Depth;
+use crate::glob::{Depth, PathGlob};
 use crate::header::{Class, Header};
 use crate::pattern::Pattern;
 use crate::question::Question;
 use crate::vocabulary::{self, PLACES, effect_name, risk_name};
 
 /// The facts of one question; computed when asked for.
-#[derive(Clone, Copy)]
 pub(crate) struct Facts<'q> {
     pub(crate) header: &'q Header,
     pub(crate) question: &'q Question<'q>,
     /// Nothing of the command will run, so that nothing can be said of it.
     void: bool,
+    /// Comparisons of paths that are left.
+    work: Cell<usize>,
 }
+
+/// Steps that comparing paths may take for one question; what is left over could be anything.
+/// A tenth of a second on a slow machine.
+pub(crate) const MAX_WORK: usize = 50_000_000;
 
 /// Something that is true, and the part of the command that makes it so.
 #[derive(Clone, Debug)]
@@ -50,6 +56,7 @@ impl<'q> Facts<'q> {
             header,
             question,
             void: question.runs_nothing,
+            work: Cell::new(MAX_WORK),
         }
     }
 
@@ -242,9 +249,20 @@ impl<'q> Facts<'q> {
             .iter()
             .filter(move |named| {
                 let globs = &mut named.globs.iter();
-                globs.any(|glob| glob.could_be(path, depth, home, tree))
+                globs.any(|glob| self.could_be(glob, path, depth, home, tree))
             })
             .map(|named| named.name.as_str())
+    }
+
+    fn could_be(&self, glob: &PathGlob, path: &str, depth: Depth, home: &str, tree: &str) -> bool {
+        let cost = glob.cost(path, home, tree);
+        match self.work.get().checked_sub(cost) {
+            Some(left) => {
+                self.work.set(left);
+                glob.could_be(path, depth, home, tree)
+            }
+            None => true,
+        }
     }
 
     fn working_directory(&self) -> Vec<Item<'q>> {

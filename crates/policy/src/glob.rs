@@ -92,11 +92,7 @@ impl PathGlob {
         if path.len() > MAX_PATH {
             return true;
         }
-        let anchor = match self.anchor {
-            Anchor::Root => "",
-            Anchor::Home => home,
-            Anchor::Tree => tree,
-        };
+        let anchor = self.anchor(home, tree);
         if !self.may_meet(anchor, path) {
             return false;
         }
@@ -119,6 +115,23 @@ impl PathGlob {
         }
         path.push(deeper);
         overlap(&pattern, &path)
+    }
+
+    /// Steps that [`could_be`](Self::could_be) takes at most.
+    pub(crate) fn cost(&self, path: &str, home: &str, tree: &str) -> usize {
+        let anchor = self.anchor(home, tree);
+        if path.len() > MAX_PATH || !self.may_meet(anchor, path) {
+            return path.len().min(MAX_PATH);
+        }
+        2 * (anchor.len() + self.tokens.len() + 1) * (path.len() + 2)
+    }
+
+    const fn anchor<'a>(&self, home: &'a str, tree: &'a str) -> &'a str {
+        match self.anchor {
+            Anchor::Root => "",
+            Anchor::Home => home,
+            Anchor::Tree => tree,
+        }
     }
 
     /// A look at the plain text at both beginnings, or at both ends where the pattern may begin

@@ -63,7 +63,7 @@ mod suggest;
 mod vocabulary;
 
 pub use answer::{Answer, MAX_REASONS, Reason};
-pub use compile::{File, MAX_POLICIES};
+pub use compile::{File, MAX_ANNOTATION, MAX_POLICIES};
 pub use error::{Error, MAX_PROBLEMS, Problem, Problems};
 pub use examples::Failure;
 pub use header::{

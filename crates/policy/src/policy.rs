@@ -75,11 +75,19 @@ impl Policy {
             let message = format!("the policy has {bytes} bytes, at most {MAX_BYTES}");
             return Err(Error::Bounds(message));
         }
-        let header = files.iter().find(|file| file.name.ends_with(".toml"));
-        let header = match header {
+        let mut headers = files.iter().filter(|file| file.name.ends_with(".toml"));
+        let header = match headers.next() {
             Some(file) => Header::parse(&file.name, &file.text)?,
             None => Header::empty(),
         };
+        if let Some(second) = headers.next() {
+            return Err(Error::ReadHeader(Problems(vec![Problem {
+                file: second.name.clone(),
+                line: 1,
+                message: format!("there is one file with names and examples, {HEADER_FILE}"),
+                suggestion: None,
+            }])));
+        }
         let cedar: Vec<File> = files
             .iter()
             .filter(|file| file.name.ends_with(".cedar"))

@@ -519,6 +519,46 @@ fn deep_and_long_texts_are_refused_and_harm_nobody() {
 }
 
 #[test]
+fn a_path_that_takes_too_long_to_compare_could_be_anything() {
+    let patterns: Vec<String> = (0..500).map(|i| format!("/**/a*b*c*{i}/**")).collect();
+    let toml = format!("[paths]\nkeys = {patterns:?}");
+    let cedar = forbid("context.reads.contains(Place::\"keys\")");
+    let policy = load(&toml, &cedar).expect("legal");
+    let path = format!("/{}", "*a".repeat(500));
+    let analysis = read(&format!("cat {}", vec![path.as_str(); 100].join(" ")));
+    let started = std::time::Instant::now();
+    assert_eq!(
+        policy.decide(&question(ANNA, &analysis)).verdict,
+        Verdict::Deny
+    );
+    assert!(started.elapsed() < std::time::Duration::from_secs(60));
+}
+
+#[test]
+fn names_and_reasons_have_a_length() {
+    let reason = |bytes: usize| {
+        let cedar = forbid("context.background");
+        let text = "r".repeat(bytes);
+        load(
+            "",
+            &cedar.replace("@id", &format!("@reason(\"{text}\")\n@id")),
+        )
+    };
+    assert!(reason(wharf_policy::MAX_ANNOTATION).is_ok());
+    assert!(reason(wharf_policy::MAX_ANNOTATION + 1).is_err());
+}
+
+#[test]
+fn there_is_one_header() {
+    let files = [file("policy.toml", ""), file("other.toml", "")];
+    let error = Policy::load(&files).expect_err("refused").to_string();
+    assert_eq!(
+        error,
+        "other.toml:1: there is one file with names and examples, policy.toml"
+    );
+}
+
+#[test]
 fn there_are_so_many_policies_and_no_more() {
     let policies = |count: usize| {
         let text: String = (0..count)

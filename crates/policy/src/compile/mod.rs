@@ -158,6 +158,14 @@ fn read_file(
             let hint = near.map_or_else(String::new, |near| format!("; did you mean @{near}?"));
             complain(line, format!("`{id}`: there is no annotation @{key}{hint}"));
         }
+        if let Some((key, _)) = policy
+            .annotations()
+            .find(|(_, text)| text.len() > MAX_ANNOTATION)
+        {
+            let message = format!("@{key} has more than {MAX_ANNOTATION} bytes");
+            complain(line, message);
+            continue;
+        }
         let id = id.to_owned();
         let builtin = builtin::IDS.iter().position(|known| *known == id);
         let is_builtin = file.name == builtin::FILE;
@@ -192,6 +200,10 @@ fn read_file(
         });
     }
 }
+
+/// The longest name, reason or alternative, in bytes. Answers carry them, once for each part of
+/// the command that matched.
+pub const MAX_ANNOTATION: usize = 1_000;
 
 const ANNOTATIONS: [&str; 4] = ["id", "reason", "message", "alternative"];
 
