@@ -11,6 +11,7 @@
 //! Start reading at `runs::start`.
 
 pub mod error;
+pub mod measure;
 pub mod options;
 pub mod request;
 pub mod view;

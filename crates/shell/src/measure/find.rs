@@ -79,7 +79,11 @@ impl Planner {
             path,
             glob: root.glob,
             reach: Reach::Found {
-                min_depth: search.min_depth,
+                // Neither `-delete` nor `rm` takes away the directory that `.` stands for.
+                min_depth: match (deed.action, root.text.as_str()) {
+                    (Action::Delete, ".") => search.min_depth.max(1),
+                    _ => search.min_depth,
+                },
                 max_depth: search.max_depth,
                 one_device: search.one_device,
                 directories: deed.directories,

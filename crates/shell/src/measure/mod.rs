@@ -23,6 +23,7 @@ pub const MAX_ITEMS: usize = 64;
 pub const MAX_PLANNED: usize = 128 << 10;
 
 const ELSEWHERE: &str = "it runs on another machine or in a container";
+const ITSELF_REFUSES: &str = "rm refuses to delete ., .. and / itself";
 const READ_NAMES: &str = "the names come from another program";
 const UNKNOWN_NAME: &str = "the name is not known from the text";
 const UNKNOWN_PLACE: &str = "the directory it runs in is not known from the text";
@@ -85,7 +86,12 @@ impl Planner {
             _ => Reach::File,
         };
         for arg in flags.operands {
-            self.path(Action::Delete, call, arg, reach);
+            let last = arg.text.trim_end_matches('/').rsplit('/').next();
+            if call.name == "rm" && matches!(last, Some("." | ".." | "")) && !arg.text.is_empty() {
+                self.refuse(&call.name, arg.span, ITSELF_REFUSES, None);
+            } else {
+                self.path(Action::Delete, call, arg, reach);
+            }
         }
     }
 

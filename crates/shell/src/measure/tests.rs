@@ -155,6 +155,9 @@ fn what_a_search_would_delete() {
 
 #[test]
 fn what_cannot_be_measured_says_why() {
+    assert_eq!(why("rm -rf ."), [super::ITSELF_REFUSES]);
+    assert_eq!(why("rm -rf ../"), [super::ITSELF_REFUSES]);
+    assert_eq!(why("rm -rf /"), [super::ITSELF_REFUSES]);
     assert_eq!(why("git clean -fdx"), ["git clean -n -fdx"]);
     assert_eq!(why("git reset --hard"), ["git status --short"]);
     assert_eq!(why("docker system prune -af"), ["docker system df"]);
