@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde::Deserialize;
-use wharf_shell::{Context, analyze, judge};
+use wharf_shell::measure::measure_plan;
+use wharf_shell::{Circumstances, Context, analyze, decision_in, judge};
 
 #[derive(Deserialize)]
 struct Case {
@@ -46,8 +47,24 @@ fn read(text: &str) -> bool {
     judge(&analyze(black_box(text), &CONTEXT)).1.is_empty()
 }
 
+/// The whole `decision` member: what an answer shows, and a verdict does not need.
+fn show(text: &str) -> bool {
+    let analysis = analyze(black_box(text), &CONTEXT);
+    let (verdict, reasons) = judge(&analysis);
+    let around = Circumstances {
+        context: CONTEXT,
+        ..Circumstances::default()
+    };
+    let view = decision_in(text, &analysis, verdict, &reasons, &around);
+    view.alternatives.is_empty()
+}
+
+fn plan(text: &str) -> bool {
+    measure_plan(black_box(text), &CONTEXT).is_empty()
+}
+
 /// Median, 99th percentile and maximum over the corpus, each command's best of many rounds.
-fn corpus_report(corpus: &[String]) {
+fn corpus_report(name: &str, corpus: &[String], read: impl Fn(&str) -> bool) {
     let mut times: Vec<(u128, &str)> = corpus
         .iter()
         .map(|text| {
@@ -69,7 +86,7 @@ fn corpus_report(corpus: &[String]) {
     };
     let worst = times.last().copied().unwrap_or_default();
     criterion_report(&format!(
-        "corpus of {}: median {} ns, p99 {} ns, max {} ns ({:?})",
+        "{name}, corpus of {}: median {} ns, p99 {} ns, max {} ns ({:?})",
         times.len(),
         at(50),
         at(99),
@@ -139,7 +156,10 @@ fn criterion_report(line: &str) {
 fn benches(criterion: &mut Criterion) {
     let corpus = corpus();
     black_box(read("ls"));
-    corpus_report(&corpus);
+    corpus_report("analysis and verdict", &corpus, read);
+    black_box(show("ls"));
+    corpus_report("with the decision member", &corpus, show);
+    corpus_report("plan of what to measure", &corpus, plan);
     hostile_report();
     for text in [
         "echo hello",

@@ -84,8 +84,7 @@ pub(super) fn check(stage: &Stage<'_, '_>, text: &str, habits: &[Habit<'_>]) -> 
     let Some(entry) = registry::lookup(stage.name) else {
         let called = program.literal().is_some_and(|word| word == stage.name);
         if called && !is_program(stage.name) && !succeeded(habits, stage.name) {
-            let names = registry::all().iter().map(|entry| entry.name.as_str());
-            let found = nearest(stage.name, names);
+            let found = nearest(stage.name, registry::names());
             spelling.doubt(MisspeltKind::Program, program.span, stage.name, found, text);
         }
         return spelling;
@@ -124,7 +123,8 @@ impl Spelling {
     }
 }
 
-/// The entry of the subcommand that is given, if it is listed.
+/// The entry of the subcommand that is given, if it is listed. Each of its words is looked at among
+/// those that may stand behind the words before it.
 fn subcommand<'e>(
     spelling: &mut Spelling,
     stage: &Stage<'_, '_>,
@@ -132,22 +132,32 @@ fn subcommand<'e>(
     text: &str,
     habits: &[Habit<'_>],
 ) -> Option<&'e Entry> {
-    if entry.subcommands.is_empty() {
-        return None;
-    }
-    let first = stage.operand_words().next()?;
-    let word = first.literal()?;
-    if let Some(sub) = entry.subcommands.iter().find(|sub| sub.name == word) {
+    let mut fitting: Vec<&Entry> = entry.subcommands.iter().collect();
+    let mut whole = None;
+    for (level, seen) in stage.operand_words().enumerate() {
+        let word = seen.literal()?;
+        let nth = |sub: &&Entry| sub.name.split(' ').nth(level) == Some(word);
+        if !fitting.iter().any(nth) {
+            if is_wordy(word) && !succeeded(habits, &format!("{} {word}", stage.name)) {
+                let names = fitting
+                    .iter()
+                    .filter_map(|sub| sub.name.split(' ').nth(level));
+                let found = nearest(word, names);
+                spelling.doubt(MisspeltKind::Subcommand, seen.span, word, found, text);
+            }
+            return whole;
+        }
         spelling.known += 1;
-        return Some(sub);
+        fitting.retain(nth);
+        let ends = |sub: &&&Entry| sub.name.split(' ').count() == level + 1;
+        whole = fitting.iter().find(ends).copied();
     }
-    let wordy = word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-    if wordy && !succeeded(habits, &format!("{} {word}", stage.name)) {
-        let names = entry.subcommands.iter().map(|sub| sub.name.as_str());
-        let found = nearest(word, names);
-        spelling.doubt(MisspeltKind::Subcommand, first.span, word, found, text);
-    }
-    None
+    whole
+}
+
+/// Whether a word looks like a subcommand and not like a file or a number.
+pub(crate) fn is_wordy(word: &str) -> bool {
+    word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
 }
 
 fn options(
@@ -193,8 +203,7 @@ fn known_options<'e>(entry: &'e Entry, sub: Option<&'e Entry>) -> Vec<&'e str> {
         .into_iter()
         .chain([entry])
         .flat_map(|entry| &entry.common_options)
-        .flat_map(|option| option.flag.split([' ', '=', ',', '[', '|']))
-        .filter(|word| word.starts_with('-'));
+        .flat_map(registry::CommonOption::names);
     let risky = rules::for_program(&entry.name).flat_map(|rule| {
         let flags = rule.flags.iter().chain(&rule.also).chain(&rule.without);
         flags.map(String::as_str)

@@ -211,6 +211,10 @@ fn misspelt_words_are_told() {
         meant("git push --forse"),
         one(MisspeltKind::Option, "--force")
     );
+    assert_eq!(
+        meant("docker compose stpo"),
+        one(MisspeltKind::Subcommand, "stop")
+    );
     assert_eq!(meant("sudo gti status"), one(MisspeltKind::Program, "git"));
     assert_eq!(meant("ls | grpe x"), one(MisspeltKind::Program, "grep"));
 }
@@ -228,6 +232,8 @@ fn other_words_are_left_alone() {
         "grep --recursive x .",
         "grep --recurs x .",
         "echo 'git comit'",
+        "git stash push",
+        "docker compose up -d",
         "qqq x",
     ] {
         assert_eq!(meant(text), [], "{text}");

@@ -1,6 +1,7 @@
 //! The numbers of a decision, as `docs/decision.md` defines them.
 
 use super::{Circumstances, DecisionFactors};
+use crate::advice::spelling::is_wordy;
 use crate::advice::{Habit, Wording};
 use crate::analysis::{Analysis, Effect, EffectKind, Kind, Program, Risk, Span};
 use crate::registry;
@@ -71,32 +72,37 @@ fn known_words(program: &Program) -> f64 {
     let Some(entry) = registry::lookup(&program.name) else {
         return 0.0;
     };
-    let operand = first_operand(program);
-    match operand.filter(|_| !entry.subcommands.is_empty()) {
-        None => 1.0,
-        Some(word) => {
-            let known = entry.subcommands.iter().any(|sub| sub.name == word);
-            share(1 + usize::from(known), 2)
-        }
+    if entry.subcommands.is_empty() || first_operand(program).is_none() {
+        return 1.0;
     }
+    let known = entry.subcommand(arguments(program)).is_some();
+    share(1 + usize::from(known), 2)
+}
+
+fn arguments(program: &Program) -> &[String] {
+    let argv = program.argv.as_deref();
+    argv.and_then(|argv| argv.get(1..)).unwrap_or_default()
 }
 
 fn first_operand(program: &Program) -> Option<&str> {
-    let args = program.argv.as_deref()?.get(1..)?;
-    args.iter()
+    arguments(program)
+        .iter()
         .map(String::as_str)
         .find(|arg| !arg.starts_with('-'))
 }
 
-/// What a program is counted under: its name, with its subcommand where the registry lists it.
+/// What a program is counted under: its name, with its subcommand where the registry lists some.
+/// One that is not listed counts by its first word, so that an alias becomes familiar too.
 fn habit_key(program: &Program) -> String {
-    let entry = registry::lookup(&program.name);
-    let sub = entry
-        .zip(first_operand(program))
-        .and_then(|(entry, word)| entry.subcommands.iter().find(|sub| sub.name == word));
-    match sub {
-        Some(sub) => format!("{} {}", program.name, sub.name),
-        None => program.name.clone(),
+    let name = &program.name;
+    let Some(entry) = registry::lookup(name).filter(|entry| !entry.subcommands.is_empty()) else {
+        return name.clone();
+    };
+    let listed = entry.subcommand(arguments(program));
+    let word = first_operand(program).filter(|word| is_wordy(word));
+    match listed.map(|sub| sub.name.as_str()).or(word) {
+        Some(sub) => format!("{name} {sub}"),
+        None => name.clone(),
     }
 }
 

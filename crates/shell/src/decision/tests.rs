@@ -193,6 +193,7 @@ fn habits_are_looked_up_by_subcommand() {
         keys("git -q push && git push; ls | mytool x"),
         ["git push", "ls", "mytool"]
     );
+    assert_eq!(keys("git co main"), ["git co"]);
     let many: String = (0..=MAX_KEYS).map(|n| format!("tool{n}; ")).collect();
     assert_eq!(keys(&many).len(), MAX_KEYS);
 }

@@ -87,7 +87,8 @@ impl Planner {
         };
         for arg in flags.operands {
             let last = arg.text.trim_end_matches('/').rsplit('/').next();
-            if call.name == "rm" && matches!(last, Some("." | ".." | "")) && !arg.text.is_empty() {
+            let itself = matches!(last, Some("." | ".." | "")) && !arg.text.is_empty();
+            if call.name == "rm" && itself && !is_read(call, arg) {
                 self.refuse(&call.name, arg.span, ITSELF_REFUSES, None);
             } else {
                 self.path(Action::Delete, call, arg, reach);
@@ -186,12 +187,9 @@ impl Planner {
 
     /// The absolute path of an argument; without one, the reason is noted.
     fn absolute(&mut self, call: &Observed, arg: &ObservedArg) -> Option<String> {
-        // `xargs` puts what it reads behind the words that it was given; the walk lets the place
-        // where it stands, which is before the program, stand for that.
-        let read = arg.span.end <= call.span.start;
         let why = if !call.here {
             ELSEWHERE
-        } else if read && (arg.text.contains('\0') || arg.text == ".") {
+        } else if is_read(call, arg) && (arg.text.contains('\0') || arg.text == ".") {
             READ_NAMES
         } else if arg.text.contains('\0') {
             UNKNOWN_NAME
@@ -230,6 +228,12 @@ impl Planner {
             all.push(refused);
         }
     }
+}
+
+/// Whether a word comes from the input of `xargs`: the walk lets the place where that stands, which
+/// is before the program, stand for what it reads.
+const fn is_read(call: &Observed, arg: &ObservedArg) -> bool {
+    arg.span.end <= call.span.start
 }
 
 /// The options of a call, told from its operands.
