@@ -300,3 +300,30 @@ fn many_background_runs_are_listed_by_one_look() {
         );
     });
 }
+
+#[test]
+fn without_a_zygote_runs_fail_with_a_clear_word() {
+    with_engine(quick(), |test| async move {
+        assert_eq!(support::run(&test.engine, "true").await.exit_code, Some(0));
+        assert!(test.engine.fault().is_none());
+        let zygote = test.executor.zygote_pid().to_string();
+        let killed = std::process::Command::new("kill")
+            .args(["-9", &zygote])
+            .status();
+        assert!(killed.unwrap().success());
+        until("it is noticed", || async { test.engine.fault().is_some() }).await;
+        // What waits idle may still serve; what has to be made cannot be.
+        let request = RunRequest {
+            background: true,
+            ..command("sleep 1000")
+        };
+        until("nothing idle is left", || async {
+            let done = test.engine.run(&me(), request.clone()).await.unwrap();
+            let told = done
+                .error
+                .is_some_and(|(_, text)| text.contains("started again"));
+            told && done.exit_code == Some(126)
+        })
+        .await;
+    });
+}

@@ -1,5 +1,7 @@
 //! Commands of their own: how they are started, how they end, what they leave.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use std::time::Duration;
@@ -448,5 +450,71 @@ fn the_end_of_the_zygote_is_told() {
             .shell(wharf_exec::ShellStart::default())
             .await;
         assert!(matches!(shell, Err(wharf_exec::LaunchError::ZygoteGone)));
+    });
+}
+
+/// Stops a process until dropped.
+struct Stopped(rustix::process::Pid);
+
+impl Stopped {
+    fn new(pid: u32) -> Self {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+        Self(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _gone_already = rustix::process::kill_process(self.0, rustix::process::Signal::CONT);
+    }
+}
+
+#[test]
+fn nobody_waits_for_ever_for_a_process_to_start() {
+    with_bench(limits(), |bench| async move {
+        let zygote = bench.executor.zygote_pid();
+        let spares = || -> Vec<u32> {
+            let mut below = wharf_exec::processes_below(zygote);
+            below.retain(|pid| {
+                std::fs::read_to_string(format!("/proc/{pid}/comm"))
+                    .is_ok_and(|name| name.trim() == "wharf-zygote")
+            });
+            below
+        };
+        assert_eq!(bench.fork("echo warm").await.stdout(), "warm\n");
+        until("the spares are there", || spares().len() >= 2).await;
+        // What waits there to become a shell stands still: the shell never speaks.
+        let spares: Vec<Stopped> = spares().into_iter().map(Stopped::new).collect();
+        let shell = bench
+            .executor
+            .shell(wharf_exec::ShellStart::default())
+            .await;
+        assert!(matches!(
+            shell,
+            Err(LaunchError::TooSlow {
+                what: "the shell",
+                ..
+            })
+        ));
+        drop(spares);
+        // The zygote itself stands still: nobody is told anything.
+        let stopped = Stopped::new(zygote);
+        let shell = bench
+            .executor
+            .shell(wharf_exec::ShellStart::default())
+            .await;
+        assert!(matches!(
+            shell,
+            Err(LaunchError::TooSlow {
+                what: "a new process",
+                ..
+            })
+        ));
+        drop(stopped);
+        assert_eq!(
+            bench.session().await.run("echo well").await.stdout(),
+            "well\n"
+        );
     });
 }

@@ -43,6 +43,12 @@ fn what_a_command_left_is_there_for_the_next() {
             ("(exit 7)", "echo ${PIPESTATUS[@]} $?", "7 7\n"),
             ("false", "echo $?", "1\n"),
             ("false; true", "echo $?", "0\n"),
+            (
+                "IFS=01; false | true",
+                "echo \"${PIPESTATUS[0]}${PIPESTATUS[1]}\"",
+                "10\n",
+            ),
+            ("unset IFS", "echo $?", "0\n"),
             ("mkdir -p sub/dir", "cd $_ && echo \"${PWD##*/}\"", "dir\n"),
             ("false | true # | no", "echo ${PIPESTATUS[@]}", "1 0\n"),
             (
@@ -173,7 +179,7 @@ fn a_report_of_another_command_is_dropped_and_garbage_is_given_up() {
     let channel = "p=$(trap -p EXIT); p=${p##*>/proc}; p=/proc${p%%;*}; ";
     with_bench(limits(), |bench| async move {
         let mut shell = bench.session().await;
-        let forged = format!("{channel}printf '%s\\0' '' 500 / '' 9 h '' '' >$p; echo real");
+        let forged = format!("{channel}printf '%s\\0' '' 500 / '' '9 h' '' >$p; echo real");
         let said = at_once(&mut shell, &forged).await;
         assert_eq!(
             (said.stdout().as_str(), said.code()),
@@ -182,7 +188,7 @@ fn a_report_of_another_command_is_dropped_and_garbage_is_given_up() {
             said.stderr()
         );
         assert!(!said.report.ended);
-        let garbage = format!("{channel}printf '%s\\0' a b c d e f '' '' >$p; sleep 1000");
+        let garbage = format!("{channel}printf '%s\\0' a b c d e f >$p; sleep 1000");
         let said = at_once(&mut shell, &garbage).await;
         assert!(said.report.ended && said.report.fault.is_some());
         assert_eq!(said.code(), 255);

@@ -21,7 +21,7 @@ pub(crate) fn program() -> String {
     format!(
         "while {read} __w; do case $__w in {FIRST}) ;; *) ( {read} __c && \
          builtin eval \"$__c\" {INPUT_FD}<&- {CONTROL_FD}>&- );; esac; \
-         builtin printf '%s\\0' '' \"$__w\" \"$PWD\" '' \"$?\" \"$-\" '' '' >&{CONTROL_FD}; done"
+         builtin printf '%s\\0' '' \"$__w\" \"$PWD\" '' \"$? $-\" '' >&{CONTROL_FD}; done"
     )
 }
 

@@ -61,6 +61,8 @@ pub(crate) struct LocalShell {
     trailer: usize,
     /// Reports of other commands, which were dropped.
     foreign: u32,
+    /// A trap may have been set in it.
+    wary: bool,
     /// It says what no shell of ours says, and is used no more.
     garbled: bool,
     /// The latest command's report, while it is waited for a moment in which nothing of it starts.
@@ -146,6 +148,7 @@ impl LocalShell {
             number: script::FIRST,
             trailer: 0,
             foreign: 0,
+            wary: false,
             garbled: false,
             reported: None,
             unsent: Vec::new(),
@@ -195,8 +198,11 @@ impl LocalShell {
     pub(crate) fn fork_ahead(&mut self) {
         self.number = self.number % script::MAX_NUMBER + 1;
         self.unsent.clear();
-        self.unsent
-            .extend_from_slice(script::trailer(self.number, false).as_bytes());
+        let trailer = script::Trailer {
+            number: self.number,
+            ..script::Trailer::default()
+        };
+        self.unsent.extend_from_slice(trailer.text().as_bytes());
         self.send(|input, bytes| Ok(rustix::io::write(input, bytes)?));
     }
 
@@ -242,7 +248,12 @@ impl LocalShell {
     /// Writes a text and what follows it, as much as the shell's pipe takes. Before its first
     /// command a shell waits for a number only.
     fn give(&mut self, text: &str, report_env: bool) {
-        let trailer = script::trailer(self.number, report_env);
+        let trailer = script::Trailer {
+            number: self.number,
+            env: report_env,
+            traps: self.wary,
+        };
+        let trailer = trailer.text();
         self.trailer = trailer.len();
         self.unsent.clear();
         if self.number != script::FIRST {
@@ -493,6 +504,7 @@ impl Shell for LocalShell {
         current.own = own;
         current._stdin = stdin;
         current.single = command.single;
+        self.wary |= script::may_trap(&command.text);
         current.word = restore::last_word(&command.text).map(str::to_owned);
         self.begin_text(&text, command.report_env, current);
         Ok(())

@@ -37,9 +37,9 @@ pub(crate) enum Found {
 
 /// Takes the first whole report out of `buffer`, if there is one.
 ///
-/// A report is a row of fields with a NUL behind each: traps, number, directory, job, code,
-/// options, the codes of the pipeline and an empty field, what a command kept (its code and those
-/// of its pipeline) and an empty field, and the environment where it was asked for.
+/// A report is a row of fields with a NUL behind each: traps; number and what was asked for;
+/// directory; job; code, options and the codes of the pipeline; what a command kept, which is its
+/// code and those of its pipeline; and the environment where it was asked for.
 pub(crate) fn take(buffer: &mut Vec<u8>) -> Found {
     let Some((fields, length)) = fields(buffer) else {
         return if buffer.len() > MAX_REPORT {
@@ -55,9 +55,7 @@ pub(crate) fn take(buffer: &mut Vec<u8>) -> Found {
 
 /// The fields of one report.
 struct Fields {
-    single: [String; 6],
-    pipeline: Vec<String>,
-    kept: Vec<String>,
+    row: [String; 6],
     env: Option<String>,
 }
 
@@ -71,67 +69,54 @@ fn fields(buffer: &[u8]) -> Option<(Fields, usize)> {
         let field = rest.get(..length).unwrap_or_default();
         Some(String::from_utf8_lossy(field).into_owned())
     };
-    let single = [next()?, next()?, next()?, next()?, next()?, next()?];
-    let mut lists = [Vec::new(), Vec::new()];
-    for list in &mut lists {
-        loop {
-            let field = next()?;
-            if field.is_empty() {
-                break;
-            }
-            list.push(field);
-        }
-    }
-    let [_, number, ..] = &single;
-    let env = if number.ends_with('e') || number == LAST_WORDS {
+    let row = [next()?, next()?, next()?, next()?, next()?, next()?];
+    let [_, number, ..] = &row;
+    let env = if number.contains('e') {
         Some(next()?)
     } else {
         None
     };
-    let [pipeline, kept] = lists;
-    let fields = Fields {
-        single,
-        pipeline,
-        kept,
-        env,
-    };
-    Some((fields, at))
+    Some((Fields { row, env }, at))
 }
 
 impl Fields {
     fn read(self) -> Option<Report> {
-        let [traps, number, cwd, job, status, flags] = self.single;
+        let [traps, number, cwd, job, state, kept] = self.row;
         let number = if number == LAST_WORDS {
             None
         } else {
-            let number: u16 = number.strip_suffix('e').unwrap_or(&number).parse().ok()?;
+            let number: u16 = number.trim_end_matches(['e', 't']).parse().ok()?;
             if number > MAX_NUMBER {
                 return None;
             }
             Some(number)
         };
-        let kept = self.kept.split_first();
-        let kept =
-            kept.and_then(|(status, pipeline)| Some((status.parse().ok()?, pipeline.to_vec())));
-        let (status, pipeline) = match kept {
-            Some(kept) => kept,
-            None => (status.parse().ok()?, self.pipeline),
-        };
+        let mut state = state.split(' ');
+        let status = state.next()?.parse().ok()?;
+        let flags = state.next()?.to_owned();
+        let knows_job = kept.ends_with(KNOWN);
+        let (status, pipeline) = codes(kept.split(' ')).unwrap_or_else(|| {
+            let pipeline = state.filter_map(|code| code.parse().ok()).collect();
+            (status, pipeline)
+        });
         Some(Report {
             number,
             status,
             cwd,
             flags,
             job: job.parse().ok(),
-            pipeline: pipeline
-                .iter()
-                .filter_map(|code| code.parse().ok())
-                .collect(),
-            knows_job: pipeline.first().is_some_and(|word| word == KNOWN),
+            pipeline,
+            knows_job,
             traps: traps::statements(&traps),
             env: self.env.map(|text| parse_exports(&text)),
         })
     }
+}
+
+/// A code, and those of a pipeline.
+fn codes<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<(i32, Vec<i32>)> {
+    let status = words.next()?.parse().ok()?;
+    Some((status, words.filter_map(|code| code.parse().ok()).collect()))
 }
 
 /// Reads what `export -p` prints: `declare -x NAME="VALUE"`, with bash's quoting. Names without a
@@ -245,7 +230,7 @@ mod tests {
 
     #[test]
     fn takes_whole_reports_only() {
-        let mut buffer = b"\x007\0/tmp\x0012\x000\0hBc\x001\x000\0\0\0\x008\0/".to_vec();
+        let mut buffer = b"\x007\0/tmp\x0012\x000 hBc 1 0\0\0\x008\0/".to_vec();
         let report = whole(&mut buffer);
         assert_eq!(
             (report.number, report.status, report.cwd.as_str()),
@@ -258,20 +243,21 @@ mod tests {
 
     #[test]
     fn what_a_command_kept_counts() {
-        let mut buffer =
-            b"\x001e\0/\0\x000\0hBc\x000\0\x003\x001\x003\0\0declare -x A=\"b\"\n\0".to_vec();
+        let mut buffer = b"\x001et\0/\0\x000 hBc 0\x003 1 3\0declare -x A=\"b\"\n\0".to_vec();
         let report = whole(&mut buffer);
         assert_eq!((report.status, report.pipeline), (3, vec![1, 3]));
         assert_eq!(report.env.unwrap(), [("A".to_owned(), "b".to_owned())]);
         assert!(buffer.is_empty());
+        let user = &mut b"\x001\0/\0\x002 hBc 2\0the user's\0".to_vec();
+        assert_eq!(whole(user).status, 2);
     }
 
     #[test]
     fn garbage_is_called_garbage() {
         for text in [
-            "\0x\0/\0\x000\0h\0\0\0",
-            "\x001000\0/\0\x000\0h\0\0\0",
-            "\x001\0/\0\0no\0h\0\0\0",
+            "\0x\0/\0\x000 h\0\0",
+            "\x001000\0/\0\x000 h\0\0",
+            "\x001\0/\0\0no h\0\0",
         ] {
             assert_eq!(
                 take(&mut text.as_bytes().to_vec()),
@@ -279,7 +265,7 @@ mod tests {
                 "{text:?}"
             );
         }
-        let strange = &mut b"hi\n\x001\0/\0\x000\0h\0\0\0".to_vec();
+        let strange = &mut b"hi\n\x001\0/\0\x000 h\0\0".to_vec();
         assert_eq!(whole(strange).traps, None);
         let (mut most, mut more) = (vec![b'x'; MAX_REPORT], vec![b'x'; MAX_REPORT + 1]);
         assert_eq!(

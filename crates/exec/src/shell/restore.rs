@@ -9,7 +9,7 @@ use super::script::quote_into;
 const MAX_PIPELINE: usize = 32;
 /// Keeps what the shell's own words would overwrite. Behind the command, after a line feed, so
 /// that a comment does not hide it.
-const KEEP: &str = "\n__wp=(\"$?\" \"${PIPESTATUS[@]}\")";
+const KEEP: &str = "\n__wp=\"$? ${PIPESTATUS[@]}\"";
 
 /// What the last command left.
 #[derive(Debug, Default, Clone, Copy)]

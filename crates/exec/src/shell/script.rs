@@ -10,7 +10,7 @@
 //!   or `break` of a command cannot leave the report out.
 //! - Our own words run with stdout and stderr closed and with the user's `DEBUG`, `ERR` and
 //!   `RETURN` traps lifted; each command puts them back for itself ([`living`]). What fires before
-//!   they are lifted finds `BASH_COMMAND` begin with `__w`, which [`super::traps`] looks for.
+//!   they are lifted finds `__w` in `BASH_COMMAND`, which [`super::traps`] looks for.
 //! - The shell goes on only while each of our words does what it is there for. `__w` is emptied,
 //!   and unless `read` has filled it again the loops end, and the shell with them: a user's
 //!   function called `builtin`, `enable -n read`, a closed descriptor cost a new shell, not a time
@@ -39,29 +39,47 @@ pub(crate) const MAX_NUMBER: u16 = 999;
 pub(crate) fn program(control: &str) -> String {
     let last_words = format!(
         "shopt -s expand_aliases; builtin trap '{{ [[ $BASHPID != $$ ]] || {{ \
-             builtin printf \"%s\\0\" \"\" {LAST_WORDS} \"${{PWD-}}\" \"\" 0 \"$-\" \"\" \"\" >{control}; \
-             builtin export -p >{control}; builtin printf \"\\0\" >{control}; }}; }} >&- 2>&-' EXIT; "
+         builtin printf \"%s\\0\" \"\" {LAST_WORDS} \"${{PWD-}}\" \"\" \"0 $-\" \"\" >{control}; \
+         builtin export -p >{control}; builtin printf \"\\0\" >{control}; }}; }} >&- 2>&-' EXIT; "
     );
-    let lift_traps = format!(
-        "__w= builtin trap -p RETURN ERR DEBUG >&{CONTROL_FD}; \
-         __w= builtin trap - DEBUG ERR RETURN; "
-    );
-    let read = format!("IFS= TMOUT= builtin read -r -d '' -u {INPUT_FD} __w");
+    let read = format!("builtin read -r -d '' -u {INPUT_FD} __w");
     format!(
         "{last_words}__w=1; until [[ ! ${{__w-}} ]]; do __ws=; until {{ \
-         __ws=(\"$?\" \"$-\" \"${{PIPESTATUS[@]}}\"); \
-         {lift_traps}case $- in *[xv]*) builtin set +xv;; esac; __w=; {{ {read} && \
-         builtin printf '%s\\0' '' \"$__w\" \"${{PWD-}}\" \"${{!-}}\" \"${{__ws[@]}}\" '' \"${{__wp[@]}}\" '' && \
-         case $__w in *e) builtin export -p && builtin printf '\\0';; esac && \
-         __w= __wp=() && {read} || __w=; }} >&{CONTROL_FD}; [[ ! $__w ]]; }} >&- 2>&-; do __ws=; \
+         __ws=\"$? $- ${{PIPESTATUS[@]}}\" __w=; IFS= {read} && {{ \
+         case $__w$- in *[txv]*) case $__w in *t*) \
+         __w= builtin trap -p RETURN ERR DEBUG >&{CONTROL_FD}; \
+         __w= builtin trap - DEBUG ERR RETURN;; esac; \
+         case $- in *[xv]*) builtin set +xv;; esac;; esac; \
+         builtin printf '%s\\0' '' \"$__w\" \"${{PWD-}}\" \"${{!-}}\" \"$__ws\" \"${{__wp-}}\" >&{CONTROL_FD}; }} && \
+         case $__w in *e*) builtin export -p >&{CONTROL_FD} && builtin printf '\\0' >&{CONTROL_FD};; esac && \
+         __w= __wp= && IFS= TMOUT= {read} || __w=; [[ ! $__w ]]; }} >&- 2>&-; do __ws=; \
          builtin eval \"$__w\" {INPUT_FD}<&- {CONTROL_FD}>&-; done; done"
     )
 }
 
-/// What follows a command's text: its number, and whether the environment is to be reported.
-pub(crate) fn trailer(number: u16, report_env: bool) -> String {
-    let env = if report_env { "e" } else { "" };
-    format!("{number}{env}\0")
+/// What follows a command's text: its number, and what its report is to do.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Trailer {
+    pub(crate) number: u16,
+    /// Tell the exported environment.
+    pub(crate) env: bool,
+    /// Lift the user's traps and tell them.
+    pub(crate) traps: bool,
+}
+
+impl Trailer {
+    pub(crate) fn text(self) -> String {
+        let env = if self.env { "e" } else { "" };
+        let traps = if self.traps { "t" } else { "" };
+        format!("{}{env}{traps}\0", self.number)
+    }
+}
+
+/// Whether a text may set a trap, or run what does. It may say yes too often: that costs
+/// microseconds. What hides it well is told to nobody, and fires for our own words too.
+pub(crate) fn may_trap(text: &str) -> bool {
+    let marks = ["trap", "eval", "source", ". "];
+    marks.iter().any(|mark| text.contains(mark))
 }
 
 /// What surrounds a command in a living shell.
@@ -113,7 +131,7 @@ pub(crate) fn living(command: &str, around: &Around<'_>) -> String {
 
 /// The text that asks how a job ended: its code, and a word if the shell knew it.
 pub(crate) fn job_status(job: u32) -> String {
-    format!("__w=;{{ builtin wait -p __w {job}; }} 2>&-;__wp=(\"$?\" \"${{__w:+{KNOWN}}}\")")
+    format!("__w=;{{ builtin wait -p __w {job}; }} 2>&-;__wp=\"$? ${{__w:+{KNOWN}}}\"")
 }
 
 /// Appends `word` in single quotes, in which nothing means anything.

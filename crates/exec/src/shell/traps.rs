@@ -6,7 +6,7 @@
 
 use super::script::quote_into;
 
-const HEAD: &str = "case $BASH_COMMAND in __w*);;*) ";
+const HEAD: &str = "case $BASH_COMMAND in *__w*);;*) ";
 const TAIL: &str = "\n;;esac";
 
 /// The statements that set again what `trap -p` has printed; none when it has printed something
