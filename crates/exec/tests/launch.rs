@@ -189,17 +189,25 @@ fn children(parent: u32) -> Vec<u32> {
 #[test]
 fn the_fork_for_a_command_is_there_before_the_command() {
     with_bench(limits(), |bench| async move {
-        let done = bench.fork("echo $$ $BASHPID").await;
-        let said = done.stdout();
-        let (shell, first) = said.trim().split_once(' ').unwrap();
-        let shell: u32 = shell.parse().unwrap();
-        until("the shell has forked again", || children(shell).len() == 1).await;
-        let waits = children(shell);
-        assert_ne!(waits, [first.parse::<u32>().unwrap()]);
-        let done = bench.fork("echo $$ $BASHPID; set | grep ^__").await;
-        let same = waits.first().unwrap();
-        assert_eq!(done.stdout(), format!("{shell} {same}\n"));
-        assert_eq!(done.code(), 1, "nothing of ours is left for it to see");
+        // The executor starts a shell ahead of need, which may come between any two commands, once.
+        let mut served_again = false;
+        for _ in 0..3 {
+            let done = bench.fork("echo $$ $BASHPID").await;
+            let said = done.stdout();
+            let (shell, first) = said.trim().split_once(' ').unwrap();
+            let shell: u32 = shell.parse().unwrap();
+            until("the shell has forked again", || children(shell).len() == 1).await;
+            let waits = children(shell);
+            assert_ne!(waits, [first.parse::<u32>().unwrap()]);
+            let done = bench.fork("echo $$ $BASHPID; set | grep ^__").await;
+            assert_eq!(done.code(), 1, "nothing of ours is left for it to see");
+            if done.stdout().starts_with(&format!("{shell} ")) {
+                let same = waits.first().unwrap();
+                assert_eq!(done.stdout(), format!("{shell} {same}\n"));
+                served_again = true;
+            }
+        }
+        assert!(served_again);
     });
 }
 
