@@ -5,6 +5,13 @@
 //! parser and the number of rows (`> `, or `> none`) and some values (`! path value`), then a line
 //! of `--`, then the output as it came.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may panic, and its helpers too"
+)]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
