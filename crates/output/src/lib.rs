@@ -2,8 +2,9 @@
 //!
 //! [`format`] finds the form of an output by looking at it; `rows` makes a list of objects of the
 //! outputs it knows; `digest` makes the text that a model reads, within a budget of tokens and
-//! without losing a line that tells of a failure; `next` says what to do after this exit code and
-//! these words. The analysis of the command is a prior, never the answer.
+//! without losing a line that tells of a failure; `hints` says what is worth knowing about it;
+//! `next` says what to do after this exit code and these words. The analysis of the command is a
+//! prior, never the answer.
 //!
 //! What it may not do: read files, the environment or the clock; spawn; wait; panic. Everything
 //! is linear in the output, and bounded where it keeps something.

@@ -206,25 +206,34 @@ impl<'a> Writer<'a> {
             "[left out: {lines} of {} lines, {bytes} of {all} bytes",
             scanned.lines
         );
+        let limit = self.limit();
         if let Some(handle) = self.input.handle {
             let handle = handle
                 .replace("{stream}", largest.stream.name())
                 .replace("{offset}", &largest.offset.to_string())
                 .replace("{limit}", &largest.bytes.to_string());
-            let _ = write!(note, "; to read the largest part: {handle}");
+            let how = format!("; to read the largest part: {handle}");
+            if self.text.len() + note.len() + how.len() + "]\n".len() <= limit {
+                note.push_str(&how);
+            }
         }
         note.push(']');
         self.text.push_str(&note);
         self.text.push('\n');
     }
 
+    /// Bytes that may be written.
+    fn limit(&self) -> usize {
+        let tokens = self.input.budget_tokens.unwrap_or(DEFAULT_BUDGET_TOKENS);
+        tokens
+            .max(MIN_BUDGET_TOKENS)
+            .saturating_mul(BYTES_PER_TOKEN)
+    }
+
     /// The text, which fits; should the sums ever be wrong, it is cut, for a budget is a promise.
     fn fitted(&mut self) -> String {
         let mut text = std::mem::take(&mut self.text);
-        let tokens = self.input.budget_tokens.unwrap_or(DEFAULT_BUDGET_TOKENS);
-        let limit = tokens
-            .max(MIN_BUDGET_TOKENS)
-            .saturating_mul(BYTES_PER_TOKEN);
+        let limit = self.limit();
         if text.len() > limit {
             text.truncate(floor(&text, limit));
         }

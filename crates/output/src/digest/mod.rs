@@ -18,6 +18,7 @@ mod families;
 mod frames;
 mod lines;
 mod manner;
+mod marks;
 mod progress;
 mod records;
 mod scan;
@@ -50,7 +51,7 @@ pub const CONTENT_TOKENS: usize = 4_000;
 
 /// The smallest budget; a smaller one is read as this. Below it not even the statement of what
 /// was left out finds room.
-pub const MIN_BUDGET_TOKENS: usize = 64;
+pub const MIN_BUDGET_TOKENS: usize = 100;
 
 /// Outputs up to this many bytes are shown whole.
 pub const SMALL_OUTPUT_BYTES: usize = 1_000;

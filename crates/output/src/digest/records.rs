@@ -54,7 +54,7 @@ impl Kind {
             Self::WarningDetail => ("line of warnings", "lines of warnings"),
             Self::Passed => ("passed test", "passed tests"),
             Self::Skipped => ("skipped test", "skipped tests"),
-            Self::Build => ("build step", "build steps"),
+            Self::Build => ("step", "steps"),
             Self::Download => ("download line", "download lines"),
             Self::Install => ("install step", "install steps"),
             Self::Progress => ("state of progress", "states of progress"),

@@ -5,6 +5,7 @@ use super::families::{Class, class_of};
 use super::frames::Frames;
 use super::lines::{Segment, clean, segments};
 use super::manner::Manner;
+use super::marks::{is_bar_only, is_coded, is_heading, is_located, is_marked, peel};
 use super::progress::{dots, is_progress};
 use super::records::{Kind, Rank, Record};
 use super::shapes::{Shapes, hash};
@@ -61,9 +62,11 @@ pub(super) fn scan(input: &Input<'_>, manner: Manner, failing: bool) -> Scanned 
         // What a listing lists is no message, whatever its names say.
         let lists = manner != Manner::Work && stream == Stream::Stdout;
         let mut scanner = Scanner::new(stream, manner, failing, lists, scanned.records);
+        let end = tail(bytes);
         let mut lines = 0;
         for segment in segments(bytes) {
             lines = segment.line;
+            scanner.ending = segment.start >= end;
             scanner.line(&segment);
         }
         scanned.lines += lines;
@@ -77,6 +80,16 @@ pub(super) fn scan(input: &Input<'_>, manner: Manner, failing: bool) -> Scanned 
         }
     }
     scanned
+}
+
+/// Lines at the end of a stream that are shown though they are like those above: how it ended.
+const LAST_LINES: usize = 2;
+
+/// Where the last lines of a stream begin.
+fn tail(bytes: &[u8]) -> usize {
+    let text = bytes.trim_ascii_end();
+    let breaks = memchr::memrchr_iter(b'\n', text);
+    breaks.take(LAST_LINES).last().map_or(0, |at| at + 1)
 }
 
 /// Bytes that are looked at for the question whether a stream is text.
@@ -110,6 +123,8 @@ struct Scanner {
     frames: Frames,
     /// Notes since the last failure.
     notes: u32,
+    /// The last lines of the stream are read.
+    ending: bool,
 }
 
 /// What was decided about one line.
@@ -166,6 +181,7 @@ impl Scanner {
             warnings: Shapes::of_names(),
             frames: Frames::default(),
             notes: 0,
+            ending: false,
         }
     }
 
@@ -370,7 +386,7 @@ impl Scanner {
                 ..Judged::noise(Kind::Progress)
             };
         }
-        if !worded && self.shapes.count(text) > SHOWN_OF_A_SHAPE {
+        if !worded && self.shapes.count(text) > SHOWN_OF_A_SHAPE && !self.ending {
             return Judged::noise(Kind::Repeat);
         }
         if self.near_after > 0 {
@@ -502,76 +518,4 @@ impl Scanner {
         });
         self.records.len() - 1
     }
-}
-
-/// A line without what a tool puts before the lines of another: `#7 0.512 ` of docker build,
-/// `web-1  | ` of compose.
-fn peel(text: &str) -> &str {
-    if let Some(rest) = text.strip_prefix('#') {
-        let mut words = rest.splitn(3, ' ');
-        let step = words.next().is_some_and(|word| number(word, false));
-        let time = words.next().is_some_and(|word| number(word, true));
-        if let (true, true, Some(rest)) = (step, time, words.next()) {
-            return rest;
-        }
-    }
-    if let Some((service, rest)) = text.split_once("  | ")
-        && !service.is_empty()
-        && service
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_ ".contains(&b))
-    {
-        return rest;
-    }
-    text
-}
-
-fn number(word: &str, with_point: bool) -> bool {
-    !word.is_empty()
-        && word.contains('.') == with_point
-        && word
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.')
-}
-
-/// `path:12: …` or `path:12:5: …`, as compilers begin their messages.
-fn is_located(body: &str) -> bool {
-    let body = body.trim_start();
-    let Some((path, rest)) = body.split_once(':') else {
-        return false;
-    };
-    let is_path = path.contains(['.', '/']) && !path.contains(' ');
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    is_path
-        && digits > 0
-        && rest
-            .as_bytes()
-            .get(digits)
-            .is_some_and(|byte| *byte == b':')
-}
-
-/// `F401 …`, as linters begin their messages.
-fn is_coded(body: &str) -> bool {
-    let code = body.split(' ').next().unwrap_or_default();
-    let letters = code.bytes().take_while(u8::is_ascii_uppercase).count();
-    let digits = code
-        .bytes()
-        .skip(letters)
-        .filter(u8::is_ascii_digit)
-        .count();
-    (1..=4).contains(&letters) && (3..=4).contains(&digits) && letters + digits == code.len()
-}
-
-/// Marks of failure inside a report: pytest's `E   …` and `>   …`.
-fn is_marked(body: &str) -> bool {
-    ["E  ", ">  "].iter().any(|mark| body.starts_with(mark)) || is_located(body)
-}
-
-/// A heading inside a section, such as `____ test_name ____`.
-fn is_heading(body: &str) -> bool {
-    body.starts_with("____") || body.starts_with("----") || body.starts_with("======")
-}
-
-fn is_bar_only(text: &str) -> bool {
-    text.contains("xfr#") || text.contains("--:--:--")
 }

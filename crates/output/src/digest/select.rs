@@ -4,7 +4,7 @@ use super::manner::Manner;
 use super::records::{Kind, MARKER_BYTES, Rank, Record};
 use super::{
     BYTES_PER_TOKEN, CONTENT_TOKENS, DEFAULT_BUDGET_TOKENS, Input, LISTING_TOKENS,
-    MIN_BUDGET_TOKENS, NOTE_BYTES, QUIET_TOKENS, SMALL_OUTPUT_BYTES, Stream,
+    MIN_BUDGET_TOKENS, QUIET_TOKENS, SMALL_OUTPUT_BYTES, Stream,
 };
 
 /// A missing part whose statement would be longer than itself is shown instead.
@@ -12,6 +12,10 @@ const CHEAP_BYTES: usize = 90;
 
 /// Bytes of a line that tells of no failure; of a longer one the beginning and the end are shown.
 const LONG_LINE: usize = 600;
+
+/// What the last note takes, and what a handle takes beside its own length.
+const LAST_NOTE_BYTES: usize = 112;
+const HANDLE_BYTES: usize = 64;
 
 /// Share of the failures' room, in tenths, that the first of them get when not all fit.
 const FIRST_FAILURES: usize = 6;
@@ -40,8 +44,9 @@ impl Room {
             (None, Manner::Listing) => LISTING_TOKENS * BYTES_PER_TOKEN,
             (None, Manner::Content) => CONTENT_TOKENS * BYTES_PER_TOKEN,
         };
-        let handle = input.handle.map_or(0, str::len);
-        let note = (NOTE_BYTES + handle).min(bytes / 2);
+        // Without room for both, the handle is not said.
+        let handle = input.handle.map_or(0, |handle| handle.len() + HANDLE_BYTES);
+        let note = LAST_NOTE_BYTES + handle.min(bytes / 4);
         Self {
             total: bytes - note,
             quiet,

@@ -206,6 +206,11 @@ impl Tests {
             .or_else(|| line.strip_prefix("# fail "))
         {
             self.failed += rest.parse::<u64>().unwrap_or_default();
+        } else if trimmed.contains("] Tests run: ") && !trimmed.contains("Time elapsed") {
+            let failed = number_after(trimmed, "Failures: ") + number_after(trimmed, "Errors: ");
+            self.failed += failed;
+            self.skipped += number_after(trimmed, "Skipped: ");
+            self.passed += number_after(trimmed, "Tests run: ").saturating_sub(failed);
         } else if let Some(rest) = line.strip_prefix("Ran ") {
             // unittest says how many it ran here, and how many failed on a later line.
             self.passed += rest
@@ -277,8 +282,9 @@ impl Levels {
                 .take(WORDS_BEFORE_LEVEL)
                 .any(|word| levels.contains(&word))
         };
-        let begins = line.starts_with(|c: char| c.is_ascii_digit() || c == '[');
-        if !begins {
+        // A time stands first, perhaps in a bracket; `[ERROR]` alone is a build.
+        let time = line.strip_prefix('[').unwrap_or(line);
+        if !time.starts_with(|c: char| c.is_ascii_digit()) {
             return;
         }
         if is(&["ERROR", "FATAL", "CRITICAL", "SEVERE"]) {
@@ -343,6 +349,10 @@ mod tests {
             (
                 "Ran 64 tests in 0.1s\nFAILED (failures=2, errors=1, skipped=1)",
                 tests(61, 3, 0),
+            ),
+            (
+                "[ERROR] Tests run: 541, Failures: 1, Errors: 1, Skipped: 2",
+                tests(539, 2, 2),
             ),
             ("\u{2139} pass 40\n\u{2139} fail 2", tests(40, 2, 0)),
         ];

@@ -103,7 +103,16 @@ fn usual(analysis: &Analysis, failed: bool) -> Vec<NextStep> {
     let Some(entry) = entries.into_iter().find(|entry| !text_of(entry).is_empty()) else {
         return Vec::new();
     };
-    let steps = text_of(entry);
+    // What was just done is not what comes next.
+    let argv = |program: &wharf_shell::Program| program.argv.clone().unwrap_or_default();
+    let done = analysis
+        .programs
+        .iter()
+        .filter_map(|program| Some(format!("{} {}", program.name, argv(program).get(1)?)));
+    let done: Vec<String> = done.collect();
+    let steps = text_of(entry)
+        .iter()
+        .filter(|text| !done.iter().any(|done| text.contains(done)));
     let step = |text: &String| NextStep {
         text: text.clone(),
         command: text
@@ -111,7 +120,7 @@ fn usual(analysis: &Analysis, failed: bool) -> Vec<NextStep> {
             .and_then(|(_, command)| runnable(command)),
         why: format!("usual after {} {outcome}", entry.name),
     };
-    steps.iter().map(step).collect()
+    steps.map(step).collect()
 }
 
 /// The text after a colon, if it is a command that can be run as it stands: its program is known,

@@ -2,7 +2,7 @@
 
 use super::{Class, Rule, at, ends, has};
 use crate::digest::blocks::Block;
-use crate::digest::records::Kind::{Build, Download, Passed, Progress, Skipped};
+use crate::digest::records::Kind::{Build, Download, Progress};
 
 use Class::{Detail, Fail, Head, Near, Noise, Open, Pass, Step, Sum, Warn};
 
@@ -72,8 +72,8 @@ pub(super) const RULES: &[Rule] = &[
     at("RUNNING HANDLER [", Step(Build)),
     at("PLAY [", Near),
     at("PLAY RECAP", Detail(Block::ToBlank)),
-    at("ok: [", Pass(Passed)),
-    at("skipping: [", Pass(Skipped)),
+    at("ok: [", Pass(Build)),
+    at("skipping: [", Pass(Build)),
     at("included: ", Noise(Build)),
     at("changed: [", Pass(Build)),
     at("fatal: [", Fail),
