@@ -187,6 +187,30 @@ fn bounds_are_kept() {
     assert_eq!(wording(&many).misspelt.len(), MAX_ADVICE);
 }
 
+#[test]
+fn deep_texts_are_read_to_their_bottom() {
+    for (open, close) in [
+        ("{ ", "; }"),
+        ("( ", " )"),
+        ("if ", "; then :; fi"),
+        ("echo $(", ")"),
+    ] {
+        let deep = format!("{}cat f | grep x{}", open.repeat(20), close.repeat(20));
+        let found = wording(&deep);
+        let cats = found
+            .advice
+            .iter()
+            .filter(|one| one.rule == "cat-into-grep");
+        assert_eq!(cats.count(), 1, "{deep}");
+        // Deeper than what is analysed: no more is said, and nothing breaks.
+        let _ = wording(&format!(
+            "{}cat f | grep x{}",
+            open.repeat(2_000),
+            close.repeat(2_000)
+        ));
+    }
+}
+
 fn meant(text: &str) -> Vec<(MisspeltKind, Vec<String>)> {
     let found = wording(text).misspelt;
     found
