@@ -146,6 +146,10 @@ fn what_cannot_be_rewritten_safely_is_only_named() {
     // It may be several files, and then grep prints their names.
     assert_eq!(rewritten("cat *.log | grep x", "cat-into-grep"), None);
     assert_eq!(rewritten("cat $f | grep x", "cat-into-grep"), None);
+    // Without the signal, what is left means something else.
+    assert_eq!(rewritten("kill -9 -1", "kill-hard-first"), None);
+    // A question about a loss is not answered for anybody.
+    assert_eq!(rewritten("apt remove nginx", "install-asks"), None);
     // The pattern is not the last operand.
     assert_eq!(rewritten("cat f | grep x g", "cat-into-grep"), None);
     // The replacement would end the quotes that it stands in.
