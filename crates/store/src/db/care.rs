@@ -24,7 +24,7 @@ pub struct Sizes {
 /// What may go. The audit log keeps what the tables lose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sweep {
-    /// Closed runs and ended sessions from before this time go.
+    /// Closed runs, ended sessions and ended consents from before this time go.
     pub before_ms: i64,
     /// The oldest closed runs go, until this many are left.
     pub keep_runs: u32,
@@ -88,7 +88,17 @@ impl Database {
             .execute(&self.writer)
             .await
             .map_err(writing("the sweep"))?;
-        Ok(runs.rows_affected() + sessions.rows_affected())
+        let query = sqlx::query(
+            "DELETE FROM consents WHERE changed_ms < $1 AND until_ms < $1 AND (kind, id) IN \
+             (SELECT kind, id FROM consents WHERE changed_ms < $1 AND until_ms < $1 \
+             ORDER BY changed_ms LIMIT $2)",
+        );
+        let query = query.bind(sweep.before_ms).bind(i64::from(SWEEP_ROWS_MAX));
+        let consents = query
+            .execute(&self.writer)
+            .await
+            .map_err(writing("the sweep"))?;
+        Ok(runs.rows_affected() + sessions.rows_affected() + consents.rows_affected())
     }
 
     async fn count(&self, query: &'static str) -> Result<i64, DbError> {

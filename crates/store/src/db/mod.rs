@@ -2,7 +2,7 @@
 //!
 //! [`Projector`] applies the entries of the audit log to the tables, exactly once: rows and the
 //! position in the log change in one transaction. The other methods of [`Database`] are grouped by
-//! topic, a file each: runs, sessions, meta, care.
+//! topic, a file each: runs, sessions, consents, meta, care.
 //!
 //! SQLite today. The statements and migrations are written so that PostgreSQL takes them as they
 //! are (`$1`, `ON CONFLICT`, four types), and go through the library's runtime driver; the suite in
@@ -15,6 +15,7 @@
 
 mod ahead;
 mod care;
+mod consents;
 mod error;
 pub mod limits;
 mod meta;
@@ -26,6 +27,7 @@ mod sessions;
 
 pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};
+pub use consents::ConsentRow;
 pub use error::{DbError, SqlError};
 pub use open::Database;
 pub use project::{CaughtUp, Projector};

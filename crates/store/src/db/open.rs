@@ -92,8 +92,14 @@ async fn migrate(connection: &mut AnyConnection, path: &Path) -> Result<(), DbEr
 }
 
 /// The steps of the schema. A step that was released is never changed: the next one is added.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "first", include_str!("../../migrations/0001_first.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "first", include_str!("../../migrations/0001_first.sql")),
+    (
+        2,
+        "consents",
+        include_str!("../../migrations/0002_consents.sql"),
+    ),
+];
 
 /// A commit is safe from a crash of the process without waiting for the disk; the log is the truth.
 const WRITER_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \

@@ -7,6 +7,7 @@
 )]
 
 mod care;
+mod consents;
 mod projection;
 mod runs;
 mod sessions;
