@@ -15,7 +15,7 @@ pub mod system;
 pub use analyze::{
     AnalyzeContext, AnalyzeRequest, AnalyzeResponse, AnalyzedEffect, AnalyzedError, AnalyzedProgram,
 };
-pub use problem::{FieldError, Problem};
+pub use problem::{ApprovalRef, FieldError, Problem};
 pub use process::{
     DevServerLogs, LogLines, ProcessAction, ProcessInfo, ProcessRequest, ProcessResponse,
     SshSession,

@@ -32,6 +32,18 @@ pub struct Problem {
     /// For 428: send it back within five minutes to say yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation_token: Option<String>,
+    /// For 428: the approval that a person can give.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalRef>,
+}
+
+/// An approval that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ApprovalRef {
+    /// Its id.
+    pub id: String,
+    /// When the question ends, in RFC 3339.
+    pub expires_at: String,
 }
 
 /// One member that is wrong.

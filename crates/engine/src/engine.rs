@@ -1,18 +1,19 @@
 //! The engine: one value that all adapters share.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wharf_model::{Caller, RunId, SessionId};
+use wharf_policy::Policy;
 use wharf_store::db::{Ahead, Projector};
 
+use crate::approvals::table::Approvals;
 use crate::error::Error;
 use crate::options::{Options, Parts};
-use crate::policy::Confirmations;
 use crate::request::{NewSession, ProcessSelector, RunRequest, Stream};
 use crate::runs::idempotency::Keys;
 use crate::runs::start::Asked;
@@ -23,7 +24,7 @@ use crate::view::{
     Started, SuggestionView,
 };
 use crate::whole::Whole;
-use crate::{housekeeping, judge, processes, record, runs, sessions};
+use crate::{approvals, housekeeping, judge, processes, record, runs, sessions};
 
 /// From asking runs to end at a stop to giving up on them, on top of their own grace.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
@@ -40,7 +41,8 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) runs: RunTable,
     pub(crate) sessions: SessionTable,
-    pub(crate) confirmations: Confirmations,
+    pub(crate) approvals: Approvals,
+    policy: RwLock<Arc<Policy>>,
     pub(crate) keys: Keys,
     /// Ends of runs that the record did not take yet.
     pub(crate) unclosed: record::Unclosed,
@@ -103,7 +105,8 @@ impl Engine {
     ///
     /// # Errors
     /// When the record or the database cannot be used.
-    pub async fn open(parts: Parts, options: Options) -> Result<Self, Error> {
+    pub async fn open(mut parts: Parts, options: Options) -> Result<Self, Error> {
+        let policy = Arc::new(std::mem::replace(&mut parts.policy, Policy::builtin()));
         // Rules and registry are read at their first use, which shall not be a caller's.
         let _warm = wharf_shell::analyze("", &wharf_shell::Context::default());
         let projector = Projector::open(&parts.database, &parts.audit_directory)
@@ -119,7 +122,8 @@ impl Engine {
             options,
             runs: RunTable::default(),
             sessions: SessionTable::default(),
-            confirmations: Confirmations::default(),
+            approvals: Approvals::default(),
+            policy: RwLock::new(policy),
             keys: Keys::default(),
             queued: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
@@ -128,6 +132,7 @@ impl Engine {
         });
         inner.catch_up().await?;
         inner.close_lost_runs().await?;
+        approvals::keep::restore(&inner).await?;
         sessions::restore::all(&inner).await?;
         housekeeping::start(&inner);
         Ok(Self { inner })
@@ -437,6 +442,26 @@ impl Engine {
         self.inner.parts.executor.fault()
     }
 
+    /// Who may run what from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        let mut current = self
+            .inner
+            .policy
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(policy);
+    }
+
+    /// Who may run what.
+    #[must_use]
+    pub fn policy(&self) -> Arc<Policy> {
+        self.inner.policy()
+    }
+
+    pub(crate) const fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
     /// Numbers for metrics and doctor.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
@@ -454,6 +479,12 @@ impl Engine {
 }
 
 impl Inner {
+    /// Who may run what.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&policy)
+    }
+
     /// Brings the database up to the record.
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
         let mut projector = self.projector.lock().await;

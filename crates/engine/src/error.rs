@@ -43,12 +43,20 @@ pub enum Error {
     NeedsConfirmation {
         /// With its reasons.
         decision: Box<Decision>,
-        /// Send it back to say yes; valid for five minutes, once.
-        token: String,
+        /// Send it back to say yes; valid for five minutes, once. None where the policy wants
+        /// somebody else to say yes.
+        token: Option<String>,
+        /// The approval that a person can give.
+        approval: String,
+        /// When the question ends.
+        until: wharf_model::Timestamp,
     },
     /// The idempotency key was used with another body.
     #[error("this idempotency key was used within 24 hours with another request")]
     IdempotencyMismatch,
+    /// It cannot be done to this any more, or not by this caller.
+    #[error("{0}")]
+    Conflict(String),
     /// A queue or a limit is full.
     #[error("{what} is full ({limit}); try again")]
     Busy {

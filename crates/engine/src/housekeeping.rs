@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::engine::Inner;
-use crate::{record, sessions};
+use crate::{approvals, record, sessions};
 
 /// How far the database may be behind the record when nobody asks.
 const FOLLOW: Duration = Duration::from_secs(1);
@@ -42,6 +42,7 @@ pub(crate) fn start(inner: &Arc<Inner>) {
     });
     spawn(inner, SESSIONS, |inner| async move {
         sessions::end::idle(&inner).await;
+        approvals::expire(&inner).await;
         sessions::state::flush(&inner).await;
     });
     spawn(inner, SWEEP, |inner| async move { inner.sweep().await });

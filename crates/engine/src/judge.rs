@@ -59,6 +59,17 @@ pub(crate) fn elsewhere(
         analysis
     };
     let request = RunRequest::new(command.clone());
-    let decision = policy::judge(&request, analysis, inner.options.allow_dangerous, false);
+    let other = around.elsewhere.as_ref();
+    let place = policy::Place {
+        cwd: cwd.as_deref(),
+        home: match other {
+            Some(other) => other.home.as_deref(),
+            None => inner.options.home.as_deref(),
+        },
+        workspace_root: other
+            .and_then(|other| other.workspace_root.as_deref())
+            .or(cwd.as_deref()),
+    };
+    let decision = policy::judge(inner, caller, &request, analysis, place, false).decision;
     Ok(Judged { decision, cwd })
 }

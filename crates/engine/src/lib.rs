@@ -10,6 +10,7 @@
 //!
 //! Start reading at `runs::start`.
 
+pub mod approvals;
 pub mod error;
 pub mod measure;
 pub mod options;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use wharf_exec::Executor;
 use wharf_exec::journal::Journal;
 use wharf_model::{Clock, Entropy};
+use wharf_policy::Policy;
 use wharf_store::{audit::AuditLog, db::Database};
 
 /// Everything that comes from outside.
@@ -25,6 +26,8 @@ pub struct Parts {
     pub audit_directory: PathBuf,
     /// The projection of the record, and the sessions.
     pub database: Database,
+    /// Who may run what.
+    pub policy: Policy,
 }
 
 /// Settings, resolved and checked.

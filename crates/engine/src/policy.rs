@@ -1,20 +1,20 @@
 //! May this run? The only place that says so.
+//!
+//! `wharf_policy` decides over a question; here the question is put together, and a yes is looked
+//! for where one is needed.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-use wharf_model::{Caller, Entropy};
-use wharf_shell::{Reason, Span, Verdict};
+use wharf_model::Caller;
+use wharf_policy::approval::{Approval, Bound};
+use wharf_policy::{Moment, Question, Who};
+use wharf_shell::{Analysis, Reason, Span, Verdict};
 
+use crate::approvals::table::{Asked, Yes, new_id};
+use crate::engine::Inner;
 use crate::error::{Error, Field};
 use crate::request::RunRequest;
 use crate::view::Decision;
-
-/// How long a confirmation token is good.
-pub(crate) const CONFIRMATION_LIFE: Duration = Duration::from_secs(300);
-/// Confirmation tokens that wait at once; the oldest make room.
-pub(crate) const MAX_CONFIRMATIONS: usize = 10_000;
 
 /// A request that may run. Only [`decide`] makes one.
 #[derive(Debug)]
@@ -23,15 +23,29 @@ pub(crate) struct Approved {
     request: RunRequest,
     decision: Decision,
     yes: Option<Yes>,
+    grant: Option<String>,
 }
 
 impl Approved {
-    /// The run is on record: its yes, if it needed one, is used up. Until here a request that
-    /// comes to nothing gives it back.
-    pub(crate) fn spend(&mut self) {
-        if let Some(yes) = self.yes.take() {
-            yes.spend();
-        }
+    /// The run is on record: its yes, if it needed one, is used up, and what became of it is to be
+    /// kept. Until here a request that comes to nothing gives it back.
+    pub(crate) fn spend(&mut self, inner: &Inner, run: &str, cwd: &str) -> Option<Approval> {
+        let yes = self.yes.take()?;
+        let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
+        let who = Who::user(self.caller.name());
+        bound(&self.caller, &self.request, cwd, |bound| {
+            yes.spend(bound, &who, run, now, &rules)
+        })
+    }
+
+    /// The approval that it may run by.
+    pub(crate) fn approval(&self) -> Option<&str> {
+        self.yes.as_ref().map(Yes::approval)
+    }
+
+    /// The standing yes that it may run by.
+    pub(crate) fn grant(&self) -> Option<&str> {
+        self.grant.as_deref()
     }
 
     pub(crate) const fn caller(&self) -> &Caller {
@@ -53,96 +67,149 @@ pub(crate) enum Outcome {
     Refused(Box<Refused>),
 }
 
-/// What was asked for and may not run, or, with a token, not without a yes.
+/// What was asked for and may not run, or not without a yes.
 pub(crate) struct Refused {
     pub(crate) request: RunRequest,
     pub(crate) decision: Decision,
-    pub(crate) token: Option<String>,
+    /// The question that a yes would answer.
+    pub(crate) asked: Option<Asked>,
 }
 
-/// Decides over a request whose command has been analysed. A yes that is not good for this is no
+/// A decision, and the standing yes that answers its question.
+pub(crate) struct Judgement {
+    pub(crate) decision: Decision,
+    pub(crate) grant: Option<String>,
+}
+
+/// Where a command would run.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) cwd: Option<&'a str>,
+    pub(crate) home: Option<&'a str>,
+    pub(crate) workspace_root: Option<&'a str>,
+}
+
+/// Decides over a request whose command has been judged. A yes that is not good for this is no
 /// yes: the question is asked again, and says why.
 pub(crate) fn decide(
+    inner: &Inner,
     caller: &Caller,
     request: RunRequest,
     cwd: &str,
-    mut decision: Decision,
-    confirmations: &Confirmations,
-    entropy: &dyn Entropy,
+    judgement: Judgement,
 ) -> Outcome {
+    let Judgement {
+        mut decision,
+        grant,
+    } = judgement;
     let mut given = None;
     match decision.verdict {
         Verdict::Deny => return refused(request, decision, None),
-        Verdict::Allow => {}
-        Verdict::Confirm => {
-            let binding = binding(caller, &request, cwd);
-            let yes = request
-                .confirmation
-                .as_ref()
-                .map(|token| confirmations.redeem(token, &binding));
-            match yes {
-                Some(Ok(yes)) => given = Some(yes),
-                other => {
-                    if let Some(Err(why)) = other {
+        Verdict::Confirm if grant.is_none() => {
+            let now = inner.parts.clock.now();
+            let about = bound(caller, &request, cwd, |bound| bound.fingerprint());
+            let token = request.confirmation.as_deref();
+            match inner.approvals.yes(token, about, now) {
+                Ok(Some(yes)) => given = Some(yes),
+                none => {
+                    if let Err(why) = none {
                         decision.reasons.push(Reason {
                             rule: "confirmation".to_owned(),
                             span: Span { start: 0, end: 0 },
                             message: why.to_owned(),
                         });
                     }
-                    let token = confirmations.issue(binding, entropy);
-                    return refused(request, decision, Some(token));
+                    let asked = ask(inner, caller, &request, cwd, &decision);
+                    return refused(request, decision, Some(asked));
                 }
             }
         }
+        Verdict::Allow | Verdict::Confirm => {}
     }
     Outcome::Approved(Box::new(Approved {
         caller: caller.clone(),
         request,
         decision,
         yes: given,
+        grant,
     }))
 }
 
-fn refused(request: RunRequest, decision: Decision, token: Option<String>) -> Outcome {
+/// Asks for a yes.
+fn ask(
+    inner: &Inner,
+    caller: &Caller,
+    request: &RunRequest,
+    cwd: &str,
+    decision: &Decision,
+) -> Asked {
+    let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
+    let entropy = inner.parts.entropy.as_ref();
+    let mut names: Vec<String> = Vec::new();
+    for reason in &decision.reasons {
+        if !names.contains(&reason.rule) {
+            names.push(reason.rule.clone());
+        }
+    }
+    let requester = Who::user(caller.name());
+    let question = bound(caller, request, cwd, |bound| {
+        Approval::ask(&new_id(entropy), bound, &requester, names, now, &rules)
+    });
+    let own_yes = rules.requester_may_approve;
+    inner.approvals.ask(question, now, own_yes, entropy)
+}
+
+fn refused(request: RunRequest, decision: Decision, asked: Option<Asked>) -> Outcome {
     Outcome::Refused(Box::new(Refused {
         request,
         decision,
-        token,
+        asked,
     }))
 }
 
-/// Judges a command together with the variables that come with it. `runs_nothing`: bash has been
-/// asked and cannot parse it either, so that nothing of it will run.
+/// Judges a command together with what comes with it. `runs_nothing`: bash has been asked and
+/// cannot parse it either, so that nothing of it will run.
 pub(crate) fn judge(
+    inner: &Inner,
+    caller: &Caller,
     request: &RunRequest,
-    analysis: Arc<wharf_shell::Analysis>,
-    allow_dangerous: bool,
+    analysis: Arc<Analysis>,
+    place: Place<'_>,
     runs_nothing: bool,
-) -> Decision {
-    let (mut verdict, mut reasons) = wharf_shell::judge(&analysis);
-    if runs_nothing {
-        verdict = Verdict::Allow;
-    }
-    for (name, _) in &request.env {
-        if let Some(why) = wharf_shell::env_needs_approval(name) {
-            verdict = verdict.max(Verdict::Confirm);
-            reasons.push(Reason {
-                rule: "environment.code".to_owned(),
-                span: Span { start: 0, end: 0 },
-                message: format!("{name}: {why}"),
-            });
-        }
-    }
-    if allow_dangerous && verdict == Verdict::Deny {
-        verdict = Verdict::Confirm;
-    }
-    Decision {
-        verdict,
-        reasons,
+) -> Judgement {
+    let (policy, clock) = (inner.policy(), inner.parts.clock.as_ref());
+    let env: Vec<&str> = request.env.iter().map(|(name, _)| name.as_str()).collect();
+    let target = request.target.to_string();
+    let now = clock.now();
+    let question = Question {
+        target: &target,
+        session: request.session.as_ref().map(|session| session.as_str()),
+        cwd: place.cwd,
+        home: place.home,
+        workspace_root: place.workspace_root,
+        background: request.background,
+        runs_nothing,
+        at: Some(Moment::from_timestamp(now, clock.utc_offset_minutes())),
+        env: &env,
+        allow_dangerous: inner.options.allow_dangerous,
+        ..Question::new(Who::user(caller.name()), &analysis)
+    };
+    let answer = policy.decide(&question);
+    let grant = (answer.verdict == Verdict::Confirm)
+        .then(|| {
+            let (command, stdin) = (request.command.as_str(), request.stdin.is_some());
+            inner.approvals.granted(|grant| {
+                grant.covers(&question, &answer, caller.name(), command, stdin, now)
+            })
+        })
+        .flatten();
+    let decision = Decision {
+        verdict: answer.verdict,
+        reasons: answer.reasons.into_iter().map(Into::into).collect(),
         analysis,
         command: request.command.clone(),
-    }
+    };
+    Judgement { decision, grant }
 }
 
 /// Checks the names and values of variables.
@@ -174,117 +241,26 @@ pub(crate) fn check_env(env: &[(String, wharf_model::Secret)]) -> Result<(), Err
 
 /// Everything that a yes is good for. Another command, directory, variable or input is another
 /// question.
-fn binding(caller: &Caller, request: &RunRequest, cwd: &str) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let mut part = |bytes: &[u8]| {
-        hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
-        hash.update(bytes);
-    };
-    part(caller.name().as_bytes());
-    part(request.command.as_str().as_bytes());
-    part(request.target.to_string().as_bytes());
-    part(
-        request
-            .session
-            .as_ref()
-            .map_or("", |id| id.as_str())
-            .as_bytes(),
-    );
-    part(cwd.as_bytes());
-    part(request.stdin.as_deref().unwrap_or_default());
-    part(&[
-        u8::from(request.background),
-        u8::from(request.stdin.is_some()),
-    ]);
-    for (name, value) in &request.env {
-        part(name.as_bytes());
-        part(value.expose().as_bytes());
-    }
-    hash.finalize().into()
-}
-
-/// Tokens that were given out and not come back yet. Clones are one.
-#[derive(Clone, Default)]
-pub(crate) struct Confirmations(Arc<Mutex<Vec<Pending>>>);
-
-/// A yes that a request holds. Nobody else can use it meanwhile; dropped, it can be given again.
-pub(crate) struct Yes {
-    confirmations: Confirmations,
-    pending: Option<Pending>,
-}
-
-impl Yes {
-    fn spend(mut self) {
-        self.pending = None;
-    }
-}
-
-impl Drop for Yes {
-    fn drop(&mut self) {
-        if let Some(pending) = self.pending.take() {
-            self.confirmations.keep(pending);
-        }
-    }
-}
-
-impl std::fmt::Debug for Yes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Yes(..)")
-    }
-}
-
-struct Pending {
-    token: String,
-    binding: [u8; 32],
-    until: Instant,
-}
-
-impl Confirmations {
-    fn issue(&self, binding: [u8; 32], entropy: &dyn Entropy) -> String {
-        let mut bytes = [0; 24];
-        entropy.fill(&mut bytes);
-        let token = bytes
-            .iter()
-            .fold("cnf_".to_owned(), |text, byte| format!("{text}{byte:02x}"));
-        self.keep(Pending {
-            token: token.clone(),
-            binding,
-            until: Instant::now() + CONFIRMATION_LIFE,
-        });
-        token
-    }
-
-    fn keep(&self, entry: Pending) {
-        let now = Instant::now();
-        let mut pending = self.lock();
-        pending.retain(|entry| entry.until > now);
-        if pending.len() >= MAX_CONFIRMATIONS {
-            pending.remove(0);
-        }
-        pending.push(entry);
-    }
-
-    /// Takes a token's yes. One that was given for something else stays good for that.
-    fn redeem(&self, token: &str, binding: &[u8; 32]) -> Result<Yes, &'static str> {
-        let now = Instant::now();
-        let mut pending = self.lock();
-        let at = pending
-            .iter()
-            .position(|entry| entry.token == token && entry.until > now)
-            .ok_or("the confirmation token that came along is unknown, expired or used")?;
-        if pending
-            .get(at)
-            .is_none_or(|entry| entry.binding != *binding)
-        {
-            return Err("the confirmation token that came along was given for something else");
-        }
-        Ok(Yes {
-            confirmations: self.clone(),
-            pending: Some(pending.remove(at)),
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Pending>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn bound<T>(
+    caller: &Caller,
+    request: &RunRequest,
+    cwd: &str,
+    with: impl FnOnce(&Bound<'_>) -> T,
+) -> T {
+    let target = request.target.to_string();
+    let env: Vec<(&str, &str)> = request
+        .env
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.expose()))
+        .collect();
+    with(&Bound {
+        caller: caller.name(),
+        command: request.command.as_str(),
+        target: &target,
+        cwd,
+        session: request.session.as_ref().map(|session| session.as_str()),
+        stdin: request.stdin.as_deref(),
+        background: request.background,
+        env: &env,
+    })
 }

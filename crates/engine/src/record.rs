@@ -16,9 +16,10 @@ use wharf_store::audit::event::{
 };
 use wharf_store::audit::{AuditError, CloseRoom};
 
+use crate::approvals;
 use crate::engine::Inner;
 use crate::error::Error;
-use crate::policy::Approved;
+use crate::policy::{Approved, Refused};
 use crate::request::RunRequest;
 use crate::view::Decision;
 use wharf_model::Caller;
@@ -72,13 +73,22 @@ pub(crate) async fn open(
     mut approved: Box<Approved>,
     cwd: &str,
 ) -> Result<Recorded, Error> {
-    let body = describe(
+    let mut body = describe(
         run,
         approved.caller(),
         approved.request(),
         approved.decision(),
         cwd,
     );
+    let by = [
+        ("approval", approved.approval()),
+        ("grant", approved.grant()),
+    ];
+    for (name, id) in by {
+        if let Some(id) = id {
+            body.extra.insert(name.to_owned(), Value::from(id));
+        }
+    }
     let now = inner.parts.clock.now().millis();
     let (entry, room) = inner
         .parts
@@ -91,7 +101,12 @@ pub(crate) async fn open(
         .durable(entry.seq)
         .await
         .map_err(Error::from_audit)?;
-    approved.spend();
+    if let Some(used) = approved.spend(inner, run.as_str(), cwd)
+        && let Err(error) = approvals::keep::used(inner, &used).await
+    {
+        // It is used up in memory, and the entry just written names it.
+        tracing::warn!(target: "decision", approval = used.id, %error, "its use cannot be kept");
+    }
     let receipt = Receipt {
         run: run.clone(),
         seq: entry.seq,
@@ -110,19 +125,25 @@ pub(crate) fn refused(
     inner: &Inner,
     run: &RunId,
     caller: &Caller,
-    request: &RunRequest,
-    decision: &Decision,
+    refused: &Refused,
     cwd: &str,
 ) -> Result<(), Error> {
+    let Refused {
+        request,
+        decision,
+        asked,
+    } = refused;
     let reasons = decision
         .reasons
         .iter()
         .filter_map(|r| serde_json::to_value(r).ok())
         .collect();
-    let body = RunRefused {
-        request: describe(run, caller, request, decision, cwd),
-        reasons,
-    };
+    let mut request = describe(run, caller, request, decision, cwd);
+    if let Some(asked) = asked {
+        let id = Value::from(asked.approval.id.as_str());
+        request.extra.insert("approval".to_owned(), id);
+    }
+    let body = RunRefused { request, reasons };
     let now = inner.parts.clock.now().millis();
     inner
         .parts
@@ -288,9 +309,6 @@ fn describe(
     if let Some(stdin) = &request.stdin {
         extra.insert("stdin_bytes".to_owned(), Value::from(stdin.len()));
     }
-    if request.confirmation.is_some() {
-        extra.insert("confirmed".to_owned(), Value::from(true));
-    }
     RunOpened {
         run: run.to_string(),
         caller: caller.name().to_owned(),
@@ -320,10 +338,15 @@ pub(crate) fn word(value: &impl serde::Serialize) -> String {
 
 /// A path as the record keeps it: short enough for the room that is set aside for closing.
 pub(crate) fn bounded(path: &str) -> String {
-    let end = (0..=path.len().min(MAX_RECORDED_PATH))
+    bounded_to(path, MAX_RECORDED_PATH)
+}
+
+/// The beginning of a text, at most so many bytes.
+pub(crate) fn bounded_to(text: &str, bytes: usize) -> String {
+    let end = (0..=text.len().min(bytes))
         .rev()
-        .find(|at| path.is_char_boundary(*at));
-    path.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
+        .find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

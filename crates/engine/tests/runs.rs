@@ -236,13 +236,15 @@ fn a_yes_is_good_for_exactly_what_was_asked_and_once() {
             env: vec![("LD_PRELOAD".into(), Secret::new("/x.so".into()))],
             ..command("true")
         };
-        let Err(Error::NeedsConfirmation { token, decision }) = test.engine.run(&me(), ask()).await
+        let Err(Error::NeedsConfirmation {
+            token, decision, ..
+        }) = test.engine.run(&me(), ask()).await
         else {
             unreachable!("it must ask");
         };
         assert_eq!(decision.reasons[0].rule, "environment.code");
         let with = |request: RunRequest| RunRequest {
-            confirmation: Some(token.clone()),
+            confirmation: token.clone(),
             ..request
         };
         let other_text = with(RunRequest {

@@ -72,6 +72,12 @@ impl Places {
         self.config.join("config.toml")
     }
 
+    /// The files of the owner's policy.
+    #[must_use]
+    pub fn policy_dir(&self) -> PathBuf {
+        self.config.join("policy")
+    }
+
     /// What is this machine's own: token, registration, locks, logs.
     #[must_use]
     pub fn state_dir(&self) -> &Path {

@@ -46,6 +46,11 @@ impl fmt::Display for Timestamp {
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> Timestamp;
+
+    /// How far this place's clocks are ahead of UTC now, in minutes.
+    fn utc_offset_minutes(&self) -> i32 {
+        0
+    }
 }
 
 /// Where unpredictable bytes come from.

@@ -35,6 +35,7 @@ struct Parts {
     errors: Option<Vec<FieldError>>,
     decision: Option<Value>,
     confirmation_token: Option<String>,
+    approval: Option<wharf_api::ApprovalRef>,
     header: Option<(HeaderName, HeaderValue)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -55,6 +56,7 @@ impl Failure {
             errors: None,
             decision: None,
             confirmation_token: None,
+            approval: None,
             header: None,
             source: None,
         }))
@@ -278,6 +280,7 @@ impl Failure {
             errors: parts.errors.clone(),
             decision: parts.decision.clone(),
             confirmation_token: parts.confirmation_token.clone(),
+            approval: parts.approval.clone(),
         };
         serde_json::to_vec(&problem).unwrap_or_default()
     }
@@ -327,18 +330,40 @@ impl From<Error> for Failure {
                 failure.0.decision = Some(decision_json(&decision));
                 failure
             }
-            Error::NeedsConfirmation { decision, token } => {
+            Error::NeedsConfirmation {
+                decision,
+                token,
+                approval,
+                until,
+            } => {
+                let detail = if token.is_some() {
+                    "This command needs a yes. Show the decision to whoever may give it, then send \
+                     the same request with `confirmation_token` within five minutes; or have \
+                     `approval` approved and send the same request again."
+                } else {
+                    "This command needs the yes of somebody else. Have `approval` approved, then \
+                     send the same request again."
+                };
                 let mut failure = Self::new(
                     StatusCode::PRECONDITION_REQUIRED,
                     "needs_confirmation",
                     "A confirmation is needed",
-                    "This command needs a yes. Show the decision to whoever may give it, then send \
-                     the same request with `confirmation_token` within five minutes.",
+                    detail,
                 );
                 failure.0.decision = Some(decision_json(&decision));
-                failure.0.confirmation_token = Some(token);
+                failure.0.confirmation_token = token;
+                failure.0.approval = Some(wharf_api::ApprovalRef {
+                    id: approval,
+                    expires_at: until.to_string(),
+                });
                 failure
             }
+            Error::Conflict(_) => Self::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                "It is too late for that",
+                sentence(&words),
+            ),
             Error::IdempotencyMismatch => {
                 let mut failure = Self::invalid_field("idempotency_key", words);
                 failure.0.code = "idempotency_mismatch";

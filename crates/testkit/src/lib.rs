@@ -62,6 +62,8 @@ pub struct Setup {
     pub durability: audit::Durability,
     /// Deny becomes confirm.
     pub allow_dangerous: bool,
+    /// The owner's policy; the built-in one when empty.
+    pub policy: Vec<wharf_policy::File>,
 }
 
 /// A real engine with its executor.
@@ -145,6 +147,7 @@ impl TestEngine {
             database: Database::open_sqlite(&directory.join("wharf.db"))
                 .await
                 .unwrap(),
+            policy: wharf_policy::Policy::load(&setup.policy).unwrap(),
         };
         let options = Options {
             default_cwd: directory.to_owned(),

@@ -1,6 +1,7 @@
 //! Where the world comes in: the only place that reads the environment, the current directory,
 //! the clock and randomness, and that finds out what standard input and output are.
 
+pub(crate) mod policy;
 pub(crate) mod server;
 
 use std::collections::BTreeMap;
@@ -112,8 +113,19 @@ impl World {
 }
 
 /// The system's wall clock.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SystemClock;
+#[derive(Debug, Clone)]
+pub(crate) struct SystemClock {
+    zone: jiff::tz::TimeZone,
+}
+
+impl SystemClock {
+    /// In the time zone of this machine.
+    pub(crate) fn here() -> Self {
+        Self {
+            zone: jiff::tz::TimeZone::system(),
+        }
+    }
+}
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
@@ -123,6 +135,11 @@ impl Clock for SystemClock {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn utc_offset_minutes(&self) -> i32 {
+        jiff::Timestamp::from_millisecond(self.now().millis())
+            .map_or(0, |now| self.zone.to_offset(now).seconds() / 60)
     }
 }
 

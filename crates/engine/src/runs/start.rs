@@ -19,7 +19,7 @@ use crate::policy::{self, Approved, Outcome, Refused};
 use crate::request::RunRequest;
 use crate::view::RunView;
 use crate::whole::Whole;
-use crate::{judge, record, sessions, syntax};
+use crate::{approvals, judge, record, sessions, syntax};
 
 /// When to try again after a queue was full.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -153,30 +153,15 @@ async fn fresh(
     let entropy = inner.parts.entropy.as_ref();
     let text = request.command.as_str();
     let broken = analysis.parse_error.is_some() && syntax::bash_rejects(inner, text, entropy).await;
-    let decision = policy::judge(&request, analysis, inner.options.allow_dangerous, broken);
-    let approved = match policy::decide(
-        caller,
-        request,
-        &cwd,
-        decision,
-        &inner.confirmations,
-        entropy,
-    ) {
+    let spot = policy::Place {
+        cwd: Some(&cwd),
+        home: inner.options.home.as_deref(),
+        workspace_root: Some(&cwd),
+    };
+    let judgement = policy::judge(inner, caller, &request, analysis, spot, broken);
+    let approved = match policy::decide(inner, caller, request, &cwd, judgement) {
         Outcome::Approved(approved) => approved,
-        Outcome::Refused(refused) => {
-            let Refused {
-                request,
-                decision,
-                token,
-            } = *refused;
-            let id = RunId::random(entropy);
-            record::refused(inner, &id, caller, &request, &decision, &cwd)?;
-            let decision = Box::new(decision);
-            return Err(match token {
-                Some(token) => Error::NeedsConfirmation { decision, token },
-                None => Error::Denied { decision },
-            });
-        }
+        Outcome::Refused(refused) => return Err(turn_away(inner, caller, *refused, &cwd).await),
     };
     // Whoever asked may go away from here on: the run is still begun whole, recorded and seen to
     // its end.
@@ -196,6 +181,27 @@ async fn fresh(
         }
     };
     Begun::by(rest, begun).await
+}
+
+/// Records that it was asked for, and with it the question that a yes would answer.
+async fn turn_away(inner: &Inner, caller: &Caller, refused: Refused, cwd: &str) -> Error {
+    let id = RunId::random(inner.parts.entropy.as_ref());
+    if let Err(error) = record::refused(inner, &id, caller, &refused, cwd) {
+        return error;
+    }
+    let decision = Box::new(refused.decision);
+    let Some(asked) = refused.asked else {
+        return Error::Denied { decision };
+    };
+    if let Err(error) = approvals::keep::question(inner, &asked).await {
+        tracing::warn!(target: "decision", approval = asked.approval.id, %error, "a question cannot be kept");
+    }
+    Error::NeedsConfirmation {
+        decision,
+        token: asked.token,
+        approval: asked.approval.id,
+        until: asked.approval.until,
+    }
 }
 
 /// A command of its own.

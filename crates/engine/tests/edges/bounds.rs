@@ -101,7 +101,7 @@ fn dangerous() -> RunRequest {
 
 async fn asked(engine: &Engine, request: RunRequest) -> String {
     match engine.run(&me(), request).await {
-        Err(Error::NeedsConfirmation { token, .. }) => token,
+        Err(Error::NeedsConfirmation { token, .. }) => token.unwrap(),
         other => panic!("it must ask: {other:?}"),
     }
 }

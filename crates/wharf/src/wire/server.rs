@@ -12,7 +12,7 @@ use wharf_server::{Authenticator, Everybody, Machine, ServerLimits, ServerOption
 use wharf_store::audit::{self, AuditLog, Durability};
 use wharf_store::db::Database;
 
-use super::{SystemClock, SystemEntropy};
+use super::{SystemClock, SystemEntropy, policy};
 use crate::config::options::ServeOptions;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -79,14 +79,16 @@ pub(crate) async fn open(
         .map_err(|error| CommandError::failed("cannot open the database").because(error))?;
     let journal = Journal::open(&cx.places.journal_dir(), journal_options(options))
         .map_err(|error| CommandError::failed("cannot open the journal").because(error))?;
+    let policy = policy::load(&cx.places.policy_dir())?;
     let parts = Parts {
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(SystemClock::here()),
         entropy: Arc::new(SystemEntropy),
         executor: Arc::clone(&executor) as Arc<dyn wharf_exec::Executor>,
         audit,
         audit_directory: cx.places.audit_dir(),
         database,
         journal,
+        policy,
     };
     let engine = Engine::open(parts, engine_options(cx, options, seal_key))
         .await

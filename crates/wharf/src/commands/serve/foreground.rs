@@ -114,7 +114,7 @@ fn register(cx: &Context, address: SocketAddr) -> Result<Registration, CommandEr
         start_ticks: start_ticks(pid).unwrap_or_default(),
         url: format!("http://{}", reachable(address)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: SystemClock.now(),
+        started_at: SystemClock::here().now(),
     };
     server.publish(&cx.places.registration_file())?;
     Ok(server)

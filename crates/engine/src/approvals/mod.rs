@@ -1,0 +1,188 @@
+//! Approvals: a person's yes to a command, asked for, given or not, and used once.
+//!
+//! `table.rs` holds what is open, `keep.rs` writes every step down. What a yes is bound to and
+//! which steps there are is `wharf_policy::approval`'s.
+
+pub(crate) mod keep;
+pub(crate) mod table;
+
+use std::time::Duration;
+
+use wharf_model::Caller;
+use wharf_policy::approval::{Approval, Grant, Matched, Past, Refused, Scope, State, matched};
+use wharf_policy::{Pattern, Who};
+use wharf_store::db::Page;
+
+use crate::engine::{Engine, Inner};
+use crate::error::Error;
+
+/// Approvals that one answer lists.
+pub const MAX_LISTED: u32 = 200;
+/// Commands of the past that a pattern is tried on.
+const PAST: u32 = 1_000;
+/// The longest that an answer waits for somebody else's.
+pub const MAX_WAIT: Duration = Duration::from_secs(60);
+/// The longest reason for a no, in bytes.
+const MAX_WHY: usize = 1_000;
+
+/// What a person answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes, for so much.
+    Approve(Scope),
+    /// No, and why.
+    Deny(String),
+}
+
+impl Engine {
+    /// Approvals, open ones first, then the latest that are over.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn approvals(&self, limit: u32) -> Result<Vec<Approval>, Error> {
+        let inner = self.inner();
+        expire(inner).await;
+        let mut approvals = inner.approvals.open();
+        approvals.reverse();
+        for approval in keep::recent(inner, limit.min(MAX_LISTED)).await? {
+            if !approvals.iter().any(|known| known.id == approval.id) {
+                approvals.push(approval);
+            }
+        }
+        approvals.truncate(usize::try_from(limit.min(MAX_LISTED)).unwrap_or(usize::MAX));
+        Ok(approvals)
+    }
+
+    /// One approval. With a time to wait, the answer comes when it is no longer pending, or when
+    /// the time is up.
+    ///
+    /// # Errors
+    /// When there is none with this id.
+    pub async fn approval(&self, id: &str, wait: Duration) -> Result<Approval, Error> {
+        let inner = self.inner();
+        let until = tokio::time::Instant::now() + wait.min(MAX_WAIT);
+        loop {
+            let changed = inner.approvals.changed();
+            expire(inner).await;
+            let approval = match inner.approvals.find(id) {
+                Some(approval) => approval,
+                None => keep::one(inner, id)
+                    .await?
+                    .ok_or_else(|| Error::not_found("approval", id))?,
+            };
+            let left = until.saturating_duration_since(tokio::time::Instant::now());
+            if approval.state != State::Pending || left.is_zero() {
+                return Ok(approval);
+            }
+            // Its own end may come before anybody's answer.
+            let own = approval.until.millis() - inner.parts.clock.now().millis();
+            let own = Duration::from_millis(u64::try_from(own).unwrap_or(0) + 1);
+            tokio::select! {
+                () = changed => {}
+                () = tokio::time::sleep(left.min(own)) => {}
+                () = inner.stopping.cancelled() => return Err(Error::Stopping),
+            }
+        }
+    }
+
+    /// A person's answer to a question, on record before it holds.
+    ///
+    /// # Errors
+    /// When there is no such question, it has been answered, or the caller may not answer it.
+    pub async fn answer(
+        &self,
+        caller: &Caller,
+        id: &str,
+        answer: Answer,
+    ) -> Result<Approval, Error> {
+        let inner = self.inner();
+        let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
+        let who = Who::user(caller.name());
+        let step = |approval: &Approval| match &answer {
+            Answer::Approve(scope) => approval.approve(&who, scope.clone(), now, &rules),
+            Answer::Deny(why) => {
+                let why = crate::record::bounded_to(why, MAX_WHY);
+                approval.deny(&who, &why, now).map(|denied| (denied, None))
+            }
+        };
+        let Some(answered) = inner.approvals.answer(id, step) else {
+            return Err(match keep::one(inner, id).await? {
+                Some(over) if over.state == State::Expired => conflict(Refused::Expired),
+                Some(_) => conflict(Refused::Over),
+                None => Error::not_found("approval", id),
+            });
+        };
+        let (approval, grant) = answered.map_err(conflict)?;
+        keep::answered(inner, &approval, grant.as_ref()).await?;
+        Ok(approval)
+    }
+
+    /// What a pattern would have matched in this machine's history, in a project.
+    ///
+    /// # Errors
+    /// When it is no pattern, or the database does not answer.
+    pub async fn try_pattern(
+        &self,
+        caller: &Caller,
+        pattern: &str,
+        project: &str,
+    ) -> Result<Matched, Error> {
+        let pattern = Pattern::parse(pattern)
+            .map_err(|error| Error::invalid("pattern", error.to_string()))?;
+        let inner = self.inner();
+        inner.catch_up().await?;
+        let page = Page {
+            limit: PAST,
+            ..Page::default()
+        };
+        let rows = inner
+            .parts
+            .database
+            .recent_runs(caller.name(), None, page)
+            .await;
+        let rows = rows.map_err(Error::from_database)?;
+        let past = rows.iter().map(|row| Past {
+            command: &row.command,
+            cwd: &row.cwd,
+            target: &row.target,
+        });
+        Ok(matched(&pattern, project, "local", past))
+    }
+
+    /// Yeses that hold for longer than one run.
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        let now = self.inner().parts.clock.now();
+        let mut grants = self.inner().approvals.grants();
+        grants.retain(|grant| grant.until > now);
+        grants
+    }
+
+    /// Takes a standing yes back.
+    ///
+    /// # Errors
+    /// When there is none from this approval.
+    pub async fn revoke_grant(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+        let inner = self.inner();
+        let grant = inner.approvals.revoke(id);
+        let grant = grant.ok_or_else(|| Error::not_found("grant", id))?;
+        keep::revoked(inner, &grant, caller.name()).await
+    }
+}
+
+/// Writes down what has run out of time.
+pub(crate) async fn expire(inner: &Inner) {
+    let now = inner.parts.clock.now();
+    for approval in inner.approvals.take_expired(now) {
+        if let Err(error) = keep::expired(inner, &approval).await {
+            tracing::warn!(target: "decision", approval = approval.id, %error, "its end cannot be kept");
+        }
+    }
+}
+
+fn conflict(refused: Refused) -> Error {
+    match refused {
+        Refused::NoGrant(why) => Error::invalid("scope", why),
+        other => Error::Conflict(other.to_string()),
+    }
+}
