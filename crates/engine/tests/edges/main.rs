@@ -6,6 +6,7 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+mod approvals;
 mod bounds;
 mod record;
 #[path = "../support/mod.rs"]

@@ -1,10 +1,9 @@
 //! A person's yes, through the engine.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{command, me, record, say, session, stdout};
+use crate::record::record;
+use crate::support::{command, me, say, session, stdout};
 use wharf_engine::approvals::Answer;
 use wharf_engine::{Engine, Error, Finished, RunRequest};
 use wharf_model::Caller;
