@@ -40,6 +40,13 @@ pub enum Language {
 
 /// The languages of the errors in a stream.
 pub(super) fn languages(bytes: &[u8]) -> Vec<Language> {
+    // Most outputs hold none of the words that begin an error, and need not be read by lines.
+    if !GATE
+        .iter()
+        .any(|word| memchr::memmem::find(bytes, word.as_bytes()).is_some())
+    {
+        return Vec::new();
+    }
     let text = String::from_utf8_lossy(bytes);
     let mut found: Vec<Language> = Vec::new();
     for line in text.lines() {
@@ -52,6 +59,41 @@ pub(super) fn languages(bytes: &[u8]) -> Vec<Language> {
     found.sort_unstable();
     found
 }
+
+/// Each message that tells a language holds one of these.
+const GATE: &[&str] = &[
+    "rror",
+    "ERR",
+    "xception",
+    "Traceback",
+    "File \"",
+    "panic",
+    "goroutine ",
+    ".go:",
+    "    at ",
+    "\tat ",
+    "node:internal",
+    "Unhandled",
+    "Caused by: ",
+    "undefined reference",
+    "ld returned",
+    "sh: ",
+    "not found",
+    "unbound variable",
+    "cannot find",
+    "no required module",
+    ".rb:",
+    "PHP ",
+    " line ",
+    ":line ",
+    "]: *** ",
+    "make: ***",
+    "build stopped",
+    "fatal: ",
+    "CONFLICT (",
+    "Interrupt",
+    ": e: ",
+];
 
 /// The same of some lines.
 pub(super) fn languages_of(lines: &[&str]) -> Vec<Language> {

@@ -131,6 +131,12 @@ impl Call {
     }
 }
 
+/// Parts of a command that are looked at; each is compared with all programs.
+const PARTS: usize = 64;
+
+/// Programs that may hand over to another one, as `sudo env nice` do.
+const WRAPPED: usize = 32;
+
 /// Commands inside of quotes are looked into this many times.
 const NESTING: usize = 3;
 
@@ -281,6 +287,9 @@ fn producer(
     nesting: usize,
 ) -> Option<Call> {
     let parts = parts(command, start, end);
+    if parts.len() > PARTS {
+        return None;
+    }
     let mut heard: Option<Vec<Found>> = None;
     let mut quiet: Option<Vec<Found>> = None;
     let mut line: Vec<Found> = Vec::new();
@@ -333,7 +342,7 @@ fn main_call(programs: &[&Program], command: &str, part: &Part) -> Option<Found>
         .filter(|program| program.span.start >= part.start && program.span.start < part.end)
         .collect();
     let mut found = *inside.first()?;
-    for next in inside.iter().skip(1) {
+    for next in inside.iter().skip(1).take(WRAPPED) {
         let hands_over = WRAPPERS.contains(&found.name.as_str())
             || found.name == "find" && part_has(command, part, "-exec");
         // A program inside a substitution writes an argument, not the output.

@@ -164,6 +164,18 @@ pub(super) fn put(row: &mut Row, name: &str, value: impl Into<Value>) {
     row.insert(name.to_owned(), value.into());
 }
 
+/// Goes on with a text on a new line, in place, so that many lines take time in proportion.
+pub(super) fn go_on(row: &mut Row, name: &str, line: &str) {
+    match row.get_mut(name) {
+        Some(Value::String(text)) => {
+            text.push('\n');
+            text.push_str(line);
+        }
+        Some(Value::Null) | None => put(row, name, line),
+        Some(other) => *other = Value::from(format!("{other}\n{line}")),
+    }
+}
+
 /// What stands between two texts, the first occurrences of each.
 pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(before)?;

@@ -48,6 +48,7 @@ fn short(_: &Call, lines: &[&str]) -> Option<Vec<Row>> {
 fn dig(_: &Call, lines: &[&str]) -> Option<Vec<Row>> {
     let mut rows: Vec<Row> = Vec::new();
     let mut section = "";
+    let commented = lines.iter().any(|line| line.starts_with(';'));
     for line in lines {
         let text = line.trim();
         if let Some(header) = text.strip_prefix(";; ->>HEADER<<- ") {
@@ -100,11 +101,7 @@ fn dig(_: &Call, lines: &[&str]) -> Option<Vec<Row>> {
                         rows.push(Row::new());
                     }
                     section = "axfr";
-                    if lines.iter().any(|line| line.starts_with(";")) {
-                        "axfr"
-                    } else {
-                        "answer"
-                    }
+                    if commented { "axfr" } else { "answer" }
                 }
                 "header" | "question" => return None,
                 name => name,

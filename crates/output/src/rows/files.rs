@@ -151,6 +151,9 @@ fn stat_rights(row: &mut Row, text: &str) -> Option<()> {
     Some(())
 }
 
+/// Places of a search that are compared with each path.
+const PLACES: usize = 64;
+
 /// Paths of `find`; each begins with one of the places that were searched.
 fn find(call: &Call, lines: &[&str]) -> Option<Vec<Row>> {
     let prints = [
@@ -164,6 +167,7 @@ fn find(call: &Call, lines: &[&str]) -> Option<Vec<Row>> {
         .iter()
         .map(String::as_str)
         .skip_while(|arg| matches!(*arg, "-L" | "-H" | "-P"))
+        .take(PLACES)
         .take_while(|arg| !arg.starts_with('-') && !matches!(*arg, "(" | "!" | "\\("))
         .collect();
     let known = |line: &str| {

@@ -6,7 +6,7 @@ use super::Row;
 use super::call::Call;
 use super::cells::{auto, key};
 use super::known::Parser;
-use super::table::{Columns, cells_apart};
+use super::table::{Columns, MAX_COLUMNS, cells_apart};
 
 pub(super) const PARSERS: &[Parser] = &[
     Parser {
@@ -106,6 +106,8 @@ pub(crate) fn csv_rows(lines: &[&str], named: bool) -> Option<Vec<Row>> {
         .find(|mark| plausible(&lines, *mark, named))?;
     let mut records = records(&lines, mark)?.into_iter();
     let header = records.next()?;
+    // More than this is no table that anybody reads, and names are compared with each other.
+    (header.len() <= MAX_COLUMNS).then_some(())?;
     let unique = header
         .iter()
         .enumerate()

@@ -18,6 +18,17 @@ pub(super) const PARSERS: &[Parser] = &[
         read: find_ls,
     },
     Parser {
+        name: "tree",
+        wants: |call| {
+            call.is(&["tree"])
+                && !call.short('p')
+                && !call.short('s')
+                && !call.short('J')
+                && !call.short('X')
+        },
+        read: tree,
+    },
+    Parser {
         name: "tar",
         wants: |call| call.is(&["tar", "bsdtar", "gtar"]),
         read: tar,
@@ -187,6 +198,42 @@ fn size_and_rest(walk: &mut Walk<'_>, mut row: Row) -> Option<Row> {
         None => put(&mut row, "filename", name),
     }
     Some(row)
+}
+
+/// `tree`: each name with how deep it stands.
+fn tree(_: &Call, lines: &[&str]) -> Option<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (index, line) in lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        let name = line.trim_start_matches(['│', '├', '└', '─', '|', '`', ' ', '\u{a0}']);
+        let name = name.strip_prefix("-- ").unwrap_or(name);
+        let marks = line.len() - name.len();
+        let depth = line
+            .get(..marks)
+            .map_or(0, |marks| marks.chars().count() / 4);
+        let counts = depth == 0
+            && name.contains(" director")
+            && name.starts_with(|c: char| c.is_ascii_digit());
+        if counts {
+            continue;
+        }
+        // Only the first line stands without a branch.
+        if depth == 0 && index > 0 {
+            return None;
+        }
+        let (name, target) = name
+            .split_once(" -> ")
+            .map_or((name, None), |(name, target)| (name, Some(target)));
+        let mut row = row! { "filename" => name, "depth" => depth };
+        if let Some(target) = target {
+            put(&mut row, "link_to", target);
+        }
+        rows.push(row);
+    }
+    (rows.len() > 1).then_some(rows)
 }
 
 fn tar(call: &Call, lines: &[&str]) -> Option<Vec<Row>> {

@@ -72,8 +72,9 @@ pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// The rows of an output, when its form is known and every line of it fits.
 ///
-/// Names are those that the program prints, or those that `jc` made common; sizes are in bytes
-/// where the unit is printed or known, times are given as printed, with an `epoch` beside them
+/// Names are those that the program prints, or those that `jc` made common. A size with a unit is
+/// in bytes; a bare number of blocks stays as printed, with the bytes under `…_bytes` beside it
+/// where the unit is known. Times are given as printed, with an `epoch` beside them
 /// where the zone is printed too.
 #[must_use]
 pub fn rows(analysis: &Analysis, command: &str, stdout: &[u8]) -> Option<Rows> {

@@ -349,6 +349,7 @@ const FIELDS: &[&str] = &[
 
 /// A tree of branches: `├─┬ name@1.0.0 deduped`.
 fn npm_ls(call: &Call, lines: &[&str]) -> Option<Vec<Row>> {
+    let empty = lines.iter().any(|line| line.contains("(empty)"));
     let mut rows = Vec::new();
     for (index, line) in lines
         .iter()
@@ -370,7 +371,6 @@ fn npm_ls(call: &Call, lines: &[&str]) -> Option<Vec<Row>> {
                 (Some(package), Some(version))
             });
             let path = cells.iter().find(|word| word.starts_with('/'));
-            let empty = lines.iter().any(|line| line.contains("(empty)"));
             let alone = package.is_none() && lines.len() == 1;
             if package.is_none() && path.is_none() || alone && !empty {
                 return None;

@@ -71,7 +71,8 @@ fn ping(call: &Call, lines: &[&str]) -> Option<Vec<Row>> {
                 before.get("type").is_some_and(|kind| kind == "reply")
                     && before.get("icmp_seq") == reply.get("icmp_seq")
             };
-            if !of_linux && responses.iter().rev().take(DUPLICATES).any(again) {
+            let is_reply = reply.get("type").is_some_and(|kind| kind == "reply");
+            if !of_linux && is_reply && responses.iter().rev().take(DUPLICATES).any(again) {
                 put(&mut reply, "duplicate", true);
             }
             responses.push(reply.into());

@@ -3,6 +3,9 @@
 use super::Row;
 use super::cells::{auto, given, key};
 
+/// Columns of a table; a header with more is none.
+pub(super) const MAX_COLUMNS: usize = 256;
+
 /// The columns of a header: their names and where they begin, in characters.
 pub(crate) struct Columns {
     pub(crate) keys: Vec<String>,
@@ -15,6 +18,7 @@ impl Columns {
     pub(crate) fn read(header: &str, gap: usize) -> Option<Self> {
         let (mut keys, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for (start, name) in cells_apart(header, gap) {
+            (keys.len() < MAX_COLUMNS).then_some(())?;
             let mut key = key(name);
             if keys.contains(&key) {
                 key = format!("{key}_{}", keys.len() + 1);

@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::call::Call;
-use super::cells::{fields, int, put, row};
+use super::cells::{fields, go_on, int, put, row};
 use super::known::Parser;
 
 pub(super) const PARSERS: &[Parser] = &[
@@ -202,11 +202,7 @@ fn history(call: &Call, lines: &[&str]) -> Option<Vec<Row>> {
             // A command of several lines.
             _ => {
                 let row = rows.last_mut().filter(|_| !call.filtered)?;
-                let text = row
-                    .get("command")
-                    .and_then(|text| text.as_str())
-                    .map(|text| format!("{text}\n{line}"));
-                put(row, "command", text);
+                go_on(row, "command", line);
             }
         }
     }
@@ -231,11 +227,7 @@ fn env(call: &Call, lines: &[&str]) -> Option<Vec<Row>> {
             Some((name, value)) => rows.push(row! { "name" => name, "value" => value }),
             None => {
                 let row = rows.last_mut().filter(|_| !call.filtered)?;
-                let text = row
-                    .get("value")
-                    .and_then(|text| text.as_str())
-                    .map(|text| format!("{text}\n{line}"));
-                put(row, "value", text);
+                go_on(row, "value", line);
             }
         }
     }
@@ -327,8 +319,7 @@ fn ini(call: &Call, lines: &[&str]) -> Option<Vec<Row>> {
             Some((name, value)) => rows.push(row! { "section" => section, "name" => name.trim(), "value" => unquoted(value.trim()) }),
             None if line.starts_with([' ', '\t']) => {
                 let row = rows.last_mut()?;
-                let before = row.get("value").and_then(|text| text.as_str()).map(|before| format!("{before}\n{text}"));
-                put(row, "value", before);
+                go_on(row, "value", text);
             }
             // Some files have names alone, such as `skip-networking`.
             None if section.is_some() && !text.contains(' ') => rows.push(row! { "section" => section, "name" => text, "value" => None::<&str> }),

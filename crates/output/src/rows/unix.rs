@@ -2,7 +2,7 @@
 
 use super::Row;
 use super::call::Call;
-use super::cells::{auto, given, int, key, put, row, words};
+use super::cells::{auto, given, go_on, int, key, put, row, words};
 use super::known::Parser;
 use super::text::assignments;
 
@@ -191,25 +191,16 @@ fn sysctl(call: &Call, lines: &[&str]) -> Option<Vec<Row>> {
                     .last_mut()
                     .filter(|row| row.get("name").is_some_and(|last| last == name));
                 match again {
-                    Some(row) => go_on(row, value),
+                    Some(row) => go_on(row, "value", value),
                     None => rows.push(row! { "name" => name, "value" => auto(value) }),
                 }
             }
             None if linux => return None,
             None => {
                 further += 1;
-                go_on(rows.last_mut()?, line);
+                go_on(rows.last_mut()?, "value", line);
             }
         }
     }
     (further <= rows.len()).then_some(rows)
-}
-
-fn go_on(row: &mut Row, line: &str) {
-    let text = match row.get("value") {
-        Some(serde_json::Value::String(text)) => format!("{text}\n{line}"),
-        Some(value) => format!("{value}\n{line}"),
-        None => line.to_owned(),
-    };
-    put(row, "value", text);
 }
