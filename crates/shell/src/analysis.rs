@@ -110,6 +110,18 @@ pub struct Analysis {
     pub interactive: bool,
 }
 
+/// The rule that is reported where something is not understood and has another user's rights.
+pub(crate) const UNKNOWN_WITH_PRIVILEGE: &str = "unknown-with-privilege";
+
+impl Analysis {
+    /// Whether something that is not understood would run with another user's rights.
+    #[must_use]
+    pub fn unknown_with_privilege(&self) -> bool {
+        let mut findings = self.findings.iter();
+        findings.any(|finding| finding.rule == UNKNOWN_WITH_PRIVILEGE)
+    }
+}
+
 /// One program that would run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Program {

@@ -1,7 +1,7 @@
 //! From a text to its analysis: parse, walk, sum up.
 
 use crate::analysis::{
-    Analysis, Context, EffectKind, Kind, Launch, ParseError, Risk, ShellUse, Span,
+    Analysis, Context, EffectKind, Kind, Launch, ParseError, Program, Risk, ShellUse, Span,
 };
 use crate::found::Found;
 use crate::parse;
@@ -21,25 +21,30 @@ pub fn analyze(text: &str, ctx: &Context<'_>) -> Analysis {
     }
     let parse_error = failure(&script, &mut found);
     let launch = direct(&script).map_or(Launch::Shell, |argv| Launch::Direct { argv });
-    found.programs.sort_by_key(|program| program.span.start);
+    let hides = hides_code(&found);
+    let features = found.features();
     let shell_use = ShellUse {
         mutates_state: found.shell.mutates_state || parse_error.is_some(),
         inspects_shell: found.shell.inspects_shell,
         backgrounds: found.shell.backgrounds,
-        pure_builtins: found.shell.pure && script.failure.is_none() && !hides_code(&found),
+        pure_builtins: found.shell.pure && script.failure.is_none() && !hides,
         redirects_shell: found.shell.redirects_shell,
         background_tail: background_tail(&script),
     };
-    let features = found.features();
+    found.programs.sort_by_key(|listed| listed.at);
+    let programs: Vec<Program> = found
+        .programs
+        .into_iter()
+        .map(|listed| listed.program)
+        .collect();
     Analysis {
-        base_command: found
-            .programs
+        base_command: programs
             .first()
             .map(|first| first.name.clone())
             .unwrap_or_default(),
         kind: features.first().copied().unwrap_or(Kind::Simple),
         features,
-        programs: found.programs,
+        programs,
         privileged: found.privileged,
         reads: found.reads,
         writes: found.writes,
@@ -75,6 +80,8 @@ fn failure(script: &Script<'_>, found: &mut Found) -> Option<ParseError> {
             })
         }
         kind => {
+            // What was not read may run with the rights that were asked for before.
+            found.elevated = found.privileged;
             found.note(
                 if kind == FailureKind::Deep {
                     "too-deep"
@@ -122,7 +129,7 @@ fn direct(script: &Script<'_>) -> Option<Vec<String>> {
         .map(|word| literal(script.text, word))
         .collect::<Option<Vec<String>>>()?;
     let name = argv.first()?;
-    let program = !name.is_empty() && !walk::call::is_builtin(name);
+    let program = !name.is_empty() && !walk::builtins::is_builtin(name);
     program.then_some(argv)
 }
 

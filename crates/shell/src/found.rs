@@ -2,6 +2,7 @@
 
 use crate::analysis::{
     Effect, EffectKind, Finding, Kind, Program, Reach, Risk, Span, TimeoutClass,
+    UNKNOWN_WITH_PRIVILEGE,
 };
 use crate::rules::{self, Rule};
 use crate::walk::arg::Value;
@@ -13,7 +14,7 @@ pub const MAX_EFFECTS: usize = 1_000;
 
 #[derive(Default)]
 pub(crate) struct Found {
-    pub(crate) programs: Vec<Program>,
+    pub(crate) programs: Vec<Listed>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) reads: Vec<String>,
@@ -21,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) risk: Risk,
     shapes: u16,
     pub(crate) privileged: bool,
+    /// What is walked runs with another user's rights.
+    pub(crate) elevated: bool,
     pub(crate) shell: ShellFlags,
     pub(crate) timeout: TimeoutClass,
     pub(crate) interactive: bool,
@@ -28,6 +31,13 @@ pub(crate) struct Found {
     pub(crate) network_process: bool,
     /// Credentials were read, so that sending anything may send them.
     pub(crate) credentials_read: bool,
+}
+
+/// A program with its place in the order of the text.
+pub(crate) struct Listed {
+    /// Where its name stands; for a name that is computed, where what computes it ends.
+    pub(crate) at: usize,
+    pub(crate) program: Program,
 }
 
 pub(crate) struct ShellFlags {
@@ -61,12 +71,16 @@ impl Found {
 
     /// Reports a rule.
     pub(crate) fn report(&mut self, rule: &Rule, span: Span) {
+        if rule.risk == Risk::Unknown && self.elevated && rule.name != UNKNOWN_WITH_PRIVILEGE {
+            self.note(UNKNOWN_WITH_PRIVILEGE, span);
+        }
         self.risk = self.risk.max(rule.risk);
         if let Some(kind) = rule.effect {
             self.effect(kind, None, span);
         }
         let seen = |finding: &Finding| finding.span == span && finding.rule == rule.name;
-        if self.findings.len() >= MAX_FINDINGS || self.findings.iter().any(seen) {
+        let full = self.findings.len() >= MAX_FINDINGS && rule.name != UNKNOWN_WITH_PRIVILEGE;
+        if full || self.findings.iter().any(seen) {
             return;
         }
         self.findings.push(Finding {
@@ -150,10 +164,10 @@ impl Found {
             name,
             "PATH" | "HISTFILE" | "HISTSIZE" | "HISTFILESIZE" | "HISTCONTROL" | "HISTIGNORE"
         ) {
-            let empty = value
-                .fields
-                .iter()
-                .all(|(text, _)| matches!(text.as_str(), "" | "0" | "/dev/null"));
+            let empty = value.fields.iter().all(|(text, _)| {
+                matches!(text.as_str(), "" | "0" | "/dev/null")
+                    || (name == "HISTIGNORE" && text.split(':').any(|part| part == "*"))
+            });
             if name == "PATH" && value.fields.iter().any(|(text, _)| shadows(text)) {
                 self.note("path-shadow", span);
             }
@@ -174,12 +188,14 @@ fn shadows(path: &str) -> bool {
     path.contains(':')
         && (first.is_empty()
             || first == "."
+            || first == "./"
             || first.starts_with("/tmp")
             || first.starts_with("/dev/shm")
             || first.starts_with("/var/tmp"))
 }
 
-/// Variables that make other programs load code; those that merely name a program are ordinary.
+/// Variables that make other programs load code. Those that name a program or a directory are
+/// judged by what they name (`walk/variables.rs`).
 fn loads_code(name: &str) -> bool {
     matches!(
         name,
@@ -195,13 +211,9 @@ fn loads_code(name: &str) -> bool {
             | "PERL5OPT"
             | "RUBYOPT"
             | "PYTHONSTARTUP"
+            | "PYTHONINSPECT"
             | "DYLD_INSERT_LIBRARIES"
             | "PERL5DB"
-            | "GIT_SSH_COMMAND"
-            | "GIT_EXTERNAL_DIFF"
-            | "GIT_PROXY_COMMAND"
-            | "LESSOPEN"
-            | "LESSCLOSE"
     ) || name.starts_with("BASH_FUNC_")
 }
 

@@ -5,6 +5,8 @@ use crate::walk::arg::UNKNOWN;
 
 /// Stands for a directory that is not known. It lies deep, so that `..` does not reach the root.
 const NO_DIRECTORY: &str = "/~/~/~/~/~/~/tree";
+/// Bytes of a working directory that is followed.
+const MAX_PATH: usize = 1_024;
 /// Stands for a home directory that is not known.
 const NO_HOME: &str = "/home/~";
 
@@ -139,7 +141,11 @@ impl Place {
             self.cwd = normal(path);
             self.cwd_known = true;
         } else {
-            self.cwd = normal(&format!("{}/{path}", self.cwd));
+            step(&mut self.cwd, path);
+        }
+        if self.cwd.len() > MAX_PATH {
+            self.cwd = NO_DIRECTORY.to_owned();
+            self.cwd_known = false;
         }
     }
 
@@ -157,7 +163,9 @@ impl Place {
         if path.starts_with('/') {
             normal(path)
         } else {
-            normal(&format!("{}/{path}", self.cwd))
+            let mut absolute = self.cwd.clone();
+            step(&mut absolute, path);
+            absolute
         }
     }
 
@@ -348,6 +356,15 @@ fn device_class(device: &str) -> Option<Class> {
     {
         return Some(Class::SafeDevice);
     }
+    if let Some(address) = device
+        .strip_prefix("tcp/")
+        .or_else(|| device.strip_prefix("udp/"))
+        && ["localhost/", "127.0.0.1/", "0/"]
+            .iter()
+            .any(|host| address.starts_with(host))
+    {
+        return Some(Class::SafeDevice);
+    }
     if device.starts_with("tcp/") || device.starts_with("udp/") {
         return Some(Class::Network);
     }
@@ -361,6 +378,15 @@ fn device_class(device: &str) -> Option<Class> {
 /// An absolute path without `.`, `..` and doubled slashes.
 fn normal(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
+    step(&mut out, path);
+    out
+}
+
+/// Goes on from a directory without `.`, `..` and doubled slashes, by a path that may have them.
+fn step(out: &mut String, path: &str) {
+    if out == "/" {
+        out.clear();
+    }
     for part in path.split('/') {
         match part {
             "" | "." => {}
@@ -374,7 +400,14 @@ fn normal(path: &str) -> String {
     if out.is_empty() {
         out.push('/');
     }
-    out
+}
+
+/// Whether the directory of a path is one that programs are installed in, so that the name of the
+/// file says which program it is.
+pub(crate) fn is_program_directory(path: &str) -> bool {
+    let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let last = directory.rsplit('/').next().unwrap_or_default();
+    matches!(last, "bin" | "sbin" | ".bin" | "Scripts" | "shims")
 }
 
 /// Whether an absolute path names a place that usually holds credentials.
@@ -452,8 +485,15 @@ pub(crate) fn holds_credentials(absolute: &str) -> bool {
         || absolute.ends_with(".p12")
         || absolute.ends_with(".pfx")
         || absolute.ends_with(".keystore")
+        || absolute.ends_with(".key")
+        || absolute.ends_with(".jks")
     {
-        return !absolute.contains("cert") && !absolute.starts_with("/usr/share/");
+        let name = absolute.rsplit('/').next().unwrap_or_default();
+        let public = ["cert", "chain", "ca.", "ca-", "pub", "crt"];
+        let private = ["priv", "key"];
+        return !absolute.starts_with("/usr/share/")
+            && (private.iter().any(|word| name.contains(word))
+                || !public.iter().any(|word| name.contains(word)));
     }
     ENDS.iter().any(|end| absolute.ends_with(end))
         || INSIDE.iter().any(|inside| absolute.contains(inside))

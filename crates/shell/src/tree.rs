@@ -123,6 +123,8 @@ pub(crate) enum RedirectOp {
 pub(crate) struct HereDoc<'t> {
     /// Whether expansions in the body are performed.
     pub(crate) expands: bool,
+    /// Where its delimiter stands.
+    pub(crate) at: usize,
     pub(crate) body: Word<'t>,
 }
 
@@ -150,7 +152,7 @@ pub(crate) enum Part<'t> {
     /// `$((…))`, `$[…]`
     Arith(Vec<Part<'t>>, Span),
     /// `<(…)`, `>(…)`
-    Process(List<'t>, Span),
+    Process(List<'t>),
     /// Expansions that bash parses only when it performs them, and that it would then reject.
     Broken(Span),
     /// `@(…)` and its kin.

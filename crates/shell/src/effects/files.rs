@@ -4,8 +4,8 @@ use super::touch::Touch;
 use super::{Call, Options};
 use crate::analysis::EffectKind;
 use crate::place;
-use crate::walk::arg::Arg;
-use crate::walk::{EVERYTHING, Feed, Walker};
+use crate::walk::arg::{Arg, Traits};
+use crate::walk::{EVERYTHING, Feed, Output, Walker};
 
 pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
     match call.name {
@@ -29,10 +29,13 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
             let touch = if append { Touch::Append } else { Touch::Write };
             each(walker, &options.operands, touch);
             walker.output.same = call.name == "tee";
-            if walker.feed == Feed::Network {
-                for arg in &options.operands {
-                    walker.note_download(arg);
-                }
+            let output = crate::walk::Output {
+                same: true,
+                filter: true,
+                ..crate::walk::Output::default()
+            };
+            for arg in &options.operands {
+                walker.note_written(arg, &output, append);
             }
         }
         "touch" | "mkdir" | "mkfifo" | "mknod" => {
@@ -65,7 +68,27 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
                 each(walker, &options.operands, Touch::Delete);
             }
         }
-        "patch" | "split" | "csplit" => {}
+        "patch" => {
+            each(
+                walker,
+                &value_of(call, &["-d", "--directory", "-o"])
+                    .iter()
+                    .collect::<Vec<_>>(),
+                Touch::Write,
+            );
+            if let Some(file) = options.operand(0).filter(|_| !options.has("--dry-run")) {
+                walker.touch(Touch::Write, file);
+            }
+        }
+        "split" | "csplit" => {
+            if let Some(prefix) = options.operand(1) {
+                walker.touch(Touch::Write, prefix);
+            }
+        }
+        "cpio" if options.has_any(&["-i", "--extract"]) => {
+            // Where it unpacks to stands in the archive.
+            walker.found.note("writes-outside", call.span);
+        }
         "sort" | "uniq" => {
             each(walker, &options.operands, Touch::Read);
             value_of(call, &["-o", "--output"])
@@ -88,7 +111,7 @@ fn each(walker: &mut Walker<'_>, args: &[&Arg<'_>], touch: Touch) {
 }
 
 /// The values of an option, in any of `-o x`, `-ox`, `--output x`, `--output=x`.
-pub(super) fn value_of<'t>(call: &Call<'_, 't>, names: &[&str]) -> Vec<Arg<'t>> {
+pub(crate) fn value_of<'t>(call: &Call<'_, 't>, names: &[&str]) -> Vec<Arg<'t>> {
     let mut values = Vec::new();
     let mut args = call.args.iter();
     while let Some(arg) = args.next() {
@@ -161,7 +184,11 @@ fn copy(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>,
                 walker.touch(Touch::Read, source);
                 walker.touch(Touch::Delete, source);
             }
-            (false, "ln") => {}
+            (false, "ln") => {
+                if place::holds_credentials(&walker.place.resolve(&source.text)) {
+                    walker.touch(Touch::Read, source);
+                }
+            }
             (false, _) => walker.touch(Touch::Read, source),
         }
     }
@@ -187,6 +214,12 @@ fn dd(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
                 ..arg.clone()
             };
             walker.touch(Touch::Write, &target);
+            let output = Output {
+                same: true,
+                filter: true,
+                ..Output::default()
+            };
+            walker.note_written(&target, &output, false);
         } else if let Some(path) = arg.text.strip_prefix("if=") {
             let source = Arg {
                 text: path.to_owned().into(),
@@ -268,6 +301,13 @@ fn tar(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) 
         return;
     }
     if letter("c", "--create") {
+        let mut archive = value_of(call, &["-f", "--file"]);
+        if old_style.is_some_and(|text| text.ends_with('f')) {
+            archive.extend(call.args.get(1).cloned());
+        }
+        for file in archive.iter().filter(|file| file.text.starts_with("/dev/")) {
+            walker.touch(Touch::Write, file);
+        }
         for arg in &options.operands {
             walker.touch(Touch::Read, arg);
         }
@@ -278,7 +318,8 @@ fn tar(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) 
 }
 
 fn unpack(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
-    for target in value_of(call, &["-d"]) {
+    let names: &[&str] = if call.name == "7z" { &["-o"] } else { &["-d"] };
+    for target in value_of(call, names) {
         walker.touch(Touch::Write, &target);
     }
 }
@@ -339,6 +380,24 @@ fn format(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_
         each(walker, &options.operands, Touch::Format);
     } else {
         walker.found.note("make-filesystem", call.span);
+    }
+}
+
+/// What `cat` prints is what is in the file, as far as that is known.
+fn cat_file(walker: &mut Walker<'_>, file: &Arg<'_>) {
+    if let Some(feed) = walker.process_feed(&file.text) {
+        walker.output = Output::piped(&feed);
+        return;
+    }
+    match walker.content_of(&file.text) {
+        Some(content) => {
+            walker.output.network = content.network;
+            walker.output.secret = content.secret;
+            if let Some(text) = content.text.filter(|text| !text.raw) {
+                walker.output_text(text.text.clone(), Traits::default(), file.span);
+            }
+        }
+        None => walker.output.file = Some(file.text.clone().into_owned()),
     }
 }
 
@@ -421,6 +480,22 @@ fn read(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
         "cat" => {
             walker.output.same = options.operands.is_empty();
             walker.output.filter = true;
+            if let [file] = options.operands.as_slice() {
+                cat_file(walker, file);
+            } else if walker.output.same
+                && let Feed::Text(text) = walker.feed.clone()
+                && !text.raw
+                && walker.charge(text.text.len(), call.span)
+            {
+                walker.output_text(text.text.clone(), Traits::default(), call.span);
+                walker.output.same = true;
+            }
+        }
+        "env" | "printenv" | "set" | "history" => {
+            let named = |arg: &&Arg<'_>| !crate::env::is_secret_name(&arg.text);
+            walker.output.secret = call.name != "printenv"
+                || options.operands.is_empty()
+                || !options.operands.iter().all(named);
         }
         "grep" | "head" | "tail" | "tr" | "cut" | "awk" | "sed" | "egrep" | "fgrep" | "rg" => {
             walker.output.filter = true;
@@ -452,6 +527,19 @@ fn read(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
         return;
     }
     if matches!(call.name, "grep" | "egrep" | "fgrep" | "rg" | "ag") {
+        let outside = options
+            .operands
+            .iter()
+            .skip(1)
+            .any(|root| !walker.is_ordinary(root));
+        let secret = |arg: &Arg<'_>| crate::env::is_secret_name(&arg.text);
+        if outside
+            && options.has_any(&["-r", "-R", "--recursive"])
+            && options.operand(0).is_some_and(secret)
+        {
+            walker.found.credentials_read = true;
+            walker.found.note("reads-credentials", call.span);
+        }
         // The first operand is the pattern.
         each(
             walker,
@@ -465,6 +553,13 @@ fn read(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
         return;
     }
     if NOT_READERS.contains(&call.name) {
+        return;
+    }
+    let creates = call.name == "openssl"
+        && ["req", "genrsa", "genpkey", "ecparam", "dhparam", "rand"]
+            .iter()
+            .any(|verb| options.starts_with(verb));
+    if creates {
         return;
     }
     for arg in call.args.iter().filter(|arg| arg.text.len() > 3) {

@@ -22,10 +22,42 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
             _ => {}
         }
     }
-    if roots.iter().all(|root| walker.is_ordinary(root)) {
-        let names = if narrowed { "." } else { EVERYTHING };
-        walker.output.paths = Some(names.to_owned());
+    let outside = roots.iter().find(|root| !walker.is_ordinary(root));
+    walker.output.paths = match (outside, roots.first()) {
+        (None, _) if !narrowed => Some(EVERYTHING.to_owned()),
+        (Some(root), _) | (None, Some(root)) => Some(one(call, root).text.into_owned()),
+        _ => None,
+    };
+    // An argument that is not known may be an action.
+    let before = std::iter::once(None).chain(call.args.iter().map(Some));
+    let hidden = call.args.iter().zip(before).skip(1).find(|(arg, before)| {
+        arg.text.starts_with(UNKNOWN) && before.is_some_and(|before| !before.is_option())
+    });
+    if let Some((arg, _)) = hidden {
+        walker.found.note("hidden-code", arg.span);
     }
+}
+
+/// One of the files that it finds in a directory, by the name that it looks for.
+pub(crate) fn one<'t>(call: &Call<'_, 't>, root: &Arg<'t>) -> Arg<'t> {
+    let mut found = below(root);
+    let at = call
+        .args
+        .iter()
+        .position(|arg| matches!(arg.text.as_ref(), "-name" | "-iname" | "-path"));
+    let pattern = at.and_then(|at| call.args.get(at + 1));
+    if let Some(pattern) = pattern.filter(|pattern| !pattern.traits.unknown) {
+        let end = pattern.text.trim_start_matches(['*', '/']);
+        if end.len() > 2 && !end.contains(['*', '?', '[']) {
+            let joint = if pattern.text.starts_with('*') {
+                ""
+            } else {
+                "/"
+            };
+            found.text = format!("{}{joint}{end}", found.text).into();
+        }
+    }
+    found
 }
 
 fn delete(walker: &mut Walker<'_>, call: &Call<'_, '_>, roots: &[Arg<'_>], narrowed: bool) {
@@ -91,7 +123,11 @@ pub(crate) fn is_narrowed(call: &Call<'_, '_>) -> bool {
         arg.is_some_and(|arg| matches!(arg.text.as_ref(), "*" | "*.*" | "?*"))
     };
     call.args.iter().enumerate().any(|(index, arg)| {
-        TESTS.contains(&arg.text.as_ref()) && !everything(call.args.get(index + 1))
+        let negated = index
+            .checked_sub(1)
+            .and_then(|at| call.args.get(at))
+            .is_some_and(|before| before.is("-not") || before.is("!"));
+        TESTS.contains(&arg.text.as_ref()) && !negated && !everything(call.args.get(index + 1))
     })
 }
 

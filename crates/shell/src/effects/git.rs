@@ -71,43 +71,141 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
     if options.starts_with("push") && pushes_force(options) {
         walker.found.note("git-force-push", call.span);
     }
+    if discards_files(options) {
+        walker.found.note("git-discard-files", call.span);
+    }
+    for file in value_of(call, &["--file", "-f"]) {
+        if options.starts_with("config") && options.operands.len() > 2 {
+            walker.touch(Touch::Write, &file);
+        }
+    }
 }
 
-/// `+branch` forces, and `:branch` deletes.
+/// `git checkout .` and its kin: everything below a directory, or whatever a pattern matches.
+fn discards_files(options: &Options<'_, '_>) -> bool {
+    let checkout = options.starts_with("checkout");
+    let restore = options.starts_with("restore");
+    if !checkout && !restore {
+        return false;
+    }
+    let staged = options.has_any(&["--staged", "-S"]) && !options.has_any(&["--worktree", "-W"]);
+    let whole = |arg: &&Arg<'_>| {
+        matches!(
+            arg.text.as_ref(),
+            "." | "./" | "*" | "./*" | ":/" | ":" | "/" | ":/*" | "**" | ".."
+        )
+    };
+    !staged && options.operands.iter().skip(1).any(whole)
+}
+
+/// Branches that others work on.
+fn is_shared(branch: &str) -> bool {
+    let name = branch.rsplit([':', '/']).next().unwrap_or_default();
+    matches!(
+        name,
+        "main" | "master" | "develop" | "development" | "production" | "prod" | "staging" | "trunk"
+    ) || branch.contains("release")
+}
+
+/// `+branch` forces, `:branch` deletes; with a lease, a shared branch is still overwritten.
 fn pushes_force(options: &Options<'_, '_>) -> bool {
-    options
-        .operands
+    if options.has_exactly("--dry-run") || options.has_exactly("-n") {
+        return false;
+    }
+    let mut branches = options.operands.iter().skip(2);
+    let leased = options.has_exactly("--force-with-lease");
+    let forced = options
+        .flags
         .iter()
-        .skip(2)
+        .any(|arg| arg.is("--force") || arg.is("-f"));
+    branches
+        .clone()
         .any(|arg| arg.text.starts_with('+') || (arg.text.starts_with(':') && arg.text.len() > 1))
+        || leased && (forced || branches.any(|arg| is_shared(&arg.text)))
 }
 
+/// What a setting makes git do: run a program, read other settings, go to another place.
 fn setting_effect(walker: &mut Walker<'_>, key: &str, value: &str, span: crate::analysis::Span) {
     let key = key.to_ascii_lowercase();
     if let Some(body) = value.strip_prefix('!') {
         walker.shell_body(body, Origin::Whole(span), true);
+        if key.starts_with("alias.") {
+            // What the alias runs is judged; a shell with hidden code is not ordinary in one.
+            let shell = body.split_whitespace().next().unwrap_or_default();
+            if matches!(shell, "sh" | "bash" | "eval") {
+                walker.found.note("git-runs-program", span);
+            }
+        } else {
+            walker.found.note("git-runs-program", span);
+        }
         return;
     }
+    let first = value.split_whitespace().next().unwrap_or_default();
     let quiet = matches!(
-        value,
+        first,
         "" | "cat"
             | "less"
             | "true"
             | "false"
             | "vim"
             | "vi"
+            | "nvim"
             | "nano"
+            | "emacs"
+            | "code"
             | "ssh"
             | "cache"
             | "store"
             | "osxkeychain"
             | "manager"
+            | "manager-core"
+            | "libsecret"
+            | "delta"
+            | "bat"
+            | "diff-so-fancy"
+            | "gpg"
+            | "gpg2"
+            | "vimdiff"
+            | "meld"
+            | "git-lfs"
+            | "nbstripout"
+            | "subl"
+            | "git"
     );
-    if COMMAND_SETTINGS.contains(&key.as_str()) && !quiet {
-        let body = key == "core.sshcommand" || key == "core.pager" || key == "core.editor";
-        if body {
+    let runs = COMMAND_SETTINGS.contains(&key.as_str())
+        || key.starts_with("pager.")
+        || (key.starts_with("filter.") && !key.ends_with(".required"))
+        || key.ends_with(".textconv")
+        || key.ends_with(".driver")
+        || key.ends_with(".command")
+        || (key.ends_with(".cmd") && !value.starts_with("code "));
+    let leads = key.ends_with(".insteadof")
+        || key.ends_with(".pushinsteadof")
+        || key == "include.path"
+        || key.starts_with("includeif.")
+        || key == "http.proxy"
+        || key == "https.proxy"
+        || (key == "http.sslverify" && value == "false")
+        || (key == "protocol.ext.allow" && value != "never");
+    // To log in by key instead of by password.
+    let known = [
+        "url.git@",
+        "url.ssh://git@",
+        "url.https://github.com",
+        "url.https://gitlab.com",
+    ];
+    if runs {
+        let body = !matches!(
+            key.as_str(),
+            "core.hookspath" | "init.templatedir" | "merge.tool"
+        );
+        if body && value.contains(' ') {
             walker.shell_body(value, Origin::Whole(span), true);
         }
-        walker.found.note("git-runs-program", span);
+        if !quiet {
+            walker.found.note("git-runs-program", span);
+        }
+    } else if leads && !known.iter().any(|base| key.starts_with(base)) {
+        walker.found.note("git-settings-lead-elsewhere", span);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Call, Options};
 use crate::analysis::EffectKind;
-use crate::walk::{Feed, Walker};
+use crate::walk::Walker;
 
 /// Always.
 const ALWAYS: &[&str] = &[
@@ -78,7 +78,7 @@ const BARE: &[&str] = &[
 ];
 
 pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
-    let fed = walker.feed != Feed::None;
+    let fed = !walker.feed.is_none();
     let terminal = match call.name {
         "less" | "more" | "fzf" if walker.inner > 0 => false,
         "top" => !options.has("-b"),

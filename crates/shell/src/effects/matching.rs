@@ -3,9 +3,7 @@
 use super::Call;
 use crate::rules::{self, Rule};
 use crate::walk::arg::Arg;
-
-/// Operands that are looked at when matching; more are only counted.
-const MAX_OPERANDS: usize = 4_096;
+use crate::walk::call::MAX_ARGUMENTS;
 
 /// The arguments of a call, told apart.
 pub(crate) struct Options<'a, 't> {
@@ -25,16 +23,16 @@ impl<'a, 't> Options<'a, 't> {
             operands: Vec::new(),
             values: Vec::new(),
         };
-        let mut args = call.args.iter();
+        let mut args = call.args.iter().take(MAX_ARGUMENTS);
         while let Some(arg) = args.next() {
             if arg.is("--") {
-                options.operands.extend(args.by_ref().take(MAX_OPERANDS));
+                options.operands.extend(args.by_ref());
             } else if arg.is_option() {
                 options.flags.push(arg);
                 if takes_value.iter().any(|flag| arg.is(flag)) {
                     options.values.extend(args.next());
                 }
-            } else if options.operands.len() < MAX_OPERANDS {
+            } else {
                 options.operands.push(arg);
             }
         }
@@ -92,7 +90,11 @@ impl<'a, 't> Options<'a, 't> {
     /// Whether the call only asks for help or the version.
     pub(crate) fn only_help(&self, call: &Call<'_, '_>) -> bool {
         let last = |flag: &str| call.args.last().is_some_and(|arg| arg.is(flag));
-        let asked = last("--help") || last("--version");
+        let asked = last("--help")
+            || last("--version")
+            || last("-help")
+            || last("-version")
+            || (last("help") && matches!(call.name, "aws" | "gcloud" | "go" | "cargo" | "git"));
         asked && !call.args.iter().any(|arg| arg.is("--"))
     }
 }
@@ -150,7 +152,7 @@ fn sub_words(rule: &Rule) -> usize {
 fn any_like(call: &Call<'_, '_>, pattern: &str) -> bool {
     call.args
         .iter()
-        .take(MAX_OPERANDS)
+        .take(MAX_ARGUMENTS)
         .any(|arg| like(pattern, &arg.text))
 }
 

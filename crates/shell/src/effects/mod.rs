@@ -4,6 +4,7 @@
 //! way: which operands are sources and which are targets, and what a script in another language
 //! or a pipe into an interpreter amounts to.
 
+mod amounts;
 mod files;
 mod find;
 mod git;
@@ -14,7 +15,8 @@ mod sed;
 mod system;
 pub(crate) mod touch;
 
-pub(crate) use find::{below as find_below, is_narrowed as find_narrowed, roots as find_roots};
+pub(crate) use files::value_of;
+pub(crate) use find::{is_narrowed as find_narrowed, one as find_one, roots as find_roots};
 pub(crate) use matching::{Options, matches};
 
 use crate::analysis::{EffectKind, Kind, Risk, Span, TimeoutClass};
@@ -105,6 +107,7 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     network::run(walker, call, &options);
     system::run(walker, call, &options);
     sed::run(walker, call);
+    amounts::run(walker, call);
     interactive::run(walker, call, &options);
     acted |= walker.found.effects.get(before..).is_some_and(|new| {
         new.iter().any(|effect| {
@@ -115,13 +118,27 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         })
     });
     let harmless = rules::is_harmless(call.name)
-        || options.starts_with_any(rules::harmless_subcommands(call.name));
-    if walker.privileged && (acted || !harmless) {
+        || options.starts_with_any(rules::harmless_subcommands(call.name))
+        || system::only_looks(call);
+    if walker.found.elevated && (acted || !harmless) {
         walker.found.note("privileged-effect", call.span);
     }
     if !harmless {
         walker.found.raise(Risk::Medium);
     }
+}
+
+/// Records what a file does that is run by its path and that nothing is known of.
+pub(crate) fn run_file(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
+    let options = Options::read(call);
+    if options.only_help(call) {
+        return;
+    }
+    if walker.found.elevated {
+        walker.found.note("privileged-effect", call.span);
+    }
+    system::servers(walker, call, &options);
+    walker.found.raise(Risk::Medium);
 }
 
 fn classify(walker: &mut Walker<'_>, name: &str) {

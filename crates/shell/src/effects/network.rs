@@ -17,6 +17,7 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
     if FETCHERS.contains(&call.name) {
         walker.found.effect(EffectKind::NetworkOut, None, call.span);
         walker.output.network = true;
+        metadata_service(walker, call);
     }
     match call.name {
         "curl" => curl(walker, call),
@@ -26,24 +27,35 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
                 call,
                 &["-O", "--output-document", "-o", "-P", "--directory-prefix"],
             );
+            for file in value_of(call, &["--post-file", "--body-file"]) {
+                upload(walker, &file.text, &file);
+            }
             uploads(
                 walker,
-                &value_of(call, &["--post-file", "--body-file"]),
+                &value_of(call, &["--post-data", "--body-data"]),
                 call,
             );
         }
         "nc" | "ncat" | "netcat" => sends_feed(walker, call, options),
+        "aria2c" | "axel" | "fetch" => outputs(walker, call, &["-o", "--out"]),
         "scp" | "sftp" => scp(walker, options),
         _ => {}
     }
 }
 
 fn outputs(walker: &mut Walker<'_>, call: &Call<'_, '_>, names: &[&str]) {
-    let files = value_of(call, names);
+    let mut files = value_of(call, names);
+    if call.name == "curl" {
+        files.extend(clustered_output(call));
+    }
     for file in &files {
         walker.touch(Touch::Write, file);
         walker.note_download(file);
     }
+    let directories = value_of(
+        call,
+        &["-P", "--directory-prefix", "--output-dir", "-d", "--dir"],
+    );
     // Without a name, the file is called as the address ends.
     for arg in call
         .args
@@ -52,10 +64,28 @@ fn outputs(walker: &mut Walker<'_>, call: &Call<'_, '_>, names: &[&str]) {
     {
         let name = arg.text.rsplit('/').next().unwrap_or_default();
         let name = name.split(['?', '#']).next().unwrap_or_default();
-        if !name.is_empty() {
-            walker.note_download(&Arg::literal(name.to_owned(), arg.span));
+        if name.is_empty() {
+            continue;
+        }
+        walker.note_download(&Arg::literal(name.to_owned(), arg.span));
+        for directory in &directories {
+            let path = format!("{}/{name}", directory.text);
+            walker.note_download(&Arg::literal(path, arg.span));
         }
     }
+}
+
+/// The file of `-o` at the end of a cluster such as `-sLo`.
+fn clustered_output<'t>(call: &Call<'_, 't>) -> Option<Arg<'t>> {
+    let mut args = call.args.iter();
+    while let Some(arg) = args.next() {
+        let letters = arg.text.strip_prefix('-').unwrap_or_default();
+        let cluster = letters.len() > 1 && letters.bytes().all(|b| b.is_ascii_alphabetic());
+        if cluster && letters.ends_with('o') {
+            return args.next().cloned();
+        }
+    }
+    None
 }
 
 fn curl(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
@@ -83,48 +113,102 @@ fn curl(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
             "-F",
             "--form",
             "--json",
-            "-T",
-            "--upload-file",
         ],
     );
     uploads(walker, &sent, call);
+    if !call.args.iter().any(is_local) {
+        for file in value_of(call, &["-T", "--upload-file"]) {
+            upload(walker, &file.text, &file);
+        }
+    }
 }
 
-/// Data that is sent: the files behind an `@`, and what comes through a pipe.
+/// Data that is sent: values, the files behind an `@`, and what comes through a pipe.
 fn uploads(walker: &mut Walker<'_>, sent: &[Arg<'_>], call: &Call<'_, '_>) {
-    let local = call.args.iter().any(|arg| {
-        let host = arg
-            .text
-            .split_once("://")
-            .map_or(arg.text.as_ref(), |(_, rest)| rest);
-        host.starts_with("localhost")
-            || host.starts_with("127.0.0.1")
-            || host.starts_with("[::1]")
-            || host.starts_with("0.0.0.0")
-    });
+    if call.args.iter().any(is_local) {
+        return;
+    }
     for arg in sent {
-        let Some(path) = arg.text.rsplit_once('@').map(|(_, path)| path) else {
-            continue;
-        };
-        let path = path.split(';').next().unwrap_or_default();
-        if path == "-" {
-            if !local && (walker.found.credentials_read || walker.feed == Feed::Opaque) {
-                walker.found.note("sends-data", arg.span);
-            }
-            continue;
-        }
-        let file = Arg {
-            text: path.to_owned().into(),
-            word: None,
-            ..arg.clone()
-        };
-        walker.touch(Touch::Read, &file);
-        if !local && !walker.is_ordinary(&file) {
+        let path = arg.text.rsplit_once('@').map(|(_, path)| path);
+        if let Some(path) = path.and_then(|path| path.split(';').next()) {
+            upload(walker, path, arg);
+        } else if arg.traits.secret {
             walker.found.note("sends-data", arg.span);
         }
     }
-    if !local && !sent.is_empty() && walker.found.credentials_read {
+    if !sent.is_empty() && walker.found.credentials_read {
         walker.found.note("sends-data", call.span);
+    }
+    // An address that is made of a secret hands it over; a header is how one logs in.
+    let before = std::iter::once(None).chain(call.args.iter().map(Some));
+    let secret = call.args.iter().zip(before).find(|(arg, before)| {
+        let header = |flag: &Arg<'_>| {
+            matches!(
+                flag.text.as_ref(),
+                "-H" | "--header" | "-u" | "--user" | "-b" | "--oauth2-bearer" | "-E" | "--cert"
+            )
+        };
+        let joined = ["-H", "-u", "--header=", "--user="];
+        arg.traits.secret
+            && !before.is_some_and(header)
+            && !joined.iter().any(|flag| arg.text.starts_with(flag))
+    });
+    if let Some((arg, _)) = secret {
+        walker.found.note("sends-data", arg.span);
+    }
+}
+
+/// A file that is sent; `-` is what comes through a pipe.
+fn upload(walker: &mut Walker<'_>, path: &str, arg: &Arg<'_>) {
+    if path == "-" {
+        let hidden = match &walker.feed {
+            Feed::Contents(file) | Feed::File(file) => {
+                !walker.is_ordinary(&Arg::literal(file.clone(), arg.span))
+            }
+            Feed::None | Feed::Text(_) => false,
+            _ => true,
+        };
+        if walker.found.credentials_read || hidden {
+            walker.found.note("sends-data", arg.span);
+        }
+        return;
+    }
+    let file = Arg {
+        text: path.to_owned().into(),
+        word: None,
+        ..arg.clone()
+    };
+    walker.touch(Touch::Read, &file);
+    let secret = walker
+        .content_of(path)
+        .is_some_and(|content| content.secret);
+    if secret || !walker.is_ordinary(&file) {
+        walker.found.note("sends-data", arg.span);
+    }
+}
+
+/// Whether an address is one of this machine.
+fn is_local(arg: &Arg<'_>) -> bool {
+    let text = arg.text.as_ref();
+    let host = text.split_once("://").map_or(text, |(_, rest)| rest);
+    ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"]
+        .iter()
+        .any(|local| host.starts_with(local))
+}
+
+/// Where clouds hand out the credentials of a machine.
+fn metadata_service(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
+    const ADDRESSES: &[&str] = &[
+        "169.254.169.254",
+        "metadata.google.internal",
+        "100.100.100.200",
+        "169.254.170.2",
+        "[fd00:ec2::254]",
+    ];
+    let asks = |arg: &&Arg<'_>| ADDRESSES.iter().any(|address| arg.text.contains(address));
+    if let Some(arg) = call.args.iter().find(asks) {
+        walker.found.credentials_read = true;
+        walker.found.note("reads-credentials", arg.span);
     }
 }
 
@@ -133,8 +217,7 @@ fn sends_feed(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_
     if options.has("-z") || options.operands.is_empty() {
         return;
     }
-    let sends =
-        !matches!(walker.feed, Feed::None | Feed::Text(..)) || walker.found.credentials_read;
+    let sends = !matches!(walker.feed, Feed::None | Feed::Text(_)) || walker.found.credentials_read;
     if sends {
         walker.found.note("sends-data", call.span);
     }
@@ -158,5 +241,11 @@ fn scp(walker: &mut Walker<'_>, options: &Options<'_, '_>) {
     }
     if !remote(target) {
         walker.touch(Touch::Write, target);
+        for source in sources.iter().filter(|arg| remote(arg)) {
+            let name = source.text.rsplit(['/', ':']).next().unwrap_or_default();
+            let path = format!("{}/{name}", target.text);
+            walker.note_download(&Arg::literal(path, source.span));
+            walker.note_download(target);
+        }
     }
 }

@@ -11,7 +11,11 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         return;
     }
     let mut scripts = value_of(call, &["-e", "--expression"]);
-    let from_file = !value_of(call, &["-f", "--file"]).is_empty();
+    let files = value_of(call, &["-f", "--file"]);
+    let from_file = !files.is_empty();
+    if files.iter().any(|file| file.is("-")) && !walker.feed.is_none() {
+        walker.found.note("hidden-code", call.span);
+    }
     let mut operands: Vec<&Arg<'_>> = operands(call);
     if scripts.is_empty() && !from_file && !operands.is_empty() {
         scripts.push(operands.remove(0).clone());
@@ -31,6 +35,9 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         walker.touch(if in_place { Touch::Write } else { Touch::Read }, file);
     }
     for script in &scripts {
+        if script.traits.unknown && script.text.len() <= 2 {
+            walker.found.note("hidden-code", script.span);
+        }
         script_effects(walker, script);
     }
 }
@@ -53,7 +60,25 @@ fn operands<'a, 't>(call: &Call<'a, 't>) -> Vec<&'a Arg<'t>> {
 
 /// Looks for the `w` and `e` commands, and for these as flags of `s`.
 fn script_effects(walker: &mut Walker<'_>, script: &Arg<'_>) {
-    for line in script.text.split(['\n', ';', '{']) {
+    let mut in_text = false;
+    for line in script.text.split('\n') {
+        let continued = line.ends_with('\\');
+        if in_text {
+            in_text = continued;
+            continue;
+        }
+        let command = after_address(line.trim_start());
+        if command.starts_with(['a', 'i', 'c']) {
+            // What follows is text, on as many lines as it takes.
+            in_text = continued;
+            continue;
+        }
+        line_effects(walker, script, line);
+    }
+}
+
+fn line_effects(walker: &mut Walker<'_>, script: &Arg<'_>, line: &str) {
+    for line in line.split([';', '{']) {
         let line = line.trim_start();
         let command = after_address(line);
         match command.as_bytes().first() {

@@ -60,8 +60,18 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
     servers(walker, call, options);
     match call.name {
         "kill" => kill(walker, call, options),
+        "pkill" | "killall" => {
+            let any = |arg: &&&Arg<'_>| matches!(arg.text.as_ref(), "" | "." | ".*" | "^" | "*");
+            if options.operands.iter().any(|arg| any(&arg)) {
+                walker.found.note("kill-any-name", call.span);
+            }
+        }
         "psql" | "mysql" | "mariadb" | "sqlite3" | "mongosh" | "mongo" | "cqlsh"
-        | "clickhouse-client" | "redis-cli" | "duckdb" | "sqlcmd" => statements(walker, call),
+        | "clickhouse-client" | "duckdb" | "sqlcmd" => statements(walker, call),
+        "redis-cli" | "valkey-cli" => {
+            statements(walker, call);
+            redis(walker, call, options);
+        }
         "setsid" | "nohup" | "disown" | "daemonize" | "start-stop-daemon" | "at" | "batch" => {
             walker.found.shell.backgrounds = true;
         }
@@ -75,7 +85,7 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
     }
 }
 
-fn servers(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
+pub(super) fn servers(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
     let module = |name: &str| {
         call.args
             .iter()
@@ -87,13 +97,43 @@ fn servers(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '
             && (words.is_empty() && !options.has("build")
                 || !words.is_empty() && options.starts_with(words))
     });
-    let built = call.name == "vite" && options.starts_with("build");
+    let built = call.name == "vite" && options.starts_with("build")
+        || call.name == "nginx" && options.has_any(&["-t", "-T", "-v", "-V"]);
     let python = call.name.starts_with("python")
         && (module("http.server") || module("uvicorn") || module("flask"));
     let php = call.name == "php" && options.has("-S");
     if (listed && !built) || python || php {
         walker.found.effect(EffectKind::Server, None, call.span);
         raise_timeout(walker, TimeoutClass::ServerStart);
+    }
+}
+
+/// `redis-cli` has no statements, but commands.
+fn redis(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
+    const CHANGES: &[&str] = &[
+        "shutdown",
+        "config set *",
+        "config rewrite",
+        "debug *",
+        "slaveof *",
+        "replicaof *",
+        "flushall",
+        "flushdb",
+        "script flush",
+        "acl *",
+        "module *",
+        "eval *",
+        "migrate *",
+        "swapdb *",
+    ];
+    let deletes_found =
+        options.starts_with("del") && options.operands.iter().any(|arg| arg.traits.unknown);
+    if deletes_found
+        || CHANGES
+            .iter()
+            .any(|words| options.starts_with(words.trim_end_matches(" *")))
+    {
+        walker.found.note("database-loss", call.span);
     }
 }
 
@@ -133,29 +173,77 @@ const FATAL: &[&str] = &[
     "drop view",
     "drop column",
     ".drop(",
+    "deletemany({})",
+    "deletemany()",
+    ".remove({})",
+    "shutdown immediate",
+    "drop function",
+    "drop index",
+    "drop materialized",
+    "drop extension",
+    "alter system",
+    "into outfile",
+    "load_file(",
 ];
 
+/// Whether statements only look at data.
+pub(super) fn only_looks(call: &Call<'_, '_>) -> bool {
+    const LOOKS: &[&str] = &[
+        "select", "show", "explain", "describe", "desc ", "with", "\\d", "\\l", "\\dt", "\\du",
+        "values", "pragma", ".tables", ".schema",
+    ];
+    if !matches!(call.name, "psql" | "mysql" | "mariadb" | "sqlite3") {
+        return false;
+    }
+    let mut args = call.args.iter();
+    let mut looked = false;
+    while let Some(arg) = args.next() {
+        let value = match arg.text.as_ref() {
+            "-c" | "-e" | "--command" | "--execute" => args.next(),
+            "-f" | "--file" => return false,
+            _ => continue,
+        };
+        let Some(value) = value else { return false };
+        let text = value.text.trim().to_ascii_lowercase();
+        let single = !text.trim_end_matches(';').contains(';') && !text.contains("into ");
+        if !single || !LOOKS.iter().any(|look| text.starts_with(look)) {
+            return false;
+        }
+        looked = true;
+    }
+    looked
+}
+
+/// A statement without what stands in quotes.
+fn without_texts(text: &str) -> String {
+    if text.matches('\'').count() % 2 == 1 || text.contains("eval(") {
+        return text.to_owned();
+    }
+    text.split('\'').step_by(2).collect::<Vec<_>>().join("\'\'")
+}
+
 fn statements(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
+    if matches!(walker.feed, Feed::Network) {
+        walker.found.note("code-from-network", call.span);
+    }
     let mut texts: Vec<String> = call
         .args
         .iter()
         .map(|arg| arg.text.to_ascii_lowercase())
         .collect();
-    match &walker.feed {
-        Feed::Text(text, _) => texts.push(text.to_ascii_lowercase()),
-        Feed::HereDoc(index) => {
-            if let Some(doc) = call.source.heredocs.get(*index) {
-                texts.push(call.source.slice(doc.body.span).to_ascii_lowercase());
-            }
-        }
-        _ => {}
+    if let Feed::Text(text) = walker.feed.clone()
+        && walker.charge(text.text.len().saturating_mul(2), call.span)
+    {
+        texts.push(text.text.to_ascii_lowercase());
     }
     for text in texts {
-        let squeezed = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let squeezed = without_texts(&text);
+        let squeezed = squeezed.split_whitespace().collect::<Vec<_>>().join(" ");
         let unbounded = squeezed.split(';').any(|statement| {
             let statement = statement.trim();
             (statement.starts_with("delete from") || statement.starts_with("update "))
                 && !statement.contains(" where ")
+                && !statement.contains(" where\n")
         });
         if unbounded || FATAL.iter().any(|fatal| squeezed.contains(fatal)) {
             walker.found.note("database-loss", call.span);

@@ -48,6 +48,10 @@ impl Walker<'_> {
         if path.is_empty() || path == "-" {
             return;
         }
+        // A path is resolved, classified and compared with the places that matter.
+        if !self.charge((self.place.cwd().len() + path.len()) * 4, arg.span) {
+            return;
+        }
         let class = self.place.class(path, arg.traits.glob);
         if class == Class::SafeDevice {
             return;
@@ -62,6 +66,9 @@ impl Walker<'_> {
         } else {
             self.found.writes(path);
             self.found.raise(Risk::Medium);
+            if self.found.elevated {
+                self.found.note("privileged-effect", arg.span);
+            }
         }
         self.special_files(touch, &absolute, arg, class);
         if let Some(rule) = rules::for_touch(touch, class) {
@@ -112,7 +119,12 @@ impl Walker<'_> {
                     self.found.note("hides-traces", arg.span);
                 }
             }
-            Touch::Mode | Touch::ModeTree | Touch::Format => {}
+            Touch::Mode | Touch::ModeTree => {
+                if place::runs_later(absolute) {
+                    self.found.note("runs-later", arg.span);
+                }
+            }
+            Touch::Format => {}
         }
     }
 

@@ -24,6 +24,7 @@ impl<'t> Parser<'t> {
     /// At `$`; `quoting` is where it stands, `None` outside of quotes.
     pub(super) fn dollar(&mut self, quoting: Option<Quoting>) -> Parsed<Part<'t>> {
         let start = self.pos;
+        self.expansion()?;
         self.pos += 1;
         // bash joins continued lines before it looks at what follows the dollar.
         while self.looking_at(b"\\\n") {
@@ -103,7 +104,8 @@ impl<'t> Parser<'t> {
                 Err(failure) if failure.kind == FailureKind::Syntax => {
                     // bash takes whatever the parentheses hold, and finds out when it expands it.
                     self.pending.truncate(heredocs);
-                    self.pos = self.parenthesis_end(self.parenthesis_end(from)? + 1)? + 1;
+                    let inner = self.parenthesis_end(from)?;
+                    self.pos = self.parenthesis_end(inner + 1)? + 1;
                     Ok(Part::Broken(Span::new(start, self.pos)))
                 }
                 part => part,
@@ -129,22 +131,38 @@ impl<'t> Parser<'t> {
 
     /// Where the `))` stands that closes the arithmetic whose inside starts at `from`; `None`
     /// when its parenthesis is closed by a lone `)`, which makes it a nested subshell.
-    pub(super) fn arith_end(&self, from: usize) -> Parsed<Option<usize>> {
+    pub(super) fn arith_end(&mut self, from: usize) -> Parsed<Option<usize>> {
         let end = self.parenthesis_end(from)?;
         Ok((self.bytes.get(end + 1) == Some(&b')')).then_some(end))
     }
 
     /// Where the parenthesis is closed whose inside starts at `from`.
-    fn parenthesis_end(&self, from: usize) -> Parsed<usize> {
+    ///
+    /// The look-ahead of an outer `((` finds the ends of those inside of it as well; they are
+    /// kept, so that nested ones are read once.
+    fn parenthesis_end(&mut self, from: usize) -> Parsed<usize> {
+        if let Some(end) = self.ends.get(&from).filter(|end| **end < self.bytes.len()) {
+            return Ok(*end);
+        }
         let mut at = from;
-        let mut open = 0_usize;
+        let mut open: Vec<usize> = Vec::new();
         while let Some(byte) = self.bytes.get(at) {
             match byte {
                 b'\\' => at += 1,
                 b'\'' | b'"' | b'`' => at = self.skip_quotes(at, *byte)?,
-                b'(' => open += 1,
-                b')' if open > 0 => open -= 1,
-                b')' => return Ok(at),
+                b'(' => open.push(at + 1),
+                b')' => match open.pop() {
+                    Some(start) => {
+                        if self
+                            .bytes
+                            .get(..start)
+                            .is_some_and(|text| text.ends_with(b"(("))
+                        {
+                            self.ends.insert(start, at);
+                        }
+                    }
+                    None => return Ok(at),
+                },
                 _ => {}
             }
             at += 1;
@@ -224,24 +242,35 @@ impl<'t> Parser<'t> {
     fn braced_subscript(&mut self) -> Parsed<Option<Vec<Part<'t>>>> {
         let before = self.pos;
         self.pos += 1;
-        let Ok(end) = self.bracket_end() else {
-            self.pos = before;
-            return Ok(None);
-        };
-        let inside = self.slice(self.pos, end);
-        let mut open = 0_usize;
-        for byte in inside.bytes() {
-            match byte {
-                b'{' => open += 1,
-                b'}' if open == 0 => {
-                    self.pos = before;
-                    return Ok(None);
-                }
-                b'}' => open -= 1,
-                _ => {}
+        match self.subscript_end() {
+            Some(end) => self.arith_parts(end, end + 1).map(Some),
+            None => {
+                self.pos = before;
+                Ok(None)
             }
         }
-        self.arith_parts(end, end + 1).map(Some)
+    }
+
+    /// Where the bracket is closed; nothing when the brace around it is closed before. Looks no
+    /// further than that, so that a text of such openings is read once.
+    fn subscript_end(&self) -> Option<usize> {
+        let mut at = self.pos;
+        let (mut brackets, mut braces) = (0_usize, 0_usize);
+        while let Some(byte) = self.bytes.get(at) {
+            match byte {
+                b'\\' => at += 1,
+                b'\'' | b'"' | b'`' => at = self.skip_quotes(at, *byte).ok()?,
+                b'[' => brackets += 1,
+                b']' if brackets == 0 => return Some(at),
+                b']' => brackets -= 1,
+                b'{' => braces += 1,
+                b'}' if braces == 0 => return None,
+                b'}' => braces -= 1,
+                _ => {}
+            }
+            at += 1;
+        }
+        None
     }
 
     fn braced_name(&mut self) -> &'t str {

@@ -22,6 +22,7 @@ impl<'t> Parser<'t> {
         let here = Span::new(self.bytes.len(), self.bytes.len());
         self.heredocs.push(HereDoc {
             expands: false,
+            at: delimiter.span.start,
             body: Word {
                 parts: Vec::new(),
                 span: here,

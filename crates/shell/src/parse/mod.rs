@@ -14,6 +14,8 @@ mod redirect;
 mod simple;
 mod word;
 
+use std::collections::HashMap;
+
 use crate::analysis::Span;
 use crate::tree::{AndOr, Command, Failure, FailureKind, HereDoc, List, Pipeline, Script};
 
@@ -28,7 +30,10 @@ pub(crate) const MAX_TEXT: usize = 4 << 20;
 pub(crate) const MAX_COMMANDS: usize = 12_000;
 
 /// Words that are parsed in one text, so that a single endless command has an end as well.
-pub(crate) const MAX_WORDS: usize = 60_000;
+pub(crate) const MAX_WORDS: usize = 40_000;
+
+/// Expansions that are parsed in one text; a single word can hold any number of them.
+pub(crate) const MAX_EXPANSIONS: usize = 30_000;
 
 pub(crate) type Parsed<T> = Result<T, Failure>;
 
@@ -86,6 +91,9 @@ struct Parser<'t> {
     extglob: Option<bool>,
     commands: usize,
     words: usize,
+    expansions: usize,
+    /// Where parentheses are closed, by where their insides start.
+    ends: HashMap<usize, usize>,
 }
 
 impl<'t> Parser<'t> {
@@ -100,6 +108,8 @@ impl<'t> Parser<'t> {
             extglob: None,
             commands: 0,
             words: 0,
+            expansions: 0,
+            ends: HashMap::new(),
         }
     }
 

@@ -76,6 +76,7 @@ impl<'t> Parser<'t> {
             return Ok(None);
         }
         self.pos += 1;
+        self.count_word()?;
         let value = if self.peek() == Some(b'(') {
             AssignValue::Array(self.array()?)
         } else {

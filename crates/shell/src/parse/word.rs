@@ -1,7 +1,7 @@
 //! Words: plain text, quotes, expansions.
 
 use super::dollar::UNCLOSED_BRACE;
-use super::{MAX_WORDS, Parsed, Parser};
+use super::{MAX_EXPANSIONS, MAX_WORDS, Parsed, Parser};
 use crate::analysis::Span;
 use crate::tree::{Failure, FailureKind, Part, Word};
 
@@ -45,10 +45,7 @@ impl<'t> Parser<'t> {
         if self.pos == start {
             return Ok(None);
         }
-        self.words += 1;
-        if self.words > MAX_WORDS {
-            return Err(self.long());
-        }
+        self.count_word()?;
         Ok(Some(Word {
             parts,
             span: Span::new(start, self.pos),
@@ -115,6 +112,7 @@ impl<'t> Parser<'t> {
     /// From `"` to the `"` that closes it.
     pub(super) fn double(&mut self) -> Parsed<Part<'t>> {
         let opened = self.pos;
+        self.expansion()?;
         self.pos += 1;
         let parts = self.deeper(|p| p.quoted_parts(Quoting::Double, Some(b'"')))?;
         if self.peek() != Some(b'"') {
@@ -210,6 +208,7 @@ impl<'t> Parser<'t> {
 
     /// From `` ` `` to the one that closes it. bash parses the inside when it expands it.
     pub(super) fn backquote(&mut self) -> Parsed<Part<'t>> {
+        self.expansion()?;
         let start = self.pos + 1;
         let mut at = start;
         loop {
@@ -224,14 +223,31 @@ impl<'t> Parser<'t> {
         Ok(Part::Backquote(Span::new(start, at)))
     }
 
+    /// Counts a word, or an assignment.
+    pub(super) fn count_word(&mut self) -> Parsed<()> {
+        self.words += 1;
+        if self.words > MAX_WORDS {
+            return Err(self.long());
+        }
+        Ok(())
+    }
+
+    /// Counts an expansion, or a text in double quotes.
+    pub(super) fn expansion(&mut self) -> Parsed<()> {
+        self.expansions += 1;
+        if self.expansions > MAX_EXPANSIONS {
+            return Err(self.long());
+        }
+        Ok(())
+    }
+
     /// `<(…)` or `>(…)`.
     pub(super) fn process(&mut self) -> Parsed<Part<'t>> {
-        let start = self.pos;
         self.pos += 2;
         let list = self.deeper(Self::list)?;
         self.newlines()?;
         self.expect_byte(b')')?;
-        Ok(Part::Process(list, Span::new(start, self.pos)))
+        Ok(Part::Process(list))
     }
 
     /// Whether the `(` here belongs to an extended pattern. They are off in a shell that was

@@ -8,6 +8,9 @@ use crate::tree::Word;
 /// Stands in a text for a stretch that is not known. A command cannot hold this byte.
 pub(crate) const UNKNOWN: char = '\0';
 
+/// Bytes of outputs that are joined to one text.
+const MAX_JOINED: usize = 64 << 10;
+
 /// One argument, as far as it is known.
 #[derive(Clone, Debug)]
 pub(crate) struct Arg<'t> {
@@ -29,6 +32,10 @@ pub(crate) struct Traits {
     pub(crate) glob: bool,
     /// Something was expanded, so that the text is not what is written.
     pub(crate) expanded: bool,
+    /// Stands for names that a program printed: where they lie is known, what they are is not.
+    pub(crate) listing: bool,
+    /// May hold credentials.
+    pub(crate) secret: bool,
 }
 
 impl Traits {
@@ -37,6 +44,8 @@ impl Traits {
             unknown: self.unknown || other.unknown,
             glob: self.glob || other.glob,
             expanded: self.expanded || other.expanded,
+            listing: self.listing || other.listing,
+            secret: self.secret || other.secret,
         }
     }
 }
@@ -56,6 +65,21 @@ impl<'t> Arg<'t> {
     pub(crate) fn unknown(prefix: &str, span: Span) -> Self {
         let mut text = prefix.to_owned();
         text.push(UNKNOWN);
+        let traits = Traits {
+            unknown: true,
+            expanded: true,
+            ..Traits::default()
+        };
+        Self {
+            text: text.into(),
+            span,
+            traits,
+            word: None,
+        }
+    }
+
+    /// An argument with stretches in it that are not known.
+    pub(crate) fn unknown_as(text: String, span: Span) -> Self {
         let traits = Traits {
             unknown: true,
             expanded: true,
@@ -104,8 +128,26 @@ impl Value {
         let traits = Traits {
             unknown: true,
             expanded: true,
-            glob: false,
+            ..Traits::default()
         };
         Self::one(UNKNOWN.to_string(), traits)
+    }
+
+    /// No value at all, as of a parameter that is known not to be set.
+    pub(crate) const fn nothing() -> Self {
+        Self {
+            fields: Vec::new(),
+            either: false,
+        }
+    }
+
+    /// The text that is this one and then another, when both are single texts.
+    pub(crate) fn followed_by(&self, next: &Self) -> Option<Self> {
+        match (self.fields.as_slice(), next.fields.as_slice()) {
+            ([(first, a)], [(second, b)]) if first.len() + second.len() <= MAX_JOINED => {
+                Some(Self::one(format!("{first}{second}"), a.join(*b)))
+            }
+            _ => None,
+        }
     }
 }

@@ -1,73 +1,23 @@
 //! One program with its arguments: recorded, told apart into builtin, wrapper and external, and
 //! handed on to what knows it.
 
-use super::arg::{Arg, Traits, UNKNOWN, Value};
+use super::arg::{Arg, Traits, UNKNOWN};
+use super::builtins::is_builtin;
 use super::source::{Origin, Source};
-use super::{MAX_HANDED, Walker};
-use crate::analysis::{EffectKind, Kind, Program, Risk};
+use super::{MAX_HANDED, Output, Walker};
+use crate::analysis::{EffectKind, Kind, Program, Risk, Span};
 use crate::effects::{self, Call};
+use crate::found::Listed;
 use crate::parse::MAX_DEPTH;
+use crate::place;
 use crate::rules;
+use crate::tree::{Part, Word};
+
+/// Arguments of one program that are looked at; a call with more is reported as not understood.
+pub(crate) const MAX_ARGUMENTS: usize = 4_096;
 
 /// Programs that are recorded; a text with more is reported as not understood.
 const MAX_PROGRAMS: usize = 20_000;
-
-/// Builtins that leave the shell as it was and see nothing of it.
-const PURE_BUILTINS: &[&str] = &["echo", "printf", "test", "[", ":", "true", "false", "pwd"];
-/// Builtins that leave the shell as it was but see something of it.
-const LOOKING_BUILTINS: &[&str] = &[
-    "type", "jobs", "times", "help", "caller", "compgen", "dirs", "kill", "wait", "command",
-    "builtin", "history", "fc",
-];
-/// Builtins that change the shell.
-const CHANGING_BUILTINS: &[&str] = &[
-    "cd",
-    "pushd",
-    "popd",
-    "export",
-    "declare",
-    "typeset",
-    "local",
-    "readonly",
-    "unset",
-    "set",
-    "shopt",
-    "alias",
-    "unalias",
-    "source",
-    ".",
-    "eval",
-    "exec",
-    "exit",
-    "return",
-    "break",
-    "continue",
-    "shift",
-    "trap",
-    "read",
-    "mapfile",
-    "readarray",
-    "getopts",
-    "let",
-    "umask",
-    "ulimit",
-    "enable",
-    "hash",
-    "bind",
-    "complete",
-    "compopt",
-    "fg",
-    "bg",
-    "disown",
-    "suspend",
-    "logout",
-];
-
-pub(crate) fn is_builtin(name: &str) -> bool {
-    PURE_BUILTINS.contains(&name)
-        || CHANGING_BUILTINS.contains(&name)
-        || LOOKING_BUILTINS.contains(&name)
-}
 
 impl Walker<'_> {
     /// Follows a call; the first argument is its name.
@@ -80,24 +30,23 @@ impl Walker<'_> {
             return;
         }
         self.handed += args.len();
+        if args.len() > MAX_ARGUMENTS {
+            // Later ones are not matched with every rule.
+            self.found.note("too-long", first.span);
+        }
         if self.handed > MAX_HANDED {
             self.found.note("too-long", first.span);
             return;
         }
+        self.output = Output::default();
         let path = first.text.as_ref();
         let name = path.rsplit('/').next().unwrap_or_default();
-        if name.is_empty() || name.contains(UNKNOWN) || first.traits.glob {
+        let hidden = name.is_empty() || name.contains(UNKNOWN);
+        if hidden || first.traits.glob || first.traits.listing {
             if !path.is_empty() {
-                self.unknown_command(first);
+                self.unknown_command(source, first);
             }
             return;
-        }
-        if path == name {
-            self.note_call(name);
-            if self.is_function(name) {
-                self.found.shell.mutates_state |= self.subshells == 0;
-                return;
-            }
         }
         if !self.record(name, first, args) {
             return;
@@ -118,7 +67,12 @@ impl Walker<'_> {
         self.depth -= 1;
     }
 
-    fn unknown_command(&mut self, name: &Arg<'_>) {
+    /// A program whose name is not known: listed as it is written, unless it is what another
+    /// program prints.
+    fn unknown_command(&mut self, source: &Source<'_>, name: &Arg<'_>) {
+        if let Some(written) = name.word.and_then(|word| as_written(source, word)) {
+            self.list_program(written, name, None);
+        }
         self.found.shell.mutates_state |= self.subshells == 0;
         self.found.shell.inspects_shell = true;
         self.found.shell.pure = false;
@@ -138,19 +92,44 @@ impl Walker<'_> {
                 .map(|arg| arg.text.clone().into_owned())
                 .collect()
         });
-        self.found.programs.push(Program {
-            name: name.to_owned(),
-            span: first.span,
-            argv,
-            via: self.via.clone(),
-        });
+        self.list_program(name, first, argv);
         true
+    }
+
+    fn list_program(&mut self, name: &str, first: &Arg<'_>, argv: Option<Vec<String>>) {
+        if self.repeats > 0 {
+            if self.listed.len() < self.found.programs.len() {
+                let places = self.found.programs.iter();
+                self.listed = places
+                    .map(|listed| place_of(listed.program.span, &listed.program.name))
+                    .collect();
+            }
+            if !self.listed.insert(place_of(first.span, name)) {
+                return;
+            }
+        }
+        // A name that a program prints stands behind that program.
+        let printed = first.word.is_some_and(|word| word.parts.iter().any(prints));
+        let at = if printed {
+            first.span.end
+        } else {
+            first.span.start
+        };
+        self.found.programs.push(Listed {
+            at,
+            program: Program {
+                name: name.to_owned(),
+                span: first.span,
+                argv,
+                via: self.via.clone(),
+            },
+        });
     }
 
     fn external<'t>(&mut self, path: &str, call: &Call<'_, 't>) {
         self.found.shell.pure = false;
         if path.contains('/') {
-            self.check_downloaded(&Arg::literal(path.to_owned(), call.span));
+            self.check_content("sh", &Arg::literal(path.to_owned(), call.span));
         }
         let certain = path.contains('/')
             || rules::is_known(call.name)
@@ -163,243 +142,34 @@ impl Walker<'_> {
         if matches!(call.name, "env" | "printenv" | "ps" | "pstree") {
             self.found.shell.inspects_shell = true;
         }
+        if path.contains('/') && !place::is_program_directory(path) {
+            return self.by_path(path, call);
+        }
         effects::run(self, call);
         self.unroll(call);
         self.foreign(call);
         self.answer(call);
     }
 
-    fn builtin<'t>(&mut self, call: &Call<'_, 't>) {
-        if CHANGING_BUILTINS.contains(&call.name) {
-            self.found.shell.mutates_state |= self.subshells == 0;
-            let looks = matches!(
-                call.name,
-                "source"
-                    | "."
-                    | "eval"
-                    | "exec"
-                    | "trap"
-                    | "set"
-                    | "declare"
-                    | "typeset"
-                    | "alias"
-                    | "shopt"
-                    | "hash"
-                    | "ulimit"
-                    | "umask"
-                    | "fg"
-                    | "bg"
-                    | "disown"
-                    | "enable"
-                    | "bind"
-            );
-            self.found.shell.inspects_shell |=
-                looks || call.args.is_empty() && call.name == "export";
-        } else if LOOKING_BUILTINS.contains(&call.name) {
-            self.found.shell.inspects_shell = true;
-        }
-        match call.name {
-            "cd" | "pushd" => self.change_directory(call),
-            "popd" => self.place.enter("\0"),
-            "echo" => self.echo(call),
-            "printf" => self.printf(call),
-            "pwd" => {
-                let cwd = self.place.cwd().to_owned();
-                let traits = Traits {
-                    unknown: cwd.contains(UNKNOWN),
-                    ..Traits::default()
-                };
-                self.output_text(cwd, traits, call.span);
-            }
-            "export" | "declare" | "typeset" | "local" | "readonly" => self.declare(call),
-            "read" | "mapfile" | "readarray" | "getopts" => {
-                for arg in call.args.iter().filter(|arg| !arg.is_option()) {
-                    self.set(&arg.text, Value::unknown());
-                }
-            }
-            "let" => {
-                for arg in call.args {
-                    self.note_arith_variables(&arg.text, arg.span);
-                    let value = Value::one(arg.text.clone().into_owned(), arg.traits);
-                    self.note_arith_code(arg.span, &value);
-                }
-                self.forget_names(call.args);
-            }
-            "unset" => self.forget_names(call.args),
-            "test" | "[" => self.test(call),
-            "set" => self.set_builtin(call),
-            "exec" if call.args.is_empty() => {
-                self.found.shell.redirects_shell |= self.subshells == 0;
-            }
-            "source" | "." | "fc" | "enable" | "coproc" => self.found.shell.pure = false,
-            "shopt" => self.found.raise(Risk::Medium),
-            "history"
-                if call
-                    .args
-                    .first()
-                    .is_some_and(|arg| arg.is("-c") || arg.is("-cw") || arg.is("-d")) =>
-            {
-                self.found.note("hides-traces", call.span);
-            }
-            "disown" | "bg" => self.found.shell.backgrounds = true,
-            _ => {}
-        }
-        effects::run(self, call);
-        self.unroll(call);
-    }
-
-    fn change_directory(&mut self, call: &Call<'_, '_>) {
-        if self.inner == 0 && call.name == "cd" {
-            self.found.shape(Kind::Cd);
-        }
-        let target = call.args.iter().find(|arg| !arg.is_option());
-        match target {
-            Some(arg) if arg.is("-") || arg.traits.glob => self.place.enter("\0"),
-            Some(arg) => self.place.enter(&arg.text),
-            None if call.args.iter().any(|arg| arg.is("-")) => self.place.enter("\0"),
-            None => {
-                let home = self.place.home().to_owned();
-                self.place.enter(&home);
-            }
-        }
-    }
-
-    fn echo(&mut self, call: &Call<'_, '_>) {
-        let mut args = call.args;
-        let mut escapes = false;
-        let mut newline = true;
-        while let Some((first, rest)) = args.split_first() {
-            let letters = first.text.strip_prefix('-').unwrap_or_default();
-            if letters.is_empty() || !letters.bytes().all(|b| matches!(b, b'n' | b'e' | b'E')) {
-                break;
-            }
-            escapes |= letters.contains('e');
-            newline &= !letters.contains('n');
-            args = rest;
-        }
-        let mut text = String::new();
-        let mut traits = Traits::default();
-        for (index, arg) in args.iter().enumerate() {
-            if index > 0 {
-                text.push(' ');
-            }
-            text.push_str(&arg.text);
-            traits = traits.join(arg.traits);
-        }
-        if escapes {
-            text = super::ansi_c::decode(&text);
-        }
-        if newline {
-            text.push('\n');
-        }
-        let span = args.first().map_or(call.span, |arg| arg.span);
-        self.output_text(text, traits, span);
-    }
-
-    fn printf(&mut self, call: &Call<'_, '_>) {
-        let mut args = call.args;
-        let mut variable = None;
-        if args.first().is_some_and(|arg| arg.is("-v")) {
-            self.found.shell.mutates_state |= self.subshells == 0;
-            variable = args.get(1);
-            args = args.get(2..).unwrap_or_default();
-        }
-        if args.first().is_some_and(|arg| arg.is("--")) {
-            args = args.get(1..).unwrap_or_default();
-        }
-        let Some((format, values)) = args.split_first() else {
-            return;
-        };
-        let (text, traits) = formatted(format, values);
-        match variable {
-            Some(name) => {
-                let value = Value::one(name.text.clone().into_owned(), name.traits);
-                self.note_arith_code(name.span, &value);
-                self.assign(&name.text, Value::one(text, traits));
-            }
-            None => self.output_text(text, traits, format.span),
-        }
-    }
-
-    fn declare(&mut self, call: &Call<'_, '_>) {
-        let nameref = call
-            .args
-            .iter()
-            .any(|arg| arg.is_option() && arg.text.contains('n'));
-        for arg in call.args.iter().filter(|arg| !arg.is_option()) {
-            let Some((name, value)) = arg.text.split_once('=') else {
-                if call.name != "export" && call.name != "readonly" {
-                    self.set(&arg.text, Value::unknown());
-                }
-                continue;
+    /// A file that is run by its path: it is not the system's program of that name, but code for
+    /// an interpreter or a command for a wrapper of that name is still looked into.
+    fn by_path<'t>(&mut self, path: &str, call: &Call<'_, 't>) {
+        if path.starts_with("/etc/init.d/") || path.starts_with("/etc/rc.d/") {
+            let service = Call {
+                name: "service",
+                ..*call
             };
-            let value = if nameref || name.ends_with('+') || name.contains('[') {
-                Value::unknown()
-            } else {
-                Value::one(value.to_owned(), arg.traits)
-            };
-            let name = name
-                .trim_end_matches('+')
-                .split('[')
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            self.found.variable(&name, &value, arg.span, true);
-            self.assign(&name, value);
+            effects::run(self, &service);
         }
-        for arg in call.args {
-            let value = Value::one(arg.text.clone().into_owned(), arg.traits);
-            self.note_arith_code(arg.span, &value);
+        if call.name.ends_with("w") && matches!(call.name, "gradlew" | "mvnw") {
+            // The wrapper that a project keeps for its build tool.
+            return effects::run(self, call);
         }
-    }
-
-    fn forget_names(&mut self, args: &[Arg<'_>]) {
-        for arg in args.iter().filter(|arg| !arg.is_option()) {
-            let name: String = arg
-                .text
-                .chars()
-                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-                .collect();
-            if matches!(name.as_str(), "HISTFILE" | "HISTSIZE") {
-                self.found.note("history-off", arg.span);
-            }
-            let value = Value::one(arg.text.clone().into_owned(), arg.traits);
-            self.note_arith_code(arg.span, &value);
-            self.set(&name, Value::unknown());
+        effects::run_file(self, call);
+        if super::wrappers::is_wrapper(call.name) {
+            self.unroll(call);
         }
-    }
-
-    /// `test -v name[…]` evaluates the subscript, and so do numeric comparisons.
-    fn test(&mut self, call: &Call<'_, '_>) {
-        let numeric = |arg: &Arg<'_>| {
-            matches!(
-                arg.text.as_ref(),
-                "-v" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge"
-            )
-        };
-        if call.args.iter().any(numeric) {
-            for arg in call.args {
-                self.note_arith_variables(&arg.text, arg.span);
-                let value = Value::one(arg.text.clone().into_owned(), arg.traits);
-                self.note_arith_code(arg.span, &value);
-            }
-        }
-    }
-
-    fn set_builtin(&mut self, call: &Call<'_, '_>) {
-        if let Some(at) = call.args.iter().position(|arg| arg.is("--")) {
-            self.set_positional(call.args.get(at + 1..).unwrap_or_default());
-        } else if call
-            .args
-            .first()
-            .is_some_and(|arg| !arg.is_option() && !arg.text.starts_with('+'))
-        {
-            self.set_positional(call.args);
-        }
-        let off = call.args.iter().zip(call.args.iter().skip(1));
-        if off.into_iter().any(|(a, b)| a.is("+o") && b.is("history")) {
-            self.found.note("history-off", call.span);
-        }
+        self.foreign(call);
     }
 
     /// What well-known programs print, when the text tells it.
@@ -412,7 +182,7 @@ impl Walker<'_> {
                 let traits = Traits {
                     unknown: true,
                     expanded: true,
-                    glob: false,
+                    ..Traits::default()
                 };
                 single(self, format!("/tmp/tmp.{UNKNOWN}"), traits);
             }
@@ -460,54 +230,33 @@ impl Walker<'_> {
     }
 }
 
-/// The output of `printf`, when its format is plain.
-fn formatted(format: &Arg<'_>, values: &[Arg<'_>]) -> (String, Traits) {
-    let traits = values
-        .iter()
-        .fold(format.traits, |traits, arg| traits.join(arg.traits));
-    let decoded = super::ansi_c::decode(&format.text);
-    let mut out = String::new();
-    let mut values = values.iter();
-    loop {
-        let before = values.len();
-        let mut pieces = decoded.split('%');
-        out.push_str(pieces.next().unwrap_or_default());
-        let mut escaped = false;
-        for piece in pieces {
-            if escaped {
-                escaped = false;
-                out.push_str(piece);
-                continue;
-            }
-            let mut chars = piece.chars();
-            match chars.next() {
-                None => {
-                    out.push('%');
-                    escaped = true;
-                }
-                Some('s' | 'd' | 'i' | 'u' | 'b' | 'q') => {
-                    if let Some(arg) = values.next() {
-                        if piece.starts_with('b') {
-                            out.push_str(&super::ansi_c::decode(&arg.text));
-                        } else {
-                            out.push_str(&arg.text);
-                        }
-                    }
-                    out.push_str(chars.as_str());
-                }
-                Some(_) => {
-                    return (
-                        UNKNOWN.to_string(),
-                        Traits {
-                            unknown: true,
-                            ..traits
-                        },
-                    );
-                }
-            }
-        }
-        if values.len() == 0 || values.len() == before {
-            return (out, traits);
-        }
+/// What tells one listed program from another.
+fn place_of(span: Span, name: &str) -> (usize, usize, u64) {
+    let sum = name.bytes().fold(0_u64, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
+    });
+    (span.start, span.end, sum)
+}
+
+/// Whether the part is what a program prints.
+fn prints(part: &Part<'_>) -> bool {
+    match part {
+        Part::Substitution(..) | Part::Backquote(_) | Part::Process(_) => true,
+        Part::Double(parts) => parts.iter().any(prints),
+        _ => false,
     }
+}
+
+/// The name of a program as it is written; nothing for one that another program prints.
+fn as_written<'t>(source: &Source<'t>, word: &Word<'t>) -> Option<&'t str> {
+    if word.parts.iter().any(prints) {
+        return None;
+    }
+    let raw = source.slice(word.span).trim_matches('"');
+    let name = if raw.contains("${") {
+        raw
+    } else {
+        raw.rsplit('/').next().unwrap_or_default()
+    };
+    (!name.is_empty()).then_some(name)
 }

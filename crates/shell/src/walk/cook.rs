@@ -11,6 +11,9 @@ use crate::tree::{Part, Word};
 /// Arguments that one word may become. A word that becomes more is not known.
 const MAX_FIELDS: usize = 128;
 
+/// What an argument costs beside its text.
+const FIELD_COST: usize = 160;
+
 /// Bytes that an expanded word may grow to, so that doubling a variable has an end.
 const MAX_EXPANDED: usize = 64 << 10;
 
@@ -64,7 +67,7 @@ impl Fields {
         let traits = Traits {
             unknown: true,
             expanded: true,
-            glob: false,
+            ..Traits::default()
         };
         self.push("\0", traits);
         self.started = true;
@@ -146,11 +149,23 @@ impl<'c> Walker<'c> {
             self.part(source, part, false, &mut fields);
         }
         fields.split();
+        if !self.charge(fields.size + fields.done.len() * FIELD_COST, span) {
+            args.push(Arg::unknown("", span));
+            return;
+        }
         let braces = fields.braces && fields.done.len() == 1;
         let active = std::mem::take(&mut fields.active);
         for (text, traits) in fields.done {
             if braces {
-                for expanded in super::braces::expand(&text, &active, MAX_FIELDS) {
+                let expanded = super::braces::expand(&text, &active, MAX_FIELDS);
+                let size: usize = expanded.iter().map(|text| text.len() + FIELD_COST).sum();
+                if !self.charge(size, span) {
+                    args.push(Arg::unknown("", span));
+                    return;
+                }
+                // What becomes empty is no argument, and a tilde acts behind braces as well.
+                for expanded in expanded.into_iter().filter(|text| !text.is_empty()) {
+                    let expanded = self.home_of(expanded);
                     let traits = Traits {
                         expanded: true,
                         ..traits
@@ -178,10 +193,36 @@ impl<'c> Walker<'c> {
         let mut fields = Fields::new();
         self.tilde(source, word, &mut fields);
         self.parts_quoted(source, &word.parts, &mut fields);
+        if !self.charge(fields.size, source.span(word.span)) {
+            return Value::unknown();
+        }
         let either = fields.open.len() > 1;
         Value {
             fields: fields.open,
             either,
+        }
+    }
+
+    /// The word behind an operator such as `:-`, as one value.
+    pub(super) fn cook_arg<'t>(&mut self, source: &Source<'t>, parts: &'t [Part<'t>]) -> Value {
+        let mut fields = Fields::new();
+        self.parts_quoted(source, parts, &mut fields);
+        let either = fields.open.len() > 1;
+        for (_, traits) in &mut fields.open {
+            traits.expanded = true;
+        }
+        Value {
+            fields: fields.open,
+            either,
+        }
+    }
+
+    /// A word that braces became, with a tilde at its beginning replaced.
+    fn home_of(&self, text: String) -> String {
+        match text.strip_prefix('~') {
+            Some("") => self.place.home().to_owned(),
+            Some(rest) if rest.starts_with('/') => format!("{}{rest}", self.place.home()),
+            _ => text,
         }
     }
 
@@ -284,11 +325,10 @@ impl<'c> Walker<'c> {
                 };
                 fields.push("0", digits);
             }
-            Part::Process(list, span) => {
-                self.subshell(source, list);
-                self.note_process(source, list, *span);
+            Part::Process(list) => {
+                let file = self.process(source, list);
                 fields.push(
-                    "/dev/fd/63",
+                    &file,
                     Traits {
                         expanded: true,
                         ..Traits::default()
@@ -308,7 +348,7 @@ impl<'c> Walker<'c> {
                     Traits {
                         glob: true,
                         expanded: true,
-                        unknown: false,
+                        ..Traits::default()
                     },
                 );
             }
@@ -352,7 +392,7 @@ impl<'c> Walker<'c> {
             Traits {
                 glob,
                 expanded: glob,
-                unknown: false,
+                ..Traits::default()
             },
         );
     }

@@ -1,31 +1,59 @@
-//! What flows through pipes, as far as it matters to what reads it as code or as names.
+//! What flows through pipes, as far as it matters to what reads it as code, as names or as data.
 
-use super::arg::Value;
+use std::rc::Rc;
+
+use super::arg::{Traits, Value};
+use super::source::Origin;
 use crate::analysis::Span;
 
 /// Stands for the names of all files in the working directory.
 pub(crate) const EVERYTHING: &str = "*";
 
 /// What a command reads on its standard input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Feed {
     /// Whatever the caller gives; closed by default.
     #[default]
     None,
     /// This text.
-    Text(String, Span),
-    /// The body of the here-document with this index.
-    HereDoc(usize),
+    Text(Rc<Text>),
     /// Names of files below this directory.
     Paths(String),
-    /// A file.
+    /// A file that was opened for it.
     File(String),
+    /// What is in this file, read by another program.
+    Contents(String),
     /// Something from another machine.
     Network,
     /// Something that was decoded or decrypted.
     Decoded,
+    /// Credentials, or what may hold them.
+    Secrets,
     /// Something else.
     Opaque,
+}
+
+/// A text that is read, with its way back to the command.
+#[derive(Debug)]
+pub(crate) struct Text {
+    pub(crate) text: String,
+    pub(crate) origin: Origin,
+    /// The body of a here-document as it is written: expansions in it are still to be performed.
+    pub(crate) raw: bool,
+}
+
+impl Feed {
+    pub(crate) const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    pub(crate) fn text(text: String, span: Span) -> Self {
+        Self::Text(Rc::new(Text {
+            text,
+            origin: Origin::Whole(span),
+            raw: false,
+        }))
+    }
 }
 
 /// What a command writes to its standard output.
@@ -36,60 +64,113 @@ pub(crate) struct Output {
     pub(crate) span: Span,
     /// Names of files below this directory.
     pub(crate) paths: Option<String>,
+    /// What is in this file.
+    pub(crate) file: Option<String>,
     pub(crate) network: bool,
     pub(crate) decoded: bool,
+    pub(crate) secret: bool,
     /// It hands on what it reads: a filter.
     pub(crate) filter: bool,
     /// It hands on exactly what it reads, as `cat` and `tee` do.
     pub(crate) same: bool,
+    /// It writes nothing.
+    pub(crate) silent: bool,
+    /// It writes without end.
+    pub(crate) endless: bool,
 }
 
 impl Output {
+    pub(super) fn silent() -> Self {
+        Self {
+            silent: true,
+            ..Self::default()
+        }
+    }
+
     /// What the next command of the pipeline reads.
     pub(super) fn into_feed(self, read: Feed) -> Feed {
         if self.network {
             return Feed::Network;
         }
+        if self.secret {
+            return Feed::Secrets;
+        }
         if self.decoded {
-            return if read == Feed::Network {
-                Feed::Network
-            } else {
-                Feed::Decoded
+            return match read {
+                Feed::Network => Feed::Network,
+                _ => Feed::Decoded,
             };
         }
-        if let Some(value) = &self.value {
+        if let Some(value) = self.value {
             if let ([(text, traits)], false) = (value.fields.as_slice(), value.either)
                 && !traits.unknown
             {
-                return Feed::Text(text.clone(), self.span);
+                return Feed::text(text.clone(), self.span);
             }
-            return Feed::Opaque;
+            return if value.fields.iter().any(|(_, traits)| traits.secret) {
+                Feed::Secrets
+            } else {
+                Feed::Opaque
+            };
         }
         if let Some(paths) = self.paths {
             return Feed::Paths(paths);
         }
+        if let Some(file) = self.file {
+            return Feed::Contents(file);
+        }
         match read {
-            Feed::Network => Feed::Network,
-            Feed::Decoded => Feed::Decoded,
+            read @ (Feed::Network | Feed::Decoded | Feed::Secrets) => read,
             Feed::Paths(paths) if self.filter => Feed::Paths(paths),
-            read @ (Feed::Text(..) | Feed::HereDoc(_) | Feed::File(_)) if self.same => read,
+            read @ (Feed::Text(_) | Feed::File(_) | Feed::Contents(_)) if self.same => read,
             _ => Feed::Opaque,
         }
     }
 
     /// What a whole pipeline writes.
-    pub(super) fn piped(feed: &Feed) -> Self {
+    pub(crate) fn piped(feed: &Feed) -> Self {
         let mut output = Self::default();
         match feed {
-            Feed::Text(text, span) => {
-                output.value = Some(Value::one(text.clone(), super::arg::Traits::default()));
-                output.span = *span;
+            Feed::Text(text) if !text.raw => {
+                output.value = Some(Value::one(text.text.clone(), Traits::default()));
+                output.span = text.origin.span(Span::new(0, text.text.len()));
             }
             Feed::Paths(paths) => output.paths = Some(paths.clone()),
+            Feed::Contents(file) => output.file = Some(file.clone()),
             Feed::Network => output.network = true,
             Feed::Decoded => output.decoded = true,
+            Feed::Secrets => output.secret = true,
             _ => {}
         }
         output
+    }
+
+    /// What this command and then another one write to the same place.
+    pub(super) fn then(self, next: Self) -> Self {
+        if self.silent {
+            return next;
+        }
+        if next.silent {
+            return self;
+        }
+        let value = match (&self.value, &next.value) {
+            (Some(first), Some(second)) => first.followed_by(second),
+            _ => None,
+        };
+        Self {
+            value,
+            span: self.span,
+            paths: self
+                .paths
+                .filter(|paths| next.paths.as_ref() == Some(paths)),
+            file: None,
+            network: self.network || next.network,
+            decoded: self.decoded || next.decoded,
+            secret: self.secret || next.secret,
+            filter: self.filter || next.filter,
+            same: false,
+            silent: false,
+            endless: self.endless || next.endless,
+        }
     }
 }

@@ -1,101 +1,195 @@
-//! Functions that the text defines: their bodies are walked where they stand, and the calls
-//! among them are kept, because a fork bomb is a cycle of calls that multiplies.
+//! Functions that the text defines. A call walks the body with the call's arguments; a body that
+//! nothing calls is walked once in the end, with arguments that are not known. The calls among
+//! functions are kept, because a fork bomb is a cycle of calls that multiplies.
 
-use super::arg::{Arg, Value};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::arg::Arg;
+use super::params::POSITIONAL;
 use super::source::{Origin, Source};
-use super::{Walker, assigned};
+use super::{Variable, Walker};
 use crate::analysis::Span;
 use crate::found::Found;
+use crate::parse::{MAX_DEPTH, parse};
 use crate::tree::{Command, Word};
 
-/// Functions whose calls are followed when looking for bombs.
+/// Functions that are followed; a text with more is reported as not understood.
 const MAX_FUNCTIONS: usize = 256;
 
 #[derive(Default)]
 pub(super) struct Functions {
     defined: Vec<Function>,
-    /// The functions whose bodies are being walked, by index.
-    stack: Vec<usize>,
-    /// Inside code that runs later or elsewhere in time: `trap`, `alias`.
+    /// The functions whose bodies are being walked.
+    stack: Vec<Frame>,
+    /// Inside code that runs later or elsewhere in time: `trap`, `alias`, a body nobody calls.
     postponed: usize,
+    /// Inside another process, which may or may not know the functions.
+    elsewhere: usize,
 }
 
 struct Function {
     name: String,
     span: Span,
+    body: Rc<str>,
+    origin: Origin,
+    /// Where the definition stands, for a body that nothing calls.
+    place: (String, bool),
     calls: Vec<Call>,
+    /// Whether it is defined where the walk is.
+    visible: bool,
+    /// Whether it is surely defined, so that its name cannot mean a program.
+    certain: bool,
+    walked: bool,
+}
+
+struct Frame {
+    function: usize,
+    /// What local variables held before.
+    locals: Vec<(String, Option<Variable>)>,
 }
 
 struct Call {
     name: String,
     background: bool,
     piped: bool,
+    count: usize,
 }
 
 impl Functions {
-    /// How deep in functions the walk is.
-    pub(super) fn level(&self) -> usize {
-        self.stack.len() + self.postponed
+    /// How deep in code that runs at another time the walk is.
+    pub(super) const fn level(&self) -> usize {
+        self.postponed
     }
 
-    pub(super) fn is_defined(&self, name: &str) -> bool {
-        !self.defined.is_empty() && self.defined.iter().any(|function| function.name == name)
+    pub(super) const fn len(&self) -> usize {
+        self.defined.len()
     }
 
-    pub(super) fn note_call(&mut self, name: &str, background: bool, piped: bool) {
-        if let Some(index) = self.stack.last()
-            && let Some(function) = self.defined.get_mut(*index)
+    /// Whether the walk is in the body of a function.
+    pub(super) const fn inside(&self) -> bool {
+        !self.stack.is_empty()
+    }
+
+    /// Variables that were set before are not trusted, if so.
+    pub(super) fn hide(&mut self, hidden: bool) {
+        self.postponed += usize::from(hidden);
+    }
+
+    pub(super) fn unhide(&mut self, hidden: bool) {
+        self.postponed -= usize::from(hidden);
+    }
+
+    /// Forgets the functions that a subshell defined.
+    pub(super) fn leave_scope(&mut self, mark: usize) {
+        for function in self.defined.iter_mut().skip(mark) {
+            function.visible = false;
+        }
+    }
+
+    /// The name may mean a program again.
+    pub(super) fn unset(&mut self, name: &str) {
+        for function in self.defined.iter_mut().filter(|f| f.name == name) {
+            function.certain = false;
+        }
+    }
+
+    /// Every definition that a call of this name may mean, and whether it surely means one.
+    fn meant(&self, name: &str) -> (Vec<usize>, bool) {
+        let mut meant = Vec::new();
+        for (index, function) in self.defined.iter().enumerate().rev() {
+            if function.visible && function.name == name {
+                meant.push(index);
+                if function.certain {
+                    return (meant, self.elsewhere == 0);
+                }
+            }
+        }
+        (meant, false)
+    }
+
+    fn note_call(&mut self, name: &str, background: bool, piped: bool) {
+        if let Some(frame) = self.stack.last()
+            && let Some(function) = self.defined.get_mut(frame.function)
             && function.calls.len() < MAX_FUNCTIONS
         {
-            function.calls.push(Call {
-                name: name.to_owned(),
-                background,
-                piped,
-            });
+            let same = |call: &&mut Call| {
+                call.name == name && call.background == background && call.piped == piped
+            };
+            match function.calls.iter_mut().find(same) {
+                Some(call) => call.count += 1,
+                None => function.calls.push(Call {
+                    name: name.to_owned(),
+                    background,
+                    piped,
+                    count: 1,
+                }),
+            }
         }
     }
 
     /// A cycle of calls with a call in the background, or with two calls of which one is piped.
     pub(super) fn report_bombs(&self, found: &mut Found) {
-        for (index, function) in self.defined.iter().enumerate().take(MAX_FUNCTIONS) {
-            let cyclic: Vec<&Call> = function
-                .calls
-                .iter()
-                .filter(|call| self.leads_to(&call.name, index))
-                .collect();
+        if self
+            .defined
+            .iter()
+            .all(|function| function.calls.is_empty())
+        {
+            return;
+        }
+        let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, function) in self.defined.iter().enumerate() {
+            named.entry(&function.name).or_default().push(index);
+        }
+        let targets = |call: &Call| named.get(call.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let reach = self.reach(targets);
+        for (index, function) in self.defined.iter().enumerate() {
+            let leads_back = |call: &&Call| {
+                let mut targets = targets(call).iter();
+                targets.any(|target| *target == index || leads(&reach, *target, index))
+            };
+            let cyclic: Vec<&Call> = function.calls.iter().filter(leads_back).collect();
+            let count: usize = cyclic.iter().map(|call| call.count).sum();
             let piped = cyclic.iter().any(|call| call.piped);
-            let multiplies =
-                cyclic.iter().any(|call| call.background) || (cyclic.len() > 1 && piped);
-            if multiplies {
+            if cyclic.iter().any(|call| call.background) || (count > 1 && piped) {
                 found.note("fork-bomb", function.span);
             }
         }
     }
 
-    fn leads_to(&self, from: &str, target: usize) -> bool {
-        let mut seen = vec![false; self.defined.len()];
-        let mut todo = vec![from];
-        while let Some(name) = todo.pop() {
-            for (index, function) in self.defined.iter().enumerate() {
-                if function.name != name {
-                    continue;
-                }
-                if index == target {
-                    return true;
-                }
-                if seen.get(index) == Some(&false) {
-                    if let Some(seen) = seen.get_mut(index) {
-                        *seen = true;
-                    }
-                    todo.extend(function.calls.iter().map(|call| call.name.as_str()));
+    /// For each function, the functions to which its calls lead, at once or through others.
+    fn reach<'a>(&'a self, targets: impl Fn(&'a Call) -> &'a [usize]) -> Vec<Vec<bool>> {
+        let count = self.defined.len();
+        let mut reach = vec![vec![false; count]; count];
+        for (row, function) in reach.iter_mut().zip(&self.defined) {
+            for target in function.calls.iter().flat_map(&targets) {
+                if let Some(cell) = row.get_mut(*target) {
+                    *cell = true;
                 }
             }
         }
-        false
+        for middle in 0..count {
+            let Some(through) = reach.get(middle).cloned() else {
+                break;
+            };
+            for row in &mut reach {
+                if row.get(middle) == Some(&true) {
+                    for (cell, more) in row.iter_mut().zip(&through) {
+                        *cell |= more;
+                    }
+                }
+            }
+        }
+        reach
     }
 }
 
+fn leads(reach: &[Vec<bool>], from: usize, to: usize) -> bool {
+    reach.get(from).and_then(|row| row.get(to)) == Some(&true)
+}
+
 impl Walker<'_> {
+    /// A definition: kept until something calls it.
     pub(super) fn function<'t>(
         &mut self,
         source: &Source<'t>,
@@ -106,37 +200,128 @@ impl Walker<'_> {
         self.found.shell.mutates_state |= self.subshells == 0;
         self.found.shell.pure = false;
         let name = source.slice(name.span);
-        if self.functions.defined.len() >= MAX_FUNCTIONS {
+        if self.functions.len() >= MAX_FUNCTIONS {
             self.found.note("too-long", source.span(span));
             return;
+        }
+        if shadows(name) {
+            self.found.note("shadows-program", source.span(span));
+        }
+        let misplaced = source.heredocs.iter().any(|doc| {
+            let inside = doc.at >= body.span.start && doc.at < body.span.end;
+            inside && doc.body.span.start >= body.span.end
+        });
+        if misplaced {
+            // The body of the here-document stands behind the function.
+            self.found.note("hidden-code", source.span(span));
         }
         self.functions.defined.push(Function {
             name: name.to_owned(),
             span: source.span(span),
+            body: source.slice(body.span).into(),
+            origin: source.origin_at(body.span),
+            place: self.place.mark(),
             calls: Vec::new(),
+            visible: true,
+            certain: self.branches == 0 && self.loops == 0 && self.functions.postponed == 0,
+            walked: false,
         });
-        self.functions.stack.push(self.functions.defined.len() - 1);
-        let place = self.place.mark();
-        let mark = self.undo_mark();
-        self.command(source, body);
-        self.roll_back(mark);
-        self.place.restore(place);
-        self.functions.stack.pop();
-        // Whenever it is called, it may set these.
-        let mut names = Vec::new();
-        assigned::in_command(body, &mut names);
-        for name in names {
-            self.set(name, Value::unknown());
+    }
+
+    /// Follows a call of a function, if the name means one; whether it surely does.
+    pub(super) fn call_function(&mut self, name: &str, args: &[Arg<'_>]) -> bool {
+        if self.repeats == 0 {
+            let (background, piped) = (self.backgrounds > 0, self.pipes > 0);
+            self.functions.note_call(name, background, piped);
+        }
+        if self.functions.defined.is_empty() {
+            return false;
+        }
+        let (meant, certain) = self.functions.meant(name);
+        if meant.is_empty() {
+            return false;
+        }
+        self.found.shell.mutates_state |= self.subshells == 0;
+        self.found.shell.pure = false;
+        for index in meant {
+            let stack = &self.functions.stack;
+            match stack.iter().filter(|frame| frame.function == index).count() {
+                0 => self.function_body(index, Some(args)),
+                // It calls itself, with arguments that differ from round to round.
+                1 => self.function_body(index, None),
+                _ => {}
+            }
+        }
+        certain
+    }
+
+    fn function_body(&mut self, index: usize, args: Option<&[Arg<'_>]>) {
+        let Some(function) = self.functions.defined.get_mut(index) else {
+            return;
+        };
+        let repeated = std::mem::replace(&mut function.walked, true);
+        let (body, origin) = (Rc::clone(&function.body), function.origin.clone());
+        let span = function.span;
+        if self.depth >= MAX_DEPTH {
+            self.found.note("too-deep", span);
+            return;
+        }
+        if !self.charge_body(body.len(), span) {
+            return;
+        }
+        let before = self.positional();
+        match args {
+            Some(args) => self.set_positional(args),
+            None => self.forget_positional(),
+        }
+        let locals = Vec::new();
+        self.functions.stack.push(Frame {
+            function: index,
+            locals,
+        });
+        self.repeats += usize::from(repeated);
+        self.depth += 1;
+        let script = parse(&body, self.depth);
+        let source = Source {
+            text: &body,
+            heredocs: &script.heredocs,
+            origin,
+        };
+        self.list(&source, &script.list);
+        self.depth -= 1;
+        self.repeats -= usize::from(repeated);
+        let frame = self.functions.stack.pop();
+        for (name, old) in frame.into_iter().flat_map(|frame| frame.locals).rev() {
+            self.put(&name, old);
+        }
+        for (name, old) in POSITIONAL.iter().zip(before) {
+            self.put(name, old);
         }
     }
 
-    pub(crate) fn is_function(&self, name: &str) -> bool {
-        self.functions.is_defined(name)
+    /// Walks the bodies that nothing called, for a living shell may come to call them.
+    pub(super) fn uncalled(&mut self) {
+        let mut index = 0;
+        while let Some(function) = self.functions.defined.get(index) {
+            if !function.walked {
+                let here = self.place.mark();
+                self.place.restore(function.place.clone());
+                self.postponed(|w| w.function_body(index, None));
+                self.place.restore(here);
+            }
+            index += 1;
+        }
     }
 
-    pub(crate) fn note_call(&mut self, name: &str) {
-        let (background, piped) = (self.backgrounds > 0, self.pipes > 0);
-        self.functions.note_call(name, background, piped);
+    /// Notes that the variable is local to the function that is walked.
+    pub(super) fn make_local(&mut self, name: &str) {
+        let old = self.vars.get(name).cloned();
+        if let Some(frame) = self.functions.stack.last_mut()
+            && !frame.locals.iter().any(|(local, _)| local == name)
+            && frame.locals.len() < MAX_FUNCTIONS
+        {
+            frame.locals.push((name.to_owned(), old));
+        }
     }
 
     /// Runs `inner` on code that runs at another time, when variables may have changed.
@@ -148,46 +333,24 @@ impl Walker<'_> {
         self.functions.postponed -= 1;
     }
 
+    /// Runs `inner` on code for another process, which knows only functions that were exported.
+    pub(crate) fn elsewhere(&mut self, inner: impl FnOnce(&mut Self)) {
+        self.functions.elsewhere += 1;
+        inner(self);
+        self.functions.elsewhere -= 1;
+    }
+
     /// Whether the walk is in the text itself: not in a function, a subshell or postponed code.
-    pub(crate) fn in_main(&self) -> bool {
-        self.functions.level() == 0 && self.subshells == 0
+    pub(crate) const fn in_main(&self) -> bool {
+        self.functions.level() == 0 && !self.functions.inside() && self.subshells == 0
     }
+}
 
-    /// Keeps code that runs when the shell ends, to be judged again behind the last command.
-    pub(crate) fn note_exit_trap(&mut self, text: String, origin: Origin) {
-        if self.traps.len() < MAX_FUNCTIONS {
-            self.traps.push((text, origin));
-        } else {
-            self.found
-                .note("too-long", origin.span(Span::new(0, text.len())));
-        }
-    }
-
-    /// Judges the code that runs when the shell ends. What it runs was recorded where it stands.
-    pub(super) fn exit_traps(&mut self) {
-        let programs = self.found.programs.len();
-        for (text, origin) in std::mem::take(&mut self.traps) {
-            self.shell_body(&text, origin, true);
-        }
-        self.found.programs.truncate(programs);
-    }
-
-    /// Remembers a file that holds what came from the network.
-    pub(crate) fn note_download(&mut self, file: &Arg<'_>) {
-        let path = self.place.resolve(&file.text);
-        if self.downloaded.len() < MAX_FUNCTIONS {
-            self.downloaded.push(path);
-        }
-    }
-
-    /// Reports a file that is run although it was only just downloaded.
-    pub(crate) fn check_downloaded(&mut self, file: &Arg<'_>) {
-        if self.downloaded.is_empty() {
-            return;
-        }
-        let path = self.place.resolve(&file.text);
-        if self.downloaded.contains(&path) {
-            self.found.note("code-from-network", file.span);
-        }
-    }
+/// Whether a function or an alias of this name takes the place of a program that is trusted with
+/// passwords or rights.
+pub(super) fn shadows(name: &str) -> bool {
+    matches!(
+        name,
+        "sudo" | "su" | "doas" | "ssh" | "passwd" | "gpg" | "scp" | "login" | "pkexec" | "ssh-add"
+    )
 }

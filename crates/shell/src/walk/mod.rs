@@ -7,24 +7,33 @@
 mod ansi_c;
 pub(crate) mod arg;
 mod assigned;
+mod awk;
 mod braces;
+pub(crate) mod builtins;
 pub(crate) mod call;
 pub(crate) mod code;
 mod cook;
-mod feed;
+pub(crate) mod feed;
+mod foreign;
 mod functions;
 pub(crate) mod observe;
 mod params;
 mod simple;
 pub(crate) mod source;
+mod spawning;
+mod trapped;
+mod variables;
 pub(crate) mod wrappers;
+mod written;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use arg::Value;
 pub(crate) use feed::{EVERYTHING, Feed, Output};
 use functions::Functions;
 use source::{Origin, Source};
+use trapped::Trap;
+use written::Written;
 
 use crate::analysis::{Context, Kind, Span};
 use crate::found::Found;
@@ -41,6 +50,13 @@ const MAX_HANDED: usize = 200_000;
 /// Bytes of code inside of arguments that are parsed in one analysis, beyond four times the text.
 const BODY_ALLOWANCE: usize = 256 << 10;
 
+/// Processes in words that are told apart.
+const PROCESSES: usize = 32;
+
+/// Bytes that expansions, paths and copies of arguments may come to in one analysis, beyond eight
+/// times the text. What costs more than that is built to cost much.
+const WORK_ALLOWANCE: usize = 4 << 20;
+
 pub(crate) struct Walker<'c> {
     pub(crate) place: Place,
     pub(crate) found: Found,
@@ -53,22 +69,29 @@ pub(crate) struct Walker<'c> {
     commands: usize,
     handed: usize,
     bodies_left: usize,
-    /// Running with another user's rights.
-    pub(crate) privileged: bool,
+    work_left: usize,
     /// Where the commands run, when that is not this machine.
     pub(crate) via: Option<String>,
     /// What the command that is walked reads on its standard input.
     pub(crate) feed: Feed,
+    /// What the processes in words, `<(…)`, write; the latest at [`PROCESSES`] at most.
+    processes: Vec<Feed>,
     /// What the last command writes to its standard output.
     pub(crate) output: Output,
     /// Code that runs when the shell ends.
-    traps: Vec<(String, Origin)>,
-    /// Files that were written with what came from the network, by their absolute paths.
-    pub(crate) downloaded: Vec<String>,
+    traps: Vec<Trap>,
+    /// What the text itself writes into files, by their absolute paths.
+    pub(crate) written: Written,
     /// Inside a subshell of any kind: nothing that happens stays in the shell.
     pub(crate) subshells: usize,
     /// Inside a branch that may not be taken.
     branches: usize,
+    /// Inside a loop, whose body may run any number of times.
+    loops: usize,
+    /// Walking once more what was walked before: its programs are listed already.
+    repeats: usize,
+    /// The places of the programs that are listed, once something is walked again.
+    listed: HashSet<(usize, usize, u64)>,
     /// Inside something that is started with `&`.
     backgrounds: usize,
     /// Inside a pipeline of several commands.
@@ -82,7 +105,8 @@ pub(crate) struct Walker<'c> {
 #[derive(Clone, Debug)]
 struct Variable {
     value: Value,
-    /// How deep in functions it was set; a function body does not trust what its caller set.
+    /// How deep in code that runs at another time it was set; such code does not trust what was
+    /// set before.
     level: usize,
 }
 
@@ -99,8 +123,9 @@ fn walk_with<'c>(script: &Script<'_>, ctx: &'c Context<'c>, observed: bool) -> W
         heredocs: &script.heredocs,
         origin: Origin::Shifted(0),
     };
-    walker.top(&source, script);
+    walker.list(&source, &script.list);
     walker.exit_traps();
+    walker.uncalled();
     walker.functions.report_bombs(&mut walker.found);
     walker
 }
@@ -118,14 +143,18 @@ impl<'c> Walker<'c> {
             commands: 0,
             handed: 0,
             bodies_left: len.saturating_mul(4).saturating_add(BODY_ALLOWANCE),
-            privileged: false,
+            work_left: len.saturating_mul(8).saturating_add(WORK_ALLOWANCE),
             via: None,
             feed: Feed::None,
+            processes: Vec::new(),
             output: Output::default(),
             traps: Vec::new(),
-            downloaded: Vec::new(),
+            written: Written::default(),
             subshells: 0,
             branches: 0,
+            loops: 0,
+            repeats: 0,
+            listed: HashSet::new(),
             backgrounds: 0,
             pipes: 0,
             inner: 0,
@@ -133,22 +162,17 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn top<'t>(&mut self, source: &Source<'t>, script: &'t Script<'t>) {
-        self.list(source, &script.list);
-        for heredoc in &script.heredocs {
-            if heredoc.expands {
-                self.inner(|w| w.cook_parts(source, &heredoc.body.parts));
-            }
-        }
-    }
-
     pub(crate) fn list<'t>(&mut self, source: &Source<'t>, list: &'t List<'t>) {
         if list.len() > 1 {
             self.shape(Kind::Chain);
         }
+        let mut before = Output::silent();
         for item in list {
+            self.output = Output::silent();
             self.and_or(source, item);
+            before = before.then(std::mem::take(&mut self.output));
         }
+        self.output = before;
     }
 
     fn and_or<'t>(&mut self, source: &Source<'t>, item: &'t AndOr<'t>) {
@@ -169,14 +193,18 @@ impl<'c> Walker<'c> {
         if item.pipelines.len() > 1 {
             self.shape(Kind::Chain);
         }
+        let mut before = Output::silent();
         for (index, pipeline) in item.pipelines.iter().enumerate() {
             self.branches += usize::from(index > 0);
             self.pipeline(source, pipeline);
             self.branches -= usize::from(index > 0);
+            before = before.then(std::mem::take(&mut self.output));
         }
+        self.output = before;
     }
 
     fn pipeline<'t>(&mut self, source: &Source<'t>, pipeline: &'t Pipeline<'t>) {
+        self.output = Output::silent();
         let [command] = pipeline.commands.as_slice() else {
             if !pipeline.commands.is_empty() {
                 self.shape(Kind::Pipeline);
@@ -184,16 +212,14 @@ impl<'c> Walker<'c> {
             }
             return;
         };
-        self.output = Output::default();
         self.command(source, command);
     }
 
     fn piped<'t>(&mut self, source: &Source<'t>, pipeline: &'t Pipeline<'t>) {
         self.pipes += 1;
-        let outer = std::mem::take(&mut self.feed);
-        self.feed = outer.clone();
+        let outer = self.feed.clone();
         for command in &pipeline.commands {
-            self.output = Output::default();
+            self.output = Output::silent();
             self.scoped(|w| w.command(source, command));
             self.feed = std::mem::take(&mut self.output).into_feed(std::mem::take(&mut self.feed));
         }
@@ -233,13 +259,17 @@ impl<'c> Walker<'c> {
             CommandKind::Subshell(list) => self.subshell(source, list),
             CommandKind::Group(list) => self.list(source, list),
             CommandKind::If(lists) => self.branch(|w| {
+                let mut output = Output::silent();
                 for list in lists {
                     w.list(source, list);
+                    output = output.then(std::mem::take(&mut w.output));
                 }
+                w.output = output;
             }),
             CommandKind::Loop(condition, body) => {
                 self.looped(source, &[condition, body]);
-                self.note_spawning_loop(source, command, is_always_true(source, condition), body);
+                let endless = spawning::is_endless(source, command, condition);
+                self.note_spawning_loop(source, command, endless, body);
             }
             CommandKind::For(name, words, body) => {
                 self.for_words(source, name, words.as_deref(), body);
@@ -257,12 +287,15 @@ impl<'c> Walker<'c> {
             CommandKind::Case(subject, arms) => {
                 self.cook_parts(source, &subject.parts);
                 self.branch(|w| {
+                    let mut output = Output::silent();
                     for arm in arms {
                         for pattern in &arm.patterns {
                             w.cook_parts(source, &pattern.parts);
                         }
                         w.list(source, &arm.body);
+                        output = output.then(std::mem::take(&mut w.output));
                     }
+                    w.output = output;
                 });
             }
             CommandKind::Function(name, body) => self.function(source, name, body, command.span),
@@ -287,9 +320,11 @@ impl<'c> Walker<'c> {
     pub(crate) fn scoped(&mut self, inner: impl FnOnce(&mut Self)) {
         let mark = self.undo.len();
         let place = self.place.mark();
+        let functions = self.functions.len();
         self.subshells += 1;
         inner(self);
         self.subshells -= 1;
+        self.functions.leave_scope(functions);
         self.place.restore(place);
         self.roll_back(mark);
     }
@@ -311,9 +346,12 @@ impl<'c> Walker<'c> {
     /// Lists that run any number of times: what they set is not known when they begin.
     fn looped<'t>(&mut self, source: &Source<'t>, lists: &[&'t List<'t>]) {
         let mut names = Vec::new();
+        let mut hidden = false;
         for list in lists {
-            assigned::in_list(list, &mut names);
+            hidden |= assigned::in_list(source, list, &mut names);
         }
+        names.sort_unstable();
+        names.dedup();
         let before: Vec<_> = names
             .iter()
             .map(|name| (*name, self.vars.get(*name).cloned()))
@@ -321,9 +359,17 @@ impl<'c> Walker<'c> {
         for name in &names {
             self.set(name, Value::unknown());
         }
+        self.loops += 1;
+        // Code in a text may set anything for the next round.
+        self.functions.hide(hidden);
+        let mut output = Output::silent();
         for list in lists {
             self.list(source, list);
+            output = output.then(std::mem::take(&mut self.output));
         }
+        self.output = output;
+        self.functions.unhide(hidden);
+        self.loops -= 1;
         for (name, old) in before {
             if let Some(old) = old {
                 self.join(name, &old.value);
@@ -342,7 +388,11 @@ impl<'c> Walker<'c> {
         for word in words.unwrap_or_default() {
             self.cook(source, word, &mut args);
         }
-        let value = if args.is_empty() || args.len() > 64 {
+        let value = if words.is_none() {
+            let mut all = self.get("@").cloned().unwrap_or_else(Value::unknown);
+            all.either = true;
+            all
+        } else if args.is_empty() || args.len() > 64 {
             Value::unknown()
         } else {
             let fields = args
@@ -356,7 +406,7 @@ impl<'c> Walker<'c> {
         };
         self.found.shell.mutates_state |= self.subshells == 0;
         let mut names = Vec::new();
-        assigned::in_list(body, &mut names);
+        assigned::in_list(source, body, &mut names);
         if names.contains(&name) {
             self.set(name, Value::unknown());
         } else {
@@ -436,25 +486,22 @@ impl<'c> Walker<'c> {
         }
     }
 
-    /// An endless loop that starts something in the background each time.
-    fn note_spawning_loop<'t>(
-        &mut self,
-        source: &Source<'t>,
-        command: &Command<'t>,
-        endless: bool,
-        body: &List<'t>,
-    ) {
-        let spawns = body.iter().any(|item| item.background.is_some());
-        let waits = assigned::runs_any(source, body, &["wait", "sleep", "break", "read"]);
-        if endless && spawns && !waits {
-            self.found.note("spawning-loop", source.span(command.span));
-        }
-    }
-
     pub(crate) fn shape(&mut self, kind: Kind) {
         if self.inner == 0 {
             self.found.shape(kind);
         }
+    }
+
+    /// Takes bytes of work from what is left; without any, the rest is not analysed.
+    pub(crate) fn charge(&mut self, work: usize, span: Span) -> bool {
+        if self.work_left < work {
+            self.found.note("too-long", span);
+            self.work_left = 0;
+            self.commands = MAX_COMMANDS + 1;
+            return false;
+        }
+        self.work_left -= work;
+        true
     }
 
     pub(crate) fn charge_body(&mut self, len: usize, span: Span) -> bool {
@@ -506,6 +553,15 @@ impl Walker<'_> {
         self.set(name, now);
     }
 
+    /// Gives a variable what it held before, or nothing.
+    fn put(&mut self, name: &str, old: Option<Variable>) {
+        let now = match old {
+            Some(old) => self.vars.insert(name.to_owned(), old),
+            None => self.vars.remove(name),
+        };
+        self.undo.push((name.to_owned(), now));
+    }
+
     pub(crate) fn undo_mark(&self) -> usize {
         self.undo.len()
     }
@@ -523,24 +579,4 @@ impl Walker<'_> {
             }
         }
     }
-}
-
-/// Whether a condition is `true` or `:` alone.
-fn is_always_true(source: &Source<'_>, condition: &List<'_>) -> bool {
-    let [item] = condition.as_slice() else {
-        return false;
-    };
-    let [pipeline] = item.pipelines.as_slice() else {
-        return false;
-    };
-    let [command] = pipeline.commands.as_slice() else {
-        return false;
-    };
-    let CommandKind::Simple(simple) = &command.kind else {
-        return false;
-    };
-    simple
-        .words
-        .first()
-        .is_some_and(|word| matches!(source.slice(word.span), "true" | ":"))
 }

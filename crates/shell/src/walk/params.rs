@@ -10,11 +10,17 @@ const EXPANDED: Traits = Traits {
     unknown: false,
     glob: false,
     expanded: true,
+    listing: false,
+    secret: false,
 };
 
 fn known(text: &str) -> Value {
     Value::one(text.to_owned(), EXPANDED)
 }
+
+/// The parameters that hold the arguments of a shell or a function, as far as they are followed.
+pub(super) const POSITIONAL: [&str; 12] =
+    ["@", "*", "#", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// Parameters whose value differs between a fresh shell and a fork of a living one.
 fn inspects(name: &str) -> bool {
@@ -66,7 +72,7 @@ impl Walker<'_> {
             self.found.note("unknown-expansion", span);
             return Value::unknown();
         }
-        if param.length || matches!(param.name, "#" | "?" | "$" | "!") {
+        if param.length || matches!(param.name, "?" | "$" | "!") {
             self.cook_parts(source, &param.arg);
             return known("0");
         }
@@ -104,11 +110,20 @@ impl Walker<'_> {
             "PWD" => known(self.place.cwd()),
             "USER" | "LOGNAME" => known(self.user),
             "TMPDIR" => known("/tmp"),
-            "UID" | "EUID" | "RANDOM" | "SRANDOM" | "SECONDS" | "LINENO" | "PPID" | "BASHPID"
-            | "EPOCHSECONDS" | "SHLVL" | "COLUMNS" | "LINES" => known("0"),
+            "#" | "UID" | "EUID" | "RANDOM" | "SRANDOM" | "SECONDS" | "LINENO" | "PPID"
+            | "BASHPID" | "EPOCHSECONDS" | "SHLVL" | "COLUMNS" | "LINES" => known("0"),
             "BASH" | "SHELL" => known("/bin/bash"),
             "IFS" => known(" "),
-            _ => Value::unknown(),
+            _ => {
+                let mut value = Value::unknown();
+                if crate::env::is_secret_name(name) {
+                    value
+                        .fields
+                        .iter_mut()
+                        .for_each(|(_, traits)| traits.secret = true);
+                }
+                value
+            }
         }
     }
 
@@ -141,15 +156,17 @@ impl Walker<'_> {
             return self.transformed(source, param, value);
         }
         let mut fields = Vec::new();
-        let word = self.arg_value(source, param);
+        let word = self.cook_arg(source, &param.arg);
         match param.op {
             ":-" | "-" | ":=" | "=" => {
                 let set = self.get(param.name).is_some();
-                if !set {
+                let empty = |(text, traits): &(String, Traits)| text.is_empty() || traits.unknown;
+                let colon = param.op.starts_with(':');
+                if !set || value.fields.is_empty() || (colon && value.fields.iter().any(empty)) {
                     fields.extend(word.fields);
                 }
-                let usable = value.fields.iter().any(|(text, _)| !text.is_empty());
-                if set || usable {
+                let usable = |(text, _): &(String, Traits)| !text.is_empty();
+                if set || value.fields.iter().any(usable) {
                     fields.extend(value.fields);
                 }
                 if param.op.contains('=') {
@@ -177,28 +194,8 @@ impl Walker<'_> {
         }
     }
 
-    fn arg_value<'t>(&mut self, source: &Source<'t>, param: &'t Param<'t>) -> Value {
-        // The word behind the operator is cooked like any other value.
-        let mut args: Vec<(String, Traits)> = vec![(String::new(), EXPANDED)];
-        for part in &param.arg {
-            let value = self.part_value(source, part);
-            let mut next = Vec::new();
-            for (prefix, traits) in &args {
-                for (text, more) in value.fields.iter().take(8) {
-                    next.push((format!("{prefix}{text}"), traits.join(*more)));
-                }
-            }
-            next.truncate(64);
-            args = next;
-        }
-        Value {
-            either: args.len() > 1,
-            fields: args,
-        }
-    }
-
     fn substring<'t>(&mut self, param: &'t Param<'t>, source: &Source<'t>, value: &Value) -> Value {
-        let arg = self.arg_value(source, param);
+        let arg = self.cook_arg(source, &param.arg);
         let ([(text, traits)], [(range, _)]) = (value.fields.as_slice(), arg.fields.as_slice())
         else {
             return Value::unknown();
@@ -225,7 +222,7 @@ impl Walker<'_> {
         value: Value,
     ) -> Value {
         let span = source.span(param.span);
-        let operator = self.arg_value(source, param);
+        let operator = self.cook_arg(source, &param.arg);
         let prompt = operator.fields.iter().any(|(text, _)| text.contains('P'));
         if !prompt {
             return Value::unknown();
@@ -284,11 +281,7 @@ impl Walker<'_> {
         if list.is_empty() {
             return known("");
         }
-        if let Some(text) = only_read_file(source, list) {
-            let _ = text;
-            return Value::unknown();
-        }
-        if list.len() > 1 {
+        if only_reads_file(list) {
             return Value::unknown();
         }
         let _ = span;
@@ -299,11 +292,20 @@ impl Walker<'_> {
             }
             return value;
         }
+        if output.secret {
+            let mut value = Value::unknown();
+            value
+                .fields
+                .iter_mut()
+                .for_each(|(_, traits)| traits.secret = true);
+            return value;
+        }
         match output.paths {
             Some(all) if all == super::feed::EVERYTHING => Value::one(
                 ".".to_owned(),
                 Traits {
                     expanded: true,
+                    listing: true,
                     ..Traits::default()
                 },
             ),
@@ -312,7 +314,7 @@ impl Walker<'_> {
                 Traits {
                     unknown: true,
                     expanded: true,
-                    glob: false,
+                    ..Traits::default()
                 },
             ),
             None => Value::unknown(),
@@ -354,8 +356,8 @@ impl Walker<'_> {
         let outer = std::mem::take(&mut self.output);
         self.inner(|w| w.subshell(&inner, &script.list));
         let output = std::mem::replace(&mut self.output, outer);
-        match (script.list.len(), output.value) {
-            (1, Some(mut value)) => {
+        match output.value {
+            Some(mut value) => {
                 for (text, traits) in &mut value.fields {
                     text.truncate(text.trim_end_matches('\n').len());
                     traits.expanded = true;
@@ -368,31 +370,62 @@ impl Walker<'_> {
 
     /// The known arguments that bash's positional parameters hold.
     pub(crate) fn set_positional(&mut self, args: &[Arg<'_>]) {
-        let fields: Vec<_> = args
+        let size = args.iter().map(|arg| arg.text.len() * 3).sum();
+        let span = args.first().map_or_else(Span::default, |arg| arg.span);
+        if !self.charge(size, span) {
+            return self.forget_positional();
+        }
+        let fields = args
             .iter()
             .map(|arg| (arg.text.clone().into_owned(), arg.traits))
             .collect();
-        for (index, field) in fields.iter().enumerate().take(9) {
-            let value = Value {
-                fields: vec![field.clone()],
-                either: false,
-            };
-            self.set(&(index + 1).to_string(), value);
+        self.set_fields(fields);
+    }
+
+    fn set_fields(&mut self, fields: Vec<(String, Traits)>) {
+        for (index, name) in POSITIONAL.iter().skip(3).enumerate() {
+            let value = fields
+                .get(index)
+                .map_or_else(Value::nothing, |field| Value {
+                    fields: vec![field.clone()],
+                    either: false,
+                });
+            self.set(name, value);
         }
-        self.set(
-            "@",
-            Value {
-                fields: fields.clone(),
-                either: false,
-            },
-        );
-        self.set(
-            "*",
-            Value {
-                fields,
-                either: false,
-            },
-        );
+        self.set("#", known(&fields.len().to_string()));
+        let all = Value {
+            fields,
+            either: false,
+        };
+        self.set("@", all.clone());
+        self.set("*", all);
+    }
+
+    /// What the positional parameters hold, to be put back.
+    pub(super) fn positional(&self) -> Vec<Option<super::Variable>> {
+        let names = POSITIONAL.iter();
+        names.map(|name| self.vars.get(*name).cloned()).collect()
+    }
+
+    /// The arguments are no longer known.
+    pub(super) fn forget_positional(&mut self) {
+        for name in POSITIONAL {
+            self.set(name, Value::unknown());
+        }
+    }
+
+    /// `shift`, by a number that is known.
+    pub(crate) fn shift(&mut self, by: Option<&Arg<'_>>) {
+        let by = by.map_or(Some(1), |arg| arg.known().and_then(|n| n.parse().ok()));
+        let fields = self.get("@").filter(|value| !value.either);
+        let certain = self.branches == 0 && self.loops == 0;
+        match (fields.map(|value| value.fields.clone()), by) {
+            (Some(fields), Some(by)) if certain && fields.iter().all(|(_, t)| !t.unknown) => {
+                self.set_fields(fields.into_iter().skip(by).collect());
+            }
+            (None, _) => {}
+            _ => self.forget_positional(),
+        }
     }
 }
 
@@ -416,7 +449,7 @@ fn shortened(value: Value) -> Value {
                 Traits {
                     unknown: true,
                     expanded: true,
-                    glob: traits.glob,
+                    ..traits
                 },
             )
         })
@@ -428,22 +461,20 @@ fn shortened(value: Value) -> Value {
 }
 
 /// Whether the list is `< file` alone.
-fn only_read_file<'t>(source: &Source<'t>, list: &List<'t>) -> Option<&'t str> {
-    let [item] = list.as_slice() else { return None };
+fn only_reads_file(list: &List<'_>) -> bool {
+    let [item] = list.as_slice() else {
+        return false;
+    };
     let [pipeline] = item.pipelines.as_slice() else {
-        return None;
+        return false;
     };
     let [command] = pipeline.commands.as_slice() else {
-        return None;
+        return false;
     };
     let CommandKind::Simple(simple) = &command.kind else {
-        return None;
+        return false;
     };
-    let [redirect] = command.redirects.as_slice() else {
-        return None;
-    };
-    (simple.words.is_empty() && simple.assigns.is_empty())
-        .then(|| source.slice(redirect.target.span))
+    simple.words.is_empty() && simple.assigns.is_empty() && command.redirects.len() == 1
 }
 
 /// Takes the backslashes of a backquoted text away, with the way back when there were any.

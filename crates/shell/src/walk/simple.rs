@@ -1,14 +1,32 @@
 //! Simple commands: assignments, redirections, and the name of what runs.
 
+use std::rc::Rc;
+
 use super::arg::{Arg, Traits, Value};
-use super::source::{Origin, Source};
-use super::{Feed, Output, Walker};
-use crate::analysis::{Kind, Span};
+use super::feed::Text;
+use super::source::Source;
+use super::{Feed, Output, PROCESSES, Walker};
+use crate::analysis::Kind;
 use crate::effects::touch::Touch;
-use crate::tree::{Assign, AssignValue, Command, Part, Redirect, RedirectOp, Simple};
+use crate::tree::{Assign, AssignValue, Command, List, Part, Redirect, RedirectOp, Simple};
+
+/// The descriptor that bash gives to the first process in a word.
+const FIRST_PROCESS: usize = 63;
+
+/// Elements of an array that is built one by one.
+const MAX_ELEMENTS: usize = 16;
 
 /// Values of a variable in command position that are each followed.
 const MAX_NAMES: usize = 8;
+
+/// An element of an array without the subscript that may stand before it.
+fn element(text: &str) -> String {
+    let value = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("]="))
+        .map(|(_, value)| value);
+    value.unwrap_or(text).to_owned()
+}
 
 impl Walker<'_> {
     pub(super) fn simple<'t>(
@@ -42,9 +60,7 @@ impl Walker<'_> {
             if !simple.assigns.is_empty() {
                 self.roll_back_assignments(mark, simple);
             }
-            if self.output.network && !command.redirects.is_empty() {
-                self.downloads(source, &command.redirects);
-            }
+            self.redirected_output(source, &command.redirects);
         }
         if let Some(feed) = outer_feed {
             self.feed = feed;
@@ -65,7 +81,7 @@ impl Walker<'_> {
                 .first()
                 .is_some_and(|word| self.is_choice(&word.parts));
         if !choice {
-            self.call(source, args);
+            self.invoke(source, args);
             return;
         }
         if names > MAX_NAMES {
@@ -79,8 +95,21 @@ impl Walker<'_> {
             let mut call = Vec::with_capacity(rest.len() + 1);
             call.push(candidate.clone());
             call.extend_from_slice(rest);
-            self.call(source, &call);
+            self.invoke(source, &call);
         }
+    }
+
+    /// Follows a call of a function, or of a program when the name is not surely a function's.
+    fn invoke<'t>(&mut self, source: &Source<'t>, args: &[Arg<'t>]) {
+        let Some((first, rest)) = args.split_first() else {
+            return;
+        };
+        let name = first.text.as_ref();
+        let plain = !name.contains(['/', super::arg::UNKNOWN]) && !first.traits.listing;
+        if plain && !first.traits.glob && self.call_function(name, rest) {
+            return;
+        }
+        self.call(source, args);
     }
 
     fn is_choice(&self, parts: &[Part<'_>]) -> bool {
@@ -116,6 +145,7 @@ impl Walker<'_> {
         let span = source.span(assign.span);
         if let Some(subscript) = &assign.subscript {
             self.cook_parts(source, subscript);
+            self.note_arith_variables(source.slice(assign.span), span);
         }
         let mut value = match &assign.value {
             AssignValue::Word(word) => self.cook_value(source, word),
@@ -126,7 +156,7 @@ impl Walker<'_> {
                 }
                 let fields = args
                     .into_iter()
-                    .map(|arg| (arg.text.into_owned(), arg.traits))
+                    .map(|arg| (element(&arg.text), arg.traits))
                     .collect();
                 Value {
                     fields,
@@ -148,36 +178,13 @@ impl Walker<'_> {
         }
     }
 
-    /// Variables that name a program for others: a command line in them is judged.
-    pub(super) fn program_variable(&mut self, name: &str, value: &Value, span: Span) {
-        let names = matches!(
-            name,
-            "PAGER"
-                | "MANPAGER"
-                | "GIT_PAGER"
-                | "EDITOR"
-                | "VISUAL"
-                | "GIT_EDITOR"
-                | "GIT_SEQUENCE_EDITOR"
-                | "BROWSER"
-        );
-        if !names {
-            return;
-        }
-        for (text, traits) in &value.fields {
-            if !traits.unknown && text.contains([' ', ';', '$', '`', '|']) {
-                self.shell_body(text, Origin::Whole(span), true);
-            }
-        }
-    }
-
     fn with_element(&self, name: &str, value: Value) -> Value {
         let mut fields = self
             .get(name)
             .map(|old| old.fields.clone())
             .unwrap_or_default();
         fields.extend(value.fields);
-        if fields.len() > 64 {
+        if fields.len() > MAX_ELEMENTS {
             Value::unknown()
         } else {
             Value {
@@ -202,14 +209,48 @@ impl Walker<'_> {
         }
     }
 
-    /// Files into which the output of a program was redirected that reads from the network.
-    fn downloads<'t>(&mut self, source: &Source<'t>, redirects: &'t [Redirect<'t>]) {
-        for redirect in redirects
-            .iter()
-            .filter(|redirect| redirect.op == RedirectOp::Write)
-        {
-            let path = source.slice(redirect.target.span);
-            self.note_download(&Arg::literal(path, source.span(redirect.target.span)));
+    /// Files into which what was written went.
+    fn redirected_output<'t>(&mut self, source: &Source<'t>, redirects: &'t [Redirect<'t>]) {
+        let endless = self.output.endless;
+        for redirect in redirects {
+            let appends = match redirect.op {
+                RedirectOp::Write | RedirectOp::BothWrite => false,
+                RedirectOp::Append | RedirectOp::BothAppend => true,
+                _ => continue,
+            };
+            if !matches!(redirect.fd, None | Some("1")) {
+                continue;
+            }
+            let span = source.span(redirect.target.span);
+            let value = self.inner_value(source, &redirect.target);
+            let [(path, traits)] = value.fields.as_slice() else {
+                continue;
+            };
+            if endless && !path.starts_with("/dev/") {
+                self.found.note("fills-disk", span);
+            }
+            if !traits.unknown {
+                let output = std::mem::replace(&mut self.output, Output::silent());
+                self.note_written(&Arg::literal(path.clone(), span), &output, appends);
+            }
+        }
+    }
+
+    /// The value of a word whose commands were walked before.
+    fn inner_value<'t>(&mut self, source: &Source<'t>, word: &'t crate::tree::Word<'t>) -> Value {
+        let plain = |part: &Part<'_>| match part {
+            Part::Plain(_) | Part::Quoted(_) | Part::AnsiC(_) => true,
+            Part::Param(param) => param.arg.is_empty() && param.subscript.is_none(),
+            Part::Double(parts) => parts.iter().all(|part| {
+                matches!(part, Part::Quoted(_))
+                    || matches!(part, Part::Param(param) if param.arg.is_empty())
+            }),
+            _ => false,
+        };
+        if word.parts.iter().all(plain) {
+            self.cook_value(source, word)
+        } else {
+            Value::unknown()
         }
     }
 
@@ -222,9 +263,11 @@ impl Walker<'_> {
     fn redirect<'t>(&mut self, source: &Source<'t>, redirect: &'t Redirect<'t>) {
         if redirect.op == RedirectOp::HereDoc {
             self.shape(Kind::Heredoc);
-            let input = matches!(redirect.fd, None | Some("0"));
-            if let (Some(index), true) = (redirect.heredoc, input) {
-                self.feed = Feed::HereDoc(index);
+            if let Some(doc) = redirect
+                .heredoc
+                .and_then(|index| source.heredocs.get(index))
+            {
+                self.heredoc(source, redirect, doc);
             }
             return;
         }
@@ -237,38 +280,49 @@ impl Walker<'_> {
             let value = self.cook_value(source, &redirect.target);
             self.feed = match value.fields.as_slice() {
                 [(text, traits)] if !traits.unknown => {
-                    Feed::Text(format!("{text}\n"), source.span(redirect.target.span))
+                    Feed::text(format!("{text}\n"), source.span(redirect.target.span))
                 }
+                fields if fields.iter().any(|(_, traits)| traits.secret) => Feed::Secrets,
                 _ => Feed::Opaque,
             };
             return;
         }
         self.cook(source, &redirect.target, &mut args);
-        let process = redirect
-            .target
-            .parts
-            .iter()
-            .any(|part| matches!(part, Part::Process(..)));
         for arg in &args {
-            self.redirect_to(redirect, arg, process);
+            self.redirect_to(redirect, arg);
         }
     }
 
-    fn redirect_to(&mut self, redirect: &Redirect<'_>, arg: &Arg<'_>, process: bool) {
+    /// The body of a here-document: its expansions are performed, and it is read.
+    fn heredoc<'t>(
+        &mut self,
+        source: &Source<'t>,
+        redirect: &Redirect<'t>,
+        doc: &'t crate::tree::HereDoc<'t>,
+    ) {
+        let raw = doc.expands && !matches!(doc.body.parts.as_slice(), [] | [Part::Quoted(_)]);
+        if raw {
+            self.inner(|w| w.cook_parts(source, &doc.body.parts));
+        }
+        let span = doc.body.span;
+        if matches!(redirect.fd, None | Some("0")) && self.charge(span.end - span.start, span) {
+            self.feed = Feed::Text(Rc::new(Text {
+                text: source.slice(span).to_owned(),
+                origin: source.origin_at(span),
+                raw,
+            }));
+        }
+    }
+
+    fn redirect_to(&mut self, redirect: &Redirect<'_>, arg: &Arg<'_>) {
         let descriptor = arg.text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         let duplicates = matches!(redirect.op, RedirectOp::DupIn | RedirectOp::DupOut);
         if duplicates && (descriptor || arg.traits.unknown) {
             return;
         }
-        if process {
-            // What is read from a process was noted when the word was expanded.
-            if redirect.op == RedirectOp::Read {
-                let output = std::mem::take(&mut self.output);
-                self.feed = if output.network {
-                    Feed::Network
-                } else {
-                    Feed::Opaque
-                };
+        if let Some(feed) = self.process_feed(&arg.text) {
+            if redirect.op == RedirectOp::Read && matches!(redirect.fd, None | Some("0")) {
+                self.feed = feed;
             }
             return;
         }
@@ -291,66 +345,24 @@ impl Walker<'_> {
         }
     }
 
-    /// Commands inside `<(…)`: their output is read by whoever gets the word.
-    pub(super) fn note_process<'t>(
-        &mut self,
-        _source: &Source<'t>,
-        _list: &'t crate::tree::List<'t>,
-        _span: crate::analysis::Span,
-    ) {
-        if self.output.network {
-            self.found.network_process = true;
+    /// Commands inside `<(…)`: their output is read by whoever gets the word that is returned.
+    pub(super) fn process<'t>(&mut self, source: &Source<'t>, list: &'t List<'t>) -> String {
+        let outer = std::mem::take(&mut self.output);
+        self.subshell(source, list);
+        let output = std::mem::replace(&mut self.output, outer);
+        self.found.network_process |= output.network;
+        if self.processes.len() >= PROCESSES {
+            self.processes.clear();
         }
+        self.processes.push(output.into_feed(Feed::Opaque));
+        format!("/dev/fd/{}", FIRST_PROCESS + 1 - self.processes.len())
     }
 
-    pub(super) fn part_value<'t>(&mut self, source: &Source<'t>, part: &'t Part<'t>) -> Value {
-        match part {
-            Part::Plain(span) | Part::Quoted(span) => {
-                Value::one(source.slice(*span).to_owned(), Traits::default())
-            }
-            Part::AnsiC(span) => Value::one(
-                super::ansi_c::decode(source.slice(*span)),
-                Traits::default(),
-            ),
-            Part::Double(parts) => {
-                let mut text = String::new();
-                let mut traits = Traits::default();
-                for part in parts {
-                    let value = self.part_value(source, part);
-                    let [(piece, more)] = value.fields.as_slice() else {
-                        return Value::unknown();
-                    };
-                    text.push_str(piece);
-                    traits = traits.join(*more);
-                }
-                Value::one(text, traits)
-            }
-            Part::Param(param) => self.param(source, param, true),
-            Part::Substitution(list, span) => self.substitution(source, list, *span),
-            Part::Backquote(span) => self.backquote(source, *span, true),
-            Part::Arith(parts, _) => {
-                self.cook_parts(source, parts);
-                Value::one("0".to_owned(), Traits::default())
-            }
-            Part::Process(list, _) => {
-                self.inner(|w| w.subshell(source, list));
-                Value::one("/dev/fd/63".to_owned(), Traits::default())
-            }
-            Part::Broken(span) => {
-                self.found.note("unknown-expansion", source.span(*span));
-                Value::unknown()
-            }
-            Part::ExtGlob(parts) => {
-                self.cook_parts(source, parts);
-                Value::unknown()
-            }
-            Part::Array(words) => {
-                for word in words {
-                    self.cook_parts(source, &word.parts);
-                }
-                Value::unknown()
-            }
-        }
+    /// What is read from the file of a process in a word.
+    pub(crate) fn process_feed(&self, path: &str) -> Option<Feed> {
+        let number: usize = path.strip_prefix("/dev/fd/")?.parse().ok()?;
+        let index = FIRST_PROCESS.checked_sub(number)?;
+        self.processes.get(index).cloned()
     }
 
     pub(crate) fn output_text(

@@ -46,6 +46,14 @@ fn place(pieces: &[(usize, usize)], at: usize) -> usize {
 }
 
 impl<'t> Source<'t> {
+    /// The origin of a stretch of the text, as a text of its own.
+    pub(crate) fn origin_at(&self, local: Span) -> Origin {
+        match &self.origin {
+            Origin::Shifted(by) => Origin::Shifted(by + local.start),
+            _ => Origin::Whole(self.span(local)),
+        }
+    }
+
     pub(crate) fn span(&self, local: Span) -> Span {
         self.origin.span(local)
     }

@@ -12,18 +12,32 @@ mod containers;
 mod found;
 mod shells;
 mod table;
+mod tools;
 
 use table::{OTHERS, PREFIXES, Prefix, prefix};
 
+/// Programs inside of an argument that are looked at.
+const MAX_INSIDE: usize = 32;
+
+/// Whether it is the program that loads programs.
+fn is_loader(name: &str) -> bool {
+    name.starts_with("ld-linux") || name.starts_with("ld-musl")
+}
+
 /// Whether the program runs what stands in its arguments.
 pub(crate) fn is_wrapper(name: &str) -> bool {
-    is_shell(name) || OTHERS.contains(&name) || PREFIXES.iter().any(|prefix| prefix.name == name)
+    is_loader(name)
+        || is_shell(name)
+        || OTHERS.contains(&name)
+        || PREFIXES.iter().any(|prefix| prefix.name == name)
 }
 
 impl Walker<'_> {
     /// Follows what the call runs, if it is one that runs something.
     pub(crate) fn unroll<'t>(&mut self, call: &Call<'_, 't>) {
-        if let Some(prefix) = PREFIXES.iter().find(|prefix| prefix.name == call.name) {
+        let loader = is_loader(call.name);
+        let name = if loader { "ld.so" } else { call.name };
+        if let Some(prefix) = PREFIXES.iter().find(|prefix| prefix.name == name) {
             self.prefixed(prefix, call);
             return;
         }
@@ -60,18 +74,41 @@ impl Walker<'_> {
             ),
             "rsync" => self.option_bodies(call, &["-e", "--rsh", "--rsync-path"]),
             "make" | "gmake" => self.make(call),
-            "npx" | "pnpx" | "bunx" => self.behind_operands(call, 0, &["-p", "--package"]),
+            "npx" | "pnpx" | "bunx" => self.behind_operands(call, 0, &["-p", "--package"], true),
             "uv" | "poetry" | "pipenv" | "conda" | "bundle" | "npm" | "pnpm" | "yarn" | "rye"
             | "pdm" | "hatch" => self.runner(call),
             "nix-shell" => self.option_bodies(call, &["--run", "--command"]),
             "tmux" | "screen" => self.terminal_multiplexer(call),
             "vim" | "vi" | "nvim" | "ex" | "view" => self.editor(call),
             "crontab" | "at" | "batch" => self.later(call),
-            "mapfile" | "readarray" => self.option_bodies(call, &["-C"]),
+            "mapfile" | "readarray" => self.callback(call),
+            "bind" => {
+                if let Some(body) = call.args.iter().find_map(|arg| arg.text.split_once(':')) {
+                    let body = body.1.to_owned();
+                    let origin = Origin::Whole(call.span);
+                    self.postponed(|w| w.scoped(|w| w.shell_body(&body, origin, false)));
+                }
+            }
+            "scp" | "sftp" => self.ssh_options(call),
+            "psql" | "mysql" | "mariadb" => self.database_shell(call),
+            "go" => {
+                let mut files = call.args.iter().filter(|arg| arg.text.ends_with(".go"));
+                if let Some(file) = files.next() {
+                    self.check_content("go", file);
+                }
+            }
+            "cmake" => self.cmake_tool(call),
             "complete" => self.option_bodies(call, &["-C", "-F"]),
             "expect" => self.expect(call),
-            "ed" | "red" | "gdb" | "lldb" | "less" | "more" | "ftp" | "bc" | "mail" | "mailx"
-            | "sqlite3" => self.bang(call),
+            "ed" | "red" => {
+                self.bang(call);
+                for arg in call.args.iter().filter(|arg| !arg.is_option()) {
+                    self.touch(Touch::Write, arg);
+                }
+            }
+            "gdb" | "lldb" | "less" | "more" | "ftp" | "bc" | "mail" | "mailx" | "sqlite3" => {
+                self.bang(call);
+            }
             "man" => self.option_bodies(call, &["-P", "--pager"]),
             "zip" => self.option_bodies(call, &["-TT", "--unzip-command"]),
             "bwrap" | "start-stop-daemon" => self.behind_dashes(call),
@@ -122,7 +159,42 @@ impl Walker<'_> {
             "sudo" | "doas" | "pkexec" | "runuser" | "gosu" | "su-exec" => {
                 return self.privileged(call, own, command);
             }
-            "env" => self.env(call, own),
+            "env" => {
+                self.env(call, own);
+                let directory = crate::effects::value_of(call, &["-C", "--chdir"]);
+                if let (Some(directory), false) = (directory.first(), command.is_empty()) {
+                    return self.scoped(|w| {
+                        w.place.enter(&directory.text);
+                        w.call(call.source, command);
+                    });
+                }
+            }
+            "capsh" => {
+                if let Some(at) = call.args.iter().position(|arg| arg.is("--")) {
+                    let shell = Call {
+                        name: "bash",
+                        args: call.args.get(at + 1..).unwrap_or_default(),
+                        ..*call
+                    };
+                    self.scoped(|w| w.shell(&shell));
+                }
+                return;
+            }
+            "chroot" | "setpriv" if !command.is_empty() => {
+                let changes = call.name == "chroot"
+                    || own.iter().any(|arg| {
+                        ["--reuid", "--regid", "--euid", "--ruid", "--init-groups"]
+                            .iter()
+                            .any(|flag| arg.text.starts_with(flag))
+                    });
+                if changes {
+                    self.privilege(call);
+                    let before = std::mem::replace(&mut self.found.elevated, true);
+                    self.scoped(|w| w.call(call.source, command));
+                    self.found.elevated = before;
+                    return;
+                }
+            }
             "nohup" | "setsid" | "daemonize" | "systemd-run" => self.found.shell.backgrounds = true,
             "command"
                 if own
@@ -167,6 +239,7 @@ impl Walker<'_> {
             if let Some((name, value)) = arg.text.split_once('=').filter(|_| !arg.is_option()) {
                 let value = super::arg::Value::one(value.to_owned(), arg.traits);
                 self.found.variable(name, &value, arg.span, false);
+                self.program_variable(name, &value, arg.span);
                 self.set(name, value);
             }
             let split = arg
@@ -196,7 +269,7 @@ impl Walker<'_> {
         self.privilege(call);
         if call.name == "sudo" && flag('S', "--stdin") {
             // The password comes on standard input; what is left of it is not known.
-            self.feed = if self.feed == Feed::None {
+            self.feed = if self.feed.is_none() {
                 Feed::None
             } else {
                 Feed::Opaque
@@ -210,15 +283,16 @@ impl Walker<'_> {
             self.found.interactive = true;
             return;
         }
-        let before = self.privileged;
-        self.privileged = true;
+        let before = self.found.elevated;
+        self.found.elevated = true;
         let shell = flag('i', "--login") || flag('s', "--shell");
         if command.is_empty() {
             let asks = flag('l', "--list")
                 || flag('v', "--validate")
                 || flag('k', "--reset-timestamp")
                 || flag('K', "--remove-timestamp")
-                || flag('V', "--version");
+                || flag('V', "--version")
+                || (call.name == "sudo" && own.iter().any(|arg| arg.is("-h") || arg.is("--help")));
             if shell || !asks {
                 self.found.note("privileged-shell", call.span);
                 self.found.interactive |= shell;
@@ -240,15 +314,15 @@ impl Walker<'_> {
         } else {
             self.scoped(|w| w.call(call.source, command));
         }
-        self.privileged = before;
+        self.found.elevated = before;
     }
 
     fn su<'t>(&mut self, call: &Call<'_, 't>) {
         if call.name == "su" {
             self.privilege(call);
         }
-        let before = self.privileged;
-        self.privileged = true;
+        let before = self.found.elevated;
+        self.found.elevated = true;
         let body = body_option(call.args, &["-c", "--command", "--session-command"]);
         match body {
             Some(body) => {
@@ -257,7 +331,7 @@ impl Walker<'_> {
             }
             None => self.found.note("privileged-shell", call.span),
         }
-        self.privileged = before;
+        self.found.elevated = before;
     }
 
     /// Words that are joined with blanks and read as code.
@@ -356,7 +430,9 @@ impl Walker<'_> {
         if known {
             return;
         }
-        let network = self.found.programs.iter().any(|program| {
+        // What stands in the argument was listed last.
+        let listed = self.found.programs.iter().rev().take(MAX_INSIDE);
+        let network = listed.map(|listed| &listed.program).any(|program| {
             matches!(program.name.as_str(), "curl" | "wget")
                 && program.span.start >= arg.span.start
                 && program.span.end <= arg.span.end

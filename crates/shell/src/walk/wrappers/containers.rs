@@ -4,7 +4,7 @@ use super::super::Walker;
 use super::super::arg::Arg;
 use super::table::prefix;
 use crate::effects::{Call, Options};
-use crate::place::Place;
+use crate::place::{self, Place};
 
 impl Walker<'_> {
     pub(super) fn container<'t>(&mut self, call: &Call<'_, 't>) {
@@ -118,7 +118,8 @@ impl Walker<'_> {
                         | "/sys"
                         | "/dev"
                         | "/boot"
-                ) || bound.ends_with("docker.sock")
+                ) || place::holds_credentials(&self.place.resolve(bound))
+                    || bound.ends_with("docker.sock")
                     || bound.ends_with("containerd.sock")
                 {
                     self.found.note("container-host-access", call.span);
@@ -141,7 +142,12 @@ impl Walker<'_> {
                         || text.eq_ignore_ascii_case("all")))
                 || text.starts_with("--device=/dev/sd")
                 || text.starts_with("--device=/dev/nvme")
-                || (previous == "--device" && text.starts_with("/dev/sd"))
+                || text.starts_with("--device=/dev/mem")
+                || text.starts_with("--device=/dev/kmem")
+                || (previous == "--device"
+                    && ["/dev/sd", "/dev/nvme", "/dev/mem", "/dev/kmem"]
+                        .iter()
+                        .any(|device| text.starts_with(device)))
                 || text.contains("apparmor=unconfined")
                 || text.contains("seccomp=unconfined");
             if host {

@@ -8,6 +8,9 @@ use super::cover;
 use super::table::prefix;
 use crate::effects::Call;
 
+/// Words of a text that become arguments; more are not known.
+const MAX_WORDS: usize = 64;
+
 impl Walker<'_> {
     pub(super) fn xargs<'t>(&mut self, call: &Call<'_, 't>) {
         let prefix = prefix(
@@ -41,13 +44,13 @@ impl Walker<'_> {
             return;
         }
         let span = call.span;
-        let input = match &self.feed {
-            Feed::Text(text, span) => text
-                .split_whitespace()
-                .take(64)
-                .map(|word| Arg::literal(word.to_owned(), *span))
-                .collect(),
+        let input = match &self.feed.clone() {
+            Feed::Text(text) if !text.raw && replace.is_some() => self.input(call, text, &['\n']),
+            Feed::Text(text) if !text.raw => self.input(call, text, &['\n', ' ', '\t']),
             Feed::Paths(all) if all == EVERYTHING => vec![Arg::literal(".", span)],
+            Feed::Paths(path) if path.contains(UNKNOWN) => {
+                vec![Arg::unknown_as(path.clone(), span)]
+            }
             Feed::Paths(prefix) => vec![Arg::unknown(&format!("{prefix}/_"), span)],
             _ => vec![Arg::unknown("", span)],
         };
@@ -60,6 +63,10 @@ impl Walker<'_> {
                         continue;
                     }
                     for value in &input {
+                        let size = arg.text.len() * value.text.len().max(1);
+                        if !self.charge(size, span) {
+                            break;
+                        }
                         let text = arg.text.replace(token.as_str(), &value.text);
                         args.push(Arg {
                             text: text.into(),
@@ -82,6 +89,34 @@ impl Walker<'_> {
         }
         self.scoped(|w| w.call(call.source, &args));
         self.feed = outer;
+    }
+
+    /// The words of a text that is known, as arguments.
+    fn input<'t>(
+        &mut self,
+        call: &Call<'_, 't>,
+        text: &crate::walk::feed::Text,
+        separators: &[char],
+    ) -> Vec<Arg<'t>> {
+        if !self.charge(text.text.len(), call.span) {
+            return vec![Arg::unknown("", call.span)];
+        }
+        let span = text
+            .origin
+            .span(crate::analysis::Span::new(0, text.text.len()));
+        let words = text
+            .text
+            .split(|c: char| separators.contains(&c) || c == UNKNOWN);
+        let words: Vec<Arg<'t>> = words
+            .filter(|word| !word.is_empty())
+            .map(|word| Arg::literal(word.trim_matches(['"', '\'']).to_owned(), span))
+            .take(MAX_WORDS + 1)
+            .collect();
+        if words.len() > MAX_WORDS {
+            vec![Arg::unknown("", call.span)]
+        } else {
+            words
+        }
     }
 
     pub(super) fn parallel<'t>(&mut self, call: &Call<'_, 't>) {
@@ -108,6 +143,9 @@ impl Walker<'_> {
             .unwrap_or(command.len());
         let (command, inputs) = command.split_at(end);
         if command.is_empty() {
+            if inputs.iter().any(|arg| arg.text.starts_with("::::")) {
+                self.found.note("hidden-code", call.span);
+            }
             for body in inputs.iter().filter(|arg| !arg.text.starts_with(":::")) {
                 let (text, origin) = self.body_of(call.source, body);
                 self.shell_body(&text, origin, true);
@@ -127,11 +165,15 @@ impl Walker<'_> {
             .map(|arg| arg.text.as_ref())
             .filter(|text| !text.starts_with(":::"))
             .collect();
-        let value = if values.is_empty() {
+        let from_files = inputs.iter().any(|arg| arg.text.starts_with("::::"));
+        let value = if values.is_empty() || from_files {
             UNKNOWN.to_string()
         } else {
             values.join(" ")
         };
+        if !self.charge(body.len() * value.len().max(1), call.span) {
+            return;
+        }
         if body.contains("{}") {
             body = body.replace("{}", &value);
         } else {
@@ -169,6 +211,9 @@ impl Walker<'_> {
         narrowed: bool,
     ) {
         let mut args = Vec::with_capacity(command.len());
+        if command.first().is_some_and(|arg| arg.text.contains("{}")) {
+            self.found.note("unknown-command", call.span);
+        }
         for arg in command {
             if !arg.text.contains("{}") {
                 args.push(arg.clone());
@@ -176,10 +221,13 @@ impl Walker<'_> {
             }
             for root in roots.iter().take(16) {
                 let found = if narrowed {
-                    crate::effects::find_below(root)
+                    crate::effects::find_one(call, root)
                 } else {
                     root.clone()
                 };
+                if !self.charge(arg.text.len() * found.text.len().max(1), call.span) {
+                    return;
+                }
                 let text = arg.text.replace("{}", &found.text);
                 let code = text.len() > found.text.len();
                 let traits = arg.traits.join(found.traits);

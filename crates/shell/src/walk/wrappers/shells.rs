@@ -1,11 +1,13 @@
 //! Wrappers whose command is a text, or runs somewhere else.
 
-use super::super::arg::{Arg, UNKNOWN};
+use super::super::arg::Arg;
 use super::super::code::is_shell;
+use super::super::functions::shadows;
 use super::super::source::Origin;
 use super::super::{Feed, Walker};
 use super::body_option;
 use super::table::prefix;
+use crate::analysis::Span;
 use crate::effects::{Call, Options};
 use crate::place::Place;
 
@@ -31,6 +33,13 @@ impl Walker<'_> {
                 }
                 continue;
             }
+            if text.bytes().skip(1).all(|b| b.is_ascii_alphabetic())
+                && text.contains('n')
+                && !text.starts_with('+')
+            {
+                // It only reads the code.
+                return;
+            }
             code |= text.contains('c');
             reads_input |= text.contains('s');
             if text.ends_with('o') || text.ends_with('O') {
@@ -49,7 +58,7 @@ impl Walker<'_> {
             return;
         }
         let Some(script) = rest.first().filter(|_| !reads_input) else {
-            if self.privileged && self.feed == Feed::None {
+            if self.found.elevated && self.feed.is_none() {
                 self.found.note("privileged-shell", call.span);
             }
             self.code_from_feed(call);
@@ -61,21 +70,28 @@ impl Walker<'_> {
     /// A file that is run as a script.
     fn script_file(&mut self, call: &Call<'_, '_>, script: &Arg<'_>) {
         let text = script.text.as_ref();
-        if text.starts_with("/dev/fd/") || matches!(text, "/dev/stdin" | "-") {
-            if text.starts_with("/dev/fd/6") {
-                let rule = if self.found.network_process {
-                    "code-from-network"
-                } else {
-                    "hidden-code"
-                };
-                self.found.note(rule, script.span);
+        let shell = Call {
+            name: if matches!(call.name, "source" | ".") {
+                "sh"
             } else {
-                self.code_from_feed(call);
-            }
-            return;
+                call.name
+            },
+            ..*call
+        };
+        if let Some(feed) = self.process_feed(text) {
+            return self.code_from(&shell, &feed);
         }
-        self.check_downloaded(script);
-        if script.traits.unknown && text.starts_with(UNKNOWN) && !text.contains('/') {
+        if text.starts_with("/dev/tcp/") || text.starts_with("/dev/udp/") {
+            return self.found.note("code-from-network", script.span);
+        }
+        if matches!(text, "/dev/stdin" | "-" | "/dev/fd/0" | "/proc/self/fd/0") {
+            return self.code_from_feed(&shell);
+        }
+        if text.starts_with("/dev/fd/") || text.starts_with("/proc/self/fd/") {
+            return self.found.note("hidden-code", script.span);
+        }
+        self.check_content(shell.name, script);
+        if script.traits.listing || script.traits.unknown && !text.contains(['/', '.']) {
             self.found.note("hidden-code", script.span);
         }
     }
@@ -103,20 +119,22 @@ impl Walker<'_> {
             .skip(1)
             .all(|arg| arg.is("EXIT") || arg.is("0") || arg.is("exit"));
         if at_exit && self.in_main() {
-            // Judged with what variables hold now, and again with what they hold in the end.
-            self.shell_body(&text, origin.clone(), true);
             self.note_exit_trap(text, origin);
         } else {
-            self.postponed(|w| w.shell_body(&text, origin, true));
+            self.postponed(|w| w.scoped(|w| w.shell_body(&text, origin, false)));
         }
     }
 
     /// The text of an alias is judged as code, because a living shell may come to run it.
     pub(super) fn alias<'t>(&mut self, call: &Call<'_, 't>) {
         for arg in call.args.iter().filter(|arg| !arg.is_option()) {
-            if let Some((_, body)) = arg.text.split_once('=') {
+            if let Some((name, body)) = arg.text.split_once('=') {
+                if shadows(name) && body.split_whitespace().next() != Some(name) {
+                    self.found.note("shadows-program", arg.span);
+                }
                 let body = body.to_owned();
-                self.postponed(|w| w.shell_body(&body, Origin::Whole(arg.span), true));
+                let origin = Origin::Whole(arg.span);
+                self.postponed(|w| w.scoped(|w| w.shell_body(&body, origin, false)));
             }
         }
     }
@@ -125,25 +143,16 @@ impl Walker<'_> {
     pub(super) fn at_place(&mut self, via: &str, place: Place, inner: impl FnOnce(&mut Self)) {
         let here = std::mem::replace(&mut self.place, place);
         let before = self.via.replace(via.to_owned());
-        let privileged = std::mem::replace(&mut self.privileged, false);
+        let privileged = std::mem::replace(&mut self.found.elevated, false);
         inner(self);
-        self.privileged = privileged;
+        self.found.elevated = privileged;
         self.via = before;
         self.place = here;
     }
 
     pub(super) fn ssh<'t>(&mut self, call: &Call<'_, 't>) {
         let own = prefix("ssh", "BbcDEeFIiJLlmOoPpQRSWw", &[], 1, false);
-        for arg in call.args {
-            let setting = arg.text.strip_prefix("-o").unwrap_or(&arg.text);
-            let lower = setting.trim_start().to_ascii_lowercase();
-            if (lower.starts_with("proxycommand") || lower.starts_with("localcommand"))
-                && let Some((_, body)) = setting.split_once(['=', ' '])
-            {
-                let body = body.to_owned();
-                self.shell_body(&body, Origin::Whole(arg.span), true);
-            }
-        }
+        self.ssh_options(call);
         let start = Self::command_start(&own, call.args);
         let command = call
             .args
@@ -156,7 +165,7 @@ impl Walker<'_> {
                     name: "sh",
                     ..*call
                 };
-                if !matches!(w.feed, Feed::None) {
+                if !w.feed.is_none() {
                     w.code_from_feed(&shell);
                 }
             } else {
@@ -180,12 +189,29 @@ impl Walker<'_> {
                 "--env-filter",
                 "--commit-filter",
                 "--extcmd",
+                "-ix",
             ],
         );
         let options = Options::read(call);
         let operands: Vec<Arg<'t>> = options.operands.iter().map(|arg| (*arg).clone()).collect();
+        if options.starts_with("clone") {
+            self.option_bodies(call, &["-u"]);
+        }
+        if let Some(program) = operands.iter().find(|arg| arg.text.starts_with("ext::")) {
+            self.found.note("git-runs-program", program.span);
+        }
+        if call
+            .args
+            .iter()
+            .any(|arg| arg.text.starts_with("--exec-path="))
+        {
+            self.found.note("git-runs-program", call.span);
+        }
+        let run = call.args.iter().position(|arg| arg.is("run"));
         match operands.as_slice() {
-            [a, b, command @ ..] if a.is("bisect") && b.is("run") => {
+            [a, b, ..] if a.is("bisect") && b.is("run") => {
+                let start = run.map_or(call.args.len(), |at| at + 1);
+                let command = call.args.get(start..).unwrap_or_default();
                 self.scoped(|w| w.call(call.source, command));
             }
             [a, b, command @ ..] if a.is("submodule") && b.is("foreach") => {
@@ -204,11 +230,29 @@ impl Walker<'_> {
                 self.found.note("hidden-code", arg.span);
             }
         }
-        let reads_input = call
-            .args
-            .windows(2)
-            .any(|pair| matches!(pair, [flag, file] if flag.is("-f") && file.is("-")));
-        if reads_input && self.feed != Feed::None {
+        for arg in call.args {
+            let tool = arg
+                .text
+                .split_once('=')
+                .filter(|(_, value)| value.contains(' '));
+            if let Some((name, value)) = tool.filter(|(name, _)| {
+                matches!(
+                    *name,
+                    "CC" | "CXX" | "LD" | "AR" | "MAKE" | "CARGO" | "GO" | "PYTHON" | "RM"
+                )
+            }) {
+                let _ = name;
+                let value = value.to_owned();
+                self.shell_body(&value, Origin::Whole(arg.span), true);
+            }
+        }
+        let process = |file: &Arg<'_>| file.text.starts_with("/dev/fd/");
+        let file = call.args.windows(2).find_map(|pair| match pair {
+            [flag, file] if flag.is("-f") => Some(file),
+            _ => None,
+        });
+        let reads_input = file.is_some_and(|file| file.is("-")) && !self.feed.is_none();
+        if reads_input || file.is_some_and(process) {
             self.found.note("hidden-code", call.span);
         }
     }
@@ -218,8 +262,9 @@ impl Walker<'_> {
         call: &Call<'_, 't>,
         skip: usize,
         values: &[&str],
+        takes_code: bool,
     ) {
-        if let Some(body) = body_option(call.args, &["-c", "--call"]) {
+        if let Some(body) = body_option(call.args, &["-c", "--call"]).filter(|_| takes_code) {
             let (text, origin) = self.body_of(call.source, body);
             self.shell_body(&text, origin, true);
             return;
@@ -275,8 +320,8 @@ impl Walker<'_> {
                     "--env-file",
                     "--directory",
                     "--project",
-                    "-c",
                 ],
+                call.name == "npm",
             );
         }
     }
@@ -291,24 +336,14 @@ impl Walker<'_> {
         }
     }
 
-    /// `vim -c ':!command'`, `ex -sc '…'`.
-    pub(super) fn editor<'t>(&mut self, call: &Call<'_, 't>) {
-        for arg in call.args {
-            let text = arg.text.trim_start_matches(['-', '+', 'c', ':']);
-            if let Some(body) = text.strip_prefix('!') {
-                let body = body.to_owned();
-                self.shell_body(&body, Origin::Whole(arg.span), true);
-            } else if text.contains("system(") || text.contains(":!") || text.contains("call ") {
-                self.found.note("hidden-code", arg.span);
-            }
-        }
-    }
-
     /// Programs that run what stands behind `!` in their commands: `ed`, `gdb`, `less`.
     pub(super) fn bang<'t>(&mut self, call: &Call<'_, 't>) {
-        if let Feed::Text(text, span) = self.feed.clone() {
-            for line in text.lines() {
-                if let Some(body) = line.strip_prefix('!') {
+        if let Feed::Text(text) = self.feed.clone()
+            && self.charge(text.text.len(), call.span)
+        {
+            let span = text.origin.span(Span::new(0, text.text.len()));
+            for line in text.text.lines() {
+                if let Some(body) = line.trim_start_matches('~').strip_prefix('!') {
                     self.shell_body(body, Origin::Whole(span), true);
                 }
             }
@@ -318,11 +353,16 @@ impl Walker<'_> {
             if let Some(body) = text
                 .strip_prefix('!')
                 .or_else(|| text.strip_prefix("shell "))
+                .or_else(|| text.strip_prefix("platform shell "))
+                .or_else(|| text.strip_prefix(".shell "))
+                .or_else(|| text.strip_prefix(".system "))
             {
                 let body = body.to_owned();
                 self.shell_body(&body, Origin::Whole(arg.span), true);
-            } else if call.name == "gdb"
-                && (text.starts_with("python") || text.starts_with("pipe "))
+            } else if matches!(call.name, "gdb" | "lldb")
+                && (text.starts_with("python")
+                    || text.starts_with("pipe ")
+                    || text.starts_with("script "))
             {
                 self.found.note("hidden-code", arg.span);
             }
@@ -344,6 +384,12 @@ impl Walker<'_> {
     pub(super) fn expect<'t>(&mut self, call: &Call<'_, 't>) {
         if let Some(body) = body_option(call.args, &["-c"]) {
             let text = body.text.clone().into_owned();
+            if !self.charge_body(text.len(), body.span) {
+                return;
+            }
+            if text.contains("exec ") || text.contains("system ") || text.contains("eval ") {
+                self.found.note("foreign-code", body.span);
+            }
             for spawned in text.split("spawn ").skip(1) {
                 let line = spawned
                     .split(['\n', ';'])

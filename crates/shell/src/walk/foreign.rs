@@ -1,0 +1,265 @@
+//! Code in other languages, in an argument or on standard input.
+//!
+//! It is not parsed. Its string literals are told from the rest; in the rest, words that start
+//! programs, delete, write or evaluate are looked for (`words.rs`). Where such a word is called
+//! with literals, those are judged; where it is not, the code is not understood. Code without such
+//! words only computes.
+
+mod literals;
+mod words;
+
+use super::Walker;
+use super::arg::{Arg, UNKNOWN};
+use super::source::{Origin, Source};
+use crate::analysis::Span;
+use crate::effects::Call;
+use crate::effects::touch::Touch;
+use crate::place;
+use literals::Code;
+use words::{Does, Language};
+
+/// Words in one text of code that are followed.
+const MAX_PLACES: usize = 200;
+
+impl Walker<'_> {
+    /// Interpreters of other languages: code behind an option, in a file, or on standard input.
+    pub(crate) fn foreign<'t>(&mut self, call: &Call<'_, 't>) {
+        if super::awk::is_awk(call.name) {
+            return self.awk(call);
+        }
+        let Some(language) = Language::of(call.name) else {
+            return;
+        };
+        let mut args = call.args.iter();
+        let mut saw_code = false;
+        let mut in_place = false;
+        while let Some(arg) = args.next() {
+            let text = arg.text.as_ref();
+            if language.is_verb(text) {
+                continue;
+            }
+            let verb = !arg.is_option()
+                && call.name == "deno"
+                && matches!(language.code_option(text), words::CodeOption::Next);
+            if !arg.is_option() && !verb {
+                if !saw_code {
+                    self.script(call, arg);
+                } else {
+                    self.operand(arg, in_place);
+                }
+                if language.takes_files() && saw_code {
+                    continue;
+                }
+                break;
+            }
+            in_place |= language.takes_files() && text.starts_with("-i")
+                || text.starts_with("-pi")
+                || text.starts_with("-ni");
+            match language.code_option(text) {
+                words::CodeOption::Next => {
+                    if let Some(code) = args.next() {
+                        saw_code = true;
+                        let origin = super::code::origin(call.source, code);
+                        let code = code.text.clone().into_owned();
+                        self.foreign_code(call.name, &code, origin);
+                    }
+                }
+                words::CodeOption::Here(code) => {
+                    saw_code = true;
+                    let code = code.to_owned();
+                    self.foreign_code(call.name, &code, Origin::Whole(arg.span));
+                }
+                words::CodeOption::Module => return self.module(call, args.as_slice()),
+                words::CodeOption::No => {}
+            }
+        }
+        let reads_code = !saw_code && call.args.iter().all(|arg| arg.is("-") || arg.is_option());
+        if reads_code {
+            self.code_from_feed(call);
+        }
+        if self.found.network_process && !call.args.is_empty() {
+            self.found.note("code-from-network", call.span);
+        }
+    }
+
+    /// A file of code that is run.
+    fn script(&mut self, call: &Call<'_, '_>, file: &Arg<'_>) {
+        if let Some(feed) = self.process_feed(&file.text) {
+            return self.code_from(call, &feed);
+        }
+        if matches!(file.text.as_ref(), "-" | "/dev/stdin" | "/dev/fd/0") {
+            return self.code_from_feed(call);
+        }
+        let text = file.text.as_ref();
+        if text.starts_with("http://") || text.starts_with("https://") {
+            self.found.note("code-from-network", file.span);
+        }
+        self.check_content(call.name, file);
+    }
+
+    /// A file behind code: perl and ruby read it, or edit it in place.
+    fn operand(&mut self, file: &Arg<'_>, in_place: bool) {
+        let touch = if in_place { Touch::Write } else { Touch::Read };
+        if in_place || place::holds_credentials(&self.place.resolve(&file.text)) {
+            self.touch(touch, file);
+        }
+    }
+
+    /// `python -m module …`: modules that are programs of their own.
+    fn module<'t>(&mut self, call: &Call<'_, 't>, rest: &[Arg<'t>]) {
+        let Some((module, args)) = rest.split_first() else {
+            return;
+        };
+        match module.text.as_ref() {
+            "pip" | "twine" | "build" | "poetry" | "flit" | "hatch" => {
+                let own = Call {
+                    name: module.text.as_ref(),
+                    args,
+                    span: call.span,
+                    source: call.source,
+                };
+                crate::effects::run(self, &own);
+            }
+            "timeit" | "cProfile" | "pdb" | "trace" => {
+                let mut code = args.iter().filter(|arg| arg.text.contains(['(', ' ']));
+                for arg in code.by_ref() {
+                    let text = arg.text.clone().into_owned();
+                    self.foreign_code("python3", &text, Origin::Whole(arg.span));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Code in another language.
+    pub(crate) fn foreign_code(&mut self, language: &str, text: &str, origin: Origin) {
+        let span = origin.span(Span::new(0, text.len().max(1)));
+        if text.contains(UNKNOWN) && text.trim_matches(UNKNOWN).is_empty() {
+            self.found.note("hidden-code", span);
+            return;
+        }
+        if !self.charge_body(text.len(), span) {
+            return;
+        }
+        let language = Language::of(language).unwrap_or(Language::Other);
+        let code = Code::read(text, language);
+        self.literals(&code, span);
+        let mut understood = true;
+        let mut left = MAX_PLACES;
+        for (word, does) in words::of(language) {
+            for at in code.places(word) {
+                let Some(fewer) = left.checked_sub(1) else {
+                    self.found.note("too-long", span);
+                    return;
+                };
+                left = fewer;
+                understood &= self.word(&code, *does, at, at + word.len(), span);
+            }
+        }
+        if !understood || words::is_hidden(language, &code) {
+            self.found.note("foreign-code", span);
+        }
+    }
+
+    /// Paths in literals: what holds credentials is read, one way or another.
+    fn literals(&mut self, code: &Code<'_>, span: Span) {
+        for literal in code.literals() {
+            let path = self.of_home(&literal);
+            if literal.len() < 512 && place::holds_credentials(&self.place.resolve(&path)) {
+                self.found.credentials_read = true;
+                self.found.note("reads-credentials", span);
+                return;
+            }
+        }
+    }
+
+    fn of_home(&self, path: &str) -> String {
+        match path.strip_prefix("~/") {
+            Some(rest) => format!("{}/{rest}", self.place.home()),
+            None if path == "~" => self.place.home().to_owned(),
+            None => path.to_owned(),
+        }
+    }
+
+    /// One word that does something; whether what it does is understood.
+    fn word(&mut self, code: &Code<'_>, does: Does, at: usize, end: usize, span: Span) -> bool {
+        let words = code.arguments(end);
+        match does {
+            Does::Anything => false,
+            Does::AnythingBut(allowed) => {
+                let rest = code.rest(end).trim_start();
+                allowed.iter().any(|word| rest.starts_with(word))
+            }
+            Does::Runs => match words.texts.as_slice() {
+                [] => false,
+                [body] if !words.list => {
+                    self.shell_body(body, Origin::Whole(span), true);
+                    words.complete
+                }
+                texts => {
+                    let args: Vec<Arg<'_>> = texts
+                        .iter()
+                        .map(|word| Arg::literal(word.clone(), span))
+                        .collect();
+                    let source = Source {
+                        text: "",
+                        heredocs: &[],
+                        origin: Origin::Whole(span),
+                    };
+                    self.scoped(|w| w.inner(|w| w.call(&source, &args)));
+                    words.complete
+                }
+            },
+            Does::Deletes | Does::Changes => {
+                let touch = if does == Does::Deletes {
+                    Touch::DeleteTree
+                } else {
+                    Touch::Write
+                };
+                for path in &words.texts {
+                    let path = self.of_home(path);
+                    self.touch(touch, &Arg::literal(path, span));
+                }
+                !words.texts.is_empty() && words.complete
+            }
+            Does::Opens => {
+                if let Some(path) = words.texts.first() {
+                    self.opens(code, path, words.rest_of_call, at, span);
+                }
+                true
+            }
+        }
+    }
+
+    /// `open(path, mode)` and its kin, or a path with a method behind it.
+    fn opens(&mut self, code: &Code<'_>, path: &str, rest: &str, at: usize, span: Span) {
+        let trimmed = path.trim();
+        if let Some(command) = trimmed
+            .strip_prefix('|')
+            .or_else(|| trimmed.strip_suffix('|'))
+        {
+            self.shell_body(command, Origin::Whole(span), true);
+            return;
+        }
+        let writes_by_path = trimmed.starts_with('>');
+        let mode = rest.trim_matches(|c: char| !c.is_ascii_graphic());
+        let writes = writes_by_path
+            || [
+                "'w", "\"w", "'a", "\"a", "'x", "\"x", "r+", "'>", "\">", "+<",
+            ]
+            .iter()
+            .any(|sign| mode.contains(sign))
+            || code.word_at(at).is_some_and(words::always_writes)
+            || rest.contains(".write");
+        let path = self.of_home(trimmed.trim_start_matches(['>', '<', '+', ' ']));
+        let deletes = [".unlink", ".rmdir", ".rmtree"]
+            .iter()
+            .any(|method| rest.contains(method));
+        let touch = match (deletes, writes) {
+            (true, _) => Touch::DeleteTree,
+            (_, true) => Touch::Write,
+            _ => Touch::Read,
+        };
+        self.touch(touch, &Arg::literal(path, span));
+    }
+}

@@ -1,0 +1,277 @@
+//! String literals and the code around them.
+
+use super::words::Language;
+
+/// Bytes behind a call that belong to it, when its end is looked for.
+const MAX_CALL: usize = 4_096;
+
+/// Literals of one call that are looked at.
+const MAX_WORDS: usize = 64;
+
+/// Code in which the insides of string literals are told from the rest.
+pub(super) struct Code<'t> {
+    text: &'t str,
+    /// The text with the insides of literals blanked, byte for byte.
+    bare: String,
+    /// The insides of literals.
+    spans: Vec<(usize, usize)>,
+}
+
+/// The arguments behind a word.
+#[derive(Default)]
+pub(super) struct Arguments<'t> {
+    /// Literals, in order, as far as there is nothing else between them.
+    pub(super) texts: Vec<String>,
+    /// They stand in a list.
+    pub(super) list: bool,
+    /// Nothing but literals stands there.
+    pub(super) complete: bool,
+    /// What follows the first literal.
+    pub(super) rest_of_call: &'t str,
+}
+
+impl<'t> Code<'t> {
+    pub(super) fn read(text: &'t str, language: Language) -> Self {
+        let mut bare = text.as_bytes().to_vec();
+        let mut spans = Vec::new();
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            let quote = match byte {
+                b'\'' | b'"' => *byte,
+                b'`' if !language.runs_backquotes() => b'`',
+                _ => {
+                    at += 1;
+                    continue;
+                }
+            };
+            let triple = bytes.get(at..at + 3) == Some(&[quote; 3]);
+            let width = if triple { 3 } else { 1 };
+            let start = at + width;
+            let Some(end) = closing(bytes, start, quote, width) else {
+                at += 1;
+                continue;
+            };
+            spans.push((start, end));
+            let inside = text.get(start..end).unwrap_or_default();
+            if !interpolates(
+                inside,
+                quote,
+                at.checked_sub(1).and_then(|at| bytes.get(at)),
+            ) {
+                bare.iter_mut()
+                    .take(end)
+                    .skip(start)
+                    .for_each(|byte| *byte = b' ');
+            }
+            at = end + width;
+        }
+        Self {
+            text,
+            bare: String::from_utf8(bare).unwrap_or_default(),
+            spans,
+        }
+    }
+
+    /// The texts of all literals.
+    pub(super) fn literals(&self) -> impl Iterator<Item = String> {
+        let spans = self.spans.iter();
+        spans.filter_map(|(start, end)| Some(unescaped(self.text.get(*start..*end)?)))
+    }
+
+    /// Code outside of literals.
+    pub(super) fn bare(&self) -> &str {
+        &self.bare
+    }
+
+    pub(super) fn text(&self) -> &'t str {
+        self.text
+    }
+
+    /// What follows a place, outside of literals.
+    pub(super) fn rest(&self, from: usize) -> &str {
+        self.bare.get(from..).unwrap_or_default()
+    }
+
+    /// The places of a word that is not a part of a longer one.
+    pub(super) fn places(&self, word: &str) -> Vec<usize> {
+        let in_name = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        let bytes = self.bare.as_bytes();
+        let free = word.starts_with(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let ends_free = word.ends_with(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let lone = matches!(
+            word,
+            "eval" | "exec" | "compile" | "system" | "unlink" | "open"
+        );
+        self.bare
+            .match_indices(word)
+            .map(|(at, _)| at)
+            .filter(|at| {
+                let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+                (free || !in_name(before))
+                    && !(lone && before == Some(&b'.') && !self.is_method_of_kernel(*at))
+                    && (ends_free || !in_name(bytes.get(at + word.len())))
+            })
+            .collect()
+    }
+
+    /// `Kernel.system` and its kin are not methods of some object.
+    fn is_method_of_kernel(&self, at: usize) -> bool {
+        let before = self.bare.get(..at).unwrap_or_default();
+        [
+            "Kernel.", "Process.", "IO.", "File.", "os.", "io.", "exports.",
+        ]
+        .iter()
+        .any(|owner| before.ends_with(owner))
+    }
+
+    /// The word at a place.
+    pub(super) fn word_at(&self, at: usize) -> Option<&str> {
+        let rest = self.bare.get(at..)?;
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.');
+        rest.get(..end.unwrap_or(rest.len()))
+    }
+
+    /// The literals behind a word: in parentheses, in a list, in `qw(…)`, or just behind it.
+    pub(super) fn arguments(&self, from: usize) -> Arguments<'t> {
+        let rest = self.text.get(from..).unwrap_or_default();
+        let mut limit = rest.len().min(MAX_CALL);
+        while !rest.is_char_boundary(limit) {
+            limit -= 1;
+        }
+        let mut rest = rest.get(..limit).unwrap_or_default().trim_start();
+        let mut found = Arguments::default();
+        if let Some(inside) = rest.strip_prefix('(') {
+            rest = inside.trim_start();
+        }
+        for wrap in [
+            "os.path.expanduser(",
+            "path.expanduser(",
+            "expanduser(",
+            "Path(",
+            "glob ",
+        ] {
+            if let Some(inside) = rest.strip_prefix(wrap) {
+                rest = inside;
+            }
+        }
+        if let Some(inside) = rest.strip_prefix(['[', '{']) {
+            rest = inside.trim_start();
+            found.list = true;
+        }
+        if let Some((words, after)) = quoted_words(rest) {
+            found.list = words.len() > 1;
+            found.texts = words;
+            found.complete = true;
+            found.rest_of_call = after;
+            return found;
+        }
+        while found.texts.len() < MAX_WORDS {
+            let Some((word, after)) = literal(rest) else {
+                break;
+            };
+            if found.texts.is_empty() {
+                found.rest_of_call = after;
+            }
+            found.texts.push(word);
+            let after = after.trim_start();
+            found.complete = after.is_empty() || after.starts_with([')', ']', ';', '\n', '}', ',']);
+            let Some(more) = after.strip_prefix(',') else {
+                break;
+            };
+            rest = more.trim_start();
+            if let Some(inside) = rest.strip_prefix('[') {
+                rest = inside.trim_start();
+                found.list = true;
+            }
+        }
+        let end = found.rest_of_call.find(['\n', ';']);
+        let end = end.unwrap_or(found.rest_of_call.len());
+        found.rest_of_call = found.rest_of_call.get(..end).unwrap_or_default();
+        found.list |= found.texts.len() > 1;
+        found
+    }
+}
+
+/// Where the literal is closed whose inside starts at `start`.
+fn closing(bytes: &[u8], start: usize, quote: u8, width: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        match bytes.get(at)? {
+            b'\\' => at += 2,
+            byte if *byte == quote => {
+                let closes = (0..width).all(|ahead| bytes.get(at + ahead) == Some(&quote));
+                if closes {
+                    return Some(at);
+                }
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
+}
+
+/// Whether code stands inside of a literal.
+fn interpolates(inside: &str, quote: u8, before: Option<&u8>) -> bool {
+    let formatted = matches!(before, Some(b'f' | b'F')) && inside.contains('{');
+    formatted
+        || (quote == b'`' && inside.contains("${"))
+        || (quote == b'"' && (inside.contains("#{") || inside.contains("@{")))
+}
+
+/// The literal that the code starts with, possibly behind a prefix letter, and what follows.
+fn literal(code: &str) -> Option<(String, &str)> {
+    let bare = code.trim_start_matches(['r', 'f', 'b', 'u', 'q', 'R', 'B']);
+    let quote = bare.bytes().next()?;
+    if matches!(quote, b'{' | b'(') && code.starts_with('q') {
+        let close = if quote == b'{' { '}' } else { ')' };
+        let (inside, after) = bare.get(1..)?.split_once(close)?;
+        return Some((inside.to_owned(), after));
+    }
+    if !matches!(quote, b'\'' | b'"' | b'`') {
+        return None;
+    }
+    let triple = bare.as_bytes().get(..3) == Some(&[quote; 3]);
+    let width = if triple { 3 } else { 1 };
+    let end = closing(bare.as_bytes(), width, quote, width)?;
+    let inside = unescaped(bare.get(width..end)?);
+    Some((inside, bare.get(end + width..).unwrap_or_default()))
+}
+
+/// `qw(a b)` and `%w[a b]`.
+fn quoted_words(code: &str) -> Option<(Vec<String>, &str)> {
+    let rest = code
+        .strip_prefix("qw")
+        .or_else(|| code.strip_prefix("%w"))?;
+    let close = match rest.chars().next()? {
+        '(' => ')',
+        '[' => ']',
+        '{' => '}',
+        '/' => '/',
+        _ => return None,
+    };
+    let (inside, after) = rest.get(1..)?.split_once(close)?;
+    let words = inside.split_whitespace().take(MAX_WORDS);
+    Some((words.map(str::to_owned).collect(), after))
+}
+
+fn unescaped(text: &str) -> String {
+    if !text.contains('\\') {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c == '\\' {
+            match chars.next() {
+                Some('n') => out.push('\n'),
+                Some('t') => out.push('\t'),
+                Some(other) => out.push(other),
+                None => {}
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}

@@ -1,0 +1,567 @@
+//! Words of languages that start programs, delete, write or evaluate.
+
+use super::literals::Code;
+
+/// Languages that are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    Python,
+    Perl,
+    Ruby,
+    Node,
+    Php,
+    Lua,
+    R,
+    Julia,
+    Elixir,
+    AppleScript,
+    PowerShell,
+    Lisp,
+    Tcl,
+    Other,
+}
+
+/// What a word does with its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Does {
+    /// Starts a program, or a shell with a text.
+    Runs,
+    Deletes,
+    /// Writes the files that it names.
+    Changes,
+    /// Opens a file, to read or to write.
+    Opens,
+    /// It cannot be told.
+    Anything,
+    /// It cannot be told, unless one of these follows.
+    AnythingBut(&'static [&'static str]),
+}
+
+/// Where an option has code.
+pub(super) enum CodeOption<'a> {
+    Next,
+    Here(&'a str),
+    Module,
+    No,
+}
+
+impl Language {
+    /// The language of an interpreter.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let base = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+        Some(match base {
+            "python" | "pypy" | "ipython" | "bpython" => Self::Python,
+            "perl" => Self::Perl,
+            "ruby" | "jruby" => Self::Ruby,
+            "node" | "nodejs" | "bun" | "deno" | "tsx" | "ts-node" | "qjs" => Self::Node,
+            "php" => Self::Php,
+            "lua" | "luajit" | "texlua" => Self::Lua,
+            "Rscript" | "R" => Self::R,
+            "julia" => Self::Julia,
+            "elixir" | "iex" | "erl" => Self::Elixir,
+            "osascript" => Self::AppleScript,
+            "pwsh" | "powershell" => Self::PowerShell,
+            "emacs" | "emacsclient" | "guile" | "racket" | "sbcl" | "clojure" | "clj" => Self::Lisp,
+            "tclsh" | "wish" | "expect" | "m" => Self::Tcl,
+            "groovy" | "scala" | "ghc" | "raku" | "octave" | "swift" | "kotlin" | "jshell"
+            | "crystal" | "nim" | "xonsh" | "nu" | "maxima" | "gnuplot" => Self::Other,
+            _ => return None,
+        })
+    }
+
+    /// Whether a backquoted text is a command.
+    pub(super) const fn runs_backquotes(self) -> bool {
+        matches!(self, Self::Perl | Self::Ruby | Self::Php | Self::Julia)
+    }
+
+    /// Whether the words behind code are files.
+    pub(super) const fn takes_files(self) -> bool {
+        matches!(self, Self::Perl | Self::Ruby)
+    }
+
+    /// A word that stands before the options.
+    pub(super) fn is_verb(self, word: &str) -> bool {
+        self == Self::Node && matches!(word, "run" | "test" | "x")
+    }
+
+    /// What an option of the interpreter has to do with code.
+    pub(super) fn code_option(self, option: &str) -> CodeOption<'_> {
+        let (letters, long): (&str, &[&str]) = match self {
+            Self::Python => ("c", &[]),
+            Self::Perl | Self::Ruby => ("eE", &[]),
+            Self::Node => ("ep", &["--eval", "--print", "eval"]),
+            Self::Php => ("r", &["--run"]),
+            Self::Lua | Self::R | Self::Julia | Self::AppleScript => ("eE", &["--eval"]),
+            Self::Elixir => ("e", &["--eval", "-eval", "--rpc-eval"]),
+            Self::PowerShell => (
+                "c",
+                &["-Command", "-command", "-EncodedCommand", "-enc", "-e"],
+            ),
+            Self::Lisp => ("e", &["--eval", "-eval", "--execute", "-f"]),
+            Self::Tcl => ("", &[]),
+            Self::Other => ("ec", &["--eval", "-eval"]),
+        };
+        if self == Self::Python && option == "-m" {
+            return CodeOption::Module;
+        }
+        if long.contains(&option) {
+            return CodeOption::Next;
+        }
+        if !option.starts_with('-') {
+            return CodeOption::No;
+        }
+        if let Some((name, code)) = option.split_once('=')
+            && long.contains(&name)
+        {
+            return CodeOption::Here(code);
+        }
+        let Some(cluster) = option
+            .strip_prefix('-')
+            .filter(|rest| !rest.starts_with('-'))
+        else {
+            return CodeOption::No;
+        };
+        let plain = cluster
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'.');
+        if plain && cluster.ends_with(|c| letters.contains(c)) {
+            return CodeOption::Next;
+        }
+        match cluster.chars().next() {
+            Some(first) if letters.contains(first) && !plain => {
+                CodeOption::Here(cluster.get(1..).unwrap_or_default())
+            }
+            _ => CodeOption::No,
+        }
+    }
+}
+
+/// Words that write whatever file they name.
+pub(super) fn always_writes(word: &str) -> bool {
+    ["write", "Write", "append", "put_contents", "create"]
+        .iter()
+        .any(|sign| word.contains(sign))
+}
+
+/// The words of a language, with what they do.
+pub(super) const fn of(language: Language) -> &'static [(&'static str, Does)] {
+    match language {
+        Language::Python => PYTHON,
+        Language::Perl => PERL,
+        Language::Ruby => RUBY,
+        Language::Node => NODE,
+        Language::Php => PHP,
+        Language::Lua => LUA,
+        Language::R => R,
+        Language::Julia => JULIA,
+        Language::Elixir => ELIXIR,
+        Language::AppleScript => APPLE,
+        Language::PowerShell => POWER,
+        Language::Lisp => LISP,
+        Language::Tcl => TCL,
+        Language::Other => OTHER,
+    }
+}
+
+/// Whether the code reaches for other code by means that no single word shows.
+pub(super) fn is_hidden(language: Language, code: &Code<'_>) -> bool {
+    let bare = code.bare();
+    let text = code.text();
+    match language {
+        Language::Python => {
+            let from_os = [
+                "from os import",
+                "from subprocess import",
+                "from shutil import",
+            ];
+            let dangerous = [
+                "system", "popen", "exec", "spawn", "remove", "unlink", "rm", "kill", "fork",
+                "run", "call", "check", "Popen", "move", "rename", "*",
+            ];
+            let imported = from_os.iter().any(|from| {
+                bare.split(from).skip(1).any(|rest| {
+                    let line = rest.split(['\n', ';']).next().unwrap_or_default();
+                    dangerous.iter().any(|word| line.contains(word))
+                })
+            });
+            let renamed = [
+                "import os as",
+                "import subprocess as",
+                "import shutil as",
+                "= os\n",
+                "=os;",
+            ]
+            .iter()
+            .any(|sign| bare.contains(sign));
+            let large = bare.split("10**").skip(1).any(|rest| {
+                let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                digits.parse::<u32>().is_ok_and(|n| n >= 9)
+            });
+            imported || renamed || large && bare.contains('*')
+        }
+        Language::Node => {
+            let processes = text.matches("child_process").count();
+            let resolved: usize = [
+                "execSync",
+                "exec",
+                "spawn",
+                "spawnSync",
+                "execFile",
+                "execFileSync",
+            ]
+            .iter()
+            .flat_map(|word| code.places(word))
+            .filter(|at| {
+                let word = code.word_at(*at).map_or(0, str::len);
+                !code.arguments(at + word).texts.is_empty()
+            })
+            .count();
+            processes > resolved
+                || bare
+                    .split("require(")
+                    .skip(1)
+                    .any(|rest| !rest.trim_start().starts_with(['"', '\'', '`']))
+        }
+        Language::Perl => bare
+            .split("eval")
+            .skip(1)
+            .any(|rest| !rest.trim_start().starts_with('{')),
+        Language::Php => {
+            let names = [
+                "unlink",
+                "system",
+                "exec",
+                "passthru",
+                "shell_exec",
+                "rmdir",
+                "popen",
+            ];
+            code.literals()
+                .any(|literal| names.contains(&literal.as_str()))
+        }
+        Language::PowerShell => {
+            let looks = [
+                "Get-",
+                "Write-",
+                "Test-",
+                "Select-",
+                "Measure-",
+                "$PSVersion",
+                "echo ",
+            ];
+            !looks
+                .iter()
+                .any(|start| text.trim_start().starts_with(start))
+        }
+        _ => false,
+    }
+}
+
+use Does::{Anything, AnythingBut, Changes, Deletes, Opens, Runs};
+
+const PYTHON: &[(&str, Does)] = &[
+    ("os.system", Runs),
+    ("os.popen", Runs),
+    ("subprocess.run", Runs),
+    ("subprocess.call", Runs),
+    ("subprocess.check_call", Runs),
+    ("subprocess.check_output", Runs),
+    ("subprocess.Popen", Runs),
+    ("subprocess.getoutput", Runs),
+    ("subprocess.getstatusoutput", Runs),
+    ("create_subprocess_shell", Runs),
+    ("create_subprocess_exec", Runs),
+    ("shutil.rmtree", Deletes),
+    ("os.remove", Deletes),
+    ("os.unlink", Deletes),
+    ("os.rmdir", Deletes),
+    ("os.removedirs", Deletes),
+    ("os.truncate", Changes),
+    ("os.rename", Changes),
+    ("os.replace", Changes),
+    ("os.chmod", Changes),
+    ("shutil.move", Changes),
+    ("shutil.copy", Changes),
+    ("shutil.copyfile", Changes),
+    ("shutil.copytree", Changes),
+    ("os.symlink", Changes),
+    ("os.chown", Changes),
+    ("open", Opens),
+    ("io.open", Opens),
+    ("Path", Opens),
+    ("p.unlink", Anything),
+    ("f.unlink", Anything),
+    ("path.unlink", Anything),
+    ("p.rmdir", Anything),
+    ("eval", Anything),
+    ("exec", Anything),
+    ("compile", Anything),
+    ("__import__", Anything),
+    ("import_module", Anything),
+    ("ctypes", Anything),
+    ("marshal", Anything),
+    ("pickle.load", Anything),
+    ("runpy", Anything),
+    ("pty", Anything),
+    ("os.exec", Anything),
+    ("os.execv", Anything),
+    ("os.execvp", Anything),
+    ("os.execl", Anything),
+    ("os.execlp", Anything),
+    ("os.execve", Anything),
+    ("os.spawnl", Anything),
+    ("os.spawnv", Anything),
+    ("os.posix_spawn", Anything),
+    ("os.kill", Anything),
+    ("os.killpg", Anything),
+    ("os.fork", Anything),
+    ("os.forkpty", Anything),
+    ("os.dup2", Anything),
+    ("os.setuid", Anything),
+    ("getattr", Anything),
+    ("globals", Anything),
+    ("__builtins__", Anything),
+    ("builtins", Anything),
+    ("__subclasses__", Anything),
+    ("sys.modules", Anything),
+    ("code.interact", Anything),
+    ("from os.", AnythingBut(&["path"])),
+];
+
+const PERL: &[(&str, Does)] = &[
+    ("system", Runs),
+    ("exec", Runs),
+    ("qx", Runs),
+    ("readpipe", Runs),
+    ("`", Anything),
+    ("unlink", Deletes),
+    ("rmdir", Deletes),
+    ("rmtree", Deletes),
+    ("remove_tree", Deletes),
+    ("open", Anything),
+    ("rename", Changes),
+    ("chmod", Anything),
+    ("chown", Anything),
+    ("symlink", Anything),
+    ("truncate", Anything),
+    ("fork", Anything),
+    ("kill", Anything),
+    ("syscall", Anything),
+    ("do '", Anything),
+    ("do \"", Anything),
+    ("IO::Socket", Anything),
+    ("pack", Anything),
+];
+
+const RUBY: &[(&str, Does)] = &[
+    ("system", Runs),
+    ("exec", Runs),
+    ("spawn", Runs),
+    ("popen", Runs),
+    ("capture2", Runs),
+    ("capture3", Runs),
+    ("capture2e", Runs),
+    ("%x", Anything),
+    ("`", Anything),
+    ("open", Opens),
+    ("File.open", Opens),
+    ("File.write", Opens),
+    ("IO.write", Opens),
+    ("File.delete", Deletes),
+    ("File.unlink", Deletes),
+    ("Dir.rmdir", Deletes),
+    ("Dir.delete", Deletes),
+    ("rm_rf", Deletes),
+    ("rm_r", Deletes),
+    ("rm_f", Deletes),
+    ("FileUtils.rm", Deletes),
+    ("remove_entry", Deletes),
+    ("remove_dir", Deletes),
+    ("FileUtils.mv", Changes),
+    ("FileUtils.cp", Changes),
+    ("File.rename", Changes),
+    ("File.chmod", Anything),
+    ("File.symlink", Anything),
+    ("eval", Anything),
+    ("instance_eval", Anything),
+    ("class_eval", Anything),
+    ("send", Anything),
+    ("public_send", Anything),
+    ("const_get", Anything),
+    ("Process.kill", Anything),
+    ("fork", Anything),
+    ("syscall", Anything),
+    ("load", Anything),
+    ("Fiddle", Anything),
+    ("Marshal.load", Anything),
+];
+
+const NODE: &[(&str, Does)] = &[
+    ("execSync", Runs),
+    ("execFileSync", Runs),
+    ("spawnSync", Runs),
+    ("rmSync", Deletes),
+    ("rmdirSync", Deletes),
+    ("unlinkSync", Deletes),
+    ("removeSync", Deletes),
+    ("fs.rm", Deletes),
+    ("fs.unlink", Deletes),
+    ("fs.rmdir", Deletes),
+    ("promises.rm", Deletes),
+    ("Deno.remove", Deletes),
+    ("Deno.removeSync", Deletes),
+    ("rimraf", Deletes),
+    ("writeFileSync", Opens),
+    ("writeFile", Opens),
+    ("appendFileSync", Opens),
+    ("appendFile", Opens),
+    ("createWriteStream", Opens),
+    ("copyFileSync", Changes),
+    ("renameSync", Changes),
+    ("chmodSync", Changes),
+    ("symlinkSync", Changes),
+    ("truncateSync", Changes),
+    ("Deno.writeTextFile", Changes),
+    ("Deno.Command", Anything),
+    ("Deno.run", Anything),
+    ("Bun.spawn", Anything),
+    ("Bun.spawnSync", Anything),
+    ("Bun.$", Anything),
+    ("process.binding", Anything),
+    ("process.kill", Anything),
+    ("process.dlopen", Anything),
+    ("mainModule", Anything),
+    ("eval", Anything),
+    ("Function", Anything),
+    ("vm.", Anything),
+    ("import(", AnythingBut(&["'", "\""])),
+    ("fromCharCode", Anything),
+    ("atob", Anything),
+];
+
+const PHP: &[(&str, Does)] = &[
+    ("system", Runs),
+    ("exec", Runs),
+    ("passthru", Runs),
+    ("shell_exec", Runs),
+    ("popen", Runs),
+    ("proc_open", Runs),
+    ("pcntl_exec", Anything),
+    ("`", Anything),
+    ("unlink", Deletes),
+    ("rmdir", Deletes),
+    ("file_put_contents", Opens),
+    ("fopen", Opens),
+    ("rename", Changes),
+    ("copy", Changes),
+    ("eval", Anything),
+    ("assert", Anything),
+    ("create_function", Anything),
+    ("call_user_func", Anything),
+    ("include", Anything),
+    ("posix_kill", Anything),
+    ("chmod", Anything),
+    ("symlink", Anything),
+    ("fsockopen", Anything),
+];
+
+const LUA: &[(&str, Does)] = &[
+    ("os.execute", Runs),
+    ("io.popen", Runs),
+    ("vim.fn.system", Runs),
+    ("os.remove", Deletes),
+    ("os.rename", Changes),
+    ("io.open", Opens),
+    ("loadstring", Anything),
+    ("load", Anything),
+    ("dofile", Anything),
+];
+
+const R: &[(&str, Does)] = &[
+    ("system", Runs),
+    ("system2", Runs),
+    ("shell", Runs),
+    ("unlink", Deletes),
+    ("file.remove", Deletes),
+    ("eval", Anything),
+    ("source", Anything),
+];
+
+const JULIA: &[(&str, Does)] = &[
+    ("`", Anything),
+    ("run", Anything),
+    ("rm", Deletes),
+    ("eval", Anything),
+    ("include", Anything),
+    ("ccall", Anything),
+];
+
+const ELIXIR: &[(&str, Does)] = &[
+    ("System.cmd", Runs),
+    ("System.shell", Runs),
+    (":os.cmd", Anything),
+    ("os:cmd", Anything),
+    ("File.rm", Deletes),
+    ("File.rm_rf", Deletes),
+    ("File.write", Changes),
+    ("Code.", Anything),
+    ("Port.open", Anything),
+];
+
+const APPLE: &[(&str, Does)] = &[
+    ("do shell script", Runs),
+    ("delete", Anything),
+    ("doShellScript", Anything),
+    ("shut down", Anything),
+    ("restart", Anything),
+];
+
+const POWER: &[(&str, Does)] = &[];
+
+const LISP: &[(&str, Does)] = &[
+    ("shell-command", Runs),
+    ("shell-command-to-string", Runs),
+    ("call-process", Runs),
+    ("start-process", Anything),
+    ("process-file", Runs),
+    ("delete-file", Deletes),
+    ("delete-directory", Deletes),
+    ("write-region", Anything),
+    ("system", Runs),
+    ("run-program", Anything),
+    ("sh", Runs),
+    ("eval", Anything),
+    ("load", Anything),
+];
+
+const TCL: &[(&str, Does)] = &[
+    ("exec", Anything),
+    ("syscmd", Anything),
+    ("esyscmd", Anything),
+    ("system", Anything),
+    ("file delete", Anything),
+    ("open", Anything),
+    ("eval", Anything),
+    ("source", Anything),
+];
+
+const OTHER: &[(&str, Does)] = &[
+    ("system", Anything),
+    ("exec", Anything),
+    ("execute", Anything),
+    ("shell", Anything),
+    ("process", Anything),
+    ("Process", Anything),
+    ("ProcessBuilder", Anything),
+    ("Runtime", Anything),
+    ("spawn", Anything),
+    ("popen", Anything),
+    ("delete", Anything),
+    ("remove", Anything),
+    ("unlink", Anything),
+    ("eval", Anything),
+    ("rm", Anything),
+    ("File", Anything),
+    ("Files", Anything),
+    ("writeFile", Anything),
+];

@@ -1,0 +1,160 @@
+//! Files that the text itself fills: with code that it then runs, with what came from another
+//! machine, with what may hold credentials.
+
+use std::rc::Rc;
+
+use super::arg::Arg;
+use super::feed::Text;
+use super::source::Origin;
+use super::{Feed, Output, Walker};
+use crate::analysis::Span;
+
+/// Files that are remembered.
+const MAX_FILES: usize = 64;
+
+/// Bytes of one file that are remembered.
+const MAX_BYTES: usize = 64 << 10;
+
+#[derive(Default)]
+pub(crate) struct Written {
+    files: Vec<File>,
+}
+
+struct File {
+    path: String,
+    text: Option<Rc<Text>>,
+    network: bool,
+    secret: bool,
+}
+
+/// What is known about a file that is run or sent.
+pub(crate) struct Content {
+    pub(crate) text: Option<Rc<Text>>,
+    pub(crate) network: bool,
+    pub(crate) secret: bool,
+}
+
+impl Walker<'_> {
+    /// Remembers that a file holds what came from the network.
+    pub(crate) fn note_download(&mut self, file: &Arg<'_>) {
+        self.remember(file, None, true, false, false);
+    }
+
+    /// Remembers what a command wrote into a file.
+    pub(crate) fn note_written(&mut self, file: &Arg<'_>, output: &Output, appends: bool) {
+        let text = output.value.as_ref().and_then(|value| {
+            let [(text, traits)] = value.fields.as_slice() else {
+                return None;
+            };
+            (!traits.unknown && text.len() <= MAX_BYTES).then(|| {
+                Rc::new(Text {
+                    text: text.clone(),
+                    origin: Origin::Whole(output.span),
+                    raw: false,
+                })
+            })
+        });
+        let text = text.or_else(|| match &self.feed {
+            Feed::Text(text) if output.same => Some(Rc::clone(text)),
+            _ => None,
+        });
+        let read = |wanted: fn(&Feed) -> bool| output.filter && wanted(&self.feed);
+        let network = output.network || read(|feed| matches!(feed, Feed::Network));
+        let secret = output.secret || read(|feed| matches!(feed, Feed::Secrets));
+        if text.is_some() || network || secret {
+            self.remember(file, text, network, secret, appends);
+        }
+    }
+
+    fn remember(
+        &mut self,
+        file: &Arg<'_>,
+        text: Option<Rc<Text>>,
+        network: bool,
+        secret: bool,
+        appends: bool,
+    ) {
+        let path = self.place.resolve(&file.text);
+        let files = &mut self.written.files;
+        if let Some(known) = files.iter_mut().find(|known| known.path == path) {
+            known.network |= network;
+            known.secret |= secret;
+            let joined = match (&known.text, &text) {
+                (Some(old), Some(new)) if appends => old.followed_by(new),
+                _ => None,
+            };
+            known.text = joined.or(text);
+        } else if files.len() < MAX_FILES {
+            files.push(File {
+                path,
+                text,
+                network,
+                secret,
+            });
+        }
+    }
+
+    /// What the text itself put into a file.
+    pub(crate) fn content_of(&self, file: &str) -> Option<Content> {
+        if self.written.files.is_empty() {
+            return None;
+        }
+        let path = self.place.resolve(file);
+        let known = self.written.files.iter().find(|known| known.path == path)?;
+        Some(Content {
+            text: known.text.clone(),
+            network: known.network,
+            secret: known.secret,
+        })
+    }
+
+    /// Reports a file that is run although it was only just downloaded, and judges one that the
+    /// text wrote itself, as code for this program.
+    pub(crate) fn check_content(&mut self, language: &str, file: &Arg<'_>) {
+        let Some(content) = self.content_of(&file.text) else {
+            return;
+        };
+        if content.network {
+            self.found.note("code-from-network", file.span);
+        }
+        let Some(text) = content.text else { return };
+        let language = interpreter(&text.text).unwrap_or(language).to_owned();
+        let programs = self.found.programs.len();
+        if super::code::is_shell(&language) {
+            self.shell_body(&text.text, text.origin.clone(), true);
+        } else {
+            self.foreign_code(&language, &text.text, text.origin.clone());
+        }
+        // They are programs of the file, not of the command.
+        self.found.programs.truncate(programs);
+    }
+}
+
+impl Text {
+    fn followed_by(&self, next: &Self) -> Option<Rc<Self>> {
+        if self.text.len() + next.text.len() > MAX_BYTES {
+            return None;
+        }
+        let text = format!("{}{}", self.text, next.text);
+        let first = self.origin.span(Span::new(0, self.text.len()));
+        let last = next.origin.span(Span::new(0, next.text.len()));
+        let span = Span::new(first.start.min(last.start), first.end.max(last.end));
+        Some(Rc::new(Self {
+            text,
+            origin: Origin::Whole(span),
+            raw: false,
+        }))
+    }
+}
+
+/// The program that the first line of a script names.
+fn interpreter(text: &str) -> Option<&str> {
+    let line = text.strip_prefix("#!")?.lines().next()?;
+    let mut words = line.split_whitespace();
+    let first = words.next()?.rsplit('/').next()?;
+    if first == "env" {
+        words.find(|word| !word.starts_with('-'))
+    } else {
+        Some(first)
+    }
+}
