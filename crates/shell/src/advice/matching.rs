@@ -130,7 +130,7 @@ impl Step {
                     .assigns
                     .iter()
                     .any(|assign| self.assigns.iter().any(|name| name == assign.name)))
-            && !(self.external && walk::call::is_builtin(stage.name))
+            && !(self.external && walk::builtins::is_builtin(stage.name))
             && self
                 .redirect
                 .is_none_or(|wanted| is_redirected(stage, wanted))

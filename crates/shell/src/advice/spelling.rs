@@ -242,7 +242,7 @@ fn is_listed(name: &str, known: &[&str]) -> bool {
 
 /// Whether there is such a program, as far as any table knows.
 fn is_program(name: &str) -> bool {
-    rules::is_known(name) || walk::call::is_builtin(name) || walk::wrappers::is_wrapper(name)
+    rules::is_known(name) || walk::builtins::is_builtin(name) || walk::wrappers::is_wrapper(name)
 }
 
 fn succeeded(habits: &[Habit<'_>], command: &str) -> bool {
