@@ -4,6 +4,7 @@
 use std::io::{self, Read, Write};
 
 use wharf_output::digest::{self, digest};
+use wharf_output::format;
 use wharf_output::hints::{Form, model_hints};
 use wharf_output::next::{Surroundings, next_steps};
 use wharf_shell::{Context, analyze};
@@ -24,18 +25,13 @@ fn main() -> io::Result<()> {
         budget_tokens,
         handle: Some("GET /api/commands/ID/output?stream={stream}&offset={offset}&limit={limit}"),
     });
-    let form = Form {
-        name: "text",
-        confidence: 0.8,
-        columns: &[],
-        rows: None,
-    };
+    let look = format::look(&stdout, format::expected(&analysis, &command));
     let hints = model_hints(&wharf_output::hints::Input {
         analysis: &analysis,
         stdout: &stdout,
         stderr: b"",
         exit_code,
-        form,
+        form: Form::from(&look),
         digest: &digest,
     });
     let steps = next_steps(&analysis, exit_code, &stdout, b"", &Surroundings::default());

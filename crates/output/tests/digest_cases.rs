@@ -159,3 +159,40 @@ fn a_long_line_is_cut_in_its_middle_and_says_where_it_is() {
     assert!(text.contains("offset=0 limit=5008]"), "{text}");
     assert!(text.len() < 1_200);
 }
+
+#[test]
+fn a_named_budget_that_holds_everything_leaves_nothing_plain_out() {
+    let analysis = analyze("find .", &Context::default());
+    let stdout = lines(400, |n| format!("./a/file_{n}.rs"));
+    let with = |budget_tokens| {
+        digest(&Input {
+            analysis: &analysis,
+            stdout: stdout.as_bytes(),
+            stderr: b"",
+            exit_code: Some(0),
+            budget_tokens,
+            handle: None,
+        })
+    };
+    assert_eq!(with(Some(4_000)).text, stdout);
+    let sampled = with(Some(1_400));
+    assert!(
+        (550..=750).contains(&sampled.tokens_after),
+        "{}",
+        sampled.tokens_after
+    );
+    assert!(with(None).tokens_after < sampled.tokens_after);
+}
+
+#[test]
+fn a_warning_that_is_only_counted_brings_no_place() {
+    let warnings = lines(50, |n| {
+        format!("warning: unused variable: `x{n}`\n --> src/f{n}.rs:3:9\n  |\n3 | let x{n} = 1;\n")
+    });
+    let text = of("cargo build", 0, &warnings).text;
+    assert!(
+        text.contains("src/f2.rs") && !text.contains("src/f20.rs"),
+        "{text}"
+    );
+    assert!(text.contains("46 warnings"), "{text}");
+}

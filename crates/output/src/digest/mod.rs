@@ -39,8 +39,10 @@ pub const BYTES_PER_TOKEN: usize = 4;
 /// beside them stays within a smaller share: see [`QUIET_TOKENS`].
 pub const DEFAULT_BUDGET_TOKENS: usize = 8_000;
 
-/// What lines that belong to no failure may take when the caller names no budget. With a budget
-/// of his own they may take all that the failures leave.
+/// What lines that belong to no failure may take when the caller names no budget. Of a budget that
+/// the caller named they may take what the failures leave: all of it when the whole output fits or
+/// is a content that was asked for, else half of the budget, for a sample says little more when it
+/// is longer.
 pub const QUIET_TOKENS: usize = 750;
 
 /// As [`QUIET_TOKENS`], for listings: names of files, matches, rows.

@@ -120,6 +120,8 @@ struct Scanner {
     evident: usize,
     shapes: Shapes,
     warnings: Shapes,
+    /// The last warning is shown, and so is its place.
+    warned: bool,
     frames: Frames,
     /// Notes since the last failure.
     notes: u32,
@@ -179,6 +181,7 @@ impl Scanner {
             evident: 0,
             shapes: Shapes::default(),
             warnings: Shapes::of_names(),
+            warned: false,
             frames: Frames::default(),
             notes: 0,
             ending: false,
@@ -280,7 +283,7 @@ impl Scanner {
             {
                 Judged::failure()
             }
-            _ if warning && body.trim_start().starts_with("--> ") => {
+            _ if warning && self.warned && body.trim_start().starts_with("--> ") => {
                 Judged::new(Rank::Warning, Kind::WarningDetail)
             }
             _ if warning => Judged::noise(Kind::WarningDetail),
@@ -408,7 +411,8 @@ impl Scanner {
             .rsplit_once(" [")
             .filter(|(_, name)| name.ends_with(']'));
         let same = name.map_or(text, |(_, name)| name);
-        if self.warnings.count(same) > SHOWN_OF_A_SHAPE {
+        self.warned = self.warnings.count(same) <= SHOWN_OF_A_SHAPE;
+        if !self.warned {
             return Judged::noise(Kind::Warning);
         }
         Judged::new(Rank::Warning, Kind::Warning)

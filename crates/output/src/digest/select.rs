@@ -30,6 +30,8 @@ pub(super) struct Room {
     total: usize,
     /// For lines that belong to no failure.
     quiet: usize,
+    /// The caller named it.
+    named: bool,
 }
 
 impl Room {
@@ -39,7 +41,8 @@ impl Room {
             .max(MIN_BUDGET_TOKENS)
             .saturating_mul(BYTES_PER_TOKEN);
         let quiet = match (input.budget_tokens, manner) {
-            (Some(_), _) => usize::MAX,
+            (Some(_), Manner::Content) => usize::MAX,
+            (Some(_), _) => bytes / 2,
             (None, Manner::Work) => QUIET_TOKENS * BYTES_PER_TOKEN,
             (None, Manner::Listing) => LISTING_TOKENS * BYTES_PER_TOKEN,
             (None, Manner::Content) => CONTENT_TOKENS * BYTES_PER_TOKEN,
@@ -50,6 +53,7 @@ impl Room {
         Self {
             total: bytes - note,
             quiet,
+            named: input.budget_tokens.is_some(),
         }
     }
 }
@@ -96,7 +100,13 @@ pub(super) fn select(records: &[Record], room: Room) -> Kept {
     filling.failures();
     filling.rank(Rank::Excerpt, SHALLOW);
     filling.rank(Rank::Excerpt, u8::MAX);
-    let reserved = filling.left.saturating_sub(room.quiet);
+    // Where a named budget holds everything, nothing plain needs to be left out.
+    let quiet = if room.named && all <= room.total {
+        usize::MAX
+    } else {
+        room.quiet
+    };
+    let reserved = filling.left.saturating_sub(quiet);
     filling.left -= reserved;
     filling.rank(Rank::Near, u8::MAX);
     filling.warnings();

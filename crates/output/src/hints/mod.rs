@@ -17,6 +17,7 @@ use serde::Serialize;
 use wharf_shell::Analysis;
 
 use crate::digest::{Digest, Stream};
+use crate::format::Look;
 
 /// Hints of one kind that are given.
 const MAX_HINTS: usize = 6;
@@ -54,6 +55,17 @@ pub struct Form<'a> {
     pub columns: &'a [String],
     /// Entries.
     pub rows: Option<u64>,
+}
+
+impl<'a> From<&'a Look> for Form<'a> {
+    fn from(look: &'a Look) -> Self {
+        Self {
+            name: look.format.name(),
+            confidence: look.confidence,
+            columns: &look.columns,
+            rows: look.rows,
+        }
+    }
 }
 
 /// What hints are made of.
