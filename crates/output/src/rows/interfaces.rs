@@ -201,8 +201,8 @@ fn ipv6(row: &mut Row, line: &str) {
     put(row, "ipv6_type", kind.clone());
     let mut entry =
         row! { "address" => address, "mask" => length, "scope" => scope, "type" => kind };
+    put(row, "ipv6_scope_id", zone);
     if let Some(zone) = zone {
-        put(row, "ipv6_scope_id", zone);
         put(&mut entry, "scope_id", zone);
     }
     push(row, "ipv6", entry);
