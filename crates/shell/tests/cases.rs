@@ -150,3 +150,24 @@ fn spans_of_programs_point_at_their_words() {
     assert_eq!(at("eval ls '; id'", 2).as_deref(), Some("id"));
     assert_eq!(at("ssh h 'cd /x && make'", 2).as_deref(), Some("make"));
 }
+
+/// What runs, in the order of the text: one command a line, its programs behind `=>`.
+#[test]
+fn programs_are_named_in_order() {
+    let mut wrong = String::new();
+    for line in include_str!("cases/programs.txt").lines() {
+        let (text, wanted) = line
+            .rsplit_once(" => ")
+            .expect("a command and its programs");
+        let text = text.replace("\\n", "\n");
+        let programs = read(&text).programs;
+        let names: Vec<&str> = programs
+            .iter()
+            .map(|program| program.name.as_str())
+            .collect();
+        if names.join(" ") != wanted {
+            let _ = writeln!(wrong, "{text:?}: {names:?}, not {wanted:?}");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}

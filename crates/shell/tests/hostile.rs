@@ -365,7 +365,7 @@ fn repeated_and_framed_texts_end() {
     for (index, piece) in PIECES.iter().enumerate() {
         let frame = FRAMES[index % FRAMES.len()];
         let started = Instant::now();
-        let _ = measured(&text_of(frame, piece, SIZE / 64));
+        let _ = measured(&text_of(frame, piece, SIZE / 256));
         assert!(
             started.elapsed() < Duration::from_secs(20),
             "{frame:?} {piece:?}"

@@ -30,6 +30,11 @@ impl<'t> Parser<'t> {
             }
             let Some(mut word) = self.word()? else { break };
             if simple.words.is_empty() {
+                if self.pos == self.text.len() && self.slice(word.span.start, self.pos) == "\\" {
+                    // A line that goes on beyond the end of the text; `bash -c` and a script
+                    // differ in what they make of it.
+                    return Err(self.unexpected());
+                }
                 declaring = DECLARING.contains(&self.slice(word.span.start, word.span.end));
             } else if declaring && self.peek() == Some(b'(') {
                 self.declared_array(&mut word)?;

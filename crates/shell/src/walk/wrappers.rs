@@ -362,7 +362,8 @@ impl Walker<'_> {
         match words {
             [] => {}
             [only] => {
-                if only.text.trim_matches(UNKNOWN).trim().is_empty() && only.traits.unknown {
+                let nothing = only.text.trim_matches(UNKNOWN).trim().is_empty();
+                if nothing && only.traits.unknown || only.traits.listing {
                     self.unknown_body(call, only);
                     return;
                 }
@@ -370,12 +371,14 @@ impl Walker<'_> {
                 self.shell_body(&text, origin, separate);
             }
             [first, ..] => {
+                if words.iter().any(|arg| arg.traits.listing) {
+                    self.found.note("hidden-code", first.span);
+                }
                 let text = words
                     .iter()
                     .map(|arg| arg.text.as_ref())
                     .collect::<Vec<_>>()
                     .join(" ");
-                let _ = first;
                 self.shell_body(&text, joined_origin(call.source, words), separate);
             }
         }
