@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
 use wharf_api::{
     AnalyzeRequest, AnalyzeResponse, AuditTail, CreateSession, Health, HistoryPage, ProcessRequest,
-    ProcessResponse, RunCancelled, RunList, RunRecord, RunRequest, RunResponse, SessionCreated,
-    SessionDetail, SessionList, Success, Suggestions,
+    ProcessResponse, RegistryList, RunCancelled, RunList, RunRecord, RunRequest, RunResponse,
+    SessionCreated, SessionDetail, SessionList, Success, Suggestions,
 };
 
 use crate::client::Client;
@@ -145,6 +146,45 @@ impl Client {
             dropped,
             running,
         })
+    }
+
+    /// What is known about commands: those that hold `text`, in `category` or below it. An empty
+    /// one leaves nothing out.
+    ///
+    /// # Errors
+    /// When there is no server.
+    pub async fn registry(&self, text: &str, category: &str) -> Result<RegistryList, Error> {
+        let request = self
+            .request(Method::GET, &["api", "registry"])
+            .query(&[("q", text), ("category", category)]);
+        self.json(request).await
+    }
+
+    /// What is known about a command, or about a subcommand by all its words.
+    ///
+    /// # Errors
+    /// When nothing is known, or there is no server.
+    pub async fn registry_entry(&self, words: &str) -> Result<Value, Error> {
+        self.json(self.request(Method::GET, &["api", "registry", words]))
+            .await
+    }
+
+    /// Adds or replaces an entry of the server's owner.
+    ///
+    /// # Errors
+    /// When something is wrong with it, or there is no server.
+    pub async fn put_registry_entry(&self, name: &str, entry: &Value) -> Result<Success, Error> {
+        let request = self.request(Method::PUT, &["api", "registry", name]);
+        self.json(request.json(entry)).await
+    }
+
+    /// Removes an entry of the server's owner.
+    ///
+    /// # Errors
+    /// When there is none, or no server.
+    pub async fn remove_registry_entry(&self, name: &str) -> Result<Success, Error> {
+        self.json(self.request(Method::DELETE, &["api", "registry", name]))
+            .await
     }
 
     /// Judges a command without running anything.

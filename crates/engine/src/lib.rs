@@ -14,6 +14,7 @@ pub mod approvals;
 pub mod error;
 pub mod measure;
 pub mod options;
+pub mod registry;
 pub mod request;
 pub mod view;
 

@@ -78,6 +78,12 @@ impl Places {
         self.config.join("policy")
     }
 
+    /// The user's entries of the command registry.
+    #[must_use]
+    pub fn registry_dir(&self) -> PathBuf {
+        self.config.join("registry")
+    }
+
     /// What is this machine's own: token, registration, locks, logs.
     #[must_use]
     pub fn state_dir(&self) -> &Path {

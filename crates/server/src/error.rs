@@ -150,7 +150,8 @@ impl Failure {
 
     /// 405 where no route says which methods there are.
     pub(crate) fn no_preflight() -> Self {
-        Self::method_not_allowed().with_header(ALLOW, HeaderValue::from_static("GET, POST, DELETE"))
+        Self::method_not_allowed()
+            .with_header(ALLOW, HeaderValue::from_static("GET, POST, PUT, DELETE"))
     }
 
     /// 408: the body did not arrive in time.

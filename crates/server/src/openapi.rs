@@ -66,6 +66,8 @@ const PROBLEMS: [(&str, &str); 10] = [
         processes::ssh::remove,
         knowledge::registry::list,
         knowledge::registry::show,
+        knowledge::registry::put,
+        knowledge::registry::remove,
         system::audit::tail,
         system::health::health,
         system::metrics::metrics,
@@ -127,6 +129,7 @@ impl Modify for Names {
             for (method, operation) in [
                 ("get", &mut item.get),
                 ("post", &mut item.post),
+                ("put", &mut item.put),
                 ("delete", &mut item.delete),
             ] {
                 if let Some(operation) = operation {
@@ -142,10 +145,9 @@ struct Problems;
 impl Modify for Problems {
     fn modify(&self, document: &mut Document) {
         for item in document.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.post, &mut item.delete]
-                .into_iter()
-                .flatten()
-            {
+            let with_body = [&mut item.post, &mut item.put];
+            let without = [&mut item.get, &mut item.delete];
+            for operation in with_body.into_iter().chain(without).flatten() {
                 add(operation);
             }
         }

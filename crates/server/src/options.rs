@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_engine::registry::UserRegistry;
+
 use crate::auth::Authenticator;
 
 /// The largest request body: [`wharf_api::STDIN_BYTES_MAX`] in base 64, and the rest of a request.
@@ -36,6 +38,8 @@ pub struct ServerOptions {
     pub version: String,
     /// What metadata says about this machine.
     pub machine: Machine,
+    /// What is known about commands.
+    pub registry: Arc<UserRegistry>,
     /// Names, without port, that requests may be addressed to besides the loopback's.
     pub allowed_hosts: Vec<String>,
     /// Requests may be addressed to any IP address. [`crate::serve()`] sets this for a listener on
@@ -56,6 +60,7 @@ impl ServerOptions {
             instance: "wharf".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine: Machine::default(),
+            registry: Arc::default(),
             allowed_hosts: Vec::new(),
             allow_addresses: false,
             allowed_origins: Vec::new(),

@@ -56,7 +56,12 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
         )
         // Knowledge
         .route("/api/registry", get(knowledge::registry::list))
-        .route("/api/registry/{command}", get(knowledge::registry::show))
+        .route(
+            "/api/registry/{command}",
+            get(knowledge::registry::show)
+                .put(knowledge::registry::put)
+                .delete(knowledge::registry::remove),
+        )
         // The server
         .route("/api/audit", get(audit::tail))
         .route("/health", get(health::health))

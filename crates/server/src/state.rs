@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wharf_engine::Engine;
+use wharf_engine::registry::UserRegistry;
 
 use crate::extract::body::{Bodies, LARGE_BYTES_TOTAL};
 use crate::metrics::Metrics;
@@ -17,6 +18,7 @@ pub(crate) struct App(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) machine: Machine,
+    pub(crate) registry: Arc<UserRegistry>,
     pub(crate) version: String,
     pub(crate) bodies: Bodies,
     pub(crate) heartbeat: Duration,
@@ -32,6 +34,7 @@ impl App {
         Self(Arc::new(Inner {
             engine,
             machine: options.machine.clone(),
+            registry: Arc::clone(&options.registry),
             version: options.version.clone(),
             bodies: Bodies::new(limits.body_bytes, limits.body_timeout, LARGE_BYTES_TOTAL),
             heartbeat: limits.heartbeat,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde::Deserialize;
 use wharf_shell::measure::measure_plan;
-use wharf_shell::{Circumstances, Context, analyze, decision_in, judge};
+use wharf_shell::{Circumstances, Context, analyze, decision_in, judge, registry};
 
 #[derive(Deserialize)]
 struct Case {
@@ -153,7 +153,30 @@ fn criterion_report(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// What the registry costs before it has been used, and after.
+fn registry_report() {
+    let steps: [(&str, fn()); 5] = [
+        ("index", || drop(black_box(registry::contains("ls")))),
+        ("first look at ls", || {
+            drop(black_box(registry::lookup("ls")))
+        }),
+        ("first look at git", || {
+            drop(black_box(registry::lookup("git")))
+        }),
+        ("second look at git", || {
+            drop(black_box(registry::lookup("git")))
+        }),
+        ("all entries", || drop(black_box(registry::all().len()))),
+    ];
+    for (name, step) in steps {
+        let started = Instant::now();
+        step();
+        criterion_report(&format!("registry, {name}: {:?}", started.elapsed()));
+    }
+}
+
 fn benches(criterion: &mut Criterion) {
+    registry_report();
     let corpus = corpus();
     black_box(read("ls"));
     corpus_report("analysis and verdict", &corpus, read);

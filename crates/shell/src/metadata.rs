@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::analysis::{Analysis, Risk};
+use crate::analysis::{Analysis, Context, Risk};
 use crate::decision::{DecisionView, decision_view, judge};
 use crate::hints::{ModelHints, model_hints};
 use crate::output;
@@ -122,7 +122,7 @@ pub struct RegistryView<'a> {
     /// The structure of its output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_format: Option<&'a str>,
-    /// Its usual risk.
+    /// Its usual risk, in the form that it has here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub risk_level: Option<Risk>,
 }
@@ -168,7 +168,7 @@ pub fn metadata<'a>(input: &MetadataInput<'a>, format: Format) -> Metadata<'a> {
         base_command: &input.analysis.base_command,
         execution_context: full.then_some(input.context),
         result: result_view(&input.result),
-        registry: registry_view(entry, summary),
+        registry: registry_view(input, entry, summary),
         risk_level: summary.then_some(input.analysis.risk),
         output_analysis: output,
         user_experience: full.then(|| user_experience(input, entry)),
@@ -188,14 +188,32 @@ fn result_view(result: &ResultInput<'_>) -> ResultView {
     }
 }
 
-fn registry_view<'a>(entry: Option<&'static Entry>, summary: bool) -> RegistryView<'a> {
+fn registry_view<'a>(
+    input: &MetadataInput<'_>,
+    entry: Option<&'static Entry>,
+    summary: bool,
+) -> RegistryView<'a> {
     RegistryView {
         description: entry.map_or("", |entry| &entry.description),
         output_format: entry
             .filter(|_| !summary)
             .map(|entry| entry.output_format.as_str()),
-        risk_level: entry.filter(|_| !summary).map(|entry| entry.risk),
+        risk_level: entry
+            .filter(|_| !summary)
+            .map(|entry| usual_risk(input, entry)),
     }
+}
+
+/// The risk of this form of the command, as far as the registry tells forms apart.
+fn usual_risk(input: &MetadataInput<'_>, entry: &Entry) -> Risk {
+    let argv = input.analysis.programs.first();
+    let argv = argv.and_then(|program| program.argv.as_deref());
+    let context = Context {
+        cwd: Some(input.context.working_directory),
+        ..Context::default()
+    };
+    let args = argv.and_then(|argv| argv.get(1..)).unwrap_or_default();
+    entry.risk_of(args, &context).0
 }
 
 fn output_analysis(input: &MetadataInput<'_>, full: bool) -> OutputAnalysis {
@@ -287,7 +305,7 @@ const MAX_STEPS: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Context, analyze};
+    use crate::analyze;
 
     fn keys(format: Format) -> Vec<String> {
         let analysis = analyze("ls -la /tmp", &Context::default());

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{audit, auth, config, doctor, explain, kill, logs, run, serve, session};
+use crate::commands::{
+    audit, auth, config, doctor, explain, kill, logs, registry, run, serve, session,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,6 +91,9 @@ pub(crate) enum Command {
     Logs(logs::Args),
     /// End a run, or send it a signal
     Kill(kill::Args),
+    /// What is known about commands
+    #[command(subcommand)]
+    Registry(registry::Command),
     /// The record of all that was asked, decided and run
     #[command(subcommand)]
     Audit(audit::Command),

@@ -91,7 +91,7 @@ pub(crate) fn preflight(headers: &HeaderMap) -> Response {
     let answer = response.headers_mut();
     answer.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST, DELETE"),
+        HeaderValue::from_static("GET, POST, PUT, DELETE"),
     );
     answer.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,

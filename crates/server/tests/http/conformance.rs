@@ -243,8 +243,12 @@ async fn the_rest(seen: &mut Seen<'_>) {
         let template = path.split('?').next().unwrap_or_default();
         assert_eq!(seen.get(template, path).await.status, 200, "{path}");
     }
-    seen.get("/api/registry/{command}", "/api/registry/git")
-        .await;
+    let (template, path) = ("/api/registry/{command}", "/api/registry/frob");
+    let entry = json!({"name": "frob", "description": "Frobs.", "output_format": "text",
+        "category": "development/build", "risk": "low"});
+    seen.ask(template, path, "PUT", Some(entry)).await;
+    seen.get(template, path).await;
+    seen.ask(template, path, "DELETE", None).await;
 }
 
 /// Whatever an operation may refuse, in the form that is described.

@@ -270,5 +270,72 @@ fn the_registry_is_read_whole_by_category_by_text_and_by_name() {
             server.get("/api/registry/no-such-thing").await.problem().0,
             404
         );
+        let nested = server.get("/api/registry/git%20remote%20add").await.json();
+        assert_eq!(nested["name"], "remote add");
+        assert_eq!(nested["origin"], "built_in");
+    });
+}
+
+#[test]
+fn the_owner_adds_an_entry_and_takes_it_away() {
+    with_server(async |server| {
+        let path = "/api/registry/frob";
+        let entry = json!({"name": "frob", "description": "Frobs.", "output_format": "json",
+            "category": "development/build", "risk": "low",
+            "examples": [{"command": "frob -x", "description": "frobs x"}]});
+        let stranger = format!("Bearer {STRANGER}");
+        let asked = server.ask("PUT", path).json(&entry);
+        let asked = asked.header("authorization", stranger.clone());
+        assert_eq!(asked.send().await.problem().0, 403);
+        assert_eq!(
+            server.ask("PUT", path).json(&entry).send().await.status,
+            200
+        );
+
+        let shown = server.get(path).await.json();
+        assert_eq!(shown["output_format"], "json");
+        assert_eq!(shown["origin"]["user"]["file"], "frob.toml");
+        let found = server.get("/api/registry?q=frobs").await.json();
+        assert_eq!(found["commands"][0]["name"], "frob");
+
+        let asked = server.ask("DELETE", path).header("authorization", stranger);
+        assert_eq!(asked.send().await.problem().0, 403);
+        assert_eq!(server.ask("DELETE", path).send().await.status, 200);
+        assert_eq!(server.get(path).await.problem().0, 404);
+        let built_in = server.ask("DELETE", "/api/registry/ls").send().await;
+        assert_eq!(built_in.problem().0, 404);
+    });
+}
+
+#[test]
+fn an_entry_that_is_wrong_is_refused_with_reasons() {
+    with_server(async |server| {
+        for (name, entry, reason) in [
+            (
+                "rm",
+                json!({"name": "rm", "description": "Is safe.", "output_format": "none",
+                    "category": "filesystem/file_operations", "risk": "low"}),
+                "may not lower that to low",
+            ),
+            (
+                "frob",
+                json!({"name": "frob", "description": "Frobs.", "output_format": "jsn",
+                    "category": "development/build", "risk": "low"}),
+                "did you mean `json`?",
+            ),
+            (
+                "frob",
+                json!({"name": "grob", "description": "Frobs.", "output_format": "json",
+                    "category": "development/build", "risk": "low"}),
+                "must be that in the path",
+            ),
+            ("frob", json!({"name": "frob", "colour": 1}), "colour"),
+        ] {
+            let path = format!("/api/registry/{name}");
+            let answer = server.ask("PUT", &path).json(&entry).send().await;
+            let text = answer.text();
+            assert_eq!(answer.status, 422, "{text}");
+            assert!(text.contains(reason), "{text}");
+        }
     });
 }

@@ -97,6 +97,21 @@ impl Registry {
         Self::with_user(&[(file, text)]).err().unwrap_or_default()
     }
 
+    /// The entries of a file as they are written, not yet over those that are built in.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read(file: &str, text: &str) -> Result<Vec<Entry>, Vec<Problem>> {
+        let files = [(file, text)];
+        let known = |name: &str| known_among(&files, name);
+        let (entries, problems) = load::file(file, text, Rigour::Full, &known);
+        if problems.is_empty() {
+            Ok(entries.into_iter().map(|loaded| loaded.entry).collect())
+        } else {
+            Err(problems)
+        }
+    }
+
     fn put(&mut self, file: &str, entry: Entry) {
         let entry = match built_in::lookup(&entry.name) {
             Some(ours) => merged(ours, entry),

@@ -133,7 +133,7 @@ impl Walker<'_> {
         }
         let certain = path.contains('/')
             || rules::is_known(call.name)
-            || crate::registry::lookup(call.name).is_some()
+            || crate::registry::contains(call.name)
             || super::wrappers::is_wrapper(call.name);
         if !certain {
             self.found.shell.mutates_state |= self.subshells == 0;

@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod kill;
 pub(crate) mod logs;
+pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod session;
@@ -60,6 +61,7 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
         Command::Session(command) => session::dispatch(&client(world, vec![])?, command),
         Command::Logs(args) => logs::logs(&client(world, vec![])?, &args),
         Command::Kill(args) => kill::kill(&client(world, vec![])?, &args),
+        Command::Registry(command) => registry::dispatch(&client(world, vec![])?, &command),
         Command::Audit(command) => audit::dispatch(&client(world, vec![])?, command),
         Command::Auth(command) => auth::dispatch(&client(world, vec![])?, &command),
         Command::Config(command) => {

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use wharf_engine::registry::UserRegistry;
 use wharf_engine::{Engine, Limits, Options, Parts};
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::{LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
@@ -151,6 +152,20 @@ fn engine_options(cx: &Context, options: &ServeOptions, seal_key: [u8; KEY_BYTES
     }
 }
 
+/// The user's entries. A file with a mistake is left out; the log says which and why.
+fn registry(cx: &Context) -> Arc<UserRegistry> {
+    let (registry, problems) = UserRegistry::open(cx.places.registry_dir());
+    for problem in problems {
+        tracing::warn!(
+            file = problem.file,
+            line = problem.line,
+            problem = problem.message,
+            "left out of the registry"
+        );
+    }
+    Arc::new(registry)
+}
+
 fn server_options(cx: &Context, options: &ServeOptions, token: &Token) -> ServerOptions {
     let authenticator: Arc<dyn Authenticator> = if options.bypass_auth {
         Arc::new(Everybody)
@@ -170,6 +185,7 @@ fn server_options(cx: &Context, options: &ServeOptions, token: &Token) -> Server
                 .to_string_lossy()
                 .into_owned(),
         },
+        registry: registry(cx),
         allowed_hosts: options.allowed_hosts.clone(),
         allowed_origins: options.cors_origins.clone(),
         limits: ServerLimits {

@@ -1,14 +1,22 @@
-//! `GET /api/registry`, `GET /api/registry/{command}`.
+//! `GET /api/registry`; `GET`, `PUT` and `DELETE /api/registry/{command}`.
 
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::response::Response;
+use serde::Serialize;
 use serde_json::{Value, json};
-use wharf_api::RegistryList;
-use wharf_engine::shell::registry::{self, Entry};
+use wharf_api::{RegistryList, Success};
+use wharf_engine::shell::registry::{Entry, Origin};
+use wharf_model::Caller;
 
 use crate::error::Failure;
 use crate::extract::id::{self, Name};
+use crate::extract::json as body;
 use crate::extract::query::Params;
+use crate::middleware::gate::Context;
 use crate::reply;
+use crate::state::App;
 
 /// The longest text that is searched for, in bytes.
 const MAX_TEXT_BYTES: usize = 256;
@@ -24,7 +32,7 @@ const MAX_TEXT_BYTES: usize = 256;
     ),
     responses((status = 200, description = "Entries", body = RegistryList)),
 )]
-pub(crate) async fn list(mut params: Params) -> Result<Response, Failure> {
+pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<Response, Failure> {
     for name in ["q", "category"] {
         if params
             .text(name)
@@ -40,18 +48,9 @@ pub(crate) async fn list(mut params: Params) -> Result<Response, Failure> {
         .to_owned();
     let text = params.text("q").unwrap_or_default().to_owned();
     params.check()?;
-    let entries: Vec<&Entry> = if text.is_empty() && category.is_empty() {
-        registry::all().to_vec()
-    } else if text.is_empty() {
-        registry::by_category(&category).collect()
-    } else {
-        let below = format!("{category}/");
-        let within = |entry: &&Entry| {
-            category.is_empty() || entry.category == category || entry.category.starts_with(&below)
-        };
-        registry::search(&text).into_iter().filter(within).collect()
-    };
-    let commands = entries
+    let registry = app.registry.current();
+    let commands = registry
+        .search(&text, &category)
         .into_iter()
         .map(|entry| json!(entry))
         .collect::<Vec<Value>>();
@@ -60,13 +59,97 @@ pub(crate) async fn list(mut params: Params) -> Result<Response, Failure> {
 
 /// What is known about one command
 ///
-/// A subcommand has its parents before it: `git commit`.
+/// A subcommand has its parents before it: `git commit`. `origin` says whether it is built in.
 #[utoipa::path(
     get, path = "/api/registry/{command}", tag = "knowledge",
     params(("command" = String, Path, description = "The command's name")),
     responses((status = 200, description = "The entry", body = Object)),
 )]
-pub(crate) async fn show(Name(name): Name) -> Result<Response, Failure> {
-    let entry = registry::lookup(&name).ok_or_else(|| id::missing("registry entry", &name))?;
-    reply::json(entry)
+pub(crate) async fn show(State(app): State<App>, Name(name): Name) -> Result<Response, Failure> {
+    let registry = app.registry.current();
+    let shown = registry.show(&name).ok_or_else(|| missing(&name))?;
+    reply::json(&Known {
+        entry: shown.entry,
+        words: shown.words,
+        origin: shown.origin,
+    })
+}
+
+/// Add or replace an entry
+///
+/// Only the server's owner may. The entry is checked as those that are built in are, and stands
+/// over the built-in one of its name; it cannot make that one less risky.
+#[utoipa::path(
+    put, path = "/api/registry/{command}", tag = "knowledge", request_body = Object,
+    params(("command" = String, Path, description = "The command's name")),
+    responses((status = 200, description = "Done", body = Success)),
+)]
+pub(crate) async fn put(
+    State(app): State<App>,
+    Name(name): Name,
+    request: Request,
+) -> Result<Response, Failure> {
+    let (parts, body) = request.into_parts();
+    owner(&Context::of(&parts)?)?;
+    body::is_json(&parts.headers)?;
+    let entry: Entry = body::parse(&app.bodies.read(body).await?)?;
+    if entry.name != name {
+        return Err(Failure::invalid_field("name", "must be that in the path"));
+    }
+    let registry = Arc::clone(&app.registry);
+    changed(move || registry.put(&entry)).await?;
+    reply::json(&Success { success: true })
+}
+
+/// Remove an entry
+///
+/// Only the server's owner may, and only what was added; the built-in entry counts again.
+#[utoipa::path(
+    delete, path = "/api/registry/{command}", tag = "knowledge",
+    params(("command" = String, Path, description = "The command's name")),
+    responses((status = 200, description = "Done", body = Success)),
+)]
+pub(crate) async fn remove(
+    State(app): State<App>,
+    context: Context,
+    Name(name): Name,
+) -> Result<Response, Failure> {
+    owner(&context)?;
+    let (registry, wanted) = (Arc::clone(&app.registry), name.clone());
+    match changed(move || registry.remove(&wanted)).await? {
+        true => reply::json(&Success { success: true }),
+        false => Err(missing(&name)),
+    }
+}
+
+/// An entry with where it comes from.
+#[derive(Serialize)]
+struct Known<'r> {
+    #[serde(flatten)]
+    entry: &'r Entry,
+    words: String,
+    origin: Origin,
+}
+
+fn missing(name: &str) -> Failure {
+    id::missing("registry entry", name)
+}
+
+fn owner(context: &Context) -> Result<(), Failure> {
+    if context.caller == Caller::local() {
+        Ok(())
+    } else {
+        Err(Failure::forbidden(
+            "The registry is changed by the owner of this server.",
+        ))
+    }
+}
+
+/// Files are written, so not on a thread that answers others.
+async fn changed<F>(change: F) -> Result<bool, Failure>
+where
+    F: FnOnce() -> Result<bool, wharf_engine::Error> + Send + 'static,
+{
+    let done = tokio::task::spawn_blocking(change).await;
+    Ok(done.map_err(Failure::internal)??)
 }
