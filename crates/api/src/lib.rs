@@ -28,7 +28,7 @@ pub use session::{
     CreateSession, HistoryEntry, HistoryPage, SessionCreated, SessionDetail, SessionList,
     SessionSummary, Success, Suggestion, Suggestions,
 };
-pub use system::{AuditEntry, AuditTail, Health, RegistryList};
+pub use system::{AuditEntry, AuditTail, Health, RegistryEntry, RegistryList};
 
 /// The port that `wharf serve` listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 7304;

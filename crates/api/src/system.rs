@@ -127,3 +127,52 @@ pub struct RegistryList {
     #[schema(value_type = Vec<Object>)]
     pub commands: Vec<Value>,
 }
+
+/// `PUT /api/registry/{command}`: an entry of the server's owner, in the form of those that are
+/// built in, which `GET` shows.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct RegistryEntry {
+    /// The command's name, the same as in the path.
+    pub name: String,
+    /// One sentence, with a full stop.
+    pub description: String,
+    /// One of the categories, such as `development/build`.
+    pub category: String,
+    /// The structure of its output, such as `tabular`.
+    pub output_format: String,
+    /// `low`, `medium`, `high` or `critical`; not lower than that of a built-in entry.
+    pub risk: String,
+    /// `instant`, `short`, `long` or `open`.
+    #[serde(default)]
+    pub duration: String,
+    /// `default`, `server_start`, `package_manager` or `container`.
+    #[serde(default)]
+    pub timeout_class: String,
+    /// Whether it wants a terminal.
+    #[serde(default)]
+    pub interactive: bool,
+    /// Options, each with `flag` and `description`.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub common_options: Vec<Value>,
+    /// Forms with a higher risk, by `flags`, `operands` and `places`, each with `risk` and
+    /// `reason`.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub raises: Vec<Value>,
+    /// Commands for similar work.
+    #[serde(default)]
+    pub related: Vec<String>,
+    /// Examples, each with `command` and `description`.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub examples: Vec<Value>,
+    /// What is usually done next: `success` and `failure`, each a list.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub next_steps: Value,
+    /// Subcommands, with the same members.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub subcommands: Vec<Value>,
+}

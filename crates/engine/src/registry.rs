@@ -60,6 +60,15 @@ impl UserRegistry {
     /// When the entry is wrong, when a file with several entries describes the command, and when
     /// the file cannot be written.
     pub fn put(&self, entry: &Entry) -> Result<bool, Error> {
+        if entry
+            .subcommands
+            .iter()
+            .any(|sub| !sub.subcommands.is_empty())
+        {
+            let message =
+                "a subcommand has no subcommands; nested ones stand beside it, by all their words";
+            return Err(Error::invalid("subcommands", message));
+        }
         let name = file_name(&entry.name);
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = self.read_again(&files);

@@ -87,7 +87,7 @@ pub struct CommonOption {
     /// What it does.
     pub description: String,
     /// Whether a value belongs to it, behind it or behind `=`.
-    #[serde(default, skip_deserializing)]
+    #[serde(default)]
     pub takes_value: bool,
 }
 

@@ -12,6 +12,7 @@ mod danger;
 mod doctor;
 mod help;
 mod home;
+mod registry;
 mod run;
 mod serve;
 mod session;

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
-use wharf_api::{RegistryList, Success};
+use wharf_api::{RegistryEntry, RegistryList, Success};
 use wharf_engine::shell::registry::{Entry, Origin};
 use wharf_model::Caller;
 
@@ -80,7 +80,7 @@ pub(crate) async fn show(State(app): State<App>, Name(name): Name) -> Result<Res
 /// Only the server's owner may. The entry is checked as those that are built in are, and stands
 /// over the built-in one of its name; it cannot make that one less risky.
 #[utoipa::path(
-    put, path = "/api/registry/{command}", tag = "knowledge", request_body = Object,
+    put, path = "/api/registry/{command}", tag = "knowledge", request_body = RegistryEntry,
     params(("command" = String, Path, description = "The command's name")),
     responses((status = 200, description = "Done", body = Success)),
 )]
