@@ -497,9 +497,16 @@ pub(crate) fn holds_credentials(absolute: &str) -> bool {
     }
     ENDS.iter().any(|end| absolute.ends_with(end))
         || INSIDE.iter().any(|inside| absolute.contains(inside))
-        || ["/.ssh", "/.gnupg", "/.aws", "/.password-store"]
-            .iter()
-            .any(|dir| absolute.ends_with(dir))
+        || [
+            "/.ssh",
+            "/.gnupg",
+            "/.aws",
+            "/.password-store",
+            "/.kube",
+            "/.azure",
+        ]
+        .iter()
+        .any(|dir| absolute.ends_with(dir))
 }
 
 /// Whether code in this file runs later by itself, or decides who may enter.

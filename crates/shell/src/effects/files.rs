@@ -193,6 +193,9 @@ fn copy(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>,
         }
     }
     let Some(target) = last else { return };
+    for source in &sources {
+        walker.copy_content(source, &target);
+    }
     let keeps = options.has_any(&["-n", "--no-clobber"]);
     walker.touch(if keeps { Touch::Create } else { Touch::Write }, &target);
     // Into a directory: the name of the source decides whether the file runs later.

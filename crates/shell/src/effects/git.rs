@@ -194,6 +194,10 @@ fn setting_effect(walker: &mut Walker<'_>, key: &str, value: &str, span: crate::
         "url.https://github.com",
         "url.https://gitlab.com",
     ];
+    let stored = first == "store" && value.contains(' ');
+    if stored {
+        walker.found.note("git-settings-lead-elsewhere", span);
+    }
     if runs {
         let body = !matches!(
             key.as_str(),

@@ -76,6 +76,7 @@ impl<'a, 't> Options<'a, 't> {
                 Some((words, flag)) => {
                     (words.is_empty() || self.starts_with(words)) && self.has(&format!("-{flag}"))
                 }
+                None if words == "-" => true,
                 None if words.starts_with('-') => self.has(words),
                 None if words == "(nothing)" => self.operands.is_empty() && self.flags.is_empty(),
                 None => self.starts_with(words),

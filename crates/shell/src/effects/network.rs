@@ -129,7 +129,11 @@ fn uploads(walker: &mut Walker<'_>, sent: &[Arg<'_>], call: &Call<'_, '_>) {
         return;
     }
     for arg in sent {
-        let path = arg.text.rsplit_once('@').map(|(_, path)| path);
+        let file = arg
+            .text
+            .rsplit_once('@')
+            .or_else(|| arg.text.split_once("=<"));
+        let path = file.map(|(_, path)| path);
         if let Some(path) = path.and_then(|path| path.split(';').next()) {
             upload(walker, path, arg);
         } else if arg.traits.secret {

@@ -92,7 +92,7 @@ impl<'t> Parser<'t> {
         match self.peek() {
             Some(b'\'') => parts.push(self.single()?),
             Some(b'"') => parts.push(self.double()?),
-            Some(b'\\') => self.escape(parts),
+            Some(b'\\') => self.escape(parts)?,
             Some(b'`') => parts.push(self.backquote()?),
             _ => parts.push(self.dollar(None)?),
         }
@@ -124,7 +124,8 @@ impl<'t> Parser<'t> {
     }
 
     /// A backslash outside of quotes.
-    fn escape(&mut self, parts: &mut Vec<Part<'t>>) {
+    fn escape(&mut self, parts: &mut Vec<Part<'t>>) -> Parsed<()> {
+        self.expansion()?;
         let start = self.pos + 1;
         let Some(len) = self
             .text
@@ -135,12 +136,13 @@ impl<'t> Parser<'t> {
             // A backslash at the very end stands for itself.
             parts.push(Part::Quoted(Span::new(self.pos, start)));
             self.pos = start;
-            return;
+            return Ok(());
         };
         if self.peek_at(1) != Some(b'\n') {
             parts.push(Part::Quoted(Span::new(start, start + len)));
         }
         self.pos = start + len;
+        Ok(())
     }
 
     /// Text up to `end` that bash parses only when it expands it: what is wrong in it does not
@@ -188,7 +190,7 @@ impl<'t> Parser<'t> {
                 parts.push(Part::Quoted(Span::new(start, self.pos)));
             }
             match byte {
-                Some(b'\\') => self.escape(&mut parts),
+                Some(b'\\') => self.escape(&mut parts)?,
                 Some(b'`') if byte != close => parts.push(self.backquote()?),
                 Some(b'$') => parts.push(self.dollar(Some(quoting))?),
                 _ => return Ok(parts),
@@ -232,7 +234,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// Counts an expansion, or a text in double quotes.
+    /// Counts an expansion, an escape, or a text in double quotes.
     pub(super) fn expansion(&mut self) -> Parsed<()> {
         self.expansions += 1;
         if self.expansions > MAX_EXPANSIONS {

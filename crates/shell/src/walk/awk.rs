@@ -11,6 +11,9 @@ pub(super) fn is_awk(name: &str) -> bool {
     matches!(name, "awk" | "gawk" | "mawk" | "nawk")
 }
 
+/// Pieces of one command that are joined.
+const MAX_PIECES: usize = 16;
+
 /// A piece of an awk program.
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -58,7 +61,7 @@ impl Walker<'_> {
                 Token::Name(name) if name == "system" => {
                     let mut text = String::new();
                     let mut known = true;
-                    for token in tokens.iter().skip(at + 2) {
+                    for token in tokens.iter().skip(at + 2).take(MAX_PIECES) {
                         match token {
                             Token::Sign(')' | ';' | '}') => break,
                             token => match literal(Some(token)) {

@@ -98,12 +98,11 @@ impl Walker<'_> {
 
     fn list_program(&mut self, name: &str, first: &Arg<'_>, argv: Option<Vec<String>>) {
         if self.repeats > 0 {
-            if self.listed.len() < self.found.programs.len() {
-                let places = self.found.programs.iter();
-                self.listed = places
-                    .map(|listed| place_of(listed.program.span, &listed.program.name))
-                    .collect();
-            }
+            let known = self.listed_up_to.min(self.found.programs.len());
+            let new = self.found.programs.iter().skip(known);
+            self.listed
+                .extend(new.map(|listed| place_of(listed.program.span, &listed.program.name)));
+            self.listed_up_to = self.found.programs.len();
             if !self.listed.insert(place_of(first.span, name)) {
                 return;
             }

@@ -92,6 +92,7 @@ pub(crate) struct Walker<'c> {
     repeats: usize,
     /// The places of the programs that are listed, once something is walked again.
     listed: HashSet<(usize, usize, u64)>,
+    listed_up_to: usize,
     /// Inside something that is started with `&`.
     backgrounds: usize,
     /// Inside a pipeline of several commands.
@@ -155,6 +156,7 @@ impl<'c> Walker<'c> {
             loops: 0,
             repeats: 0,
             listed: HashSet::new(),
+            listed_up_to: 0,
             backgrounds: 0,
             pipes: 0,
             inner: 0,

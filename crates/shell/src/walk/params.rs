@@ -310,7 +310,11 @@ impl Walker<'_> {
                 },
             ),
             Some(prefix) => Value::one(
-                format!("{prefix}/{UNKNOWN}"),
+                if prefix.contains(UNKNOWN) {
+                    prefix
+                } else {
+                    format!("{prefix}/{UNKNOWN}")
+                },
                 Traits {
                     unknown: true,
                     expanded: true,

@@ -94,6 +94,18 @@ impl Walker<'_> {
         }
     }
 
+    /// A file is copied or moved: what is known of it is known of the other as well.
+    pub(crate) fn copy_content(&mut self, from: &Arg<'_>, to: &Arg<'_>) {
+        if let Some(content) = self.content_of(&from.text) {
+            let name = from.text.rsplit('/').next().unwrap_or_default();
+            let inside = Arg::literal(format!("{}/{name}", to.text), to.span);
+            for target in [to, &inside] {
+                let text = content.text.clone();
+                self.remember(target, text, content.network, content.secret, false);
+            }
+        }
+    }
+
     /// What the text itself put into a file.
     pub(crate) fn content_of(&self, file: &str) -> Option<Content> {
         if self.written.files.is_empty() {

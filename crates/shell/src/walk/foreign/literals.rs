@@ -36,6 +36,8 @@ impl<'t> Code<'t> {
         let mut spans = Vec::new();
         let bytes = text.as_bytes();
         let mut at = 0;
+        // A quote that is not closed once is looked for no further.
+        let mut unclosed = Vec::new();
         while let Some(byte) = bytes.get(at) {
             let quote = match byte {
                 b'\'' | b'"' => *byte,
@@ -48,7 +50,12 @@ impl<'t> Code<'t> {
             let triple = bytes.get(at..at + 3) == Some(&[quote; 3]);
             let width = if triple { 3 } else { 1 };
             let start = at + width;
-            let Some(end) = closing(bytes, start, quote, width) else {
+            let end = Some(())
+                .filter(|()| !unclosed.contains(&quote))
+                .and_then(|()| closing(bytes, start, quote, width));
+            let Some(end) = end else {
+                unclosed.push(quote);
+                unclosed.dedup();
                 at += 1;
                 continue;
             };
