@@ -57,7 +57,7 @@ fn read(file: &str) -> Result<String, CommandError> {
         .map_err(|error| failed().because(error))?
         .len();
     if size > MAX_FILE_BYTES {
-        return Err(failed().hint(&format!("a file has at most {MAX_FILE_BYTES} bytes")));
+        return Err(failed().hint(format!("a file has at most {MAX_FILE_BYTES} bytes")));
     }
     std::fs::read_to_string(file).map_err(|error| failed().because(error))
 }
