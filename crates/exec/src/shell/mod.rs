@@ -340,11 +340,14 @@ impl LocalShell {
             return said.is_absolute().then_some(said);
         }
         let real = PathBuf::from(format!("/proc/{}/cwd", self.pid));
+        let real = std::fs::read_link(&real).ok()?;
+        // The same words are the usual case, and cost one look.
         let place = |path: &Path| std::fs::metadata(path).ok().map(|at| (at.dev(), at.ino()));
-        if said.is_absolute() && place(&said).is_some() && place(&said) == place(&real) {
+        let same = || place(&said).is_some() && place(&said) == place(&real);
+        if said == real || said.is_absolute() && same() {
             return Some(said);
         }
-        std::fs::read_link(real).ok()
+        Some(real)
     }
 
     /// Part of the text is still on its way. The shell evaluates nothing before it has read the
