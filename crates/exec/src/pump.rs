@@ -12,6 +12,9 @@ use crate::journal::{RunOutput, Stream};
 
 /// What one read takes.
 const READ_BYTES: usize = 64 * 1024;
+/// What the first reads take, until one is full: most commands write less, and a large buffer for
+/// each of them costs more than all that is read into it.
+const FIRST_READ_BYTES: usize = 4 * 1024;
 /// What may have been written before a command's end and not been read yet: a pipe's capacity.
 /// Draining stops there, so that a child that writes for ever does not delay the answer.
 const MAX_DRAIN: usize = 64 * 1024;
@@ -132,11 +135,16 @@ impl Pipes {
         };
         let Some(pipe) = slot else { return };
         if self.buffer.capacity() == 0 {
-            self.buffer.reserve_exact(READ_BYTES);
+            self.buffer.reserve_exact(FIRST_READ_BYTES);
         }
         match read(pipe, &mut self.buffer) {
             Ok(0) => *slot = None,
-            Ok(_) => output.append(stream, &self.buffer),
+            Ok(_) => {
+                output.append(stream, &self.buffer);
+                if self.buffer.len() == self.buffer.capacity() && self.buffer.len() < READ_BYTES {
+                    self.buffer.reserve_exact(READ_BYTES);
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => *slot = None,
         }
