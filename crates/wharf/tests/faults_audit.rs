@@ -155,7 +155,12 @@ fn one(index: usize, chance: &mut Chance) -> Expected {
 
 fn is_on_record(record: &[Value], expected: &Expected) {
     let command = expected.request["command"].as_str().unwrap();
-    let about: Vec<_> = record.iter().filter(|e| e["command"] == command).collect();
+    let is_run = |e: &&Value| e["kind"].as_str().unwrap().starts_with("run.");
+    let about: Vec<_> = record
+        .iter()
+        .filter(|e| e["command"] == command)
+        .filter(is_run)
+        .collect();
     assert_eq!(about.len(), 1, "{command}: {about:?}");
     let entry = about[0];
     assert_eq!(entry["caller"], "local", "{entry}");
