@@ -6,6 +6,8 @@
 //! Start reading at [`run`]; errors are in [`problem`].
 
 pub mod analyze;
+pub mod approval;
+pub mod policy;
 pub mod problem;
 pub mod process;
 pub mod run;
@@ -14,6 +16,15 @@ pub mod system;
 
 pub use analyze::{
     AnalyzeContext, AnalyzeRequest, AnalyzeResponse, AnalyzedEffect, AnalyzedError, AnalyzedProgram,
+};
+pub use approval::{
+    APPROVAL_WAIT_MAX, Approval, ApprovalList, ApprovalScope, ApprovalState, ApproveRequest,
+    DenyRequest, Grant, GrantList, Preview, PreviewRequest, PreviewedCommand,
+};
+pub use policy::{
+    PolicyApprovals, PolicyChange, PolicyEntry, PolicyFile, PolicyMove, PolicyName, PolicyProblem,
+    PolicyReloaded, PolicyReplay, PolicyReplayRequest, PolicyShown, PolicyTestRequest,
+    PolicyTested, REPLAY_RUNS_MAX,
 };
 pub use problem::{ApprovalRef, FieldError, Problem};
 pub use process::{

@@ -30,14 +30,17 @@ pub struct AuditTail {
 /// `run.opened`: a command was decided and is about to start. `run.refused`: it was asked for and
 /// not run, because the policy denies it (`verdict: deny`) or wants a yes (`confirm`); the same
 /// members, and `reasons`. `run.closed`: it has ended, or is known to be lost. `session.created`,
-/// `session.ended`.
+/// `session.ended`. `approval.asked`, `approval.approved`, `approval.denied`, `approval.expired`:
+/// the life of a question. `grant.revoked`: a standing yes was taken back. `policy.reloaded`,
+/// `policy.refused`: the owner's files were read again and hold now, or do not load.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
     /// Its number, without a gap.
     pub seq: u64,
     /// When it happened, in milliseconds since 1970.
     pub time: i64,
-    /// `run.opened`, `run.refused`, `run.closed`, `session.created`, `session.ended`; more may come.
+    /// `run.opened`, `run.refused`, `run.closed`, `session.created`, `approval.asked`, …; more may
+    /// come.
     pub kind: String,
     /// The hash of the entry before.
     pub prev: String,
@@ -118,6 +121,34 @@ pub struct AuditEntry {
     /// Why the session ended: `deleted`, `idle`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
+    /// Who answered, took back or reloaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Rules that asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Vec<String>>,
+    /// When the question or the standing yes ends, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+    /// Why no, or why files did not load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What a standing yes is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub grant: Option<Value>,
+    /// The policy before, by its fingerprint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The policy that holds from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The policy that stays, where files did not load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stays: Option<String>,
 }
 
 /// `GET /api/registry?category=&q=`.

@@ -12,6 +12,7 @@
 
 pub mod calls;
 pub mod client;
+pub mod consent;
 pub mod error;
 pub mod sse;
 pub mod stream;

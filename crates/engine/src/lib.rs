@@ -14,6 +14,7 @@ pub mod approvals;
 pub mod error;
 pub mod measure;
 pub mod options;
+pub mod policies;
 pub mod registry;
 pub mod request;
 pub mod view;
@@ -33,6 +34,7 @@ mod whole;
 pub use engine::{Elsewhere, Engine, Gauges, Surroundings};
 pub use error::{Error, Field};
 pub use options::{Limits, Options, Parts};
+pub use policies::{Reloaded, Tested};
 pub use request::{Idempotency, NewSession, ProcessSelector, RunRequest, Stream};
 pub use view::{
     AuditLine, Captured, Decision, Finished, HistoryItem, Judged, OutputChunk, ProcessView,
@@ -41,3 +43,6 @@ pub use view::{
 
 /// What is said about commands, for the adapters that put it into their own form.
 pub use wharf_shell as shell;
+
+/// What policies and approvals are made of, likewise.
+pub use wharf_policy as rules;

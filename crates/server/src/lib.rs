@@ -27,6 +27,6 @@ mod state;
 mod stream;
 
 pub use auth::{Authenticator, Everybody, Tokens};
-pub use options::{Machine, ServerLimits, ServerOptions};
+pub use options::{Machine, PolicyFiles, ServerLimits, ServerOptions};
 pub use routes::router;
 pub use serve::{ServeError, serve};

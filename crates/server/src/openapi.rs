@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
-use crate::handlers::{knowledge, processes, runs, sessions, system};
+use crate::handlers::{approvals, knowledge, policy, processes, runs, sessions, system};
 
 /// Paths that are another's under an older or plainer name, both for POST.
 const ALIASES: [(&str, &str); 2] = [
@@ -64,6 +64,17 @@ const PROBLEMS: [(&str, &str); 10] = [
         processes::logs::logs,
         processes::ssh::list,
         processes::ssh::remove,
+        approvals::list::list,
+        approvals::preview::preview,
+        approvals::show::show,
+        approvals::approve::approve,
+        approvals::deny::deny,
+        approvals::grants::list,
+        approvals::grants::revoke,
+        policy::show::show,
+        policy::test::test,
+        policy::replay::replay,
+        policy::reload::reload,
         knowledge::registry::list,
         knowledge::registry::show,
         knowledge::registry::put,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_engine::rules::File;
 use wharf_engine::registry::UserRegistry;
 
 use crate::auth::Authenticator;
@@ -47,6 +48,8 @@ pub struct ServerOptions {
     pub allow_addresses: bool,
     /// Origins (`https://app.example.com`) whose pages may call; none unless configured.
     pub allowed_origins: Vec<String>,
+    /// Where the owner's policy is read again.
+    pub policy_files: PolicyFiles,
     /// Bounds.
     pub limits: ServerLimits,
 }
@@ -64,8 +67,28 @@ impl ServerOptions {
             allowed_hosts: Vec::new(),
             allow_addresses: false,
             allowed_origins: Vec::new(),
+            policy_files: PolicyFiles::default(),
             limits: ServerLimits::default(),
         }
+    }
+}
+
+/// Reads the files of the owner's policy; without a way to do so there are none.
+#[derive(Clone, Default)]
+pub struct PolicyFiles(Option<Arc<Reader>>);
+
+/// The files, `None` where there are none, or why they cannot be read.
+pub type Files = Result<Option<Vec<File>>, String>;
+type Reader = dyn Fn() -> Files + Send + Sync;
+
+impl PolicyFiles {
+    /// Read by `reader`, which may block.
+    pub fn from_fn(reader: impl Fn() -> Files + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(reader)))
+    }
+
+    pub(crate) fn read(&self) -> Files {
+        self.0.as_ref().map_or(Ok(None), |reader| reader())
     }
 }
 

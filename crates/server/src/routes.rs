@@ -10,7 +10,7 @@ use wharf_engine::Engine;
 use crate::error::Failure;
 use crate::handlers::runs::{analyze, cancel, events, list, output, run, show};
 use crate::handlers::system::{audit, docs, health, metrics, openapi};
-use crate::handlers::{knowledge, processes, sessions};
+use crate::handlers::{approvals, knowledge, policy, processes, sessions};
 use crate::middleware::gate;
 use crate::options::ServerOptions;
 use crate::state::App;
@@ -54,6 +54,22 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
             "/api/ssh-sessions/{session_key}",
             delete(processes::ssh::remove),
         )
+        // Approvals
+        .route("/api/approvals", get(approvals::list::list))
+        .route("/api/approvals/preview", post(approvals::preview::preview))
+        .route("/api/approvals/{id}", get(approvals::show::show))
+        .route(
+            "/api/approvals/{id}/approve",
+            post(approvals::approve::approve),
+        )
+        .route("/api/approvals/{id}/deny", post(approvals::deny::deny))
+        .route("/api/grants", get(approvals::grants::list))
+        .route("/api/grants/{id}", delete(approvals::grants::revoke))
+        // Policy
+        .route("/api/policy", get(policy::show::show))
+        .route("/api/policy/test", post(policy::test::test))
+        .route("/api/policy/replay", post(policy::replay::replay))
+        .route("/api/policy/reload", post(policy::reload::reload))
         // Knowledge
         .route("/api/registry", get(knowledge::registry::list))
         .route(

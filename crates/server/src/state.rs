@@ -9,7 +9,7 @@ use wharf_engine::registry::UserRegistry;
 use crate::extract::body::{Bodies, LARGE_BYTES_TOTAL};
 use crate::metrics::Metrics;
 use crate::middleware::gate::Gate;
-use crate::options::{Machine, ServerOptions};
+use crate::options::{Machine, PolicyFiles, ServerOptions};
 
 /// Cheap to clone; all clones are one server.
 #[derive(Clone)]
@@ -18,6 +18,7 @@ pub(crate) struct App(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) machine: Machine,
+    pub(crate) policy_files: PolicyFiles,
     pub(crate) registry: Arc<UserRegistry>,
     pub(crate) version: String,
     pub(crate) bodies: Bodies,
@@ -34,6 +35,7 @@ impl App {
         Self(Arc::new(Inner {
             engine,
             machine: options.machine.clone(),
+            policy_files: options.policy_files.clone(),
             registry: Arc::clone(&options.registry),
             version: options.version.clone(),
             bodies: Bodies::new(limits.body_bytes, limits.body_timeout, LARGE_BYTES_TOTAL),

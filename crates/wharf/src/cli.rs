@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    audit, auth, config, doctor, explain, kill, logs, registry, run, serve, session,
+    approvals, audit, auth, config, doctor, explain, kill, logs, policy, registry, run, serve,
+    session,
 };
 
 const EXAMPLES: &str = "\
@@ -91,6 +92,12 @@ pub(crate) enum Command {
     Logs(logs::Args),
     /// End a run, or send it a signal
     Kill(kill::Args),
+    /// Questions that wait for a person, and yeses that hold for longer
+    #[command(subcommand)]
+    Approvals(approvals::Command),
+    /// Who may run what
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// What is known about commands
     #[command(subcommand)]
     Registry(registry::Command),

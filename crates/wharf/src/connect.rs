@@ -32,6 +32,11 @@ pub(crate) fn find(cx: &Context) -> Result<Server, CommandError> {
     }
 }
 
+/// Whether a server runs on this machine.
+pub(crate) fn runs_here(cx: &Context) -> Result<bool, CommandError> {
+    Ok(Registration::find(&cx.places.registration_file())?.is_some())
+}
+
 /// As [`find`]; where no server runs and none is named, one is started.
 pub(crate) fn find_or_start(cx: &Context) -> Result<Server, CommandError> {
     let options = ClientOptions::resolve(&cx.settings);

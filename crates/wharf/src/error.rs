@@ -3,7 +3,7 @@
 
 use std::error::Error as StdError;
 
-use wharf_api::Problem;
+use wharf_api::{ApprovalRef, Problem};
 use wharf_client::Error as ClientError;
 
 /// The kinds, each with its exit code. They are documented and never change their meaning.
@@ -82,6 +82,8 @@ pub(crate) struct CommandError {
     pub(crate) hints: Vec<String>,
     /// The decision behind a refusal, for programs.
     pub(crate) decision: Option<Box<serde_json::Value>>,
+    /// The approval that it waits for, for programs.
+    pub(crate) approval: Option<Box<ApprovalRef>>,
 }
 
 impl CommandError {
@@ -94,6 +96,7 @@ impl CommandError {
             causes: Vec::new(),
             hints: Vec::new(),
             decision: None,
+            approval: None,
         }
     }
 
@@ -140,6 +143,9 @@ impl CommandError {
         });
         if let (Some(members), Some(decision)) = (error.as_object_mut(), &self.decision) {
             members.insert("decision".to_owned(), (**decision).clone());
+        }
+        if let (Some(members), Some(approval)) = (error.as_object_mut(), &self.approval) {
+            members.insert("approval".to_owned(), serde_json::json!(approval));
         }
         serde_json::json!({ "error": error })
     }
@@ -200,6 +206,7 @@ impl CommandError {
             error.code.clone_from(&problem.code);
         }
         error.decision = problem.decision.clone().map(Box::new);
+        error.approval = problem.approval.clone().map(Box::new);
         for field in problem.errors.iter().flatten() {
             error
                 .causes

@@ -170,6 +170,24 @@ impl Engine {
     }
 }
 
+/// A pattern to offer to whoever says yes: for one plain program whose arguments are all known.
+#[must_use]
+pub fn suggested_pattern(approval: &Approval) -> Option<String> {
+    let context = wharf_shell::Context {
+        cwd: Some(&approval.cwd),
+        workspace_root: Some(&approval.cwd),
+        ..wharf_shell::Context::default()
+    };
+    let analysis = wharf_shell::analyze(&approval.command, &context);
+    let [program] = analysis.programs.as_slice() else {
+        return None;
+    };
+    let pattern = Pattern::suggest(program.argv.as_deref()?)?;
+    // One that does not cover what it was made from is of no use.
+    let covers = pattern.matches(&analysis, &approval.cwd);
+    covers.then(|| pattern.to_string())
+}
+
 /// Writes down what has run out of time.
 pub(crate) async fn expire(inner: &Inner) {
     let now = inner.parts.clock.now();

@@ -1,5 +1,6 @@
 //! JSON bodies: once quickly, and when that fails slowly, to say everything that is wrong.
 
+use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
@@ -8,6 +9,8 @@ use serde_path_to_error::{Path, Segment};
 use wharf_api::FieldError;
 
 use crate::error::Failure;
+use crate::middleware::gate::Context;
+use crate::state::App;
 
 /// Members that one answer names at most.
 const MAX_ERRORS: usize = 32;
@@ -30,6 +33,18 @@ pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Failure> {
     } else {
         Err(Failure::not_json())
     }
+}
+
+/// Who asks, and the body as a `T`.
+pub(crate) async fn read<T: DeserializeOwned>(
+    app: &App,
+    request: Request,
+) -> Result<(Context, T), Failure> {
+    let (parts, body) = request.into_parts();
+    let context = Context::of(&parts)?;
+    is_json(&parts.headers)?;
+    let bytes = app.bodies.read(body).await?;
+    Ok((context, parse(&bytes)?))
 }
 
 /// Reads `bytes` as a `T`.

@@ -8,6 +8,8 @@ pub(crate) mod query;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use wharf_model::Caller;
+
 use crate::error::Failure;
 use crate::middleware::gate::Context;
 
@@ -21,6 +23,15 @@ impl<S: Sync> FromRequestParts<S> for Context {
 }
 
 impl Context {
+    /// For what is the business of the server's owner alone.
+    pub(crate) fn must_be_owner(&self, why: &'static str) -> Result<(), Failure> {
+        if self.caller == Caller::local() {
+            Ok(())
+        } else {
+            Err(Failure::forbidden(why))
+        }
+    }
+
     /// The same without waiting.
     pub(crate) fn of(parts: &Parts) -> Result<Self, Failure> {
         let context = parts.extensions.get::<Self>().cloned();

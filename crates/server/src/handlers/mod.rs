@@ -1,7 +1,9 @@
 //! One file for each thing that can be asked: read the request, call one use case, write the
 //! answer.
 
+pub(crate) mod approvals;
 pub(crate) mod knowledge;
+pub(crate) mod policy;
 pub(crate) mod processes;
 pub(crate) mod runs;
 pub(crate) mod sessions;

@@ -73,6 +73,8 @@ fn every_answer_is_as_the_document_says() {
         reading(&mut seen, &run).await;
         sessions(&mut seen).await;
         processes(&mut seen).await;
+        approvals(&mut seen).await;
+        policy(&mut seen).await;
         the_rest(&mut seen).await;
         refusals(&mut seen).await;
 
@@ -230,6 +232,69 @@ async fn processes(seen: &mut Seen<'_>) {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
     seen.get("/api/ssh-sessions", "/api/ssh-sessions").await;
+}
+
+async fn approvals(seen: &mut Seen<'_>) {
+    let (list, one) = ("/api/approvals", "/api/approvals/{id}");
+    let (approve, deny) = ("/api/approvals/{id}/approve", "/api/approvals/{id}/deny");
+    seen.post("/api/sessions", json!({"session_id": "asks"}))
+        .await;
+    for (number, (action, body)) in [
+        (approve, json!({})),
+        (approve, json!({"scope": "session"})),
+        (
+            approve,
+            json!({"scope": "pattern", "pattern": "rm -rf .git...", "project": "/srv"}),
+        ),
+        (
+            approve,
+            json!({"scope": "pattern", "pattern": "rm -rf <path>"}),
+        ),
+        (deny, json!({"reason": "no"})),
+        (deny, json!({})),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let command = format!("rm -rf .git /opt/no-such-dir-{number}");
+        let asks = json!({"command": command, "session_id": "asks"});
+        let refused = seen.post("/api/run-command", asks).await;
+        assert_eq!(refused.status, 428, "{}", refused.text());
+        let id = refused.json()["approval"]["id"].clone();
+        let path = |template: &str| template.replace("{id}", id.as_str().unwrap());
+        seen.get(one, &path(one)).await;
+        seen.ask(action, &path(action), "POST", Some(body)).await;
+        seen.get(one, &path(one)).await;
+    }
+    for state in ["approved", "denied", "pending", "used", "expired"] {
+        seen.get(list, &format!("{list}?state={state}&limit=3"))
+            .await;
+    }
+    assert_eq!(seen.get(list, "/api/approvals?state=x").await.status, 422);
+    let body = json!({"pattern": "rm -rf ...", "project": "/"});
+    seen.post("/api/approvals/preview", body).await;
+    let body = json!({"pattern": "true", "project": "/usr"});
+    let answer = seen.post("/api/approvals/preview", body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let grants = seen.get("/api/grants", "/api/grants").await.json();
+    let id = grants["grants"][0]["id"].as_str().unwrap().to_owned();
+    let grant = "/api/grants/{id}";
+    seen.ask(grant, &grant.replace("{id}", &id), "DELETE", None)
+        .await;
+}
+
+async fn policy(seen: &mut Seen<'_>) {
+    seen.get("/api/policy", "/api/policy").await;
+    let own = |text: &str| json!({"files": [{"name": "own.cedar", "text": text}]});
+    let strict = r#"@id("x") @reason("y")
+        forbid (principal, action in Action::"run", resource) when { context.risk == Risk::"low" };"#;
+    for text in [strict, "forbid (;", ""] {
+        seen.post("/api/policy/test", own(text)).await;
+        seen.post("/api/policy/replay", own(text)).await;
+    }
+    seen.post("/api/policy/test", json!({"files": []})).await;
+    seen.ask("/api/policy/reload", "/api/policy/reload", "POST", None)
+        .await;
 }
 
 async fn the_rest(seen: &mut Seen<'_>) {

@@ -8,6 +8,7 @@
     reason = "what a test did not expect is a failed test"
 )]
 
+mod approvals;
 mod conformance;
 mod ids;
 mod logs;

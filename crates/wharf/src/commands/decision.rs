@@ -41,19 +41,22 @@ struct Alternative {
     reasoning: String,
 }
 
-/// Shows a refusal that a decision stands behind, and asks for a yes where that helps. Returns the
-/// token to send back.
-pub(crate) async fn ask(cx: &Context, command: &str, problem: &Problem) -> Option<String> {
-    let decision = Decision::deserialize(problem.decision.as_ref()?).unwrap_or_default();
-    if !cx.ui.json {
+/// Shows a refusal that a decision stands behind.
+pub(crate) fn tell(cx: &Context, command: &str, problem: &Problem) {
+    if let Some(decision) = problem.decision.as_ref().filter(|_| !cx.ui.json) {
+        let decision = Decision::deserialize(decision).unwrap_or_default();
         cx.ui.say(&show(&cx.ui, command, &decision));
     }
+}
+
+/// Asks for a yes where that helps. Returns the token to send back.
+pub(crate) async fn ask(cx: &Context, problem: &Problem) -> Option<String> {
     let token = problem.confirmation_token.clone()?;
-    if cx.ui.yes("Run it?").await {
-        Some(token)
-    } else {
-        None
+    if let Some(approval) = problem.approval.as_ref().filter(|_| cx.ui.may_ask) {
+        cx.ui
+            .say(&format!("  approval: {}\n", neutral_line(&approval.id)));
     }
+    cx.ui.yes("Run it?").await.then_some(token)
 }
 
 /// The risk, the command with its parts underlined, and the alternatives.

@@ -2,6 +2,7 @@
 //!
 //! A command gets a [`Context`], makes its calls, shows the result and returns an exit code.
 
+pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod completion;
@@ -11,6 +12,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod kill;
 pub(crate) mod logs;
+pub(crate) mod policy;
 pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -61,6 +63,8 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
         Command::Session(command) => session::dispatch(&client(world, vec![])?, command),
         Command::Logs(args) => logs::logs(&client(world, vec![])?, &args),
         Command::Kill(args) => kill::kill(&client(world, vec![])?, &args),
+        Command::Approvals(command) => approvals::dispatch(&client(world, vec![])?, command),
+        Command::Policy(command) => policy::dispatch(&client(world, vec![])?, command),
         Command::Registry(command) => registry::dispatch(&client(world, vec![])?, &command),
         Command::Audit(command) => audit::dispatch(&client(world, vec![])?, command),
         Command::Auth(command) => auth::dispatch(&client(world, vec![])?, &command),

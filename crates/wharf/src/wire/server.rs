@@ -9,7 +9,9 @@ use wharf_engine::{Engine, Limits, Options, Parts};
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::{LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
 use wharf_localstate::{Token, key::KEY_BYTES};
-use wharf_server::{Authenticator, Everybody, Machine, ServerLimits, ServerOptions, Tokens, serve};
+use wharf_server::{
+    Authenticator, Everybody, Machine, PolicyFiles, ServerLimits, ServerOptions, Tokens, serve,
+};
 use wharf_store::audit::{self, AuditLog, Durability};
 use wharf_store::db::Database;
 
@@ -188,12 +190,24 @@ fn server_options(cx: &Context, options: &ServeOptions, token: &Token) -> Server
         registry: registry(cx),
         allowed_hosts: options.allowed_hosts.clone(),
         allowed_origins: options.cors_origins.clone(),
+        policy_files: policy_files(cx),
         limits: ServerLimits {
             patience: options.patience,
             ..ServerLimits::default()
         },
         ..ServerOptions::new(authenticator)
     }
+}
+
+/// The owner's policy, to be read again when asked.
+fn policy_files(cx: &Context) -> PolicyFiles {
+    let directory = cx.places.policy_dir();
+    PolicyFiles::from_fn(move || {
+        policy::files(&directory).map_err(|error| match error.causes.as_slice() {
+            [] => error.message,
+            causes => format!("{}: {}", error.message, causes.join(": ")),
+        })
+    })
 }
 
 /// A small environment: what programs need to know about the user, and what was asked for.

@@ -122,6 +122,7 @@ pub(crate) fn filters() -> insta::internals::SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
     for (pattern, instead) in [
         (r"run_[0-9a-hjkmnp-tv-z]{26}", "RUN"),
+        (r"apr_[0-9a-f]{12}", "APPROVAL"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "TIME"),
         (r"pid \d+", "pid PID"),
@@ -131,6 +132,7 @@ pub(crate) fn filters() -> insta::internals::SettingsBindDropGuard {
         (r"\bcli-[0-9a-f]+", "OTHER"),
         (r"\d+\.\d+ (ms|s)\b", "N $1"),
         (r"\b[0-9a-f]{64}\b", "HASH"),
+        (r"policy [0-9a-f]{12}", "policy PRINT"),
     ] {
         settings.add_filter(pattern, instead);
     }

@@ -6,12 +6,14 @@
     reason = "a test may panic, and its helpers too"
 )]
 
+mod approvals;
 mod audit;
 mod config;
 mod danger;
 mod doctor;
 mod help;
 mod home;
+mod policy;
 mod registry;
 mod run;
 mod serve;

@@ -5,7 +5,6 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use wharf_api::AuditTail;
-use wharf_model::Caller;
 
 use crate::error::Failure;
 use crate::extract::query::{Params, size};
@@ -38,11 +37,7 @@ pub(crate) async fn tail(
 ) -> Result<Response, Failure> {
     let limit = params.number("limit", 1..=MAX_ENTRIES, DEFAULT_ENTRIES);
     params.check()?;
-    if context.caller != Caller::local() {
-        return Err(Failure::forbidden(
-            "The audit log is for the owner of this server.",
-        ));
-    }
+    context.must_be_owner("The audit log is for the owner of this server.")?;
     let lines = app.engine.audit_tail(size(limit)).await?;
     let entries: Result<_, _> = lines
         .into_iter()

@@ -1,6 +1,7 @@
 //! `wharf run`: a command, as if it were typed here, with a decision before and a record after.
 
 mod after;
+mod consent;
 mod follow;
 mod plain;
 pub(crate) mod request;
@@ -8,7 +9,6 @@ mod stdin;
 
 use std::time::Duration;
 
-use wharf_api::Problem;
 use wharf_client::Error as ClientError;
 
 use super::{Outcome, decision};
@@ -16,9 +16,9 @@ use crate::config::options::ClientOptions;
 use crate::config::sources::Flag;
 use crate::connect;
 use crate::context::Context;
-use crate::error::{CommandError, Kind};
+use crate::error::CommandError;
 use crate::wire::{SystemEntropy, block_on};
-use request::{parse_time_limit, parse_variable};
+use request::{parse_duration, parse_time_limit, parse_variable};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +27,7 @@ Examples:
   wharf run -s work -- cd src          in a living session: the directory stays
   wharf run --timeout 10m --meta summary -- npm test
   wharf run --background -- npm run dev
+  wharf run --wait -- git push --force     waits for somebody's yes where it needs one
 
 Words are handed over as they are: nothing is expanded twice. stdout and stderr are the command's,
 byte for byte, and so is the exit code: 128+n for signal n, 124 after a timeout, and 125 when it
@@ -57,6 +58,11 @@ pub(crate) struct Args {
     /// Leave it running and print its id
     #[arg(long, visible_alias = "detach")]
     background: bool,
+    /// Where it needs a yes, wait for somebody's instead of asking here: until the question ends,
+    /// or for so long; an hour at most when no time is given
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,
+        default_missing_value = "60m", value_parser = parse_duration)]
+    wait: Option<Duration>,
     /// Do not read standard input; the command's is closed
     #[arg(short = 'n', long)]
     no_stdin: bool,
@@ -107,13 +113,14 @@ pub(crate) fn run(cx: &Context, args: Args) -> Outcome {
                 other => return other.map_err(CommandError::from),
             };
             let (problem, retry_after) = refused;
+            decision::tell(cx, &request.command, &problem);
             let answer = tokio::select! {
-                answer = decision::ask(cx, &request.command, &problem) => answer,
+                answer = consent::get(cx, &server.client, &problem, args.wait) => answer?,
                 wanted = after::interrupted() => return Err(wanted),
             };
             match answer {
                 Some(token) => request.confirmation_token = Some(token),
-                None if problem.decision.is_some() => return Err(unconfirmed(cx, &problem)),
+                None if problem.decision.is_some() => return Err(consent::missing(cx, &problem)),
                 None => {
                     return Err(ClientError::Refused {
                         problem,
@@ -124,22 +131,6 @@ pub(crate) fn run(cx: &Context, args: Args) -> Outcome {
             }
         }
     })
-}
-
-/// The server's words are for programs that can repeat the request; these are for whoever typed.
-fn unconfirmed(cx: &Context, problem: &Problem) -> CommandError {
-    let mut error = CommandError::refused(problem);
-    if error.kind == Kind::Approval {
-        if cx.ui.may_ask {
-            error.message = "not run: it needs a yes".to_owned();
-        } else {
-            error.message = "not run: it needs a yes, and there is nobody to ask".to_owned();
-            error
-                .hints
-                .push("run it on a terminal, without --no-input".to_owned());
-        }
-    }
-    error
 }
 
 /// Why a run has no exit code.
