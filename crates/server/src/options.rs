@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_engine::rules::File;
 use wharf_engine::registry::UserRegistry;
+use wharf_engine::rules::File;
 
 use crate::auth::Authenticator;
 
