@@ -164,9 +164,16 @@ impl Engine {
     /// When there is none from this approval.
     pub async fn revoke_grant(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         let inner = self.inner();
-        let grant = inner.approvals.revoke(id);
-        let grant = grant.ok_or_else(|| Error::not_found("grant", id))?;
-        keep::revoked(inner, &grant, caller.name()).await
+        let revoked = inner.approvals.revoke(id);
+        let (grant, left) = revoked.ok_or_else(|| Error::not_found("grant", id))?;
+        keep::revoked(inner, &grant, caller.name()).await?;
+        match left {
+            Some(mut unused) => {
+                unused.state = State::Expired;
+                keep::expired(inner, &unused).await
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -194,11 +194,16 @@ impl Approvals {
         Some(Ok((next, grant)))
     }
 
-    /// Takes a standing yes back.
-    pub(crate) fn revoke(&self, id: &str) -> Option<Grant> {
+    /// Takes a standing yes back, and with it the yes to the run that was asked for, if no run has
+    /// used it: nothing of what was agreed to is left.
+    pub(crate) fn revoke(&self, id: &str) -> Option<(Grant, Option<Approval>)> {
         let mut table = self.lock();
         let at = table.grants.iter().position(|grant| grant.approval == id)?;
-        Some(table.grants.remove(at).revoke())
+        let grant = table.grants.remove(at).revoke();
+        let unused = |entry: &Entry| entry.approval.id == id && !entry.held;
+        let at = table.open.iter().position(unused);
+        let left = at.map(|at| table.open.remove(at).approval);
+        Some((grant, left))
     }
 
     /// The standing yes that a question is covered by.

@@ -158,13 +158,11 @@ fn a_yes_for_a_pattern_shows_what_it_is_for_and_can_be_taken_back() {
         assert_eq!(engine.grants().len(), 1);
         engine.revoke_grant(&me(), &id).await.unwrap();
         assert!(engine.grants().is_empty());
-        // The yes to the one command that was asked about is as good as before.
+        // Nothing of what was agreed to is left, not even the one run that was asked about.
         assert!(ran(engine, again).await.is_none());
-        assert!(
-            ran(engine, command("git push --force origin one"))
-                .await
-                .is_some()
-        );
+        let first = command("git push --force origin one");
+        assert!(ran(engine, first).await.is_none());
+        assert!(matches!(state(engine, &id).await, State::Expired));
     });
 }
 

@@ -44,7 +44,7 @@ fn a_malformed_request_names_every_member() {
 #[test]
 fn wrong_types_are_named_without_their_values() {
     with_server(async |server| {
-        let body = json!({"timeout": "soon", "password": 1234567, "env": ["A=1"]});
+        let body = json!({"env": ["A=1"], "password": 1234567, "timeout": "soon"});
         let answer = server.post("/api/run-command", &body).await;
         assert!(!answer.text().contains("1234567"));
         insta::assert_snapshot!(shown(&answer));

@@ -36,14 +36,45 @@ fn somebodys_yes_lets_the_same_command_run_once() {
         "{listed}"
     );
 
-    insta::assert_snapshot!(home.seen(&["approvals", "show", &id]), @"");
+    insta::assert_snapshot!(home.seen(&["approvals", "show", &id]), @r"
+    approval   APPROVAL
+    state      pending
+    command    rm -rf /opt/wharf-no-such-dir
+    directory  HOME/work
+    target     local
+    asked by   local
+    asked      TIME
+    ends       TIME
+    because    delete-outside
+    pattern    rm -rf /opt/wharf-no-such-dir
+    --- stderr
+    --- exit 0
+    ");
     let refused = home.output(&["approvals", "approve", &id]);
     assert_eq!(refused.status.code(), Some(8), "nobody said -y");
-    insta::assert_snapshot!(home.seen(&["approvals", "approve", &id, "-y"]), @"");
+    insta::assert_snapshot!(home.seen(&["approvals", "approve", &id, "-y"]), @r"
+    --- stderr
+    approval   APPROVAL
+    state      pending
+    command    rm -rf /opt/wharf-no-such-dir
+    directory  HOME/work
+    target     local
+    asked by   local
+    asked      TIME
+    ends       TIME
+    because    delete-outside
+    pattern    rm -rf /opt/wharf-no-such-dir
+    wharf: approved APPROVAL: until TIME the same request passes, once
+    --- exit 0
+    ");
     home.ok(&run(&[]));
     assert_ne!(asked(&home, &[]), id, "it was used");
 
-    insta::assert_snapshot!(home.seen(&["approvals", "approve", &id, "-y"]), @"");
+    insta::assert_snapshot!(home.seen(&["approvals", "approve", &id, "-y"]), @r"
+    --- stderr
+    error[conflict]: APPROVAL was used, approved by local, and cannot be given again
+    --- exit 6
+    ");
     let all = home.ok(&["approvals", "list", "--all", "--json"]);
     assert!(all.contains(r#""state":"used""#), "{all}");
     home.ok(&["audit", "verify"]);

@@ -25,8 +25,9 @@ fn without_a_terminal_it_is_refused_with_its_reasons() {
       rm -rfv /opt/wharf-no-such-dir
               ^^^^^^^^^^^^^^^^^^^^^^ deletes outside of the working tree
       instead: ADVICE
-    error[needs_confirmation]: not run: it needs a yes, and there is nobody to ask
-      hint: run it on a terminal, without --no-input
+    error[approval_required]: not run: it needs a yes, and there is nobody to ask here
+      hint: approve it until TIME: wharf approvals approve APPROVAL
+      hint: then run it again; --wait waits for the yes
     --- exit 125
     ");
 }
@@ -63,6 +64,7 @@ fn a_yes_on_the_terminal_runs_it() {
       rm -rfv /opt/wharf-no-such-dir
               ^^^^^^^^^^^^^^^^^^^^^^ deletes outside of the working tree
       instead: ADVICE
+      approval: APPROVAL
     Run it? [y/N] y
     ");
     assert_eq!(code, Some(0));

@@ -29,6 +29,8 @@ fn help_begins_with_examples() {
       session     Living shells that keep directory and variables
       logs        What a run wrote
       kill        End a run, or send it a signal
+      approvals   Questions that wait for a person, and yeses that hold for longer
+      policy      Who may run what
       registry    What is known about commands
       audit       The record of all that was asked, decided and run
       serve       Serve this machine

@@ -127,7 +127,7 @@ pub(crate) fn filters() -> insta::internals::SettingsBindDropGuard {
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "TIME"),
         (r"pid \d+", "pid PID"),
         // What the registry and the rules advise is theirs to change.
-        (r"(?m)^  instead: .*$", "  instead: ADVICE"),
+        (r"(?m)(^  instead: .*\n)+", "  instead: ADVICE\n"),
         (r"(?m)^  next: .*$", "  next: STEPS"),
         (r"\bcli-[0-9a-f]+", "OTHER"),
         (r"\d+\.\d+ (ms|s)\b", "N $1"),

@@ -37,7 +37,12 @@ fn a_policy_is_tried_without_a_server() {
     );
 
     policy(&home, "work/bad", &HEADER.replace("touch x", "rm x"), CEDAR);
-    insta::assert_snapshot!(home.seen(&["policy", "test", "bad"]), @"");
+    insta::assert_snapshot!(home.seen(&["policy", "test", "bad"]), @r"
+    policy.toml:4: example `rm x` as developer: expected deny, got allow
+    --- stderr
+    error[failed]: 1 problem
+    --- exit 1
+    ");
     policy(
         &home,
         "work/worse",
@@ -48,7 +53,12 @@ fn a_policy_is_tried_without_a_server() {
     assert_eq!(worse.status.code(), Some(1));
     let told = String::from_utf8(worse.stdout).unwrap();
     assert!(told.starts_with("own.cedar:"), "{told}");
-    insta::assert_snapshot!(home.seen(&["policy", "test", "none"]), @"");
+    insta::assert_snapshot!(home.seen(&["policy", "test", "none"]), @r"
+    --- stderr
+    error[not_found]: there is no policy in none
+      hint: a policy is a folder with policy.toml or files that end in .cedar
+    --- exit 5
+    ");
     assert!(home.server_pid().is_none(), "no server was needed");
 }
 
@@ -60,7 +70,14 @@ fn what_would_change_is_shown_before_it_does() {
         home.ok(&["run", "--shell", command]);
     }
     policy(&home, "work/new", HEADER, CEDAR);
-    insta::assert_snapshot!(home.seen(&["policy", "replay", "new"]), @"");
+    insta::assert_snapshot!(home.seen(&["policy", "replay", "new"]), @r"
+    3 runs, 1 decided as before, 2 differently
+      allow to deny: 2
+    NOW    THEN  RUNS  POLICY       COMMAND
+    allow  deny  2     no-touching  touch a
+    --- stderr
+    --- exit 0
+    ");
     home.ok(&["run", "--shell", "touch a"]);
     let json = home.ok(&["policy", "replay", "new", "--json"]);
     assert!(json.contains("without their secrets"), "{json}");

@@ -63,10 +63,13 @@ pub(crate) fn approve(cx: &Context, args: Args) -> Outcome {
     if cx.ui.json {
         ui::data(&format!("{}\n", serde_json::json!(answered)))?;
     } else {
-        cx.ui.event(&format!(
-            "approved {}; it is good until {} for the same request again",
-            answered.id, answered.expires_at
-        ));
+        let id = &answered.id;
+        cx.ui.event(&if args.session || args.pattern.is_some() {
+            format!("approved {id} and what is like it; wharf approvals revoke {id} ends that")
+        } else {
+            let until = &answered.expires_at;
+            format!("approved {id}: until {until} the same request passes, once")
+        });
     }
     Ok(DONE)
 }
@@ -136,7 +139,14 @@ fn still_open(approval: &Approval) -> Result<(), CommandError> {
     if approval.state == ApprovalState::Pending {
         return Ok(());
     }
-    let words = format!("{} is {} already", approval.id, answered(approval));
+    let id = &approval.id;
+    let words = match approval.state {
+        ApprovalState::Used => {
+            format!("{id} was {}, and cannot be given again", answered(approval))
+        }
+        ApprovalState::Expired => format!("{id} has expired"),
+        _ => format!("{id} is answered: {}", answered(approval)),
+    };
     Err(CommandError::new(Kind::Conflict, neutral_line(&words)))
 }
 

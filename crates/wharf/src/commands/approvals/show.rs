@@ -55,6 +55,9 @@ fn line(name: &str, value: Option<&String>) -> Option<String> {
 /// Where it stands, who answered and why.
 pub(super) fn answered(approval: &Approval) -> String {
     let mut text = state(approval.state).to_owned();
+    if approval.state == ApprovalState::Used {
+        text.push_str(", approved");
+    }
     if let Some(by) = &approval.answered_by {
         text.push_str(&format!(" by {by}"));
     }

@@ -44,6 +44,8 @@ pub(crate) fn tail(cx: &Context, args: &Args) -> Outcome {
 struct Body {
     run: Option<String>,
     session: Option<String>,
+    approval: Option<String>,
+    by: Option<String>,
     command: Option<String>,
     verdict: Option<String>,
     risk: Option<String>,
@@ -60,14 +62,17 @@ fn row(record: &Record) -> [String; 6] {
             .risk
             .as_ref()
             .map_or(verdict.clone(), |risk| format!("{verdict}, {risk}")),
-        _ => String::new(),
+        _ => body.by.map(|by| format!("by {by}")).unwrap_or_default(),
     };
     [
         record.seq.to_string(),
         Timestamp::from_millis(record.time_ms).to_string(),
         record.kind().to_owned(),
         result,
-        body.run.or(body.session).unwrap_or_default(),
+        body.run
+            .or(body.approval)
+            .or(body.session)
+            .unwrap_or_default(),
         body.command.unwrap_or_default(),
     ]
 }
