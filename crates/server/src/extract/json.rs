@@ -163,7 +163,13 @@ fn remove(value: &mut Value, path: &Path) -> bool {
         return false;
     };
     match (follow(value, parents.iter().copied()), last) {
-        (Some(Value::Object(members)), Segment::Map { key }) => members.remove(key).is_some(),
+        (Some(Value::Object(members)), Segment::Map { key }) => {
+            // Not `remove`, which may put the last member in its place: the order in which
+            // members are named is the order in which they are looked at.
+            let before = members.len();
+            members.retain(|name, _| name != key);
+            members.len() < before
+        }
         (Some(Value::Array(items)), Segment::Seq { index }) if *index < items.len() => {
             items.remove(*index);
             true
