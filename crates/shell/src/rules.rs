@@ -127,6 +127,20 @@ struct ProgramFile {
     value_flags: HashMap<String, Vec<String>>,
     /// Other programs that are known to be programs.
     external: Vec<String>,
+    /// Options that name a file which is written, by program; `*` is any other that does more
+    /// than look.
+    outputs: HashMap<String, Vec<String>>,
+    /// Programs that write some of their operands.
+    written: HashMap<String, Written>,
+}
+
+/// Which operands a program writes.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Written {
+    All,
+    Second,
+    Last,
 }
 
 struct Rules {
@@ -250,6 +264,20 @@ pub(crate) fn value_flags(name: &str) -> &'static [String] {
     rules()
         .and_then(|rules| rules.programs.value_flags.get(name))
         .map_or(&[], Vec::as_slice)
+}
+
+/// Options of the program that name a file which it writes.
+pub(crate) fn outputs(name: &str) -> &'static [String] {
+    let Some(rules) = rules() else { return &[] };
+    let outputs = &rules.programs.outputs;
+    let own = outputs.get(name);
+    own.or_else(|| outputs.get("*").filter(|_| !is_harmless(name)))
+        .map_or(&[], Vec::as_slice)
+}
+
+/// The operands that the program writes.
+pub(crate) fn written(name: &str) -> Option<Written> {
+    rules()?.programs.written.get(name).copied()
 }
 
 #[cfg(test)]

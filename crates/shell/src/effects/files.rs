@@ -298,7 +298,7 @@ fn tar(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) 
         directory
             .iter()
             .for_each(|arg| walker.touch(Touch::Write, arg));
-        if options.has_any(&["-P", "--absolute-names"]) {
+        if letter("P", "--absolute-names") {
             walker.found.note("writes-outside", call.span);
         }
         return;
@@ -351,6 +351,7 @@ fn rsync(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>
         if deletes {
             walker.found.note("sync-deletes", call.span);
         }
+        walker.touch_elsewhere(target);
     } else {
         walker.touch(
             if deletes {
@@ -500,8 +501,13 @@ fn read(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
                 || options.operands.is_empty()
                 || !options.operands.iter().all(named);
         }
+        "ps" | "pgrep" | "pidof" => walker.output.everyone = super::system::shows_everyone(call),
         "grep" | "head" | "tail" | "tr" | "cut" | "awk" | "sed" | "egrep" | "fgrep" | "rg" => {
             walker.output.filter = true;
+            walker.output.selects = super::system::chooses(call, options);
+        }
+        "ls" if options.operand(0).is_some_and(|arg| arg.is("/proc")) => {
+            walker.output.everyone = true;
         }
         "ls" | "fd" => {
             let ordinary = options.operands.iter().all(|arg| walker.is_ordinary(arg));

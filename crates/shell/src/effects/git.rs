@@ -42,7 +42,10 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
     {
         setting_effect(walker, &key.text, &value.text, value.span);
     }
-    if options.starts_with("checkout-index") || options.starts_with("archive") {
+    if ["checkout-index", "archive", "format-patch"]
+        .iter()
+        .any(|verb| options.starts_with(verb))
+    {
         for file in value_of(call, &["-o", "--output"]) {
             walker.touch(Touch::Write, &file);
         }

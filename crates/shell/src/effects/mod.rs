@@ -11,6 +11,7 @@ mod git;
 mod interactive;
 mod matching;
 mod network;
+mod outputs;
 mod sed;
 mod system;
 pub(crate) mod touch;
@@ -102,6 +103,7 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     }
     let before = walker.found.effects.len();
     files::run(walker, call, &options);
+    outputs::run(walker, call, &options);
     git::run(walker, call, &options);
     find::run(walker, call);
     network::run(walker, call, &options);

@@ -243,7 +243,9 @@ fn scp(walker: &mut Walker<'_>, options: &Options<'_, '_>) {
     for source in sources.iter().filter(|arg| !remote(arg)) {
         walker.touch(Touch::Read, source);
     }
-    if !remote(target) {
+    if remote(target) {
+        walker.touch_elsewhere(target);
+    } else {
         walker.touch(Touch::Write, target);
         for source in sources.iter().filter(|arg| remote(arg)) {
             let name = source.text.rsplit(['/', ':']).next().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use super::{Call, Options, raise_timeout};
 use crate::analysis::{EffectKind, TimeoutClass};
+use crate::rules;
 use crate::walk::arg::Arg;
 use crate::walk::{Feed, Walker};
 
@@ -146,13 +147,63 @@ fn kill(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
     walker
         .found
         .effect(EffectKind::ProcessControl, None, call.span);
-    let all = call.args.iter().skip(1).any(|arg| arg.is("-1"))
+    let everyone = call.args.iter().any(|arg| arg.traits.everyone);
+    let all = everyone
+        || call.args.iter().skip(1).any(|arg| arg.is("-1"))
         || options
             .operands
             .iter()
             .any(|arg| arg.is("1") || arg.is("-1"));
     if all {
         walker.found.note("kill-everything", call.span);
+    }
+}
+
+/// Whether the numbers that `ps`, `pgrep` or `pidof` prints are those of all processes, of all
+/// that a user has, or of what keeps the system up.
+pub(super) fn shows_everyone(call: &Call<'_, '_>) -> bool {
+    let options = Options::read(call);
+    if call.name == "ps" {
+        let chosen = ["-p", "-C", "--pid", "--ppid", "-t", "--tty", "-q", "--sid"];
+        let all = options.has_any(&["-e", "-A", "-u", "-U", "--user", "-x", "-a"]);
+        let bsd = |arg: &Arg<'_>| {
+            let letters = arg.text.bytes().all(|b| b.is_ascii_lowercase());
+            letters && arg.text.len() <= 4 && arg.text.contains(['a', 'x'])
+        };
+        let exactly = |flag: &str| call.args.iter().any(|arg| arg.text.starts_with(flag));
+        return !chosen.iter().any(|flag| exactly(flag))
+            && (all || options.operands.iter().any(|arg| bsd(arg)));
+    }
+    let system = rules::named("kill-system-process").map_or(&[][..], |rule| &rule.operands);
+    let any = |arg: &Arg<'_>| matches!(arg.text.as_ref(), "" | "." | ".*" | "^");
+    let kept = |arg: &&Arg<'_>| {
+        system
+            .iter()
+            .any(|name| super::matching::like(name, &arg.text))
+    };
+    call.args.iter().any(any)
+        || options.operands.iter().any(kept)
+        || call.name == "pgrep" && options.operands.is_empty() && options.has_any(&["-u", "-U"])
+}
+
+/// Whether a filter hands on only some of the lines that it reads.
+pub(super) fn chooses(call: &Call<'_, '_>, options: &Options<'_, '_>) -> bool {
+    match call.name {
+        "grep" | "egrep" | "fgrep" | "rg" => {
+            let numbers = |arg: &Arg<'_>| !arg.text.contains(|c: char| c.is_ascii_alphabetic());
+            !options.has_any(&["-v", "--invert-match"]) && !options.operand(0).is_some_and(numbers)
+        }
+        "head" => true,
+        "tail" => !call.args.iter().any(|arg| arg.text.starts_with('+')),
+        "awk" => options.operand(0).is_some_and(|script| {
+            let rest = script.text.replace("NR>1", "").replace("NR > 1", "");
+            rest.contains(['/', '~', '=', '<', '>'])
+        }),
+        "sed" => call
+            .args
+            .iter()
+            .any(|arg| arg.text.contains("/p") || arg.text.contains("!d")),
+        _ => false,
     }
 }
 

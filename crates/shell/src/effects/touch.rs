@@ -128,6 +128,29 @@ impl Walker<'_> {
         }
     }
 
+    /// Records that a file on another machine is written, `host:path`, where that is one of its
+    /// system's files or one that runs later. Where else a person keeps files is for them to say.
+    pub(crate) fn touch_elsewhere(&mut self, arg: &Arg<'_>) {
+        let Some((_, path)) = arg.text.split_once(':') else {
+            return;
+        };
+        let absolute = match path.strip_prefix("~/") {
+            Some(rest) => format!("/root/{rest}"),
+            None if path.starts_with('/') => path.to_owned(),
+            None => format!("/root/{path}"),
+        };
+        if place::runs_later(&absolute) {
+            self.found.note("runs-later", arg.span);
+        }
+        let system = [
+            "etc", "usr", "bin", "sbin", "lib", "boot", "dev", "proc", "sys",
+        ];
+        let top = absolute.split('/').nth(1).unwrap_or_default();
+        if system.contains(&top) {
+            self.found.note("write-system", arg.span);
+        }
+    }
+
     /// Whether the path is known to lie in the tree, or in a place for temporary files.
     pub(crate) fn is_ordinary(&self, arg: &Arg<'_>) -> bool {
         !arg.text.starts_with(UNKNOWN)

@@ -36,6 +36,8 @@ pub(crate) struct Traits {
     pub(crate) listing: bool,
     /// May hold credentials.
     pub(crate) secret: bool,
+    /// Stands for processes that nothing was chosen among.
+    pub(crate) everyone: bool,
 }
 
 impl Traits {
@@ -46,6 +48,7 @@ impl Traits {
             expanded: self.expanded || other.expanded,
             listing: self.listing || other.listing,
             secret: self.secret || other.secret,
+            everyone: self.everyone || other.everyone,
         }
     }
 }

@@ -264,6 +264,7 @@ impl Walker<'_> {
                 if local && self.functions.inside() {
                     self.make_local(&arg.text);
                 }
+                self.has_integers |= integer;
                 if call.name != "export" && call.name != "readonly" {
                     self.set(&arg.text, Value::unknown());
                 }
@@ -271,6 +272,7 @@ impl Walker<'_> {
             };
             if integer {
                 self.note_arith_variables(value, arg.span);
+                self.has_integers = true;
             }
             let whole = &arg.text;
             let value =
@@ -308,7 +310,11 @@ impl Walker<'_> {
             }
             let name = arg.text.split('[').next().unwrap_or_default().to_owned();
             if call.name != "getopts" || index > 0 {
-                self.set(&name, Value::unknown());
+                let mut value = Value::unknown();
+                for (_, traits) in &mut value.fields {
+                    traits.everyone = matches!(self.feed, Feed::Processes);
+                }
+                self.set(&name, value);
             }
         }
         if call.name == "read" {

@@ -73,7 +73,7 @@ impl Walker<'_> {
             }
             Feed::Network => self.found.note("code-from-network", call.span),
             Feed::Decoded => self.found.note("decoded-code", call.span),
-            Feed::Paths(_) | Feed::Contents(_) | Feed::Secrets | Feed::Opaque => {
+            Feed::Paths(_) | Feed::Contents(_) | Feed::Secrets | Feed::Opaque | Feed::Processes => {
                 self.found.note("hidden-code", call.span);
             }
         }

@@ -1,6 +1,7 @@
 //! Words to arguments: quote removal, and expansion as far as values are known.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use super::Walker;
 use super::arg::{Arg, Traits, UNKNOWN, Value};
@@ -20,6 +21,8 @@ const MAX_EXPANDED: usize = 64 << 10;
 /// Collects what a word becomes: finished fields, and the one (or the choice of several) that
 /// is being written.
 struct Fields {
+    /// What separates fields, when that is not the usual.
+    separators: Option<Rc<str>>,
     done: Vec<(String, Traits)>,
     open: Vec<(String, Traits)>,
     /// Something was written that makes a field even when it is empty.
@@ -33,6 +36,7 @@ struct Fields {
 impl Fields {
     fn new() -> Self {
         Self {
+            separators: None,
             done: Vec::new(),
             open: vec![(String::new(), Traits::default())],
             started: false,
@@ -104,14 +108,16 @@ impl Fields {
 
     /// A known value outside of quotes: blanks in it separate fields.
     fn push_split(&mut self, text: &str, traits: Traits) {
+        let own = self.separators.clone();
+        let separates = |c: char| match &own {
+            Some(own) => own.contains(c),
+            None => matches!(c, ' ' | '\t' | '\n'),
+        };
         let mut first = true;
-        if text.starts_with([' ', '\t', '\n']) {
+        if text.starts_with(separates) {
             self.split();
         }
-        for piece in text
-            .split([' ', '\t', '\n'])
-            .filter(|piece| !piece.is_empty())
-        {
+        for piece in text.split(separates).filter(|piece| !piece.is_empty()) {
             if !first {
                 self.split();
             }
@@ -119,13 +125,22 @@ impl Fields {
             let glob = traits.glob || piece.contains(['*', '?', '[']);
             self.push(piece, Traits { glob, ..traits });
         }
-        if !first && text.ends_with([' ', '\t', '\n']) {
+        if !first && text.ends_with(separates) {
             self.split();
         }
     }
 }
 
 impl<'c> Walker<'c> {
+    /// What the text itself put into `IFS`, when that is known.
+    fn separators(&self) -> Option<Rc<str>> {
+        let value = &self.vars.get("IFS")?.value;
+        match value.fields.as_slice() {
+            [(text, traits)] if !traits.unknown => Some(text.as_str().into()),
+            _ => None,
+        }
+    }
+
     /// Appends what the word becomes to `args`, and walks the commands inside it.
     pub(crate) fn cook<'t>(
         &mut self,
@@ -144,6 +159,7 @@ impl<'c> Walker<'c> {
             return;
         }
         let mut fields = Fields::new();
+        fields.separators = self.separators();
         self.tilde(source, word, &mut fields);
         for part in &word.parts {
             self.part(source, part, false, &mut fields);

@@ -29,6 +29,8 @@ pub(crate) enum Feed {
     Decoded,
     /// Credentials, or what may hold them.
     Secrets,
+    /// The numbers of processes that nothing was chosen among.
+    Processes,
     /// Something else.
     Opaque,
 }
@@ -69,6 +71,10 @@ pub(crate) struct Output {
     pub(crate) network: bool,
     pub(crate) decoded: bool,
     pub(crate) secret: bool,
+    /// Processes that nothing was chosen among, or those of the system.
+    pub(crate) everyone: bool,
+    /// It hands on only some of what it reads.
+    pub(crate) selects: bool,
     /// It hands on what it reads: a filter.
     pub(crate) filter: bool,
     /// It hands on exactly what it reads, as `cat` and `tee` do.
@@ -94,6 +100,9 @@ impl Output {
         }
         if self.secret {
             return Feed::Secrets;
+        }
+        if self.everyone {
+            return Feed::Processes;
         }
         if self.decoded {
             return match read {
@@ -121,6 +130,7 @@ impl Output {
         }
         match read {
             read @ (Feed::Network | Feed::Decoded | Feed::Secrets) => read,
+            Feed::Processes if self.filter && !self.selects => Feed::Processes,
             Feed::Paths(paths) if self.filter => Feed::Paths(paths),
             read @ (Feed::Text(_) | Feed::File(_) | Feed::Contents(_)) if self.same => read,
             _ => Feed::Opaque,
@@ -140,6 +150,7 @@ impl Output {
             Feed::Network => output.network = true,
             Feed::Decoded => output.decoded = true,
             Feed::Secrets => output.secret = true,
+            Feed::Processes => output.everyone = true,
             _ => {}
         }
         output
@@ -167,6 +178,8 @@ impl Output {
             network: self.network || next.network,
             decoded: self.decoded || next.decoded,
             secret: self.secret || next.secret,
+            everyone: self.everyone || next.everyone,
+            selects: self.selects || next.selects,
             filter: self.filter || next.filter,
             same: false,
             silent: false,

@@ -21,6 +21,9 @@ use words::{Does, Language};
 /// Words in one text of code that are followed.
 const MAX_PLACES: usize = 200;
 
+/// What a literal costs beside its text: it is resolved and compared as a path.
+const LITERAL_COST: usize = 256;
+
 impl Walker<'_> {
     /// Interpreters of other languages: code behind an option, in a file, or on standard input.
     pub(crate) fn foreign<'t>(&mut self, call: &Call<'_, 't>) {
@@ -164,6 +167,9 @@ impl Walker<'_> {
     /// Paths in literals: what holds credentials is read, one way or another.
     fn literals(&mut self, code: &Code<'_>, span: Span) {
         for literal in code.literals() {
+            if !self.charge(literal.len() + LITERAL_COST, span) {
+                return;
+            }
             let path = self.of_home(&literal);
             if literal.len() < 512 && place::holds_credentials(&self.place.resolve(&path)) {
                 self.found.credentials_read = true;

@@ -84,6 +84,8 @@ pub(crate) struct Walker<'c> {
     pub(crate) written: Written,
     /// Inside a subshell of any kind: nothing that happens stays in the shell.
     pub(crate) subshells: usize,
+    /// A variable was declared to be a number: what is assigned may be evaluated.
+    has_integers: bool,
     /// Inside a branch that may not be taken.
     branches: usize,
     /// Inside a loop, whose body may run any number of times.
@@ -152,6 +154,7 @@ impl<'c> Walker<'c> {
             traps: Vec::new(),
             written: Written::default(),
             subshells: 0,
+            has_integers: false,
             branches: 0,
             loops: 0,
             repeats: 0,

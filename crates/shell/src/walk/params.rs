@@ -11,6 +11,7 @@ const EXPANDED: Traits = Traits {
     glob: false,
     expanded: true,
     listing: false,
+    everyone: false,
     secret: false,
 };
 
@@ -289,6 +290,13 @@ impl Walker<'_> {
             for (text, traits) in &mut value.fields {
                 text.truncate(text.trim_end_matches('\n').len());
                 traits.expanded = true;
+            }
+            return value;
+        }
+        if output.everyone {
+            let mut value = Value::unknown();
+            for (_, traits) in &mut value.fields {
+                traits.everyone = true;
             }
             return value;
         }

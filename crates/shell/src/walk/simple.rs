@@ -164,6 +164,9 @@ impl Walker<'_> {
                 }
             }
         };
+        if self.has_integers {
+            self.note_arith_code(span, &value);
+        }
         self.found.variable(assign.name, &value, span, lasting);
         self.program_variable(assign.name, &value, span);
         if assign.subscript.is_some() {

@@ -91,6 +91,9 @@ impl Walker<'_> {
             }
             "scp" | "sftp" => self.ssh_options(call),
             "psql" | "mysql" | "mariadb" => self.database_shell(call),
+            "go" if call.args.iter().any(|arg| arg.is("/dev/stdin")) => {
+                self.found.note("foreign-code", call.span);
+            }
             "go" => {
                 let mut files = call.args.iter().filter(|arg| arg.text.ends_with(".go"));
                 if let Some(file) = files.next() {
@@ -99,6 +102,8 @@ impl Walker<'_> {
             }
             "cmake" => self.cmake_tool(call),
             "complete" => self.option_bodies(call, &["-C", "-F"]),
+            "compgen" => self.completions(call),
+            "fc" => self.history_again(call),
             "expect" => self.expect(call),
             "ed" | "red" => {
                 self.bang(call);

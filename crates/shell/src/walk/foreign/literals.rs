@@ -110,9 +110,7 @@ impl<'t> Code<'t> {
             word,
             "eval" | "exec" | "compile" | "system" | "unlink" | "open"
         );
-        self.bare
-            .match_indices(word)
-            .map(|(at, _)| at)
+        memchr::memmem::find_iter(bytes, word)
             .filter(|at| {
                 let before = at.checked_sub(1).and_then(|at| bytes.get(at));
                 (free || !in_name(before))

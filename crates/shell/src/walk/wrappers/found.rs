@@ -52,6 +52,11 @@ impl Walker<'_> {
                 vec![Arg::unknown_as(path.clone(), span)]
             }
             Feed::Paths(prefix) => vec![Arg::unknown(&format!("{prefix}/_"), span)],
+            Feed::Processes => {
+                let mut all = Arg::unknown("", span);
+                all.traits.everyone = true;
+                vec![all]
+            }
             _ => vec![Arg::unknown("", span)],
         };
         let mut args: Vec<Arg<'t>> = Vec::new();
@@ -84,6 +89,10 @@ impl Walker<'_> {
         }
         let shell = args.first().is_some_and(|arg| is_shell(&arg.text));
         let outer = std::mem::take(&mut self.feed);
+        if shell && command.last().is_some_and(|arg| arg.is("-c")) {
+            // What it reads is the code, behind quotes that xargs takes away itself.
+            self.found.note("hidden-code", span);
+        }
         if shell && args.len() == 2 && args.last().is_some_and(|arg| arg.traits.unknown) {
             self.found.note("hidden-code", span);
         }

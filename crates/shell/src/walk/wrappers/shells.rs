@@ -11,6 +11,20 @@ use crate::analysis::Span;
 use crate::effects::{Call, Options};
 use crate::place::Place;
 
+/// Commands of `tmux` that start a program with the words behind them.
+const STARTS: &[&str] = &[
+    "new",
+    "new-session",
+    "neww",
+    "new-window",
+    "splitw",
+    "split-window",
+    "respawn-pane",
+    "respawn-window",
+    "popup",
+    "display-popup",
+];
+
 impl Walker<'_> {
     /// `bash`, `sh` and their kin: code behind `-c`, a script, or standard input.
     pub(super) fn shell<'t>(&mut self, call: &Call<'_, 't>) {
@@ -329,11 +343,55 @@ impl Walker<'_> {
     pub(super) fn terminal_multiplexer<'t>(&mut self, call: &Call<'_, 't>) {
         let options = Options::read(call);
         self.found.shell.backgrounds = true;
-        let last = options.operands.last().filter(|arg| arg.text.contains(' '));
-        if let Some(body) = last {
-            let (text, origin) = self.body_of(call.source, body);
-            self.shell_body(&text, origin, true);
+        let verb = options.operand(0).map_or("", |arg| arg.text.as_ref());
+        if call.name == "tmux" && matches!(verb, "send-keys" | "send") {
+            return self.typed(call);
         }
+        let (own, from) = if call.name == "screen" {
+            (prefix("screen", "cehpsStT", &[], 0, false), 0)
+        } else {
+            let at = call.args.iter().position(|arg| arg.is(verb)).unwrap_or(0);
+            (prefix("tmux", "cefFlnpstxyS", &[], 0, false), at + 1)
+        };
+        let args = call.args.get(from..).unwrap_or_default();
+        let command = args
+            .get(Self::command_start(&own, args).min(args.len())..)
+            .unwrap_or_default();
+        match command {
+            [] => {}
+            [body] => {
+                let (text, origin) = self.body_of(call.source, body);
+                self.shell_body(&text, origin, true);
+            }
+            _ if call.name == "screen" || STARTS.contains(&verb) => {
+                self.scoped(|w| w.call(call.source, command));
+            }
+            _ => {
+                for body in command.iter().filter(|arg| arg.text.contains(' ')) {
+                    let (text, origin) = self.body_of(call.source, body);
+                    self.shell_body(&text, origin, true);
+                }
+            }
+        }
+    }
+
+    /// `tmux send-keys`: what is typed into a shell, without the names of keys.
+    fn typed(&mut self, call: &Call<'_, '_>) {
+        let target = crate::effects::value_of(call, &["-t", "-N"]);
+        let mut text = String::new();
+        for arg in call.args.iter().skip(1).filter(|arg| !arg.is_option()) {
+            let key = matches!(
+                arg.text.as_ref(),
+                "Enter" | "Escape" | "Tab" | "Space" | "BSpace" | "Up" | "Down"
+            ) || arg.text.len() == 3 && arg.text.starts_with("C-");
+            let own = target.iter().any(|target| target.span == arg.span);
+            if key {
+                text.push('\n');
+            } else if !own {
+                text.push_str(&arg.text);
+            }
+        }
+        self.shell_body(text.trim(), Origin::Whole(call.span), true);
     }
 
     /// Programs that run what stands behind `!` in their commands: `ed`, `gdb`, `less`.

@@ -251,6 +251,8 @@ pub(super) const OTHERS: &[&str] = &[
     "mapfile",
     "readarray",
     "complete",
+    "compgen",
+    "fc",
     "scp",
     "sftp",
     "psql",

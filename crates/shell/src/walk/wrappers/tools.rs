@@ -155,6 +155,22 @@ impl Walker<'_> {
         }
     }
 
+    /// `compgen -C command`, and `compgen -W words`, which are expanded once more.
+    pub(super) fn completions<'t>(&mut self, call: &Call<'_, 't>) {
+        self.option_bodies(call, &["-C", "-F"]);
+        for words in crate::effects::value_of(call, &["-W"]) {
+            self.quoted_body(&words.text, Origin::Whole(words.span));
+        }
+    }
+
+    /// `fc` runs what the history holds, unless it only lists it.
+    pub(super) fn history_again(&mut self, call: &Call<'_, '_>) {
+        let lists = |arg: &Arg<'_>| arg.is_option() && arg.text.contains('l');
+        if !call.args.iter().any(lists) {
+            self.found.note("hidden-code", call.span);
+        }
+    }
+
     /// `\! command`, `system command`, `copy … program 'command'`.
     pub(super) fn database_shell(&mut self, call: &Call<'_, '_>) {
         let mut texts: Vec<(String, Span)> = call
