@@ -157,9 +157,12 @@ fn options_of(name: &str) -> usize {
     registry::lookup(black_box(name)).map_or(0, |entry| entry.common_options.len())
 }
 
+/// A step by its name, and what does it.
+type Step = (&'static str, fn() -> usize);
+
 /// What the registry costs before it has been used, and after.
 fn registry_report() {
-    let steps: [(&str, fn() -> usize); 5] = [
+    let steps: [Step; 5] = [
         ("index", || usize::from(registry::contains("ls"))),
         ("first look at ls", || options_of("ls")),
         ("first look at git", || options_of("git")),
