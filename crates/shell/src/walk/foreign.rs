@@ -21,6 +21,9 @@ use words::{Does, Language};
 /// Words in one text of code that are followed.
 const MAX_PLACES: usize = 200;
 
+/// What each text of code costs beside its length: every word of its language is looked for.
+const CODE_COST: usize = 8_192;
+
 /// What a literal costs beside its text: it is resolved and compared as a path.
 const LITERAL_COST: usize = 256;
 
@@ -141,7 +144,7 @@ impl Walker<'_> {
             self.found.note("hidden-code", span);
             return;
         }
-        if !self.charge_body(text.len(), span) {
+        if !self.charge_body(text.len(), span) || !self.charge(CODE_COST, span) {
             return;
         }
         let language = Language::of(language).unwrap_or(Language::Other);
