@@ -27,6 +27,10 @@ pub struct AnalyzeRequest {
     /// Judge as if elsewhere; nothing of this machine is looked at then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<AnalyzeContext>,
+    /// Count what the command would delete, move or change, read-only and for at most two
+    /// seconds. Not together with `context`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub measure: bool,
 }
 
 /// The surroundings to judge in.
@@ -78,6 +82,11 @@ pub struct AnalyzeResponse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
+    /// What it would delete, move or change, counted; absent when it does none of it, or when
+    /// this was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub measured: Option<Value>,
     /// Why bash would reject the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parse_error: Option<AnalyzedError>,

@@ -7,6 +7,7 @@
 
 pub mod analyze;
 pub mod approval;
+pub mod meaning;
 pub mod policy;
 pub mod problem;
 pub mod process;
@@ -21,6 +22,7 @@ pub use approval::{
     APPROVAL_WAIT_MAX, Approval, ApprovalList, ApprovalScope, ApprovalState, ApproveRequest,
     DenyRequest, Grant, GrantList, Preview, PreviewRequest, PreviewedCommand,
 };
+pub use meaning::{DataAbout, LeftOut, Meaning, TextAbout, ToolResultRequest, ToolResultResponse};
 pub use policy::{
     PolicyApprovals, PolicyChange, PolicyEntry, PolicyFile, PolicyMove, PolicyName, PolicyProblem,
     PolicyReloaded, PolicyReplay, PolicyReplayRequest, PolicyShown, PolicyTestRequest,
@@ -32,7 +34,7 @@ pub use process::{
     SshSession,
 };
 pub use run::{
-    MetadataFormat, OutputPage, RunCancelled, RunError, RunList, RunRecord, RunRequest,
+    Include, MetadataFormat, OutputPage, RunCancelled, RunError, RunList, RunRecord, RunRequest,
     RunResponse, STDIN_BYTES_MAX, Truncated,
 };
 pub use session::{

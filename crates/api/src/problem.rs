@@ -32,6 +32,10 @@ pub struct Problem {
     /// For 428: send it back within five minutes to say yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation_token: Option<String>,
+    /// For 428: what the command would delete, move or change, where that could be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub measured: Option<Value>,
     /// For 428: the approval that a person can give.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRef>,

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::Meaning;
+
 /// The most bytes that a command gets on its standard input. They come with the request, which is
 /// held in memory; more belongs into a file.
 pub const STDIN_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -20,6 +22,14 @@ pub enum MetadataFormat {
     Summary,
     /// Base command, result and registry entry.
     Minimal,
+}
+
+/// What an answer carries on request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Include {
+    /// The output as a list of objects, where a parser knows it.
+    Data,
 }
 
 /// What to run, where and how.
@@ -83,6 +93,14 @@ pub struct RunRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 255)]
     pub idempotency_key: Option<String>,
+    /// Tokens, of about 4 bytes, that `text` may have: the output as a model should read it.
+    /// Absent: none is made. 100 to 1,000,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 100, maximum = 1_000_000)]
+    pub token_budget: Option<u64>,
+    /// What else the answer carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<Include>,
     /// Also send both streams in base 64, byte-exact.
     #[serde(default, skip_serializing_if = "is_false")]
     pub stdout_base64: bool,
@@ -159,6 +177,9 @@ pub struct RunResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub model_hints: Option<Value>,
+    /// What the output says, as far as it was asked for.
+    #[serde(flatten)]
+    pub meaning: Meaning,
     /// Why it failed, where that is known beyond the exit code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<RunError>,
@@ -221,6 +242,17 @@ pub struct RunRecord {
     /// Why it failed, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<RunError>,
+    /// What is known of the command and its result, as asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Value>,
+    /// How a model may best read the output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub model_hints: Option<Value>,
+    /// What the output says, as far as it was asked for.
+    #[serde(flatten)]
+    pub meaning: Meaning,
 }
 
 /// `GET /api/commands`.

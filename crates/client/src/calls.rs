@@ -8,7 +8,8 @@ use serde_json::Value;
 use wharf_api::{
     AnalyzeRequest, AnalyzeResponse, AuditTail, CreateSession, Health, HistoryPage, ProcessRequest,
     ProcessResponse, RegistryList, RunCancelled, RunList, RunRecord, RunRequest, RunResponse,
-    SessionCreated, SessionDetail, SessionList, Success, Suggestions,
+    SessionCreated, SessionDetail, SessionList, Success, Suggestions, ToolResultRequest,
+    ToolResultResponse,
 };
 
 use crate::client::Client;
@@ -195,6 +196,21 @@ impl Client {
         self.json(
             self.request(Method::POST, &["api", "analyze"])
                 .json(analyze),
+        )
+        .await
+    }
+
+    /// Reads a result from elsewhere; nothing is run.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn tool_result(
+        &self,
+        result: &ToolResultRequest,
+    ) -> Result<ToolResultResponse, Error> {
+        self.json(
+            self.request(Method::POST, &["api", "tool-result"])
+                .json(result),
         )
         .await
     }

@@ -13,6 +13,9 @@ use wharf_store::db::{Ahead, Projector};
 
 use crate::approvals::table::Approvals;
 use crate::error::Error;
+use crate::knowledge::metadata::Format;
+use crate::knowledge::{Knowledge, Machine, ToolResult, Wanted};
+use crate::measure::Measured;
 use crate::options::{Options, Parts};
 use crate::request::{NewSession, ProcessSelector, RunRequest, Stream};
 use crate::runs::idempotency::Keys;
@@ -24,7 +27,7 @@ use crate::view::{
     Started, SuggestionView,
 };
 use crate::whole::Whole;
-use crate::{approvals, housekeeping, judge, processes, record, runs, sessions};
+use crate::{approvals, housekeeping, judge, knowledge, processes, record, runs, sessions};
 
 /// From asking runs to end at a stop to giving up on them, on top of their own grace.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
@@ -49,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) places: Arc<Semaphore>,
     /// Places for what runs on after its answer.
     pub(crate) background: Arc<Semaphore>,
+    /// Places for what takes a thread for long: counting files, reading long outputs.
+    pub(crate) heavy: Arc<Semaphore>,
     pub(crate) queued: AtomicUsize,
     pub(crate) followed: Mutex<housekeeping::Followed>,
     pub(crate) projector: tokio::sync::Mutex<Projector>,
@@ -115,6 +120,7 @@ impl Engine {
         let inner = Arc::new(Inner {
             places: Arc::new(Semaphore::new(options.limits.concurrent_runs)),
             background: Arc::new(Semaphore::new(options.limits.background_runs)),
+            heavy: Arc::new(Semaphore::new(knowledge::AT_ONCE)),
             unclosed: record::Unclosed::default(),
             followed: Mutex::default(),
             projector: tokio::sync::Mutex::new(projector),
@@ -385,6 +391,73 @@ impl Engine {
         around: &Surroundings,
     ) -> Result<Judged, Error> {
         judge::elsewhere(&self.inner, caller, command, around)
+    }
+
+    /// What is known of a run that has been answered, as far as it is wanted.
+    ///
+    /// # Errors
+    /// When its output cannot be read.
+    pub async fn knowledge(
+        &self,
+        caller: &Caller,
+        finished: &Finished,
+        wanted: Wanted,
+        machine: &Machine,
+    ) -> Result<Knowledge, Error> {
+        knowledge::of_finished(&self.inner, caller, finished, wanted, machine).await
+    }
+
+    /// What is known of a run at this moment.
+    ///
+    /// # Errors
+    /// When there is no such run of this caller's, or its output cannot be read.
+    pub async fn knowledge_of_run(
+        &self,
+        caller: &Caller,
+        run: &RunId,
+        wanted: Wanted,
+        machine: &Machine,
+    ) -> Result<Knowledge, Error> {
+        knowledge::of_run(&self.inner, caller, run, wanted, machine).await
+    }
+
+    /// What a result from elsewhere says; nothing is run.
+    ///
+    /// # Errors
+    /// When the server is stopping.
+    pub async fn tool_result(
+        &self,
+        caller: &Caller,
+        result: ToolResult,
+        wanted: Wanted,
+        machine: &Machine,
+    ) -> Result<Knowledge, Error> {
+        knowledge::of_tool_result(&self.inner, caller, result, wanted, machine).await
+    }
+
+    /// What is known of a command before it runs. Judged as if `elsewhere`, nothing of this
+    /// machine and of the caller's past is looked at.
+    pub async fn foresee(
+        &self,
+        caller: &Caller,
+        judged: &Judged,
+        elsewhere: bool,
+        format: Option<Format>,
+        machine: &Machine,
+    ) -> Knowledge {
+        knowledge::foresee(&self.inner, caller, judged, !elsewhere, format, machine).await
+    }
+
+    /// Counts what a judged command would delete, move or change on this machine, read-only;
+    /// none when it does none of it.
+    ///
+    /// # Errors
+    /// When too much is being counted already.
+    pub async fn measure(&self, judged: &Judged) -> Result<Option<Measured>, Error> {
+        let Some(cwd) = &judged.cwd else {
+            return Ok(None);
+        };
+        knowledge::measured(&self.inner, &judged.decision.command, cwd).await
     }
 
     /// The latest `n` lines of the record.

@@ -50,6 +50,8 @@ pub enum Error {
         approval: String,
         /// When the question ends.
         until: wharf_model::Timestamp,
+        /// What the command would delete, move or change, where it does and that can be counted.
+        measured: Option<Box<crate::measure::Measured>>,
     },
     /// The idempotency key was used with another body.
     #[error("this idempotency key was used within 24 hours with another request")]

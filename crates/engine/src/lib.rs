@@ -12,6 +12,7 @@
 
 pub mod approvals;
 pub mod error;
+pub mod knowledge;
 pub mod measure;
 pub mod options;
 pub mod policies;
@@ -42,6 +43,7 @@ pub use view::{
 };
 
 /// What is said about commands, for the adapters that put it into their own form.
+pub use wharf_output as output;
 pub use wharf_shell as shell;
 
 /// What policies and approvals are made of, likewise.

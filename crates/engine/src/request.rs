@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wharf_model::{CommandText, RunId, Secret, SessionId, Target};
-use wharf_shell::metadata::Format;
 
 /// Bytes of each stream in an answer unless the request says otherwise.
 pub const DEFAULT_OUTPUT_LIMIT: usize = 1024 * 1024;
@@ -35,8 +34,6 @@ pub struct RunRequest {
     pub background: bool,
     /// Bytes of each stream in the answer.
     pub output_limit: usize,
-    /// What metadata to make.
-    pub metadata: Option<Format>,
     /// The token of an earlier [`crate::Error::NeedsConfirmation`].
     pub confirmation: Option<String>,
     /// So that the same request is carried out once.
@@ -57,7 +54,6 @@ impl RunRequest {
             timeout: None,
             background: false,
             output_limit: DEFAULT_OUTPUT_LIMIT,
-            metadata: None,
             confirmation: None,
             idempotency: None,
         }

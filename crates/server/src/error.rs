@@ -35,6 +35,7 @@ struct Parts {
     errors: Option<Vec<FieldError>>,
     decision: Option<Value>,
     confirmation_token: Option<String>,
+    measured: Option<Value>,
     approval: Option<wharf_api::ApprovalRef>,
     header: Option<(HeaderName, HeaderValue)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -56,6 +57,7 @@ impl Failure {
             errors: None,
             decision: None,
             confirmation_token: None,
+            measured: None,
             approval: None,
             header: None,
             source: None,
@@ -281,6 +283,7 @@ impl Failure {
             errors: parts.errors.clone(),
             decision: parts.decision.clone(),
             confirmation_token: parts.confirmation_token.clone(),
+            measured: parts.measured.clone(),
             approval: parts.approval.clone(),
         };
         serde_json::to_vec(&problem).unwrap_or_default()
@@ -336,6 +339,7 @@ impl From<Error> for Failure {
                 token,
                 approval,
                 until,
+                measured,
             } => {
                 let detail = if token.is_some() {
                     "This command needs a yes. Show the decision to whoever may give it, then send \
@@ -353,6 +357,7 @@ impl From<Error> for Failure {
                 );
                 failure.0.decision = Some(decision_json(&decision));
                 failure.0.confirmation_token = token;
+                failure.0.measured = measured.and_then(|it| serde_json::to_value(*it).ok());
                 failure.0.approval = Some(wharf_api::ApprovalRef {
                     id: approval,
                     expires_at: until.to_string(),

@@ -49,6 +49,7 @@ const PROBLEMS: [(&str, &str); 10] = [
     paths(
         runs::run::run,
         runs::analyze::analyze,
+        runs::tool_result::tool_result,
         runs::list::list,
         runs::show::show,
         runs::cancel::cancel,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use wharf_engine::knowledge::Machine;
 use wharf_engine::registry::UserRegistry;
 use wharf_engine::rules::File;
 
@@ -90,17 +91,6 @@ impl PolicyFiles {
     pub(crate) fn read(&self) -> Files {
         self.0.as_ref().map_or(Ok(None), |reader| reader())
     }
-}
-
-/// What metadata says about where a command ran.
-#[derive(Clone, Debug, Default)]
-pub struct Machine {
-    /// The login name that commands run under.
-    pub user: String,
-    /// The machine's name.
-    pub host: String,
-    /// `Linux`, …
-    pub platform: String,
 }
 
 /// Bounds, each with a default that suits a laptop.

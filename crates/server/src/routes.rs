@@ -8,7 +8,7 @@ use axum::routing::{delete, get, post};
 use wharf_engine::Engine;
 
 use crate::error::Failure;
-use crate::handlers::runs::{analyze, cancel, events, list, output, run, show};
+use crate::handlers::runs::{analyze, cancel, events, list, output, run, show, tool_result};
 use crate::handlers::system::{audit, docs, health, metrics, openapi};
 use crate::handlers::{approvals, knowledge, policy, processes, sessions};
 use crate::middleware::gate;
@@ -24,6 +24,7 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
         .route("/api/run-command", post(run::run))
         .route("/api/local-command-executor", post(run::run))
         .route("/api/analyze", post(analyze::analyze))
+        .route("/api/tool-result", post(tool_result::tool_result))
         .route("/api/commands", get(list::list))
         .route("/api/commands/{id}", get(show::show).delete(cancel::cancel))
         .route("/api/commands/{id}/output", get(output::output))

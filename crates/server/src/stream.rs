@@ -284,8 +284,11 @@ impl Reader {
             let view = app.engine.view(&context.caller, &place.run).await?;
             finished.exit_code = view.exit_code;
         }
-        let data = answer::json_without_streams(&finished, wanted, &app.machine)
-            .map_err(Failure::internal)?;
+        let known = app
+            .engine
+            .knowledge(&context.caller, &finished, wanted.knowledge, &app.machine)
+            .await?;
+        let data = answer::json_without_streams(&finished, known).map_err(Failure::internal)?;
         Ok(self.event("exit", &data))
     }
 

@@ -13,7 +13,7 @@
 //! with its arguments does; `rules.rs` gives effects their risk, from `data/rules/*.toml`.
 //! `advice/` knows better forms, `decision/` makes numbers and alternatives of all that, and
 //! `measure/` says what could be counted before a command runs.
-//! Registry, metadata, redaction and names of environment variables stand beside that.
+//! Registry, redaction and names of environment variables stand beside that.
 //!
 //! Limits: reading a command is not a sandbox. A script that is run by name, a program that is
 //! not in the tables, and code in another language are judged by what is visible in the text.
@@ -28,10 +28,7 @@ mod decision;
 mod effects;
 mod env;
 mod found;
-mod hints;
 pub mod measure;
-pub mod metadata;
-mod output;
 mod parse;
 mod place;
 mod redact;
@@ -56,7 +53,6 @@ pub use decision::{
 };
 pub use env::{env_needs_approval, is_secret_name, valid_env_name};
 pub use found::{MAX_EFFECTS, MAX_FINDINGS};
-pub use hints::{ModelHints, model_hints};
 pub use place::Class as PlaceClass;
 pub use redact::redact;
 pub use rules::names as rule_names;

@@ -21,6 +21,14 @@ pub(crate) async fn of(inner: &Inner, found: &Found, limit: usize) -> Result<Fin
     }
 }
 
+/// What can be said of a run now, without its streams.
+pub(crate) fn at_once(inner: &Inner, found: &Found) -> Result<Finished, Error> {
+    match found {
+        Found::Here(run) => Ok(finished(run, run.end().as_deref(), Default::default())),
+        Found::Stored(row) => from_row(inner, row, 0),
+    }
+}
+
 /// Waits until the run can be answered, and answers.
 pub(crate) async fn when_ready(run: &Arc<Run>, limit: usize) -> Result<Finished, Error> {
     let end = run.await_answerable().await;
@@ -39,11 +47,15 @@ pub(crate) async fn when_ready(run: &Arc<Run>, limit: usize) -> Result<Finished,
     } else {
         (Captured::default(), Captured::default())
     };
-    let end = end.as_deref().cloned().unwrap_or_else(|| End {
+    Ok(finished(run, end.as_deref(), [stdout, stderr]))
+}
+
+fn finished(run: &Run, end: Option<&End>, [stdout, stderr]: [Captured; 2]) -> Finished {
+    let end = end.cloned().unwrap_or_else(|| End {
         duration: run.since.elapsed(),
         ..End::default()
     });
-    Ok(Finished {
+    Finished {
         run: run.id.clone(),
         command: run.decision.command.as_str().to_owned(),
         exit_code: end.exit_code,
@@ -60,7 +72,7 @@ pub(crate) async fn when_ready(run: &Arc<Run>, limit: usize) -> Result<Finished,
         decision: Some(run.decision.clone()),
         error: end.error,
         started: run.started,
-    })
+    }
 }
 
 /// The answer as the record has it.

@@ -19,7 +19,7 @@ use crate::policy::{self, Approved, Outcome, Refused};
 use crate::request::RunRequest;
 use crate::view::RunView;
 use crate::whole::Whole;
-use crate::{approvals, judge, record, sessions, syntax};
+use crate::{approvals, judge, knowledge, record, sessions, syntax};
 
 /// When to try again after a queue was full.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -161,7 +161,10 @@ async fn fresh(
     let judgement = policy::judge(inner, caller, &request, analysis, spot, broken);
     let approved = match policy::decide(inner, caller, request, &cwd, judgement) {
         Outcome::Approved(approved) => approved,
-        Outcome::Refused(refused) => return Err(turn_away(inner, caller, *refused, &cwd).await),
+        Outcome::Refused(refused) => {
+            drop(turn);
+            return Err(turn_away(inner, caller, *refused, &cwd).await);
+        }
     };
     // Whoever asked may go away from here on: the run is still begun whole, recorded and seen to
     // its end.
@@ -196,7 +199,9 @@ async fn turn_away(inner: &Inner, caller: &Caller, refused: Refused, cwd: &str) 
     if let Err(error) = approvals::keep::question(inner, &asked).await {
         tracing::warn!(target: "decision", approval = asked.approval.id, %error, "a question cannot be kept");
     }
+    let measured = knowledge::before_a_yes(inner, &decision.command, cwd).await;
     Error::NeedsConfirmation {
+        measured: measured.map(Box::new),
         decision,
         token: asked.token,
         approval: asked.approval.id,

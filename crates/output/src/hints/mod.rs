@@ -106,6 +106,41 @@ pub fn model_hints(input: &Input<'_>) -> ModelHints {
     }
 }
 
+/// The hints of a command that has not ended: what the registry says of its output. The
+/// confidence is the share of its programs that the registry knows.
+#[must_use]
+pub fn expected_hints(analysis: &Analysis, command: &str) -> ModelHints {
+    let expected = crate::format::expected(analysis, command);
+    let name = match expected.unwrap_or("text") {
+        "table" => "tabular",
+        "none" => "empty",
+        "build" | "lint_report" => "log",
+        other => other,
+    };
+    let all = analysis.programs.len();
+    let known = analysis.programs.iter();
+    let known = known.filter(|program| wharf_shell::registry::lookup(&program.name).is_some());
+    let confidence = match all {
+        0 => 1.0,
+        all => known.count() as f64 / all as f64,
+    };
+    let form = Form {
+        name,
+        confidence,
+        columns: &[],
+        rows: None,
+    };
+    ModelHints {
+        parsing_strategy: of_form(form).0.to_owned(),
+        token_efficiency: Vec::new(),
+        output_format: name.to_owned(),
+        confidence: (confidence * 100.0).round() / 100.0,
+        command_specific_hints: Vec::new(),
+        tokens_before: 0,
+        tokens_after: 0,
+    }
+}
+
 /// Chance that a failure is what matters when the command failed and lines say so.
 const FAILED_AND_SAYS_SO: f64 = 0.95;
 /// When lines say so although it ended with 0: a pipe may have hidden the code, a log may speak

@@ -11,13 +11,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use wharf_api::Truncated;
 use wharf_engine::Finished;
-use wharf_engine::shell::metadata::Format;
-use wharf_engine::shell::{DecisionView, ModelHints};
+use wharf_engine::knowledge::{self, DataAbout, Knowledge, TextAbout};
+use wharf_engine::output::hints::ModelHints;
+use wharf_engine::output::rows::Row;
+use wharf_engine::shell::DecisionView;
 
 use super::analysis;
 use super::string;
 use super::text::{Shown, shown};
-use crate::options::Machine;
 
 /// Room for everything but the streams.
 const AROUND_BYTES: usize = 2048;
@@ -26,7 +27,7 @@ const AROUND_BYTES: usize = 2048;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     pub(crate) base64: bool,
-    pub(crate) metadata: Option<Format>,
+    pub(crate) knowledge: knowledge::Wanted,
 }
 
 /// The wire's `RunResponse` without its streams, borrowed.
@@ -64,6 +65,14 @@ struct Answer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     model_hints: Option<ModelHints>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Vec<Row>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_about: Option<DataAbout>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_about: Option<TextAbout>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorView<'a>>,
 }
 
@@ -81,8 +90,8 @@ pub(crate) fn succeeded(finished: &Finished) -> bool {
 /// The answer as JSON.
 pub(crate) fn json(
     finished: &Finished,
-    wanted: &Wanted,
-    machine: &Machine,
+    base64_too: bool,
+    known: Knowledge,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let rest = format!("GET /api/commands/{}/output?stream=", finished.run);
     let stdout = shown(&finished.stdout, &format!("{rest}stdout"));
@@ -90,10 +99,10 @@ pub(crate) fn json(
     let room = stdout.text.len().saturating_add(stderr.text.len());
     // Escapes make a text longer; a sixteenth covers the newlines of ordinary output.
     let mut out = Vec::with_capacity(room.saturating_add(room / 16).saturating_add(AROUND_BYTES));
-    let mut answer = around(finished, wanted, machine);
+    let mut answer = around(finished, known);
     answer.truncated = truncated(&stdout, &stderr);
     answer.encoding = (stdout.lossy || stderr.lossy).then_some("lossy");
-    if wanted.base64 {
+    if base64_too {
         answer.stdout_base64 = Some(base64(&finished.stdout));
         answer.stderr_base64 = Some(base64(&finished.stderr));
     }
@@ -111,14 +120,13 @@ pub(crate) fn json(
 /// The answer without its streams, for the last event of a stream.
 pub(crate) fn json_without_streams(
     finished: &Finished,
-    wanted: &Wanted,
-    machine: &Machine,
+    known: Knowledge,
 ) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(&around(finished, wanted, machine))
+    serde_json::to_vec(&around(finished, known))
 }
 
-fn around<'a>(finished: &'a Finished, wanted: &Wanted, machine: &Machine) -> Answer<'a> {
-    let knowledge = analysis::of_run(finished, wanted, machine);
+fn around(finished: &Finished, known: Knowledge) -> Answer<'_> {
+    let by_text = || finished.decision.as_ref().map(analysis::decision_view);
     Answer {
         success: succeeded(finished),
         exit_code: finished.exit_code,
@@ -141,9 +149,13 @@ fn around<'a>(finished: &'a Finished, wanted: &Wanted, machine: &Machine) -> Ans
         restored: finished.restored,
         replayed: finished.replayed,
         processes: &finished.survivors,
-        metadata: knowledge.metadata,
-        decision: finished.decision.as_ref().map(analysis::decision_view),
-        model_hints: knowledge.hints,
+        metadata: known.metadata,
+        decision: known.decision.or_else(by_text),
+        model_hints: known.model_hints,
+        data: known.data,
+        data_about: known.data_about,
+        text: known.text,
+        text_about: known.text_about,
         error: error(finished),
     }
 }

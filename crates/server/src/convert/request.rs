@@ -8,13 +8,16 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use wharf_api as api;
+use wharf_engine::knowledge::metadata::Format;
+use wharf_engine::knowledge::{BUDGET_RANGE, ToolResult, Wanted};
+use wharf_engine::output::digest::DEFAULT_BUDGET_TOKENS;
 use wharf_engine::request::{DEFAULT_OUTPUT_LIMIT, MAX_OUTPUT_LIMIT, TIMEOUT_RANGE};
-use wharf_engine::shell::metadata::Format;
 use wharf_engine::{Elsewhere, Idempotency, NewSession, RunRequest, Surroundings};
 use wharf_model::CommandText;
 
 use super::fields::Fields;
 use crate::error::Failure;
+use crate::extract::query::{Params, size};
 
 /// The longest idempotency key, in bytes.
 pub(crate) const MAX_KEY_BYTES: usize = 255;
@@ -58,7 +61,6 @@ pub(crate) fn run(
         timeout,
         background: wire.background,
         output_limit,
-        metadata: wire.metadata_format.map(format),
         confirmation,
         idempotency: key.map(|key| Idempotency {
             key,
@@ -94,11 +96,94 @@ pub(crate) fn session(wire: api::CreateSession) -> Result<NewSession, Failure> {
     })
 }
 
+/// What an answer shall say of an output.
+pub(crate) fn wanted(
+    metadata: Option<api::MetadataFormat>,
+    token_budget: Option<u64>,
+    include: &[api::Include],
+) -> Result<Wanted, Failure> {
+    let mut fields = Fields::default();
+    let budget = budget(&mut fields, token_budget);
+    fields.check()?;
+    Ok(Wanted {
+        metadata: metadata.map(format),
+        token_budget: budget,
+        data: include.contains(&api::Include::Data),
+    })
+}
+
+/// The same, from a query string.
+pub(crate) fn wanted_in_query(params: &mut Params) -> Wanted {
+    let metadata = match params.text("metadata_format") {
+        None => None,
+        Some("full") => Some(Format::Full),
+        Some("summary") => Some(Format::Summary),
+        Some("minimal") => Some(Format::Minimal),
+        Some(_) => {
+            let message = "must be full, summary or minimal".to_owned();
+            params.wrong("metadata_format", message);
+            None
+        }
+    };
+    let data = match params.text("include") {
+        None => false,
+        Some("data") => true,
+        Some(_) => {
+            params.wrong("include", "must be data".to_owned());
+            false
+        }
+    };
+    let (least, most) = (*BUDGET_RANGE.start() as u64, *BUDGET_RANGE.end() as u64);
+    let budget = params.number("token_budget", least..=most, least);
+    Wanted {
+        metadata,
+        token_budget: params.text("token_budget").map(|_| size(budget)),
+        data,
+    }
+}
+
+/// A result from elsewhere, and what to say of it: everything, unless less is asked for.
+pub(crate) fn tool_result(wire: api::ToolResultRequest) -> Result<(ToolResult, Wanted), Failure> {
+    let mut fields = Fields::default();
+    let command = fields.command(&wire.command);
+    let budget = budget(&mut fields, wire.token_budget);
+    fields.check()?;
+    let wanted = Wanted {
+        metadata: Some(wire.metadata_format.map_or(Format::Full, format)),
+        token_budget: Some(budget.unwrap_or(DEFAULT_BUDGET_TOKENS)),
+        data: wire.include.contains(&api::Include::Data),
+    };
+    let result = ToolResult {
+        command: checked(command)?,
+        stdout: wire.stdout.into_bytes(),
+        stderr: wire.stderr.into_bytes(),
+        exit_code: wire.exit_code,
+    };
+    Ok((result, wanted))
+}
+
+fn budget(fields: &mut Fields, tokens: Option<u64>) -> Option<usize> {
+    let tokens = tokens?;
+    let budget = usize::try_from(tokens).ok();
+    let budget = budget.filter(|tokens| BUDGET_RANGE.contains(tokens));
+    if budget.is_none() {
+        let (least, most) = (BUDGET_RANGE.start(), BUDGET_RANGE.end());
+        fields.wrong("token_budget", format!("must be {least} to {most} tokens"));
+    }
+    budget
+}
+
 /// What to judge, where, and how much to say of it.
 pub(crate) fn analyze(
     wire: api::AnalyzeRequest,
 ) -> Result<(CommandText, Surroundings, Option<Format>), Failure> {
     let mut fields = Fields::default();
+    if wire.measure && wire.context.is_some() {
+        fields.wrong(
+            "measure",
+            "must be left out where context is given: only this machine's files are counted",
+        );
+    }
     let command = fields.command(&wire.command);
     let session = fields.session("session_id", wire.session_id.as_deref());
     let cwd = fields.directory("cwd", wire.cwd);

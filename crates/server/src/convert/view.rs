@@ -24,6 +24,7 @@ pub(crate) fn run(view: RunView) -> api::RunRecord {
         error: view
             .error
             .map(|(kind, message)| api::RunError { kind, message }),
+        ..api::RunRecord::default()
     }
 }
 

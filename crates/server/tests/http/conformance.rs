@@ -104,6 +104,8 @@ async fn commands(seen: &mut Seen<'_>) -> String {
             json!({"command": "ls -l /", "metadata_format": "full"}),
             json!({"command": "ls -l /", "metadata_format": "summary"}),
             json!({"command": "ls -l /", "metadata_format": "minimal"}),
+            json!({"command": "seq 9000", "token_budget": 100, "include": ["data"]}),
+            json!({"command": "df", "include": ["data"], "metadata_format": "full"}),
             json!({"command": "(sleep 5 & sleep 5 &); true"}),
             json!({"command": "sleep 5", "background": true}),
             json!({"command": "sleep 5", "timeout": 1}),
@@ -125,6 +127,8 @@ async fn commands(seen: &mut Seen<'_>) -> String {
                 422,
             ),
             (json!({"command": "true", "session_id": "none"}), 404),
+            (json!({"command": "true", "token_budget": 99}), 422),
+            (json!({"command": "true", "token_budget": 1_000_001}), 422),
             (json!({}), 422),
         ] {
             assert_eq!(seen.post(path, body).await.status, status);
@@ -144,6 +148,20 @@ async fn commands(seen: &mut Seen<'_>) -> String {
     ] {
         assert_eq!(seen.post("/api/analyze", body).await.status, 200);
     }
+    let body = json!({"command": "rm -r build", "cwd": "/usr", "measure": true});
+    let answer = seen.post("/api/analyze", body).await.json();
+    assert_eq!(answer["measured"]["files"], 0, "{answer}");
+    let body = json!({"command": "rm -r x", "measure": true, "context": {"home": "/home/u"}});
+    assert_eq!(seen.post("/api/analyze", body).await.status, 422);
+    for body in [
+        json!({"command": "make"}),
+        json!({"command": "df", "stdout": "a b\n1 2\n", "include": ["data"]}),
+        json!({"command": "cargo test", "exit_code": 101, "stderr": "error: no\n",
+            "metadata_format": "summary", "token_budget": 100}),
+    ] {
+        let answer = seen.post("/api/tool-result", body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
     let body = json!({"command": "echo kept; echo err >&2; exit 7"});
     let answer = seen.post("/api/run-command", body).await.json();
     answer["command_id"].as_str().unwrap().to_owned()
@@ -153,6 +171,13 @@ async fn reading(seen: &mut Seen<'_>, run: &str) {
     seen.get("/api/commands", "/api/commands?limit=1000").await;
     let id = "/api/commands/{id}";
     seen.get(id, &format!("/api/commands/{run}")).await;
+    let asked = "metadata_format=full&token_budget=100&include=data";
+    let answer = seen.get(id, &format!("/api/commands/{run}?{asked}")).await;
+    assert!(answer.json()["text"].as_str().unwrap().contains("kept"));
+    for odd in ["token_budget=99", "include=all", "metadata_format=most"] {
+        let answer = seen.get(id, &format!("/api/commands/{run}?{odd}")).await;
+        assert_eq!(answer.status, 422, "{odd}");
+    }
     let output = format!("/api/commands/{run}/output");
     let template = "/api/commands/{id}/output";
     seen.get(template, &output).await;

@@ -11,6 +11,7 @@
 mod approvals;
 mod conformance;
 mod ids;
+mod knowledge;
 mod logs;
 mod malformed;
 mod origins;

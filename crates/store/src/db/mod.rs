@@ -31,5 +31,5 @@ pub use consents::ConsentRow;
 pub use error::{DbError, SqlError};
 pub use open::Database;
 pub use project::{CaughtUp, Projector};
-pub use runs::{Page, RunRow, state};
+pub use runs::{Page, RunEnd, RunRow, state};
 pub use sessions::{SessionRow, SessionUpdate};

@@ -72,6 +72,15 @@ pub struct RunRow {
     pub extra: Option<String>,
 }
 
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEnd {
+    /// The beginning of the command, redacted.
+    pub command: String,
+    /// Its exit code.
+    pub exit_code: i64,
+}
+
 /// A page of rows, newest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Page {
@@ -169,6 +178,32 @@ impl Database {
             Some(text) => query.bind(contains_pattern(text)),
         };
         fetch(&self.readers, query).await
+    }
+
+    /// How a caller's latest runs ended, newest first; those with an exit code, among the latest
+    /// `limit`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn recent_ends(&self, caller: &str, limit: u32) -> Result<Vec<RunEnd>, DbError> {
+        let rows = sqlx::query(
+            "SELECT SUBSTR(command, 1, 512), exit_code FROM runs WHERE caller = $1 \
+             ORDER BY seq_opened DESC LIMIT $2",
+        )
+        .bind(caller.to_owned())
+        .bind(i64::from(limit.clamp(1, PAGE_ROWS_MAX)))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(reading("runs"))?;
+        let mut ends = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let code: Option<i64> = row.try_get(1).map_err(reading("runs"))?;
+            if let Some(exit_code) = code {
+                let command = row.try_get(0).map_err(reading("runs"))?;
+                ends.push(RunEnd { command, exit_code });
+            }
+        }
+        Ok(ends)
     }
 
     /// Runs of all callers that are opened and not closed, oldest first, after `seq_opened`; at

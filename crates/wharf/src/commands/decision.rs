@@ -32,6 +32,53 @@ pub(crate) struct Reason {
 #[serde(default)]
 struct Factors {
     risk_level: String,
+    command_familiarity: Option<f64>,
+    argument_validity: Option<f64>,
+    context_appropriateness: Option<f64>,
+    efficiency: Option<f64>,
+}
+
+impl Decision {
+    /// The numbers that the decision was made of, in a line.
+    pub(crate) fn factors(&self) -> String {
+        let factors = &self.decision_factors;
+        let numbers = [
+            ("familiar", factors.command_familiarity),
+            ("arguments", factors.argument_validity),
+            ("place", factors.context_appropriateness),
+            ("efficient", factors.efficiency),
+        ];
+        let shown = numbers
+            .iter()
+            .filter_map(|(name, number)| Some(format!("{name} {:.2}", (*number)?)));
+        shown.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What a measurement counted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Measured {
+    files: u64,
+    directories: u64,
+    bytes: u64,
+    at_least: bool,
+    items: Vec<serde_json::Value>,
+}
+
+/// A measurement in words; none where nothing could be counted.
+pub(crate) fn counted(measured: &serde_json::Value) -> Option<String> {
+    let measured = Measured::deserialize(measured).ok()?;
+    if measured.items.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "{}{} files, {} directories, {} bytes",
+        if measured.at_least { "at least " } else { "" },
+        measured.files,
+        measured.directories,
+        measured.bytes
+    ))
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -46,6 +93,9 @@ pub(crate) fn tell(cx: &Context, command: &str, problem: &Problem) {
     if let Some(decision) = problem.decision.as_ref().filter(|_| !cx.ui.json) {
         let decision = Decision::deserialize(decision).unwrap_or_default();
         cx.ui.say(&show(&cx.ui, command, &decision));
+        if let Some(words) = problem.measured.as_ref().and_then(counted) {
+            cx.ui.say(&format!("  touches {words}\n"));
+        }
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// As if run in this directory
     #[arg(long, value_name = "DIR")]
     cwd: Option<String>,
+    /// Count what it would delete, move or change; read-only, at most two seconds
+    #[arg(long)]
+    measure: bool,
     /// A shell text
     #[arg(long, value_name = "TEXT", conflicts_with = "command")]
     shell: Option<String>,
@@ -48,6 +51,7 @@ pub(crate) fn explain(cx: &Context, args: &Args) -> Outcome {
         command: super::run::request::text(args.shell.as_deref(), &args.command),
         cwd: args.cwd.clone().or_else(|| here().map(str::to_owned)),
         session_id: args.session.clone(),
+        measure: args.measure,
         ..AnalyzeRequest::default()
     };
     let answer = block_on(async { Ok(server.client.analyze(&ask).await?) })?;
@@ -101,6 +105,13 @@ fn describe(cx: &Context, command: &str, answer: &AnalyzeResponse) -> String {
                 neutral_line(&items.join(", "))
             ));
         }
+    }
+    if let Some(measured) = answer.measured.as_ref().and_then(decision::counted) {
+        text.push_str(&format!("  touches  {measured}\n"));
+    }
+    let factors = decision.factors();
+    if !factors.is_empty() {
+        text.push_str(&format!("  factors  {factors}\n"));
     }
     if answer.privileged {
         text.push_str("  rights   another user's\n");

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use wharf_engine::knowledge::PackageManager;
 use wharf_engine::registry::UserRegistry;
 use wharf_engine::{Engine, Limits, Options, Parts};
 use wharf_exec::journal::{Journal, JournalOptions};
@@ -186,6 +187,8 @@ fn server_options(cx: &Context, options: &ServeOptions, token: &Token) -> Server
                 .sysname()
                 .to_string_lossy()
                 .into_owned(),
+            package_manager: package_manager(cx),
+            is_root: rustix::process::geteuid().is_root(),
         },
         registry: registry(cx),
         allowed_hosts: options.allowed_hosts.clone(),
@@ -208,6 +211,24 @@ fn policy_files(cx: &Context) -> PolicyFiles {
             causes => format!("{}: {}", error.message, causes.join(": ")),
         })
     })
+}
+
+/// How programs are installed here: the first of the known ones that is on the path.
+fn package_manager(cx: &Context) -> Option<PackageManager> {
+    let path = cx.world.variable("PATH");
+    let path = path.as_deref().unwrap_or(DEFAULT_PATH);
+    let there = |program: &str| {
+        path.split(':')
+            .any(|directory| std::path::Path::new(directory).join(program).is_file())
+    };
+    [
+        ("apt-get", PackageManager::Apt),
+        ("dnf", PackageManager::Dnf),
+        ("apk", PackageManager::Apk),
+        ("brew", PackageManager::Brew),
+    ]
+    .into_iter()
+    .find_map(|(program, manager)| there(program).then_some(manager))
 }
 
 /// A small environment: what programs need to know about the user, and what was asked for.

@@ -14,7 +14,8 @@ use crate::state::App;
 /// Judge a command
 ///
 /// What it would do, how risky that is, and whether it may run, without running anything. Spans
-/// are byte offsets into `command`.
+/// are byte offsets into `command`. With `measure`, files that it would delete, move or change on
+/// this machine are counted, and `at_least` says that the count was cut.
 #[utoipa::path(
     post, path = "/api/analyze", tag = "commands", request_body = AnalyzeRequest,
     responses((status = 200, description = "The analysis", body = AnalyzeResponse)),
@@ -25,15 +26,25 @@ pub(crate) async fn analyze(State(app): State<App>, request: Request) -> Result<
     json::is_json(&parts.headers)?;
     let bytes = app.bodies.read(body).await?;
     let wire: AnalyzeRequest = json::parse(&bytes)?;
+    let measure = wire.measure;
     let (command, around, format) = request::analyze(wire)?;
     let judged = app
         .engine
         .analyze(&context.caller, &command, &around)
         .await?;
+    let elsewhere = around.elsewhere.is_some();
+    let known = app
+        .engine
+        .foresee(&context.caller, &judged, elsewhere, format, &app.machine)
+        .await;
+    let measured = if measure {
+        app.engine.measure(&judged).await?
+    } else {
+        None
+    };
     reply::json(&analysis::analyzed(
         &judged.decision,
-        judged.cwd.as_deref(),
-        format,
-        &app.machine,
+        &known,
+        measured.as_ref(),
     ))
 }

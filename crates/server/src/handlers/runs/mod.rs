@@ -7,3 +7,4 @@ pub(crate) mod list;
 pub(crate) mod output;
 pub(crate) mod run;
 pub(crate) mod show;
+pub(crate) mod tool_result;

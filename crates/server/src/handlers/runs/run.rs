@@ -53,7 +53,7 @@ pub(crate) async fn run(State(app): State<App>, request: Request) -> Result<Resp
         return take_up(app, context, place, &wire).await;
     }
     let wire: RunRequest = json::parse(&bytes)?;
-    let wanted = wanted(&wire);
+    let wanted = wanted(&wire)?;
     let asked = request::run(wire, key(&parts.headers)?, &bytes)?;
     drop(bytes);
     let result = if streamed {
@@ -75,7 +75,10 @@ async fn finish(
 ) -> Result<Response, Failure> {
     let finished = app.engine.run(&context.caller, asked).await?;
     app.metrics.run(outcome(&finished));
-    let bytes = answer::json(&finished, wanted, &app.machine).map_err(Failure::internal)?;
+    let known = app
+        .engine
+        .knowledge(&context.caller, &finished, wanted.knowledge, &app.machine);
+    let bytes = answer::json(&finished, wanted.base64, known.await?).map_err(Failure::internal)?;
     Ok(marked(reply::json_bytes(bytes), finished.replayed))
 }
 
@@ -117,7 +120,7 @@ async fn take_up(
         );
         return Err(Failure::invalid_field("Last-Event-ID", message));
     }
-    let wanted = wanted(wire);
+    let wanted = wanted(wire)?;
     resume(app, context, place, wanted).await
 }
 
@@ -139,11 +142,12 @@ pub(crate) async fn resume(
     }))
 }
 
-fn wanted(wire: &RunRequest) -> Wanted {
-    Wanted {
+fn wanted(wire: &RunRequest) -> Result<Wanted, Failure> {
+    let knowledge = request::wanted(wire.metadata_format, wire.token_budget, &wire.include)?;
+    Ok(Wanted {
         base64: wire.stdout_base64,
-        metadata: wire.metadata_format.map(request::format),
-    }
+        knowledge,
+    })
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, Failure> {

@@ -52,6 +52,13 @@ pub(crate) struct Args {
     /// What to say about it afterwards, on standard error
     #[arg(long, value_name = "HOW", value_parser = clap::builder::PossibleValuesParser::new(crate::config::keys::META))]
     meta: Option<String>,
+    /// Print its output as a model should read it, within so many tokens, in place of the output
+    #[arg(long, value_name = "TOKENS", conflicts_with_all = ["data", "background", "stream"],
+        value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    budget: Option<u64>,
+    /// Print its output as rows, one JSON object a line, where a parser knows it
+    #[arg(long, conflicts_with_all = ["background", "stream"])]
+    data: bool,
     /// With --json: events, one a line, as they happen
     #[arg(long)]
     stream: bool,
@@ -100,7 +107,9 @@ pub(crate) fn run(cx: &Context, args: Args) -> Outcome {
     let mut request = request::build(cx, &args, &options, stdin, server.local, &SystemEntropy)?;
     block_on(async {
         loop {
-            let outcome = if cx.ui.json && !args.stream || args.background {
+            let outcome = if (args.budget.is_some() || args.data) && !cx.ui.json {
+                plain::meaning(cx, &server.client, &request).await
+            } else if cx.ui.json && !args.stream || args.background {
                 plain::run(cx, &server.client, &request).await
             } else {
                 follow::run(cx, &server.client, request.clone(), cx.ui.json).await

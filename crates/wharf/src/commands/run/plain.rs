@@ -40,6 +40,45 @@ pub(super) async fn run(
     })
 }
 
+/// What the output says in place of the output: its digest, or its rows.
+pub(super) async fn meaning(
+    cx: &Context,
+    client: &Client,
+    request: &RunRequest,
+) -> Result<u8, Failure> {
+    let answer = tokio::select! {
+        answer = client.run(request) => answer?,
+        wanted = after::interrupted() => {
+            after::cancel_by_key(client, request).await;
+            return Err(wanted.into());
+        }
+    };
+    let meaning = &answer.meaning;
+    let text = match (&meaning.text, &meaning.data) {
+        (Some(text), _) if text.is_empty() || text.ends_with('\n') => text.clone(),
+        (Some(text), _) => format!("{text}\n"),
+        (None, Some(rows)) => rows.iter().map(line).collect(),
+        (None, None) => {
+            cx.ui
+                .note("no parser knows this output; this is the output itself");
+            answer.stdout.clone()
+        }
+    };
+    let written = ui::data(&text);
+    if meaning.text.is_none() {
+        cx.ui.say(&crate::ui::neutral::neutral(&answer.stderr));
+    }
+    match written {
+        Err(error) if !ui::is_gone(&error) => return Err(CommandError::from(error).into()),
+        _ => after::say(cx, &answer),
+    }
+    Ok(answer.exit_code.map_or(DONE, after::exit_code))
+}
+
+fn line(row: &serde_json::Map<String, serde_json::Value>) -> String {
+    serde_json::to_string(row).unwrap_or_default() + "\n"
+}
+
 fn print_json(answer: &RunResponse) -> Result<(), CommandError> {
     let json = serde_json::to_string(answer)
         .map_err(|error| CommandError::failed("cannot write the answer").because(error))?;

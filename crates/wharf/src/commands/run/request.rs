@@ -47,6 +47,12 @@ pub(super) fn build(
         timeout: options.timeout.map(|time| time.as_secs_f64()),
         background: args.background,
         metadata_format: options.meta,
+        token_budget: args.budget,
+        include: args
+            .data
+            .then_some(wharf_api::Include::Data)
+            .into_iter()
+            .collect(),
         idempotency_key: Some(random_key(entropy)),
         ..RunRequest::default()
     })
