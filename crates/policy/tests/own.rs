@@ -572,32 +572,3 @@ fn there_are_so_many_policies_and_no_more() {
         Err(Error::Bounds(_))
     ));
 }
-
-/// The blocks of one language in the owners' manual.
-fn blocks(language: &str) -> Vec<String> {
-    let manual = include_str!("../../../docs/policy.md");
-    let fence = format!("```{language}\n");
-    let rest = manual.split(fence.as_str()).skip(1);
-    rest.filter_map(|block| block.split("```").next().map(str::to_owned))
-        .collect()
-}
-
-#[test]
-fn the_policy_in_the_manual_is_legal_and_its_examples_hold() {
-    let (toml, cedar) = (blocks("toml").concat(), blocks("cedar").concat());
-    let policy = load(&toml, &cedar).map_err(|error| error.to_string());
-    let policy = policy.expect("legal");
-    assert!(policy.examples().len() >= 10);
-    assert!(policy.show().expect("compiles").policies.len() > 10);
-}
-
-/// Every attribute that can be asked for is in the manual's table.
-#[test]
-fn the_manual_names_every_attribute() {
-    let manual = include_str!("../../../docs/policy.md");
-    let missing: Vec<&str> = Policy::attributes()
-        .map(|(name, ..)| name)
-        .filter(|name| !manual.contains(&format!("| `{name}` |")))
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
-}

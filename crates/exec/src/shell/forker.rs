@@ -8,7 +8,12 @@
 //! what the last one has left running, and so does not find the next fork among it. A fork that
 //! ends before it has got a command shows as a report that nobody has asked for.
 
-use super::script::{FIRST, quote_into};
+use std::sync::Arc;
+
+use super::script::{self, FIRST, quote_into};
+use super::{Current, LocalShell};
+use crate::executor::Shell as _;
+use crate::journal::RunOutput;
 use crate::zygote::{CONTROL_FD, INPUT_FD};
 
 /// The most bytes of a command that are handed to a shell byte by byte, as `read` does it.
@@ -43,4 +48,34 @@ pub(crate) fn text(command: &str, cwd: Option<&str>, env: &[(String, String)]) -
     }
     text.push_str(command);
     text
+}
+
+impl LocalShell {
+    /// Lets a shell that only forks do so for the next command. What the latest one has left is
+    /// not to be looked for afterwards.
+    pub(crate) fn fork_ahead(&mut self) {
+        self.number = self.number % script::MAX_NUMBER + 1;
+        self.unsent.clear();
+        let trailer = script::Trailer {
+            number: self.number,
+            ..script::Trailer::default()
+        };
+        self.unsent.extend_from_slice(trailer.text().as_bytes());
+        self.send(|input, bytes| Ok(rustix::io::write(input, bytes)?));
+    }
+
+    /// Whether the fork that waits for a command is there no more, or the shell itself.
+    pub(crate) fn fork_is_gone(&mut self) -> bool {
+        self.has_ended() || rustix::io::ioctl_fionread(&self.control).is_ok_and(|said| said > 0)
+    }
+
+    /// Gives the fork that waits text that [`text`] made.
+    pub(crate) fn begin_forked(&mut self, text: &str, output: Arc<RunOutput>) {
+        self.now_runs(Current::new(output));
+        self.trailer = 0;
+        self.unsent.clear();
+        self.unsent.extend_from_slice(text.as_bytes());
+        self.unsent.push(0);
+        self.send(|input, bytes| Ok(rustix::io::write(input, bytes)?));
+    }
 }

@@ -193,34 +193,6 @@ impl LocalShell {
         }
     }
 
-    /// Lets a shell that only forks do so for the next command. What the latest one has left is
-    /// not to be looked for afterwards.
-    pub(crate) fn fork_ahead(&mut self) {
-        self.number = self.number % script::MAX_NUMBER + 1;
-        self.unsent.clear();
-        let trailer = script::Trailer {
-            number: self.number,
-            ..script::Trailer::default()
-        };
-        self.unsent.extend_from_slice(trailer.text().as_bytes());
-        self.send(|input, bytes| Ok(rustix::io::write(input, bytes)?));
-    }
-
-    /// Whether the fork that waits for a command is there no more, or the shell itself.
-    pub(crate) fn fork_is_gone(&mut self) -> bool {
-        self.has_ended() || rustix::io::ioctl_fionread(&self.control).is_ok_and(|said| said > 0)
-    }
-
-    /// Gives the fork that waits text that [`forker::text`] made.
-    pub(crate) fn begin_forked(&mut self, text: &str, output: Arc<RunOutput>) {
-        self.now_runs(Current::new(output));
-        self.trailer = 0;
-        self.unsent.clear();
-        self.unsent.extend_from_slice(text.as_bytes());
-        self.unsent.push(0);
-        self.send(|input, bytes| Ok(rustix::io::write(input, bytes)?));
-    }
-
     /// Takes what stragglers of the latest command have written by now.
     pub(crate) fn take_stragglers_output(&mut self) {
         if let Some(output) = self.latest_output.upgrade() {
