@@ -72,6 +72,10 @@ pub(crate) fn counted(measured: &serde_json::Value) -> Option<String> {
     if measured.items.is_empty() {
         return None;
     }
+    let nothing = measured.files == 0 && measured.directories == 0;
+    if nothing && !measured.at_least {
+        return Some("nothing that is there".to_owned());
+    }
     Some(format!(
         "{}{} files, {} directories, {} bytes",
         if measured.at_least { "at least " } else { "" },

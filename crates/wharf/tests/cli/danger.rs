@@ -25,6 +25,7 @@ fn without_a_terminal_it_is_refused_with_its_reasons() {
       rm -rfv /opt/wharf-no-such-dir
               ^^^^^^^^^^^^^^^^^^^^^^ deletes outside of the working tree
       instead: ADVICE
+      touches nothing that is there
     error[approval_required]: not run: it needs a yes, and there is nobody to ask here
       hint: approve it until TIME: wharf approvals approve APPROVAL
       hint: then run it again; --wait waits for the yes
@@ -64,6 +65,7 @@ fn a_yes_on_the_terminal_runs_it() {
       rm -rfv /opt/wharf-no-such-dir
               ^^^^^^^^^^^^^^^^^^^^^^ deletes outside of the working tree
       instead: ADVICE
+      touches nothing that is there
       approval: APPROVAL
     Run it? [y/N] y
     ");
@@ -112,12 +114,54 @@ fn explaining_runs_nothing() {
       type     chain
       runs     cd, rm, ls
       does     delete HOME/x, delete 漢字
+      factors  familiar 1.00, arguments 1.00, place 0.50, efficient 1.00
     --- stderr
     --- exit 0
     "#);
     let answer = home.ok(&["explain", "--json", "--", "ls"]);
     assert!(answer.contains(r#""risk_level":"low""#), "{answer}");
     assert!(home.ok(&["audit", "verify"]).starts_with("ok 0 entries"));
+}
+
+#[test]
+fn what_would_be_lost_is_counted_first() {
+    let home = Home::new();
+    let command = "mkdir -p lost/deep && touch lost/a lost/deep/b && pwd";
+    let place = home.ok(&["run", "--shell", command]);
+    let place = place.trim();
+    let words = [
+        "explain",
+        "--measure",
+        "--cwd",
+        place,
+        "--",
+        "rm",
+        "-r",
+        "lost",
+    ];
+    let said = home.ok(&words);
+    assert!(said.contains("touches  2 files, 2 directories"), "{said}");
+    home.ok(&["run", "--shell", "rm -r lost"]);
+}
+
+#[test]
+fn rows_and_a_budget_take_the_place_of_the_output() {
+    let home = Home::new();
+    let rows = home.ok(&["run", "--data", "--", "df"]);
+    let first = rows.lines().next().unwrap();
+    let row: serde_json::Value = serde_json::from_str(first).unwrap();
+    assert!(row.as_object().unwrap().len() > 3, "{first}");
+    let text = home.ok(&["run", "--budget", "100", "--", "seq", "20000"]);
+    assert!(
+        text.len() < 1_000 && text.contains("/output?stream="),
+        "{text}"
+    );
+    assert_eq!(
+        home.output(&["run", "--budget", "99", "--", "ls"])
+            .status
+            .code(),
+        Some(2)
+    );
 }
 
 #[test]
