@@ -17,17 +17,17 @@ use crate::knowledge::metadata::Format;
 use crate::knowledge::{Knowledge, Machine, ToolResult, Wanted};
 use crate::measure::Measured;
 use crate::options::{Options, Parts};
-use crate::request::{NewSession, ProcessSelector, RunRequest, Stream};
+use crate::request::{NewSession, RunRequest, Stream};
 use crate::runs::idempotency::Keys;
 use crate::runs::start::Asked;
 use crate::runs::table::RunTable;
 use crate::sessions::table::SessionTable;
 use crate::view::{
-    AuditLine, Finished, HistoryItem, Judged, OutputChunk, ProcessView, RunView, SessionView,
-    Started, SuggestionView,
+    AuditLine, Finished, HistoryItem, Judged, OutputChunk, RunView, SessionView, Started,
+    SuggestionView,
 };
 use crate::whole::Whole;
-use crate::{approvals, housekeeping, judge, knowledge, processes, record, runs, sessions};
+use crate::{approvals, housekeeping, judge, knowledge, record, runs, sessions};
 
 /// From asking runs to end at a stop to giving up on them, on top of their own grace.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
@@ -341,43 +341,6 @@ impl Engine {
         id: &SessionId,
     ) -> Result<Vec<SuggestionView>, Error> {
         sessions::suggestions::next(&self.inner, caller, id).await
-    }
-
-    /// Background processes, of one session when given.
-    ///
-    /// # Errors
-    /// When there is no such session of this caller's.
-    pub async fn processes(
-        &self,
-        caller: &Caller,
-        session: Option<&SessionId>,
-    ) -> Result<Vec<ProcessView>, Error> {
-        processes::list(&self.inner, caller, session).await
-    }
-
-    /// One background process.
-    ///
-    /// # Errors
-    /// When there is no such process of this caller's.
-    pub async fn process(
-        &self,
-        caller: &Caller,
-        which: &ProcessSelector,
-    ) -> Result<ProcessView, Error> {
-        processes::one(&self.inner, caller, which).await
-    }
-
-    /// Sends a signal to every process of the tree.
-    ///
-    /// # Errors
-    /// When there is no such process of this caller's.
-    pub async fn signal(
-        &self,
-        caller: &Caller,
-        which: &ProcessSelector,
-        signal: i32,
-    ) -> Result<ProcessView, Error> {
-        processes::signal(&self.inner, caller, which, signal).await
     }
 
     /// Judges without running anything.

@@ -5,11 +5,50 @@ use std::sync::Arc;
 use wharf_exec::Processes;
 use wharf_model::{Caller, SessionId};
 
-use crate::engine::Inner;
+use crate::engine::{Engine, Inner};
 use crate::error::Error;
 use crate::request::ProcessSelector;
 use crate::runs::Run;
 use crate::view::ProcessView;
+
+impl Engine {
+    /// Background processes, of one session when given.
+    ///
+    /// # Errors
+    /// When there is no such session of this caller's.
+    pub async fn processes(
+        &self,
+        caller: &Caller,
+        session: Option<&SessionId>,
+    ) -> Result<Vec<ProcessView>, Error> {
+        list(self.inner(), caller, session).await
+    }
+
+    /// One background process.
+    ///
+    /// # Errors
+    /// When there is no such process of this caller's.
+    pub async fn process(
+        &self,
+        caller: &Caller,
+        which: &ProcessSelector,
+    ) -> Result<ProcessView, Error> {
+        one(self.inner(), caller, which).await
+    }
+
+    /// Sends a signal to every process of the tree.
+    ///
+    /// # Errors
+    /// When there is no such process of this caller's.
+    pub async fn signal(
+        &self,
+        caller: &Caller,
+        which: &ProcessSelector,
+        signal: i32,
+    ) -> Result<ProcessView, Error> {
+        self::signal(self.inner(), caller, which, signal).await
+    }
+}
 
 /// Background processes of a caller's, of one session when that is given.
 pub(crate) async fn list(
