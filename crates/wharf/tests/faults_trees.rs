@@ -22,7 +22,7 @@ use faults_support::{Home, processes, tell, until, within};
 
 const ROUNDS: u32 = 1;
 /// Between the end of a run, as it was answered, and the end of its last process.
-const SURVIVAL: Duration = Duration::from_secs(2);
+const SURVIVAL: Duration = Duration::from_secs(10);
 /// Ways of not going away, `@` being a time to sleep that names the case.
 const STAYING: [&str; 10] = [
     "sleep @",
