@@ -219,13 +219,13 @@ mod tests {
         let body = r#"{"timeout": "soon", "port": 70000, "env": {"A": 1, "B": "b", "C": null},
             "background": "maybe", "metadata_format": "huge", "password": 12345}"#;
         insta::assert_snapshot!(wrong::<RunRequest>(body), @r"
-        background: must be a boolean
+        timeout: must be a number
+        port: must be a whole number from 1 to 65535
         env.A: must be a string
         env.C: must be a string
+        background: must be a boolean
         metadata_format: must be one of `full`, `summary`, `minimal`
         password: must be a string
-        port: must be a whole number from 1 to 65535
-        timeout: must be a number
         command: is required
         ");
     }
