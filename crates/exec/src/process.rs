@@ -326,7 +326,7 @@ impl Tree for ForkTree {
     }
 
     fn kill(&self) {
-        self.hold.while_held(|| {
+        self.hold.spoil(|| {
             tree::kill_until_gone(|| tree::session_members(self.shell));
             let _gone_already = sys::kill(self.shell, libc::SIGKILL);
             tree::kill_until_gone(|| tree::session_members(self.shell));
