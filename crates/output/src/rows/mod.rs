@@ -1,6 +1,6 @@
 //! Known outputs as rows: a list of objects.
 //!
-//! The command says which outputs are possible ([`call`]), the shape of the output has to confirm
+//! The command says which outputs are possible (`call`), the shape of the output has to confirm
 //! one of them, and every line has to fit: there are no rows rather than wrong ones. Where to
 //! start reading: [`rows`], then the table of parsers in `known.rs`, then the family of interest.
 //! What no parser knows may still be a form that explains itself (`generic.rs`).
