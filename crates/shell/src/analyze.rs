@@ -31,7 +31,9 @@ pub fn analyze(text: &str, ctx: &Context<'_>) -> Analysis {
         redirects_shell: found.shell.redirects_shell,
         background_tail: background_tail(&script),
     };
-    found.programs.sort_by_key(|listed| listed.at);
+    found
+        .programs
+        .sort_by(|a, b| (a.at, &a.within).cmp(&(b.at, &b.within)));
     let programs: Vec<Program> = found
         .programs
         .into_iter()

@@ -37,6 +37,8 @@ pub(crate) struct Found {
 pub(crate) struct Listed {
     /// Where its name stands; for a name that is computed, where what computes it ends.
     pub(crate) at: usize,
+    /// Where it stands in computed texts, from the outermost to its own, for those of one place.
+    pub(crate) within: Vec<usize>,
     pub(crate) program: Program,
 }
 
@@ -176,7 +178,8 @@ impl Found {
             }
             return;
         }
-        if loads_code(name) {
+        let nothing = |(text, _): &(String, _)| text.is_empty();
+        if loads_code(name) && !value.fields.iter().all(nothing) {
             self.note("code-loading-variable", span);
         }
     }
@@ -206,8 +209,9 @@ fn loads_code(name: &str) -> bool {
             | "PROMPT_COMMAND"
             | "SHELLOPTS"
             | "BASHOPTS"
-            | "PS4"
             | "PS0"
+            | "BASH_ALIASES"
+            | "BASH_CMDS"
             | "PERL5OPT"
             | "RUBYOPT"
             | "PYTHONSTARTUP"

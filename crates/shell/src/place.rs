@@ -45,6 +45,28 @@ pub enum Class {
     Unknown,
 }
 
+/// Files that a pattern is held against, in a home directory.
+const GUARDED_HOME: &[&str] = &[
+    ".ssh/id_rsa",
+    ".ssh/id_ed25519",
+    ".ssh/authorized_keys",
+    ".aws/credentials",
+    ".netrc",
+    ".npmrc",
+    ".pgpass",
+    ".git-credentials",
+    ".docker/config.json",
+    ".kube/config",
+    ".config/gh/hosts.yml",
+    ".bashrc",
+    ".profile",
+    ".bash_history",
+];
+/// The same in the tree.
+const GUARDED_TREE: &[&str] = &[".git", ".git/config", ".git/hooks/pre-commit", ".env"];
+/// The same in the system.
+const GUARDED_SYSTEM: &[&str] = &["/etc/shadow", "/etc/gshadow", "/root/.ssh/id_rsa"];
+
 /// Directories right below the root that belong to the system.
 const SYSTEM_ROOTS: &[&str] = &[
     "bin",
@@ -83,7 +105,14 @@ pub(crate) struct Place {
     tree: String,
     /// The tree is too wide to be ordinary as a whole.
     wide: bool,
+    /// Symbolic links that the text made: where they stand and where they lead.
+    links: Vec<(String, String)>,
 }
+
+/// Symbolic links that are remembered.
+const MAX_LINKS: usize = 16;
+/// Links that one path is followed through.
+const MAX_HOPS: usize = 8;
 
 impl Place {
     pub(crate) fn new(ctx: &Context<'_>) -> Self {
@@ -98,6 +127,7 @@ impl Place {
             home,
             tree,
             wide,
+            links: Vec::new(),
         }
     }
 
@@ -110,6 +140,7 @@ impl Place {
             tree: home.clone(),
             home,
             wide: true,
+            links: Vec::new(),
         }
     }
 
@@ -143,6 +174,9 @@ impl Place {
         } else {
             step(&mut self.cwd, path);
         }
+        if !self.links.is_empty() {
+            self.cwd = self.follow(&self.cwd);
+        }
         if self.cwd.len() > MAX_PATH {
             self.cwd = NO_DIRECTORY.to_owned();
             self.cwd_known = false;
@@ -160,13 +194,68 @@ impl Place {
 
     /// The absolute path, without `.`, `..` and doubled slashes. May hold [`UNKNOWN`].
     pub(crate) fn resolve(&self, path: &str) -> String {
-        if path.starts_with('/') {
+        let absolute = if path.starts_with('/') {
             normal(path)
         } else {
             let mut absolute = self.cwd.clone();
             step(&mut absolute, path);
             absolute
+        };
+        match absolute.rsplit_once('/') {
+            // What is done to a link itself is not done to what it leads to.
+            Some((directory, name)) if !self.links.is_empty() => {
+                let directory = self.follow(directory);
+                format!("{}/{name}", directory.trim_end_matches('/'))
+            }
+            _ => absolute,
         }
+    }
+
+    /// Remembers a symbolic link that the text makes.
+    pub(crate) fn link(&mut self, link: &str, target: &str) {
+        if self.links.len() >= MAX_LINKS || target.contains(UNKNOWN) {
+            return;
+        }
+        let link = self.resolve(link);
+        let from = link.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let target = if target.starts_with('/') {
+            normal(target)
+        } else {
+            normal(&format!("{from}/{target}"))
+        };
+        self.links.push((link, target));
+    }
+
+    /// Where a path leads through the links of the text.
+    pub(crate) fn follow(&self, absolute: &str) -> String {
+        let mut path = absolute.to_owned();
+        for _ in 0..MAX_HOPS {
+            let through = self.links.iter().find_map(|(link, target)| {
+                let rest = path.strip_prefix(link.as_str())?;
+                (rest.is_empty() || rest.starts_with('/')).then(|| format!("{target}{rest}"))
+            });
+            match through {
+                Some(next) => path = normal(&next),
+                None => break,
+            }
+        }
+        path
+    }
+
+    /// Paths that matter and that a pattern may match: `~/.s?h/id_*`, `.g[i]t`.
+    pub(crate) fn matched(&self, path: &str) -> Vec<String> {
+        let absolute = self.resolve(path);
+        let home = GUARDED_HOME
+            .iter()
+            .map(|file| format!("{}/{file}", self.home));
+        let tree = GUARDED_TREE
+            .iter()
+            .map(|file| format!("{}/{file}", self.tree));
+        let system = GUARDED_SYSTEM.iter().map(|file| (*file).to_owned());
+        home.chain(tree)
+            .chain(system)
+            .filter(|file| matches_path(&absolute, file))
+            .collect()
     }
 
     /// What kind of place a path leads to; `glob` says whether patterns in it act.
@@ -332,6 +421,64 @@ fn is_wide(tree: &str, home: &str) -> bool {
         )
         || (SYSTEM_ROOTS.contains(&first) && tree != home)
         || OWN.iter().any(|own| tree == *own || below_dir(tree, own))
+}
+
+/// Whether a pattern for paths matches this one, part by part, as a shell has it: what begins with
+/// a dot is matched by a dot only.
+fn matches_path(pattern: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    for pattern in pattern.split('/') {
+        let Some(part) = parts.next() else {
+            return false;
+        };
+        let hidden = part.starts_with('.') && !pattern.starts_with('.');
+        if hidden || !matches_name(pattern.as_bytes(), part.as_bytes()) {
+            return false;
+        }
+    }
+    parts.next().is_none()
+}
+
+/// `*`, `?` and `[…]` in one name. A set may match any letter that stands between its brackets, and
+/// one with a range or a negation any at all.
+fn matches_name(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while n < name.len() {
+        let fits = match (pattern.get(p), name.get(n)) {
+            (Some(b'*'), _) => {
+                retry = Some((p + 1, n));
+                p += 1;
+                continue;
+            }
+            (Some(b'?'), _) => Some(1),
+            (Some(b'['), Some(letter)) => {
+                let rest = pattern.get(p + 1..).unwrap_or_default();
+                rest.iter().position(|b| *b == b']').and_then(|end| {
+                    let set = rest.get(..end).unwrap_or_default();
+                    let any = set.iter().any(|b| matches!(b, b'-' | b'!' | b'^' | b':'));
+                    (any || set.contains(letter)).then_some(end + 2)
+                })
+            }
+            (Some(a), Some(b)) => (a == b).then_some(1),
+            _ => None,
+        };
+        match (fits, retry) {
+            (Some(length), _) => {
+                p += length;
+                n += 1;
+            }
+            (None, Some((after, from))) => {
+                p = after;
+                n = from + 1;
+                retry = Some((after, from + 1));
+            }
+            (None, None) => return false,
+        }
+    }
+    pattern
+        .get(p..)
+        .is_none_or(|rest| rest.iter().all(|b| *b == b'*'))
 }
 
 fn below_dir(path: &str, dir: &str) -> bool {
@@ -575,8 +722,10 @@ pub(crate) fn runs_later(absolute: &str) -> bool {
         "/etc/anacrontab",
         "/.husky/_/",
     ];
+    let python = absolute.ends_with(".pth") || absolute.ends_with("/sitecustomize.py");
     ENDS.iter().any(|end| absolute.ends_with(end))
         || INSIDE.iter().any(|inside| absolute.contains(inside))
+        || python && (absolute.contains(UNKNOWN) || absolute.contains("-packages/"))
 }
 
 /// Whether the file keeps what a person typed, or the log of a system.

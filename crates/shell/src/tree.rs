@@ -151,8 +151,8 @@ pub(crate) enum Part<'t> {
     Backquote(Span),
     /// `$((…))`, `$[…]`
     Arith(Vec<Part<'t>>, Span),
-    /// `<(…)`, `>(…)`
-    Process(List<'t>),
+    /// `<(…)`, `>(…)`, and where it begins
+    Process(List<'t>, usize),
     /// Expansions that bash parses only when it performs them, and that it would then reject.
     Broken(Span),
     /// `@(…)` and its kin.

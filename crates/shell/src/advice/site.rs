@@ -319,7 +319,7 @@ impl<'a> Visitor<'a> {
                     self.shape_substitution(list, *span);
                     self.list(list, around);
                 }
-                Part::Process(list) => self.list(list, around),
+                Part::Process(list, _) => self.list(list, around),
                 Part::Backquote(span) => self.shape_backquote(*span),
                 Part::Array(words) => self.words(words),
             }

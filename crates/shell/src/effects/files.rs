@@ -198,6 +198,12 @@ fn copy(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>,
     }
     let keeps = options.has_any(&["-n", "--no-clobber"]);
     walker.touch(if keeps { Touch::Create } else { Touch::Write }, &target);
+    if call.name == "ln"
+        && options.has_any(&["-s", "--symbolic"])
+        && let [source] = sources.as_slice()
+    {
+        walker.place.link(&target.text, &source.text);
+    }
     // Into a directory: the name of the source decides whether the file runs later.
     for source in sources {
         let file = source.text.rsplit('/').next().unwrap_or_default();
@@ -497,6 +503,12 @@ fn read(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
         }
         "env" | "printenv" | "set" | "history" => {
             let named = |arg: &&Arg<'_>| !crate::env::is_secret_name(&arg.text);
+            if call.name == "printenv"
+                && let Some(secret) = options.operands.iter().find(|arg| !named(arg))
+            {
+                walker.found.credentials_read = true;
+                walker.found.note("reads-credentials", secret.span);
+            }
             walker.output.secret = call.name != "printenv"
                 || options.operands.is_empty()
                 || !options.operands.iter().all(named);

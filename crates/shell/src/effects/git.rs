@@ -66,6 +66,9 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
     {
         walker.touch(Touch::Create, target);
     }
+    if options.starts_with("clone") {
+        clones(walker, options);
+    }
     if options.starts_with("ls-files") || options.starts_with("diff") && options.has("--name-only")
     {
         let all = options.starts_with("ls-files") && options.operands.len() < 2;
@@ -82,6 +85,24 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
             walker.touch(Touch::Write, &file);
         }
     }
+}
+
+/// What a clone brings is code from the network until somebody has looked at it.
+fn clones(walker: &mut Walker<'_>, options: &Options<'_, '_>) {
+    let Some(address) = options.operand(1) else {
+        return;
+    };
+    let elsewhere = address.text.contains("://") || address.text.contains('@');
+    if !elsewhere || address.text.starts_with("file:") {
+        return;
+    }
+    let name = address.text.trim_end_matches('/').rsplit(['/', ':']).next();
+    let name = name.unwrap_or_default().trim_end_matches(".git").to_owned();
+    let directory = options
+        .operand(2)
+        .cloned()
+        .unwrap_or_else(|| Arg::literal(name, address.span));
+    walker.note_clone(&directory);
 }
 
 /// `git checkout .` and its kin: everything below a directory, or whatever a pattern matches.

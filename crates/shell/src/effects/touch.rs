@@ -58,6 +58,20 @@ impl Walker<'_> {
         }
         let kind = touch.effect();
         let absolute = self.place.resolve(path);
+        if !matches!(touch, Touch::Delete | Touch::DeleteTree) {
+            // Through a link that the text made itself.
+            let through = self.place.follow(&absolute);
+            if through != absolute {
+                let target = Arg {
+                    text: through.into(),
+                    ..arg.clone()
+                };
+                return self.touch(touch, &target);
+            }
+        }
+        if arg.traits.glob {
+            self.touch_matched(touch, arg);
+        }
         let reach = self.reach(touch, path, class, &absolute);
         self.found
             .effect_at(kind, Some(path), arg.span, Some(reach));
@@ -73,6 +87,19 @@ impl Walker<'_> {
         self.special_files(touch, &absolute, arg, class);
         if let Some(rule) = rules::for_touch(touch, class) {
             self.found.report(rule, arg.span);
+        }
+    }
+
+    /// A pattern that matches what matters is as good as its name.
+    fn touch_matched(&mut self, touch: Touch, arg: &Arg<'_>) {
+        for path in self.place.matched(&arg.text) {
+            let class = self.place.class(&path, false);
+            self.special_files(touch, &path, arg, class);
+            if class == Class::TreeGit
+                && let Some(rule) = rules::for_touch(touch, class)
+            {
+                self.found.report(rule, arg.span);
+            }
         }
     }
 

@@ -245,11 +245,12 @@ impl<'t> Parser<'t> {
 
     /// `<(…)` or `>(…)`.
     pub(super) fn process(&mut self) -> Parsed<Part<'t>> {
+        let start = self.pos;
         self.pos += 2;
         let list = self.deeper(Self::list)?;
         self.newlines()?;
         self.expect_byte(b')')?;
-        Ok(Part::Process(list))
+        Ok(Part::Process(list, start))
     }
 
     /// Whether the `(` here belongs to an extended pattern. They are off in a shell that was

@@ -9,7 +9,7 @@ use crate::tree::Word;
 pub(crate) const UNKNOWN: char = '\0';
 
 /// Bytes of outputs that are joined to one text.
-const MAX_JOINED: usize = 64 << 10;
+pub(crate) const MAX_JOINED: usize = 64 << 10;
 
 /// One argument, as far as it is known.
 #[derive(Clone, Debug)]

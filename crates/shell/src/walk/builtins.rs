@@ -3,6 +3,7 @@
 use super::arg::{Arg, Traits, UNKNOWN, Value};
 use super::{Feed, Walker};
 use crate::analysis::{Kind, Risk};
+use crate::effects::touch::Touch;
 use crate::effects::{self, Call};
 
 /// Builtins that leave the shell as it was and see nothing of it.
@@ -66,6 +67,9 @@ pub(crate) fn is_builtin(name: &str) -> bool {
         || CHANGING_BUILTINS.contains(&name)
         || LOOKING_BUILTINS.contains(&name)
 }
+
+/// Words of a line that become elements of an array.
+const MAX_READ: usize = 64;
 
 impl Walker<'_> {
     pub(super) fn builtin<'t>(&mut self, call: &Call<'_, 't>) {
@@ -144,6 +148,16 @@ impl Walker<'_> {
                 if call
                     .args
                     .first()
+                    .is_some_and(|arg| arg.is("-w") || arg.is("-a")) =>
+            {
+                for file in call.args.get(1..).unwrap_or_default() {
+                    self.touch(Touch::Write, file);
+                }
+            }
+            "history"
+                if call
+                    .args
+                    .first()
                     .is_some_and(|arg| arg.is("-c") || arg.is("-cw") || arg.is("-d")) =>
             {
                 self.found.note("hides-traces", call.span);
@@ -160,8 +174,14 @@ impl Walker<'_> {
             self.found.shape(Kind::Cd);
         }
         let target = call.args.iter().find(|arg| !arg.is_option());
+        let searched = |arg: &Arg<'_>| {
+            // `CDPATH` may lead a name that is no path anywhere.
+            self.vars.contains_key("CDPATH") && !arg.text.starts_with(['/', '.', '~'])
+        };
         match target {
-            Some(arg) if arg.is("-") || arg.traits.glob => self.place.enter("\0"),
+            Some(arg) if arg.is("-") || arg.traits.glob || searched(arg) => {
+                self.place.enter("\0");
+            }
             Some(arg) => self.place.enter(&arg.text),
             None if call.args.iter().any(|arg| arg.is("-")) => self.place.enter("\0"),
             None => {
@@ -275,12 +295,17 @@ impl Walker<'_> {
                 self.has_integers = true;
             }
             let whole = &arg.text;
-            let value =
-                if nameref || name.ends_with('+') || whole.contains('[') && name.contains('[') {
-                    Value::unknown()
-                } else {
-                    Value::one(value.to_owned(), arg.traits)
-                };
+            let hidden =
+                nameref || name.ends_with('+') || whole.contains('[') && name.contains('[');
+            let value = if hidden || has('c') {
+                Value::unknown()
+            } else if has('l') {
+                Value::one(value.to_lowercase(), arg.traits)
+            } else if has('u') {
+                Value::one(value.to_uppercase(), arg.traits)
+            } else {
+                Value::one(value.to_owned(), arg.traits)
+            };
             let name = name
                 .trim_end_matches('+')
                 .split('[')
@@ -318,22 +343,65 @@ impl Walker<'_> {
             }
         }
         if call.name == "read" {
-            let names: Vec<&Arg<'_>> = call.args.iter().filter(|arg| !arg.is_option()).collect();
-            let plain = call.args.iter().all(|arg| !arg.is_option() || arg.is("-r"));
-            let text = match &self.feed {
-                Feed::Text(text) if !text.raw && plain && self.loops == 0 => text.text.clone(),
-                _ => return,
-            };
-            let line = text.lines().next().unwrap_or_default();
-            let mut words = line.split_whitespace();
-            for (index, name) in names.iter().enumerate() {
-                let value = if index + 1 == names.len() {
-                    words.by_ref().collect::<Vec<_>>().join(" ")
-                } else {
-                    words.next().unwrap_or_default().to_owned()
-                };
-                self.set(&name.text, Value::one(value, Traits::default()));
+            self.read_line(call);
+        }
+    }
+
+    /// The first line of a text that is known, told apart into variables or an array.
+    fn read_line(&mut self, call: &Call<'_, '_>) {
+        let names: Vec<&Arg<'_>> = call.args.iter().filter(|arg| !arg.is_option()).collect();
+        let mut options = call.args.iter().filter(|arg| arg.is_option());
+        let plain = options.all(|arg| matches!(arg.text.as_ref(), "-r" | "-a" | "-ra" | "-ar"));
+        let array = call
+            .args
+            .iter()
+            .any(|arg| arg.is_option() && arg.text.contains('a'));
+        let text = match &self.feed {
+            Feed::Text(text) if !text.raw && plain && self.loops == 0 => text.text.clone(),
+            _ => return,
+        };
+        let line = text.lines().next().unwrap_or_default();
+        let own = self.separators();
+        let separates = |c: char| match &own {
+            Some(own) => own.contains(c),
+            None => c.is_whitespace(),
+        };
+        let mut rest = line.trim_matches(|c: char| c.is_whitespace() && separates(c));
+        let mut word = || {
+            let end = rest.find(separates).unwrap_or(rest.len());
+            let (word, after) = rest.split_at(end);
+            let after = after.strip_prefix(separates).unwrap_or_default();
+            rest = after.trim_start_matches(|c: char| c.is_whitespace() && separates(c));
+            (word.to_owned(), rest)
+        };
+        if array {
+            let mut fields = Vec::new();
+            loop {
+                let (next, rest) = word();
+                fields.push((next, Traits::default()));
+                if rest.is_empty() || fields.len() > MAX_READ {
+                    break;
+                }
             }
+            if let (Some(name), true) = (names.first(), fields.len() <= MAX_READ) {
+                let value = Value {
+                    fields,
+                    either: false,
+                };
+                self.set(&name.text, value);
+            }
+            return;
+        }
+        let mut left = line;
+        for (index, name) in names.iter().enumerate() {
+            let value = if index + 1 == names.len() {
+                left.to_owned()
+            } else {
+                let (next, rest) = word();
+                left = rest;
+                next
+            };
+            self.set(&name.text, Value::one(value, Traits::default()));
         }
     }
 
@@ -380,6 +448,17 @@ impl Walker<'_> {
             .is_some_and(|arg| !arg.is_option() && !arg.text.starts_with('+'))
         {
             self.set_positional(call.args);
+        }
+        let expands_history = call.args.iter().any(|arg| {
+            let letters = arg
+                .text
+                .strip_prefix('-')
+                .filter(|rest| !rest.starts_with('-'));
+            arg.is("histexpand") || letters.is_some_and(|letters| letters.contains('H'))
+        });
+        if expands_history {
+            // What `!` and `^` then become is not in the text.
+            self.found.note("hidden-code", call.span);
         }
         let off = call.args.iter().zip(call.args.iter().skip(1));
         if off.into_iter().any(|(a, b)| a.is("+o") && b.is("history")) {

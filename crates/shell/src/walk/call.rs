@@ -114,8 +114,21 @@ impl Walker<'_> {
         } else {
             first.span.start
         };
+        let mut within = self.nest.clone();
+        if !within.is_empty() {
+            let local = first.word.map_or(0, |word| {
+                if printed {
+                    word.span.end
+                } else {
+                    word.span.start
+                }
+            });
+            within.push(local);
+            self.latest = local;
+        }
         self.found.programs.push(Listed {
             at,
+            within,
             program: Program {
                 name: name.to_owned(),
                 span: first.span,
@@ -127,6 +140,16 @@ impl Walker<'_> {
 
     fn external<'t>(&mut self, path: &str, call: &Call<'_, 't>) {
         self.found.shell.pure = false;
+        if let Some(program) = self.copied_program(path).map(str::to_owned)
+            && program != call.name
+        {
+            let call = Call {
+                name: &program,
+                ..*call
+            };
+            effects::run(self, &call);
+            self.unroll(&call);
+        }
         if path.contains('/') {
             self.check_content("sh", &Arg::literal(path.to_owned(), call.span));
         }
@@ -240,7 +263,7 @@ fn place_of(span: Span, name: &str) -> (usize, usize, u64) {
 /// Whether the part is what a program prints.
 fn prints(part: &Part<'_>) -> bool {
     match part {
-        Part::Substitution(..) | Part::Backquote(_) | Part::Process(_) => true,
+        Part::Substitution(..) | Part::Backquote(_) | Part::Process(..) => true,
         Part::Double(parts) => parts.iter().any(prints),
         _ => false,
     }

@@ -7,7 +7,10 @@ use super::{Feed, Walker};
 use crate::analysis::Span;
 use crate::effects::Call;
 use crate::parse::{MAX_DEPTH, parse};
-use crate::tree::Part;
+use crate::tree::{Part, Word};
+
+/// A variable that no text sets.
+const NOT_KNOWN: &str = "${__}";
 
 /// Shells by name.
 pub(crate) fn is_shell(name: &str) -> bool {
@@ -30,7 +33,8 @@ impl Walker<'_> {
         }
         // What is not known becomes a variable that is not known, so that the rest can be judged.
         let (text, origin) = if text.contains(UNKNOWN) {
-            (text.replace(UNKNOWN, "${__}"), Origin::Whole(span))
+            let origin = spread(text, origin);
+            (text.replace(UNKNOWN, NOT_KNOWN), origin)
         } else {
             (text.to_owned(), origin)
         };
@@ -43,6 +47,11 @@ impl Walker<'_> {
             heredocs: &script.heredocs,
             origin,
         };
+        let computed = matches!(source.origin, Origin::Whole(_));
+        let latest = self.latest;
+        if computed {
+            self.nest.push(latest);
+        }
         self.inner(|w| {
             if separate {
                 w.elsewhere(|w| w.scoped(|w| w.list(&source, &script.list)));
@@ -50,6 +59,10 @@ impl Walker<'_> {
                 w.list(&source, &script.list);
             }
         });
+        if computed {
+            self.nest.pop();
+            self.latest = latest;
+        }
     }
 
     /// What an interpreter reads as code on its standard input. Nothing is said for a closed one.
@@ -63,6 +76,7 @@ impl Walker<'_> {
     pub(crate) fn code_from(&mut self, call: &Call<'_, '_>, feed: &Feed) {
         match feed {
             Feed::None => {}
+            Feed::Endless => {}
             Feed::Text(text) if is_shell(call.name) => {
                 self.shell_body(&text.text, text.origin.clone(), true);
             }
@@ -83,31 +97,70 @@ impl Walker<'_> {
 /// Where the text of an argument stands in the command: piece by piece when it was only quoted,
 /// as a whole when it was computed.
 pub(super) fn origin(source: &Source<'_>, arg: &Arg<'_>) -> Origin {
-    let (Some(word), Origin::Shifted(_)) = (arg.word, &source.origin) else {
-        return Origin::Whole(arg.span);
-    };
-    let mut pieces = Vec::new();
-    let mut at = 0;
-    if place_parts(source, &word.parts, &mut at, &mut pieces) && at == arg.text.len() {
-        Origin::Pieces(pieces)
-    } else {
-        Origin::Whole(arg.span)
+    match arg.word {
+        Some(word) => word_origin(source, word, &arg.text),
+        None => Origin::Whole(arg.span),
     }
+}
+
+/// The same for the text that a word became.
+pub(super) fn word_origin(source: &Source<'_>, word: &Word<'_>, text: &str) -> Origin {
+    if matches!(source.origin, Origin::Shifted(_)) {
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        if place_parts(source, &word.parts, text, &mut at, &mut pieces) && at == text.len() {
+            return Origin::Pieces(pieces);
+        }
+    }
+    Origin::Whole(source.span(word.span))
 }
 
 fn place_parts(
     source: &Source<'_>,
     parts: &[Part<'_>],
+    text: &str,
     at: &mut usize,
     pieces: &mut Vec<(usize, usize)>,
 ) -> bool {
-    parts.iter().all(|part| match part {
-        Part::Plain(span) | Part::Quoted(span) => {
-            pieces.push((*at, source.span(*span).start));
-            *at += span.end - span.start;
-            true
+    parts.iter().all(|part| {
+        let (span, length) = match part {
+            Part::Plain(span) | Part::Quoted(span) => (*span, span.end - span.start),
+            Part::Double(parts) => return place_parts(source, parts, text, at, pieces),
+            // An expansion whose value is not known stands in the text as one letter.
+            Part::Param(param) => (param.span, UNKNOWN.len_utf8()),
+            Part::Substitution(_, span) | Part::Backquote(span) | Part::Arith(_, span) => {
+                (*span, UNKNOWN.len_utf8())
+            }
+            _ => return false,
+        };
+        let known = matches!(part, Part::Plain(_) | Part::Quoted(_));
+        let here = text.get(*at..).unwrap_or_default();
+        if !known && !here.starts_with(UNKNOWN) {
+            return false;
         }
-        Part::Double(parts) => place_parts(source, parts, at, pieces),
-        _ => false,
+        pieces.push((*at, source.span(span).start));
+        *at += length;
+        true
     })
+}
+
+/// The way back from a text in which [`NOT_KNOWN`] stands for what is not known.
+fn spread(text: &str, origin: Origin) -> Origin {
+    let span = origin.span(Span::new(0, text.len().max(1)));
+    let Origin::Pieces(pieces) = origin else {
+        return Origin::Whole(span);
+    };
+    let more = NOT_KNOWN.len() - UNKNOWN.len_utf8();
+    let mut unknown = text.match_indices(UNKNOWN).map(|(at, _)| at).peekable();
+    let mut grown = 0;
+    let pieces = pieces
+        .into_iter()
+        .map(|(at, command)| {
+            while unknown.next_if(|unknown| *unknown < at).is_some() {
+                grown += more;
+            }
+            (at + grown, command)
+        })
+        .collect();
+    Origin::Pieces(pieces)
 }

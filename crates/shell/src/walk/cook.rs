@@ -133,7 +133,7 @@ impl Fields {
 
 impl<'c> Walker<'c> {
     /// What the text itself put into `IFS`, when that is known.
-    fn separators(&self) -> Option<Rc<str>> {
+    pub(super) fn separators(&self) -> Option<Rc<str>> {
         let value = &self.vars.get("IFS")?.value;
         match value.fields.as_slice() {
             [(text, traits)] if !traits.unknown => Some(text.as_str().into()),
@@ -170,6 +170,9 @@ impl<'c> Walker<'c> {
             return;
         }
         let braces = fields.braces && fields.done.len() == 1;
+        if fields.braces && super::braces::is_bomb(source.slice(word.span)) {
+            self.found.note("memory-bomb", span);
+        }
         let active = std::mem::take(&mut fields.active);
         for (text, traits) in fields.done {
             if braces {
@@ -211,6 +214,14 @@ impl<'c> Walker<'c> {
         self.parts_quoted(source, &word.parts, &mut fields);
         if !self.charge(fields.size, source.span(word.span)) {
             return Value::unknown();
+        }
+        if !fields.done.is_empty() && fields.open.len() == 1 {
+            // All elements of an array become one text here.
+            fields.done.append(&mut fields.open);
+            return self.joined_fields(Value {
+                fields: fields.done,
+                either: false,
+            });
         }
         let either = fields.open.len() > 1;
         Value {
@@ -341,8 +352,8 @@ impl<'c> Walker<'c> {
                 };
                 fields.push("0", digits);
             }
-            Part::Process(list) => {
-                let file = self.process(source, list);
+            Part::Process(list, start) => {
+                let file = self.process(source, list, *start);
                 fields.push(
                     &file,
                     Traits {

@@ -31,6 +31,8 @@ pub(crate) enum Feed {
     Secrets,
     /// The numbers of processes that nothing was chosen among.
     Processes,
+    /// Something without end.
+    Endless,
     /// Something else.
     Opaque,
 }
@@ -40,7 +42,7 @@ pub(crate) enum Feed {
 pub(crate) struct Text {
     pub(crate) text: String,
     pub(crate) origin: Origin,
-    /// The body of a here-document as it is written: expansions in it are still to be performed.
+    /// Parts of it are not known: expansions in the body of a here-document.
     pub(crate) raw: bool,
 }
 
@@ -95,6 +97,9 @@ impl Output {
 
     /// What the next command of the pipeline reads.
     pub(super) fn into_feed(self, read: Feed) -> Feed {
+        if self.endless {
+            return Feed::Endless;
+        }
         if self.network {
             return Feed::Network;
         }
@@ -130,6 +135,7 @@ impl Output {
         }
         match read {
             read @ (Feed::Network | Feed::Decoded | Feed::Secrets) => read,
+            Feed::Endless if self.filter && !self.selects => Feed::Endless,
             Feed::Processes if self.filter && !self.selects => Feed::Processes,
             Feed::Paths(paths) if self.filter => Feed::Paths(paths),
             read @ (Feed::Text(_) | Feed::File(_) | Feed::Contents(_)) if self.same => read,
@@ -151,6 +157,7 @@ impl Output {
             Feed::Decoded => output.decoded = true,
             Feed::Secrets => output.secret = true,
             Feed::Processes => output.everyone = true,
+            Feed::Endless => output.endless = true,
             _ => {}
         }
         output

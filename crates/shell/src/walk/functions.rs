@@ -351,6 +351,16 @@ impl Walker<'_> {
 pub(super) fn shadows(name: &str) -> bool {
     matches!(
         name,
-        "sudo" | "su" | "doas" | "ssh" | "passwd" | "gpg" | "scp" | "login" | "pkexec" | "ssh-add"
+        "sudo"
+            | "su"
+            | "doas"
+            | "ssh"
+            | "passwd"
+            | "gpg"
+            | "scp"
+            | "login"
+            | "pkexec"
+            | "ssh-add"
+            | "command_not_found_handle"
     )
 }

@@ -50,6 +50,9 @@ const MAX_HANDED: usize = 200_000;
 /// Bytes of code inside of arguments that are parsed in one analysis, beyond four times the text.
 const BODY_ALLOWANCE: usize = 256 << 10;
 
+/// Variables whose values one arithmetic expression is followed through.
+const MAX_ARITHMETIC: usize = 16;
+
 /// Processes in words that are told apart.
 const PROCESSES: usize = 32;
 
@@ -101,6 +104,10 @@ pub(crate) struct Walker<'c> {
     pipes: usize,
     /// Inside an expansion or a body: the shape of the command as a whole is not affected.
     pub(crate) inner: usize,
+    /// Where the computed texts that are walked stand in each other.
+    nest: Vec<usize>,
+    /// Where the latest program stands in the innermost of them.
+    latest: usize,
     /// Calls with all their arguments, when they were asked for.
     pub(crate) observed: Option<Vec<observe::Observed>>,
 }
@@ -163,6 +170,8 @@ impl<'c> Walker<'c> {
             backgrounds: 0,
             pipes: 0,
             inner: 0,
+            nest: Vec::new(),
+            latest: 0,
             observed: None,
         }
     }
@@ -465,20 +474,37 @@ impl<'c> Walker<'c> {
         if self.vars.is_empty() {
             return;
         }
-        let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let values: Vec<Value> = names
-            .filter_map(|name| self.vars.get(name))
-            .filter(|variable| {
-                variable
-                    .value
-                    .fields
-                    .iter()
-                    .any(|(text, _)| text.contains('['))
-            })
-            .map(|variable| variable.value.clone())
-            .collect();
+        let mut values: Vec<Value> = Vec::new();
+        self.arith_values(text, &mut values);
+        // A value that is a name is looked up in its turn.
+        let mut at = 0;
+        while let Some(value) = values.get(at) {
+            at += 1;
+            let names: Vec<String> = value.fields.iter().map(|(text, _)| text.clone()).collect();
+            for name in names {
+                self.arith_values(&name, &mut values);
+            }
+        }
         for value in values {
             self.note_arith_code(span, &value);
+        }
+    }
+
+    /// Values of the variables in an expression that may hold code or other names.
+    fn arith_values(&self, text: &str, values: &mut Vec<Value>) {
+        let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for variable in names.filter_map(|name| self.vars.get(name)) {
+            let matters = |(text, _): &(String, _)| {
+                text.contains('[')
+                    || text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            };
+            let value = &variable.value;
+            if values.len() < MAX_ARITHMETIC
+                && value.fields.iter().any(matters)
+                && !values.contains(value)
+            {
+                values.push(value.clone());
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Values of parameters and substitutions, as far as the text tells them.
 
 use super::Walker;
-use super::arg::{Arg, Traits, UNKNOWN, Value};
+use super::arg::{Arg, MAX_JOINED, Traits, UNKNOWN, Value};
 use super::source::{Origin, Source};
 use crate::analysis::Span;
 use crate::tree::{CommandKind, List, Param};
@@ -79,9 +79,55 @@ impl Walker<'_> {
         }
         let mut value = self.base_value(param);
         if param.indirect {
+            // The value is a name, perhaps with a subscript.
+            self.note_arith_code(span, &value);
             value = self.indirect(param, &value);
         }
-        self.apply(source, param, value, quoted)
+        let star = param.name == "*"
+            || param
+                .subscript
+                .as_deref()
+                .is_some_and(|parts| is_star(source, parts));
+        let value = self.apply(source, param, value);
+        if quoted && star {
+            return self.joined_fields(value);
+        }
+        value
+    }
+
+    /// What `"$*"` makes of several fields: one, with the first letter of `IFS` between them.
+    pub(super) fn joined_fields(&self, value: Value) -> Value {
+        if value.either || value.fields.len() < 2 {
+            return value;
+        }
+        let own = self.separators();
+        let between: String = own
+            .as_deref()
+            .map_or_else(|| " ".to_owned(), |own| own.chars().take(1).collect());
+        let mut joined = String::new();
+        let mut traits = Traits::default();
+        for (index, (text, field)) in value.fields.iter().enumerate() {
+            if index > 0 {
+                joined.push_str(&between);
+            }
+            joined.push_str(text);
+            traits = traits.join(*field);
+        }
+        if joined.len() > MAX_JOINED {
+            return Value::unknown();
+        }
+        Value::one(joined, traits)
+    }
+
+    /// Whether `$x` or `${x[i]}` is one of several values.
+    pub(super) fn is_one_of_several(&self, param: &Param<'_>) -> bool {
+        self.get(param.name).is_some_and(|value| {
+            let element = param
+                .subscript
+                .as_deref()
+                .is_some_and(|parts| !all_elements(parts));
+            value.either || element && value.fields.len() > 1
+        })
     }
 
     fn base_value(&self, param: &Param<'_>) -> Value {
@@ -138,13 +184,7 @@ impl Walker<'_> {
         }
     }
 
-    fn apply<'t>(
-        &mut self,
-        source: &Source<'t>,
-        param: &'t Param<'t>,
-        value: Value,
-        quoted: bool,
-    ) -> Value {
+    fn apply<'t>(&mut self, source: &Source<'t>, param: &'t Param<'t>, value: Value) -> Value {
         if param.op.is_empty() {
             self.cook_parts(source, &param.arg);
             return if param.arg.is_empty() {
@@ -184,34 +224,14 @@ impl Walker<'_> {
                 fields.push((String::new(), EXPANDED));
             }
             ":?" | "?" => return value,
-            ":" => return self.substring(param, source, &value),
+            ":" => return substring(&word, &value),
             "%" | "%%" => return shortened(value),
+            "#" | "##" if value.fields.iter().any(lists_processes) => return everyone(),
             _ => return Value::unknown(),
         }
-        let _ = quoted;
         Value {
             either: fields.len() > 1,
             fields,
-        }
-    }
-
-    fn substring<'t>(&mut self, param: &'t Param<'t>, source: &Source<'t>, value: &Value) -> Value {
-        let arg = self.cook_arg(source, &param.arg);
-        let ([(text, traits)], [(range, _)]) = (value.fields.as_slice(), arg.fields.as_slice())
-        else {
-            return Value::unknown();
-        };
-        let (from, len) = range
-            .split_once(':')
-            .map_or((range.as_str(), None), |(a, b)| (a, Some(b)));
-        let from = from.trim().parse::<usize>();
-        let len = len.map(|len| len.trim().parse::<usize>());
-        match (from, len, traits.unknown) {
-            (Ok(from), None, false) => known(&text.chars().skip(from).collect::<String>()),
-            (Ok(from), Some(Ok(len)), false) => {
-                known(&text.chars().skip(from).take(len).collect::<String>())
-            }
-            _ => Value::unknown(),
         }
     }
 
@@ -285,7 +305,9 @@ impl Walker<'_> {
         if only_reads_file(list) {
             return Value::unknown();
         }
-        let _ = span;
+        if output.endless {
+            self.found.note("memory-bomb", source.span(span));
+        }
         if let Some(mut value) = output.value {
             for (text, traits) in &mut value.fields {
                 text.truncate(text.trim_end_matches('\n').len());
@@ -294,11 +316,7 @@ impl Walker<'_> {
             return value;
         }
         if output.everyone {
-            let mut value = Value::unknown();
-            for (_, traits) in &mut value.fields {
-                traits.everyone = true;
-            }
-            return value;
+            return everyone();
         }
         if output.secret {
             let mut value = Value::unknown();
@@ -439,6 +457,47 @@ impl Walker<'_> {
             _ => self.forget_positional(),
         }
     }
+}
+
+/// A part of a text, by the numbers behind `${x:`.
+fn substring(range: &Value, value: &Value) -> Value {
+    let ([(text, traits)], [(range, _)]) = (value.fields.as_slice(), range.fields.as_slice())
+    else {
+        return Value::unknown();
+    };
+    let (from, len) = range
+        .split_once(':')
+        .map_or((range.as_str(), None), |(a, b)| (a, Some(b)));
+    let from = from.trim().parse::<usize>();
+    let len = len.map(|len| len.trim().parse::<usize>());
+    match (from, len, traits.unknown) {
+        (Ok(from), None, false) => known(&text.chars().skip(from).collect::<String>()),
+        (Ok(from), Some(Ok(len)), false) => {
+            known(&text.chars().skip(from).take(len).collect::<String>())
+        }
+        _ => Value::unknown(),
+    }
+}
+
+/// Whether the text is a pattern for the directories of processes.
+fn lists_processes((text, traits): &(String, Traits)) -> bool {
+    traits.glob
+        && text
+            .strip_prefix("/proc/")
+            .is_some_and(|rest| !rest.starts_with(char::is_alphabetic))
+}
+
+/// The numbers of processes that nothing was chosen among.
+fn everyone() -> Value {
+    let mut value = Value::unknown();
+    for (_, traits) in &mut value.fields {
+        traits.everyone = true;
+    }
+    value
+}
+
+fn is_star(source: &Source<'_>, subscript: &[crate::tree::Part<'_>]) -> bool {
+    matches!(subscript, [crate::tree::Part::Quoted(span)] if source.slice(*span) == "*")
 }
 
 fn all_elements(subscript: &[crate::tree::Part<'_>]) -> bool {

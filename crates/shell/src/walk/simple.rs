@@ -19,13 +19,24 @@ const MAX_ELEMENTS: usize = 16;
 /// Values of a variable in command position that are each followed.
 const MAX_NAMES: usize = 8;
 
-/// An element of an array without the subscript that may stand before it.
-fn element(text: &str) -> String {
-    let value = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once("]="))
-        .map(|(_, value)| value);
-    value.unwrap_or(text).to_owned()
+/// The elements of an array in the order of their subscripts, which may stand before them.
+fn elements(args: Vec<Arg<'_>>) -> Vec<(String, Traits)> {
+    let mut next: i64 = 0;
+    let mut placed: Vec<(i64, (String, Traits))> = Vec::with_capacity(args.len());
+    for arg in args {
+        let subscripted = arg
+            .text
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once("]="));
+        let (at, text) = match subscripted {
+            Some((subscript, value)) => (subscript.parse().unwrap_or(next), value.to_owned()),
+            None => (next, arg.text.clone().into_owned()),
+        };
+        next = at.saturating_add(1);
+        placed.push((at, (text, arg.traits)));
+    }
+    placed.sort_by_key(|(at, _)| *at);
+    placed.into_iter().map(|(_, element)| element).collect()
 }
 
 impl Walker<'_> {
@@ -114,7 +125,7 @@ impl Walker<'_> {
 
     fn is_choice(&self, parts: &[Part<'_>]) -> bool {
         parts.iter().any(|part| match part {
-            Part::Param(param) => self.get(param.name).is_some_and(|value| value.either),
+            Part::Param(param) => self.is_one_of_several(param),
             Part::Double(parts) => self.is_choice(parts),
             _ => false,
         })
@@ -154,12 +165,8 @@ impl Walker<'_> {
                 for word in words {
                     self.cook(source, word, &mut args);
                 }
-                let fields = args
-                    .into_iter()
-                    .map(|arg| (element(&arg.text), arg.traits))
-                    .collect();
                 Value {
-                    fields,
+                    fields: elements(args),
                     either: false,
                 }
             }
@@ -214,7 +221,8 @@ impl Walker<'_> {
 
     /// Files into which what was written went.
     fn redirected_output<'t>(&mut self, source: &Source<'t>, redirects: &'t [Redirect<'t>]) {
-        let endless = self.output.endless;
+        let filters = self.output.filter && !self.output.selects;
+        let endless = self.output.endless || filters && matches!(self.feed, Feed::Endless);
         for redirect in redirects {
             let appends = match redirect.op {
                 RedirectOp::Write | RedirectOp::BothWrite => false,
@@ -303,24 +311,47 @@ impl Walker<'_> {
         redirect: &Redirect<'t>,
         doc: &'t crate::tree::HereDoc<'t>,
     ) {
-        let raw = doc.expands && !matches!(doc.body.parts.as_slice(), [] | [Part::Quoted(_)]);
-        if raw {
-            self.inner(|w| w.cook_parts(source, &doc.body.parts));
-        }
+        let expanded = doc.expands && !matches!(doc.body.parts.as_slice(), [] | [Part::Quoted(_)]);
+        let value = expanded.then(|| self.inner(|w| w.cook_value(source, &doc.body)));
         let span = doc.body.span;
-        if matches!(redirect.fd, None | Some("0")) && self.charge(span.end - span.start, span) {
-            self.feed = Feed::Text(Rc::new(Text {
+        if !matches!(redirect.fd, None | Some("0")) || !self.charge(span.end - span.start, span) {
+            return;
+        }
+        let text = match value {
+            None => Text {
                 text: source.slice(span).to_owned(),
                 origin: source.origin_at(span),
-                raw,
-            }));
-        }
+                raw: false,
+            },
+            Some(value) => match value.fields.as_slice() {
+                [(text, traits)] => Text {
+                    text: text.clone(),
+                    origin: super::code::word_origin(source, &doc.body, text),
+                    raw: traits.unknown,
+                },
+                _ => Text {
+                    text: source.slice(span).to_owned(),
+                    origin: source.origin_at(span),
+                    raw: true,
+                },
+            },
+        };
+        self.feed = Feed::Text(Rc::new(text));
     }
 
     fn redirect_to(&mut self, redirect: &Redirect<'_>, arg: &Arg<'_>) {
         let descriptor = arg.text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         let duplicates = matches!(redirect.op, RedirectOp::DupIn | RedirectOp::DupOut);
         if duplicates && (descriptor || arg.traits.unknown) {
+            let input = redirect.op == RedirectOp::DupIn && matches!(redirect.fd, None | Some("0"));
+            if input && !arg.is("0") {
+                // What was opened there before is not followed.
+                self.feed = if arg.is("-") {
+                    Feed::None
+                } else {
+                    Feed::Opaque
+                };
+            }
             return;
         }
         if let Some(feed) = self.process_feed(&arg.text) {
@@ -349,9 +380,25 @@ impl Walker<'_> {
     }
 
     /// Commands inside `<(…)`: their output is read by whoever gets the word that is returned.
-    pub(super) fn process<'t>(&mut self, source: &Source<'t>, list: &'t List<'t>) -> String {
+    /// Those inside `>(…)` read what others write there.
+    pub(super) fn process<'t>(
+        &mut self,
+        source: &Source<'t>,
+        list: &'t List<'t>,
+        start: usize,
+    ) -> String {
         let outer = std::mem::take(&mut self.output);
+        let reads = source.text.as_bytes().get(start) == Some(&b'>');
+        let feed = if reads {
+            Feed::Opaque
+        } else {
+            self.feed.clone()
+        };
+        let feed = std::mem::replace(&mut self.feed, feed);
+        self.backgrounds += 1;
         self.subshell(source, list);
+        self.backgrounds -= 1;
+        self.feed = feed;
         let output = std::mem::replace(&mut self.output, outer);
         self.found.network_process |= output.network;
         if self.processes.len() >= PROCESSES {

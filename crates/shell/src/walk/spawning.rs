@@ -1,8 +1,8 @@
-//! Loops that never end and start something in the background every time.
+//! Loops that never end and start something in the background every time, or fill the memory.
 
 use super::Walker;
 use super::source::Source;
-use crate::tree::{Command, CommandKind, List, Part, Simple, Word};
+use crate::tree::{AssignValue, Command, CommandKind, List, Part, Simple, Word};
 
 impl Walker<'_> {
     /// Reports the loop if it is one; `endless` says that nothing in its head ends it.
@@ -13,8 +13,14 @@ impl Walker<'_> {
         endless: bool,
         body: &List<'t>,
     ) {
-        if endless && spawns(body) && !waits(source, body) {
+        if !endless || waits(source, body) {
+            return;
+        }
+        if spawns(body) {
             self.found.note("spawning-loop", source.span(command.span));
+        }
+        if grows(body) {
+            self.found.note("memory-bomb", source.span(command.span));
         }
     }
 }
@@ -92,6 +98,35 @@ fn spawns(list: &List<'_>) -> bool {
                     _ => false,
                 })
     })
+}
+
+/// Whether a variable is made longer by itself.
+fn grows(list: &List<'_>) -> bool {
+    let commands = list
+        .iter()
+        .flat_map(|item| &item.pipelines)
+        .flat_map(|pipeline| &pipeline.commands);
+    commands.into_iter().any(|command| match &command.kind {
+        CommandKind::Simple(simple) => simple.assigns.iter().any(|assign| {
+            let AssignValue::Word(word) = &assign.value else {
+                return false;
+            };
+            let copies = copies(&word.parts, assign.name);
+            copies > 1 || copies == 1 && assign.append
+        }),
+        CommandKind::Group(list) => grows(list),
+        _ => false,
+    })
+}
+
+/// How often the value of a variable stands among the parts.
+fn copies(parts: &[Part<'_>], name: &str) -> usize {
+    let of = |part: &Part<'_>| match part {
+        Part::Param(param) => usize::from(param.name == name && !param.length),
+        Part::Double(parts) => copies(parts, name),
+        _ => 0,
+    };
+    parts.iter().map(of).sum()
 }
 
 /// Whether something in the list holds the loop up, or ends it.

@@ -169,11 +169,13 @@ impl Walker<'_> {
             self.any(value, |_, text| loads(text))
         } else if name == "GIT_CONFIG_COUNT" || name == "GIT_CONFIG_PARAMETERS" {
             true
-        } else if matches!(name, "PS1" | "PS2" | "PS3" | "RPROMPT") {
+        } else if matches!(name, "PS1" | "PS2" | "PS3" | "PS4" | "RPROMPT") {
+            let hidden = name == "PS4" && value.fields.iter().any(|(_, traits)| traits.unknown);
+            let runs = |text: &str| name == "PS4" && (text.contains("$(") || text.contains('`'));
             self.any(value, |w, text| {
                 w.quoted_body(text, Origin::Whole(span));
-                false
-            })
+                runs(text)
+            }) || hidden
         } else {
             false
         };

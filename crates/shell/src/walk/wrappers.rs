@@ -50,8 +50,8 @@ impl Walker<'_> {
             "parallel" => self.parallel(call),
             "find" | "gfind" => self.find_exec(call),
             "fd" => self.fd_exec(call),
-            "watch" => self.joined(call, "nd", &["--interval"], true),
-            "script" | "flock" => self.with_command_option(call),
+            "watch" => self.joined(call, "nq", &["--interval", "--equexit"], true),
+            "script" | "flock" | "sg" => self.with_command_option(call),
             "ssh" | "autossh" | "mosh" => self.ssh(call),
             "docker" | "podman" | "nerdctl" | "docker-compose" => self.container(call),
             "kubectl" | "oc" => self.kubectl(call),
@@ -165,7 +165,9 @@ impl Walker<'_> {
                 return self.privileged(call, own, command);
             }
             "env" => {
-                self.env(call, own);
+                if self.env(call, own) {
+                    return;
+                }
                 let directory = crate::effects::value_of(call, &["-C", "--chdir"]);
                 if let (Some(directory), false) = (directory.first(), command.is_empty()) {
                     return self.scoped(|w| {
@@ -239,7 +241,8 @@ impl Walker<'_> {
         }
     }
 
-    fn env(&mut self, call: &Call<'_, '_>, own: &[Arg<'_>]) {
+    /// Variables, and a text that is split into the command; whether there was one.
+    fn env(&mut self, call: &Call<'_, '_>, own: &[Arg<'_>]) -> bool {
         for (index, arg) in own.iter().enumerate() {
             if let Some((name, value)) = arg.text.split_once('=').filter(|_| !arg.is_option()) {
                 let value = super::arg::Value::one(value.to_owned(), arg.traits);
@@ -250,16 +253,25 @@ impl Walker<'_> {
             let split = arg
                 .text
                 .strip_prefix("--split-string=")
-                .or_else(|| arg.text.strip_prefix("-S"));
+                .or_else(|| (arg.is("--split-string")).then_some(""))
+                .or_else(|| {
+                    let letters = arg.text.strip_prefix('-')?;
+                    letters
+                        .trim_start_matches(['i', 'v', '0'])
+                        .strip_prefix('S')
+                });
             if let Some(text) = split {
-                let mut body = text.to_owned();
+                // Its own escapes for blanks.
+                let mut body = text.replace("\\_", " ");
                 for rest in call.args.get(index + 1..).unwrap_or_default() {
                     body.push(' ');
                     body.push_str(&rest.text);
                 }
                 self.shell_body(&body, Origin::Whole(arg.span), true);
+                return true;
             }
         }
+        false
     }
 
     fn privileged<'t>(&mut self, call: &Call<'_, 't>, own: &[Arg<'t>], command: &[Arg<'t>]) {

@@ -25,6 +25,10 @@ struct File {
     text: Option<Rc<Text>>,
     network: bool,
     secret: bool,
+    /// It is a program of the system, under another name.
+    program: Option<String>,
+    /// A directory that came from the network as a whole.
+    directory: bool,
 }
 
 /// What is known about a file that is run or sent.
@@ -38,6 +42,35 @@ impl Walker<'_> {
     /// Remembers that a file holds what came from the network.
     pub(crate) fn note_download(&mut self, file: &Arg<'_>) {
         self.remember(file, None, true, false, false);
+    }
+
+    /// Remembers that all in a directory came from the network.
+    pub(crate) fn note_clone(&mut self, directory: &Arg<'_>) {
+        self.remember(directory, None, true, false, false);
+        let path = self.place.resolve(&directory.text);
+        for file in self
+            .written
+            .files
+            .iter_mut()
+            .filter(|file| file.path == path)
+        {
+            file.directory = true;
+        }
+    }
+
+    /// The program of the system that the text put there under this name.
+    pub(crate) fn copied_program(&self, name: &str) -> Option<&str> {
+        let files = &self.written.files;
+        if files.iter().all(|file| file.program.is_none()) {
+            return None;
+        }
+        // Without a path it is found where the text lets it be searched.
+        let searched = !name.contains('/') && self.vars.contains_key("PATH");
+        let path = self.place.resolve(name);
+        let file = files.iter().rev().find(|file| {
+            file.path == path || searched && file.path.rsplit('/').next() == Some(name)
+        })?;
+        file.program.as_deref()
     }
 
     /// Remembers what a command wrote into a file.
@@ -90,12 +123,31 @@ impl Walker<'_> {
                 text,
                 network,
                 secret,
+                program: None,
+                directory: false,
             });
         }
     }
 
     /// A file is copied or moved: what is known of it is known of the other as well.
     pub(crate) fn copy_content(&mut self, from: &Arg<'_>, to: &Arg<'_>) {
+        if from.text.starts_with('/') && crate::place::is_program_directory(&from.text) {
+            let name = from.text.rsplit('/').next().unwrap_or_default().to_owned();
+            let inside = Arg::literal(format!("{}/{name}", to.text), to.span);
+            for target in [to, &inside] {
+                self.remember(target, None, false, false, false);
+                let path = self.place.resolve(&target.text);
+                for file in self
+                    .written
+                    .files
+                    .iter_mut()
+                    .filter(|file| file.path == path)
+                {
+                    file.program = Some(name.clone());
+                }
+            }
+            return;
+        }
         if let Some(content) = self.content_of(&from.text) {
             let name = from.text.rsplit('/').next().unwrap_or_default();
             let inside = Arg::literal(format!("{}/{name}", to.text), to.span);
@@ -112,7 +164,15 @@ impl Walker<'_> {
             return None;
         }
         let path = self.place.resolve(file);
-        let known = self.written.files.iter().find(|known| known.path == path)?;
+        let below = |file: &&File| {
+            let rest = path.strip_prefix(file.path.as_str());
+            file.directory && rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let files = &self.written.files;
+        let known = files
+            .iter()
+            .find(|known| known.path == path)
+            .or_else(|| files.iter().find(below))?;
         Some(Content {
             text: known.text.clone(),
             network: known.network,

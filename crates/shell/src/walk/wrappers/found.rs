@@ -11,6 +11,25 @@ use crate::effects::Call;
 /// Words of a text that become arguments; more are not known.
 const MAX_WORDS: usize = 64;
 
+/// Whether nothing but programs that run others stands before the names that are read.
+fn runs_its_arguments(command: &[Arg<'_>]) -> bool {
+    command.iter().all(|arg| {
+        matches!(
+            arg.text.as_ref(),
+            "env"
+                | "sudo"
+                | "doas"
+                | "nohup"
+                | "nice"
+                | "setsid"
+                | "exec"
+                | "command"
+                | "time"
+                | "eval"
+        ) || arg.is_option()
+    })
+}
+
 impl Walker<'_> {
     pub(super) fn xargs<'t>(&mut self, call: &Call<'_, 't>) {
         let prefix = prefix(
@@ -44,6 +63,13 @@ impl Walker<'_> {
             return;
         }
         let span = call.span;
+        if matches!(self.feed, Feed::Endless) {
+            self.found.note("spawning-loop", span);
+        }
+        if runs_its_arguments(command) {
+            // What it reads is the command.
+            self.found.note("unknown-command", span);
+        }
         let input = match &self.feed.clone() {
             Feed::Text(text) if !text.raw && replace.is_some() => self.input(call, text, &['\n']),
             Feed::Text(text) if !text.raw => self.input(call, text, &['\n', ' ', '\t']),

@@ -1,6 +1,6 @@
 //! Wrappers whose command is a text, or runs somewhere else.
 
-use super::super::arg::Arg;
+use super::super::arg::{Arg, UNKNOWN};
 use super::super::code::is_shell;
 use super::super::functions::shadows;
 use super::super::source::Origin;
@@ -123,7 +123,7 @@ impl Walker<'_> {
         let Some(body) = call.args.iter().find(|arg| !arg.is("--")) else {
             return;
         };
-        if body.is_option() || body.text.is_empty() || call.args.len() < 2 {
+        if body.text.starts_with('-') || body.text.is_empty() || call.args.len() < 2 {
             return;
         }
         let (text, origin) = self.body_of(call.source, body);
@@ -146,9 +146,13 @@ impl Walker<'_> {
                 if shadows(name) && body.split_whitespace().next() != Some(name) {
                     self.found.note("shadows-program", arg.span);
                 }
-                let body = body.to_owned();
+                // It runs with whatever is typed behind it.
+                let body = format!("{body} {UNKNOWN}");
                 let origin = Origin::Whole(arg.span);
+                let programs = self.found.programs.len();
                 self.postponed(|w| w.scoped(|w| w.shell_body(&body, origin, false)));
+                // They are programs of the alias, and nothing has called that.
+                self.found.programs.truncate(programs);
             }
         }
     }

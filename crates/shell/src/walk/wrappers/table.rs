@@ -32,7 +32,7 @@ pub(super) const fn prefix(
 pub(super) const PREFIXES: &[Prefix] = &[
     prefix(
         "sudo",
-        "ughpCcrtTRD",
+        "ughpCcrtTRDU",
         &[
             "--user",
             "--group",
@@ -219,6 +219,7 @@ pub(super) const OTHERS: &[&str] = &[
     "trap",
     "alias",
     "flock",
+    "sg",
     "git",
     "tar",
     "rsync",
