@@ -152,8 +152,15 @@ impl Walker<'_> {
         self.literals(&code, span);
         let mut understood = true;
         let mut left = MAX_PLACES;
+        // `os.system(` is `system(` as well, and is followed once.
+        let mut calls = Vec::new();
         for (word, does) in words::of(language) {
             for at in code.places(word) {
+                let call = (at + word.len(), *does == Does::Runs);
+                if call.1 && calls.contains(&call) {
+                    continue;
+                }
+                calls.push(call);
                 let Some(fewer) = left.checked_sub(1) else {
                     self.found.note("too-long", span);
                     return;

@@ -25,6 +25,8 @@ struct File {
     text: Option<Rc<Text>>,
     network: bool,
     secret: bool,
+    /// Made of a text of the command in a way that is not followed.
+    hidden: bool,
     /// It is a program of the system, under another name.
     program: Option<String>,
     /// A directory that came from the network as a whole.
@@ -36,6 +38,7 @@ pub(crate) struct Content {
     pub(crate) text: Option<Rc<Text>>,
     pub(crate) network: bool,
     pub(crate) secret: bool,
+    hidden: bool,
 }
 
 impl Walker<'_> {
@@ -94,8 +97,22 @@ impl Walker<'_> {
         let read = |wanted: fn(&Feed) -> bool| output.filter && wanted(&self.feed);
         let network = output.network || read(|feed| matches!(feed, Feed::Network));
         let secret = output.secret || read(|feed| matches!(feed, Feed::Secrets));
-        if text.is_some() || network || secret {
+        // What is decoded, or made of a text of the command by a filter, is code that nobody saw.
+        let made = output.filter && matches!(self.feed, Feed::Text(_) | Feed::Decoded);
+        let hidden = text.is_none() && (output.decoded || made);
+        if text.is_some() || network || secret || hidden {
             self.remember(file, text, network, secret, appends);
+            if hidden {
+                let path = self.place.resolve(&file.text);
+                for file in self
+                    .written
+                    .files
+                    .iter_mut()
+                    .filter(|file| file.path == path)
+                {
+                    file.hidden = true;
+                }
+            }
         }
     }
 
@@ -123,6 +140,7 @@ impl Walker<'_> {
                 text,
                 network,
                 secret,
+                hidden: false,
                 program: None,
                 directory: false,
             });
@@ -177,6 +195,7 @@ impl Walker<'_> {
             text: known.text.clone(),
             network: known.network,
             secret: known.secret,
+            hidden: known.hidden,
         })
     }
 
@@ -188,6 +207,9 @@ impl Walker<'_> {
         };
         if content.network {
             self.found.note("code-from-network", file.span);
+        }
+        if content.hidden {
+            self.found.note("hidden-code", file.span);
         }
         let Some(text) = content.text else { return };
         let language = interpreter(&text.text).unwrap_or(language).to_owned();
