@@ -79,7 +79,7 @@ impl Walker<'_> {
                 words::CodeOption::No => {}
             }
         }
-        let reads_code = !saw_code && call.args.iter().all(|arg| arg.is("-") || arg.is_option());
+        let reads_code = !saw_code && call.args.iter().all(Arg::is_option);
         if reads_code {
             self.code_from_feed(call);
         }
