@@ -6,6 +6,7 @@
 
 mod ansi_c;
 pub(crate) mod arg;
+mod arith;
 mod assigned;
 mod awk;
 mod braces;
@@ -39,7 +40,7 @@ use crate::analysis::{Context, Kind, Span};
 use crate::found::Found;
 use crate::parse::MAX_DEPTH;
 use crate::place::Place;
-use crate::tree::{AndOr, Command, CommandKind, List, Part, Pipeline, Script};
+use crate::tree::{AndOr, Command, CommandKind, List, Pipeline, Script};
 
 /// Commands that are walked in one analysis, in the text and in the code inside of its arguments.
 pub(crate) const MAX_COMMANDS: usize = 20_000;
@@ -49,9 +50,6 @@ const MAX_HANDED: usize = 200_000;
 
 /// Bytes of code inside of arguments that are parsed in one analysis, beyond four times the text.
 const BODY_ALLOWANCE: usize = 256 << 10;
-
-/// Variables whose values one arithmetic expression is followed through.
-const MAX_ARITHMETIC: usize = 16;
 
 /// Processes in words that are told apart.
 const PROCESSES: usize = 32;
@@ -446,75 +444,9 @@ impl<'c> Walker<'c> {
         }
     }
 
-    /// An arithmetic expression: its expansions, and the code that its subscripts may hold.
-    fn arith_word<'t>(&mut self, source: &Source<'t>, word: &'t crate::tree::Word<'t>) {
-        let value = self.cook_value(source, word);
-        self.note_arith_code(source.span(word.span), &value);
-        let text = source.slice(word.span);
-        self.note_arith_variables(text, source.span(word.span));
-        if text.contains(['=', '+', '-']) {
-            self.found.shell.mutates_state |= self.subshells == 0;
-            self.forget_arith_targets(text);
-        }
-    }
-
-    fn arith_text<'t>(&mut self, source: &Source<'t>, part: &'t Part<'t>) {
-        if let Part::Arith(_, span) = part {
-            let text = source.slice(*span);
-            self.note_arith_variables(text, source.span(*span));
-            if text.contains('=') || text.contains("++") || text.contains("--") {
-                self.found.shell.mutates_state |= self.subshells == 0;
-                self.forget_arith_targets(text);
-            }
-        }
-    }
-
-    /// Arithmetic evaluates the value of a variable as an expression again, subscripts included.
-    pub(crate) fn note_arith_variables(&mut self, text: &str, span: Span) {
-        if self.vars.is_empty() {
-            return;
-        }
-        let mut values: Vec<Value> = Vec::new();
-        self.arith_values(text, &mut values);
-        // A value that is a name is looked up in its turn.
-        let mut at = 0;
-        while let Some(value) = values.get(at) {
-            at += 1;
-            let names: Vec<String> = value.fields.iter().map(|(text, _)| text.clone()).collect();
-            for name in names {
-                self.arith_values(&name, &mut values);
-            }
-        }
-        for value in values {
-            self.note_arith_code(span, &value);
-        }
-    }
-
-    /// Values of the variables in an expression that may hold code or other names.
-    fn arith_values(&self, text: &str, values: &mut Vec<Value>) {
-        let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        for variable in names.filter_map(|name| self.vars.get(name)) {
-            let matters = |(text, _): &(String, _)| {
-                text.contains('[')
-                    || text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            };
-            let value = &variable.value;
-            if values.len() < MAX_ARITHMETIC
-                && value.fields.iter().any(matters)
-                && !values.contains(value)
-            {
-                values.push(value.clone());
-            }
-        }
-    }
-
-    /// Every name in an expression that assigns is no longer known.
-    fn forget_arith_targets(&mut self, text: &str) {
-        let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let known: Vec<&str> = names.filter(|name| self.vars.contains_key(*name)).collect();
-        for name in known {
-            self.set(name, Value::unknown());
-        }
+    /// Whether what is walked may run many times.
+    pub(crate) const fn in_loop(&self) -> bool {
+        self.loops > 0
     }
 
     pub(crate) fn shape(&mut self, kind: Kind) {
