@@ -147,6 +147,7 @@ impl Walker<'_> {
         effects::run(self, call);
         self.unroll(call);
         self.foreign(call);
+        self.carried(call, false);
         self.answer(call);
     }
 
@@ -169,6 +170,7 @@ impl Walker<'_> {
             self.unroll(call);
         }
         self.foreign(call);
+        self.carried(call, true);
     }
 
     /// What well-known programs print, when the text tells it.

@@ -11,6 +11,7 @@ mod awk;
 mod braces;
 pub(crate) mod builtins;
 pub(crate) mod call;
+mod carried;
 pub(crate) mod code;
 mod cook;
 pub(crate) mod feed;
