@@ -1,6 +1,5 @@
 //! Words of languages that start programs, delete, write or evaluate.
 
-
 /// Languages that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Language {
