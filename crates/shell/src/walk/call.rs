@@ -148,6 +148,7 @@ impl Walker<'_> {
         self.unroll(call);
         self.foreign(call);
         self.carried(call, false);
+        self.interpreted(call);
         self.answer(call);
     }
 

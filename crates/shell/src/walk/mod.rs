@@ -17,6 +17,7 @@ mod cook;
 pub(crate) mod feed;
 mod foreign;
 mod functions;
+mod interpreted;
 pub(crate) mod observe;
 mod params;
 mod simple;
