@@ -21,6 +21,7 @@ const FILES: &[&str] = &[
     include_str!("../data/rules/network.toml"),
     include_str!("../data/rules/development.toml"),
     include_str!("../data/rules/infrastructure.toml"),
+    include_str!("../data/rules/code.toml"),
 ];
 const PROGRAMS: &str = include_str!("../data/rules/programs.toml");
 
@@ -273,6 +274,11 @@ pub(crate) fn outputs(name: &str) -> &'static [String] {
     let own = outputs.get(name);
     own.or_else(|| outputs.get("*").filter(|_| !is_harmless(name)))
         .map_or(&[], Vec::as_slice)
+}
+
+/// Whether the options of the program that name a file which it writes are known.
+pub(crate) fn has_outputs(name: &str) -> bool {
+    rules().is_some_and(|rules| rules.programs.outputs.contains_key(name))
 }
 
 /// The operands that the program writes.

@@ -5,6 +5,7 @@
 //! or a pipe into an interpreter amounts to.
 
 mod amounts;
+mod elsewhere;
 mod files;
 mod find;
 mod git;
@@ -19,6 +20,7 @@ pub(crate) mod touch;
 pub(crate) use files::value_of;
 pub(crate) use find::{is_narrowed as find_narrowed, one as find_one, roots as find_roots};
 pub(crate) use matching::{Options, matches};
+pub(crate) use outputs::names_output;
 
 use crate::analysis::{EffectKind, Kind, Risk, Span, TimeoutClass};
 use crate::rules;
@@ -111,6 +113,7 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     sed::run(walker, call);
     amounts::run(walker, call);
     interactive::run(walker, call, &options);
+    elsewhere::run(walker, call, &options);
     acted |= walker.found.effects.get(before..).is_some_and(|new| {
         new.iter().any(|effect| {
             !matches!(

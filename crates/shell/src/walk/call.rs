@@ -171,6 +171,8 @@ impl Walker<'_> {
         effects::run(self, call);
         self.unroll(call);
         self.foreign(call);
+        self.carried(call, false);
+        self.interpreted(call);
         self.answer(call);
     }
 
@@ -193,6 +195,7 @@ impl Walker<'_> {
             self.unroll(call);
         }
         self.foreign(call);
+        self.carried(call, true);
     }
 
     /// What well-known programs print, when the text tells it.

@@ -192,6 +192,9 @@ impl Walker<'_> {
         }
         self.found.variable(assign.name, &value, span, lasting);
         self.program_variable(assign.name, &value, span);
+        if !lasting {
+            self.carried_variable(assign.name, &value, span);
+        }
         if assign.subscript.is_some() {
             value = self.with_element(assign.name, value);
         } else if assign.append {

@@ -145,7 +145,7 @@ impl Walker<'_> {
                         && text.len() > 1
                 };
                 at += if takes_next { 2 } else { 1 };
-            } else if prefix.assigns && is_assignment(text) {
+            } else if prefix.assigns && (is_assignment(text) || names_function(text)) {
                 at += 1;
             } else if operands > 0 {
                 operands -= 1;
@@ -245,15 +245,21 @@ impl Walker<'_> {
         }
     }
 
+    /// `NAME=value` before a command that a wrapper runs.
+    fn given_variable(&mut self, arg: &Arg<'_>) {
+        if let Some((name, value)) = arg.text.split_once('=').filter(|_| !arg.is_option()) {
+            let value = super::arg::Value::one(value.to_owned(), arg.traits);
+            self.found.variable(name, &value, arg.span, false);
+            self.program_variable(name, &value, arg.span);
+            self.carried_variable(name, &value, arg.span);
+            self.set(name, value);
+        }
+    }
+
     /// Variables, and a text that is split into the command; whether there was one.
     fn env(&mut self, call: &Call<'_, '_>, own: &[Arg<'_>]) -> bool {
         for (index, arg) in own.iter().enumerate() {
-            if let Some((name, value)) = arg.text.split_once('=').filter(|_| !arg.is_option()) {
-                let value = super::arg::Value::one(value.to_owned(), arg.traits);
-                self.found.variable(name, &value, arg.span, false);
-                self.program_variable(name, &value, arg.span);
-                self.set(name, value);
-            }
+            self.given_variable(arg);
             let split = arg
                 .text
                 .strip_prefix("--split-string=")
@@ -288,6 +294,9 @@ impl Walker<'_> {
             })
         };
         self.privilege(call);
+        for arg in own {
+            self.given_variable(arg);
+        }
         if call.name == "sudo" && flag('S', "--stdin") {
             // The password comes on standard input; what is left of it is not known.
             self.feed = if self.feed.is_none() {
@@ -548,6 +557,11 @@ pub(super) fn cover(words: &[Arg<'_>]) -> Span {
 pub(super) fn is_assignment(text: &str) -> bool {
     text.split_once('=')
         .is_some_and(|(name, _)| crate::env::valid_env_name(name))
+}
+
+/// A variable in which bash finds a function; its name is that of no other variable.
+fn names_function(text: &str) -> bool {
+    text.starts_with("BASH_FUNC_") && text.contains('=')
 }
 
 /// The value of an option that holds code, also in a cluster such as `-qc`.

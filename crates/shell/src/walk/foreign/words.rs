@@ -1,7 +1,5 @@
 //! Words of languages that start programs, delete, write or evaluate.
 
-use super::literals::Code;
-
 /// Languages that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Language {
@@ -31,6 +29,8 @@ pub(super) enum Does {
     Changes,
     /// Opens a file, to read or to write.
     Opens,
+    /// Hands out what is kept secret.
+    Tells,
     /// It cannot be told.
     Anything,
     /// It cannot be told, unless one of these follows.
@@ -52,7 +52,7 @@ impl Language {
         Some(match base {
             "python" | "pypy" | "ipython" | "bpython" => Self::Python,
             "perl" => Self::Perl,
-            "ruby" | "jruby" => Self::Ruby,
+            "ruby" | "jruby" | "rake" | "erb" | "irb" | "pry" => Self::Ruby,
             "node" | "nodejs" | "bun" | "deno" | "tsx" | "ts-node" | "qjs" => Self::Node,
             "php" => Self::Php,
             "lua" | "luajit" | "texlua" => Self::Lua,
@@ -90,14 +90,22 @@ impl Language {
             Self::Python => ("c", &[]),
             Self::Perl | Self::Ruby => ("eE", &[]),
             Self::Node => ("ep", &["--eval", "--print", "eval"]),
-            Self::Php => ("r", &["--run"]),
+            Self::Php => (
+                "rRBE",
+                &[
+                    "--run",
+                    "--process-code",
+                    "--process-begin",
+                    "--process-end",
+                ],
+            ),
             Self::Lua | Self::R | Self::Julia | Self::AppleScript => ("eE", &["--eval"]),
             Self::Elixir => ("e", &["--eval", "-eval", "--rpc-eval"]),
             Self::PowerShell => (
                 "c",
                 &["-Command", "-command", "-EncodedCommand", "-enc", "-e"],
             ),
-            Self::Lisp => ("e", &["--eval", "-eval", "--execute", "-f"]),
+            Self::Lisp => ("ec", &["--eval", "-eval", "--execute", "-f"]),
             Self::Tcl => ("", &[]),
             Self::Other => ("ec", &["--eval", "-eval"]),
         };
@@ -163,101 +171,7 @@ pub(super) const fn of(language: Language) -> &'static [(&'static str, Does)] {
     }
 }
 
-/// Whether the code reaches for other code by means that no single word shows.
-pub(super) fn is_hidden(language: Language, code: &Code<'_>) -> bool {
-    let bare = code.bare();
-    let text = code.text();
-    match language {
-        Language::Python => {
-            let from_os = [
-                "from os import",
-                "from subprocess import",
-                "from shutil import",
-            ];
-            let dangerous = [
-                "system", "popen", "exec", "spawn", "remove", "unlink", "rm", "kill", "fork",
-                "run", "call", "check", "Popen", "move", "rename", "*",
-            ];
-            let imported = from_os.iter().any(|from| {
-                bare.split(from).skip(1).any(|rest| {
-                    let line = rest.split(['\n', ';']).next().unwrap_or_default();
-                    dangerous.iter().any(|word| line.contains(word))
-                })
-            });
-            let renamed = [
-                "import os as",
-                "import subprocess as",
-                "import shutil as",
-                "= os\n",
-                "=os;",
-            ]
-            .iter()
-            .any(|sign| bare.contains(sign));
-            let large = bare.split("10**").skip(1).any(|rest| {
-                let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-                digits.parse::<u32>().is_ok_and(|n| n >= 9)
-            });
-            imported || renamed || large && bare.contains('*')
-        }
-        Language::Node => {
-            let processes = text.matches("child_process").count();
-            let resolved: usize = [
-                "execSync",
-                "exec",
-                "spawn",
-                "spawnSync",
-                "execFile",
-                "execFileSync",
-            ]
-            .iter()
-            .flat_map(|word| code.places(word))
-            .filter(|at| {
-                let word = code.word_at(*at).map_or(0, str::len);
-                !code.arguments(at + word).texts.is_empty()
-            })
-            .count();
-            processes > resolved
-                || bare
-                    .split("require(")
-                    .skip(1)
-                    .any(|rest| !rest.trim_start().starts_with(['"', '\'', '`']))
-        }
-        Language::Perl => bare
-            .split("eval")
-            .skip(1)
-            .any(|rest| !rest.trim_start().starts_with('{')),
-        Language::Php => {
-            let names = [
-                "unlink",
-                "system",
-                "exec",
-                "passthru",
-                "shell_exec",
-                "rmdir",
-                "popen",
-            ];
-            code.literals()
-                .any(|literal| names.contains(&literal.as_str()))
-        }
-        Language::PowerShell => {
-            let looks = [
-                "Get-",
-                "Write-",
-                "Test-",
-                "Select-",
-                "Measure-",
-                "$PSVersion",
-                "echo ",
-            ];
-            !looks
-                .iter()
-                .any(|start| text.trim_start().starts_with(start))
-        }
-        _ => false,
-    }
-}
-
-use Does::{Anything, AnythingBut, Changes, Deletes, Opens, Runs};
+use Does::{Anything, AnythingBut, Changes, Deletes, Opens, Runs, Tells};
 
 const PYTHON: &[(&str, Does)] = &[
     ("os.system", Runs),
@@ -284,7 +198,6 @@ const PYTHON: &[(&str, Does)] = &[
     ("shutil.copy", Changes),
     ("shutil.copyfile", Changes),
     ("shutil.copytree", Changes),
-    ("os.symlink", Changes),
     ("os.chown", Changes),
     ("open", Opens),
     ("io.open", Opens),
@@ -317,6 +230,17 @@ const PYTHON: &[(&str, Does)] = &[
     ("os.fork", Anything),
     ("os.forkpty", Anything),
     ("os.dup2", Anything),
+    ("os.link", Changes),
+    ("os.symlink", Changes),
+    ("os.mkfifo", Changes),
+    ("extractall", Opens),
+    ("unpack_archive", Anything),
+    ("get_password", Tells),
+    ("get_credential", Tells),
+    ("secretstorage", Tells),
+    ("browser_cookie3", Tells),
+    ("requests.delete", Anything),
+    ("httpx.delete", Anything),
     ("os.setuid", Anything),
     ("getattr", Anything),
     ("globals", Anything),
@@ -379,6 +303,11 @@ const RUBY: &[(&str, Does)] = &[
     ("remove_dir", Deletes),
     ("FileUtils.mv", Changes),
     ("FileUtils.cp", Changes),
+    ("FileUtils.ln_s", Changes),
+    ("FileUtils.ln_sf", Changes),
+    ("FileUtils.chmod_R", Anything),
+    ("PTY.spawn", Runs),
+    ("Open3.pipeline", Anything),
     ("File.rename", Changes),
     ("File.chmod", Anything),
     ("File.symlink", Anything),
@@ -424,7 +353,17 @@ const NODE: &[(&str, Does)] = &[
     ("chmodSync", Changes),
     ("symlinkSync", Changes),
     ("truncateSync", Changes),
+    ("cpSync", Changes),
+    ("linkSync", Changes),
+    ("outputFileSync", Opens),
+    ("Bun.write", Opens),
+    ("process.setuid", Anything),
     ("Deno.writeTextFile", Changes),
+    ("Deno.writeTextFileSync", Changes),
+    ("Deno.writeFile", Changes),
+    ("Deno.writeFileSync", Changes),
+    ("Deno.rename", Changes),
+    ("Deno.symlink", Changes),
     ("Deno.Command", Anything),
     ("Deno.run", Anything),
     ("Bun.spawn", Anything),
@@ -478,6 +417,10 @@ const LUA: &[(&str, Does)] = &[
     ("loadstring", Anything),
     ("load", Anything),
     ("dofile", Anything),
+    ("posix", Anything),
+    ("ffi", Anything),
+    ("lfs.rmdir", Deletes),
+    ("debug.", Anything),
 ];
 
 const R: &[(&str, Does)] = &[
@@ -486,6 +429,12 @@ const R: &[(&str, Does)] = &[
     ("shell", Runs),
     ("unlink", Deletes),
     ("file.remove", Deletes),
+    ("file_delete", Deletes),
+    ("dir_delete", Deletes),
+    ("file.rename", Changes),
+    ("file.copy", Changes),
+    ("shell.exec", Runs),
+    ("processx", Anything),
     ("eval", Anything),
     ("source", Anything),
 ];
@@ -494,6 +443,9 @@ const JULIA: &[(&str, Does)] = &[
     ("`", Anything),
     ("run", Anything),
     ("rm", Deletes),
+    ("mv", Changes),
+    ("cp", Changes),
+    ("write", Changes),
     ("eval", Anything),
     ("include", Anything),
     ("ccall", Anything),
@@ -543,6 +495,9 @@ const TCL: &[(&str, Does)] = &[
     ("esyscmd", Anything),
     ("system", Anything),
     ("file delete", Anything),
+    ("file rename", Anything),
+    ("file copy", Anything),
+    ("spawn", Anything),
     ("open", Anything),
     ("eval", Anything),
     ("source", Anything),
@@ -564,6 +519,12 @@ const OTHER: &[(&str, Does)] = &[
     ("unlink", Anything),
     ("eval", Anything),
     ("rm", Anything),
+    ("rmdir", Anything),
+    ("deleteFile", Anything),
+    ("removeDirectoryRecursive", Anything),
+    ("callCommand", Anything),
+    ("shelleval", Anything),
+    ("dlopen", Anything),
     ("File", Anything),
     ("Files", Anything),
     ("writeFile", Anything),
