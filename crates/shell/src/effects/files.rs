@@ -196,7 +196,8 @@ fn copy(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>,
     for source in &sources {
         walker.copy_content(source, &target);
     }
-    let keeps = options.has_any(&["-n", "--no-clobber"]);
+    // `ln -n` means something else.
+    let keeps = call.name != "ln" && options.has_any(&["-n", "--no-clobber"]);
     walker.touch(if keeps { Touch::Create } else { Touch::Write }, &target);
     if call.name == "ln"
         && options.has_any(&["-s", "--symbolic"])

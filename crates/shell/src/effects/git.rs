@@ -3,7 +3,7 @@
 use super::files::value_of;
 use super::touch::Touch;
 use super::{Call, Options};
-use crate::walk::arg::Arg;
+use crate::walk::arg::{Arg, UNKNOWN};
 use crate::walk::source::Origin;
 use crate::walk::{EVERYTHING, Walker};
 
@@ -169,6 +169,14 @@ fn setting_effect(walker: &mut Walker<'_>, key: &str, value: &str, span: crate::
         } else {
             walker.found.note("git-runs-program", span);
         }
+        return;
+    }
+    if key.starts_with("alias.") {
+        // It runs with whatever is typed behind it.
+        let body = format!("git {value} {UNKNOWN}");
+        let programs = walker.found.programs.len();
+        walker.postponed(|w| w.shell_body(&body, Origin::Whole(span), true));
+        walker.found.programs.truncate(programs);
         return;
     }
     let first = value.split_whitespace().next().unwrap_or_default();

@@ -10,6 +10,7 @@ mod files;
 mod find;
 mod git;
 mod interactive;
+mod manifests;
 mod matching;
 mod network;
 mod outputs;
@@ -112,6 +113,7 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     system::run(walker, call, &options);
     sed::run(walker, call);
     amounts::run(walker, call);
+    manifests::run(walker, call, &options);
     interactive::run(walker, call, &options);
     elsewhere::run(walker, call, &options);
     acted |= walker.found.effects.get(before..).is_some_and(|new| {

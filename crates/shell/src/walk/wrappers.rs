@@ -114,6 +114,7 @@ impl Walker<'_> {
             "gdb" | "lldb" | "less" | "more" | "ftp" | "bc" | "mail" | "mailx" | "sqlite3" => {
                 self.bang(call);
             }
+            "ip" => self.network_namespace(call),
             "man" => self.option_bodies(call, &["-P", "--pager"]),
             "zip" => self.option_bodies(call, &["-TT", "--unzip-command"]),
             "bwrap" | "start-stop-daemon" => self.behind_dashes(call),

@@ -83,6 +83,11 @@ impl Walker<'_> {
                 all.traits.everyone = true;
                 vec![all]
             }
+            Feed::Secrets => {
+                let mut secret = Arg::unknown("", span);
+                secret.traits.secret = true;
+                vec![secret]
+            }
             _ => vec![Arg::unknown("", span)],
         };
         let mut args: Vec<Arg<'t>> = Vec::new();

@@ -141,6 +141,17 @@ impl Walker<'_> {
         }
     }
 
+    /// `ip netns exec NAME command`.
+    pub(super) fn network_namespace<'t>(&mut self, call: &Call<'_, 't>) {
+        let words = call.args.iter().map(|arg| arg.text.as_ref());
+        let at = words.clone().position(|word| word == "exec");
+        let namespaces = words.clone().any(|word| matches!(word, "netns" | "netn"));
+        if let Some(at) = at.filter(|_| namespaces) {
+            let command = call.args.get(at + 2..).unwrap_or_default();
+            self.scoped(|w| w.call(call.source, command));
+        }
+    }
+
     /// `mapfile -C callback`: it gets an index and a line as further words.
     pub(super) fn callback<'t>(&mut self, call: &Call<'_, 't>) {
         let at = call.args.iter().position(|arg| arg.is("-C"));
