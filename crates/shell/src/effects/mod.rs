@@ -5,6 +5,7 @@
 //! or a pipe into an interpreter amounts to.
 
 mod amounts;
+mod credentials;
 mod elsewhere;
 mod files;
 mod find;
@@ -107,6 +108,7 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     let before = walker.found.effects.len();
     files::run(walker, call, &options);
     outputs::run(walker, call, &options);
+    credentials::run(walker, call, &options);
     git::run(walker, call, &options);
     find::run(walker, call);
     network::run(walker, call, &options);

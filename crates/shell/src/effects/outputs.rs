@@ -27,6 +27,12 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         by_name(walker, call, &names);
     }
     directories(walker, call, options);
+    if matches!(
+        call.name,
+        "convert" | "magick" | "identify" | "mogrify" | "montage" | "compare" | "gm"
+    ) {
+        image_coders(walker, call);
+    }
     if call.name == "ssh-keygen" && !walker.feed.is_none() {
         // It asks before it overwrites a key, and something answers.
         for file in value_of(call, &["-f"]) {
@@ -137,6 +143,19 @@ fn by_name(walker: &mut Walker<'_>, call: &Call<'_, '_>, known: &[&str]) {
                     ..arg.clone()
                 },
             );
+        }
+    }
+}
+
+/// `ephemeral:file` of `ImageMagick`: read, then deleted; `|command` and its like.
+fn image_coders(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
+    for arg in call.args {
+        if let Some(file) = arg.text.strip_prefix("ephemeral:") {
+            walker.touch(Touch::Delete, &Arg::literal(file.to_owned(), arg.span));
+        } else if arg.text.starts_with("msl:")
+            || arg.text.starts_with("mvg:") && arg.text.contains("/dev/")
+        {
+            walker.found.note("hidden-code", arg.span);
         }
     }
 }

@@ -68,6 +68,12 @@ impl Walker<'_> {
                 break;
             }
             self.module_option(language, call, arg);
+            if language.takes_value(text) {
+                if let Some(value) = args.next() {
+                    self.module_option(language, call, value);
+                }
+                continue;
+            }
             in_place |= language.takes_files() && text.starts_with("-i")
                 || text.starts_with("-pi")
                 || text.starts_with("-ni");
@@ -185,7 +191,7 @@ impl Walker<'_> {
         }
     }
 
-    pub(super) fn of_home(&self, path: &str) -> String {
+    pub(crate) fn of_home(&self, path: &str) -> String {
         match path.strip_prefix("~/") {
             Some(rest) => format!("{}/{rest}", self.place.home()),
             None if path == "~" => self.place.home().to_owned(),

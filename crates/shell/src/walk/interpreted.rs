@@ -26,6 +26,8 @@ const CODE_FILES: &[(&str, &[&str])] = &[
     ("scp", &["-F"]),
     ("sftp", &["-b", "-F"]),
     ("rsync", &["--config"]),
+    ("curl", &["-K", "--config"]),
+    ("wget", &["--config"]),
     (
         "pandoc",
         &["--lua-filter", "-L", "--filter", "-F", "-d", "--defaults"],
@@ -208,6 +210,12 @@ impl Walker<'_> {
     /// Files and standard input that some program reads as its own commands.
     pub(super) fn interpreted(&mut self, call: &Call<'_, '_>) {
         let stdin = !self.feed.is_none();
+        if matches!(
+            call.name,
+            "sqlite3" | "duckdb" | "psql" | "mysql" | "mariadb" | "sqlcmd"
+        ) {
+            self.statements_in_arguments(call);
+        }
         if !stdin && !call.args.iter().any(|arg| arg.text.starts_with("/dev/")) {
             return;
         }
@@ -259,6 +267,12 @@ impl Walker<'_> {
         self.try_pieces(&text.text, span);
         for line in text.text.lines() {
             self.command_line_of(call.name, line.trim(), span);
+        }
+        if matches!(
+            call.name,
+            "sqlite3" | "duckdb" | "psql" | "mysql" | "mariadb"
+        ) {
+            self.statement(&text.text, span);
         }
     }
 
@@ -324,7 +338,7 @@ impl Walker<'_> {
         }
     }
 
-    fn write_outside(&mut self, path: &str, span: Span) {
+    pub(super) fn write_outside(&mut self, path: &str, span: Span) {
         let path = self.of_home(path);
         self.touch(Touch::Write, &Arg::literal(path, span));
     }

@@ -24,6 +24,7 @@ mod params;
 mod simple;
 pub(crate) mod source;
 mod spawning;
+mod statements;
 mod trapped;
 mod variables;
 pub(crate) mod wrappers;

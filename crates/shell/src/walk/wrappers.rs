@@ -10,6 +10,7 @@ use crate::effects::{Call, Options};
 
 mod containers;
 mod found;
+mod given;
 mod shells;
 mod table;
 mod tools;
@@ -117,7 +118,9 @@ impl Walker<'_> {
             "ip" => self.network_namespace(call),
             "man" => self.option_bodies(call, &["-P", "--pager"]),
             "zip" => self.option_bodies(call, &["-TT", "--unzip-command"]),
-            "bwrap" | "start-stop-daemon" => self.behind_dashes(call),
+            "start-stop-daemon" => self.daemon(call),
+            "run-parts" => self.directory_of_programs(call),
+            "bwrap" => self.behind_dashes(call),
             "enable" if call.args.iter().any(|arg| arg.is("-f")) => {
                 self.found.note("hidden-code", call.span);
             }
@@ -129,6 +132,14 @@ impl Walker<'_> {
     fn command_start(prefix: &Prefix, args: &[Arg<'_>]) -> usize {
         let mut at = 0;
         let mut operands = prefix.operands;
+        if prefix.name == "setarch"
+            && !args
+                .iter()
+                .find(|arg| !arg.is_option())
+                .is_some_and(|arg| given::is_machine(&arg.text))
+        {
+            operands = 0;
+        }
         while let Some(arg) = args.get(at) {
             let text = arg.text.as_ref();
             if text == "--" {
@@ -227,6 +238,14 @@ impl Walker<'_> {
                 self.found.note("enters-host", call.span);
             }
             "chroot" if command.is_empty() => self.found.note("privileged-shell", call.span),
+            "strace" | "ltrace" => {
+                // What it writes goes to a program when the name begins with `|`.
+                for file in crate::effects::value_of(call, &["-o", "--output"]) {
+                    if let Some(body) = file.text.trim().strip_prefix(['|', '!']) {
+                        self.shell_body(body, Origin::Whole(file.span), true);
+                    }
+                }
+            }
             "hyperfine" => {
                 for body in command {
                     let (text, origin) = self.body_of(call.source, body);
@@ -244,45 +263,6 @@ impl Walker<'_> {
         } else {
             self.scoped(|w| w.call(call.source, command));
         }
-    }
-
-    /// `NAME=value` before a command that a wrapper runs.
-    fn given_variable(&mut self, arg: &Arg<'_>) {
-        if let Some((name, value)) = arg.text.split_once('=').filter(|_| !arg.is_option()) {
-            let value = super::arg::Value::one(value.to_owned(), arg.traits);
-            self.found.variable(name, &value, arg.span, false);
-            self.program_variable(name, &value, arg.span);
-            self.carried_variable(name, &value, arg.span);
-            self.set(name, value);
-        }
-    }
-
-    /// Variables, and a text that is split into the command; whether there was one.
-    fn env(&mut self, call: &Call<'_, '_>, own: &[Arg<'_>]) -> bool {
-        for (index, arg) in own.iter().enumerate() {
-            self.given_variable(arg);
-            let split = arg
-                .text
-                .strip_prefix("--split-string=")
-                .or_else(|| (arg.is("--split-string")).then_some(""))
-                .or_else(|| {
-                    let letters = arg.text.strip_prefix('-')?;
-                    letters
-                        .trim_start_matches(['i', 'v', '0'])
-                        .strip_prefix('S')
-                });
-            if let Some(text) = split {
-                // Its own escapes for blanks.
-                let mut body = text.replace("\\_", " ");
-                for rest in call.args.get(index + 1..).unwrap_or_default() {
-                    body.push(' ');
-                    body.push_str(&rest.text);
-                }
-                self.shell_body(&body, Origin::Whole(arg.span), true);
-                return true;
-            }
-        }
-        false
     }
 
     fn privileged<'t>(&mut self, call: &Call<'_, 't>, own: &[Arg<'t>], command: &[Arg<'t>]) {

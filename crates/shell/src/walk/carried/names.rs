@@ -230,7 +230,6 @@ const TEXT_PROGRAMS: &[&str] = &[
     "nawk",
     "sed",
     "gsed",
-    "perl",
     "find",
     "gfind",
     "xargs",
@@ -251,13 +250,6 @@ const TEXT_PROGRAMS: &[&str] = &[
     "nohup",
     "time",
     "ssh",
-    "python",
-    "python3",
-    "python2",
-    "node",
-    "ruby",
-    "php",
-    "lua",
     "wall",
     "write",
     "logger",
@@ -445,7 +437,23 @@ pub(super) fn takes_statements(name: &str) -> bool {
 
 /// Whether marks in arguments of the program may start a shell.
 pub(super) fn takes_marks(name: &str) -> bool {
-    !matches!(name, "tmux" | "aws" | "gcloud" | "az")
+    !matches!(
+        name,
+        "tmux"
+            | "aws"
+            | "gcloud"
+            | "az"
+            | "python"
+            | "python3"
+            | "python2"
+            | "node"
+            | "ruby"
+            | "php"
+            | "lua"
+            | "perl"
+            | "bun"
+            | "deno"
+    )
 }
 
 /// Whether an operand of the program may be a command line.

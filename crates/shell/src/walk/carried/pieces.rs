@@ -109,6 +109,14 @@ fn piece(rest: &str) -> Option<String> {
         return words.into_iter().next();
     }
     let line = inside.lines().next().unwrap_or_default();
+    // A quote that was opened before the piece ends it.
+    let line = ['"', '\''].iter().fold(line, |line, quote| {
+        if line.matches(*quote).count() % 2 == 1 {
+            line.split(*quote).next().unwrap_or_default()
+        } else {
+            line
+        }
+    });
     let mut depth = 0_usize;
     let end = line.bytes().position(|byte| {
         match byte {

@@ -74,6 +74,26 @@ impl Language {
         matches!(self, Self::Perl | Self::Ruby | Self::Php | Self::Julia)
     }
 
+    /// Whether the next word is the value of the option, and neither code nor a script.
+    pub(super) fn takes_value(self, option: &str) -> bool {
+        match self {
+            Self::Php => matches!(option, "-d" | "-c" | "-z" | "--define"),
+            Self::Node => matches!(
+                option,
+                "-r" | "--require"
+                    | "--import"
+                    | "--loader"
+                    | "--experimental-loader"
+                    | "--env-file"
+                    | "-C"
+            ),
+            Self::Ruby => matches!(option, "-I" | "-r" | "-C" | "--require"),
+            Self::Python => matches!(option, "-W" | "-X"),
+            Self::Lua => option == "-l",
+            _ => false,
+        }
+    }
+
     /// Whether the words behind code are files.
     pub(super) const fn takes_files(self) -> bool {
         matches!(self, Self::Perl | Self::Ruby)
