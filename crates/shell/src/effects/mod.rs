@@ -15,10 +15,11 @@ mod outputs;
 mod sed;
 mod system;
 pub(crate) mod touch;
+mod verbs;
 
 pub(crate) use files::value_of;
 pub(crate) use find::{is_narrowed as find_narrowed, one as find_one, roots as find_roots};
-pub(crate) use matching::{Options, matches};
+pub(crate) use matching::{Options, asks_for_help, matches};
 
 use crate::analysis::{EffectKind, Kind, Risk, Span, TimeoutClass};
 use crate::rules;
@@ -95,13 +96,22 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         return;
     }
     let mut acted = false;
+    let rehearses = verbs::rehearses(call, &options);
     for rule in rules::for_program(call.name) {
-        if matches(rule, call, &options) {
+        if rehearses && verbs::is_rehearsed(rule) {
+            continue;
+        }
+        if matches(rule, call, &options)
+            && !(rule.spares_tests && verbs::for_tests(walker, call))
+        {
             walker.found.report(rule, call.span);
             acted = true;
         }
     }
     let before = walker.found.effects.len();
+    if !rehearses {
+        verbs::run(walker, call, &options);
+    }
     files::run(walker, call, &options);
     outputs::run(walker, call, &options);
     git::run(walker, call, &options);
@@ -119,7 +129,8 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
             )
         })
     });
-    let harmless = rules::is_harmless(call.name)
+    let harmless = rehearses
+        || rules::is_harmless(call.name)
         || options.starts_with_any(rules::harmless_subcommands(call.name))
         || system::only_looks(call);
     if walker.found.elevated && (acted || !harmless) {
