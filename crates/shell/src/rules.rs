@@ -228,10 +228,18 @@ fn load() -> Result<Rules, String> {
     let mut words: VerbFile = toml::from_str(VERBS).map_err(|error| error.to_string())?;
     programs.harmless.append(&mut words.harmless.programs);
     for (name, mut more) in words.harmless_sub.drain() {
-        programs.harmless_sub.entry(name).or_default().append(&mut more);
+        programs
+            .harmless_sub
+            .entry(name)
+            .or_default()
+            .append(&mut more);
     }
     for (name, mut more) in words.value_flags.drain() {
-        programs.value_flags.entry(name).or_default().append(&mut more);
+        programs
+            .value_flags
+            .entry(name)
+            .or_default()
+            .append(&mut more);
     }
     let mut by_name = HashMap::new();
     let mut by_program: HashMap<String, Vec<usize>> = HashMap::new();

@@ -113,8 +113,28 @@ impl<'a, 't> Options<'a, 't> {
 
 /// Programs for which `-h` alone is no question: it halts, or it is an option like others.
 const NOT_HELP: &[&str] = &[
-    "shutdown", "halt", "poweroff", "reboot", "bash", "sh", "zsh", "dash", "ksh", "ash", "mksh",
-    "rbash", "eval", "source", ".", "hash", "exec", "command", "chown", "chgrp", "chmod", "touch",
+    "shutdown",
+    "halt",
+    "poweroff",
+    "reboot",
+    "bash",
+    "sh",
+    "zsh",
+    "dash",
+    "ksh",
+    "ash",
+    "mksh",
+    "rbash",
+    "eval",
+    "source",
+    ".",
+    "hash",
+    "exec",
+    "command",
+    "chown",
+    "chgrp",
+    "chmod",
+    "touch",
     "cryptdisks_stop",
 ];
 

@@ -5,14 +5,19 @@
 //! or a pipe into an interpreter amounts to.
 
 mod amounts;
+mod apis;
+mod exposes;
 mod files;
 mod find;
+mod frameworks;
 mod git;
 mod interactive;
+mod machines;
 mod matching;
 mod network;
 mod outputs;
 mod sed;
+mod sql;
 mod system;
 pub(crate) mod touch;
 mod verbs;
@@ -101,9 +106,7 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         if rehearses && verbs::is_rehearsed(rule) {
             continue;
         }
-        if matches(rule, call, &options)
-            && !(rule.spares_tests && verbs::for_tests(walker, call))
-        {
+        if matches(rule, call, &options) && !(rule.spares_tests && verbs::for_tests(walker, call)) {
             walker.found.report(rule, call.span);
             acted = true;
         }
@@ -117,8 +120,16 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     git::run(walker, call, &options);
     find::run(walker, call);
     network::run(walker, call, &options);
-    system::run(walker, call, &options);
+    if !rehearses {
+        system::run(walker, call, &options);
+        frameworks::run(walker, call, &options);
+    }
     sed::run(walker, call);
+    apis::run(walker, call, &options);
+    if !rehearses {
+        exposes::run(walker, call, &options);
+        machines::run(walker, call, &options);
+    }
     amounts::run(walker, call);
     interactive::run(walker, call, &options);
     acted |= walker.found.effects.get(before..).is_some_and(|new| {
@@ -132,7 +143,7 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     let harmless = rehearses
         || rules::is_harmless(call.name)
         || options.starts_with_any(rules::harmless_subcommands(call.name))
-        || system::only_looks(call);
+        || sql::only_looks(walker, call);
     if walker.found.elevated && (acted || !harmless) {
         walker.found.note("privileged-effect", call.span);
     }

@@ -152,7 +152,14 @@ pub(super) fn is_rehearsed(rule: &Rule) -> bool {
 /// Whether the environment says that the call is for tests.
 pub(super) fn for_tests(walker: &Walker<'_>, call: &Call<'_, '_>) -> bool {
     const STAGES: &[&str] = &[
-        "RAILS_ENV", "RACK_ENV", "NODE_ENV", "MIX_ENV", "APP_ENV", "FLASK_ENV", "DJANGO_ENV", "ENV",
+        "RAILS_ENV",
+        "RACK_ENV",
+        "NODE_ENV",
+        "MIX_ENV",
+        "APP_ENV",
+        "FLASK_ENV",
+        "DJANGO_ENV",
+        "ENV",
     ];
     let is_test = |text: &str| matches!(text, "test" | "testing" | "ci");
     let variable = STAGES.iter().any(|name| {

@@ -5,6 +5,7 @@ use super::super::Walker;
 use super::super::arg::{Arg, UNKNOWN};
 use super::super::source::Origin;
 use super::super::{Feed, feed::Text};
+use super::table::prefix;
 use crate::analysis::Span;
 use crate::effects::Call;
 use crate::effects::touch::Touch;
@@ -217,7 +218,10 @@ impl Walker<'_> {
             "copy" | "copy_directory" | "copy_if_different" => "cp",
             "rename" => "mv",
             "env" | "time" => {
-                return self.scoped(|w| w.call(call.source, args));
+                let own = prefix("env", "", &[], 0, true);
+                let start = Self::command_start(&own, args);
+                let command = args.get(start..).unwrap_or_default();
+                return self.scoped(|w| w.call(call.source, command));
             }
             "chdir" => {
                 return self.scoped(|w| w.call(call.source, args.get(1..).unwrap_or_default()));
