@@ -133,7 +133,7 @@ fn http(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     }
     let body = |arg: &Arg<'_>| {
         let text = arg.text.to_ascii_lowercase();
-        sql::loses(&text) || mutates(&text)
+        sql::is_statement(&text) && sql::loses(&text) || mutates(&text)
     };
     if !plain && data.iter().any(body) {
         walker.found.note("changes-over-http", call.span);

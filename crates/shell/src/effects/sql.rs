@@ -104,6 +104,19 @@ pub(super) fn loses(text: &str) -> bool {
     loses_lower(&text.to_ascii_lowercase())
 }
 
+/// Whether a text in small letters is a statement, not one that only speaks of it.
+pub(super) fn is_statement(text: &str) -> bool {
+    let text = text
+        .trim_start()
+        .trim_start_matches("query=")
+        .trim_start_matches("q=");
+    [
+        "drop", "truncate", "delete", "alter", "update", "begin", "with", "optimize",
+    ]
+    .iter()
+    .any(|verb| text.starts_with(verb))
+}
+
 /// Whether a text in small letters that deletes rows says which.
 pub(super) fn is_bounded(text: &str) -> bool {
     text.contains("delete from")

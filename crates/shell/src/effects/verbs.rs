@@ -8,8 +8,8 @@ use crate::rules::{self, Family, Rule, Verb};
 use crate::walk::Walker;
 use crate::walk::arg::Arg;
 
-/// Operands among which a verb is looked for: `tool noun noun verb`.
-const VERB_PLACES: usize = 4;
+/// Operands among which a verb is looked for: `tool group noun noun verb`.
+const VERB_PLACES: usize = 5;
 
 /// The same for a program that is not known.
 const STRANGE_PLACES: usize = 3;
@@ -120,10 +120,12 @@ pub(super) fn rehearses(call: &Call<'_, '_>, options: &Options<'_, '_>) -> bool 
     };
     let runs_others = crate::walk::wrappers::is_wrapper(call.name)
         && options.operands.iter().any(|arg| {
-            matches!(
-                arg.text.as_ref(),
-                "exec" | "run" | "foreach" | "sh" | "x" | "debug" | "shell" | "create"
-            )
+            let creates = arg.is("create") && !matches!(call.name, "kubectl" | "oc");
+            creates
+                || matches!(
+                    arg.text.as_ref(),
+                    "exec" | "run" | "foreach" | "sh" | "x" | "debug" | "shell"
+                )
         });
     if runs_others {
         return false;

@@ -135,7 +135,7 @@ impl Walker<'_> {
                 return (at + 1 + operands).min(args.len());
             }
             if text.starts_with('-') {
-                let takes_next = if text.starts_with("--") {
+                let takes_next = if text.starts_with("--") || prefix.long.contains(&text) {
                     prefix.long.contains(&text)
                 } else {
                     // The value follows when the letter that takes one stands last.
