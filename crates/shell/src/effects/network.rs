@@ -218,7 +218,7 @@ fn upload(walker: &mut Walker<'_>, path: &str, arg: &Arg<'_>) {
 }
 
 /// Whether an address is one of this machine.
-fn is_local(arg: &Arg<'_>) -> bool {
+pub(super) fn is_local(arg: &Arg<'_>) -> bool {
     let text = arg.text.as_ref();
     let host = text.split_once("://").map_or(text, |(_, rest)| rest);
     ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"]

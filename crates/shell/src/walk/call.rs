@@ -169,6 +169,9 @@ impl Walker<'_> {
             return self.by_path(path, call);
         }
         effects::run(self, call);
+        if effects::asks_for_help(call) {
+            return;
+        }
         self.unroll(call);
         self.foreign(call);
         self.carried(call, false);

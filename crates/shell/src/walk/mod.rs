@@ -65,6 +65,8 @@ pub(crate) struct Walker<'c> {
     pub(crate) place: Place,
     pub(crate) found: Found,
     pub(crate) user: &'c str,
+    /// The branch that is checked out, when it is known.
+    pub(crate) branch: Option<&'c str>,
     vars: HashMap<String, Variable>,
     /// What variables held before, newest last, to be restored behind a subshell.
     undo: Vec<(String, Option<Variable>)>,
@@ -147,6 +149,7 @@ impl<'c> Walker<'c> {
             place: Place::new(ctx),
             found: Found::default(),
             user: ctx.user.unwrap_or("user"),
+            branch: ctx.git_branch,
             vars: HashMap::new(),
             undo: Vec::new(),
             functions: Functions::default(),

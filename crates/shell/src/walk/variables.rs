@@ -251,6 +251,9 @@ const OPTIONS: &[&str] = &[
 impl Walker<'_> {
     /// A variable is set, for the shell or for one command.
     pub(crate) fn program_variable(&mut self, name: &str, value: &Value, span: Span) {
+        if name == "SSH_AUTH_SOCK" && value.fields.iter().any(|(text, _)| text.contains("/ssh-")) {
+            self.found.note("borrowed-agent", span);
+        }
         let cwd = self.place.cwd().to_owned();
         let first = |text: &str| text.split(':').next() == Some(cwd.as_str());
         if name == "PATH"

@@ -9,6 +9,7 @@ use crate::effects::touch::Touch;
 use crate::effects::{Call, Options};
 
 mod containers;
+mod elsewhere;
 mod found;
 mod given;
 mod shells;
@@ -124,7 +125,7 @@ impl Walker<'_> {
             "enable" if call.args.iter().any(|arg| arg.is("-f")) => {
                 self.found.note("hidden-code", call.span);
             }
-            _ => {}
+            _ => self.elsewhere_command(call),
         }
     }
 
@@ -146,7 +147,7 @@ impl Walker<'_> {
                 return (at + 1 + operands).min(args.len());
             }
             if text.starts_with('-') {
-                let takes_next = if text.starts_with("--") {
+                let takes_next = if text.starts_with("--") || prefix.long.contains(&text) {
                     prefix.long.contains(&text)
                 } else {
                     // The value follows when the letter that takes one stands last.
@@ -156,12 +157,16 @@ impl Walker<'_> {
                         == Some(text.len().saturating_sub(2))
                         && text.len() > 1
                 };
-                at += if takes_next { 2 } else { 1 };
+                at += if takes_next {
+                    1 + one_word(args, at + 1)
+                } else {
+                    1
+                };
             } else if prefix.assigns && (is_assignment(text) || names_function(text)) {
                 at += 1;
             } else if operands > 0 {
                 operands -= 1;
-                at += 1;
+                at += one_word(args, at);
                 if operands == 0 && matches!(prefix.name, "run" | "exec") {
                     // Behind the image or the container all words are the command's.
                     return at;
@@ -174,7 +179,12 @@ impl Walker<'_> {
     }
 
     fn prefixed<'t>(&mut self, prefix: &Prefix, call: &Call<'_, 't>) {
-        let start = Self::command_start(prefix, call.args);
+        let mut start = Self::command_start(prefix, call.args);
+        if call.name == "setarch" && call.args.get(start).is_some_and(is_architecture) {
+            // The architecture may be left out.
+            let rest = call.args.get(start + 1..).unwrap_or_default();
+            start += 1 + Self::command_start(prefix, rest);
+        }
         let (own, command) = call.args.split_at(start.min(call.args.len()));
         match call.name {
             "sudo" | "doas" | "pkexec" | "runuser" | "gosu" | "su-exec" => {
@@ -513,6 +523,24 @@ impl Walker<'_> {
             }
         }
     }
+}
+
+/// Whether the word is one that `setarch` takes for an architecture.
+fn is_architecture(arg: &Arg<'_>) -> bool {
+    let known = [
+        "x86_64", "i386", "i486", "i586", "i686", "linux32", "linux64", "aarch64", "uname26",
+    ];
+    let starts = ["arm", "ppc", "s390", "mips", "sparc", "riscv"];
+    known.contains(&arg.text.as_ref()) || starts.iter().any(|start| arg.text.starts_with(start))
+}
+
+/// How many arguments the word at this place became: a variable that may have one of several
+/// values is all of them.
+fn one_word(args: &[Arg<'_>], at: usize) -> usize {
+    let Some(first) = args.get(at) else { return 1 };
+    let same = |arg: &&Arg<'_>| arg.span == first.span && arg.traits.expanded;
+    let rest = args.get(at + 1..).unwrap_or_default();
+    1 + rest.iter().take_while(same).count()
 }
 
 /// Where the words stand in the command, each in its place.
