@@ -533,6 +533,5 @@ fn read(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
             walker.output.filter = false;
             walker.output.paths = Some(".".to_owned());
         }
-        return;
     }
 }

@@ -27,6 +27,7 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         by_name(walker, call, &names);
     }
     directories(walker, call, options);
+    files_that_run_later(walker, call);
     if matches!(
         call.name,
         "convert" | "magick" | "identify" | "mogrify" | "montage" | "compare" | "gm"
@@ -156,6 +157,132 @@ fn image_coders(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
             || arg.text.starts_with("mvg:") && arg.text.contains("/dev/")
         {
             walker.found.note("hidden-code", arg.span);
+        }
+    }
+}
+
+/// Programs that read settings of a person or of the system, or change them by rules of their own.
+const READS_SETTINGS: &[&str] = &[
+    "source",
+    ".",
+    "bash",
+    "sh",
+    "zsh",
+    "fish",
+    "dash",
+    "ssh",
+    "scp",
+    "sftp",
+    "ssh-copy-id",
+    "git",
+    "vim",
+    "vi",
+    "nvim",
+    "nano",
+    "emacs",
+    "code",
+    "shellcheck",
+    "shfmt",
+    "systemd-analyze",
+    "systemctl",
+    "crontab",
+    "visudo",
+    "diff",
+    "chezmoi",
+    "stow",
+    "npm",
+    "docker",
+    "podman",
+    "kubectl",
+    "cp",
+    "mv",
+    "ln",
+    "rm",
+    "rsync",
+    "tar",
+    "zip",
+    "chmod",
+    "chown",
+    "install",
+    "tee",
+    "touch",
+    "mkdir",
+    "patch",
+    "perl",
+    "ruby",
+    "python",
+    "python3",
+    "node",
+    "php",
+    "sshd",
+    "desktop-file-validate",
+    "sudo",
+    "curl",
+    "wget",
+    "trash",
+    "shred",
+    "truncate",
+    "dd",
+    "export",
+    "cd",
+    "ansible",
+    "ansible-playbook",
+    "meld",
+    "delta",
+    "vimdiff",
+    "md5sum",
+    "restic",
+    "borg",
+    "ssh-keygen",
+    "xargs",
+    "runuser",
+    "chroot",
+    "env",
+    "time",
+    "timeout",
+    "nice",
+    "nohup",
+];
+
+/// A file whose code runs later by itself, named to a program of which nothing says that it only
+/// reads it.
+fn files_that_run_later(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
+    const PLACES: &[&str] = &[
+        "/.bash",
+        "/.profile",
+        "/.zsh",
+        "/.zprofile",
+        "/.zlogin",
+        "/.config/autostart",
+        "/.config/systemd/",
+        "/.ssh/authorized_keys",
+        "/.ssh/rc",
+        "/etc/cron",
+        "/etc/profile",
+        "/etc/systemd/",
+        "/.config/fish/",
+        "/.xprofile",
+        "/.xinitrc",
+        "/.pam_environment",
+        "/etc/ld.so",
+        "/etc/sudoers",
+        "/etc/rc.local",
+        "/.kshrc",
+        "/.inputrc",
+    ];
+    if rules::is_harmless(call.name) || READS_SETTINGS.contains(&call.name) {
+        return;
+    }
+    for arg in call.args.iter().filter(|arg| arg.text.len() > 6) {
+        let text = arg.text.as_ref();
+        if text.contains(' ') || !PLACES.iter().any(|place| text.contains(place)) {
+            continue;
+        }
+        let path = text.rsplit('=').next().unwrap_or_default();
+        let absolute = walker.place.resolve(&walker.of_home(path));
+        let below = format!("{absolute}/x");
+        if crate::place::runs_later(&absolute) || crate::place::runs_later(&below) {
+            walker.found.note("runs-later", arg.span);
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{Feed, Walker};
 use crate::analysis::{Risk, Span};
 use crate::effects::Call;
 use crate::place::{Class, is_program_directory};
+use pieces::Piece;
 
 /// Arguments of one call that are tried.
 const MAX_TRIED: usize = 64;
@@ -26,8 +27,11 @@ const MAX_TEXT: usize = 16 << 10;
 impl Walker<'_> {
     /// Tries the arguments of a call in which a command may stand.
     pub(crate) fn carried(&mut self, call: &Call<'_, '_>, by_path: bool) {
-        if call.args.is_empty() || names::only_handles_text(call.name) {
+        if call.args.is_empty() {
             return;
+        }
+        if names::only_handles_text(call.name) {
+            return self.carried_beside_texts(call);
         }
         let mut before = "";
         let mut tried = 0;
@@ -37,9 +41,52 @@ impl Walker<'_> {
                 tried += 1;
                 self.carried_by(call, before, arg, by_path);
             }
-            before = if arg.is_option() { text } else { "" };
+            before = if arg.is_option() && text != "--" {
+                text
+            } else {
+                ""
+            };
         }
         self.executable_and_arguments(call);
+        let known = is_language(call.name) || super::wrappers::is_wrapper(call.name);
+        if names::runs_operands(call.name) && !by_path && !known {
+            self.command_among_operands(call);
+        }
+    }
+
+    /// Programs that handle texts have few options that run something, and those are long ones.
+    fn carried_beside_texts(&mut self, call: &Call<'_, '_>) {
+        let mut before = "";
+        for arg in call.args {
+            let (name, value) = match arg.text.split_once('=') {
+                Some(split) if arg.is_option() => split,
+                _ => (before, arg.text.as_ref()),
+            };
+            before = if arg.is_option() { &arg.text } else { "" };
+            if name.starts_with("--") && names::surely_runs(name) {
+                self.named_program(value, arg.span);
+                self.try_whole(name, value, true, arg.span);
+            }
+        }
+    }
+
+    /// `chronic rm -rf x`: a program that starts another one, of which nothing is known.
+    fn command_among_operands(&mut self, call: &Call<'_, '_>) {
+        let at = call
+            .args
+            .iter()
+            .position(|arg| names::is_destructive(&arg.text));
+        let Some(words) = at
+            .and_then(|at| call.args.get(at..))
+            .filter(|words| words.len() > 1)
+        else {
+            return;
+        };
+        let words: Vec<String> = words
+            .iter()
+            .map(|arg| arg.text.clone().into_owned())
+            .collect();
+        self.try_words(&words, call.span);
     }
 
     /// One argument, behind an option or alone.
@@ -53,7 +100,9 @@ impl Walker<'_> {
             },
             _ => (before, text),
         };
-        if names::holds_text(call.name, name) || names::holds_text(call.name, before) {
+        let setting = names::is_key(name) && names::runs(name);
+        if !setting && (names::holds_text(call.name, name) || names::holds_text(call.name, before))
+        {
             return;
         }
         let runs = names::runs(name) || names::runs(before);
@@ -67,6 +116,7 @@ impl Walker<'_> {
             self.named_program(value, arg.span);
         }
         let whole = runs
+            || names::sets(before)
             || !by_path
                 && if name.is_empty() {
                     names::runs_operands(call.name)
@@ -76,7 +126,7 @@ impl Walker<'_> {
         let known = !arg.traits.unknown || value.trim_matches(super::arg::UNKNOWN).len() > 2;
         let foreign = names::takes_statements(call.name) || is_language(call.name);
         if whole && known && !foreign {
-            self.try_whole(value, runs, arg.span);
+            self.try_whole(name, value, runs, arg.span);
         }
         if names::takes_marks(call.name) && (runs || !by_path) {
             self.try_pieces(value, arg.span);
@@ -84,19 +134,29 @@ impl Walker<'_> {
     }
 
     /// A text as a command line, or as a list of words in another notation.
-    fn try_whole(&mut self, text: &str, runs: bool, span: Span) {
+    fn try_whole(&mut self, option: &str, text: &str, runs: bool, span: Span) {
         if text.contains([' ', '\t', '\n']) || runs && is_shell(text) {
             self.try_command(text, span);
         }
         if let Some(words) = pieces::list(text) {
             self.try_words(&words, span);
         }
+        // `before_dl:rm …`, where the name of a moment stands before the command.
+        if let Some((key, value)) = text.split_once(':')
+            && runs
+            && names::is_key(key)
+        {
+            self.try_command(value, span);
+        }
         // `testenv.commands=rm …` as the value of an option that overrides settings.
         if let Some((key, value)) = text.split_once('=')
             && names::is_key(key)
-            && names::runs(key)
+            && (names::runs(key) || names::sets(option))
         {
-            self.try_command(value, span);
+            match pieces::list(value) {
+                Some(words) => self.try_words(&words, span),
+                None => self.try_command(value, span),
+            }
         }
     }
 
@@ -106,9 +166,12 @@ impl Walker<'_> {
             return;
         }
         for piece in pieces::pieces(text) {
-            match pieces::list(&piece) {
-                Some(words) => self.try_words(&words, span),
-                None => self.try_command(&piece, span),
+            match piece {
+                Piece::Words(words) => self.try_words(&words, span),
+                Piece::Line(line) => match pieces::list(&line) {
+                    Some(words) => self.try_words(&words, span),
+                    None => self.try_command(&line, span),
+                },
             }
         }
     }
@@ -123,12 +186,18 @@ impl Walker<'_> {
             let value = line.split_once('=').map_or(line, |(_, value)| value).trim();
             if value.contains(' ') {
                 self.try_command(value, span);
+                let words: Vec<String> = value
+                    .split_whitespace()
+                    .skip_while(|word| !names::is_destructive(word))
+                    .map(str::to_owned)
+                    .collect();
+                self.try_words(&words, span);
             }
         }
     }
 
     fn try_words(&mut self, words: &[String], span: Span) {
-        self.on_trial("", span, |w| {
+        self.on_trial(false, span, |w| {
             let args: Vec<Arg<'_>> = words
                 .iter()
                 .map(|word| Arg::literal(word.clone(), span))
@@ -149,13 +218,24 @@ impl Walker<'_> {
             return;
         }
         let first = text.split_whitespace().next().unwrap_or_default();
-        self.on_trial(first, span, |w| {
+        let shell = is_shell(first.rsplit('/').next().unwrap_or_default());
+        self.on_trial(shell, span, |w| {
             w.shell_body(text, Origin::Whole(span), true);
         });
     }
 
-    /// Walks something and keeps nothing of it but the dangers.
-    fn on_trial(&mut self, first: &str, span: Span, walk: impl FnOnce(&mut Self)) {
+    /// The same for a text that is surely a command line.
+    pub(super) fn try_options(&mut self, text: &str, span: Span) {
+        if text.len() <= MAX_TEXT {
+            self.on_trial(true, span, |w| {
+                w.shell_body(text, Origin::Whole(span), true);
+            });
+        }
+    }
+
+    /// Walks something and keeps nothing of it but the dangers. `sure` says that it is a command,
+    /// so that code in it which is not shown counts as well.
+    fn on_trial(&mut self, sure: bool, span: Span, walk: impl FnOnce(&mut Self)) {
         let outer = std::mem::take(&mut self.found);
         let feed = std::mem::replace(&mut self.feed, Feed::Opaque);
         let output = std::mem::take(&mut self.output);
@@ -165,10 +245,9 @@ impl Walker<'_> {
         self.output = output;
         self.feed = feed;
         let tried = std::mem::replace(&mut self.found, outer);
-        let shell = is_shell(first.rsplit('/').next().unwrap_or_default());
         for finding in &tried.findings {
             let bound = matches!(finding.rule.as_str(), "too-long" | "too-deep");
-            let hidden = shell && finding.rule == "hidden-code";
+            let hidden = sure && finding.rule == "hidden-code";
             if finding.risk == Risk::High || finding.risk == Risk::Critical || bound || hidden {
                 self.found.note(&finding.rule, span);
             }

@@ -42,6 +42,18 @@ impl Walker<'_> {
         if super::awk::is_awk(call.name) {
             return self.awk(call);
         }
+        let framework = call
+            .args
+            .first()
+            .is_some_and(|arg| arg.text.ends_with("manage.py") || arg.text.ends_with("artisan"));
+        if framework
+            || matches!(
+                call.name,
+                "rails" | "flask" | "manage.py" | "artisan" | "django-admin"
+            )
+        {
+            self.framework(call);
+        }
         let Some(language) = Language::of(call.name) else {
             return;
         };
@@ -224,8 +236,10 @@ impl Walker<'_> {
                     words.complete
                 }
                 texts => {
-                    let args: Vec<Arg<'_>> =
-                        texts.iter().map(|word| code_word(word, span)).collect();
+                    let args: Vec<Arg<'_>> = texts
+                        .iter()
+                        .map(|word| code_word(&self.of_home(word), span))
+                        .collect();
                     let source = Source {
                         text: "",
                         heredocs: &[],
@@ -235,6 +249,13 @@ impl Walker<'_> {
                     words.complete
                 }
             },
+            Does::Names => {
+                for path in &words.texts {
+                    let path = self.of_home(path);
+                    self.touch(Touch::Write, &code_word(&path, span));
+                }
+                true
+            }
             Does::Deletes | Does::Changes => {
                 let touch = if does == Does::Deletes {
                     Touch::DeleteTree

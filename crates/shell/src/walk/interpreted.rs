@@ -84,8 +84,6 @@ const CODE_OPERANDS: &[&str] = &[
     "dc",
     "erb",
     "logrotate",
-    "vimscript",
-    "run-parts",
     "maxima",
     "octave",
     "puppet",
@@ -99,7 +97,6 @@ const CODE_OPERANDS: &[&str] = &[
     "runhaskell",
     "rscript",
     "snakemake",
-    "m4sugar",
     "lilypond",
     "pdflatex",
     "latex",
@@ -154,7 +151,6 @@ const READS_COMMANDS: &[&str] = &[
     "mail",
     "nslookup",
     "gs",
-    "gnuplot-x11",
 ];
 
 /// Programs that read files as data, also those that are the output of a process.
@@ -216,7 +212,7 @@ impl Walker<'_> {
         ) {
             self.statements_in_arguments(call);
         }
-        if !stdin && !call.args.iter().any(|arg| arg.text.starts_with("/dev/")) {
+        if !stdin && !call.args.iter().any(|arg| arg.text.contains("/dev/")) {
             return;
         }
         if let Some((_, names)) = CODE_FILES.iter().find(|(name, _)| *name == call.name) {
@@ -295,8 +291,7 @@ impl Walker<'_> {
             (
                 "sqlite3",
                 [
-                    ".output" | ".once" | ".backup" | ".save" | ".log" | ".clone" | ".trace"
-                    | ".dump_to",
+                    ".output" | ".once" | ".backup" | ".save" | ".log" | ".clone" | ".trace",
                     ..,
                 ],
             ) => {

@@ -313,7 +313,8 @@ impl Walker<'_> {
             }
         } else if let Some((_, program)) = OPTIONS_OF.iter().find(|(variable, _)| *variable == name)
         {
-            self.try_command(&format!("{program} {text}"), span);
+            self.try_options(&format!("{program} {text} ./x"), span);
+            self.try_pieces(text, span);
         } else if CODE_FILES.contains(&name) {
             self.code_path(text, span);
         } else if RUN_ENDS.iter().any(|end| name.ends_with(end)) {

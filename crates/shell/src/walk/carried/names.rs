@@ -199,7 +199,6 @@ const TEXT_PROGRAMS: &[&str] = &[
     "wc",
     "cut",
     "tr",
-    "sort_",
     "uniq",
     "column",
     "diff",
@@ -423,6 +422,7 @@ const OWN_CODE: &[&str] = &[
     "turbo",
     "lerna",
     "npm-run-all",
+    "nix",
 ];
 
 /// Whether the program prints, searches, compares or keeps texts, or is looked into elsewhere.
@@ -433,6 +433,52 @@ pub(super) fn only_handles_text(name: &str) -> bool {
 /// Whether the arguments of the program are statements of another language.
 pub(super) fn takes_statements(name: &str) -> bool {
     STATEMENTS.contains(&name)
+}
+
+/// Programs that lose something when they run, as the words of a call name them.
+pub(super) fn is_destructive(word: &str) -> bool {
+    let name = word.rsplit('/').next().unwrap_or_default();
+    matches!(
+        name,
+        "rm" | "rmdir"
+            | "shred"
+            | "dd"
+            | "wipefs"
+            | "sh"
+            | "bash"
+            | "zsh"
+            | "dash"
+            | "chmod"
+            | "chown"
+            | "reboot"
+            | "poweroff"
+            | "shutdown"
+            | "sudo"
+            | "doas"
+            | "mkswap"
+            | "sfdisk"
+            | "blkdiscard"
+    ) || name.starts_with("mkfs.")
+}
+
+/// Whether the name is that of an option which is run even by a program that handles texts.
+pub(super) fn surely_runs(name: &str) -> bool {
+    named(
+        name,
+        &["pre", "exec", "pager", "askpass", "hook", "rsh"],
+        "",
+    )
+}
+
+/// Whether the option overrides settings of its program.
+pub(super) fn sets(name: &str) -> bool {
+    named(
+        name,
+        &[
+            "config", "option", "setting", "settings", "override", "property",
+        ],
+        "",
+    )
 }
 
 /// Whether marks in arguments of the program may start a shell.
@@ -476,11 +522,14 @@ pub(super) fn is_key(name: &str) -> bool {
     !name.is_empty()
         && name
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte))
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.[]:".contains(&byte))
 }
 
 /// The letter of an option and the value that stands right behind it.
 pub(super) fn attached(text: &str) -> Option<(&str, &str)> {
+    if text.starts_with("--") {
+        return text.split_once(':');
+    }
     let second = text.as_bytes().get(1)?;
     let third = text.as_bytes().get(2)?;
     let letter = second.is_ascii_alphabetic() && *third != b'-';

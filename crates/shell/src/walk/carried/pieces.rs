@@ -35,14 +35,24 @@ const VERBS: &[&str] = &[
     "edit",
     "jit",
     "invoke",
+    "unix",
 ];
 
 /// Those that do so with the rest of their line as well.
 const LINE_VERBS: &[&str] = &["system", "shell", "exec", "spawn", "sh", "command", "local"];
 
+/// A command that stands in a text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// A line for a shell.
+    Line(String),
+    /// A program with its arguments.
+    Words(Vec<String>),
+}
+
 /// The pieces of a text that may be commands: behind `!`, `|`, in backquotes, in `$(…)`, and
 /// behind verbs.
-pub(super) fn pieces(text: &str) -> Vec<String> {
+pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let bytes = text.as_bytes();
     let mut pieces = Vec::new();
     let mut at = 0;
@@ -62,7 +72,7 @@ pub(super) fn pieces(text: &str) -> Vec<String> {
             }
             b'`' => {
                 if let Some((inside, _)) = rest(at + 1).split_once('`') {
-                    pieces.push(inside.to_owned());
+                    pieces.push(Piece::Line(inside.to_owned()));
                     width = inside.len() + 2;
                 }
             }
@@ -84,7 +94,7 @@ pub(super) fn pieces(text: &str) -> Vec<String> {
     pieces
 }
 
-fn behind_verb(word: &str, rest: &str, line_start: bool) -> Option<String> {
+fn behind_verb(word: &str, rest: &str, line_start: bool) -> Option<Piece> {
     let is = |verbs: &[&str]| verbs.iter().any(|verb| word.eq_ignore_ascii_case(verb));
     let opens = rest.trim_start().starts_with(['(', '{', '[', '"', '\'']);
     let piped = word == "pipe" && rest.starts_with('%');
@@ -98,15 +108,15 @@ fn behind_verb(word: &str, rest: &str, line_start: bool) -> Option<String> {
 }
 
 /// What stands at the beginning of a text, out of its brackets and quotes.
-fn piece(rest: &str) -> Option<String> {
-    let inside = rest.trim_start_matches([' ', '\t', '(', '{', '[']);
+fn piece(rest: &str) -> Option<Piece> {
+    let inside = rest.trim_start_matches([' ', '\t', '(', '{', '[', '`']);
     let first = inside.chars().next()?;
     if matches!(first, '"' | '\'') {
-        let words = literals(inside);
+        let mut words = literals(inside);
         if words.len() > 1 {
-            return Some(as_list(&words));
+            return Some(Piece::Words(words));
         }
-        return words.into_iter().next();
+        return words.pop().map(Piece::Line);
     }
     let line = inside.lines().next().unwrap_or_default();
     // A quote that was opened before the piece ends it.
@@ -129,12 +139,7 @@ fn piece(rest: &str) -> Option<String> {
     });
     let piece = line.get(..end.unwrap_or(line.len()))?.trim();
     let piece = piece.trim_end_matches(['"', '\'', ';']);
-    (!piece.is_empty()).then(|| piece.to_owned())
-}
-
-fn as_list(words: &[String]) -> String {
-    let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
-    format!("[{}]", words.join(","))
+    (!piece.is_empty()).then(|| Piece::Line(piece.to_owned()))
 }
 
 /// The literals that follow each other, with commas between them.
@@ -174,6 +179,20 @@ fn literals(text: &str) -> Vec<String> {
 /// The words of `["a","b"]`, `('a', 'b')`, and of `sh,-c,a b`.
 pub(super) fn list(text: &str) -> Option<Vec<String>> {
     let trimmed = text.trim_start();
+    if trimmed.starts_with(['"', '\'']) && trimmed.ends_with(['"', '\'']) {
+        // A quoted text is a line of words itself.
+        let [line] = literals(trimmed).try_into().ok()?;
+        let line: String = line;
+        let (words, last) = line
+            .split_once(" -c ")
+            .map_or((line.as_str(), None), |(shell, body)| (shell, Some(body)));
+        let mut words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        if let Some(body) = last {
+            words.push("-c".to_owned());
+            words.push(body.trim_matches(['"', '\'']).to_owned());
+        }
+        return (!words.is_empty()).then_some(words);
+    }
     if let Some(inside) = trimmed.strip_prefix(['[', '(', '{']) {
         let words = literals(inside.trim_start());
         return (!words.is_empty()).then_some(words);
@@ -181,4 +200,41 @@ pub(super) fn list(text: &str) -> Option<Vec<String>> {
     let (first, _) = text.split_once(',')?;
     let name = first.rsplit('/').next().unwrap_or_default();
     super::is_shell(name).then(|| text.split(',').take(MAX_WORDS).map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> Piece {
+        Piece::Line(text.to_owned())
+    }
+
+    #[test]
+    fn commands_are_found_behind_marks_and_verbs() {
+        let cases = [
+            ("call (int)system(\"rm x\")", vec![line("rm x")]),
+            (r"\immediate\write18{rm x}\stop", vec![line("rm x")]),
+            ("(%pipe%rm x) (w) file", vec![line("rm x")]),
+            ("%(rm x)", vec![line("rm x")]),
+            ("!rm x", vec![line("rm x")]),
+            (".import \"|rm x\" t", vec![line("rm x")]),
+            ("a != b || c", vec![]),
+            ("the system runs", vec![]),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(pieces(text), wanted, "{text}");
+        }
+        let words = ["rm", "x"].map(str::to_owned).to_vec();
+        assert_eq!(pieces("exec('rm', \"x\")"), [Piece::Words(words.clone())]);
+        assert_eq!(list(r#"["rm","x"]"#), Some(words));
+        assert_eq!(list("a,b"), None);
+    }
+
+    #[test]
+    fn pieces_and_words_have_a_bound() {
+        assert_eq!(pieces(&"!a\n".repeat(MAX_PIECES * 2)).len(), MAX_PIECES);
+        let long = format!("[{}]", "'a',".repeat(MAX_WORDS * 2));
+        assert_eq!(list(&long).map(|words| words.len()), Some(MAX_WORDS));
+    }
 }

@@ -162,10 +162,8 @@ impl<'t> Code<'t> {
         if let Some(inside) = rest.strip_prefix('(') {
             rest = inside.trim_start();
         }
-        for wrap in WRAPS {
-            if let Some(inside) = rest.strip_prefix(wrap) {
-                rest = inside.trim_start();
-            }
+        for wrap in WRAPS.iter().filter(|wrap| !wrap.ends_with('(')) {
+            rest = rest.strip_prefix(wrap).map_or(rest, str::trim_start);
         }
         if let Some(inside) = rest.strip_prefix(['[', '{']) {
             rest = inside.trim_start();
@@ -228,6 +226,14 @@ const WRAPS: &[&str] = &[
     "b(",
 ];
 
+/// What stands for the interpreter itself.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("sys.executable", "python3"),
+    ("process.execPath", "node"),
+    ("RbConfig.ruby", "ruby"),
+    ("$^X", "perl"),
+];
+
 /// Calls that join paths.
 const JOINS: &[&str] = &[
     "os.path.join(",
@@ -256,7 +262,22 @@ fn joined(code: &str) -> Option<(String, &str)> {
         let rest = rest.trim_start();
         return Some((path, rest.strip_prefix(')').unwrap_or(rest)));
     }
-    let (mut text, mut rest) = literal(code)?;
+    let (program, code) = PROGRAMS
+        .iter()
+        .find_map(|(word, program)| Some((Some(*program), code.strip_prefix(word)?)))
+        .unwrap_or((None, code));
+    let wrapped = WRAPS
+        .iter()
+        .filter(|wrap| wrap.ends_with('(') && program.is_none())
+        .find_map(|wrap| code.strip_prefix(wrap));
+    let (mut text, mut rest) = match (program, wrapped) {
+        (Some(program), _) => (program.to_owned(), code),
+        (None, Some(inside)) => {
+            let (text, rest) = joined(inside.trim_start())?;
+            (text, rest.trim_start().strip_prefix(')').unwrap_or(rest))
+        }
+        (None, None) => literal(code)?,
+    };
     for _ in 0..MAX_WORDS {
         let after = rest.trim_start();
         let sign = ["..", "<>", "+", ".", "/", "~", "*"]

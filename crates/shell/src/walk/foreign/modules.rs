@@ -29,12 +29,20 @@ impl Walker<'_> {
                     self.foreign_code("python3", &text, Origin::Whole(arg.span));
                 }
             }
-            "code" | "idlelib" | "asyncio" | "IPython" | "ptpython" | "bpython" => {
+            "code" | "idlelib" | "asyncio" | "ptpython" | "bpython" => {
                 let python = Call {
                     name: "python3",
                     ..own
                 };
                 self.code_from_feed(&python);
+            }
+            "IPython" => {
+                let ipython = Call {
+                    name: "ipython",
+                    ..own
+                };
+                self.foreign(&ipython);
+                self.carried(&ipython, false);
             }
             "zipfile" | "tarfile" => {
                 if options.has_any(&["-e", "--extract"])
@@ -72,6 +80,46 @@ impl Walker<'_> {
         }
     }
 
+    /// Code that is given to the shell of a framework: `rails runner`, `manage.py shell -c`,
+    /// `artisan tinker --execute`.
+    pub(super) fn framework<'t>(&mut self, call: &Call<'_, 't>) {
+        let has = |word: &str| call.args.iter().any(|arg| arg.is(word));
+        let (language, code) = if call.name == "rails" && (has("runner") || has("r")) {
+            let at = call
+                .args
+                .iter()
+                .position(|arg| arg.is("runner") || arg.is("r"));
+            let rest = at
+                .and_then(|at| call.args.get(at + 1..))
+                .unwrap_or_default();
+            let code = rest.iter().find(|arg| !arg.is_option()).cloned();
+            ("ruby", code)
+        } else if has("shell") || has("shell_plus") {
+            let code = crate::effects::value_of(call, &["-c", "--command"]);
+            ("python3", code.last().cloned())
+        } else if has("tinker") {
+            let code = crate::effects::value_of(call, &["--execute"]);
+            ("php", code.last().cloned())
+        } else {
+            return;
+        };
+        match code {
+            Some(code) if code.text.contains([' ', '(', '.']) => {
+                let origin = super::super::code::origin(call.source, &code);
+                let text = code.text.into_owned();
+                self.foreign_code(language, &text, origin);
+            }
+            Some(_) => {}
+            None => {
+                let own = Call {
+                    name: language,
+                    ..*call
+                };
+                self.code_from_feed(&own);
+            }
+        }
+    }
+
     fn sqlite_module<'t>(&mut self, call: &Call<'_, 't>, args: &[Arg<'t>]) {
         let own = Call {
             name: "sqlite3",
@@ -87,11 +135,12 @@ impl Walker<'_> {
         let text = arg.text.as_ref();
         let plain = |c: char| c.is_ascii_alphanumeric() || "_:=,-'\" ./\\@".contains(c);
         match language {
-            Language::Perl if text.starts_with("-M") || text.starts_with("-m") => {
-                if !text.chars().all(plain) {
-                    let code = format!("use {}", text.get(2..).unwrap_or_default());
-                    self.foreign_code("perl", &code, Origin::Whole(arg.span));
-                }
+            Language::Perl
+                if !text.chars().all(plain)
+                    && (text.starts_with("-M") || text.starts_with("-m")) =>
+            {
+                let code = format!("use {}", text.get(2..).unwrap_or_default());
+                self.foreign_code("perl", &code, Origin::Whole(arg.span));
             }
             Language::Perl if text.starts_with("-d:") && !text.chars().all(plain) => {
                 self.found.note("foreign-code", arg.span);

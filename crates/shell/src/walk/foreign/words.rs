@@ -27,6 +27,8 @@ pub(super) enum Does {
     Deletes,
     /// Writes the files that it names.
     Changes,
+    /// Writes the files that it names, if it is that at all.
+    Names,
     /// Opens a file, to read or to write.
     Opens,
     /// Hands out what is kept secret.
@@ -64,7 +66,8 @@ impl Language {
             "emacs" | "emacsclient" | "guile" | "racket" | "sbcl" | "clojure" | "clj" => Self::Lisp,
             "tclsh" | "wish" | "expect" | "m" => Self::Tcl,
             "groovy" | "scala" | "ghc" | "raku" | "octave" | "swift" | "kotlin" | "jshell"
-            | "crystal" | "nim" | "xonsh" | "nu" | "maxima" | "gnuplot" => Self::Other,
+            | "crystal" | "swipl" | "gprolog" | "ocaml" | "scilab" | "sage" | "wolframscript"
+            | "nim" | "xonsh" | "nu" | "maxima" | "gnuplot" => Self::Other,
             _ => return None,
         })
     }
@@ -127,7 +130,10 @@ impl Language {
             ),
             Self::Lisp => ("ec", &["--eval", "-eval", "--execute", "-f"]),
             Self::Tcl => ("", &[]),
-            Self::Other => ("ec", &["--eval", "-eval"]),
+            Self::Other => (
+                "ecg",
+                &["--eval", "-eval", "--batch-string", "-code", "--goal"],
+            ),
         };
         if self == Self::Python && option == "-m" {
             return CodeOption::Module;
@@ -138,7 +144,7 @@ impl Language {
         if !option.starts_with('-') {
             return CodeOption::No;
         }
-        if let Some((name, code)) = option.split_once('=')
+        if let Some((name, code)) = option.split_once(['=', ':'])
             && long.contains(&name)
         {
             return CodeOption::Here(code);
@@ -191,7 +197,7 @@ pub(super) const fn of(language: Language) -> &'static [(&'static str, Does)] {
     }
 }
 
-use Does::{Anything, AnythingBut, Changes, Deletes, Opens, Runs, Tells};
+use Does::{Anything, AnythingBut, Changes, Deletes, Names, Opens, Runs, Tells};
 
 const PYTHON: &[(&str, Does)] = &[
     ("os.system", Runs),
@@ -253,7 +259,7 @@ const PYTHON: &[(&str, Does)] = &[
     ("os.link", Changes),
     ("os.symlink", Changes),
     ("os.mkfifo", Changes),
-    ("extractall", Opens),
+    ("extractall", Names),
     ("unpack_archive", Anything),
     ("get_password", Tells),
     ("get_credential", Tells),
@@ -284,6 +290,12 @@ const PERL: &[(&str, Does)] = &[
     ("remove_tree", Deletes),
     ("open", Anything),
     ("rename", Changes),
+    ("move", Names),
+    ("copy", Names),
+    ("link", Names),
+    ("mkpath", Names),
+    ("make_path", Names),
+    ("write_file", Names),
     ("chmod", Anything),
     ("chown", Anything),
     ("symlink", Anything),
@@ -370,6 +382,9 @@ const NODE: &[(&str, Does)] = &[
     ("createWriteStream", Opens),
     ("copyFileSync", Changes),
     ("renameSync", Changes),
+    ("unlink(", Deletes),
+    ("rm(", Deletes),
+    ("rmdir(", Deletes),
     ("chmodSync", Changes),
     ("symlinkSync", Changes),
     ("truncateSync", Changes),
@@ -540,6 +555,8 @@ const OTHER: &[(&str, Does)] = &[
     ("eval", Anything),
     ("rm", Anything),
     ("rmdir", Anything),
+    ("unix", Anything),
+    ("command", Anything),
     ("deleteFile", Anything),
     ("removeDirectoryRecursive", Anything),
     ("callCommand", Anything),
