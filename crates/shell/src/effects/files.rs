@@ -23,6 +23,12 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
             };
             each(walker, &options.operands, touch);
             each(walker, &options.operands, Touch::Write);
+            let scratch = |arg: &&&Arg<'_>| {
+                walker.place.class(&arg.text, arg.traits.glob) != place::Class::Tmp
+            };
+            if let Some(lost) = options.operands.iter().find(scratch) {
+                walker.found.note("shred", lost.span);
+            }
         }
         "truncate" | "sponge" | "tee" => {
             let append = options.has_any(&["-a", "--append"]);

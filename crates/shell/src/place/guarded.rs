@@ -27,6 +27,20 @@ const GUARDED_TREE: &[&str] = &[".git", ".git/config", ".git/hooks/pre-commit", 
 const GUARDED_SYSTEM: &[&str] = &["/etc/shadow", "/etc/gshadow", "/root/.ssh/id_rsa"];
 
 impl Place {
+    /// The directory of such a path that a pattern may match.
+    pub(crate) fn matched_directory(&self, path: &str) -> Option<String> {
+        let absolute = self.resolve(path);
+        let home = GUARDED_HOME
+            .iter()
+            .map(|file| format!("{}/{file}", self.home));
+        let tree = GUARDED_TREE
+            .iter()
+            .map(|file| format!("{}/{file}", self.tree));
+        home.chain(tree)
+            .filter_map(|file| file.rsplit_once('/').map(|(dir, _)| dir.to_owned()))
+            .find(|dir| *dir != self.home && *dir != self.tree && matches_path(&absolute, dir))
+    }
+
     /// Paths that matter and that a pattern may match: `~/.s?h/id_*`, `.g[i]t`.
     pub(crate) fn matched(&self, path: &str) -> Vec<String> {
         let absolute = self.resolve(path);

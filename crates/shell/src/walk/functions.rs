@@ -40,6 +40,8 @@ struct Function {
     visible: bool,
     /// Whether it is surely defined, so that its name cannot mean a program.
     certain: bool,
+    /// Other shells know it too.
+    exported: bool,
     walked: bool,
 }
 
@@ -94,6 +96,12 @@ impl Functions {
         }
     }
 
+    pub(super) fn export(&mut self, name: &str) {
+        for function in self.defined.iter_mut().filter(|f| f.name == name) {
+            function.exported = true;
+        }
+    }
+
     /// Every definition that a call of this name may mean, and whether it surely means one.
     fn meant(&self, name: &str) -> (Vec<usize>, bool) {
         let mut meant = Vec::new();
@@ -101,7 +109,7 @@ impl Functions {
             if function.visible && function.name == name {
                 meant.push(index);
                 if function.certain {
-                    return (meant, self.elsewhere == 0);
+                    return (meant, self.elsewhere == 0 || function.exported);
                 }
             }
         }
@@ -224,6 +232,7 @@ impl Walker<'_> {
             calls: Vec::new(),
             visible: true,
             certain: self.branches == 0 && self.loops == 0 && self.functions.postponed == 0,
+            exported: false,
             walked: false,
         });
     }

@@ -190,6 +190,9 @@ impl Walker<'_> {
             .iter()
             .map(|arg| (arg.text.clone().into_owned(), arg.span))
             .collect();
+        if matches!(self.feed, Feed::Decoded | Feed::Network) {
+            self.found.note("hidden-code", call.span);
+        }
         if let Feed::Text(text) = self.feed.clone()
             && self.charge(text.text.len(), call.span)
         {
