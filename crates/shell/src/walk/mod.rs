@@ -450,6 +450,11 @@ impl<'c> Walker<'c> {
         }
     }
 
+    /// Whether what is walked goes on beside something else.
+    pub(crate) const fn multiplies(&self) -> bool {
+        self.backgrounds > 0 || self.pipes > 0
+    }
+
     /// Whether what is walked may run many times.
     pub(crate) const fn in_loop(&self) -> bool {
         self.loops > 0
