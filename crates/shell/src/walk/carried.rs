@@ -27,7 +27,9 @@ const MAX_TEXT: usize = 16 << 10;
 impl Walker<'_> {
     /// Tries the arguments of a call in which a command may stand.
     pub(crate) fn carried(&mut self, call: &Call<'_, '_>, by_path: bool) {
-        if call.args.is_empty() {
+        // On trial, a word of which nothing is known is rather a word of another language.
+        let word = self.trials > 0 && !crate::registry::contains(call.name);
+        if call.args.is_empty() || word {
             return;
         }
         if names::only_handles_text(call.name) {
@@ -240,7 +242,9 @@ impl Walker<'_> {
         let feed = std::mem::replace(&mut self.feed, Feed::Opaque);
         let output = std::mem::take(&mut self.output);
         let observed = self.observed.take();
+        self.trials += 1;
         walk(self);
+        self.trials -= 1;
         self.observed = observed;
         self.output = output;
         self.feed = feed;

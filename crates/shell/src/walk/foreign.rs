@@ -5,6 +5,7 @@
 //! with literals, those are judged; where it is not, the code is not understood. Code without such
 //! words only computes.
 
+mod gist;
 mod hidden;
 mod home;
 mod literals;
@@ -182,6 +183,15 @@ impl Walker<'_> {
         }
         if hidden::loses_shared(&code) {
             self.found.note("database-loss", span);
+        }
+        if gist::writes_what_runs_later(&code, self.place.home(), self.place.tree()) {
+            self.found.note("runs-later", span);
+        }
+        if gist::sends_environment(&code) {
+            self.found.note("sends-data", span);
+        }
+        if gist::grows_for_ever(&code) {
+            self.found.note("memory-bomb", span);
         }
         if !understood || hidden::is_hidden(language, &code) {
             self.found.note("foreign-code", span);

@@ -107,6 +107,8 @@ pub(crate) struct Walker<'c> {
     pipes: usize,
     /// Inside an expansion or a body: the shape of the command as a whole is not affected.
     pub(crate) inner: usize,
+    /// Walking what may be a command, on trial.
+    trials: usize,
     /// Where the computed texts that are walked stand in each other.
     nest: Vec<usize>,
     /// Where the latest program stands in the innermost of them.
@@ -174,6 +176,7 @@ impl<'c> Walker<'c> {
             backgrounds: 0,
             pipes: 0,
             inner: 0,
+            trials: 0,
             nest: Vec::new(),
             latest: 0,
             observed: None,

@@ -117,6 +117,7 @@ impl Walker<'_> {
                 self.bang(call);
             }
             "ip" => self.network_namespace(call),
+            "gcc" | "g++" | "cc" | "c++" | "clang" | "clang++" | "tcc" => self.compiler(call),
             "man" => self.option_bodies(call, &["-P", "--pager"]),
             "zip" => self.option_bodies(call, &["-TT", "--unzip-command"]),
             "start-stop-daemon" => self.daemon(call),

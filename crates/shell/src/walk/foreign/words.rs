@@ -161,14 +161,17 @@ impl Language {
         if plain && cluster.ends_with(|c| letters.contains(c)) {
             return CodeOption::Next;
         }
-        match cluster.chars().next() {
-            Some(first) if letters.contains(first) && !plain => {
-                CodeOption::Here(cluster.get(1..).unwrap_or_default())
-            }
-            _ => CodeOption::No,
+        // Behind letters without a value, as in `-Icimport os`.
+        let at = cluster.find(|c| letters.contains(c));
+        match at.filter(|at| *at <= MAX_LETTERS && !plain) {
+            Some(at) => CodeOption::Here(cluster.get(at + 1..).unwrap_or_default()),
+            None => CodeOption::No,
         }
     }
 }
+
+/// Letters that may stand before the one behind which code begins.
+const MAX_LETTERS: usize = 3;
 
 /// Words that write whatever file they name.
 pub(super) fn always_writes(word: &str) -> bool {
