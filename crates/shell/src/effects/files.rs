@@ -388,13 +388,15 @@ fn format(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_
     if options.has_any(&["-V", "--version"]) && options.operands.is_empty() {
         return;
     }
-    let mut targets = options
+    let targets: Vec<&Arg<'_>> = options
         .operands
         .iter()
-        .filter(|arg| !arg.text.bytes().all(|b| b.is_ascii_digit()));
-    let images = options.operands.len() == 1 && targets.all(|arg| walker.is_ordinary(arg));
+        .copied()
+        .filter(|arg| !arg.text.bytes().all(|b| b.is_ascii_digit()))
+        .collect();
+    let images = targets.len() == 1 && targets.iter().all(|arg| walker.is_ordinary(arg));
     if images {
-        each(walker, &options.operands, Touch::Format);
+        each(walker, &targets, Touch::Format);
     } else {
         walker.found.note("make-filesystem", call.span);
     }

@@ -102,6 +102,38 @@ pub(crate) fn holds_credentials(absolute: &str) -> bool {
         "/application_default_credentials.json",
         "/.config/rclone/rclone.conf",
         "/.htpasswd",
+        "/.m2/settings.xml",
+        "/.m2/settings-security.xml",
+        "/.gradle/gradle.properties",
+        "/.composer/auth.json",
+        "/.config/composer/auth.json",
+        "/.ivy2/.credentials",
+        "/.sbt/.credentials",
+        "/.bundle/config",
+        "/.kaggle/kaggle.json",
+        "/.huggingface/token",
+        "/.cache/huggingface/token",
+        "/.databrickscfg",
+        "/.snowsql/config",
+        "/.config/doctl/config.yaml",
+        "/.config/hub",
+        "/.oci/config",
+        "/.fly/config.yml",
+        "/.authinfo",
+        "/.authinfo.gpg",
+        "/.msmtprc",
+        "/.fetchmailrc",
+        "/.smbcredentials",
+        "/.vnc/passwd",
+        "/.Xauthority",
+        "/.config/heroku/credentials",
+        "/.wgetrc",
+        "/.dockercfg",
+        "/.influxdbv2/configs",
+        "/.chef/knife.rb",
+        "/.config/sops/age/keys.txt",
+        "/etc/krb5.keytab",
+        "/.mylogin.cnf",
     ];
     const INSIDE: &[&str] = &[
         "/.gnupg/",
@@ -225,10 +257,13 @@ pub(crate) fn runs_later(absolute: &str) -> bool {
         "/etc/anacrontab",
         "/.husky/_/",
     ];
-    let python = absolute.ends_with(".pth") || absolute.ends_with("/sitecustomize.py");
+    let python = absolute.ends_with(".pth");
+    let started = ["/sitecustomize.py", "/usercustomize.py"];
     ENDS.iter().any(|end| absolute.ends_with(end))
         || INSIDE.iter().any(|inside| absolute.contains(inside))
         || python && (absolute.contains(UNKNOWN) || absolute.contains("-packages/"))
+        || started.iter().any(|file| absolute.ends_with(file))
+            && (absolute.contains(UNKNOWN) || absolute.contains("/lib"))
 }
 
 /// Whether the file keeps what a person typed, or the log of a system.

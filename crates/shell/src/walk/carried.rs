@@ -261,6 +261,9 @@ impl Walker<'_> {
 
     /// A program that is named alone, by a path to where anything may have been put.
     fn named_program(&mut self, value: &str, span: Span) {
+        if matches!(value, "sudo" | "doas" | "pkexec") {
+            return self.found.note("privileged-effect", span);
+        }
         let single = !value.contains(char::is_whitespace) && value.contains('/');
         if !single || value.contains("://") || is_program_directory(value) {
             return;

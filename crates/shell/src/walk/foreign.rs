@@ -108,7 +108,16 @@ impl Walker<'_> {
                 words::CodeOption::No => {}
             }
         }
-        let reads_code = !saw_code && call.args.iter().all(Arg::is_option);
+        let checks = match call.name {
+            "ruby" => call.args.iter().any(|arg| arg.is("-c")),
+            "php" => call.args.iter().any(|arg| arg.is("-l")),
+            "node" => call
+                .args
+                .iter()
+                .any(|arg| arg.is("--check") || arg.is("-c")),
+            _ => false,
+        };
+        let reads_code = !saw_code && !checks && call.args.iter().all(Arg::is_option);
         if reads_code {
             self.code_from_feed(call);
         }
@@ -190,6 +199,10 @@ impl Walker<'_> {
         if gist::sends_environment(&code) {
             self.found.note("sends-data", span);
         }
+        if gist::spawns_for_ever(&code) {
+            self.found.note("spawning-loop", span);
+        }
+        self.output.secret |= gist::shows_environment(&code);
         if gist::grows_for_ever(&code) {
             self.found.note("memory-bomb", span);
         }

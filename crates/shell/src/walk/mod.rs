@@ -326,7 +326,10 @@ impl<'c> Walker<'c> {
                 self.found.shell.backgrounds = true;
                 self.found.shell.mutates_state |= self.subshells == 0;
                 self.backgrounds += 1;
+                // Whatever is written to its descriptor later.
+                let feed = std::mem::replace(&mut self.feed, Feed::Opaque);
                 self.scoped(|w| w.command(source, body));
+                self.feed = feed;
                 self.backgrounds -= 1;
             }
         }

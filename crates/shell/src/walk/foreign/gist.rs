@@ -127,6 +127,23 @@ pub(super) fn writes_what_runs_later(code: &Code<'_>, home: &str, tree: &str) ->
     })
 }
 
+/// What starts a process or a thread.
+const SPAWNS: &[&str] = &[
+    "spawn", "fork", "Popen", "Process(", "Thread(", "exec(", "execFile", "system(", "Worker(",
+    "go func",
+];
+
+/// Whether the code starts processes in a loop without end.
+pub(super) fn spawns_for_ever(code: &Code<'_>) -> bool {
+    let has = |words: &[&str]| words.iter().any(|word| code.bare().contains(word));
+    has(ENDLESS) && has(SPAWNS) && !has(HOLDS)
+}
+
+/// Whether the code prints the whole environment.
+pub(super) fn shows_environment(code: &Code<'_>) -> bool {
+    ENVIRONMENT.iter().any(|word| code.text().contains(word))
+}
+
 /// Whether the code sends the whole environment away.
 pub(super) fn sends_environment(code: &Code<'_>) -> bool {
     let has = |words: &[&str]| words.iter().any(|word| code.text().contains(word));

@@ -52,7 +52,7 @@ impl Language {
     pub(super) fn of(name: &str) -> Option<Self> {
         let base = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
         Some(match base {
-            "python" | "pypy" | "ipython" | "bpython" => Self::Python,
+            "python" | "pypy" | "ipython" | "bpython" | "pyspark" => Self::Python,
             "perl" => Self::Perl,
             "ruby" | "jruby" | "rake" | "erb" | "irb" | "pry" => Self::Ruby,
             "node" | "nodejs" | "bun" | "deno" | "tsx" | "ts-node" | "qjs" => Self::Node,
@@ -568,4 +568,13 @@ const OTHER: &[(&str, Does)] = &[
     ("File", Anything),
     ("Files", Anything),
     ("writeFile", Anything),
+    ("os.RemoveAll", Anything),
+    ("os.Remove", Anything),
+    ("exec.Command", Anything),
+    ("syscall.", Anything),
+    ("ioutil.WriteFile", Anything),
+    ("os.WriteFile", Anything),
+    ("remove_dir_all", Anything),
+    ("remove_file", Anything),
+    ("Command::new", Anything),
 ];

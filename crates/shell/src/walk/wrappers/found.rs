@@ -200,6 +200,18 @@ impl Walker<'_> {
         );
         let start = Self::command_start(&prefix, call.args);
         let command = call.args.get(start..).unwrap_or_default();
+        let unbounded = call
+            .args
+            .iter()
+            .any(|arg| matches!(arg.text.as_ref(), "-j0" | "--jobs=0" | "-P0"));
+        // A sequence of more words than are followed.
+        let many = call
+            .args
+            .iter()
+            .any(|arg| arg.text.len() == 1 && arg.text.contains(UNKNOWN));
+        if unbounded && (many || matches!(self.feed, Feed::Endless) || self.counts_to_many()) {
+            self.found.note("spawning-loop", call.span);
+        }
         let end = command
             .iter()
             .position(|arg| arg.text.starts_with(":::"))
