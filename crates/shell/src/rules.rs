@@ -133,6 +133,30 @@ struct ProgramFile {
     outputs: HashMap<String, Vec<String>>,
     /// Programs that write some of their operands.
     written: HashMap<String, Written>,
+    /// Groups of programs by what they do with their arguments.
+    groups: HashMap<Group, Vec<String>>,
+}
+
+/// What a group of programs does with arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Group {
+    /// They print, search, compare or keep texts.
+    Texts,
+    /// Their arguments are statements of a language.
+    Statements,
+    /// They start code of the project.
+    OwnCode,
+    /// They read commands of their own on their standard input.
+    ReadsCommands,
+    /// They read files as data.
+    ReadsData,
+    /// Their first operand is a file of code.
+    CodeOperands,
+    /// They read settings, or change them by rules of their own.
+    ReadsSettings,
+    /// They may be given a path of credentials without reading it.
+    NotReaders,
 }
 
 /// Which operands a program writes.
@@ -151,6 +175,8 @@ struct Rules {
     by_touch: HashMap<(Touch, Class), usize>,
     programs: ProgramFile,
     known: HashMap<String, Known>,
+    /// The groups of a program, a bit each.
+    groups: HashMap<String, u16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +221,12 @@ fn load() -> Result<Rules, String> {
     for name in &programs.harmless {
         known.insert(name.clone(), Known::Harmless);
     }
+    let mut groups: HashMap<String, u16> = HashMap::new();
+    for (group, names) in &programs.groups {
+        for name in names {
+            *groups.entry(name.clone()).or_default() |= 1 << *group as u16;
+        }
+    }
     Ok(Rules {
         all,
         by_name,
@@ -202,6 +234,7 @@ fn load() -> Result<Rules, String> {
         by_touch,
         programs,
         known,
+        groups,
     })
 }
 
@@ -246,6 +279,14 @@ pub(crate) fn ready() -> bool {
 /// Whether the program only looks.
 pub(crate) fn is_harmless(name: &str) -> bool {
     rules().is_some_and(|rules| rules.known.get(name) == Some(&Known::Harmless))
+}
+
+/// Whether the program belongs to the group.
+pub(crate) fn is_in(name: &str, group: Group) -> bool {
+    rules().is_some_and(|rules| {
+        let groups = rules.groups.get(name).copied().unwrap_or_default();
+        groups & (1 << group as u16) != 0
+    })
 }
 
 /// Whether the name is that of a program that exists outside of shells.

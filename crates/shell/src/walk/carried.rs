@@ -17,6 +17,7 @@ use crate::analysis::{Risk, Span};
 use crate::effects::Call;
 use crate::place::{Class, is_program_directory};
 use pieces::Piece;
+pub(super) use pieces::calls;
 
 /// Arguments of one call that are tried.
 const MAX_TRIED: usize = 64;
@@ -49,7 +50,8 @@ impl Walker<'_> {
         }
         self.executable_and_arguments(call);
         let known = is_language(call.name) || super::wrappers::is_wrapper(call.name);
-        if names::runs_operands(call.name) && !by_path && !known {
+        // In a sentence, the word before a command is no program that starts it.
+        if names::runs_operands(call.name) && !by_path && !known && self.trials == 0 {
             self.command_among_operands(call);
         }
     }
@@ -196,7 +198,7 @@ impl Walker<'_> {
         }
     }
 
-    fn try_words(&mut self, words: &[String], span: Span) {
+    pub(super) fn try_words(&mut self, words: &[String], span: Span) {
         self.on_trial(false, span, |w| {
             let args: Vec<Arg<'_>> = words
                 .iter()
@@ -240,7 +242,9 @@ impl Walker<'_> {
         let feed = std::mem::replace(&mut self.feed, Feed::Opaque);
         let output = std::mem::take(&mut self.output);
         let observed = self.observed.take();
+        self.trials += 1;
         walk(self);
+        self.trials -= 1;
         self.observed = observed;
         self.output = output;
         self.feed = feed;

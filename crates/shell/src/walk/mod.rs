@@ -104,6 +104,8 @@ pub(crate) struct Walker<'c> {
     pipes: usize,
     /// Inside an expansion or a body: the shape of the command as a whole is not affected.
     pub(crate) inner: usize,
+    /// Walking a text that is perhaps no command.
+    trials: usize,
     /// Calls with all their arguments, when they were asked for.
     pub(crate) observed: Option<Vec<observe::Observed>>,
 }
@@ -166,6 +168,7 @@ impl<'c> Walker<'c> {
             backgrounds: 0,
             pipes: 0,
             inner: 0,
+            trials: 0,
             observed: None,
         }
     }
