@@ -17,6 +17,7 @@ use crate::analysis::{Risk, Span};
 use crate::effects::Call;
 use crate::place::{Class, is_program_directory};
 use pieces::Piece;
+pub(super) use pieces::calls;
 
 /// Arguments of one call that are tried.
 const MAX_TRIED: usize = 64;
@@ -51,7 +52,8 @@ impl Walker<'_> {
         }
         self.executable_and_arguments(call);
         let known = is_language(call.name) || super::wrappers::is_wrapper(call.name);
-        if names::runs_operands(call.name) && !by_path && !known {
+        // In a sentence, the word before a command is no program that starts it.
+        if names::runs_operands(call.name) && !by_path && !known && self.trials == 0 {
             self.command_among_operands(call);
         }
     }
@@ -198,7 +200,7 @@ impl Walker<'_> {
         }
     }
 
-    fn try_words(&mut self, words: &[String], span: Span) {
+    pub(super) fn try_words(&mut self, words: &[String], span: Span) {
         self.on_trial(false, span, |w| {
             let args: Vec<Arg<'_>> = words
                 .iter()

@@ -190,6 +190,8 @@ impl Walker<'_> {
                 understood &= self.word(&code, *does, at, at + word.len(), span);
             }
         }
+        understood &= self.imported(&code, language, span);
+        self.calls_by_name(&code, span);
         if hidden::loses_shared(&code) {
             self.found.note("database-loss", span);
         }
@@ -208,6 +210,39 @@ impl Walker<'_> {
         }
         if !understood || hidden::is_hidden(language, &code) {
             self.found.note("foreign-code", span);
+        }
+    }
+
+    /// `from subprocess import run`: the names that are called without their module.
+    fn imported(&mut self, code: &Code<'_>, language: Language, span: Span) -> bool {
+        if language != Language::Python || !code.bare().contains("from subprocess import") {
+            return true;
+        }
+        let mut understood = true;
+        for name in hidden::STARTERS {
+            for at in code.places(name) {
+                let end = at + name.len();
+                if code.rest(end).starts_with('(') {
+                    understood &= self.word(code, Does::Runs, at, end, span);
+                }
+            }
+        }
+        understood
+    }
+
+    /// Calls of any library that are named like one that runs a command: judged on trial, because
+    /// a name alone does not say it.
+    fn calls_by_name(&mut self, code: &Code<'_>, span: Span) {
+        for at in super::carried::calls(code.bare()) {
+            let words = code.arguments(at);
+            match words.texts.as_slice() {
+                [] => {}
+                [line] => self.try_command(&line.replace(UNKNOWN, "$__"), span),
+                texts => {
+                    let texts: Vec<String> = texts.iter().map(|text| self.of_home(text)).collect();
+                    self.try_words(&texts, span);
+                }
+            }
         }
     }
 
