@@ -21,6 +21,7 @@ pub(super) fn diff(sample: &Sample<'_>) -> Option<Seen> {
             line.starts_with("diff --git ")
                 || line.starts_with("diff -")
                 || line.starts_with("--- ")
+                || line.starts_with("Diff in ")
                 || line.starts_with("Index: ")
         })
         .count();
@@ -44,7 +45,7 @@ pub(super) fn diff(sample: &Sample<'_>) -> Option<Seen> {
         || files > 0
             && (hunks > 0 && changes > 0.6
                 || lines.first().is_some_and(|line| {
-                    ["diff --git ", "diff --cc ", "diff --combined "]
+                    ["diff --git ", "diff --cc ", "diff --combined ", "Diff in "]
                         .iter()
                         .any(|start| line.starts_with(start))
                 }));
