@@ -23,10 +23,8 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
             };
             each(walker, &options.operands, touch);
             each(walker, &options.operands, Touch::Write);
-            let scratch = |arg: &&&Arg<'_>| {
-                walker.place.class(&arg.text, arg.traits.glob) != place::Class::Tmp
-            };
-            if let Some(lost) = options.operands.iter().find(scratch) {
+            let elsewhere = |arg: &&&Arg<'_>| !walker.is_ordinary(arg);
+            if let Some(lost) = options.operands.iter().find(elsewhere) {
                 walker.found.note("shred", lost.span);
             }
         }
@@ -229,6 +227,9 @@ fn dd(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
                 word: None,
                 ..arg.clone()
             };
+            if path.starts_with('\0') {
+                walker.found.note("write-unknown-target", arg.span);
+            }
             walker.touch(Touch::Write, &target);
             let output = Output {
                 same: true,

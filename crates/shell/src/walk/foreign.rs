@@ -26,6 +26,9 @@ use words::{Does, Language};
 /// Words in one text of code that are followed.
 const MAX_PLACES: usize = 200;
 
+/// Paths that one pattern with braces stands for.
+const MAX_PATTERNS: usize = 32;
+
 /// What each text of code costs beside its length: every word of its language is looked for.
 const CODE_COST: usize = 8_192;
 
@@ -321,8 +324,7 @@ impl Walker<'_> {
                     Touch::Write
                 };
                 for path in &words.texts {
-                    let path = self.of_home(path);
-                    self.touch(touch, &code_word(&path, span));
+                    self.touch_pattern(touch, path, span);
                 }
                 !words.texts.is_empty() && words.complete
             }
@@ -332,6 +334,19 @@ impl Walker<'_> {
                 }
                 true
             }
+        }
+    }
+
+    /// A path as other languages have it, perhaps a pattern with braces.
+    fn touch_pattern(&mut self, touch: Touch, path: &str, span: Span) {
+        let path = self.of_home(path);
+        if !path.contains('{') {
+            return self.touch(touch, &code_word(&path, span));
+        }
+        let acts = |(at, byte): (usize, u8)| matches!(byte, b'{' | b',' | b'}').then_some(at);
+        let active: Vec<usize> = path.bytes().enumerate().filter_map(acts).collect();
+        for path in super::braces::expand(&path, &active, MAX_PATTERNS) {
+            self.touch(touch, &code_word(&path, span));
         }
     }
 

@@ -137,6 +137,8 @@ impl Walker<'_> {
             let text = arg.text.as_ref();
             let value = text.split_once('=').map_or(text, |(_, value)| value);
             let mount = matches!(previous, "-v" | "--volume" | "--mount")
+                || ends_with_mount(previous)
+                || text.starts_with("-v=")
                 || text.starts_with("--volume=")
                 || text.starts_with("--mount=")
                 || text.starts_with("-v/");
@@ -348,6 +350,12 @@ fn is_grave(capability: &str) -> bool {
                 | "setfcap"
                 | "mac_admin"
         )
+}
+
+/// Whether a cluster such as `-dv` takes a mount next.
+fn ends_with_mount(option: &str) -> bool {
+    let letters = option.strip_prefix('-').unwrap_or_default();
+    letters.ends_with('v') && letters.bytes().all(|b| b"ditv".contains(&b))
 }
 
 /// Whether a root of the host is mounted into the container.

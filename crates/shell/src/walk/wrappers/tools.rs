@@ -209,7 +209,8 @@ impl Walker<'_> {
             .iter()
             .map(|arg| (arg.text.clone().into_owned(), arg.span))
             .collect();
-        if matches!(self.feed, Feed::Decoded | Feed::Network) {
+        let decoded = call.args.iter().any(|arg| arg.traits.decoded);
+        if decoded || matches!(self.feed, Feed::Decoded | Feed::Network) {
             self.found.note("hidden-code", call.span);
         }
         if let Feed::Text(text) = self.feed.clone()
@@ -244,6 +245,9 @@ impl Walker<'_> {
                 .rsplit_once(')')
                 .map_or(command, |(inside, _)| inside);
             self.try_command(&with_shell_variables(inside), span);
+        }
+        if code.matches("$(MAKE)").count() > 1 && code.contains(" & ") {
+            self.found.note("fork-bomb", span);
         }
         for line in code.lines() {
             let recipe = line.split_once(';').map_or(line, |(_, recipe)| recipe);
