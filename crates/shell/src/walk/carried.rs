@@ -33,9 +33,7 @@ const MAX_TEXT: usize = 16 << 10;
 impl Walker<'_> {
     /// Tries the arguments of a call in which a command may stand.
     pub(crate) fn carried(&mut self, call: &Call<'_, '_>, by_path: bool) {
-        // On trial, a word of which nothing is known is rather a word of another language.
-        let word = self.trials > 0 && !crate::registry::contains(call.name);
-        if call.args.is_empty() || word {
+        if call.args.is_empty() {
             return;
         }
         if names::only_handles_text(call.name) {
