@@ -132,7 +132,14 @@ pub(super) fn rehearses(call: &Call<'_, '_>, options: &Options<'_, '_>) -> bool 
     if runs_others {
         return false;
     }
-    rules::rehearsals().iter().any(|flag| given(flag))
+    if rules::rehearsable(call.name)
+        .is_some_and(|verbs| !verbs.iter().any(|verb| options.starts_with(verb)))
+    {
+        return false;
+    }
+    // All of those are long; most calls have short ones.
+    let long = options.flags.iter().any(|arg| arg.text.len() >= 5);
+    long && rules::rehearsals().iter().any(|flag| given(flag))
         || rules::own_rehearsals(call.name)
             .iter()
             .any(|flag| given(flag) || options.has_exactly(flag))
