@@ -495,16 +495,8 @@ pub(crate) fn holds_credentials(absolute: &str) -> bool {
             && (private.iter().any(|word| name.contains(word))
                 || !public.iter().any(|word| name.contains(word)));
     }
-    let homes = [
-        ".ssh",
-        ".gnupg",
-        ".aws",
-        ".password-store",
-        ".kube",
-        ".azure",
-    ];
     let name = absolute.rsplit('/').next().unwrap_or_default();
-    homes.contains(&name)
+    matches!(name, ".ssh" | ".aws" | ".kube")
         || ENDS.iter().any(|end| absolute.ends_with(end))
         || INSIDE.iter().any(|inside| {
             absolute.contains(inside) || absolute.ends_with(inside.trim_end_matches('/'))
