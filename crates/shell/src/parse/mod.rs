@@ -1,10 +1,11 @@
 //! A recursive-descent parser for bash, without a separate token stage: what a byte means in
 //! bash depends on where the grammar stands, so the grammar reads the bytes itself.
 //!
-//! It runs in linear time save for `((`, which bash itself can only tell from `( (` by looking
-//! for its end; that look-ahead is bounded by the depth. Aliases are not expanded, because the
-//! shells that run what is parsed here do not expand them. Where bash postpones parsing to
-//! expansion (backquotes, `${…}` operators), so does this parser.
+//! It runs in linear time. `((`, which bash itself can only tell from `( (` by looking for its end,
+//! and brackets are read ahead; that is counted, and a text that makes it read ahead over and over
+//! is not read to its end. Aliases are not expanded, because the shells that run what is parsed
+//! here do not expand them. Where bash postpones parsing to expansion (backquotes, `${…}`
+//! operators), so does this parser.
 
 mod compound;
 mod condition;
@@ -92,6 +93,8 @@ struct Parser<'t> {
     commands: usize,
     words: usize,
     expansions: usize,
+    /// Bytes that were read ahead.
+    looked: usize,
     /// Where parentheses are closed, by where their insides start.
     ends: HashMap<usize, usize>,
 }
@@ -109,6 +112,7 @@ impl<'t> Parser<'t> {
             commands: 0,
             words: 0,
             expansions: 0,
+            looked: 0,
             ends: HashMap::new(),
         }
     }
