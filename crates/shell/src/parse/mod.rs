@@ -52,6 +52,7 @@ pub(crate) fn parse(text: &str, depth: usize) -> Script<'_> {
     Script {
         text,
         list,
+        nodes: parser.nodes(),
         heredocs: parser.heredocs,
         failure,
     }
@@ -62,6 +63,8 @@ pub(crate) struct QuotedText<'t> {
     /// `None` when it cannot be parsed.
     pub(crate) word: Option<crate::tree::Word<'t>>,
     pub(crate) heredocs: Vec<HereDoc<'t>>,
+    /// As that of a [`Script`].
+    pub(crate) nodes: usize,
 }
 
 /// Parses the expansions in a text that has no quotes of its own.
@@ -76,6 +79,7 @@ pub(crate) fn parse_quoted(text: &str, depth: usize) -> QuotedText<'_> {
         });
     QuotedText {
         word,
+        nodes: parser.nodes(),
         heredocs: parser.heredocs,
     }
 }
@@ -115,6 +119,10 @@ impl<'t> Parser<'t> {
             looked: 0,
             ends: HashMap::new(),
         }
+    }
+
+    fn nodes(&self) -> usize {
+        self.commands + self.words + self.expansions
     }
 
     /// Everything up to the end of the text. Complete items stay in `list` on a failure.

@@ -6,6 +6,7 @@
 //! words only computes.
 
 mod literals;
+mod search;
 mod words;
 
 use super::Walker;
@@ -21,8 +22,11 @@ use words::{Does, Language};
 /// Words in one text of code that are followed.
 const MAX_PLACES: usize = 200;
 
-/// What each text of code costs beside its length: every word of its language is looked for.
-const CODE_COST: usize = 8_192;
+/// What each text of code costs beside its length: it is searched in some ways.
+const CODE_COST: usize = 768;
+
+/// What a word in it costs: its arguments are read.
+const PLACE_COST: usize = 512;
 
 /// What a literal costs beside its text: it is resolved and compared as a path.
 const LITERAL_COST: usize = 256;
@@ -151,14 +155,19 @@ impl Walker<'_> {
         let code = Code::read(text, language);
         self.literals(&code, span);
         let mut understood = true;
-        let mut left = MAX_PLACES;
-        for (word, does) in words::of(language) {
-            for at in code.places(word) {
-                let Some(fewer) = left.checked_sub(1) else {
-                    self.found.note("too-long", span);
-                    return;
-                };
-                left = fewer;
+        let Some(places) = search::places(&code, language, MAX_PLACES) else {
+            self.found.note("foreign-code", span);
+            return;
+        };
+        for (count, (index, at)) in places.into_iter().enumerate() {
+            if count >= MAX_PLACES {
+                self.found.note("too-long", span);
+                return;
+            }
+            if !self.charge(PLACE_COST, span) {
+                return;
+            }
+            if let Some((word, does)) = words::of(language).get(index) {
                 understood &= self.word(&code, *does, at, at + word.len(), span);
             }
         }

@@ -1,5 +1,6 @@
 //! Words of languages that start programs, delete, write or evaluate.
 
+use super::MAX_PLACES;
 use super::literals::Code;
 
 /// Languages that are told apart.
@@ -46,6 +47,23 @@ pub(super) enum CodeOption<'a> {
 }
 
 impl Language {
+    pub(super) const ALL: &'static [Self] = &[
+        Self::Python,
+        Self::Perl,
+        Self::Ruby,
+        Self::Node,
+        Self::Php,
+        Self::Lua,
+        Self::R,
+        Self::Julia,
+        Self::Elixir,
+        Self::AppleScript,
+        Self::PowerShell,
+        Self::Lisp,
+        Self::Tcl,
+        Self::Other,
+    ];
+
     /// The language of an interpreter.
     pub(super) fn of(name: &str) -> Option<Self> {
         let base = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
@@ -201,7 +219,7 @@ pub(super) fn is_hidden(language: Language, code: &Code<'_>) -> bool {
         }
         Language::Node => {
             let processes = text.matches("child_process").count();
-            let resolved: usize = [
+            let places: Vec<usize> = [
                 "execSync",
                 "exec",
                 "spawn",
@@ -211,12 +229,14 @@ pub(super) fn is_hidden(language: Language, code: &Code<'_>) -> bool {
             ]
             .iter()
             .flat_map(|word| code.places(word))
-            .filter(|at| {
-                let word = code.word_at(*at).map_or(0, str::len);
-                !code.arguments(at + word).texts.is_empty()
-            })
-            .count();
-            processes > resolved
+            .take(MAX_PLACES + 1)
+            .collect();
+            let resolved = places.iter().filter(|at| {
+                let word = code.word_at(**at).map_or(0, str::len);
+                !code.arguments(*at + word).texts.is_empty()
+            });
+            places.len() > MAX_PLACES
+                || processes > resolved.count()
                 || bare
                     .split("require(")
                     .skip(1)
