@@ -74,7 +74,14 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         let all = options.starts_with("ls-files") && options.operands.len() < 2;
         walker.output.paths = Some(if all { EVERYTHING } else { "." }.to_owned());
     }
-    if options.starts_with("push") && pushes_force(options) {
+    // Names that a program prints, one after the other, may be anybody's branches.
+    let unseen = walker.in_loop()
+        && options
+            .operands
+            .iter()
+            .skip(2)
+            .any(|arg| arg.traits.unknown);
+    if options.starts_with("push") && (unseen || pushes_force(options)) {
         walker.found.note("git-force-push", call.span);
     }
     if discards_files(options) {

@@ -155,7 +155,8 @@ impl Walker<'_> {
             effects::run(self, &call);
             self.unroll(&call);
         }
-        if path.contains('/') {
+        let builds = matches!(call.name, "gradlew" | "mvnw");
+        if path.contains('/') && !builds {
             self.check_content("sh", &Arg::literal(path.to_owned(), call.span));
         }
         let certain = path.contains('/')

@@ -9,6 +9,8 @@ mod literals;
 mod search;
 mod words;
 
+use std::collections::HashSet;
+
 use super::Walker;
 use super::arg::{Arg, UNKNOWN};
 use super::source::{Origin, Source};
@@ -83,7 +85,7 @@ impl Walker<'_> {
                 words::CodeOption::No => {}
             }
         }
-        let reads_code = !saw_code && call.args.iter().all(|arg| arg.is("-") || arg.is_option());
+        let reads_code = !saw_code && call.args.iter().all(Arg::is_option);
         if reads_code {
             self.code_from_feed(call);
         }
@@ -159,17 +161,26 @@ impl Walker<'_> {
             self.found.note("foreign-code", span);
             return;
         };
-        for (count, (index, at)) in places.into_iter().enumerate() {
-            if count >= MAX_PLACES {
+        // `os.system(` is `system(` as well, and is followed once.
+        let mut calls = HashSet::new();
+        let mut left = MAX_PLACES;
+        for (index, at) in places {
+            let Some((word, does)) = words::of(language).get(index) else {
+                continue;
+            };
+            let end = at + word.len();
+            if *does == Does::Runs && !calls.insert(end) {
+                continue;
+            }
+            let Some(fewer) = left.checked_sub(1) else {
                 self.found.note("too-long", span);
                 return;
-            }
+            };
+            left = fewer;
             if !self.charge(PLACE_COST, span) {
                 return;
             }
-            if let Some((word, does)) = words::of(language).get(index) {
-                understood &= self.word(&code, *does, at, at + word.len(), span);
-            }
+            understood &= self.word(&code, *does, at, end, span);
         }
         if !understood || words::is_hidden(language, &code) {
             self.found.note("foreign-code", span);

@@ -6,6 +6,7 @@
 
 mod ansi_c;
 pub(crate) mod arg;
+mod arith;
 mod assigned;
 mod awk;
 mod braces;
@@ -38,14 +39,12 @@ use source::{Origin, Source};
 use trapped::Trap;
 use written::Written;
 
-use crate::analysis::{Context, Kind, Span};
+use crate::analysis::{Context, Kind};
 use crate::found::Found;
 use crate::parse::MAX_DEPTH;
 use crate::place::Place;
-use crate::tree::{AndOr, Command, CommandKind, List, Part, Pipeline, Script};
+use crate::tree::{AndOr, Command, CommandKind, List, Pipeline, Script};
 
-/// Variables whose values one arithmetic expression is followed through.
-const MAX_ARITHMETIC: usize = 16;
 
 /// Processes in words that are told apart.
 const PROCESSES: usize = 32;
@@ -435,80 +434,9 @@ impl<'c> Walker<'c> {
         }
     }
 
-    /// An arithmetic expression: its expansions, and the code that its subscripts may hold.
-    fn arith_word<'t>(&mut self, source: &Source<'t>, word: &'t crate::tree::Word<'t>) {
-        let value = self.cook_value(source, word);
-        self.note_arith_code(source.span(word.span), &value);
-        let text = source.slice(word.span);
-        self.note_arith_variables(text, source.span(word.span));
-        if text.contains(['=', '+', '-']) {
-            self.found.shell.mutates_state |= self.subshells == 0;
-            self.forget_arith_targets(text);
-        }
-    }
-
-    fn arith_text<'t>(&mut self, source: &Source<'t>, part: &'t Part<'t>) {
-        if let Part::Arith(_, span) = part {
-            let text = source.slice(*span);
-            self.note_arith_variables(text, source.span(*span));
-            if text.contains('=') || text.contains("++") || text.contains("--") {
-                self.found.shell.mutates_state |= self.subshells == 0;
-                self.forget_arith_targets(text);
-            }
-        }
-    }
-
-    /// Arithmetic evaluates the value of a variable as an expression again, subscripts included.
-    pub(crate) fn note_arith_variables(&mut self, text: &str, span: Span) {
-        if self.vars.is_empty() {
-            return;
-        }
-        let mut values: Vec<Value> = Vec::new();
-        let mut all = self.arith_values(text, &mut values);
-        // A value that is a name is looked up in its turn.
-        let mut at = 0;
-        while let Some(value) = values.get(at) {
-            at += 1;
-            let names: Vec<String> = value.fields.iter().map(|(text, _)| text.clone()).collect();
-            for name in names {
-                all &= self.arith_values(&name, &mut values);
-            }
-        }
-        if !all {
-            self.found.note("too-long", span);
-        }
-        for value in values {
-            self.note_arith_code(span, &value);
-        }
-    }
-
-    /// Values of the variables in an expression that may hold code or other names; whether all of
-    /// them are there.
-    fn arith_values(&mut self, text: &str, values: &mut Vec<Value>) -> bool {
-        let matters = |(text, _): &(String, _)| {
-            text.contains('[') || text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        };
-        for name in self.names_in(text) {
-            let known = self.vars.get(name).map(|variable| &variable.value);
-            let Some(value) = known.filter(|value| value.fields.iter().any(matters)) else {
-                continue;
-            };
-            if values.contains(value) {
-                continue;
-            }
-            if values.len() >= MAX_ARITHMETIC {
-                return false;
-            }
-            values.extend(self.copy_of(name).map(|variable| variable.value));
-        }
-        true
-    }
-
-    /// Every name in an expression that assigns is no longer known.
-    fn forget_arith_targets(&mut self, text: &str) {
-        for name in self.names_in(text) {
-            self.set(name, Value::unknown());
-        }
+    /// Whether what is walked may run many times.
+    pub(crate) const fn in_loop(&self) -> bool {
+        self.loops > 0
     }
 
     pub(crate) fn shape(&mut self, kind: Kind) {

@@ -292,15 +292,6 @@ impl Walker<'_> {
         });
     }
 
-    /// The value of arithmetic may hold a subscript that holds a substitution.
-    pub(super) fn note_arith_code(&mut self, span: Span, value: &Value) {
-        for (text, _) in &value.fields {
-            if text.contains('[') && (text.contains("$(") || text.contains('`')) {
-                self.quoted_body(text, Origin::Whole(span));
-            }
-        }
-    }
-
     pub(super) fn substitution<'t>(
         &mut self,
         source: &Source<'t>,

@@ -68,6 +68,7 @@ impl Walker<'_> {
             }
         } else {
             self.named(source, simple, &args, names);
+            self.shows_secret(command, &args);
             if !simple.assigns.is_empty() {
                 self.roll_back_assignments(mark, simple);
             }
@@ -75,6 +76,21 @@ impl Walker<'_> {
         }
         if let Some(feed) = outer_feed {
             self.feed = feed;
+        }
+    }
+
+    /// A secret of the environment, printed for everybody to read.
+    fn shows_secret(&mut self, command: &Command<'_>, args: &[Arg<'_>]) {
+        let prints = args
+            .first()
+            .is_some_and(|arg| arg.is("echo") || arg.is("printf"));
+        if prints
+            && self.pipes == 0
+            && self.subshells == 0
+            && command.redirects.is_empty()
+            && let Some(secret) = args.iter().find(|arg| arg.traits.secret)
+        {
+            self.found.note("reads-credentials", secret.span);
         }
     }
 

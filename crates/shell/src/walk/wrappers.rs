@@ -150,6 +150,10 @@ impl Walker<'_> {
             } else if operands > 0 {
                 operands -= 1;
                 at += 1;
+                if operands == 0 && matches!(prefix.name, "run" | "exec") {
+                    // Behind the image or the container all words are the command's.
+                    return at;
+                }
             } else {
                 return at;
             }

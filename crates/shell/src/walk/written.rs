@@ -27,7 +27,7 @@ struct File {
     text: Option<Rc<Text>>,
     network: bool,
     secret: bool,
-    /// The text wrote more into it than is remembered.
+    /// Made of a text of the command in a way that is not followed, or longer than is remembered.
     hidden: bool,
     /// It is a program of the system, under another name.
     program: Option<String>,
@@ -104,8 +104,14 @@ impl Walker<'_> {
         let read = |wanted: fn(&Feed) -> bool| output.filter && wanted(&self.feed);
         let network = output.network || read(|feed| matches!(feed, Feed::Network));
         let secret = output.secret || read(|feed| matches!(feed, Feed::Secrets));
-        if text.is_some() || network || secret {
+        // What is decoded, or made of a text of the command by a filter, is code that nobody saw.
+        let made = output.filter && matches!(self.feed, Feed::Text(_) | Feed::Decoded);
+        let hidden = text.is_none() && (output.decoded || made);
+        if text.is_some() || network || secret || hidden {
             self.remember(file, text, network, secret, appends);
+            if hidden {
+                self.hide(file);
+            }
         }
     }
 
@@ -146,7 +152,7 @@ impl Walker<'_> {
         }
     }
 
-    /// Remembers that more was written into a file than is remembered.
+    /// Remembers that what is in a file is not followed.
     fn hide(&mut self, file: &Arg<'_>) {
         let path = self.place.resolve(&file.text);
         let mut files = self.written.files.iter_mut();

@@ -146,8 +146,15 @@ impl Walker<'_> {
                 if shadows(name) && body.split_whitespace().next() != Some(name) {
                     self.found.note("shadows-program", arg.span);
                 }
-                // It runs with whatever is typed behind it.
-                let body = format!("{body} {UNKNOWN}");
+                // It runs with whatever is typed behind it, unless it asks a person first.
+                let asks = body
+                    .split_whitespace()
+                    .any(|word| matches!(word, "-i" | "-I"));
+                let body = if asks {
+                    body.to_owned()
+                } else {
+                    format!("{body} {UNKNOWN}")
+                };
                 let origin = Origin::Whole(arg.span);
                 let programs = self.found.programs.len();
                 self.postponed(|w| w.scoped(|w| w.shell_body(&body, origin, false)));

@@ -126,6 +126,7 @@ impl Walker<'_> {
             ];
             if names.iter().any(|name| lower.starts_with(name))
                 && let Some((_, body)) = setting.split_once(['=', ' '])
+                && !body.trim().eq_ignore_ascii_case("none")
             {
                 let body = body.to_owned();
                 self.shell_body(&body, Origin::Whole(arg.span), true);
