@@ -29,6 +29,10 @@ pub(crate) struct Found {
     pub(crate) interactive: bool,
     /// Something read from the network stands as a file name in an argument.
     pub(crate) network_process: bool,
+    /// What is redirected writes nothing, and reads for nobody.
+    pub(crate) probes: bool,
+    /// Names that the text itself gave to other repositories.
+    pub(crate) remotes: Vec<String>,
     /// Credentials were read, so that sending anything may send them.
     pub(crate) credentials_read: bool,
 }

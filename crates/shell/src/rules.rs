@@ -5,7 +5,7 @@
 //! from the code, where the condition is more than a table can say. Every rule carries examples
 //! that must and must not match; a test holds it to them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -21,8 +21,10 @@ const FILES: &[&str] = &[
     include_str!("../data/rules/network.toml"),
     include_str!("../data/rules/development.toml"),
     include_str!("../data/rules/infrastructure.toml"),
+    include_str!("../data/rules/code.toml"),
 ];
 const PROGRAMS: &str = include_str!("../data/rules/programs.toml");
+const VERBS: &str = include_str!("../data/rules/verbs.toml");
 
 /// One rule.
 #[derive(Debug, Deserialize)]
@@ -55,6 +57,9 @@ pub(crate) struct Rule {
     /// No operand at all behind the subcommand.
     #[serde(default)]
     pub(crate) bare: bool,
+    /// Not where the environment says that it is for tests.
+    #[serde(default)]
+    pub(crate) spares_tests: bool,
     #[serde(default)]
     pub(crate) touches: Vec<Touch>,
     #[serde(default)]
@@ -143,6 +148,56 @@ pub(crate) enum Written {
     Last,
 }
 
+/// What the words of a command line say that no rule of its own knows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VerbFile {
+    loses: Vec<String>,
+    changes: Vec<String>,
+    /// Those of `loses` that count for a program that is not known.
+    strong: Vec<String>,
+    looks: Vec<String>,
+    rehearses: Vec<String>,
+    rehearses_short: HashMap<String, Vec<String>>,
+    family: Vec<Family>,
+    local: Names,
+    harmless: Names,
+    harmless_sub: HashMap<String, Vec<String>>,
+    value_flags: HashMap<String, Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Names {
+    programs: Vec<String>,
+}
+
+/// Programs whose verbs mean the same.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Family {
+    programs: Vec<String>,
+    /// Whether changing asks, too.
+    #[serde(default)]
+    pub(crate) changes: bool,
+    /// Further verbs that ask.
+    #[serde(default)]
+    pub(crate) verbs: Vec<String>,
+    /// Words that do not.
+    #[serde(default)]
+    pub(crate) except: Vec<String>,
+}
+
+/// What a word does where a verb stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Looks,
+    Changes,
+    Loses,
+    /// It loses something in whatever program.
+    Strong,
+}
+
 struct Rules {
     all: Vec<Rule>,
     by_name: HashMap<String, usize>,
@@ -150,6 +205,10 @@ struct Rules {
     by_touch: HashMap<(Touch, Class), usize>,
     programs: ProgramFile,
     known: HashMap<String, Known>,
+    words: VerbFile,
+    verbs: HashMap<String, Verb>,
+    families: HashMap<String, usize>,
+    local: HashSet<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +225,23 @@ fn load() -> Result<Rules, String> {
         let file: RuleFile = toml::from_str(file).map_err(|error| error.to_string())?;
         all.extend(file.rule);
     }
-    let programs: ProgramFile = toml::from_str(PROGRAMS).map_err(|error| error.to_string())?;
+    let mut programs: ProgramFile = toml::from_str(PROGRAMS).map_err(|error| error.to_string())?;
+    let mut words: VerbFile = toml::from_str(VERBS).map_err(|error| error.to_string())?;
+    programs.harmless.append(&mut words.harmless.programs);
+    for (name, mut more) in words.harmless_sub.drain() {
+        programs
+            .harmless_sub
+            .entry(name)
+            .or_default()
+            .append(&mut more);
+    }
+    for (name, mut more) in words.value_flags.drain() {
+        programs
+            .value_flags
+            .entry(name)
+            .or_default()
+            .append(&mut more);
+    }
     let mut by_name = HashMap::new();
     let mut by_program: HashMap<String, Vec<usize>> = HashMap::new();
     let mut by_touch = HashMap::new();
@@ -194,6 +269,23 @@ fn load() -> Result<Rules, String> {
     for name in &programs.harmless {
         known.insert(name.clone(), Known::Harmless);
     }
+    let mut families = HashMap::new();
+    for (index, family) in words.family.iter().enumerate() {
+        for program in &family.programs {
+            families.entry(program.clone()).or_insert(index);
+            known.entry(program.clone()).or_insert(Known::External);
+        }
+    }
+    let mut verbs = HashMap::new();
+    for (list, verb) in [
+        (&words.looks, Verb::Looks),
+        (&words.changes, Verb::Changes),
+        (&words.loses, Verb::Loses),
+        (&words.strong, Verb::Strong),
+    ] {
+        verbs.extend(list.iter().map(|word| (word.clone(), verb)));
+    }
+    let local = words.local.programs.drain(..).collect();
     Ok(Rules {
         all,
         by_name,
@@ -201,6 +293,10 @@ fn load() -> Result<Rules, String> {
         by_touch,
         programs,
         known,
+        words,
+        verbs,
+        families,
+        local,
     })
 }
 
@@ -252,6 +348,12 @@ pub(crate) fn is_known(name: &str) -> bool {
     rules().is_some_and(|rules| rules.known.contains_key(name))
 }
 
+/// Whether the first operands of the program are words of its own: some rule or list says so.
+pub(crate) fn has_subcommands(name: &str) -> bool {
+    let listed = !harmless_subcommands(name).is_empty() || family(name).is_some();
+    listed || for_program(name).any(|rule| !rule.sub.is_empty())
+}
+
 /// Subcommands of the program that only look.
 pub(crate) fn harmless_subcommands(name: &str) -> &'static [String] {
     rules()
@@ -272,6 +374,39 @@ pub(crate) fn outputs(name: &str) -> &'static [String] {
     let outputs = &rules.programs.outputs;
     let own = outputs.get(name);
     own.or_else(|| outputs.get("*").filter(|_| !is_harmless(name)))
+        .map_or(&[], Vec::as_slice)
+}
+
+/// Whether the options of the program that name a file which it writes are known.
+pub(crate) fn has_outputs(name: &str) -> bool {
+    rules().is_some_and(|rules| rules.programs.outputs.contains_key(name))
+}
+
+/// What the word does where a verb stands.
+pub(crate) fn verb(word: &str) -> Option<Verb> {
+    rules()?.verbs.get(word).copied()
+}
+
+/// The programs of which this is one, when their verbs mean the same.
+pub(crate) fn family(name: &str) -> Option<&'static Family> {
+    let rules = rules()?;
+    rules.words.family.get(*rules.families.get(name)?)
+}
+
+/// Whether what the program takes away is its user's own.
+pub(crate) fn is_local(name: &str) -> bool {
+    rules().is_some_and(|rules| rules.local.contains(name))
+}
+
+/// Options that make any program only tell what it would do.
+pub(crate) fn rehearsals() -> &'static [String] {
+    rules().map_or(&[], |rules| rules.words.rehearses.as_slice())
+}
+
+/// Those that only this program has.
+pub(crate) fn own_rehearsals(name: &str) -> &'static [String] {
+    rules()
+        .and_then(|rules| rules.words.rehearses_short.get(name))
         .map_or(&[], Vec::as_slice)
 }
 

@@ -1,8 +1,8 @@
 //! How much is written, where that may be more than a disk holds.
 
 use super::Call;
-use crate::walk::Walker;
 use crate::walk::arg::Arg;
+use crate::walk::{Feed, Walker};
 
 /// Bytes beyond which a file is taken for an attempt to fill the disk.
 const LARGE: u128 = 100 << 30;
@@ -15,6 +15,18 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
             "/dev/zero" | "/dev/urandom" | "/dev/random" | "/dev/full"
         )
     };
+    if matches!(walker.feed, Feed::Endless) {
+        match call.name {
+            "tail" | "sort" | "tac" | "shuf" | "wc" | "md5sum" | "sha256sum" => {
+                walker.found.note("endless-input", call.span);
+            }
+            "gzip" | "bzip2" | "xz" | "zstd" | "lz4" | "base64" | "base32" | "xxd" | "od"
+            | "hexdump" | "openssl" | "gpg" | "pv" | "dd" | "rev" | "tee" => {
+                walker.output.endless = true;
+            }
+            _ => {}
+        }
+    }
     match call.name {
         "yes" => walker.output.endless = true,
         "cat" | "pv" | "base64" | "xxd" | "od" | "tr" => {

@@ -196,7 +196,8 @@ fn copy(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>,
     for source in &sources {
         walker.copy_content(source, &target);
     }
-    let keeps = options.has_any(&["-n", "--no-clobber"]);
+    // `ln -n` means something else.
+    let keeps = call.name != "ln" && options.has_any(&["-n", "--no-clobber"]);
     walker.touch(if keeps { Touch::Create } else { Touch::Write }, &target);
     if call.name == "ln"
         && options.has_any(&["-s", "--symbolic"])
@@ -411,45 +412,6 @@ fn cat_file(walker: &mut Walker<'_>, file: &Arg<'_>) {
     }
 }
 
-/// Programs that may be given a path of credentials without reading what is in it.
-const NOT_READERS: &[&str] = &[
-    "ls",
-    "stat",
-    "test",
-    "[",
-    "find",
-    "du",
-    "ssh",
-    "ssh-keygen",
-    "ssh-add",
-    "scp",
-    "sftp",
-    "echo",
-    "printf",
-    "git",
-    "docker",
-    "kubectl",
-    "realpath",
-    "readlink",
-    "basename",
-    "dirname",
-    "file",
-    "which",
-    "cd",
-    "export",
-    "mktemp",
-    "pushd",
-    "tree",
-    "exa",
-    "eza",
-    "fd",
-    "podman",
-    "rm",
-    "helm",
-    "source",
-    ".",
-];
-
 /// Programs whose operands are files that they read.
 const READERS: &[&str] = &[
     "cat",
@@ -570,24 +532,6 @@ fn read(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
         if options.has_any(&["-l", "--files-with-matches"]) {
             walker.output.filter = false;
             walker.output.paths = Some(".".to_owned());
-        }
-        return;
-    }
-    if NOT_READERS.contains(&call.name) {
-        return;
-    }
-    let creates = call.name == "openssl"
-        && ["req", "genrsa", "genpkey", "ecparam", "dhparam", "rand"]
-            .iter()
-            .any(|verb| options.starts_with(verb));
-    if creates {
-        return;
-    }
-    for arg in call.args.iter().filter(|arg| arg.text.len() > 3) {
-        let path = arg.text.rsplit(['=', '@']).next().unwrap_or_default();
-        if path.contains(['/', '.']) && place::holds_credentials(&walker.place.resolve(path)) {
-            walker.found.credentials_read = true;
-            walker.found.note("reads-credentials", arg.span);
         }
     }
 }

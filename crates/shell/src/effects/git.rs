@@ -3,9 +3,12 @@
 use super::files::value_of;
 use super::touch::Touch;
 use super::{Call, Options};
-use crate::walk::arg::Arg;
+use crate::walk::arg::{Arg, UNKNOWN};
 use crate::walk::source::Origin;
 use crate::walk::{EVERYTHING, Walker};
+
+/// Repositories of one text that are remembered.
+const MAX_REMOTES: usize = 64;
 
 /// Settings whose value is a command.
 const COMMAND_SETTINGS: &[&str] = &[
@@ -81,9 +84,10 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
             .iter()
             .skip(2)
             .any(|arg| arg.traits.unknown);
-    if options.starts_with("push") && (unseen || pushes_force(options)) {
+    if options.starts_with("push") && (unseen || pushes_force(walker, options)) {
         walker.found.note("git-force-push", call.span);
     }
+    remotes(walker, call, options);
     if discards_files(options) {
         walker.found.note("git-discard-files", call.span);
     }
@@ -139,7 +143,7 @@ fn is_shared(branch: &str) -> bool {
 }
 
 /// `+branch` forces, `:branch` deletes; with a lease, a shared branch is still overwritten.
-fn pushes_force(options: &Options<'_, '_>) -> bool {
+fn pushes_force(walker: &Walker<'_>, options: &Options<'_, '_>) -> bool {
     if options.has_exactly("--dry-run") || options.has_exactly("-n") {
         return false;
     }
@@ -153,11 +157,48 @@ fn pushes_force(options: &Options<'_, '_>) -> bool {
         .clone()
         .any(|arg| arg.text.starts_with('+') || (arg.text.starts_with(':') && arg.text.len() > 1))
         || leased && (forced || branches.any(|arg| is_shared(&arg.text)))
+        || leased && options.operands.len() < 3 && walker.branch.is_some_and(is_shared)
+}
+
+/// Repositories that the text itself names, and what is pushed to them.
+fn remotes(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
+    if options.starts_with("remote add") || options.starts_with("remote set-url") {
+        let name = options.operand(2).map_or("", |arg| arg.text.as_ref());
+        let own =
+            matches!(name, "origin" | "upstream" | "fork") && options.starts_with("remote add");
+        if !own && walker.found.remotes.len() < MAX_REMOTES {
+            walker.found.remotes.push(name.to_owned());
+        }
+        return;
+    }
+    if !options.starts_with("push") || options.has_exactly("--dry-run") || options.has_exactly("-n")
+    {
+        return;
+    }
+    let target = options.operand(1).map_or("", |arg| arg.text.as_ref());
+    let address = target.contains("://") || target.starts_with("git@");
+    let named = walker.found.remotes.iter().any(|name| name == target);
+    let any = target.is_empty() && !walker.found.remotes.is_empty();
+    if address || named || any || options.has_any(&["--all", "--branches"]) {
+        walker.found.note("git-pushes-elsewhere", call.span);
+    }
 }
 
 /// What a setting makes git do: run a program, read other settings, go to another place.
 fn setting_effect(walker: &mut Walker<'_>, key: &str, value: &str, span: crate::analysis::Span) {
     let key = key.to_ascii_lowercase();
+    let remote = key.starts_with("remote.");
+    if remote && key.ends_with(".push") && value.starts_with(['+', ':'])
+        || remote && key.ends_with(".mirror") && value != "false"
+    {
+        walker.found.note("git-force-push", span);
+    }
+    if remote && (key.ends_with(".url") || key.ends_with(".pushurl")) {
+        let name = key.split('.').nth(1).unwrap_or_default();
+        if walker.found.remotes.len() < MAX_REMOTES {
+            walker.found.remotes.push(name.to_owned());
+        }
+    }
     if let Some(body) = value.strip_prefix('!') {
         walker.shell_body(body, Origin::Whole(span), true);
         if key.starts_with("alias.") {
@@ -169,6 +210,14 @@ fn setting_effect(walker: &mut Walker<'_>, key: &str, value: &str, span: crate::
         } else {
             walker.found.note("git-runs-program", span);
         }
+        return;
+    }
+    if key.starts_with("alias.") {
+        // It runs with whatever is typed behind it.
+        let body = format!("git {value} {UNKNOWN}");
+        let programs = walker.found.programs.len();
+        walker.postponed(|w| w.shell_body(&body, Origin::Whole(span), true));
+        walker.found.programs.truncate(programs);
         return;
     }
     let first = value.split_whitespace().next().unwrap_or_default();

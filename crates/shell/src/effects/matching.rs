@@ -91,12 +91,60 @@ impl<'a, 't> Options<'a, 't> {
     /// Whether the call only asks for help or the version.
     pub(crate) fn only_help(&self, call: &Call<'_, '_>) -> bool {
         let last = |flag: &str| call.args.last().is_some_and(|arg| arg.is(flag));
+        let subcommands = rules::has_subcommands(call.name);
         let asked = last("--help")
             || last("--version")
             || last("-help")
             || last("-version")
-            || (last("help") && matches!(call.name, "aws" | "gcloud" | "go" | "cargo" | "git"));
+            || (last("help") && matches!(call.name, "aws" | "gcloud" | "go" | "cargo" | "git"))
+            || asks_for_help(call)
+            || (last("-h") && subcommands && !self.hands_on())
+            || (subcommands && self.operand(0).is_some_and(|arg| arg.is("help")));
         asked && !call.args.iter().any(|arg| arg.is("--"))
+    }
+
+    /// Whether a word says that the words behind it are for another program.
+    fn hands_on(&self) -> bool {
+        self.operands
+            .iter()
+            .any(|arg| matches!(arg.text.as_ref(), "exec" | "run" | "create" | "config"))
+    }
+}
+
+/// Programs for which `-h` alone is no question: it halts, or it is an option like others.
+const NOT_HELP: &[&str] = &[
+    "shutdown",
+    "halt",
+    "poweroff",
+    "reboot",
+    "bash",
+    "sh",
+    "zsh",
+    "dash",
+    "ksh",
+    "ash",
+    "mksh",
+    "rbash",
+    "eval",
+    "source",
+    ".",
+    "hash",
+    "exec",
+    "command",
+    "chown",
+    "chgrp",
+    "chmod",
+    "touch",
+    "cryptdisks_stop",
+];
+
+/// Whether all that is asked is help or the version: one option, and nothing else.
+pub(crate) fn asks_for_help(call: &Call<'_, '_>) -> bool {
+    let [only] = call.args else { return false };
+    match only.text.as_ref() {
+        "--help" | "--version" | "-help" | "-version" => true,
+        "-h" | "-V" | "-?" => !NOT_HELP.contains(&call.name),
+        _ => false,
     }
 }
 

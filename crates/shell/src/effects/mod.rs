@@ -5,20 +5,30 @@
 //! or a pipe into an interpreter amounts to.
 
 mod amounts;
+mod apis;
+mod credentials;
+mod elsewhere;
+mod exposes;
 mod files;
 mod find;
+mod frameworks;
 mod git;
 mod interactive;
+mod machines;
+mod manifests;
 mod matching;
 mod network;
 mod outputs;
 mod sed;
+mod sql;
 mod system;
 pub(crate) mod touch;
+mod verbs;
 
 pub(crate) use files::value_of;
 pub(crate) use find::{is_narrowed as find_narrowed, one as find_one, roots as find_roots};
-pub(crate) use matching::{Options, matches};
+pub(crate) use matching::{Options, asks_for_help, matches};
+pub(crate) use outputs::names_output;
 
 use crate::analysis::{EffectKind, Kind, Risk, Span, TimeoutClass};
 use crate::rules;
@@ -95,22 +105,40 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         return;
     }
     let mut acted = false;
+    let rehearses = verbs::rehearses(call, &options);
     for rule in rules::for_program(call.name) {
-        if matches(rule, call, &options) {
+        if rehearses && verbs::is_rehearsed(rule) {
+            continue;
+        }
+        if matches(rule, call, &options) && !(rule.spares_tests && verbs::for_tests(walker, call)) {
             walker.found.report(rule, call.span);
             acted = true;
         }
     }
     let before = walker.found.effects.len();
+    if !rehearses {
+        verbs::run(walker, call, &options);
+    }
     files::run(walker, call, &options);
     outputs::run(walker, call, &options);
+    credentials::run(walker, call, &options);
     git::run(walker, call, &options);
     find::run(walker, call);
     network::run(walker, call, &options);
-    system::run(walker, call, &options);
+    if !rehearses {
+        system::run(walker, call, &options);
+        frameworks::run(walker, call, &options);
+    }
     sed::run(walker, call);
+    apis::run(walker, call, &options);
+    if !rehearses {
+        exposes::run(walker, call, &options);
+        machines::run(walker, call, &options);
+    }
     amounts::run(walker, call);
+    manifests::run(walker, call, &options);
     interactive::run(walker, call, &options);
+    elsewhere::run(walker, call, &options);
     acted |= walker.found.effects.get(before..).is_some_and(|new| {
         new.iter().any(|effect| {
             !matches!(
@@ -119,9 +147,10 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
             )
         })
     });
-    let harmless = rules::is_harmless(call.name)
+    let harmless = rehearses
+        || rules::is_harmless(call.name)
         || options.starts_with_any(rules::harmless_subcommands(call.name))
-        || system::only_looks(call);
+        || sql::only_looks(walker, call);
     if walker.found.elevated && (acted || !harmless) {
         walker.found.note("privileged-effect", call.span);
     }

@@ -116,6 +116,32 @@ fn curl(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         ],
     );
     uploads(walker, &sent, call);
+    for format in value_of(call, &["-w", "--write-out"]) {
+        for part in format.text.split("%output{").skip(1) {
+            let path = part.split('}').next().unwrap_or_default();
+            let path = path.trim_start_matches('>').to_owned();
+            walker.touch(Touch::Write, &Arg::literal(path, format.span));
+        }
+    }
+    let socket = |arg: &&Arg<'_>| {
+        [
+            "docker.sock",
+            "containerd.sock",
+            "podman.sock",
+            "lxd/unix.socket",
+            "incus/unix.socket",
+        ]
+        .iter()
+        .any(|socket| arg.text.ends_with(socket))
+    };
+    let methods = value_of(call, &["-X", "--request"]);
+    let changes = !sent.is_empty()
+        || methods
+            .iter()
+            .any(|method| !method.is("GET") && !method.is("HEAD"));
+    if let Some(arg) = call.args.iter().find(socket).filter(|_| changes) {
+        walker.found.note("container-host-access", arg.span);
+    }
     if !call.args.iter().any(is_local) {
         for file in value_of(call, &["-T", "--upload-file"]) {
             upload(walker, &file.text, &file);
@@ -192,7 +218,7 @@ fn upload(walker: &mut Walker<'_>, path: &str, arg: &Arg<'_>) {
 }
 
 /// Whether an address is one of this machine.
-fn is_local(arg: &Arg<'_>) -> bool {
+pub(super) fn is_local(arg: &Arg<'_>) -> bool {
     let text = arg.text.as_ref();
     let host = text.split_once("://").map_or(text, |(_, rest)| rest);
     ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"]

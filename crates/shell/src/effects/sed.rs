@@ -3,8 +3,9 @@
 use super::Call;
 use super::files::value_of;
 use super::touch::Touch;
-use crate::walk::Walker;
 use crate::walk::arg::Arg;
+use crate::walk::source::Origin;
+use crate::walk::{Feed, Walker};
 
 pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     if !matches!(call.name, "sed" | "gsed") {
@@ -13,10 +14,10 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     let mut scripts = value_of(call, &["-e", "--expression"]);
     let files = value_of(call, &["-f", "--file"]);
     let from_file = !files.is_empty();
-    if files.iter().any(|file| file.is("-")) && !walker.feed.is_none() {
-        walker.found.note("hidden-code", call.span);
+    for file in &files {
+        script_file(walker, call, file, &mut scripts);
     }
-    let mut operands: Vec<&Arg<'_>> = operands(call);
+    let mut operands = operands(call);
     if scripts.is_empty() && !from_file && !operands.is_empty() {
         scripts.push(operands.remove(0).clone());
     }
@@ -32,6 +33,7 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
             || arg.text.starts_with("-i")
     });
     for file in operands {
+        backup(walker, call, file);
         walker.touch(if in_place { Touch::Write } else { Touch::Read }, file);
     }
     for script in &scripts {
@@ -39,6 +41,51 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
             walker.found.note("hidden-code", script.span);
         }
         script_effects(walker, script);
+    }
+}
+
+/// A file with a script, when what is in it stands in the text.
+fn script_file<'t>(
+    walker: &mut Walker<'_>,
+    call: &Call<'_, 't>,
+    file: &Arg<'t>,
+    scripts: &mut Vec<Arg<'t>>,
+) {
+    let input = matches!(file.text.as_ref(), "-" | "/dev/stdin" | "/dev/fd/0");
+    let feed = if input {
+        walker.feed.clone()
+    } else if let Some(feed) = walker.process_feed(&file.text) {
+        feed
+    } else if let Some(text) = walker
+        .content_of(&file.text)
+        .and_then(|content| content.text)
+    {
+        Feed::Text(text)
+    } else {
+        return;
+    };
+    match feed {
+        Feed::Text(text) if walker.charge(text.text.len(), file.span) => {
+            scripts.push(Arg::literal(text.text.clone(), file.span));
+        }
+        Feed::Text(_) | Feed::None | Feed::File(_) => {}
+        Feed::Network => walker.found.note("code-from-network", call.span),
+        _ => walker.found.note("hidden-code", call.span),
+    }
+}
+
+/// `-i/path/*`: the old file is kept under a name that leads elsewhere.
+fn backup(walker: &mut Walker<'_>, call: &Call<'_, '_>, file: &Arg<'_>) {
+    for arg in call.args {
+        let text = arg.text.as_ref();
+        let suffix = text
+            .strip_prefix("-i")
+            .or_else(|| text.strip_prefix("--in-place="));
+        if let Some(suffix) = suffix.filter(|suffix| suffix.contains('/')) {
+            let name = file.text.rsplit('/').next().unwrap_or_default();
+            let path = suffix.replace('*', name);
+            walker.touch(Touch::Write, &Arg::literal(path, arg.span));
+        }
     }
 }
 
@@ -83,7 +130,7 @@ fn line_effects(walker: &mut Walker<'_>, script: &Arg<'_>, line: &str) {
         let command = after_address(line);
         match command.as_bytes().first() {
             Some(b'w' | b'W') => write_file(walker, script, command.split_at(1).1),
-            Some(b'e') => walker.found.note("hidden-code", script.span),
+            Some(b'e') => runs(walker, script, command.split_at(1).1),
             Some(b's') => {
                 let flags = substitution_flags(command);
                 if let Some(at) = flags.find('w') {
@@ -91,12 +138,33 @@ fn line_effects(walker: &mut Walker<'_>, script: &Arg<'_>, line: &str) {
                 }
                 let before = flags.split('w').next().unwrap_or_default();
                 if before.contains('e') {
-                    walker.found.note("hidden-code", script.span);
+                    runs(walker, script, replaced(command).unwrap_or_default());
                 }
             }
             _ => {}
         }
     }
+}
+
+/// A command that the script runs; without one, it is what was read.
+fn runs(walker: &mut Walker<'_>, script: &Arg<'_>, command: &str) {
+    let command = command.trim();
+    if command.is_empty() {
+        walker.found.note("hidden-code", script.span);
+    } else {
+        let command = command.replace("\\/", "/");
+        walker.shell_body(&command, Origin::Whole(script.span), true);
+    }
+}
+
+/// What takes the place of a whole line in `s/.*/…/e`: nothing of the line is left in it.
+fn replaced(command: &str) -> Option<&str> {
+    let delimiter = command.chars().nth(1)?;
+    let mut parts = command.split(delimiter);
+    let (pattern, text) = (parts.nth(1)?, parts.next()?);
+    let whole = matches!(pattern, ".*" | "^.*$" | "^.*" | ".*$");
+    let fixed = !text.contains(['&', '\\']) && command.matches(delimiter).count() == 3;
+    (whole && fixed).then_some(text)
 }
 
 fn write_file(walker: &mut Walker<'_>, script: &Arg<'_>, file: &str) {

@@ -1,10 +1,10 @@
 //! Processes, services and databases, where a table does not suffice.
 
-use super::{Call, Options, raise_timeout};
+use super::{Call, Options, raise_timeout, sql};
 use crate::analysis::{EffectKind, TimeoutClass};
 use crate::rules;
+use crate::walk::Walker;
 use crate::walk::arg::Arg;
-use crate::walk::{Feed, Walker};
 
 /// Servers by their command line: name, then the words that must lead its operands.
 const SERVERS: &[(&str, &str)] = &[
@@ -68,9 +68,12 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
             }
         }
         "psql" | "mysql" | "mariadb" | "sqlite3" | "mongosh" | "mongo" | "cqlsh"
-        | "clickhouse-client" | "duckdb" | "sqlcmd" => statements(walker, call),
+        | "clickhouse-client" | "clickhouse" | "duckdb" | "sqlcmd" | "mysqlsh" | "pgcli"
+        | "mycli" | "usql" | "litecli" | "cockroach" | "isql" | "sqlplus" | "snowsql"
+        | "beeline" | "hive" | "trino" | "presto" | "spark-sql" | "wrangler" | "turso"
+        | "influx" | "ysqlsh" | "bq" | "impala-shell" | "rqlite" => sql::run(walker, call),
         "redis-cli" | "valkey-cli" => {
-            statements(walker, call);
+            sql::run(walker, call);
             redis(walker, call, options);
         }
         "setsid" | "nohup" | "disown" | "daemonize" | "start-stop-daemon" | "at" | "batch" => {
@@ -126,9 +129,27 @@ fn redis(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>
         "eval *",
         "migrate *",
         "swapdb *",
+        "evalsha *",
+        "fcall *",
+        "function flush",
+        "function delete",
+        "client kill",
+        "cluster reset",
+        "cluster forget",
+        "cluster failover",
+        "failover",
+        "restore *",
+        "xgroup destroy",
     ];
-    let deletes_found =
-        options.starts_with("del") && options.operands.iter().any(|arg| arg.traits.unknown);
+    // Keys that another program found; a single one of the text is its author's own.
+    let deletes_found = ["del", "unlink", "hdel", "xtrim", "ltrim"]
+        .iter()
+        .any(|verb| options.starts_with(verb))
+        && options
+            .operands
+            .iter()
+            .skip(1)
+            .any(|arg| arg.traits.unknown && arg.text.starts_with('\0') || arg.traits.listing);
     if deletes_found
         || CHANGES
             .iter()
@@ -204,101 +225,5 @@ pub(super) fn chooses(call: &Call<'_, '_>, options: &Options<'_, '_>) -> bool {
             .iter()
             .any(|arg| arg.text.contains("/p") || arg.text.contains("!d")),
         _ => false,
-    }
-}
-
-/// Statements that cannot be taken back.
-const FATAL: &[&str] = &[
-    "drop database",
-    "drop table",
-    "drop schema",
-    "drop owned",
-    "truncate table",
-    "truncate ",
-    "dropdatabase(",
-    "flushall",
-    "flushdb",
-    "drop user",
-    "drop role",
-    "drop keyspace",
-    "drop view",
-    "drop column",
-    ".drop(",
-    "deletemany({})",
-    "deletemany()",
-    ".remove({})",
-    "shutdown immediate",
-    "drop function",
-    "drop index",
-    "drop materialized",
-    "drop extension",
-    "alter system",
-    "into outfile",
-    "load_file(",
-];
-
-/// Whether statements only look at data.
-pub(super) fn only_looks(call: &Call<'_, '_>) -> bool {
-    const LOOKS: &[&str] = &[
-        "select", "show", "explain", "describe", "desc ", "with", "\\d", "\\l", "\\dt", "\\du",
-        "values", "pragma", ".tables", ".schema",
-    ];
-    if !matches!(call.name, "psql" | "mysql" | "mariadb" | "sqlite3") {
-        return false;
-    }
-    let mut args = call.args.iter();
-    let mut looked = false;
-    while let Some(arg) = args.next() {
-        let value = match arg.text.as_ref() {
-            "-c" | "-e" | "--command" | "--execute" => args.next(),
-            "-f" | "--file" => return false,
-            _ => continue,
-        };
-        let Some(value) = value else { return false };
-        let text = value.text.trim().to_ascii_lowercase();
-        let single = !text.trim_end_matches(';').contains(';') && !text.contains("into ");
-        if !single || !LOOKS.iter().any(|look| text.starts_with(look)) {
-            return false;
-        }
-        looked = true;
-    }
-    looked
-}
-
-/// A statement without what stands in quotes.
-fn without_texts(text: &str) -> String {
-    if text.matches('\'').count() % 2 == 1 || text.contains("eval(") {
-        return text.to_owned();
-    }
-    text.split('\'').step_by(2).collect::<Vec<_>>().join("\'\'")
-}
-
-fn statements(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
-    if matches!(walker.feed, Feed::Network) {
-        walker.found.note("code-from-network", call.span);
-    }
-    let mut texts: Vec<String> = call
-        .args
-        .iter()
-        .map(|arg| arg.text.to_ascii_lowercase())
-        .collect();
-    if let Feed::Text(text) = walker.feed.clone()
-        && walker.charge(text.text.len().saturating_mul(2), call.span)
-    {
-        texts.push(text.text.to_ascii_lowercase());
-    }
-    for text in texts {
-        let squeezed = without_texts(&text);
-        let squeezed = squeezed.split_whitespace().collect::<Vec<_>>().join(" ");
-        let unbounded = squeezed.split(';').any(|statement| {
-            let statement = statement.trim();
-            (statement.starts_with("delete from") || statement.starts_with("update "))
-                && !statement.contains(" where ")
-                && !statement.contains(" where\n")
-        });
-        if unbounded || FATAL.iter().any(|fatal| squeezed.contains(fatal)) {
-            walker.found.note("database-loss", call.span);
-            return;
-        }
     }
 }

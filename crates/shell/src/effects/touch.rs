@@ -85,6 +85,9 @@ impl Walker<'_> {
             }
         }
         self.special_files(touch, &absolute, arg, class);
+        if class == Class::Network && self.found.probes && touch != Touch::Append {
+            return;
+        }
         if let Some(rule) = rules::for_touch(touch, class) {
             self.found.report(rule, arg.span);
         }

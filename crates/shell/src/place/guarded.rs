@@ -129,18 +129,20 @@ pub(crate) fn holds_credentials(absolute: &str) -> bool {
             && (private.iter().any(|word| name.contains(word))
                 || !public.iter().any(|word| name.contains(word)));
     }
-    ENDS.iter().any(|end| absolute.ends_with(end))
-        || INSIDE.iter().any(|inside| absolute.contains(inside))
-        || [
-            "/.ssh",
-            "/.gnupg",
-            "/.aws",
-            "/.password-store",
-            "/.kube",
-            "/.azure",
-        ]
-        .iter()
-        .any(|dir| absolute.ends_with(dir))
+    let homes = [
+        ".ssh",
+        ".gnupg",
+        ".aws",
+        ".password-store",
+        ".kube",
+        ".azure",
+    ];
+    let name = absolute.rsplit('/').next().unwrap_or_default();
+    homes.contains(&name)
+        || ENDS.iter().any(|end| absolute.ends_with(end))
+        || INSIDE.iter().any(|inside| {
+            absolute.contains(inside) || absolute.ends_with(inside.trim_end_matches('/'))
+        })
 }
 
 /// Whether code in this file runs later by itself, or decides who may enter.

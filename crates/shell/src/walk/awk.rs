@@ -8,11 +8,15 @@ use super::source::Origin;
 use super::{Feed, Walker};
 use crate::effects::touch::Touch;
 use crate::effects::{Call, Options};
+use crate::place;
 
 /// Whether the program is an awk.
 pub(super) fn is_awk(name: &str) -> bool {
     matches!(name, "awk" | "gawk" | "mawk" | "nawk")
 }
+
+/// Words behind an `@` that are no names of functions.
+const DIRECTIVES: &[&str] = &["include", "load", "namespace", "nsinclude"];
 
 /// Pieces of one command that are joined.
 const MAX_PIECES: usize = 16;
@@ -38,7 +42,17 @@ impl Walker<'_> {
             .args
             .iter()
             .any(|arg| arg.is("inplace") || arg.is("-iinplace"));
-        let from_file = options.has_any(&["-f", "--file"]);
+        self.awk_outputs(call);
+        let files =
+            crate::effects::value_of(call, &["-f", "--file", "-E", "--exec", "-i", "--include"]);
+        for file in &files {
+            self.awk_file(call, file, &options);
+        }
+        let sources = crate::effects::value_of(call, &["-e", "--source"]);
+        for program in &sources {
+            self.awk_program(program, &options);
+        }
+        let from_file = options.has_any(&["-f", "--file", "-E", "--exec"]) || !sources.is_empty();
         let mut operands = options.operands.iter().filter(|arg| !arg.is("inplace"));
         if !from_file && let Some(program) = operands.next() {
             if program.traits.unknown && program.text.len() <= 2 {
@@ -49,6 +63,53 @@ impl Walker<'_> {
         }
         for file in operands {
             self.touch(if in_place { Touch::Write } else { Touch::Read }, file);
+        }
+    }
+
+    /// A file with a program, when what is in it stands in the text.
+    fn awk_file(&mut self, call: &Call<'_, '_>, file: &Arg<'_>, options: &Options<'_, '_>) {
+        let input = matches!(file.text.as_ref(), "-" | "/dev/stdin" | "/dev/fd/0");
+        let feed = if input {
+            self.feed.clone()
+        } else if let Some(feed) = self.process_feed(&file.text) {
+            feed
+        } else if let Some(text) = self.content_of(&file.text).and_then(|content| content.text) {
+            Feed::Text(text)
+        } else {
+            return;
+        };
+        match feed {
+            Feed::Text(text) if self.charge_body(text.text.len(), file.span) => {
+                let program = Arg::literal(text.text.clone(), file.span);
+                self.awk_program(&program, options);
+            }
+            Feed::Text(_) | Feed::None | Feed::File(_) => {}
+            Feed::Network => self.found.note("code-from-network", call.span),
+            _ => self.found.note("hidden-code", call.span),
+        }
+    }
+
+    /// Files that gawk writes beside what it prints: variables, the program, a profile.
+    fn awk_outputs(&mut self, call: &Call<'_, '_>) {
+        for arg in call.args {
+            let text = arg.text.as_ref();
+            let long = [
+                "--dump-variables=",
+                "--pretty-print=",
+                "--profile=",
+                "--debug=",
+            ];
+            let file = long
+                .iter()
+                .find_map(|name| text.strip_prefix(name))
+                .or_else(|| {
+                    ["-d", "-o", "-p", "-D"]
+                        .iter()
+                        .find_map(|name| text.strip_prefix(name))
+                });
+            if let Some(file) = file.filter(|file| !file.is_empty()) {
+                self.touch(Touch::Write, &Arg::literal(file.to_owned(), arg.span));
+            }
         }
     }
 
@@ -67,6 +128,7 @@ impl Walker<'_> {
             Some(Token::Name(name)) => variables.get(name).map(|text| (*text).to_owned()),
             _ => None,
         };
+        self.awk_credentials(program, &tokens);
         let mut printing = false;
         for (at, token) in tokens.iter().enumerate() {
             let next = tokens.get(at + 1);
@@ -84,6 +146,11 @@ impl Walker<'_> {
                         }
                     }
                     self.awk_runs(program, known.then_some(text));
+                }
+                // A function that a variable names.
+                Token::Sign('@') if matches!(next, Some(Token::Name(name)) if !DIRECTIVES.contains(&name)) =>
+                {
+                    self.found.note("hidden-code", program.span);
                 }
                 Token::Name(name) => printing |= name.starts_with("print"),
                 Token::Sign('|') if next == Some(&Token::Sign('|')) => {}
@@ -122,6 +189,21 @@ impl Walker<'_> {
         }
         if program.text.contains("@load") {
             self.found.note("hidden-code", program.span);
+        }
+    }
+
+    /// Paths of credentials in literals, whatever stands before them.
+    fn awk_credentials(&mut self, program: &Arg<'_>, tokens: &[Token]) {
+        let secret = tokens.iter().any(|token| match token {
+            Token::Text(text) => {
+                text.contains('/')
+                    && place::holds_credentials(&self.place.resolve(&self.of_home(text)))
+            }
+            _ => false,
+        });
+        if secret {
+            self.found.credentials_read = true;
+            self.found.note("reads-credentials", program.span);
         }
     }
 

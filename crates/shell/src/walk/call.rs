@@ -174,8 +174,13 @@ impl Walker<'_> {
             return self.by_path(path, call);
         }
         effects::run(self, call);
+        if effects::asks_for_help(call) {
+            return;
+        }
         self.unroll(call);
         self.foreign(call);
+        self.carried(call, false);
+        self.interpreted(call);
         self.answer(call);
     }
 
@@ -198,6 +203,7 @@ impl Walker<'_> {
             self.unroll(call);
         }
         self.foreign(call);
+        self.carried(call, true);
     }
 
     /// What well-known programs print, when the text tells it.

@@ -99,6 +99,12 @@ impl Walker<'_> {
             Feed::File(file) => {
                 let file = Arg::literal(file.clone(), call.span);
                 self.check_content(call.name, &file);
+                let containers = ["docker", "podman", "nerdctl", "docker-compose"];
+                if let Some(via) = &self.via
+                    && !containers.contains(&via.as_str())
+                {
+                    self.found.note("script-elsewhere", call.span);
+                }
             }
             Feed::Network => self.found.note("code-from-network", call.span),
             Feed::Decoded => self.found.note("decoded-code", call.span),

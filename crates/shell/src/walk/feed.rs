@@ -125,7 +125,7 @@ impl Output {
         }
         if self.decoded {
             return match read {
-                Feed::Network => Feed::Network,
+                read @ (Feed::Network | Feed::Secrets | Feed::Endless) => read,
                 _ => Feed::Decoded,
             };
         }

@@ -5,7 +5,11 @@
 //! with literals, those are judged; where it is not, the code is not understood. Code without such
 //! words only computes.
 
+mod hidden;
+mod home;
 mod literals;
+mod modules;
+mod patterns;
 mod search;
 mod words;
 
@@ -33,11 +37,28 @@ const PLACE_COST: usize = 512;
 /// What a literal costs beside its text: it is resolved and compared as a path.
 const LITERAL_COST: usize = 256;
 
+/// Whether the program runs code in a language of its own.
+pub(super) fn is_language(name: &str) -> bool {
+    Language::of(name).is_some()
+}
+
 impl Walker<'_> {
     /// Interpreters of other languages: code behind an option, in a file, or on standard input.
     pub(crate) fn foreign<'t>(&mut self, call: &Call<'_, 't>) {
         if super::awk::is_awk(call.name) {
             return self.awk(call);
+        }
+        let framework = call
+            .args
+            .first()
+            .is_some_and(|arg| arg.text.ends_with("manage.py") || arg.text.ends_with("artisan"));
+        if framework
+            || matches!(
+                call.name,
+                "rails" | "flask" | "manage.py" | "artisan" | "django-admin"
+            )
+        {
+            self.framework(call);
         }
         let Some(language) = Language::of(call.name) else {
             return;
@@ -63,6 +84,13 @@ impl Walker<'_> {
                     continue;
                 }
                 break;
+            }
+            self.module_option(language, call, arg);
+            if language.takes_value(text) {
+                if let Some(value) = args.next() {
+                    self.module_option(language, call, value);
+                }
+                continue;
             }
             in_place |= language.takes_files() && text.starts_with("-i")
                 || text.starts_with("-pi")
@@ -111,35 +139,17 @@ impl Walker<'_> {
 
     /// A file behind code: perl and ruby read it, or edit it in place.
     fn operand(&mut self, file: &Arg<'_>, in_place: bool) {
+        // Perl opens what it is given for `-n` and `-p` by the old rules.
+        let opened = file.text.trim();
+        if let Some(command) = opened
+            .strip_suffix('|')
+            .or_else(|| opened.strip_prefix('|'))
+        {
+            return self.shell_body(command, Origin::Whole(file.span), true);
+        }
         let touch = if in_place { Touch::Write } else { Touch::Read };
         if in_place || place::holds_credentials(&self.place.resolve(&file.text)) {
             self.touch(touch, file);
-        }
-    }
-
-    /// `python -m module …`: modules that are programs of their own.
-    fn module<'t>(&mut self, call: &Call<'_, 't>, rest: &[Arg<'t>]) {
-        let Some((module, args)) = rest.split_first() else {
-            return;
-        };
-        match module.text.as_ref() {
-            "pip" | "twine" | "build" | "poetry" | "flit" | "hatch" => {
-                let own = Call {
-                    name: module.text.as_ref(),
-                    args,
-                    span: call.span,
-                    source: call.source,
-                };
-                crate::effects::run(self, &own);
-            }
-            "timeit" | "cProfile" | "pdb" | "trace" => {
-                let mut code = args.iter().filter(|arg| arg.text.contains(['(', ' ']));
-                for arg in code.by_ref() {
-                    let text = arg.text.clone().into_owned();
-                    self.foreign_code("python3", &text, Origin::Whole(arg.span));
-                }
-            }
-            _ => {}
         }
     }
 
@@ -154,7 +164,8 @@ impl Walker<'_> {
             return;
         }
         let language = Language::of(language).unwrap_or(Language::Other);
-        let code = Code::read(text, language);
+        let at_home = home::with_home(text, self.place.home());
+        let code = Code::read(at_home.as_deref().unwrap_or(text), language);
         self.literals(&code, span);
         let mut understood = true;
         let Some(places) = search::places(&code, language, MAX_PLACES) else {
@@ -182,7 +193,10 @@ impl Walker<'_> {
             }
             understood &= self.word(&code, *does, at, end, span);
         }
-        if !understood || words::is_hidden(language, &code) {
+        if hidden::loses_shared(&code) {
+            self.found.note("database-loss", span);
+        }
+        if !understood || hidden::is_hidden(language, &code) {
             self.found.note("foreign-code", span);
         }
     }
@@ -202,7 +216,7 @@ impl Walker<'_> {
         }
     }
 
-    fn of_home(&self, path: &str) -> String {
+    pub(crate) fn of_home(&self, path: &str) -> String {
         match path.strip_prefix("~/") {
             Some(rest) => format!("{}/{rest}", self.place.home()),
             None if path == "~" => self.place.home().to_owned(),
@@ -215,12 +229,21 @@ impl Walker<'_> {
         let words = code.arguments(end);
         match does {
             Does::Anything => false,
+            Does::Tells => {
+                self.found.credentials_read = true;
+                self.found.note("reads-credentials", span);
+                true
+            }
             Does::AnythingBut(allowed) => {
                 let rest = code.rest(end).trim_start();
                 allowed.iter().any(|word| rest.starts_with(word))
             }
             Does::Runs => match words.texts.as_slice() {
                 [] => false,
+                // A shell that is started alone reads what it runs from somewhere else.
+                [body] if super::code::is_shell(body.rsplit('/').next().unwrap_or_default()) => {
+                    false
+                }
                 [body] if !words.list => {
                     self.shell_body(body, Origin::Whole(span), true);
                     words.complete
@@ -228,7 +251,7 @@ impl Walker<'_> {
                 texts => {
                     let args: Vec<Arg<'_>> = texts
                         .iter()
-                        .map(|word| Arg::literal(word.clone(), span))
+                        .map(|word| code_word(&self.of_home(word), span))
                         .collect();
                     let source = Source {
                         text: "",
@@ -239,6 +262,13 @@ impl Walker<'_> {
                     words.complete
                 }
             },
+            Does::Names => {
+                for path in &words.texts {
+                    let path = self.of_home(path);
+                    self.touch(Touch::Write, &code_word(&path, span));
+                }
+                true
+            }
             Does::Deletes | Does::Changes => {
                 let touch = if does == Does::Deletes {
                     Touch::DeleteTree
@@ -247,7 +277,7 @@ impl Walker<'_> {
                 };
                 for path in &words.texts {
                     let path = self.of_home(path);
-                    self.touch(touch, &Arg::literal(path, span));
+                    self.touch(touch, &code_word(&path, span));
                 }
                 !words.texts.is_empty() && words.complete
             }
@@ -290,5 +320,14 @@ impl Walker<'_> {
             _ => Touch::Read,
         };
         self.touch(touch, &Arg::literal(path, span));
+    }
+}
+
+/// A word of a call in code.
+fn code_word<'t>(word: &str, span: Span) -> Arg<'t> {
+    if word.contains(UNKNOWN) {
+        Arg::unknown_as(word.to_owned(), span)
+    } else {
+        Arg::literal(word.to_owned(), span)
     }
 }

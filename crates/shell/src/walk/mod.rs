@@ -13,16 +13,19 @@ mod braces;
 mod budget;
 pub(crate) mod builtins;
 pub(crate) mod call;
+mod carried;
 pub(crate) mod code;
 mod cook;
 pub(crate) mod feed;
 mod foreign;
 mod functions;
+mod interpreted;
 pub(crate) mod observe;
 mod params;
 mod simple;
 pub(crate) mod source;
 mod spawning;
+mod statements;
 mod trapped;
 mod values;
 mod variables;
@@ -53,6 +56,8 @@ pub(crate) struct Walker<'c> {
     pub(crate) place: Place,
     pub(crate) found: Found,
     pub(crate) user: &'c str,
+    /// The branch that is checked out, when it is known.
+    pub(crate) branch: Option<&'c str>,
     vars: HashMap<String, Variable>,
     /// What variables held before, newest last, to be restored behind a subshell.
     undo: Vec<(String, Option<Variable>)>,
@@ -132,6 +137,7 @@ impl<'c> Walker<'c> {
             place: Place::new(ctx),
             found: Found::default(),
             user: ctx.user.unwrap_or("user"),
+            branch: ctx.git_branch,
             vars: HashMap::new(),
             undo: Vec::new(),
             functions: Functions::default(),

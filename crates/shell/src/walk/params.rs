@@ -162,6 +162,10 @@ impl Walker<'_> {
             "PWD" => known(self.place.cwd()),
             "USER" | "LOGNAME" => known(self.user),
             "TMPDIR" => known("/tmp"),
+            "XDG_CONFIG_HOME" => known(&format!("{}/.config", self.place.home())),
+            "XDG_DATA_HOME" => known(&format!("{}/.local/share", self.place.home())),
+            "XDG_STATE_HOME" => known(&format!("{}/.local/state", self.place.home())),
+            "XDG_CACHE_HOME" => known(&format!("{}/.cache", self.place.home())),
             "#" | "UID" | "EUID" | "RANDOM" | "SRANDOM" | "SECONDS" | "LINENO" | "PPID"
             | "BASHPID" | "EPOCHSECONDS" | "SHLVL" | "COLUMNS" | "LINES" => known("0"),
             "BASH" | "SHELL" => known("/bin/bash"),

@@ -39,6 +39,16 @@ fn elements(args: Vec<Arg<'_>>) -> Vec<(String, Traits)> {
     placed.into_iter().map(|(_, element)| element).collect()
 }
 
+/// Whether the command hands nothing to where it is redirected: all that a connection tells then
+/// is whether somebody listens.
+fn is_probe(args: &[Arg<'_>], silent: bool) -> bool {
+    match args {
+        [] => true,
+        [only] => matches!(only.text.as_ref(), ":" | "true" | "echo") || silent && only.is("cat"),
+        _ => false,
+    }
+}
+
 impl Walker<'_> {
     pub(super) fn simple<'t>(
         &mut self,
@@ -59,7 +69,13 @@ impl Walker<'_> {
         for assign in &simple.assigns {
             self.assignment(source, assign, args.is_empty());
         }
+        let silent = self.feed.is_none()
+            && command.redirects.iter().all(|redirect| {
+                redirect.op != RedirectOp::Read || source.slice(redirect.target.span) == "/dev/null"
+            });
+        self.found.probes = is_probe(&args, silent);
         self.redirects(source, &command.redirects);
+        self.found.probes = false;
         if args.is_empty() {
             self.found.shell.mutates_state |= self.subshells == 0 && !simple.assigns.is_empty();
             let empty = simple.words.iter().any(|word| !word.parts.is_empty());
@@ -171,6 +187,9 @@ impl Walker<'_> {
 
     fn assignment<'t>(&mut self, source: &Source<'t>, assign: &'t Assign<'t>, lasting: bool) {
         let span = source.span(assign.span);
+        if assign.name == "SSH_AUTH_SOCK" && source.slice(assign.span).contains("/ssh-") {
+            self.found.note("borrowed-agent", span);
+        }
         if let Some(subscript) = &assign.subscript {
             self.cook_parts(source, subscript);
             self.note_arith_variables(source.slice(assign.span), span);
@@ -193,6 +212,9 @@ impl Walker<'_> {
         }
         self.found.variable(assign.name, &value, span, lasting);
         self.program_variable(assign.name, &value, span);
+        if !lasting {
+            self.carried_variable(assign.name, &value, span);
+        }
         if assign.subscript.is_some() {
             value = self.with_element(assign.name, value);
         } else if assign.append {
@@ -381,6 +403,11 @@ impl Walker<'_> {
                 self.touch(Touch::Read, arg);
                 if matches!(redirect.fd, None | Some("0")) {
                     self.feed = match arg.known() {
+                        Some(path)
+                            if path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/") =>
+                        {
+                            Feed::Network
+                        }
                         Some(path) => Feed::of_path(path.to_owned(), Feed::File),
                         None => Feed::Opaque,
                     };

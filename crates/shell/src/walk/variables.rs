@@ -30,6 +30,19 @@ const PROGRAMS: &[&str] = &[
     "LESSOPEN",
     "LESSCLOSE",
     "MAILER",
+    "KUBE_EDITOR",
+    "PSQL_EDITOR",
+    "PSQL_PAGER",
+    "GH_PAGER",
+    "GH_EDITOR",
+    "BAT_PAGER",
+    "DELTA_PAGER",
+    "AWS_PAGER",
+    "HGEDITOR",
+    "SVN_EDITOR",
+    "SVN_SSH",
+    "CVSEDITOR",
+    "BUNDLER_EDITOR",
 ];
 
 /// Programs that these variables name in ordinary work.
@@ -124,6 +137,100 @@ const SEARCHED: &[&str] = &[
     "GIT_CONFIG_GLOBAL",
     "GIT_CONFIG_SYSTEM",
     "NPM_CONFIG_USERCONFIG",
+    "OPENSSL_MODULES",
+    "OPENSSL_ENGINES",
+    "OPENSSL_CONF",
+    "GTK_PATH",
+    "QT_PLUGIN_PATH",
+    "GCONV_PATH",
+    "GUILE_LOAD_PATH",
+    "EMACSLOADPATH",
+    "JULIA_LOAD_PATH",
+    "ERL_LIBS",
+    "R_LIBS_USER",
+    "VIMRUNTIME",
+    "CURL_HOME",
+    "WGETRC",
+    "PSQLRC",
+    "INPUTRC",
+    "SCREENRC",
+    "PIP_CONFIG_FILE",
+    "DOCKER_CONFIG",
+    "ANSIBLE_CONFIG",
+    "RIPGREP_CONFIG_PATH",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+];
+
+/// Variables that name files or directories of code which nobody sets in ordinary work: what they
+/// name counts, unless the system keeps it.
+const CODE_FILES: &[&str] = &[
+    "GIT_EXEC_PATH",
+    "R_PROFILE",
+    "R_PROFILE_USER",
+    "R_ENVIRON",
+    "NODE_REPL_EXTERNAL_MODULE",
+    "MYVIMRC",
+    "SSH_SK_PROVIDER",
+    "GTK_MODULES",
+    "LESSKEYIN",
+    "LESSKEY",
+];
+
+/// Variables that hold code, with the language of it.
+const CODE: &[(&str, &str)] = &[
+    ("LUA_INIT", "lua"),
+    ("LUA_INIT_5_1", "lua"),
+    ("LUA_INIT_5_2", "lua"),
+    ("LUA_INIT_5_3", "lua"),
+    ("LUA_INIT_5_4", "lua"),
+    ("PERL5DB", "perl"),
+    ("VIMINIT", "vim"),
+    ("EXINIT", "vim"),
+    ("GVIMINIT", "vim"),
+];
+
+/// Variables with options of a program, with the program.
+const OPTIONS_OF: &[(&str, &str)] = &[
+    ("TAR_OPTIONS", "tar"),
+    ("ZIPOPT", "zip"),
+    ("PYTEST_ADDOPTS", "pytest"),
+    ("GOFLAGS", "go build"),
+    ("LESS", "less"),
+    ("MANOPT", "man"),
+    ("ERL_FLAGS", "erl"),
+    ("ERL_AFLAGS", "erl"),
+    ("ERL_ZFLAGS", "erl"),
+    ("ELIXIR_ERL_OPTIONS", "erl"),
+    ("NODE_OPTIONS", "node"),
+    ("GREP_OPTIONS", "grep"),
+    ("FZF_DEFAULT_OPTS", "fzf"),
+    ("SPEC_OPTS", "rspec"),
+];
+
+/// Ends of names of variables whose value is run.
+const RUN_ENDS: &[&str] = &[
+    "PAGER",
+    "EDITOR",
+    "BROWSER",
+    "_SHELL",
+    "_COMMAND",
+    "_CMD",
+    "_RUNNER",
+    "_LINKER",
+    "_WRAPPER",
+    "_LAUNCHER",
+    "_ASKPASS",
+    "_RSH",
+    "_SSH",
+    "_HOOK",
+    "_EXEC",
+    "_COMPILER",
+    "_PROGRAM",
+    "_script_shell",
+    "_TOOL",
+    "_OPENER",
+    "_PRE",
+    "_POST",
 ];
 
 /// Variables with options of an interpreter or a build tool.
@@ -144,6 +251,9 @@ const OPTIONS: &[&str] = &[
 impl Walker<'_> {
     /// A variable is set, for the shell or for one command.
     pub(crate) fn program_variable(&mut self, name: &str, value: &Value, span: Span) {
+        if name == "SSH_AUTH_SOCK" && value.fields.iter().any(|(text, _)| text.contains("/ssh-")) {
+            self.found.note("borrowed-agent", span);
+        }
         let cwd = self.place.cwd().to_owned();
         let first = |text: &str| text.split(':').next() == Some(cwd.as_str());
         if name == "PATH"
@@ -180,6 +290,49 @@ impl Walker<'_> {
             false
         };
         if suspicious {
+            self.found.note("code-loading-variable", span);
+        }
+    }
+
+    /// A variable is given to one command: values that are run, code, options of programs.
+    pub(super) fn carried_variable(&mut self, name: &str, value: &Value, span: Span) {
+        let [(text, traits)] = value.fields.as_slice() else {
+            return;
+        };
+        if traits.unknown || text.len() < 2 {
+            return;
+        }
+        let text = text.as_str();
+        if let Some((_, language)) = CODE.iter().find(|(variable, _)| *variable == name) {
+            if *language == "vim" {
+                self.try_pieces(text, span);
+            } else if let Some(file) = text.strip_prefix('@') {
+                self.code_path(file, span);
+            } else {
+                self.foreign_code(language, text, Origin::Whole(span));
+            }
+        } else if let Some((_, program)) = OPTIONS_OF.iter().find(|(variable, _)| *variable == name)
+        {
+            self.try_options(&format!("{program} {text} ./x"), span);
+            self.try_pieces(text, span);
+        } else if CODE_FILES.contains(&name) {
+            self.code_path(text, span);
+        } else if RUN_ENDS.iter().any(|end| name.ends_with(end)) {
+            self.try_command(text, span);
+            if text.contains('/')
+                && !text.contains(' ')
+                && self.is_foreign_place(&self.of_home(text))
+                && !crate::place::is_program_directory(text)
+            {
+                self.found.note("code-loading-variable", span);
+            }
+        }
+    }
+
+    /// A file or a directory of code that neither the system nor the tree keeps.
+    fn code_path(&mut self, path: &str, span: Span) {
+        let path = self.of_home(path);
+        if self.is_foreign_place(&path) || is_open_to_all(&path) {
             self.found.note("code-loading-variable", span);
         }
     }

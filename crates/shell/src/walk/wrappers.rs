@@ -9,7 +9,9 @@ use crate::effects::touch::Touch;
 use crate::effects::{Call, Options};
 
 mod containers;
+mod elsewhere;
 mod found;
+mod given;
 mod shells;
 mod table;
 mod tools;
@@ -114,13 +116,16 @@ impl Walker<'_> {
             "gdb" | "lldb" | "less" | "more" | "ftp" | "bc" | "mail" | "mailx" | "sqlite3" => {
                 self.bang(call);
             }
+            "ip" => self.network_namespace(call),
             "man" => self.option_bodies(call, &["-P", "--pager"]),
             "zip" => self.option_bodies(call, &["-TT", "--unzip-command"]),
-            "bwrap" | "start-stop-daemon" => self.behind_dashes(call),
+            "start-stop-daemon" => self.daemon(call),
+            "run-parts" => self.directory_of_programs(call),
+            "bwrap" => self.behind_dashes(call),
             "enable" if call.args.iter().any(|arg| arg.is("-f")) => {
                 self.found.note("hidden-code", call.span);
             }
-            _ => {}
+            _ => self.elsewhere_command(call),
         }
     }
 
@@ -128,13 +133,21 @@ impl Walker<'_> {
     fn command_start(prefix: &Prefix, args: &[Arg<'_>]) -> usize {
         let mut at = 0;
         let mut operands = prefix.operands;
+        if prefix.name == "setarch"
+            && !args
+                .iter()
+                .find(|arg| !arg.is_option())
+                .is_some_and(|arg| given::is_machine(&arg.text))
+        {
+            operands = 0;
+        }
         while let Some(arg) = args.get(at) {
             let text = arg.text.as_ref();
             if text == "--" {
                 return (at + 1 + operands).min(args.len());
             }
             if text.starts_with('-') {
-                let takes_next = if text.starts_with("--") {
+                let takes_next = if text.starts_with("--") || prefix.long.contains(&text) {
                     prefix.long.contains(&text)
                 } else {
                     // The value follows when the letter that takes one stands last.
@@ -144,12 +157,16 @@ impl Walker<'_> {
                         == Some(text.len().saturating_sub(2))
                         && text.len() > 1
                 };
-                at += if takes_next { 2 } else { 1 };
-            } else if prefix.assigns && is_assignment(text) {
+                at += if takes_next {
+                    1 + one_word(args, at + 1)
+                } else {
+                    1
+                };
+            } else if prefix.assigns && (is_assignment(text) || names_function(text)) {
                 at += 1;
             } else if operands > 0 {
                 operands -= 1;
-                at += 1;
+                at += one_word(args, at);
                 if operands == 0 && matches!(prefix.name, "run" | "exec") {
                     // Behind the image or the container all words are the command's.
                     return at;
@@ -162,7 +179,12 @@ impl Walker<'_> {
     }
 
     fn prefixed<'t>(&mut self, prefix: &Prefix, call: &Call<'_, 't>) {
-        let start = Self::command_start(prefix, call.args);
+        let mut start = Self::command_start(prefix, call.args);
+        if call.name == "setarch" && call.args.get(start).is_some_and(is_architecture) {
+            // The architecture may be left out.
+            let rest = call.args.get(start + 1..).unwrap_or_default();
+            start += 1 + Self::command_start(prefix, rest);
+        }
         let (own, command) = call.args.split_at(start.min(call.args.len()));
         match call.name {
             "sudo" | "doas" | "pkexec" | "runuser" | "gosu" | "su-exec" => {
@@ -226,6 +248,14 @@ impl Walker<'_> {
                 self.found.note("enters-host", call.span);
             }
             "chroot" if command.is_empty() => self.found.note("privileged-shell", call.span),
+            "strace" | "ltrace" => {
+                // What it writes goes to a program when the name begins with `|`.
+                for file in crate::effects::value_of(call, &["-o", "--output"]) {
+                    if let Some(body) = file.text.trim().strip_prefix(['|', '!']) {
+                        self.shell_body(body, Origin::Whole(file.span), true);
+                    }
+                }
+            }
             "hyperfine" => {
                 for body in command {
                     let (text, origin) = self.body_of(call.source, body);
@@ -245,39 +275,6 @@ impl Walker<'_> {
         }
     }
 
-    /// Variables, and a text that is split into the command; whether there was one.
-    fn env(&mut self, call: &Call<'_, '_>, own: &[Arg<'_>]) -> bool {
-        for (index, arg) in own.iter().enumerate() {
-            if let Some((name, value)) = arg.text.split_once('=').filter(|_| !arg.is_option()) {
-                let value = super::arg::Value::one(value.to_owned(), arg.traits);
-                self.found.variable(name, &value, arg.span, false);
-                self.program_variable(name, &value, arg.span);
-                self.set(name, value);
-            }
-            let split = arg
-                .text
-                .strip_prefix("--split-string=")
-                .or_else(|| (arg.is("--split-string")).then_some(""))
-                .or_else(|| {
-                    let letters = arg.text.strip_prefix('-')?;
-                    letters
-                        .trim_start_matches(['i', 'v', '0'])
-                        .strip_prefix('S')
-                });
-            if let Some(text) = split {
-                // Its own escapes for blanks.
-                let mut body = text.replace("\\_", " ");
-                for rest in call.args.get(index + 1..).unwrap_or_default() {
-                    body.push(' ');
-                    body.push_str(&rest.text);
-                }
-                self.shell_body(&body, Origin::Whole(arg.span), true);
-                return true;
-            }
-        }
-        false
-    }
-
     fn privileged<'t>(&mut self, call: &Call<'_, 't>, own: &[Arg<'t>], command: &[Arg<'t>]) {
         let flag = |letter: char, long: &str| {
             own.iter().any(|arg| {
@@ -288,6 +285,9 @@ impl Walker<'_> {
             })
         };
         self.privilege(call);
+        for arg in own {
+            self.given_variable(arg);
+        }
         if call.name == "sudo" && flag('S', "--stdin") {
             // The password comes on standard input; what is left of it is not known.
             self.feed = if self.feed.is_none() {
@@ -525,6 +525,24 @@ impl Walker<'_> {
     }
 }
 
+/// Whether the word is one that `setarch` takes for an architecture.
+fn is_architecture(arg: &Arg<'_>) -> bool {
+    let known = [
+        "x86_64", "i386", "i486", "i586", "i686", "linux32", "linux64", "aarch64", "uname26",
+    ];
+    let starts = ["arm", "ppc", "s390", "mips", "sparc", "riscv"];
+    known.contains(&arg.text.as_ref()) || starts.iter().any(|start| arg.text.starts_with(start))
+}
+
+/// How many arguments the word at this place became: a variable that may have one of several
+/// values is all of them.
+fn one_word(args: &[Arg<'_>], at: usize) -> usize {
+    let Some(first) = args.get(at) else { return 1 };
+    let same = |arg: &&Arg<'_>| arg.span == first.span && arg.traits.expanded;
+    let rest = args.get(at + 1..).unwrap_or_default();
+    1 + rest.iter().take_while(same).count()
+}
+
 /// Where the words stand in the command, each in its place.
 fn joined_origin(source: &Source<'_>, words: &[Arg<'_>]) -> Origin {
     let mut pieces = Vec::new();
@@ -548,6 +566,11 @@ pub(super) fn cover(words: &[Arg<'_>]) -> Span {
 pub(super) fn is_assignment(text: &str) -> bool {
     text.split_once('=')
         .is_some_and(|(name, _)| crate::env::valid_env_name(name))
+}
+
+/// A variable in which bash finds a function; its name is that of no other variable.
+fn names_function(text: &str) -> bool {
+    text.starts_with("BASH_FUNC_") && text.contains('=')
 }
 
 /// The value of an option that holds code, also in a cluster such as `-qc`.

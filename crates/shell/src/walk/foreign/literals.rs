@@ -1,6 +1,7 @@
 //! String literals and the code around them.
 
 use super::words::Language;
+use crate::walk::arg::UNKNOWN;
 
 /// Bytes behind a call that belong to it, when its end is looked for.
 const MAX_CALL: usize = 4_096;
@@ -35,10 +36,22 @@ impl<'t> Code<'t> {
         let mut bare = text.as_bytes().to_vec();
         let mut spans = Vec::new();
         let bytes = text.as_bytes();
+        let mut patterns = super::patterns::patterns(text, language)
+            .into_iter()
+            .peekable();
         let mut at = 0;
         // A quote that is not closed once is looked for no further.
         let mut unclosed = Vec::new();
         while let Some(byte) = bytes.get(at) {
+            // One that began inside of a literal is none.
+            while patterns.next_if(|(start, _)| *start < at).is_some() {}
+            if let Some((start, end)) = patterns.next_if(|(start, _)| *start == at) {
+                for byte in bare.iter_mut().take(end).skip(start) {
+                    *byte = b' ';
+                }
+                at = end;
+                continue;
+            }
             let quote = match byte {
                 b'\'' | b'"' => *byte,
                 b'`' if !language.runs_backquotes() => b'`',
@@ -153,16 +166,8 @@ impl<'t> Code<'t> {
         if let Some(inside) = rest.strip_prefix('(') {
             rest = inside.trim_start();
         }
-        for wrap in [
-            "os.path.expanduser(",
-            "path.expanduser(",
-            "expanduser(",
-            "Path(",
-            "glob ",
-        ] {
-            if let Some(inside) = rest.strip_prefix(wrap) {
-                rest = inside;
-            }
+        for wrap in WRAPS.iter().filter(|wrap| !wrap.ends_with('(')) {
+            rest = rest.strip_prefix(wrap).map_or(rest, str::trim_start);
         }
         if let Some(inside) = rest.strip_prefix(['[', '{']) {
             rest = inside.trim_start();
@@ -176,8 +181,14 @@ impl<'t> Code<'t> {
             return found;
         }
         while found.texts.len() < MAX_WORDS {
-            let Some((word, after)) = literal(rest) else {
-                break;
+            let (word, after) = match joined(rest) {
+                Some(joined) => joined,
+                // What is not a literal is a word that is not known; a named argument is none.
+                None if !found.texts.is_empty() && !is_named(rest) => match expression(rest) {
+                    Some(after) => (UNKNOWN.to_string(), after),
+                    None => break,
+                },
+                None => break,
             };
             if found.texts.is_empty() {
                 found.rest_of_call = after;
@@ -200,6 +211,134 @@ impl<'t> Code<'t> {
         found.list |= found.texts.len() > 1;
         found
     }
+}
+
+/// Calls around a path that leave it what it is.
+const WRAPS: &[&str] = &[
+    "os.path.expanduser(",
+    "path.expanduser(",
+    "expanduser(",
+    "pathlib.Path(",
+    "Path(",
+    "glob ",
+    "glob(",
+    "glob.glob(",
+    "Dir.glob(",
+    "Dir[",
+    "File.expand_path(",
+    "URI(",
+    "b(",
+];
+
+/// What stands for the interpreter itself.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("sys.executable", "python3"),
+    ("process.execPath", "node"),
+    ("RbConfig.ruby", "ruby"),
+    ("$^X", "perl"),
+];
+
+/// Calls that join paths.
+const JOINS: &[&str] = &[
+    "os.path.join(",
+    "path.join(",
+    "File.join(",
+    "join(",
+    "catfile(",
+    "joinpath(",
+    "file.path(",
+];
+
+/// A literal with others that are joined to it.
+fn joined(code: &str) -> Option<(String, &str)> {
+    if let Some(inside) = JOINS.iter().find_map(|join| code.strip_prefix(join)) {
+        let (mut path, mut rest) = literal(inside.trim_start())?;
+        while let Some(more) = rest.trim_start().strip_prefix(',') {
+            path.push('/');
+            let Some((word, after)) = literal(more.trim_start()) else {
+                path.push(UNKNOWN);
+                rest = expression(more).unwrap_or_default();
+                break;
+            };
+            path.push_str(&word);
+            rest = after;
+        }
+        let rest = rest.trim_start();
+        return Some((path, rest.strip_prefix(')').unwrap_or(rest)));
+    }
+    let (program, code) = PROGRAMS
+        .iter()
+        .find_map(|(word, program)| Some((Some(*program), code.strip_prefix(word)?)))
+        .unwrap_or((None, code));
+    let wrapped = WRAPS
+        .iter()
+        .filter(|wrap| wrap.ends_with('(') && program.is_none())
+        .find_map(|wrap| code.strip_prefix(wrap));
+    let (mut text, mut rest) = match (program, wrapped) {
+        (Some(program), _) => (program.to_owned(), code),
+        (None, Some(inside)) => {
+            let (text, rest) = joined(inside.trim_start())?;
+            (text, rest.trim_start().strip_prefix(')').unwrap_or(rest))
+        }
+        (None, None) => literal(code)?,
+    };
+    for _ in 0..MAX_WORDS {
+        let after = rest.trim_start();
+        let sign = ["..", "<>", "+", ".", "/", "~", "*"]
+            .iter()
+            .find_map(|sign| Some((*sign, after.strip_prefix(sign)?)));
+        let Some((sign, more)) = sign else { break };
+        let more = more.trim_start();
+        if let Some((word, after)) = literal(more).filter(|_| sign != "~") {
+            if sign == "/" && !text.ends_with('/') {
+                text.push('/');
+            }
+            text.push_str(&word);
+            rest = after;
+        } else if sign == "+"
+            || sign == "/"
+            || sign == ".."
+            || (sign == "." && more.starts_with('$'))
+        {
+            text.push(UNKNOWN);
+            rest = expression(more).unwrap_or_default();
+            break;
+        } else {
+            break;
+        }
+    }
+    Some((text, rest))
+}
+
+/// Whether an argument is given by its name: `shell=True`, `in: s`.
+fn is_named(code: &str) -> bool {
+    let end = code.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let (name, rest) = code.split_at(end.unwrap_or(code.len()));
+    let rest = rest.trim_start();
+    !name.is_empty()
+        && (rest.starts_with('=') && !rest.starts_with("==")
+            || rest.starts_with(':') && !rest.starts_with("::"))
+        || code.starts_with(['{', '*'])
+}
+
+/// What follows an expression: from the next comma, or where its call ends.
+fn expression(code: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    let mut bytes = code.bytes().enumerate();
+    let mut begun = false;
+    for (at, byte) in bytes.by_ref() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' | b',' | b';' | b'\n' if depth == 0 => {
+                return begun.then(|| code.get(at..)).flatten();
+            }
+            b')' | b']' | b'}' => depth -= 1,
+            b'"' | b'\'' => begun = true,
+            _ => {}
+        }
+        begun |= !byte.is_ascii_whitespace();
+    }
+    begun.then_some("")
 }
 
 /// Where the literal is closed whose inside starts at `start`.
@@ -243,8 +382,35 @@ fn literal(code: &str) -> Option<(String, &str)> {
     let triple = bare.as_bytes().get(..3) == Some(&[quote; 3]);
     let width = if triple { 3 } else { 1 };
     let end = closing(bare.as_bytes(), width, quote, width)?;
-    let inside = unescaped(bare.get(width..end)?);
+    let mut inside = unescaped(bare.get(width..end)?);
+    let prefix = code.get(..code.len() - bare.len()).unwrap_or_default();
+    let opens: &[&str] = match quote {
+        _ if prefix.contains('f') => &["{"],
+        b'`' => &["${"],
+        b'"' => &["#{"],
+        _ => &[],
+    };
+    for open in opens {
+        inside = without_expressions(&inside, open);
+    }
     Some((inside, bare.get(end + width..).unwrap_or_default()))
+}
+
+/// A text in which expressions stand, with what they are worth not known.
+fn without_expressions(text: &str, open: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, inside)) = rest.split_once(open) {
+        out.push_str(before);
+        let Some((_, after)) = inside.split_once('}') else {
+            rest = inside;
+            break;
+        };
+        out.push(UNKNOWN);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// `qw(a b)` and `%w[a b]`.

@@ -1,8 +1,5 @@
 //! Words of languages that start programs, delete, write or evaluate.
 
-use super::MAX_PLACES;
-use super::literals::Code;
-
 /// Languages that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Language {
@@ -30,8 +27,12 @@ pub(super) enum Does {
     Deletes,
     /// Writes the files that it names.
     Changes,
+    /// Writes the files that it names, if it is that at all.
+    Names,
     /// Opens a file, to read or to write.
     Opens,
+    /// Hands out what is kept secret.
+    Tells,
     /// It cannot be told.
     Anything,
     /// It cannot be told, unless one of these follows.
@@ -70,7 +71,7 @@ impl Language {
         Some(match base {
             "python" | "pypy" | "ipython" | "bpython" => Self::Python,
             "perl" => Self::Perl,
-            "ruby" | "jruby" => Self::Ruby,
+            "ruby" | "jruby" | "rake" | "erb" | "irb" | "pry" => Self::Ruby,
             "node" | "nodejs" | "bun" | "deno" | "tsx" | "ts-node" | "qjs" => Self::Node,
             "php" => Self::Php,
             "lua" | "luajit" | "texlua" => Self::Lua,
@@ -82,7 +83,8 @@ impl Language {
             "emacs" | "emacsclient" | "guile" | "racket" | "sbcl" | "clojure" | "clj" => Self::Lisp,
             "tclsh" | "wish" | "expect" | "m" => Self::Tcl,
             "groovy" | "scala" | "ghc" | "raku" | "octave" | "swift" | "kotlin" | "jshell"
-            | "crystal" | "nim" | "xonsh" | "nu" | "maxima" | "gnuplot" => Self::Other,
+            | "crystal" | "swipl" | "gprolog" | "ocaml" | "scilab" | "sage" | "wolframscript"
+            | "nim" | "xonsh" | "nu" | "maxima" | "gnuplot" => Self::Other,
             _ => return None,
         })
     }
@@ -90,6 +92,26 @@ impl Language {
     /// Whether a backquoted text is a command.
     pub(super) const fn runs_backquotes(self) -> bool {
         matches!(self, Self::Perl | Self::Ruby | Self::Php | Self::Julia)
+    }
+
+    /// Whether the next word is the value of the option, and neither code nor a script.
+    pub(super) fn takes_value(self, option: &str) -> bool {
+        match self {
+            Self::Php => matches!(option, "-d" | "-c" | "-z" | "--define"),
+            Self::Node => matches!(
+                option,
+                "-r" | "--require"
+                    | "--import"
+                    | "--loader"
+                    | "--experimental-loader"
+                    | "--env-file"
+                    | "-C"
+            ),
+            Self::Ruby => matches!(option, "-I" | "-r" | "-C" | "--require"),
+            Self::Python => matches!(option, "-W" | "-X"),
+            Self::Lua => option == "-l",
+            _ => false,
+        }
     }
 
     /// Whether the words behind code are files.
@@ -108,16 +130,27 @@ impl Language {
             Self::Python => ("c", &[]),
             Self::Perl | Self::Ruby => ("eE", &[]),
             Self::Node => ("ep", &["--eval", "--print", "eval"]),
-            Self::Php => ("r", &["--run"]),
+            Self::Php => (
+                "rRBE",
+                &[
+                    "--run",
+                    "--process-code",
+                    "--process-begin",
+                    "--process-end",
+                ],
+            ),
             Self::Lua | Self::R | Self::Julia | Self::AppleScript => ("eE", &["--eval"]),
             Self::Elixir => ("e", &["--eval", "-eval", "--rpc-eval"]),
             Self::PowerShell => (
                 "c",
                 &["-Command", "-command", "-EncodedCommand", "-enc", "-e"],
             ),
-            Self::Lisp => ("e", &["--eval", "-eval", "--execute", "-f"]),
+            Self::Lisp => ("ec", &["--eval", "-eval", "--execute", "-f"]),
             Self::Tcl => ("", &[]),
-            Self::Other => ("ec", &["--eval", "-eval"]),
+            Self::Other => (
+                "ecg",
+                &["--eval", "-eval", "--batch-string", "-code", "--goal"],
+            ),
         };
         if self == Self::Python && option == "-m" {
             return CodeOption::Module;
@@ -128,7 +161,7 @@ impl Language {
         if !option.starts_with('-') {
             return CodeOption::No;
         }
-        if let Some((name, code)) = option.split_once('=')
+        if let Some((name, code)) = option.split_once(['=', ':'])
             && long.contains(&name)
         {
             return CodeOption::Here(code);
@@ -181,103 +214,7 @@ pub(super) const fn of(language: Language) -> &'static [(&'static str, Does)] {
     }
 }
 
-/// Whether the code reaches for other code by means that no single word shows.
-pub(super) fn is_hidden(language: Language, code: &Code<'_>) -> bool {
-    let bare = code.bare();
-    let text = code.text();
-    match language {
-        Language::Python => {
-            let from_os = [
-                "from os import",
-                "from subprocess import",
-                "from shutil import",
-            ];
-            let dangerous = [
-                "system", "popen", "exec", "spawn", "remove", "unlink", "rm", "kill", "fork",
-                "run", "call", "check", "Popen", "move", "rename", "*",
-            ];
-            let imported = from_os.iter().any(|from| {
-                bare.split(from).skip(1).any(|rest| {
-                    let line = rest.split(['\n', ';']).next().unwrap_or_default();
-                    dangerous.iter().any(|word| line.contains(word))
-                })
-            });
-            let renamed = [
-                "import os as",
-                "import subprocess as",
-                "import shutil as",
-                "= os\n",
-                "=os;",
-            ]
-            .iter()
-            .any(|sign| bare.contains(sign));
-            let large = bare.split("10**").skip(1).any(|rest| {
-                let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-                digits.parse::<u32>().is_ok_and(|n| n >= 9)
-            });
-            imported || renamed || large && bare.contains('*')
-        }
-        Language::Node => {
-            let processes = text.matches("child_process").count();
-            let places: Vec<usize> = [
-                "execSync",
-                "exec",
-                "spawn",
-                "spawnSync",
-                "execFile",
-                "execFileSync",
-            ]
-            .iter()
-            .flat_map(|word| code.places(word))
-            .take(MAX_PLACES + 1)
-            .collect();
-            let resolved = places.iter().filter(|at| {
-                let word = code.word_at(**at).map_or(0, str::len);
-                !code.arguments(*at + word).texts.is_empty()
-            });
-            places.len() > MAX_PLACES
-                || processes > resolved.count()
-                || bare
-                    .split("require(")
-                    .skip(1)
-                    .any(|rest| !rest.trim_start().starts_with(['"', '\'', '`']))
-        }
-        Language::Perl => bare
-            .split("eval")
-            .skip(1)
-            .any(|rest| !rest.trim_start().starts_with('{')),
-        Language::Php => {
-            let names = [
-                "unlink",
-                "system",
-                "exec",
-                "passthru",
-                "shell_exec",
-                "rmdir",
-                "popen",
-            ];
-            code.literals()
-                .any(|literal| names.contains(&literal.as_str()))
-        }
-        Language::PowerShell => {
-            let looks = [
-                "Get-",
-                "Write-",
-                "Test-",
-                "Select-",
-                "Measure-",
-                "$PSVersion",
-                "echo ",
-            ];
-            !looks
-                .iter()
-                .any(|start| text.trim_start().starts_with(start))
-        }
-        _ => false,
-    }
-}
-
-use Does::{Anything, AnythingBut, Changes, Deletes, Opens, Runs};
+use Does::{Anything, AnythingBut, Changes, Deletes, Names, Opens, Runs, Tells};
 
 const PYTHON: &[(&str, Does)] = &[
     ("os.system", Runs),
@@ -304,7 +241,6 @@ const PYTHON: &[(&str, Does)] = &[
     ("shutil.copy", Changes),
     ("shutil.copyfile", Changes),
     ("shutil.copytree", Changes),
-    ("os.symlink", Changes),
     ("os.chown", Changes),
     ("open", Opens),
     ("io.open", Opens),
@@ -337,6 +273,17 @@ const PYTHON: &[(&str, Does)] = &[
     ("os.fork", Anything),
     ("os.forkpty", Anything),
     ("os.dup2", Anything),
+    ("os.link", Changes),
+    ("os.symlink", Changes),
+    ("os.mkfifo", Changes),
+    ("extractall", Names),
+    ("unpack_archive", Anything),
+    ("get_password", Tells),
+    ("get_credential", Tells),
+    ("secretstorage", Tells),
+    ("browser_cookie3", Tells),
+    ("requests.delete", Anything),
+    ("httpx.delete", Anything),
     ("os.setuid", Anything),
     ("getattr", Anything),
     ("globals", Anything),
@@ -360,6 +307,12 @@ const PERL: &[(&str, Does)] = &[
     ("remove_tree", Deletes),
     ("open", Anything),
     ("rename", Changes),
+    ("move", Names),
+    ("copy", Names),
+    ("link", Names),
+    ("mkpath", Names),
+    ("make_path", Names),
+    ("write_file", Names),
     ("chmod", Anything),
     ("chown", Anything),
     ("symlink", Anything),
@@ -399,6 +352,11 @@ const RUBY: &[(&str, Does)] = &[
     ("remove_dir", Deletes),
     ("FileUtils.mv", Changes),
     ("FileUtils.cp", Changes),
+    ("FileUtils.ln_s", Changes),
+    ("FileUtils.ln_sf", Changes),
+    ("FileUtils.chmod_R", Anything),
+    ("PTY.spawn", Runs),
+    ("Open3.pipeline", Anything),
     ("File.rename", Changes),
     ("File.chmod", Anything),
     ("File.symlink", Anything),
@@ -441,10 +399,23 @@ const NODE: &[(&str, Does)] = &[
     ("createWriteStream", Opens),
     ("copyFileSync", Changes),
     ("renameSync", Changes),
+    ("unlink(", Deletes),
+    ("rm(", Deletes),
+    ("rmdir(", Deletes),
     ("chmodSync", Changes),
     ("symlinkSync", Changes),
     ("truncateSync", Changes),
+    ("cpSync", Changes),
+    ("linkSync", Changes),
+    ("outputFileSync", Opens),
+    ("Bun.write", Opens),
+    ("process.setuid", Anything),
     ("Deno.writeTextFile", Changes),
+    ("Deno.writeTextFileSync", Changes),
+    ("Deno.writeFile", Changes),
+    ("Deno.writeFileSync", Changes),
+    ("Deno.rename", Changes),
+    ("Deno.symlink", Changes),
     ("Deno.Command", Anything),
     ("Deno.run", Anything),
     ("Bun.spawn", Anything),
@@ -498,6 +469,10 @@ const LUA: &[(&str, Does)] = &[
     ("loadstring", Anything),
     ("load", Anything),
     ("dofile", Anything),
+    ("posix", Anything),
+    ("ffi", Anything),
+    ("lfs.rmdir", Deletes),
+    ("debug.", Anything),
 ];
 
 const R: &[(&str, Does)] = &[
@@ -506,6 +481,12 @@ const R: &[(&str, Does)] = &[
     ("shell", Runs),
     ("unlink", Deletes),
     ("file.remove", Deletes),
+    ("file_delete", Deletes),
+    ("dir_delete", Deletes),
+    ("file.rename", Changes),
+    ("file.copy", Changes),
+    ("shell.exec", Runs),
+    ("processx", Anything),
     ("eval", Anything),
     ("source", Anything),
 ];
@@ -514,6 +495,9 @@ const JULIA: &[(&str, Does)] = &[
     ("`", Anything),
     ("run", Anything),
     ("rm", Deletes),
+    ("mv", Changes),
+    ("cp", Changes),
+    ("write", Changes),
     ("eval", Anything),
     ("include", Anything),
     ("ccall", Anything),
@@ -563,6 +547,9 @@ const TCL: &[(&str, Does)] = &[
     ("esyscmd", Anything),
     ("system", Anything),
     ("file delete", Anything),
+    ("file rename", Anything),
+    ("file copy", Anything),
+    ("spawn", Anything),
     ("open", Anything),
     ("eval", Anything),
     ("source", Anything),
@@ -584,6 +571,14 @@ const OTHER: &[(&str, Does)] = &[
     ("unlink", Anything),
     ("eval", Anything),
     ("rm", Anything),
+    ("rmdir", Anything),
+    ("unix", Anything),
+    ("command", Anything),
+    ("deleteFile", Anything),
+    ("removeDirectoryRecursive", Anything),
+    ("callCommand", Anything),
+    ("shelleval", Anything),
+    ("dlopen", Anything),
     ("File", Anything),
     ("Files", Anything),
     ("writeFile", Anything),

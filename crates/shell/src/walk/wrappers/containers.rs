@@ -4,13 +4,17 @@ use super::super::Walker;
 use super::super::arg::Arg;
 use super::table::prefix;
 use crate::effects::{Call, Options};
-use crate::place::{self, Place};
+use crate::place::{self, Class, Place};
 
 impl Walker<'_> {
     pub(super) fn container<'t>(&mut self, call: &Call<'_, 't>) {
         let own = prefix(
             "docker",
-            "HclfpC",
+            if call.name == "nerdctl" {
+                "Hnaf"
+            } else {
+                "HclfpC"
+            },
             &[
                 "--host",
                 "--config",
@@ -21,6 +25,13 @@ impl Walker<'_> {
                 "--profile",
                 "--env-file",
                 "--project-directory",
+                "--namespace",
+                "--address",
+                "--snapshotter",
+                "--url",
+                "--connection",
+                "--root",
+                "--runroot",
             ],
             0,
             false,
@@ -108,23 +119,40 @@ impl Walker<'_> {
                             .or_else(|| part.strip_prefix("src="))
                     })
                     .unwrap_or(source);
-                if matches!(
-                    bound,
-                    "/" | "/etc"
-                        | "/root"
-                        | "/var/run"
-                        | "/run"
-                        | "/proc"
-                        | "/sys"
-                        | "/dev"
-                        | "/boot"
-                ) || place::holds_credentials(&self.place.resolve(bound))
+                let all = bound.starts_with('/')
+                    && matches!(
+                        self.place.class(bound, false),
+                        Class::Root | Class::SystemRoot | Class::HomeRoot | Class::Disk
+                    );
+                let state = [
+                    "/var/run",
+                    "/var/lib/docker",
+                    "/var/lib/kubelet",
+                    "/var/lib/containerd",
+                    "/usr/bin",
+                    "/usr/local/bin",
+                    "/etc/cron.d",
+                    "/etc/ssh",
+                    "/run/user",
+                ]
+                .contains(&bound.trim_end_matches('/'));
+                let agent = bound.starts_with("/tmp/ssh-")
+                    || arg
+                        .word
+                        .is_some_and(|word| call.source.slice(word.span).contains("SSH_AUTH_SOCK"));
+                if all
+                    || state
+                    || agent
+                    || place::holds_credentials(&self.place.resolve(bound))
+                    || bound.ends_with("podman.sock")
+                    || bound.ends_with("crio.sock")
                     || bound.ends_with("docker.sock")
                     || bound.ends_with("containerd.sock")
                 {
                     self.found.note("container-host-access", call.span);
                 }
             }
+            let shared = ["--pid", "--ipc", "--userns", "--uts", "--cgroupns"];
             let host = matches!(
                 text,
                 "--privileged"
@@ -134,7 +162,10 @@ impl Walker<'_> {
                     | "--userns=host"
                     | "--uts=host"
                     | "--cgroupns=host"
-            ) || (matches!(previous, "--pid" | "--userns" | "--ipc") && text == "host")
+            ) || (shared.contains(&previous) && text == "host")
+                || (previous == "--security-opt" && text.contains("label=disable"))
+                || (matches!(previous, "--cap-add" | "--cap-add=") && is_grave(text))
+                || text.strip_prefix("--cap-add=").is_some_and(is_grave)
                 || text.to_ascii_lowercase().starts_with("--cap-add=sys_")
                 || text.eq_ignore_ascii_case("--cap-add=all")
                 || (previous == "--cap-add"
@@ -159,6 +190,32 @@ impl Walker<'_> {
 
     pub(super) fn kubectl<'t>(&mut self, call: &Call<'_, 't>) {
         let options = Options::read(call);
+        if options.starts_with("rsh") {
+            let own = prefix(
+                "rsh",
+                "cfn",
+                &[
+                    "--container",
+                    "--filename",
+                    "--shell",
+                    "--timeout",
+                    "--namespace",
+                ],
+                1,
+                false,
+            );
+            let at = call.args.iter().position(|arg| arg.is("rsh"));
+            let rest = at
+                .and_then(|at| call.args.get(at + 1..))
+                .unwrap_or_default();
+            let start = Self::command_start(&own, rest);
+            let command = rest.get(start.min(rest.len())..).unwrap_or_default();
+            let dashes = usize::from(command.first().is_some_and(|arg| arg.is("--")));
+            let command = command.get(dashes..).unwrap_or_default();
+            return self.at_place("oc", Place::container(false), |w| {
+                w.scoped(|w| w.inner(|w| w.call(call.source, command)));
+            });
+        }
         if !options.starts_with("exec")
             && !options.starts_with("run")
             && !options.starts_with("debug")
@@ -240,6 +297,24 @@ const RUN_VALUES: &[&str] = &[
     "--init-path",
     "--network-alias",
 ];
+
+/// Capabilities with which a container is as good as its host.
+fn is_grave(capability: &str) -> bool {
+    let name = capability.to_ascii_lowercase();
+    let name = name.strip_prefix("cap_").unwrap_or(&name);
+    name.starts_with("sys_")
+        || matches!(
+            name,
+            "all"
+                | "dac_read_search"
+                | "dac_override"
+                | "net_admin"
+                | "bpf"
+                | "mknod"
+                | "setfcap"
+                | "mac_admin"
+        )
+}
 
 /// Whether a root of the host is mounted into the container.
 fn mounts_host(own: &[Arg<'_>]) -> bool {

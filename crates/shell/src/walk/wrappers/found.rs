@@ -83,6 +83,11 @@ impl Walker<'_> {
                 all.traits.everyone = true;
                 vec![all]
             }
+            Feed::Secrets => {
+                let mut secret = Arg::unknown("", span);
+                secret.traits.secret = true;
+                vec![secret]
+            }
             _ => vec![Arg::unknown("", span)],
         };
         let mut args: Vec<Arg<'t>> = Vec::new();
@@ -291,7 +296,16 @@ impl Walker<'_> {
             return;
         };
         let mut args: Vec<Arg<'t>> = call.args.get(at + 1..).unwrap_or_default().to_vec();
-        args.push(Arg::unknown("./_", call.span));
+        // The first operand before the command is a pattern, the others are directories.
+        let before = call.args.get(..at).unwrap_or_default();
+        let directories: Vec<&Arg<'t>> = before
+            .iter()
+            .filter(|arg| !arg.is_option())
+            .skip(1)
+            .collect();
+        let outside = directories.into_iter().find(|arg| !self.is_ordinary(arg));
+        let found = outside.map_or("./_".to_owned(), |arg| format!("{}/_", arg.text));
+        args.push(Arg::unknown(&found, call.span));
         self.scoped(|w| w.call(call.source, &args));
     }
 }

@@ -250,8 +250,13 @@ impl Walker<'_> {
     pub(super) fn make(&mut self, call: &Call<'_, '_>) {
         for arg in call.args {
             let text = &arg.text;
-            if text.starts_with("--eval") || text.starts_with("SHELL=") || text.contains("$(shell")
+            if let Some(code) = text
+                .strip_prefix("--eval=")
+                .or_else(|| text.strip_prefix("-E"))
             {
+                let code = code.to_owned();
+                self.makefile(&code, arg.span);
+            } else if text.is_empty() || text.starts_with("SHELL=") || text.contains("$(shell") {
                 self.found.note("hidden-code", arg.span);
             }
         }
@@ -329,6 +334,9 @@ impl Walker<'_> {
             "yarn" => verb.is("exec") || verb.is("dlx"),
             _ => verb.is("run"),
         };
+        if call.name == "npm" && verb.is("explore") {
+            self.behind_dashes(call);
+        }
         if runs {
             self.behind_operands(
                 call,

@@ -167,7 +167,7 @@ pub(super) const PREFIXES: &[Prefix] = &[
     prefix("su-exec", "", &[], 1, false),
     prefix("tini", "pe", &[], 0, false),
     prefix("dumb-init", "", &[], 0, false),
-    prefix("setarch", "", &[], 1, false),
+    prefix("setarch", "", &[], 0, false),
     prefix("linux32", "", &[], 0, false),
     prefix("linux64", "", &[], 0, false),
     prefix("i386", "", &[], 0, false),

@@ -141,6 +141,17 @@ impl Walker<'_> {
         }
     }
 
+    /// `ip netns exec NAME command`.
+    pub(super) fn network_namespace<'t>(&mut self, call: &Call<'_, 't>) {
+        let words = call.args.iter().map(|arg| arg.text.as_ref());
+        let at = words.clone().position(|word| word == "exec");
+        let namespaces = words.clone().any(|word| matches!(word, "netns" | "netn"));
+        if let Some(at) = at.filter(|_| namespaces) {
+            let command = call.args.get(at + 2..).unwrap_or_default();
+            self.scoped(|w| w.call(call.source, command));
+        }
+    }
+
     /// `mapfile -C callback`: it gets an index and a line as further words.
     pub(super) fn callback<'t>(&mut self, call: &Call<'_, 't>) {
         let at = call.args.iter().position(|arg| arg.is("-C"));
@@ -203,6 +214,40 @@ impl Walker<'_> {
         }
     }
 
+    /// Code of a makefile: its recipes, and what its functions run and write.
+    pub(super) fn makefile(&mut self, code: &str, span: Span) {
+        self.try_pieces(code, span);
+        for command in code.split("$(shell ").skip(1) {
+            self.try_command(
+                command
+                    .rsplit_once(')')
+                    .map_or(command, |(inside, _)| inside),
+                span,
+            );
+        }
+        for line in code.lines() {
+            let recipe = line.split_once(';').map_or(line, |(_, recipe)| recipe);
+            let recipe = recipe.trim_start_matches(['\t', ' ', '@', '-', '+']);
+            let recipe = recipe
+                .replace("$$", "$\u{1}")
+                .replace("$(", "$__(")
+                .replace('\u{1}', "");
+            self.try_command(&recipe, span);
+        }
+        for written in code.split("$(file").skip(1) {
+            let path = written.trim_start().trim_start_matches('>');
+            let path = path.split([',', ')', ' ']).next().unwrap_or_default();
+            self.write_outside(path, span);
+        }
+        if code.contains("$(eval")
+            || code.contains("$(call")
+            || code.contains("include ")
+            || code.contains("load ")
+        {
+            self.found.note("hidden-code", span);
+        }
+    }
+
     /// `cmake -E tool …`: the tools of cmake itself.
     pub(super) fn cmake_tool<'t>(&mut self, call: &Call<'_, 't>) {
         let Some(at) = call.args.iter().position(|arg| arg.is("-E")) else {
@@ -218,7 +263,11 @@ impl Walker<'_> {
             "copy" | "copy_directory" | "copy_if_different" => "cp",
             "rename" => "mv",
             "env" | "time" => {
-                return self.scoped(|w| w.call(call.source, args));
+                let given = args.iter().take_while(|arg| {
+                    tool.is("env") && (arg.is_option() || super::is_assignment(&arg.text))
+                });
+                let command = args.get(given.count()..).unwrap_or_default();
+                return self.scoped(|w| w.call(call.source, command));
             }
             "chdir" => {
                 return self.scoped(|w| w.call(call.source, args.get(1..).unwrap_or_default()));
