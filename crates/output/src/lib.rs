@@ -14,3 +14,4 @@ pub mod format;
 pub mod hints;
 pub mod next;
 pub mod rows;
+mod text;

@@ -196,3 +196,168 @@ fn a_warning_that_is_only_counted_brings_no_place() {
     );
     assert!(text.contains("46 warnings"), "{text}");
 }
+
+/// As [`of`], within a budget.
+fn within(budget: usize, command: &str, exit_code: i32, stdout: &[u8]) -> Digest {
+    digest(&Input {
+        analysis: &analyze(command, &Context::default()),
+        stdout,
+        stderr: b"",
+        exit_code: Some(exit_code),
+        budget_tokens: Some(budget),
+        handle: None,
+    })
+}
+
+#[test]
+fn a_log_is_believed_about_its_levels() {
+    let odd = 601;
+    for (command, calm, wrong) in [
+        (
+            "docker logs shop",
+            r#"{"ts": N, "level": "info", "msg": "no error, order N stored"}"#,
+            r#"{"ts": N, "level": "error", "msg": "the gateway said 502"}"#,
+        ),
+        (
+            "./serve",
+            "time=N level=info msg=\"retries after failure: N\"",
+            "time=N level=error msg=\"object was changed\"",
+        ),
+        (
+            "kubectl logs cm",
+            "I0304 05:10:00.123456       1 c.go:N] synced error-page N",
+            "E0304 05:10:00.123456       1 c.go:N] webhook said no",
+        ),
+        (
+            "./serve",
+            "192.0.2.1 - - [4/Mar/2026:05:10:00 +0000] \"GET /N HTTP/1.1\" 200 N \"-\" \"x\"",
+            "192.0.2.1 - - [4/Mar/2026:05:10:00 +0000] \"GET /N HTTP/1.1\" 503 N \"-\" \"x\"",
+        ),
+    ] {
+        let log = lines(1_000, |n| {
+            let line = if n == odd { wrong } else { calm };
+            line.replace('N', &n.to_string())
+        });
+        let digest = within(400, command, 0, log.as_bytes());
+        let wanted = wrong.replace('N', &odd.to_string());
+        assert!(
+            digest.text.lines().any(|line| line == wanted),
+            "{}",
+            digest.text
+        );
+        assert!(digest.failure_lines < 5, "{command}: {digest:?}");
+    }
+}
+
+#[test]
+fn what_only_sounds_like_failures_pushes_none_out() {
+    let sounds = [
+        "summary: 0 errors, 0 warnings",
+        "error_count=0 failed=0",
+        "no errors found in error.log",
+        "copied src/error_handling.rs",
+        "errors: 0",
+        "checking failover node: healthy",
+        "retry policy: on-failure",
+        "exception-handler module loaded",
+    ];
+    let log = lines(2_000, |n| match n {
+        900 => "error: could not copy src/plum.rs".to_owned(),
+        _ => sounds
+            .get(n % sounds.len())
+            .copied()
+            .unwrap_or_default()
+            .to_owned(),
+    });
+    let digest = within(300, "./copy-all", 1, log.as_bytes());
+    assert!(
+        digest.text.contains("error: could not copy src/plum.rs"),
+        "{}",
+        digest.text
+    );
+    // What stands right below it may belong to it.
+    assert!(digest.failure_lines < 5, "{digest:?}");
+}
+
+#[test]
+fn where_not_all_fits_each_failure_is_named_before_one_is_explained() {
+    let report = lines(12, |n| {
+        let noise = lines(30, |l| format!("E     expected line {l} of {n}\n"));
+        format!("---- test_{n} stdout ----\nassertion failed: plum_{n}\n{noise}\n")
+    });
+    let digest = within(500, "cargo test", 101, report.as_bytes());
+    for n in 0..12 {
+        assert!(
+            digest.text.contains(&format!("---- test_{n} stdout")),
+            "{}",
+            digest.text
+        );
+    }
+    assert!(digest.tokens_after > 400, "{}", digest.tokens_after);
+}
+
+#[test]
+fn a_rare_failure_among_many_alike_is_shown() {
+    let report = lines(500, |n| match n {
+        333 => "a.py:333: error: the disk is gone".to_owned(),
+        n => format!("a.py:{n}: error: name x is not defined"),
+    });
+    let digest = within(200, "./lint", 1, report.as_bytes());
+    assert!(digest.text.contains("the disk is gone"), "{}", digest.text);
+}
+
+#[test]
+fn a_long_line_shows_the_word_that_fails() {
+    let line = format!(
+        "{}ERROR: checksum mismatch{}\n",
+        "a=1 ".repeat(9_000),
+        " b=2".repeat(9_000)
+    );
+    let digest = within(500, "./verify", 1, line.as_bytes());
+    assert!(
+        digest.text.contains("ERROR: checksum mismatch"),
+        "{}",
+        digest.text
+    );
+    let part = digest
+        .left_out
+        .first()
+        .map(|part| (part.offset, part.bytes));
+    assert_eq!(part, Some((0, line.len() as u64 - 1)));
+}
+
+#[test]
+fn utf16_is_read_and_its_places_are_those_of_the_bytes() {
+    let text = lines(400, |n| match n {
+        200 => "ERROR: gr\u{f6}\u{df}e \u{1f351} fehlt".to_owned(),
+        n => format!("zeile {n} \u{fc}ber"),
+    });
+    let bytes: Vec<u8> = "\u{feff}"
+        .encode_utf16()
+        .chain(text.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let digest = within(300, "./report", 1, &bytes);
+    assert!(
+        digest
+            .text
+            .contains("ERROR: gr\u{f6}\u{df}e \u{1f351} fehlt"),
+        "{}",
+        digest.text
+    );
+    for part in &digest.left_out {
+        let range = part.offset as usize..(part.offset + part.bytes) as usize;
+        let units: Vec<u16> = bytes
+            .get(range)
+            .unwrap_or_default()
+            .chunks_exact(2)
+            .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
+            .collect();
+        let missing = String::from_utf16_lossy(&units);
+        assert!(
+            missing.starts_with("zeile ") || part.offset == 0,
+            "{missing}"
+        );
+        assert!(missing.ends_with('\n'), "{missing}");
+    }
+}

@@ -146,6 +146,17 @@ fn answers_that_are_sure_are_right() {
     );
 }
 
+#[test]
+fn forms_that_were_mistaken_once_are_seen() {
+    const ONCE: &[&str] = &["f-box", "f-cargo-fmt", "f-merge-diff", "f-sentences"];
+    let fixtures = fixtures();
+    for fixture in fixtures.iter().filter(|f| ONCE.contains(&f.name.as_str())) {
+        let seen = form(fixture);
+        let fits = fixture.forms.iter().any(|form| form == seen.format_type);
+        assert!(fits, "{}: {}", fixture.name, seen.format_type);
+    }
+}
+
 /// Parsers of names and lines of text, which many outputs are, and of files whose name says what
 /// they are.
 const OPEN: &[&str] = &[

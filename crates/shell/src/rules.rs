@@ -137,6 +137,30 @@ struct ProgramFile {
     outputs: HashMap<String, Vec<String>>,
     /// Programs that write some of their operands.
     written: HashMap<String, Written>,
+    /// Groups of programs by what they do with their arguments.
+    groups: HashMap<Group, Vec<String>>,
+}
+
+/// What a group of programs does with arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Group {
+    /// They print, search, compare or keep texts.
+    Texts,
+    /// Their arguments are statements of a language.
+    Statements,
+    /// They start code of the project.
+    OwnCode,
+    /// They read commands of their own on their standard input.
+    ReadsCommands,
+    /// They read files as data.
+    ReadsData,
+    /// Their first operand is a file of code.
+    CodeOperands,
+    /// They read settings, or change them by rules of their own.
+    ReadsSettings,
+    /// They may be given a path of credentials without reading it.
+    NotReaders,
 }
 
 /// Which operands a program writes.
@@ -209,6 +233,8 @@ struct Rules {
     verbs: HashMap<String, Verb>,
     families: HashMap<String, usize>,
     local: HashSet<String>,
+    /// The groups of a program, a bit each.
+    groups: HashMap<String, u16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,6 +312,12 @@ fn load() -> Result<Rules, String> {
         verbs.extend(list.iter().map(|word| (word.clone(), verb)));
     }
     let local = words.local.programs.drain(..).collect();
+    let mut groups: HashMap<String, u16> = HashMap::new();
+    for (group, names) in &programs.groups {
+        for name in names {
+            *groups.entry(name.clone()).or_default() |= 1 << *group as u16;
+        }
+    }
     Ok(Rules {
         all,
         by_name,
@@ -297,6 +329,7 @@ fn load() -> Result<Rules, String> {
         verbs,
         families,
         local,
+        groups,
     })
 }
 
@@ -341,6 +374,14 @@ pub(crate) fn ready() -> bool {
 /// Whether the program only looks.
 pub(crate) fn is_harmless(name: &str) -> bool {
     rules().is_some_and(|rules| rules.known.get(name) == Some(&Known::Harmless))
+}
+
+/// Whether the program belongs to the group.
+pub(crate) fn is_in(name: &str, group: Group) -> bool {
+    rules().is_some_and(|rules| {
+        let groups = rules.groups.get(name).copied().unwrap_or_default();
+        groups & (1 << group as u16) != 0
+    })
 }
 
 /// Whether the name is that of a program that exists outside of shells.

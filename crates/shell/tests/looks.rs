@@ -74,18 +74,18 @@ fn all_are_judged(file: &str, allowed: bool, at_least: usize) {
 
 #[test]
 fn nothing_dangerous_is_allowed() {
-    all_are_judged("danger.txt", false, 1_100);
+    all_are_judged("danger.txt", false, 2_800);
 }
 
 #[test]
 fn nothing_ordinary_is_asked_about() {
-    all_are_judged("benign.txt", true, 600);
+    all_are_judged("benign.txt", true, 2_500);
 }
 
 #[test]
 fn programs_are_named_exactly() {
     let all = lines("programs.txt");
-    assert!(all.len() >= 400, "only {} texts", all.len());
+    assert!(all.len() >= 800, "only {} texts", all.len());
     let mut wrong = String::new();
     for (look, line) in &all {
         let Some((text, wanted)) = line.rsplit_once("=>") else {

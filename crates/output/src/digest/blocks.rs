@@ -89,6 +89,11 @@ impl Open {
         matches!(self.block, Block::Until(_))
     }
 
+    /// Whether its last line is read.
+    pub(super) fn is_over(&self) -> bool {
+        self.block == Block::None
+    }
+
     /// How deep the last line stands in it.
     pub(super) fn depth(&self) -> u8 {
         u8::try_from(self.lines).unwrap_or(u8::MAX)

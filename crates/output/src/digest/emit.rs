@@ -6,15 +6,48 @@ use super::lines::{clean, segments};
 use super::records::{Kind, Rank, Record};
 use super::scan::Scanned;
 use super::select::Kept;
+use super::words::Words;
 use super::{BYTES_PER_TOKEN, DEFAULT_BUDGET_TOKENS, Input, LeftOut, MIN_BUDGET_TOKENS, Stream};
+use crate::text::Units;
 
 /// Kinds that the statement of one missing part tells apart.
 const KINDS_TOLD: usize = 3;
 
+/// Places in the streams as they came, for those that were decoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places<'a> {
+    /// Bytes of both.
+    pub(super) all: usize,
+    pub(super) stdout: Option<Units<'a>>,
+    pub(super) stderr: Option<Units<'a>>,
+}
+
+impl Places<'_> {
+    /// Where a range of what was read stands in what came.
+    fn original(&mut self, stream: Stream, (start, end): (usize, usize)) -> (usize, usize) {
+        let units = match stream {
+            Stream::Stdout => self.stdout.as_mut(),
+            Stream::Stderr => self.stderr.as_mut(),
+        };
+        units.map_or((start, end), |units| {
+            (units.original(start), units.original(end))
+        })
+    }
+}
+
+/// What stands before the handle.
+pub(super) const HOW: &[u8] = b"; to read the largest part: ";
+
 /// Writes the text and lists what is missing in it.
-pub(super) fn emit(input: &Input<'_>, scanned: &Scanned, kept: &Kept) -> (String, Vec<LeftOut>) {
+pub(super) fn emit(
+    input: &Input<'_>,
+    scanned: &Scanned,
+    kept: &Kept,
+    places: &Places<'_>,
+) -> (String, Vec<LeftOut>) {
     let mut writer = Writer {
         input,
+        places: *places,
         text: String::new(),
         left_out: Vec::new(),
         gap: Vec::new(),
@@ -51,6 +84,7 @@ pub(super) fn emit(input: &Input<'_>, scanned: &Scanned, kept: &Kept) -> (String
 
 struct Writer<'a> {
     input: &'a Input<'a>,
+    places: Places<'a>,
     text: String,
     left_out: Vec<LeftOut>,
     gap: Vec<Record>,
@@ -78,16 +112,24 @@ impl<'a> Writer<'a> {
             return;
         }
         if text.len() > long {
-            let head = floor(&text, long / 3 * 2);
-            let tail = ceiling(&text, text.len() - long / 3);
-            self.text.push_str(text.get(..head).unwrap_or_default());
-            let what = format!("{} bytes of a line", tail.saturating_sub(head));
-            let (offset, length) = (record.start, record.text_end - record.start);
-            let _ = write!(
-                self.text,
-                " [\u{2026} {what}; offset={offset} limit={length}] "
-            );
-            self.text.push_str(text.get(tail..).unwrap_or_default());
+            let parts = parts(&text, long, record.rank == Rank::Failure);
+            let shown: usize = parts.iter().map(|part| part.len()).sum();
+            let what = format!("{} bytes of a line", text.len() - shown);
+            let range = (record.start, record.text_end);
+            let (offset, end) = self.places.original(record.stream, range);
+            let length = end - offset;
+            for (number, part) in parts.iter().enumerate() {
+                // Where it is read is said once.
+                let _ = match number {
+                    0 => Ok(()),
+                    1 => write!(
+                        self.text,
+                        " [\u{2026} {what}; offset={offset} limit={length}] "
+                    ),
+                    _ => write!(self.text, " [\u{2026}] "),
+                };
+                self.text.push_str(part);
+            }
             self.missing(
                 what,
                 record,
@@ -107,7 +149,7 @@ impl<'a> Writer<'a> {
             };
             // The range holds all of them, the one that is shown included.
             let range = (record.start, record.end);
-            self.say(&what, range, (record.line, record.to_line));
+            self.say(&what, record.stream, range, (record.line, record.to_line));
             self.missing(what, record, range, more, record.to_line);
         }
     }
@@ -155,12 +197,13 @@ impl<'a> Writer<'a> {
         }
         let what = contents(&gap);
         let range = (first.start, last.end);
-        self.say(&what, range, (first.line, last.to_line));
+        self.say(&what, first.stream, range, (first.line, last.to_line));
         let lines = last.to_line - first.line + 1;
         self.missing(what, first, range, lines, last.to_line);
     }
 
-    fn say(&mut self, what: &str, (start, end): (usize, usize), (from, to): (u64, u64)) {
+    fn say(&mut self, what: &str, stream: Stream, range: (usize, usize), (from, to): (u64, u64)) {
+        let (start, end) = self.places.original(stream, range);
         let length = end - start;
         let lines = if from == to {
             format!("line {from}")
@@ -177,10 +220,11 @@ impl<'a> Writer<'a> {
         &mut self,
         what: String,
         first: &Record,
-        (start, end): (usize, usize),
+        range: (usize, usize),
         lines: u64,
         to_line: u64,
     ) {
+        let (start, end) = self.places.original(first.stream, range);
         self.left_out.push(LeftOut {
             what,
             lines,
@@ -201,7 +245,7 @@ impl<'a> Writer<'a> {
         // A line of which only the last state is shown stands on both sides.
         let lines = lines.min(scanned.lines);
         let bytes: u64 = self.left_out.iter().map(|part| part.bytes).sum();
-        let all = self.input.stdout.len() + self.input.stderr.len();
+        let all = self.places.all;
         let mut note = format!(
             "[left out: {lines} of {} lines, {bytes} of {all} bytes",
             scanned.lines
@@ -275,6 +319,29 @@ fn contents(gap: &[Record]) -> String {
         format!("{lines} {}", if *lines == 1 { one } else { many })
     });
     said.collect::<Vec<_>>().join(", ")
+}
+
+/// The parts of a long line that are shown: its beginning, its end, and where it tells of a
+/// failure the place of the word that does.
+fn parts(text: &str, long: usize, fails: bool) -> Vec<&str> {
+    let third = long / 3;
+    let word = fails.then(|| Words::place(text)).flatten();
+    let end = ceiling(text, text.len() - third);
+    // A little before the word says what it is about, more behind it what it says.
+    let middle = word.filter(|at| *at > third && *at < end).map(|at| {
+        let from = floor(text, at.saturating_sub(third / 4).max(third));
+        (from, floor(text, (from + third).min(end)))
+    });
+    let (from, to) = middle.unwrap_or_else(|| {
+        let head = floor(text, third * 2);
+        (head, head)
+    });
+    let head = floor(text, if middle.is_some() { third } else { from });
+    [(0, head), (from, to), (end, text.len())]
+        .into_iter()
+        .filter_map(|(from, to)| text.get(from..to))
+        .filter(|part| !part.is_empty())
+        .collect()
 }
 
 /// The last character boundary at or before.

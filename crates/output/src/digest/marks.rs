@@ -1,7 +1,7 @@
 //! Marks that lines carry: what stands before them, and where messages say that they belong.
 
 /// A line without what a tool puts before the lines of another: `#7 0.512 ` of docker build,
-/// `web-1  | ` of compose.
+/// `web-1  | ` of compose, `==1234== ` of valgrind and the sanitizers.
 pub(super) fn peel(text: &str) -> &str {
     if let Some(rest) = text.strip_prefix('#') {
         let mut words = rest.splitn(3, ' ');
@@ -10,6 +10,14 @@ pub(super) fn peel(text: &str) -> &str {
         if let (true, true, Some(rest)) = (step, time, words.next()) {
             return rest;
         }
+    }
+    // `==1234== ` of valgrind.
+    if let Some((process, rest)) = text
+        .strip_prefix("==")
+        .and_then(|rest| rest.split_once("== "))
+        && process.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return rest;
     }
     if let Some((service, rest)) = text.split_once("  | ")
         && !service.is_empty()
@@ -82,6 +90,11 @@ mod tests {
         assert_eq!(peel("#7 0.512 npm error x"), "npm error x");
         assert_eq!(peel("#7 DONE 0.1s"), "#7 DONE 0.1s");
         assert_eq!(peel("web-1  | Error: x"), "Error: x");
+        assert_eq!(
+            peel("==12== Invalid read of size 4"),
+            "Invalid read of size 4"
+        );
+        assert_eq!(peel("== 3 == 4"), "== 3 == 4");
         assert_eq!(peel("12 | let x"), "12 | let x");
     }
 

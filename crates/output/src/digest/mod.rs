@@ -16,6 +16,8 @@ mod blocks;
 mod emit;
 mod families;
 mod frames;
+mod judged;
+mod levels;
 mod lines;
 mod manner;
 mod marks;
@@ -28,6 +30,8 @@ mod words;
 
 use serde::Serialize;
 use wharf_shell::Analysis;
+
+use crate::text;
 
 pub(crate) use lines::{clean, segments};
 pub(crate) use words::Words;
@@ -155,16 +159,31 @@ impl Stream {
 /// Makes the text that a model reads of an output.
 #[must_use]
 pub fn digest(input: &Input<'_>) -> Digest {
+    let (stdout, stderr) = (text::decoded(input.stdout), text::decoded(input.stderr));
+    let read = Input {
+        stdout: &stdout,
+        stderr: &stderr,
+        ..*input
+    };
+    let places = emit::Places {
+        all: input.stdout.len() + input.stderr.len(),
+        stdout: text::Units::new(input.stdout, &stdout),
+        stderr: text::Units::new(input.stderr, &stderr),
+    };
+    read_as_text(&read, &places)
+}
+
+/// As [`digest`], of streams that hold UTF-8 where they hold text.
+fn read_as_text(input: &Input<'_>, places: &emit::Places<'_>) -> Digest {
     let manner = manner::of(input.analysis);
     let failing = input.exit_code != Some(0);
     let scanned = scan::scan(input, manner, failing);
     let room = select::Room::of(input, manner);
-    let mut kept = select::select(&scanned.records, room);
-    let (mut text, mut left_out) = emit::emit(input, &scanned, &kept);
+    let (mut kept, mut text, mut left_out) = fill(input, &scanned, room, places);
     if !left_out.is_empty() && scanned.plain_bytes() <= text.len() {
         // What was saved went into saying so.
         kept = select::Kept::everything(&scanned.records);
-        (text, left_out) = emit::emit(input, &scanned, &kept);
+        (text, left_out) = emit::emit(input, &scanned, &kept, places);
     }
     let failures = |all: bool| {
         let of = scanned.records.iter().zip(&kept.keep);
@@ -173,7 +192,7 @@ pub fn digest(input: &Input<'_>) -> Digest {
             .sum()
     };
     Digest {
-        tokens_before: tokens(input.stdout.len() + input.stderr.len()),
+        tokens_before: tokens(places.all),
         tokens_after: tokens(text.len()),
         lines: scanned.lines,
         failures_at: failures_at(&scanned.records),
@@ -182,6 +201,43 @@ pub fn digest(input: &Input<'_>) -> Digest {
         text,
         left_out,
     }
+}
+
+/// How often the room is filled anew when much of it was not needed.
+const MAX_FILLINGS: usize = 7;
+
+/// Fills the room. What stands where something is missing is reckoned at its most, so that the
+/// sum always fits; where that left room, what was saved is given out again.
+fn fill(
+    input: &Input<'_>,
+    scanned: &scan::Scanned,
+    room: select::Room,
+    places: &emit::Places<'_>,
+) -> (select::Kept, String, Vec<LeftOut>) {
+    let mut kept = select::select(&scanned.records, room);
+    let (mut text, mut left_out) = emit::emit(input, scanned, &kept, places);
+    let handle = |text: &str| memchr::memmem::rfind(text.as_bytes(), emit::HOW).is_some();
+    // What was given out beyond the room and fitted, and the least that did not.
+    let (mut fits, mut breaks) = (0, usize::MAX);
+    for _ in 1..MAX_FILLINGS {
+        let spare = room.unused(text.len());
+        if !kept.lacks(&scanned.records) || spare * 16 < text.len() {
+            break;
+        }
+        let extra = match breaks {
+            usize::MAX => fits + spare,
+            breaks => fits + (breaks - fits) / 2,
+        };
+        let more = select::select(&scanned.records, room.with(extra));
+        let (longer, missing) = emit::emit(input, scanned, &more, places);
+        if !room.holds(longer.len()) || handle(&text) && !handle(&longer) {
+            breaks = extra;
+            continue;
+        }
+        fits = extra;
+        (kept, text, left_out) = (more, longer, missing);
+    }
+    (kept, text, left_out)
 }
 
 /// Places of failures that are told apart.

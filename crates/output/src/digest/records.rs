@@ -22,6 +22,20 @@ pub(super) enum Rank {
     Failure,
 }
 
+/// How much a line that tells of a failure says, when not all of them fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// That something failed.
+    #[default]
+    Headline,
+    /// What the failure was: the message under the headline.
+    Message,
+    /// Again what others of its shape said.
+    Again,
+    /// More of it: what was expected, where it stands.
+    Detail,
+}
+
 /// What a line is, for the statement of what was left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -94,6 +108,8 @@ pub(super) struct Record {
     pub(super) depth: u8,
     /// It has a word that tells of a failure, if this run is one.
     pub(super) worded: bool,
+    /// How much it says of the failure that it tells of.
+    pub(super) weight: Weight,
 }
 
 impl Record {

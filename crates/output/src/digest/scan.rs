@@ -1,13 +1,15 @@
 //! Lines to records: each line gets its rank, in one pass over each stream.
 
-use super::blocks::{Of, Open, Step};
+use super::blocks::{Block, Of, Open, Step};
 use super::families::{Class, class_of};
 use super::frames::Frames;
+use super::judged::Judged;
+use super::levels::{Level, level};
 use super::lines::{Segment, clean, segments};
 use super::manner::Manner;
 use super::marks::{is_bar_only, is_coded, is_heading, is_located, is_marked, peel};
 use super::progress::{dots, is_progress};
-use super::records::{Kind, Rank, Record};
+use super::records::{Kind, Rank, Record, Weight};
 use super::shapes::{Shapes, hash};
 use super::words::Words;
 use super::{Input, Stream};
@@ -119,43 +121,20 @@ struct Scanner {
     failures: usize,
     evident: usize,
     shapes: Shapes,
+    /// Shapes of what told of failures.
+    told: Shapes,
+    /// Shapes of what a log told of failures.
+    logged: Shapes,
     warnings: Shapes,
     /// The last warning is shown, and so is its place.
     warned: bool,
     frames: Frames,
     /// Notes since the last failure.
     notes: u32,
+    /// What the last failure was is said.
+    messages: bool,
     /// The last lines of the stream are read.
     ending: bool,
-}
-
-/// What was decided about one line.
-struct Judged {
-    rank: Rank,
-    kind: Kind,
-    depth: u8,
-    worded: bool,
-    head: bool,
-}
-
-impl Judged {
-    const fn new(rank: Rank, kind: Kind) -> Self {
-        Self {
-            rank,
-            kind,
-            depth: 0,
-            worded: false,
-            head: false,
-        }
-    }
-
-    const fn failure() -> Self {
-        Self::new(Rank::Failure, Kind::Failure)
-    }
-
-    const fn noise(kind: Kind) -> Self {
-        Self::new(Rank::Noise, kind)
-    }
 }
 
 impl Scanner {
@@ -180,10 +159,13 @@ impl Scanner {
             failures: 0,
             evident: 0,
             shapes: Shapes::default(),
+            told: Shapes::of_names(),
+            logged: Shapes::default(),
             warnings: Shapes::of_names(),
             warned: false,
             frames: Frames::default(),
             notes: 0,
+            messages: false,
             ending: false,
         }
     }
@@ -204,6 +186,7 @@ impl Scanner {
         } else {
             self.judge(&text, body, indent)
         };
+        let judged = self.weighed(judged, &text);
         let at = self.push(segment, &text, &judged);
         self.pull_along(at, indent, &judged);
         if judged.head {
@@ -212,6 +195,17 @@ impl Scanner {
         if indent == 0 && judged.rank != Rank::Noise {
             self.top = Some(at);
         }
+    }
+
+    /// A failure that was told of often, in the same words, says less each time.
+    fn weighed(&mut self, mut judged: Judged, text: &str) -> Judged {
+        if judged.rank == Rank::Failure
+            && judged.weight == Weight::Headline
+            && self.told.count(text) > SHOWN_OF_A_SHAPE
+        {
+            judged.weight = Weight::Again;
+        }
+        judged
     }
 
     /// A state that another was written over is progress, unless it is a message.
@@ -225,8 +219,18 @@ impl Scanner {
 
     fn judge(&mut self, text: &str, body: &str, indent: usize) -> Judged {
         let words = Words::of(text);
+        let levelled = level(body);
         if self.lists {
-            return self.listed(text, words);
+            return self.listed(text, words, levelled);
+        }
+        // What a log says of itself counts more than the words of its messages.
+        match levelled {
+            Some(Level::Failed) => {
+                self.open = None;
+                return self.evident_failure(text);
+            }
+            Some(Level::Calm) if self.open.is_none() => return self.calm(text),
+            _ => {}
         }
         let class = class_of(body);
         if let Some(mut open) = self.open.take() {
@@ -242,7 +246,10 @@ impl Scanner {
     }
 
     /// A line of a listing or of a content.
-    fn listed(&mut self, text: &str, words: Words) -> Judged {
+    fn listed(&mut self, text: &str, words: Words, levelled: Option<Level>) -> Judged {
+        if self.manner == Manner::Content && levelled == Some(Level::Failed) {
+            return self.evident_failure(text);
+        }
         if self.manner == Manner::Content && words.message {
             return Judged::new(Rank::Warning, Kind::Other);
         }
@@ -275,13 +282,26 @@ impl Scanner {
                 } else if let Some(inner) = Open::new(block, Of::Failure, indent) {
                     open = inner;
                 }
-                Judged::failure()
+                Judged::opens(block)
             }
             Some(Class::Fail | Class::Sum) => Judged::failure(),
             _ if says_failure
                 || (!warning && !note && (is_marked(body) || step == Step::Message)) =>
             {
-                Judged::failure()
+                let message = words.message || body.starts_with("E  ");
+                let first = message && !self.messages;
+                self.messages |= message;
+                // The end of a traceback names the exception; a summary lists what failed.
+                let named = open.is_over() || open.of() == Of::Detail && indent == 0;
+                let weight = match first {
+                    _ if words.message && named => Weight::Headline,
+                    true => Weight::Message,
+                    false => Weight::Detail,
+                };
+                Judged {
+                    weight,
+                    ..Judged::failure()
+                }
             }
             _ if warning && self.warned && body.trim_start().starts_with("--> ") => {
                 Judged::new(Rank::Warning, Kind::WarningDetail)
@@ -325,7 +345,10 @@ impl Scanner {
             }
             Class::Open(block) => {
                 self.open = Open::new(block, Of::Failure, indent);
-                self.evident_failure(text)
+                Judged {
+                    weight: Judged::opens(block).weight,
+                    ..self.evident_failure(text)
+                }
             }
             Class::Detail(block) => {
                 self.open = Open::new(block, Of::Detail, indent);
@@ -375,7 +398,7 @@ impl Scanner {
         }
         if self.failing && (words.any() || is_coded(body) || (located && !words.warning)) {
             if located {
-                self.open = Open::new(super::blocks::Block::Deeper, Of::Detail, indent);
+                self.open = Open::new(Block::Deeper, Of::Detail, indent);
             }
             return Judged::failure();
         }
@@ -405,6 +428,18 @@ impl Scanner {
         }
     }
 
+    /// A line of a log that says of itself that all is well.
+    fn calm(&mut self, text: &str) -> Judged {
+        if self.shapes.count(text) > SHOWN_OF_A_SHAPE && !self.ending {
+            return Judged::noise(Kind::Repeat);
+        }
+        if self.near_after > 0 {
+            self.near_after -= 1;
+            return Judged::new(Rank::Near, Kind::Other);
+        }
+        Judged::new(Rank::Plain, Kind::Other)
+    }
+
     /// A warning; the same again, elsewhere, is counted only.
     fn warning(&mut self, text: &str) -> Judged {
         let name = text
@@ -422,7 +457,7 @@ impl Scanner {
     /// same message again, at another time, is a repetition.
     fn evident_failure(&mut self, text: &str) -> Judged {
         let logged = text.starts_with(|first: char| first.is_ascii_digit() || first == '[');
-        if !self.failing && logged && self.shapes.count(text) > SHOWN_OF_A_SHAPE {
+        if !self.failing && logged && self.logged.count(text) > SHOWN_OF_A_SHAPE {
             return Judged::noise(Kind::Repeat);
         }
         self.evident += 1;
@@ -439,6 +474,9 @@ impl Scanner {
             return;
         }
         self.failures += 1;
+        if judged.weight != Weight::Detail && judged.weight != Weight::Message {
+            self.messages = false;
+        }
         if self.open.is_none_or(|open| open.of() != Of::Note) {
             self.notes = 0;
         }
@@ -519,6 +557,7 @@ impl Scanner {
             kind: judged.kind,
             depth: judged.depth,
             worded: judged.worded,
+            weight: judged.weight,
         });
         self.records.len() - 1
     }

@@ -1,7 +1,7 @@
 //! Which lines fit into the budget.
 
 use super::manner::Manner;
-use super::records::{Kind, MARKER_BYTES, Rank, Record};
+use super::records::{Kind, MARKER_BYTES, Rank, Record, Weight};
 use super::{
     BYTES_PER_TOKEN, CONTENT_TOKENS, DEFAULT_BUDGET_TOKENS, Input, LISTING_TOKENS,
     MIN_BUDGET_TOKENS, QUIET_TOKENS, SMALL_OUTPUT_BYTES, Stream,
@@ -17,6 +17,9 @@ const LONG_LINE: usize = 600;
 const LAST_NOTE_BYTES: usize = 112;
 const HANDLE_BYTES: usize = 64;
 
+/// A text that was cut ends at most so many bytes before the limit, where a character ends.
+const CUT_BYTES: usize = 4;
+
 /// Share of the failures' room, in tenths, that the first of them get when not all fit.
 const FIRST_FAILURES: usize = 6;
 
@@ -26,7 +29,9 @@ const SHALLOW: u8 = 8;
 /// How much may be written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
-    /// For everything.
+    /// What a text may be long.
+    limit: usize,
+    /// For everything, the last note aside.
     total: usize,
     /// For lines that belong to no failure.
     quiet: usize,
@@ -51,10 +56,29 @@ impl Room {
         let handle = input.handle.map_or(0, |handle| handle.len() + HANDLE_BYTES);
         let note = LAST_NOTE_BYTES + handle.min(bytes / 4);
         Self {
+            limit: bytes,
             total: bytes - note,
             quiet,
             named: input.budget_tokens.is_some(),
         }
+    }
+
+    /// With so many bytes more than there are, for what is reckoned too dear.
+    pub(super) fn with(self, extra: usize) -> Self {
+        Self {
+            total: self.total.saturating_add(extra),
+            ..self
+        }
+    }
+
+    /// Bytes that a text of this length leaves.
+    pub(super) fn unused(self, length: usize) -> usize {
+        self.limit.saturating_sub(length + CUT_BYTES)
+    }
+
+    /// Whether a text of this length was written whole.
+    pub(super) fn holds(self, length: usize) -> bool {
+        length + CUT_BYTES <= self.limit
     }
 }
 
@@ -79,6 +103,15 @@ impl Kept {
             long_line: usize::MAX,
         }
     }
+
+    /// Whether something is missing that belongs to a failure.
+    pub(super) fn lacks(&self, records: &[Record]) -> bool {
+        let mut of = records.iter().zip(&self.keep);
+        of.any(|(record, kept)| !kept && record.rank >= Rank::Excerpt)
+            || records
+                .iter()
+                .any(|record| record.rank == Rank::Failure && record.len > self.long_failure)
+    }
 }
 
 /// Fills the room from the highest rank down.
@@ -89,6 +122,16 @@ pub(super) fn select(records: &[Record], room: Room) -> Kept {
         .sum();
     if all <= room.total.min(SMALL_OUTPUT_BYTES) {
         return Kept::everything(records);
+    }
+    if room.named && said(records) <= room.total {
+        return Kept {
+            keep: records
+                .iter()
+                .map(|record| record.rank != Rank::Noise)
+                .collect(),
+            long_failure: usize::MAX,
+            long_line: usize::MAX,
+        };
     }
     let mut filling = Filling {
         records,
@@ -118,6 +161,22 @@ pub(super) fn select(records: &[Record], room: Room) -> Kept {
         long_failure: filling.long_failure,
         long_line: filling.long_line,
     }
+}
+
+/// Bytes of all that is no noise, with the statements of the noise between it.
+fn said(records: &[Record]) -> usize {
+    let mut after_noise = false;
+    let mut sum = 0;
+    for record in records.iter().filter(|record| record.kind != Kind::Blank) {
+        let noise = record.rank == Rank::Noise;
+        sum += match (noise, after_noise) {
+            (true, true) => 0,
+            (true, false) => MARKER_BYTES,
+            (false, _) => written(record, usize::MAX),
+        };
+        after_noise = noise;
+    }
+    sum
 }
 
 /// Bytes that a record takes when it is written.
@@ -158,11 +217,20 @@ impl Filling<'_> {
         }
         self.keep.fill(false);
         self.long_failure = (self.left / 6).max(64);
-        let last = self.left - self.left / 10 * FIRST_FAILURES;
-        self.left -= last;
-        self.fill(is_failure, false);
-        self.left += last;
-        self.fill(is_failure, true);
+        // What failed comes before how, and what is new before what was said often.
+        for weight in [
+            Weight::Headline,
+            Weight::Message,
+            Weight::Again,
+            Weight::Detail,
+        ] {
+            let wanted = |record: &Record| is_failure(record) && record.weight == weight;
+            let last = self.left - self.left / 10 * FIRST_FAILURES;
+            self.left -= last;
+            self.fill(wanted, false);
+            self.left += last;
+            self.fill(wanted, true);
+        }
     }
 
     /// Keeps matching records while they fit, from the beginning or from the end.

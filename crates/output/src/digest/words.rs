@@ -152,30 +152,15 @@ impl Words {
     /// Reads a cleaned line.
     pub(crate) fn of(line: &str) -> Self {
         let mut words = Self::default();
-        let Some(matcher) = MATCHER.as_ref() else {
+        if MATCHER.is_none() {
             // Never met, and a test says so; but if it were, nothing may be lost.
-            return Self {
-                strong: true,
-                ..words
-            };
-        };
-        let bytes = line.as_bytes();
-        for found in matcher.find_iter(bytes) {
-            let Some((_, weight, end)) = TABLE.get(found.pattern().as_usize()) else {
-                continue;
-            };
-            let (before, word, after) = (
-                bytes.get(..found.start()).unwrap_or_default(),
-                bytes.get(found.start()..found.end()).unwrap_or_default(),
-                bytes.get(found.end()..).unwrap_or_default(),
-            );
-            if !begins(before, word) || (*end == Word && !ends(word, after)) || denied(before) {
-                continue;
-            }
+            words.strong = true;
+        }
+        for (_, weight, message) in said(line) {
             match weight {
                 Strong => {
                     words.strong = true;
-                    words.message = words.message || is_message(before, word, after);
+                    words.message = words.message || message;
                 }
                 Weak => words.weak = true,
                 Warning => words.warning = true,
@@ -184,10 +169,50 @@ impl Words {
         words
     }
 
+    /// Where the word stands that tells most of a failure: the first that stands as in a message,
+    /// else the first that tells of one at all.
+    pub(super) fn place(line: &str) -> Option<usize> {
+        let mut best = None;
+        for (at, weight, message) in said(line).filter(|(_, weight, _)| *weight != Warning) {
+            match (weight, message) {
+                (Strong, true) => return Some(at),
+                (Strong, false) if !matches!(best, Some((_, Strong))) => best = Some((at, Strong)),
+                _ if best.is_none() => best = Some((at, weight)),
+                _ => {}
+            }
+        }
+        best.map(|(at, _)| at)
+    }
+
     /// Whether it tells of a failure in a run that failed.
     pub(crate) const fn any(self) -> bool {
         self.strong || self.weak
     }
+}
+
+/// The words of a line that count: where they stand, how they count, and whether they stand
+/// where messages have them.
+fn said(line: &str) -> impl Iterator<Item = (usize, Weight, bool)> + '_ {
+    let bytes = line.as_bytes();
+    let found = MATCHER
+        .iter()
+        .flat_map(move |matcher| matcher.find_iter(bytes));
+    found.filter_map(move |found| {
+        let (_, weight, end) = TABLE.get(found.pattern().as_usize())?;
+        let (before, word, after) = (
+            bytes.get(..found.start())?,
+            bytes.get(found.start()..found.end())?,
+            bytes.get(found.end()..)?,
+        );
+        let counts = begins(before, word)
+            && (*end == Open || ends(word, after))
+            && !denied(before)
+            && !is_none_of_it(word, after)
+            && !is_part_of_a_name(before, word, after)
+            && !goes_over(word, after);
+        let message = counts && *weight == Strong && is_message(before, word, after);
+        counts.then_some((found.start(), *weight, message))
+    })
 }
 
 /// A word begins here: not inside another one, save after a lower-case letter when it is
@@ -226,6 +251,59 @@ fn denied(before: &[u8]) -> bool {
     word.is_some_and(|word| {
         word == b"0" || word.eq_ignore_ascii_case(b"no") || word.eq_ignore_ascii_case(b"without")
     }) && !before.ends_with(b":0")
+}
+
+/// `errors: 0`, `failed=0`, `error_count = 0`: counted, and none found.
+fn is_none_of_it(word: &[u8], after: &[u8]) -> bool {
+    if word.contains(&b' ') {
+        return false;
+    }
+    let name = after.iter().take(MAX_NAME);
+    let name = name.take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_');
+    let rest = after.get(name.count()..).unwrap_or_default();
+    let rest = rest.strip_prefix(b"\"").unwrap_or(rest).trim_ascii_start();
+    let Some((b':' | b'=', rest)) = rest.split_first() else {
+        return false;
+    };
+    let rest = rest.trim_ascii_start();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let zero = digits > 0 && rest.iter().take(digits).all(|byte| *byte == b'0');
+    let next = rest.get(digits);
+    zero && next.is_none_or(|next| !(next.is_ascii_alphanumeric() || matches!(next, b'.' | b':')))
+}
+
+/// Bytes that a name may have behind the word in it.
+const MAX_NAME: usize = 32;
+
+/// `error_handling.rs`, `on-failure`, `exception-handler`: the word in lower case inside of what
+/// something is called, and no message behind it.
+fn is_part_of_a_name(before: &[u8], word: &[u8], after: &[u8]) -> bool {
+    if !word.iter().all(u8::is_ascii_lowercase) {
+        return false;
+    }
+    let tail = after.iter().take(MAX_NAME);
+    let tail = tail.take_while(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(byte));
+    let tail = after.get(..tail.count()).unwrap_or_default();
+    let tail = tail.trim_ascii_end();
+    let tail = tail.strip_suffix(b".").unwrap_or(tail);
+    let joined_before = before.last().is_some_and(|byte| b"_-/".contains(byte))
+        && before
+            .iter()
+            .nth_back(1)
+            .is_some_and(u8::is_ascii_alphanumeric);
+    let joined_after = tail.iter().any(|byte| b"_-./".contains(byte));
+    let message = after.get(tail.len()).is_some_and(|byte| *byte == b':');
+    (joined_before || joined_after) && !message
+}
+
+/// `failover`, `failsafe`: what is done against failures.
+fn goes_over(word: &[u8], after: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"fail")
+        && ["over", "safe", "back", "fast"].iter().any(|tail| {
+            after
+                .get(..4)
+                .is_some_and(|a| a.eq_ignore_ascii_case(tail.as_bytes()))
+        })
 }
 
 /// Where messages have such a word: in capitals, or followed by a colon, a bracket or an
@@ -276,6 +354,11 @@ mod tests {
             "thread 'main' panicked at src/a.rs:3:4:",
             "npm ERR! code 1",
             "2 errors",
+            "errors: 3",
+            "failed=01",
+            "build-error: no disk",
+            "it ended with a fatal error.",
+            "test_a failed",
             "IOException",
             "/usr/bin/ld: a.c: undefined reference to `f'",
         ] {
@@ -291,6 +374,14 @@ mod tests {
             "0 errors",
             "no failures",
             "terrors",
+            "errors: 0",
+            "error_count=0 failed=0",
+            "\"failures\": 0,",
+            "copied src/error_handling.rs",
+            "retry policy: on-failure",
+            "exception-handler module loaded",
+            "no errors found in error.log",
+            "checking failover node 3",
         ] {
             assert!(!Words::of(line).strong, "{line}");
         }

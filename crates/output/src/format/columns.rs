@@ -66,7 +66,15 @@ pub(super) fn key_value(sample: &Sample<'_>) -> Seen {
     // Names come once, or in blocks of many; lines of prose begin with the same word again.
     let distinct = columns.len();
     let once = distinct >= 5 || distinct * 2 > pairs.len();
-    let enough = once && same >= 2 && share >= 0.7;
+    // `step 1: …`, `step 2: …` is one name that counts.
+    let counted = distinct > 2 && {
+        let mut bare = columns
+            .iter()
+            .map(|name| name.replace(|c: char| c.is_ascii_digit(), ""));
+        let first = bare.next();
+        bare.all(|name| Some(name) == first) && columns.iter().all(|name| name.contains(' '))
+    };
+    let enough = once && !counted && same >= 2 && share >= 0.7;
     Seen {
         share: if enough { share.min(1.0) } else { 0.0 },
         columns,
@@ -81,6 +89,9 @@ pub(super) fn key_value(sample: &Sample<'_>) -> Seen {
 pub(super) fn table(sample: &Sample<'_>, asked: bool) -> Seen {
     let lines = sample.lines();
     let listed = listing(&lines);
+    // The lines of a box say nothing.
+    let boxed = |line: &&str| !line.chars().all(|c| matches!(c, '\u{2500}'..='\u{257f}'));
+    let lines: Vec<&str> = lines.into_iter().filter(boxed).collect();
     if listed.share > 0.0 || lines.len() < 2 {
         return listed;
     }
@@ -100,7 +111,8 @@ pub(super) fn table(sample: &Sample<'_>, asked: bool) -> Seen {
         .collect();
     let gutters = gutters(&with_header);
     let several = with_header.len() >= 3;
-    let even = usual >= 3 && (has_numbers(body) || gutters >= 2) || usual == 2 && gutters >= 1;
+    let even = usual >= 3 && (has_numbers(body) && most_vary(body, usual) || gutters >= 2)
+        || usual == 2 && gutters >= 1;
     let barred = share(&with_header, |line| {
         line.contains(" | ") || line.matches('│').count() > 1 || line.starts_with('|')
     });
@@ -252,7 +264,7 @@ fn is_listing(line: &str) -> bool {
 fn is_rule(line: &str) -> bool {
     let marks = line
         .chars()
-        .filter(|c| matches!(c, '-' | '+' | '=' | '|' | '─' | '═' | '┼'))
+        .filter(|c| matches!(c, '-' | '+' | '=' | '|' | '\u{2500}'..='\u{257f}'))
         .count();
     let others = line.chars().filter(|c| !c.is_whitespace()).count() - marks;
     line.contains("--") && (others == 0 || marks > others) || marks > 3 && others == 0
@@ -290,6 +302,25 @@ fn has_numbers(lines: &[&str]) -> bool {
         line.split_whitespace()
             .any(|word| word.starts_with(|c: char| c.is_ascii_digit()))
     }) > 0.8
+}
+
+/// Whether most words differ from line to line. `file 1 is read`, `file 2 is read` is a sentence
+/// that comes again, and no table of four columns.
+fn most_vary(lines: &[&str], usual: usize) -> bool {
+    let mut rows = lines
+        .iter()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| words.len() == usual);
+    let Some(first) = rows.next() else {
+        return false;
+    };
+    let mut varies = vec![false; usual];
+    for row in rows {
+        for ((word, of_first), varies) in row.iter().zip(&first).zip(&mut varies) {
+            *varies |= word != of_first;
+        }
+    }
+    varies.iter().filter(|varies| **varies).count() * 2 > usual
 }
 
 fn tabbed(lines: &[&str]) -> bool {

@@ -85,7 +85,7 @@ pub(super) fn share(lines: &[&str], is: impl Fn(&str) -> bool) -> f64 {
     lines.iter().filter(|line| is(line)).count() as f64 / lines.len() as f64
 }
 
-/// A byte that no text has, or more than a tenth of bytes that do not belong in text.
+/// A byte that no text has, or too many that do not belong in text.
 pub(super) fn is_binary(bytes: &[u8]) -> bool {
     let head = bytes.get(..HEAD).unwrap_or(bytes);
     if memchr::memchr(0, head).is_some() {
@@ -95,8 +95,10 @@ pub(super) fn is_binary(bytes: &[u8]) -> bool {
         **byte < 0x20 && !matches!(**byte, b'\n' | b'\r' | b'\t' | 0x1b | 0x08 | 0x0c | 0x07)
     };
     let odd = head.iter().filter(control).count();
+    // Bytes that are no UTF-8 may be the letters of an older encoding, which stand alone between
+    // others; of such a text most bytes are still letters, digits and line ends.
     let broken: usize = head.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
-    (odd + broken) * 10 > head.len()
+    odd * 10 > head.len() || odd > 0 && (odd + broken) * 10 > head.len() || broken * 2 > head.len()
 }
 
 /// Lines that were written over: more returns than line ends.

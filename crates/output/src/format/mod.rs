@@ -20,6 +20,7 @@ use wharf_shell::{Analysis, registry};
 pub use errors::Language;
 pub use secrets::{Secret, SecretKind};
 
+use crate::text;
 use lines::Sample;
 
 /// From here on an answer may be relied on.
@@ -122,6 +123,7 @@ struct Seen {
 /// Looks at an output; `expected` is what the registry says of the command's output.
 #[must_use]
 pub fn look(stdout: &[u8], expected: Option<&str>) -> Look {
+    let stdout = &*text::decoded(stdout);
     let sample = Sample::new(stdout);
     let (format, seen) = certain(stdout, &sample).unwrap_or_else(|| likely(&sample, expected));
     let mut columns = seen.columns;
@@ -161,8 +163,9 @@ fn certain(stdout: &[u8], sample: &Sample<'_>) -> Option<(Format, Seen)> {
         .or_else(|| markup::html(sample).map(|seen| (Format::Html, seen)))
         .or_else(|| markup::xml(sample).map(|seen| (Format::Xml, seen)))
         .or_else(|| reports::diff(sample).map(|seen| (Format::Diff, seen)))
-        .or_else(|| reports::stack_trace(sample).map(|seen| (Format::StackTrace, seen)))
+        // A report of tests holds traces; a trace holds no sum of tests.
         .or_else(|| reports::test_report(sample).map(|seen| (Format::TestReport, seen)))
+        .or_else(|| reports::stack_trace(sample).map(|seen| (Format::StackTrace, seen)))
         .or_else(|| reports::tree(sample).map(|seen| (Format::Tree, seen)))
 }
 
@@ -318,6 +321,11 @@ pub fn output_analysis(
     stderr: &[u8],
     exit_code: i32,
 ) -> OutputAnalysis {
+    let (came, stdout, stderr) = (
+        stdout.len() as u64,
+        &*text::decoded(stdout),
+        &*text::decoded(stderr),
+    );
     let seen = look(stdout, expected(analysis, command));
     let mut error_languages = errors::languages(stdout);
     error_languages.extend(errors::languages(stderr));
@@ -331,7 +339,7 @@ pub fn output_analysis(
             || exit_code != 0 && errors::speaks(stdout)
             || errors::speaks(stderr),
         confidence: seen.confidence,
-        byte_count: stdout.len() as u64,
+        byte_count: came,
         row_count: seen.rows,
         columns: seen.columns,
         error_languages,

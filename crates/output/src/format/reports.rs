@@ -7,7 +7,12 @@ use super::lines::{Sample, share};
 pub(super) fn diff(sample: &Sample<'_>) -> Option<Seen> {
     let lines = sample.lines();
     let hunk = |line: &&&str| {
-        line.starts_with("@@ -") && line.get(4..).is_some_and(|rest| rest.contains(" @@"))
+        let hunk = |mark| {
+            line.strip_prefix(mark)
+                .is_some_and(|rest: &str| rest.contains(" @@"))
+        };
+        // With three signs it is a merge.
+        hunk("@@ -") || hunk("@@@ -")
     };
     let hunks = lines.iter().filter(hunk).count();
     let files = lines
@@ -16,6 +21,7 @@ pub(super) fn diff(sample: &Sample<'_>) -> Option<Seen> {
             line.starts_with("diff --git ")
                 || line.starts_with("diff -")
                 || line.starts_with("--- ")
+                || line.starts_with("Diff in ")
                 || line.starts_with("Index: ")
         })
         .count();
@@ -38,9 +44,11 @@ pub(super) fn diff(sample: &Sample<'_>) -> Option<Seen> {
     let is = is_old
         || files > 0
             && (hunks > 0 && changes > 0.6
-                || lines
-                    .first()
-                    .is_some_and(|line| line.starts_with("diff --git ")));
+                || lines.first().is_some_and(|line| {
+                    ["diff --git ", "diff --cc ", "diff --combined ", "Diff in "]
+                        .iter()
+                        .any(|start| line.starts_with(start))
+                }));
     is.then(|| Seen {
         share: if changes > 0.8 || is_old { 1.0 } else { 0.95 },
         ..Seen::default()
@@ -103,6 +111,8 @@ fn is_test_sum(line: &str) -> bool {
         "Test Files  ",
         "Tests run: ",
         "# tests ",
+        "\u{2139} tests ",
+        "\u{2139} pass ",
         "# pass ",
         "Total Tests:",
         "[  PASSED  ]",
@@ -119,14 +129,26 @@ fn is_test_sum(line: &str) -> bool {
         .any(|start| text.starts_with(start) && !text.ends_with(start))
         || text.starts_with("Ran ") && text.contains(" test") && text.contains(" in ")
         || text.starts_with("Summary [") && text.contains(" tests run")
+        || (number_before(" error") || text.starts_with("no tests ran")) && lasted(text)
         || (number_before(" passed") || number_before(" failed"))
             && (text.contains(" in ") || line.starts_with("==="))
         || (number_before(" passing") || number_before(" failing")) && text.len() < 40
         || number_before(" examples,") && text.contains(" failure")
         || number_before(" tests,") && text.contains("assertions")
+        || number_before(" runs,") && text.contains(" assertions, ")
+        || text.starts_with("Tests: ") && text.contains(", Assertions: ")
+        || text.starts_with("Files=") && text.contains(", Tests=")
+        || (number_before(" test failed") || number_before(" tests failed")) && text.len() < 40
         || text.starts_with("FAIL\t")
         || text.starts_with("ok  \t") && text.contains('.')
         || text.contains("% tests passed, ")
+}
+
+/// `… in 0.33s`, which tells the sum of a test run from `3 errors in 2 files`.
+fn lasted(text: &str) -> bool {
+    text.rsplit_once(" in ")
+        .and_then(|(_, time)| time.split(' ').next()?.strip_suffix('s'))
+        .is_some_and(|time| time.parse::<f64>().is_ok())
 }
 
 fn is_test_line(line: &str) -> bool {
@@ -144,6 +166,8 @@ fn is_test_line(line: &str) -> bool {
             "FAIL ",
             "✓ ",
             "✔ ",
+            "✘ ",
+            "✖ ",
             "✗ ",
             "✕ ",
             "× ",
@@ -182,7 +206,11 @@ pub(super) fn tree(sample: &Sample<'_>) -> Option<Seen> {
     let header = lines.first().is_some_and(|line| {
         line.split_whitespace().count() > 2 && !line.chars().any(char::is_lowercase)
     });
-    (share >= 0.4 && lines.len() > 1 && !header).then(|| Seen {
+    // A box around columns is none either.
+    let boxed = lines
+        .first()
+        .is_some_and(|line| line.trim_start().starts_with(['┌', '╭', '┏', '╔']));
+    (share >= 0.4 && lines.len() > 1 && !header && !boxed).then(|| Seen {
         share: if share > 0.7 { 1.0 } else { 0.94 },
         rows: Some(sample.total),
         ..Seen::default()
@@ -194,7 +222,7 @@ pub(super) fn log(sample: &Sample<'_>) -> Seen {
     let lines = sample.lines();
     let timed = share(&lines, |line| is_timed(line) || is_levelled(line));
     let steps = share(&lines, |line| {
-        is_step(line) || is_timed(line) || is_levelled(line) || is_finding(line)
+        is_step(line) || is_timed(line) || is_levelled(line) || is_finding(line) || is_excerpt(line)
     });
     let beginnings = lines
         .iter()
@@ -375,6 +403,12 @@ fn is_step(line: &str) -> bool {
         "Stopping ",
         "Waiting ",
         "Scanning ",
+        "adding: ",
+        "updating: ",
+        "testing: ",
+        "inflating: ",
+        "extracting: ",
+        "creating: ",
         "Configuring ",
         "checking ",
         "config.status",
@@ -397,6 +431,14 @@ fn is_step(line: &str) -> bool {
         || STEPS
             .iter()
             .any(|step| text.starts_with(step) && text.len() > step.len())
+}
+
+/// `   12 | source` and `      |   ^~~~`, as compilers show the place of a finding.
+fn is_excerpt(line: &str) -> bool {
+    let Some((before, _)) = line.split_once('|') else {
+        return false;
+    };
+    before.starts_with([' ', '\t']) && before.bytes().all(|b| b.is_ascii_digit() || b == b' ')
 }
 
 /// `warning: …`, `error[E0308]: …`, `file:1:2: warning: …`.

@@ -18,6 +18,7 @@ use wharf_shell::Analysis;
 
 use crate::digest::{Digest, Stream};
 use crate::format::Look;
+use crate::text;
 
 /// Hints of one kind that are given.
 const MAX_HINTS: usize = 6;
@@ -88,6 +89,12 @@ pub struct Input<'a> {
 /// Makes the hints.
 #[must_use]
 pub fn model_hints(input: &Input<'_>) -> ModelHints {
+    let (stdout, stderr) = (text::decoded(input.stdout), text::decoded(input.stderr));
+    let input = &Input {
+        stdout: &stdout,
+        stderr: &stderr,
+        ..*input
+    };
     let (strategy, confidence) = reading(input);
     let mut specific = failures::hints(input);
     specific.extend(structure::hints(input));

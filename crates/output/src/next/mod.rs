@@ -12,6 +12,7 @@
 mod exits;
 mod install;
 mod lookup;
+mod narrow;
 mod pattern;
 mod quote;
 mod rerun;
@@ -20,6 +21,8 @@ mod similar;
 
 use serde::Serialize;
 use wharf_shell::{Analysis, registry};
+
+use crate::text;
 
 pub use install::PackageManager;
 
@@ -60,6 +63,7 @@ pub fn next_steps(
     around: &Surroundings<'_>,
 ) -> Vec<NextStep> {
     let failed = exit_code != Some(0);
+    let (stdout, stderr) = (&*text::decoded(stdout), &*text::decoded(stderr));
     let mut steps = Steps::default();
     steps.add_all(rerun::steps(analysis, failed, stdout, stderr));
     steps.add_all(rules::steps(analysis, failed, stdout, stderr, around));
@@ -100,6 +104,11 @@ fn usual(analysis: &Analysis, failed: bool) -> Vec<NextStep> {
         let whole = registry::lookup(&program.name);
         registry::describe(program).into_iter().chain(whole)
     });
+    // After a failure of a program that nobody knows, what another one needs is no help.
+    let unknown = |program: &wharf_shell::Program| registry::lookup(&program.name).is_none();
+    if failed && analysis.programs.last().is_some_and(unknown) {
+        return Vec::new();
+    }
     let Some(entry) = entries.into_iter().find(|entry| !text_of(entry).is_empty()) else {
         return Vec::new();
     };

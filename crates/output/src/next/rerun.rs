@@ -3,11 +3,8 @@
 use wharf_shell::Analysis;
 
 use super::NextStep;
-use super::quote::quoted;
+use super::narrow::{by_pattern, go, joined, named, step, unittest};
 use crate::digest::{clean, segments};
-
-/// Tests that a command names; more are run as a whole.
-const MAX_NAMED: usize = 10;
 
 /// Failing tests that are remembered.
 const MAX_FOUND: usize = 200;
@@ -18,6 +15,7 @@ struct Found {
     pytest: Vec<String>,
     unittest: Vec<String>,
     cargo: Vec<String>,
+    nextest: Vec<String>,
     go: Vec<String>,
     go_packages: Vec<String>,
     jest_files: Vec<String>,
@@ -30,6 +28,7 @@ struct Found {
     gradle: Vec<String>,
     rspec: Vec<String>,
     ctest: Vec<String>,
+    prove: Vec<String>,
 }
 
 /// The narrow rerun of what failed, one step for each runner that speaks.
@@ -70,12 +69,18 @@ impl Found {
                 add(&mut self.cargo, name);
             }
         }
+        self.nextest(trimmed);
         self.go(line, trimmed);
         self.javascript(line, trimmed);
         self.jvm(trimmed);
         if let Some(place) = trimmed.strip_prefix("rspec ./") {
             let place = place.split(" # ").next().unwrap_or(place);
             add(&mut self.rspec, &format!("./{place}"));
+        }
+        if let Some((file, _)) = line.split_once(" (Wstat: ")
+            && !file.contains(char::is_whitespace)
+        {
+            add(&mut self.prove, file);
         }
         if let Some((name, _)) = trimmed.split_once(" (Failed)") {
             let name = name.rsplit(' ').next().unwrap_or(name);
@@ -116,6 +121,24 @@ impl Found {
         }
     }
 
+    /// `FAIL [   0.004s] (3/9) shop tests::adds`.
+    fn nextest(&mut self, line: &str) {
+        let Some((_, rest)) = line
+            .strip_prefix("FAIL [")
+            .or_else(|| line.strip_prefix("SIGABRT ["))
+            .or_else(|| line.strip_prefix("TIMEOUT ["))
+            .and_then(|rest| rest.split_once("s] "))
+        else {
+            return;
+        };
+        let mut words = rest
+            .split_whitespace()
+            .skip_while(|word| word.starts_with('(') || word.ends_with(')'));
+        if let (Some(_), Some(test), None) = (words.next(), words.next(), words.next()) {
+            add(&mut self.nextest, test);
+        }
+    }
+
     fn go(&mut self, line: &str, trimmed: &str) {
         if let Some(rest) = trimmed.strip_prefix("--- FAIL: ") {
             let name = rest.split(" (").next().unwrap_or(rest);
@@ -148,6 +171,10 @@ impl Found {
                     add(&mut self.vitest_files, file);
                     add(&mut self.vitest_tests, test);
                 }
+                // Vitest names the file of a suite that did not load twice.
+                (true, None) if rest.contains(&format!("[ {file} ]")) => {
+                    add(&mut self.vitest_files, file);
+                }
                 (true, None) => add(&mut self.jest_files, file),
                 _ => {}
             }
@@ -163,6 +190,10 @@ impl Found {
         {
             let name = name.split_once(" - ").map_or(name, |(_, name)| name);
             let name = name.rsplit_once(" (").map_or(name, |(name, _)| name);
+            // A test that is still to be done fails nothing.
+            if name.contains(" # TODO") || name.contains(" # SKIP") {
+                return;
+            }
             if !name.starts_with("failing tests") && !name.contains(" problem") {
                 add(&mut self.node, name);
             }
@@ -213,10 +244,17 @@ impl Found {
         } else {
             &self.jest_tests[..]
         };
+        // Nextest shows what the test's own harness printed, which names it again.
+        let cargo = if self.nextest.is_empty() {
+            &self.cargo[..]
+        } else {
+            &[][..]
+        };
         let mut steps = vec![
             named("pytest", "", &self.pytest),
-            named("python -m unittest", "", &self.unittest),
-            named("cargo test --", "--exact", &self.cargo),
+            unittest(analysis, &self.unittest),
+            named("cargo test --", "--exact", cargo),
+            named("cargo nextest run --", "--exact", &self.nextest),
             go(&self.go, &self.go_packages),
             by_pattern("npx jest", &self.jest_files, jest_tests, "-t"),
             by_pattern(
@@ -229,6 +267,7 @@ impl Found {
             named(gradle, "--tests", &self.gradle),
             joined(maven, "-Dtest=", &self.maven),
             named("bundle exec rspec", "", &self.rspec),
+            named("prove -v", "", &self.prove),
         ];
         if node_test {
             steps.push(by_pattern(
@@ -252,121 +291,6 @@ fn add(names: &mut Vec<String>, name: &str) {
     if names.len() < MAX_FOUND && !name.is_empty() && !names.iter().any(|known| known == name) {
         names.push(name.to_owned());
     }
-}
-
-fn step(tests: &[String], command: Option<String>) -> Option<NextStep> {
-    let first = tests.first()?;
-    let text = match tests.len() {
-        1 => format!("run the failing test alone: {first}"),
-        n => format!("run the {n} failing tests alone"),
-    };
-    Some(NextStep {
-        text,
-        command,
-        why: format!("{first} failed"),
-    })
-}
-
-/// Each test as an operand, with the option before the first, or before each for gradle.
-fn named(program: &str, option: &str, tests: &[String]) -> Option<NextStep> {
-    if tests.is_empty() {
-        return None;
-    }
-    let words: Option<Vec<String>> = tests.iter().map(|test| quoted(test)).collect();
-    let each = option == "--tests";
-    let command = words.filter(|words| words.len() <= MAX_NAMED).map(|words| {
-        let between = if each {
-            format!(" {option} ")
-        } else {
-            " ".to_owned()
-        };
-        let option = if option.is_empty() {
-            String::new()
-        } else {
-            format!(" {option}")
-        };
-        format!("{program}{option} {}", words.join(&between))
-    });
-    step(tests, command)
-}
-
-/// All tests in one option, separated as Maven wants it.
-fn joined(program: &str, option: &str, tests: &[String]) -> Option<NextStep> {
-    let few = tests.get(..tests.len().min(MAX_NAMED))?;
-    let list = quoted(&few.join(","))?;
-    step(
-        tests,
-        (few.len() == tests.len()).then(|| format!("{program} {option}{list}")),
-    )
-}
-
-/// Files and a regular expression of names.
-fn by_pattern(program: &str, files: &[String], tests: &[String], option: &str) -> Option<NextStep> {
-    let all = if tests.is_empty() { files } else { tests };
-    if all.is_empty() {
-        return None;
-    }
-    let words: Option<Vec<String>> = files.iter().map(|file| quoted(file)).collect();
-    let few = all.len() <= MAX_NAMED && files.len() <= MAX_NAMED;
-    let command = words.filter(|_| few).and_then(|words| {
-        let mut command = program.to_owned();
-        for word in words {
-            command.push(' ');
-            command.push_str(&word);
-        }
-        if !tests.is_empty() {
-            let names: Vec<String> = tests.iter().map(|name| escaped(name)).collect();
-            command.push_str(&format!(" {option} {}", quoted(&names.join("|"))?));
-        }
-        Some(command)
-    });
-    step(all, command)
-}
-
-/// Go's tests as one expression; each level of a name is matched on its own.
-fn go(tests: &[String], packages: &[String]) -> Option<NextStep> {
-    if tests.is_empty() {
-        return None;
-    }
-    let mut tops: Vec<&str> = tests
-        .iter()
-        .filter_map(|test| test.split('/').next())
-        .collect();
-    tops.dedup();
-    let pattern = match tests {
-        [one] => {
-            let levels = one.split('/').map(|level| format!("^{}$", escaped(level)));
-            levels.collect::<Vec<_>>().join("/")
-        }
-        _ => format!(
-            "^({})$",
-            tops.iter()
-                .map(|top| escaped(top))
-                .collect::<Vec<_>>()
-                .join("|")
-        ),
-    };
-    let packages: Option<Vec<String>> = packages.iter().map(|package| quoted(package)).collect();
-    let packages = packages
-        .filter(|all| !all.is_empty())
-        .map_or_else(|| "./...".to_owned(), |all| all.join(" "));
-    let command = quoted(&pattern).filter(|_| tops.len() <= MAX_NAMED);
-    step(
-        tests,
-        command.map(|pattern| format!("go test -run {pattern} {packages}")),
-    )
-}
-
-/// A name as an expression that matches it.
-fn escaped(name: &str) -> String {
-    let mut escaped = String::with_capacity(name.len());
-    for c in name.chars() {
-        if "\\^$.|?*+()[]{}".contains(c) {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
 }
 
 /// Mocha names its failures in a list at the end: number and suite, then the test and a colon.
@@ -406,6 +330,7 @@ impl Mocha {
 mod tests {
     use wharf_shell::{Context, analyze};
 
+    use super::super::narrow::MAX_NAMED;
     use super::*;
 
     fn rerun(command: &str, output: &str) -> Option<String> {
@@ -430,6 +355,11 @@ mod tests {
                 "cargo test -- --exact a::b a::d",
             ),
             (
+                "cargo nextest run",
+                "        FAIL [   0.004s] (3/9) shop tests::adds\n    test tests::adds ... FAILED\n",
+                "cargo nextest run -- --exact tests::adds",
+            ),
+            (
                 "python -m unittest",
                 "FAIL: test_bad (test_unit.T.test_bad)",
                 "python -m unittest test_unit.T.test_bad",
@@ -438,6 +368,26 @@ mod tests {
                 "python -m unittest",
                 "ERROR: test_bad (mod.T)",
                 "python -m unittest mod.T.test_bad",
+            ),
+            (
+                "python3 shop.py -v",
+                "FAIL: test_bad (__main__.T.test_bad)",
+                "python3 shop.py T.test_bad",
+            ),
+            (
+                "npx vitest run",
+                " FAIL  t/a.test.js [ t/a.test.js ]\nError: Cannot find module\n",
+                "npx vitest run t/a.test.js",
+            ),
+            (
+                "node --test",
+                "not ok 1 - sum\nnot ok 2 - later # TODO\n",
+                "node --test --test-name-pattern sum",
+            ),
+            (
+                "prove t",
+                "t/a.t (Wstat: 768 (exited 3) Tests: 43 Failed: 3)",
+                "prove -v t/a.t",
             ),
             (
                 "go test ./...",

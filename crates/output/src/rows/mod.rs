@@ -78,6 +78,7 @@ pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// where the zone is printed too.
 #[must_use]
 pub fn rows(analysis: &Analysis, command: &str, stdout: &[u8]) -> Option<Rows> {
+    let stdout = &*crate::text::decoded(stdout);
     let input = input::Input::new(stdout)?;
     let call = call::Call::find(analysis, command);
     let mut lines: Vec<&str> = input.text.lines().take(MAX_LINES).collect();

@@ -62,10 +62,8 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
                 method.is_some(),
             );
         }
-        "gh" | "glab" | "hub" | "tea" => {
-            if options.starts_with("api") {
-                forge(walker, call, options);
-            }
+        "gh" | "glab" | "hub" | "tea" if options.starts_with("api") => {
+            forge(walker, call, options);
         }
         "nc" | "ncat" | "netcat" | "telnet" | "socat" => lines(walker, call),
         "grpcurl" | "grpc_cli" | "evans" => {

@@ -6,91 +6,9 @@
 
 use super::{Call, Options};
 use crate::place;
+use crate::rules::{self, Group};
 use crate::walk::Walker;
 use crate::walk::arg::Arg;
-
-/// Programs that may be given such a path without showing or copying what is in it.
-const NOT_READERS: &[&str] = &[
-    "ls",
-    "stat",
-    "test",
-    "[",
-    "find",
-    "du",
-    "ssh",
-    "ssh-keygen",
-    "ssh-add",
-    "scp",
-    "sftp",
-    "echo",
-    "printf",
-    "realpath",
-    "readlink",
-    "basename",
-    "dirname",
-    "file",
-    "which",
-    "cd",
-    "export",
-    "mktemp",
-    "pushd",
-    "tree",
-    "exa",
-    "eza",
-    "fd",
-    "rm",
-    "helm",
-    "source",
-    ".",
-    "chmod",
-    "chown",
-    "touch",
-    "mkdir",
-    "ssh-copy-id",
-    "autossh",
-    "mosh",
-    "getfacl",
-    "lsattr",
-    "namei",
-    "rmdir",
-    "unlink",
-    "ansible",
-    "ansible-playbook",
-    "k9s",
-    "kubectx",
-    "kubens",
-    "shred",
-    "grep",
-    "egrep",
-    "fgrep",
-    "rg",
-    "ag",
-    "git",
-    "docker",
-    "podman",
-    "kubectl",
-    "oc",
-    "docker-compose",
-    // What these do to their operands is told where they are read.
-    "cp",
-    "mv",
-    "ln",
-    "install",
-    "tee",
-    "sponge",
-    "dd",
-    "truncate",
-    "trash",
-    "trash-put",
-    "rimraf",
-    "rsync",
-    "tar",
-    "bsdtar",
-    "zip",
-    "unzip",
-    "patch",
-    "nerdctl",
-];
 
 /// Tools of `openssl` that read certificates, which are public.
 const ON_CERTIFICATES: &[&str] = &[
@@ -122,7 +40,7 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
             );
         }
         "openssl" if CREATES.iter().any(|verb| options.starts_with(verb)) => return,
-        name if NOT_READERS.contains(&name) => return,
+        name if rules::is_in(name, Group::NotReaders) => return,
         _ => {}
     }
     let certificates =

@@ -213,7 +213,14 @@ fn is_elsewhere(call: &Call<'_, '_>, options: &Options<'_, '_>) -> bool {
             verb(&["install", "create"]) && args.iter().any(is_address)
         }
         "composer" => verb(&["global require"]) && args.iter().any(is_address),
-        "code" | "codium" | "cursor" => false,
+        "home-manager" | "nixos-rebuild" | "darwin-rebuild" | "colmena" => {
+            value_of(call, &["--flake"])
+                .iter()
+                .any(|flake| is_flake(&flake.text))
+        }
+        "code" | "codium" | "cursor" => value_of(call, &["--install-extension"])
+            .iter()
+            .any(|file| file.text.ends_with(".vsix") || file.text.contains("://")),
         "R" | "Rscript" | "julia" => args.iter().any(|arg| {
             [
                 "install_github(",

@@ -23,6 +23,10 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
             };
             each(walker, &options.operands, touch);
             each(walker, &options.operands, Touch::Write);
+            let elsewhere = |arg: &&&Arg<'_>| !walker.is_ordinary(arg);
+            if let Some(lost) = options.operands.iter().find(elsewhere) {
+                walker.found.note("shred", lost.span);
+            }
         }
         "truncate" | "sponge" | "tee" => {
             let append = options.has_any(&["-a", "--append"]);
@@ -223,6 +227,9 @@ fn dd(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
                 word: None,
                 ..arg.clone()
             };
+            if path.starts_with('\0') {
+                walker.found.note("write-unknown-target", arg.span);
+            }
             walker.touch(Touch::Write, &target);
             let output = Output {
                 same: true,
@@ -382,13 +389,15 @@ fn format(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_
     if options.has_any(&["-V", "--version"]) && options.operands.is_empty() {
         return;
     }
-    let mut targets = options
+    let targets: Vec<&Arg<'_>> = options
         .operands
         .iter()
-        .filter(|arg| !arg.text.bytes().all(|b| b.is_ascii_digit()));
-    let images = options.operands.len() == 1 && targets.all(|arg| walker.is_ordinary(arg));
+        .copied()
+        .filter(|arg| !arg.text.bytes().all(|b| b.is_ascii_digit()))
+        .collect();
+    let images = targets.len() == 1 && targets.iter().all(|arg| walker.is_ordinary(arg));
     if images {
-        each(walker, &options.operands, Touch::Format);
+        each(walker, &targets, Touch::Format);
     } else {
         walker.found.note("make-filesystem", call.span);
     }

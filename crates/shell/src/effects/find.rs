@@ -2,6 +2,7 @@
 
 use super::Call;
 use super::touch::Touch;
+use crate::place::Class;
 use crate::walk::arg::{Arg, UNKNOWN};
 use crate::walk::{EVERYTHING, Walker};
 
@@ -68,7 +69,9 @@ fn delete(walker: &mut Walker<'_>, call: &Call<'_, '_>, roots: &[Arg<'_>], narro
             walker.touch(Touch::DeleteTree, root);
         }
     }
-    if !narrowed && roots.iter().any(|root| root.is(".")) {
+    // Below the tree's root it is a directory like any other.
+    let everything = |root: &Arg<'_>| root.is(".") && walker.place.class(".", false) != Class::Tree;
+    if !narrowed && roots.iter().any(everything) {
         walker.found.note("delete-working-tree", call.span);
     }
 }

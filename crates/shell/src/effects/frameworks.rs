@@ -51,7 +51,71 @@ const ALL: &[&str] = &[
     ".query.delete()",
 ];
 
+/// Programs whose tasks are named `group:task`.
+const TASKS: &[&str] = &[
+    "node",
+    "symfony",
+    "console",
+    "php",
+    "artisan",
+    "ace",
+    "sail",
+    "sequelize",
+    "sequelize-cli",
+    "typeorm",
+    "mikro-orm",
+    "knex",
+    "rails",
+    "rake",
+    "mix",
+    "hanami",
+    "craft",
+    "drush",
+    "occ",
+    "adonis",
+    "sidekiq",
+    "lotus",
+    "heroku",
+    "ts-node",
+    "tsx",
+    "wp",
+    "bun",
+    "deno",
+];
+
+/// Whether a word is a task that deletes what a database holds: `schema:drop`, `ecto.reset`.
+fn is_losing_task(word: &str) -> bool {
+    const GROUPS: &[&str] = &[
+        "db",
+        "database",
+        "schema",
+        "migrate",
+        "migration",
+        "migrations",
+        "ecto",
+        "doctrine",
+        "fixtures",
+        "sql",
+    ];
+    const LOSES: &[&str] = &[
+        "drop", "reset", "wipe", "fresh", "purge", "truncate", "rollback", "revert", "undo",
+        "refresh", "destroy", "empty", "clear-db", "load",
+    ];
+    let mut parts = word.split([':', '.']);
+    let first = parts.next().unwrap_or_default();
+    let rest: Vec<&str> = parts.collect();
+    let loads = rest.contains(&"load") && !rest.contains(&"schema") && first != "schema";
+    GROUPS.contains(&first) && rest.iter().any(|part| LOSES.contains(part)) && !loads
+}
+
 pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
+    let mut tasks = options.operands.iter().take(3);
+    if TASKS.contains(&call.name)
+        && tasks.any(|arg| is_losing_task(&arg.text))
+        && !verbs::for_tests(walker, call)
+    {
+        walker.found.note("database-framework-reset", call.span);
+    }
     let known = matches!(
         call.name,
         "python"

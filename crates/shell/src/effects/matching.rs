@@ -52,11 +52,9 @@ impl<'a, 't> Options<'a, 't> {
     /// The same without abbreviations, for options that make a call harmless.
     pub(crate) fn has_exactly(&self, wanted: &str) -> bool {
         self.flags.iter().any(|arg| {
-            let name = arg
-                .text
-                .split_once('=')
-                .map_or(arg.text.as_ref(), |(name, _)| name);
-            name == wanted || (wanted.len() == 2 && is_flag(&arg.text, wanted))
+            let (name, value) = arg.text.split_once('=').unwrap_or((&arg.text, ""));
+            let given = !matches!(value, "false" | "none" | "no" | "off" | "0");
+            given && name == wanted || (wanted.len() == 2 && is_flag(&arg.text, wanted))
         })
     }
 

@@ -45,8 +45,10 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
 
 fn outputs(walker: &mut Walker<'_>, call: &Call<'_, '_>, names: &[&str]) {
     let mut files = value_of(call, names);
-    if call.name == "curl" {
-        files.extend(clustered_output(call));
+    match call.name {
+        "curl" => files.extend(clustered_output(call, 'o')),
+        "wget" => files.extend(clustered_output(call, 'O')),
+        _ => {}
     }
     for file in &files {
         walker.touch(Touch::Write, file);
@@ -75,13 +77,13 @@ fn outputs(walker: &mut Walker<'_>, call: &Call<'_, '_>, names: &[&str]) {
     }
 }
 
-/// The file of `-o` at the end of a cluster such as `-sLo`.
-fn clustered_output<'t>(call: &Call<'_, 't>) -> Option<Arg<'t>> {
+/// The file of an option at the end of a cluster such as `-sLo`.
+fn clustered_output<'t>(call: &Call<'_, 't>, letter: char) -> Option<Arg<'t>> {
     let mut args = call.args.iter();
     while let Some(arg) = args.next() {
         let letters = arg.text.strip_prefix('-').unwrap_or_default();
         let cluster = letters.len() > 1 && letters.bytes().all(|b| b.is_ascii_alphabetic());
-        if cluster && letters.ends_with('o') {
+        if cluster && letters.ends_with(letter) {
             return args.next().cloned();
         }
     }
@@ -116,6 +118,11 @@ fn curl(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         ],
     );
     uploads(walker, &sent, call);
+    for letter in ['d', 'F'] {
+        if let Some(sent) = clustered_output(call, letter) {
+            uploads(walker, &[sent], call);
+        }
+    }
     for format in value_of(call, &["-w", "--write-out"]) {
         for part in format.text.split("%output{").skip(1) {
             let path = part.split('}').next().unwrap_or_default();

@@ -12,7 +12,8 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         return;
     }
     let mut scripts = value_of(call, &["-e", "--expression"]);
-    let files = value_of(call, &["-f", "--file"]);
+    let mut files = value_of(call, &["-f", "--file"]);
+    files.extend(clustered_file(call));
     let from_file = !files.is_empty();
     for file in &files {
         script_file(walker, call, file, &mut scripts);
@@ -42,6 +43,21 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         }
         script_effects(walker, script);
     }
+}
+
+/// The file behind a cluster such as `-nf`.
+fn clustered_file<'t>(call: &Call<'_, 't>) -> Option<Arg<'t>> {
+    let at = call.args.iter().position(is_cluster_with_file)?;
+    call.args.get(at + 1).cloned()
+}
+
+fn is_cluster_with_file(arg: &Arg<'_>) -> bool {
+    let letters = arg.text.strip_prefix('-').unwrap_or_default();
+    letters.len() > 1
+        && letters.ends_with('f')
+        && letters
+            .bytes()
+            .all(|b| matches!(b, b'n' | b'E' | b'r' | b's' | b'u' | b'z' | b'f'))
 }
 
 /// A file with a script, when what is in it stands in the text.
@@ -98,6 +114,9 @@ fn operands<'a, 't>(call: &Call<'a, 't>) -> Vec<&'a Arg<'t>> {
                 args.next();
             }
             "--" => operands.extend(args.by_ref()),
+            _ if is_cluster_with_file(arg) => {
+                args.next();
+            }
             _ if arg.is_option() => {}
             _ => operands.push(arg),
         }

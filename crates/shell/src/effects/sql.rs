@@ -87,7 +87,11 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     let mut texts: Vec<String> = call
         .args
         .iter()
-        .map(|arg| arg.text.to_ascii_lowercase())
+        .map(|arg| match arg.text.split_once('=') {
+            // The value of `--command=…`, which would begin like a comment.
+            Some((name, value)) if name.starts_with("--") => value.to_ascii_lowercase(),
+            _ => arg.text.to_ascii_lowercase(),
+        })
         .collect();
     if let Feed::Text(text) = walker.feed.clone()
         && walker.charge(text.text.len().saturating_mul(2), call.span)

@@ -40,7 +40,7 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
         let first = name.split('-').next().unwrap_or_default();
         name.len() > 1 && rules::verb(first) == Some(Verb::Strong)
     };
-    if family.is_some() && options.flags.iter().any(|arg| flag(arg)) {
+    if family.is_some() && options.flags.iter().any(flag) {
         walker.found.note("takes-away-by-verb", call.span);
     }
 }
@@ -118,15 +118,14 @@ pub(super) fn rehearses(call: &Call<'_, '_>, options: &Options<'_, '_>) -> bool 
             name == flag && !matches!(value, "false" | "none" | "no" | "0" | "off")
         })
     };
-    let runs_others = crate::walk::wrappers::is_wrapper(call.name)
-        && options.operands.iter().any(|arg| {
-            let creates = arg.is("create") && !matches!(call.name, "kubectl" | "oc");
-            creates
-                || matches!(
-                    arg.text.as_ref(),
-                    "exec" | "run" | "foreach" | "sh" | "x" | "debug" | "shell"
-                )
-        });
+    let runs = |(index, arg): (usize, &&Arg<'_>)| match arg.text.as_ref() {
+        "x" => index == 0,
+        "create" => !matches!(call.name, "kubectl" | "oc"),
+        "exec" | "run" | "foreach" | "sh" | "debug" | "shell" => true,
+        _ => false,
+    };
+    let mut first = options.operands.iter().enumerate().take(STRANGE_PLACES);
+    let runs_others = crate::walk::wrappers::is_wrapper(call.name) && first.any(runs);
     if runs_others {
         return false;
     }

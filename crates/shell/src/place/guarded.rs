@@ -27,6 +27,20 @@ const GUARDED_TREE: &[&str] = &[".git", ".git/config", ".git/hooks/pre-commit", 
 const GUARDED_SYSTEM: &[&str] = &["/etc/shadow", "/etc/gshadow", "/root/.ssh/id_rsa"];
 
 impl Place {
+    /// The directory of such a path that a pattern may match.
+    pub(crate) fn matched_directory(&self, path: &str) -> Option<String> {
+        let absolute = self.resolve(path);
+        let home = GUARDED_HOME
+            .iter()
+            .map(|file| format!("{}/{file}", self.home));
+        let tree = GUARDED_TREE
+            .iter()
+            .map(|file| format!("{}/{file}", self.tree));
+        home.chain(tree)
+            .filter_map(|file| file.rsplit_once('/').map(|(dir, _)| dir.to_owned()))
+            .find(|dir| *dir != self.home && *dir != self.tree && matches_path(&absolute, dir))
+    }
+
     /// Paths that matter and that a pattern may match: `~/.s?h/id_*`, `.g[i]t`.
     pub(crate) fn matched(&self, path: &str) -> Vec<String> {
         let absolute = self.resolve(path);
@@ -88,6 +102,38 @@ pub(crate) fn holds_credentials(absolute: &str) -> bool {
         "/application_default_credentials.json",
         "/.config/rclone/rclone.conf",
         "/.htpasswd",
+        "/.m2/settings.xml",
+        "/.m2/settings-security.xml",
+        "/.gradle/gradle.properties",
+        "/.composer/auth.json",
+        "/.config/composer/auth.json",
+        "/.ivy2/.credentials",
+        "/.sbt/.credentials",
+        "/.bundle/config",
+        "/.kaggle/kaggle.json",
+        "/.huggingface/token",
+        "/.cache/huggingface/token",
+        "/.databrickscfg",
+        "/.snowsql/config",
+        "/.config/doctl/config.yaml",
+        "/.config/hub",
+        "/.oci/config",
+        "/.fly/config.yml",
+        "/.authinfo",
+        "/.authinfo.gpg",
+        "/.msmtprc",
+        "/.fetchmailrc",
+        "/.smbcredentials",
+        "/.vnc/passwd",
+        "/.Xauthority",
+        "/.config/heroku/credentials",
+        "/.wgetrc",
+        "/.dockercfg",
+        "/.influxdbv2/configs",
+        "/.chef/knife.rb",
+        "/.config/sops/age/keys.txt",
+        "/etc/krb5.keytab",
+        "/.mylogin.cnf",
     ];
     const INSIDE: &[&str] = &[
         "/.gnupg/",
@@ -211,10 +257,13 @@ pub(crate) fn runs_later(absolute: &str) -> bool {
         "/etc/anacrontab",
         "/.husky/_/",
     ];
-    let python = absolute.ends_with(".pth") || absolute.ends_with("/sitecustomize.py");
+    let python = absolute.ends_with(".pth");
+    let started = ["/sitecustomize.py", "/usercustomize.py"];
     ENDS.iter().any(|end| absolute.ends_with(end))
         || INSIDE.iter().any(|inside| absolute.contains(inside))
         || python && (absolute.contains(UNKNOWN) || absolute.contains("-packages/"))
+        || started.iter().any(|file| absolute.ends_with(file))
+            && (absolute.contains(UNKNOWN) || absolute.contains("/lib"))
 }
 
 /// Whether the file keeps what a person typed, or the log of a system.

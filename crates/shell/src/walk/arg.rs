@@ -39,6 +39,8 @@ pub(crate) struct Traits {
     pub(crate) listing: bool,
     /// May hold credentials.
     pub(crate) secret: bool,
+    /// Was decoded from a text that hides it.
+    pub(crate) decoded: bool,
     /// Stands for processes that nothing was chosen among.
     pub(crate) everyone: bool,
 }
@@ -51,6 +53,7 @@ impl Traits {
             expanded: self.expanded || other.expanded,
             listing: self.listing || other.listing,
             secret: self.secret || other.secret,
+            decoded: self.decoded || other.decoded,
             everyone: self.everyone || other.everyone,
         }
     }

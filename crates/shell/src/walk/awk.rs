@@ -114,6 +114,11 @@ impl Walker<'_> {
     }
 
     fn awk_program(&mut self, program: &Arg<'_>, options: &Options<'_, '_>) {
+        let has = |words: &[&str]| words.iter().any(|word| program.text.contains(word));
+        let endless = has(&["while (1)", "while(1)", "for (;;)", "for(;;)"]);
+        if endless && !has(&["getline", "exit", "break", "system(", "return"]) {
+            self.found.note("memory-bomb", program.span);
+        }
         let tokens = tokens(&program.text);
         if tokens.len() > MAX_TOKENS {
             self.found.note("too-long", program.span);

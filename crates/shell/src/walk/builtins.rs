@@ -118,7 +118,10 @@ impl Walker<'_> {
                 };
                 self.output_text(cwd, traits, call.span);
             }
-            "export" | "declare" | "typeset" | "local" | "readonly" => self.declare(call),
+            "export" | "declare" | "typeset" | "local" | "readonly" => {
+                self.exported_functions(call);
+                self.declare(call);
+            }
             "read" | "mapfile" | "readarray" | "getopts" | "wait" => self.read_builtin(call),
             "let" => {
                 for arg in call.args {
@@ -171,6 +174,19 @@ impl Walker<'_> {
         self.unroll(call);
     }
 
+    /// `export -f name`: other shells know the function as well.
+    fn exported_functions(&mut self, call: &Call<'_, '_>) {
+        let exports = call.args.first().is_some_and(|arg| {
+            let letters = arg.text.strip_prefix('-').unwrap_or_default();
+            letters.contains('f') && (call.name == "export" || letters.contains('x'))
+        });
+        if exports {
+            for name in call.args.get(1..).unwrap_or_default() {
+                self.functions.export(&name.text);
+            }
+        }
+    }
+
     fn change_directory(&mut self, call: &Call<'_, '_>) {
         if self.inner == 0 && call.name == "cd" {
             self.found.shape(Kind::Cd);
@@ -181,9 +197,11 @@ impl Walker<'_> {
             self.vars.contains_key("CDPATH") && !arg.text.starts_with(['/', '.', '~'])
         };
         match target {
-            Some(arg) if arg.is("-") || arg.traits.glob || searched(arg) => {
-                self.place.enter("\0");
+            Some(arg) if arg.traits.glob => {
+                let guarded = self.place.matched_directory(&arg.text);
+                self.place.enter(guarded.as_deref().unwrap_or("\0"));
             }
+            Some(arg) if arg.is("-") || searched(arg) => self.place.enter("\0"),
             Some(arg) => self.place.enter(&arg.text),
             None if call.args.iter().any(|arg| arg.is("-")) => self.place.enter("\0"),
             None => {

@@ -102,7 +102,7 @@ impl Walker<'_> {
     }
 
     fn list_program(&mut self, name: &str, first: &Arg<'_>, argv: Option<Vec<String>>) {
-        if self.repeats > 0 {
+        if self.repeats > 0 || !self.listed.is_empty() {
             let known = self.listed_up_to.min(self.found.programs.len());
             let new = self.found.programs.iter().skip(known);
             self.listed
@@ -238,6 +238,10 @@ impl Walker<'_> {
                 let user = self.user.to_owned();
                 single(self, user, Traits::default());
             }
+            "git" if call.args.iter().any(|arg| is_git_dir(&arg.text)) => {
+                let directory = format!("{}/.git", self.place.tree());
+                single(self, directory, Traits::default());
+            }
             "git" if call.args.iter().any(|arg| arg.is("--show-toplevel")) => {
                 let tree = self.place.tree().to_owned();
                 single(self, tree, Traits::default());
@@ -262,6 +266,14 @@ impl Walker<'_> {
         }
         self.found.raise(Risk::Medium);
     }
+}
+
+/// Whether `git rev-parse` is asked for the version-control data's own directory.
+fn is_git_dir(option: &str) -> bool {
+    matches!(
+        option,
+        "--git-dir" | "--absolute-git-dir" | "--git-common-dir"
+    )
 }
 
 /// What tells one listed program from another.

@@ -17,28 +17,34 @@ use crate::analysis::{Risk, Span};
 use crate::effects::Call;
 use crate::place::{Class, is_program_directory};
 use pieces::Piece;
+pub(super) use pieces::calls;
 
-/// Arguments of one call that are tried.
-const MAX_TRIED: usize = 64;
+/// Trials in trials. A command in a command in an argument is one too many for ordinary work, and
+/// each level multiplies what there is to read.
+const MAX_TRIALS: usize = 2;
 
-/// Bytes of one argument that is tried; a longer one is a document.
+/// What a trial costs beside its text: a parse and a walk.
+const TRIAL_COST: usize = 128;
+
+/// Bytes of one argument that is tried although nothing says that it is run; a longer one is a
+/// document.
 const MAX_TEXT: usize = 16 << 10;
 
 impl Walker<'_> {
     /// Tries the arguments of a call in which a command may stand.
     pub(crate) fn carried(&mut self, call: &Call<'_, '_>, by_path: bool) {
-        if call.args.is_empty() {
+        // On trial, a word of which nothing is known is rather a word of another language.
+        let word = self.trials > 0 && !crate::registry::contains(call.name);
+        if call.args.is_empty() || word {
             return;
         }
         if names::only_handles_text(call.name) {
             return self.carried_beside_texts(call);
         }
         let mut before = "";
-        let mut tried = 0;
         for arg in call.args {
             let text = arg.text.as_ref();
-            if text.len() > 1 && tried < MAX_TRIED && names::may_carry(text) {
-                tried += 1;
+            if text.len() > 1 && names::may_carry(text) {
                 self.carried_by(call, before, arg, by_path);
             }
             before = if arg.is_option() && text != "--" {
@@ -49,7 +55,8 @@ impl Walker<'_> {
         }
         self.executable_and_arguments(call);
         let known = is_language(call.name) || super::wrappers::is_wrapper(call.name);
-        if names::runs_operands(call.name) && !by_path && !known {
+        // In a sentence, the word before a command is no program that starts it.
+        if names::runs_operands(call.name) && !by_path && !known && self.trials == 0 {
             self.command_among_operands(call);
         }
     }
@@ -125,7 +132,7 @@ impl Walker<'_> {
                 };
         let known = !arg.traits.unknown || value.trim_matches(super::arg::UNKNOWN).len() > 2;
         let foreign = names::takes_statements(call.name) || is_language(call.name);
-        if whole && known && !foreign {
+        if whole && known && !foreign && (runs || value.len() <= MAX_TEXT) {
             self.try_whole(name, value, runs, arg.span);
         }
         if names::takes_marks(call.name) && (runs || !by_path) {
@@ -196,7 +203,7 @@ impl Walker<'_> {
         }
     }
 
-    fn try_words(&mut self, words: &[String], span: Span) {
+    pub(super) fn try_words(&mut self, words: &[String], span: Span) {
         self.on_trial(false, span, |w| {
             let args: Vec<Arg<'_>> = words
                 .iter()
@@ -214,7 +221,7 @@ impl Walker<'_> {
     /// Reports what a text would do as a command, if that is dangerous.
     pub(super) fn try_command(&mut self, text: &str, span: Span) {
         let text = text.trim();
-        if text.len() > MAX_TEXT || text.is_empty() {
+        if text.is_empty() {
             return;
         }
         let first = text.split_whitespace().next().unwrap_or_default();
@@ -226,21 +233,27 @@ impl Walker<'_> {
 
     /// The same for a text that is surely a command line.
     pub(super) fn try_options(&mut self, text: &str, span: Span) {
-        if text.len() <= MAX_TEXT {
-            self.on_trial(true, span, |w| {
-                w.shell_body(text, Origin::Whole(span), true);
-            });
-        }
+        self.on_trial(true, span, |w| {
+            w.shell_body(text, Origin::Whole(span), true);
+        });
     }
 
     /// Walks something and keeps nothing of it but the dangers. `sure` says that it is a command,
     /// so that code in it which is not shown counts as well.
     fn on_trial(&mut self, sure: bool, span: Span, walk: impl FnOnce(&mut Self)) {
+        if self.trials >= MAX_TRIALS {
+            return self.found.note("too-deep", span);
+        }
+        if !self.charge_body(TRIAL_COST, span) {
+            return;
+        }
         let outer = std::mem::take(&mut self.found);
         let feed = std::mem::replace(&mut self.feed, Feed::Opaque);
         let output = std::mem::take(&mut self.output);
         let observed = self.observed.take();
+        self.trials += 1;
         walk(self);
+        self.trials -= 1;
         self.observed = observed;
         self.output = output;
         self.feed = feed;
@@ -257,6 +270,9 @@ impl Walker<'_> {
 
     /// A program that is named alone, by a path to where anything may have been put.
     fn named_program(&mut self, value: &str, span: Span) {
+        if matches!(value, "sudo" | "doas" | "pkexec") {
+            return self.found.note("privileged-effect", span);
+        }
         let single = !value.contains(char::is_whitespace) && value.contains('/');
         if !single || value.contains("://") || is_program_directory(value) {
             return;
@@ -309,5 +325,56 @@ impl Walker<'_> {
         });
         let text = format!("{program} {}", arguments.unwrap_or_default());
         self.try_command(&text, call.span);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Context, Verdict, analyze, judge};
+
+    fn verdict(text: &str) -> Verdict {
+        judge(&analyze(text, &Context::default())).0
+    }
+
+    #[test]
+    fn a_command_in_an_argument_of_any_program_is_judged() {
+        assert_eq!(verdict("some-tool --on-change 'rm -rf ~'"), Verdict::Deny);
+        assert_eq!(verdict("some-tool --on-change 'make test'"), Verdict::Allow);
+        assert_eq!(verdict("some-tool --title 'rm -rf ~'"), Verdict::Allow);
+        assert_eq!(verdict("some-tool 'see: never rm -rf ~'"), Verdict::Allow);
+    }
+
+    #[test]
+    fn an_argument_that_nothing_says_is_run_has_a_bound() {
+        let text = |option: &str, padding: usize| {
+            let start = "rm -rf ~ ";
+            format!(
+                "some-tool {option} '{start}{}'",
+                "x".repeat(padding - start.len())
+            )
+        };
+        assert_eq!(verdict(&text("--on", MAX_TEXT)), Verdict::Deny);
+        assert_eq!(verdict(&text("--up", MAX_TEXT)), Verdict::Deny);
+        assert_eq!(verdict(&text("--up", MAX_TEXT + 1)), Verdict::Allow);
+        assert_eq!(verdict(&text("--on", MAX_TEXT + 1)), Verdict::Deny);
+        let many = format!("some-tool {} --run 'rm -rf ~'", "'a b' ".repeat(500));
+        assert_eq!(verdict(&many), Verdict::Deny);
+    }
+
+    #[test]
+    fn trials_in_one_analysis_have_a_bound() {
+        let tried = |count: usize| format!("some-tool {}", "'a b' ".repeat(count));
+        assert_eq!(verdict(&tried(1_000)), Verdict::Allow);
+        assert_ne!(verdict(&tried(4_000)), Verdict::Allow);
+    }
+
+    #[test]
+    fn trials_in_trials_have_a_bound() {
+        assert_eq!(verdict(r#"a --on "a --on 'rm -rf ~'""#), Verdict::Deny);
+        assert_eq!(
+            verdict(r#"a --on "a --on \"a --on 'rm -rf ~'\"""#),
+            Verdict::Confirm
+        );
     }
 }

@@ -5,6 +5,7 @@
 //! with literals, those are judged; where it is not, the code is not understood. Code without such
 //! words only computes.
 
+mod gist;
 mod hidden;
 mod home;
 mod literals;
@@ -27,6 +28,9 @@ use words::{Does, Language};
 
 /// Words in one text of code that are followed.
 const MAX_PLACES: usize = 200;
+
+/// Paths that one pattern with braces stands for.
+const MAX_PATTERNS: usize = 32;
 
 /// What each text of code costs beside its length: it is searched in some ways.
 const CODE_COST: usize = 768;
@@ -113,7 +117,16 @@ impl Walker<'_> {
                 words::CodeOption::No => {}
             }
         }
-        let reads_code = !saw_code && call.args.iter().all(Arg::is_option);
+        let checks = match call.name {
+            "ruby" => call.args.iter().any(|arg| arg.is("-c")),
+            "php" => call.args.iter().any(|arg| arg.is("-l")),
+            "node" => call
+                .args
+                .iter()
+                .any(|arg| arg.is("--check") || arg.is("-c")),
+            _ => false,
+        };
+        let reads_code = !saw_code && !checks && call.args.iter().all(Arg::is_option);
         if reads_code {
             self.code_from_feed(call);
         }
@@ -193,11 +206,59 @@ impl Walker<'_> {
             }
             understood &= self.word(&code, *does, at, end, span);
         }
+        understood &= self.imported(&code, language, span);
+        self.calls_by_name(&code, span);
         if hidden::loses_shared(&code) {
             self.found.note("database-loss", span);
         }
+        if gist::writes_what_runs_later(&code, self.place.home(), self.place.tree()) {
+            self.found.note("runs-later", span);
+        }
+        if gist::sends_environment(&code) {
+            self.found.note("sends-data", span);
+        }
+        if gist::spawns_for_ever(&code) {
+            self.found.note("spawning-loop", span);
+        }
+        self.output.secret |= gist::shows_environment(&code);
+        if gist::grows_for_ever(&code) {
+            self.found.note("memory-bomb", span);
+        }
         if !understood || hidden::is_hidden(language, &code) {
             self.found.note("foreign-code", span);
+        }
+    }
+
+    /// `from subprocess import run`: the names that are called without their module.
+    fn imported(&mut self, code: &Code<'_>, language: Language, span: Span) -> bool {
+        if language != Language::Python || !code.bare().contains("from subprocess import") {
+            return true;
+        }
+        let mut understood = true;
+        for name in hidden::STARTERS {
+            for at in code.places(name) {
+                let end = at + name.len();
+                if code.rest(end).starts_with('(') {
+                    understood &= self.word(code, Does::Runs, at, end, span);
+                }
+            }
+        }
+        understood
+    }
+
+    /// Calls of any library that are named like one that runs a command: judged on trial, because
+    /// a name alone does not say it.
+    fn calls_by_name(&mut self, code: &Code<'_>, span: Span) {
+        for at in super::carried::calls(code.bare()) {
+            let words = code.arguments(at);
+            match words.texts.as_slice() {
+                [] => {}
+                [line] => self.try_command(&line.replace(UNKNOWN, "$__"), span),
+                texts => {
+                    let texts: Vec<String> = texts.iter().map(|text| self.of_home(text)).collect();
+                    self.try_words(&texts, span);
+                }
+            }
         }
     }
 
@@ -276,8 +337,7 @@ impl Walker<'_> {
                     Touch::Write
                 };
                 for path in &words.texts {
-                    let path = self.of_home(path);
-                    self.touch(touch, &code_word(&path, span));
+                    self.touch_pattern(touch, path, span);
                 }
                 !words.texts.is_empty() && words.complete
             }
@@ -287,6 +347,19 @@ impl Walker<'_> {
                 }
                 true
             }
+        }
+    }
+
+    /// A path as other languages have it, perhaps a pattern with braces.
+    fn touch_pattern(&mut self, touch: Touch, path: &str, span: Span) {
+        let path = self.of_home(path);
+        if !path.contains('{') {
+            return self.touch(touch, &code_word(&path, span));
+        }
+        let acts = |(at, byte): (usize, u8)| matches!(byte, b'{' | b',' | b'}').then_some(at);
+        let active: Vec<usize> = path.bytes().enumerate().filter_map(acts).collect();
+        for path in super::braces::expand(&path, &active, MAX_PATTERNS) {
+            self.touch(touch, &code_word(&path, span));
         }
     }
 

@@ -41,6 +41,8 @@ struct Function {
     visible: bool,
     /// Whether it is surely defined, so that its name cannot mean a program.
     certain: bool,
+    /// Other shells know it too.
+    exported: bool,
     walked: bool,
 }
 
@@ -90,9 +92,18 @@ impl Functions {
 
     /// The name may mean a program again.
     pub(super) fn unset(&mut self, name: &str) {
+        self.of_name(name, |function| function.certain = false);
+    }
+
+    pub(super) fn export(&mut self, name: &str) {
+        self.of_name(name, |function| function.exported = true);
+    }
+
+    /// Changes each definition of this name.
+    fn of_name(&mut self, name: &str, change: impl Fn(&mut Function)) {
         for index in self.named.get(name).into_iter().flatten() {
             if let Some(function) = self.defined.get_mut(*index) {
-                function.certain = false;
+                change(function);
             }
         }
     }
@@ -105,7 +116,7 @@ impl Functions {
             if let Some(function) = function.filter(|function| function.visible) {
                 meant.push(*index);
                 if function.certain {
-                    return (meant, self.elsewhere == 0);
+                    return (meant, self.elsewhere == 0 || function.exported);
                 }
             }
         }
@@ -235,6 +246,7 @@ impl Walker<'_> {
             calls: HashMap::new(),
             visible: true,
             certain: self.branches == 0 && self.loops == 0 && self.functions.postponed == 0,
+            exported: false,
             walked: false,
         });
     }

@@ -7,6 +7,7 @@ use super::{Feed, Walker};
 use crate::analysis::Span;
 use crate::effects::touch::Touch;
 use crate::effects::{Call, value_of};
+use crate::rules::{self, Group};
 
 /// Options whose value is a file of code, by program.
 const CODE_FILES: &[(&str, &[&str])] = &[
@@ -75,133 +76,6 @@ const CODE_FILES: &[(&str, &[&str])] = &[
     ("perl", &["-f"]),
 ];
 
-/// Programs whose first operand is a file of code.
-const CODE_OPERANDS: &[&str] = &[
-    "ansible-playbook",
-    "gnuplot",
-    "m4",
-    "bc",
-    "dc",
-    "erb",
-    "logrotate",
-    "maxima",
-    "octave",
-    "puppet",
-    "groovy",
-    "scala",
-    "jshell",
-    "swipl",
-    "gprolog",
-    "ocaml",
-    "runghc",
-    "runhaskell",
-    "rscript",
-    "snakemake",
-    "lilypond",
-    "pdflatex",
-    "latex",
-    "xelatex",
-    "lualatex",
-    "tex",
-    "gs",
-    "ghostscript",
-    "povray",
-];
-
-/// Programs that read commands on their standard input.
-const READS_COMMANDS: &[&str] = &[
-    "lftp",
-    "sftp",
-    "ftp",
-    "ed",
-    "red",
-    "ex",
-    "dc",
-    "gnuplot",
-    "m4",
-    "gdb",
-    "lldb",
-    "sqlite3",
-    "psql",
-    "mysql",
-    "mariadb",
-    "duckdb",
-    "irb",
-    "pry",
-    "ghci",
-    "ocaml",
-    "swipl",
-    "sbcl",
-    "octave",
-    "maxima",
-    "erl",
-    "iex",
-    "scala",
-    "groovy",
-    "telnet",
-    "smbclient",
-    "debugfs",
-    "parted",
-    "fdisk",
-    "nsupdate",
-    "tmux",
-    "bpftrace",
-    "mutt",
-    "mailx",
-    "mail",
-    "nslookup",
-    "gs",
-];
-
-/// Programs that read files as data, also those that are the output of a process.
-const READS_DATA: &[&str] = &[
-    "diff",
-    "cmp",
-    "comm",
-    "join",
-    "paste",
-    "cat",
-    "head",
-    "tail",
-    "wc",
-    "sort",
-    "uniq",
-    "grep",
-    "rg",
-    "vimdiff",
-    "colordiff",
-    "delta",
-    "sdiff",
-    "diff3",
-    "tee",
-    "cut",
-    "column",
-    "md5sum",
-    "sha256sum",
-    "jq",
-    "yq",
-    "xargs",
-    "while",
-    "read",
-    "mapfile",
-    "readarray",
-    "git",
-    "gh",
-    "kubectl",
-    "docker",
-    "curl",
-    "aws",
-    "less",
-    "more",
-    "nl",
-    "tac",
-    "tr",
-    "awk",
-    "sed",
-    "xxd",
-    "od",
-];
-
 impl Walker<'_> {
     /// Files and standard input that some program reads as its own commands.
     pub(super) fn interpreted(&mut self, call: &Call<'_, '_>) {
@@ -221,13 +95,13 @@ impl Walker<'_> {
             }
         }
         let first = call.args.iter().find(|arg| !arg.is_option());
-        if let Some(file) = first.filter(|_| CODE_OPERANDS.contains(&call.name)) {
+        if let Some(file) = first.filter(|_| rules::is_in(call.name, Group::CodeOperands)) {
             self.code_file(call, file);
         }
-        if stdin && READS_COMMANDS.contains(&call.name) {
+        if stdin && rules::is_in(call.name, Group::ReadsCommands) {
             self.commands_on_input(call);
         }
-        if !READS_DATA.contains(&call.name) {
+        if !rules::is_in(call.name, Group::ReadsData) {
             self.texts_of_processes(call);
         }
     }

@@ -95,6 +95,8 @@ pub(crate) struct Walker<'c> {
     pipes: usize,
     /// Inside an expansion or a body: the shape of the command as a whole is not affected.
     pub(crate) inner: usize,
+    /// Walking what may be a command, on trial.
+    trials: usize,
     /// Where the computed texts that are walked stand in each other.
     nest: Vec<usize>,
     /// Where the latest program stands in the innermost of them.
@@ -159,6 +161,7 @@ impl<'c> Walker<'c> {
             backgrounds: 0,
             pipes: 0,
             inner: 0,
+            trials: 0,
             nest: Vec::new(),
             latest: 0,
             observed: None,
@@ -312,7 +315,10 @@ impl<'c> Walker<'c> {
                 self.found.shell.backgrounds = true;
                 self.found.shell.mutates_state |= self.subshells == 0;
                 self.backgrounds += 1;
+                // Whatever is written to its descriptor later.
+                let feed = std::mem::replace(&mut self.feed, Feed::Opaque);
                 self.scoped(|w| w.command(source, body));
+                self.feed = feed;
                 self.backgrounds -= 1;
             }
         }
@@ -438,6 +444,11 @@ impl<'c> Walker<'c> {
                 self.cook_parts(source, &word.parts);
             }
         }
+    }
+
+    /// Whether what is walked goes on beside something else.
+    pub(crate) const fn multiplies(&self) -> bool {
+        self.backgrounds > 0 || self.pipes > 0
     }
 
     /// Whether what is walked may run many times.

@@ -5,7 +5,7 @@ use super::arg::{Arg, MAX_JOINED, Traits, UNKNOWN, Value};
 use super::budget::NODE_COST;
 use super::source::{Origin, Source};
 use crate::analysis::Span;
-use crate::tree::{CommandKind, List, Param};
+use crate::tree::{CommandKind, List, Param, Word};
 
 const EXPANDED: Traits = Traits {
     unknown: false,
@@ -14,6 +14,7 @@ const EXPANDED: Traits = Traits {
     listing: false,
     everyone: false,
     secret: false,
+    decoded: false,
 };
 
 fn known(text: &str) -> Value {
@@ -162,6 +163,7 @@ impl Walker<'_> {
             "PWD" => known(self.place.cwd()),
             "USER" | "LOGNAME" => known(self.user),
             "TMPDIR" => known("/tmp"),
+            "HISTFILE" => known(&format!("{}/.bash_history", self.place.home())),
             "XDG_CONFIG_HOME" => known(&format!("{}/.config", self.place.home())),
             "XDG_DATA_HOME" => known(&format!("{}/.local/share", self.place.home())),
             "XDG_STATE_HOME" => known(&format!("{}/.local/state", self.place.home())),
@@ -308,8 +310,14 @@ impl Walker<'_> {
         if list.is_empty() {
             return known("");
         }
-        if only_reads_file(list) {
-            return Value::unknown();
+        if let Some(file) = only_reads_file(list) {
+            let value = self.cook_value(source, file);
+            let path = value.fields.first().map_or("", |(path, _)| path.as_str());
+            let text = self.content_of(path).and_then(|content| content.text);
+            return match text.filter(|text| !text.raw) {
+                Some(text) => known(text.text.trim_end_matches('\n')),
+                None => Value::unknown(),
+            };
         }
         if output.endless {
             self.found.note("memory-bomb", source.span(span));
@@ -324,12 +332,12 @@ impl Walker<'_> {
         if output.everyone {
             return everyone();
         }
-        if output.secret {
+        if output.secret || output.decoded {
             let mut value = Value::unknown();
-            value
-                .fields
-                .iter_mut()
-                .for_each(|(_, traits)| traits.secret = true);
+            for (_, traits) in &mut value.fields {
+                traits.secret = output.secret;
+                traits.decoded = output.decoded;
+            }
             return value;
         }
         match output.paths {
@@ -541,21 +549,22 @@ fn shortened(value: Value) -> Value {
     }
 }
 
-/// Whether the list is `< file` alone.
-fn only_reads_file(list: &List<'_>) -> bool {
-    let [item] = list.as_slice() else {
-        return false;
-    };
+/// The file, if the list is `< file` alone.
+fn only_reads_file<'t>(list: &'t List<'t>) -> Option<&'t Word<'t>> {
+    let [item] = list.as_slice() else { return None };
     let [pipeline] = item.pipelines.as_slice() else {
-        return false;
+        return None;
     };
     let [command] = pipeline.commands.as_slice() else {
-        return false;
+        return None;
     };
     let CommandKind::Simple(simple) = &command.kind else {
-        return false;
+        return None;
     };
-    simple.words.is_empty() && simple.assigns.is_empty() && command.redirects.len() == 1
+    let [redirect] = command.redirects.as_slice() else {
+        return None;
+    };
+    (simple.words.is_empty() && simple.assigns.is_empty()).then_some(&redirect.target)
 }
 
 /// Takes the backslashes of a backquoted text away, with the way back when there were any.

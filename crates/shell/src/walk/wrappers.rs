@@ -117,6 +117,12 @@ impl Walker<'_> {
                 self.bang(call);
             }
             "ip" => self.network_namespace(call),
+            "java" | "javaw" | "dotnet" | "mono" | "wine" | "deno" | "bun" | "wasmtime" => {
+                for file in call.args.iter().filter(|arg| !arg.is_option()) {
+                    self.check_content("java", file);
+                }
+            }
+            "gcc" | "g++" | "cc" | "c++" | "clang" | "clang++" | "tcc" => self.compiler(call),
             "man" => self.option_bodies(call, &["-P", "--pager"]),
             "zip" => self.option_bodies(call, &["-TT", "--unzip-command"]),
             "start-stop-daemon" => self.daemon(call),

@@ -20,6 +20,8 @@ pub(crate) struct Written {
     files: Vec<File>,
     /// There were more files, so that any other may have been written.
     more: bool,
+    /// The files whose code is being walked.
+    running: Vec<String>,
 }
 
 struct File {
@@ -238,6 +240,15 @@ impl Walker<'_> {
             self.found.note("hidden-code", file.span);
         }
         let Some(text) = content.text else { return };
+        let path = self.place.resolve(&file.text);
+        if self.written.running.contains(&path) {
+            // It runs itself. What it does is walked already.
+            if self.multiplies() {
+                self.found.note("fork-bomb", file.span);
+            }
+            return;
+        }
+        self.written.running.push(path);
         let language = interpreter(&text.text).unwrap_or(language).to_owned();
         let programs = self.found.programs.len();
         if super::code::is_shell(&language) {
@@ -245,6 +256,7 @@ impl Walker<'_> {
         } else {
             self.foreign_code(&language, &text.text, text.origin.clone());
         }
+        self.written.running.pop();
         // They are programs of the file, not of the command.
         self.found.programs.truncate(programs);
     }

@@ -6,6 +6,7 @@
 
 mod builds;
 mod compilers;
+mod crashes;
 mod infrastructure;
 mod logs;
 mod packages;
@@ -91,6 +92,7 @@ const fn ends(at: &'static str, ends: &'static str, class: Class) -> Rule {
 
 const FAMILIES: &[&[Rule]] = &[
     tests::RULES,
+    crashes::RULES,
     compilers::RULES,
     builds::RULES,
     packages::RULES,

@@ -54,6 +54,8 @@ pub(super) const RULES: &[Rule] = &[
     has("^===", " in ", Sum),
     has("^===", " test session starts ", Noise(Build)),
     at("^=====", Detail(Block::None)),
+    has("^FAILED ", ".py", Fail),
+    has("^ERROR ", ".py", Fail),
     has("^", " PASSED", Pass(Passed)),
     has("^", " XFAIL", Pass(Skipped)),
     // unittest, nose, tox

@@ -38,6 +38,30 @@ const VERBS: &[&str] = &[
     "unix",
 ];
 
+/// Functions and methods of any library that run a command.
+const CALLS: &[&str] = &[
+    "run",
+    "exec",
+    "exec_command",
+    "execute_command",
+    "run_command",
+    "system",
+    "shell",
+    "sh",
+    "cmd",
+    "spawn",
+    "popen",
+    "sudo",
+    "local",
+    "bash",
+    "execa",
+    "runCommand",
+    "execCommand",
+    "command",
+    "getoutput",
+    "sendline",
+];
+
 /// Those that do so with the rest of their line as well.
 const LINE_VERBS: &[&str] = &["system", "shell", "exec", "spawn", "sh", "command", "local"];
 
@@ -48,6 +72,40 @@ pub(super) enum Piece {
     Line(String),
     /// A program with its arguments.
     Words(Vec<String>),
+}
+
+impl Piece {
+    /// Whether it is more than a word, or names a shell, which reads what it runs.
+    fn is_command(&self) -> bool {
+        match self {
+            Self::Words(_) => true,
+            Self::Line(line) => line.contains(' ') || super::is_shell(line),
+        }
+    }
+}
+
+/// The calls in code outside of its literals that run what they are given, by their names alone.
+pub(in super::super) fn calls(bare: &str) -> Vec<usize> {
+    let mut found = Vec::new();
+    let bytes = bare.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() && found.len() < MAX_PIECES {
+        let word = bytes.get(at..).unwrap_or_default();
+        let end = word
+            .iter()
+            .position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
+            .unwrap_or(word.len());
+        if end == 0 {
+            at += 1;
+            continue;
+        }
+        let name = bare.get(at..at + end).unwrap_or_default();
+        at += end;
+        if CALLS.contains(&name) && bytes.get(at) == Some(&b'(') {
+            found.push(at);
+        }
+    }
+    found
 }
 
 /// The pieces of a text that may be commands: behind `!`, `|`, in backquotes, in `$(…)`, and
@@ -68,7 +126,9 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
         match byte {
             b'!' if next != Some(&b'=') => pieces.extend(piece(rest(at + 1))),
             b'|' if next != Some(&b'|') && before != Some(&b'|') => {
-                pieces.extend(piece(rest(at + 1).trim_start_matches('&')));
+                // A single word behind a `|` is the other half of a choice.
+                let found = piece(rest(at + 1).trim_start_matches('&'));
+                pieces.extend(found.filter(|piece| at == 0 || piece.is_command()));
             }
             b'`' => {
                 if let Some((inside, _)) = rest(at + 1).split_once('`') {
@@ -96,12 +156,13 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
 
 fn behind_verb(word: &str, rest: &str, line_start: bool) -> Option<Piece> {
     let is = |verbs: &[&str]| verbs.iter().any(|verb| word.eq_ignore_ascii_case(verb));
+    let wraps = word == "wrapper" && rest.starts_with(' ');
     let opens = rest.trim_start().starts_with(['(', '{', '[', '"', '\'']);
     let piped = word == "pipe" && rest.starts_with('%');
     if piped {
         return piece(rest.trim_start_matches('%'));
     }
-    if opens && is(VERBS) || line_start && rest.starts_with(' ') && is(LINE_VERBS) {
+    if wraps || opens && is(VERBS) || line_start && rest.starts_with(' ') && is(LINE_VERBS) {
         return piece(rest);
     }
     None
@@ -213,7 +274,7 @@ mod tests {
     #[test]
     fn commands_are_found_behind_marks_and_verbs() {
         let cases = [
-            ("call (int)system(\"rm x\")", vec![line("rm x")]),
+            ("print (int)system(\"rm x\")", vec![line("rm x")]),
             (r"\immediate\write18{rm x}\stop", vec![line("rm x")]),
             ("(%pipe%rm x) (w) file", vec![line("rm x")]),
             ("%(rm x)", vec![line("rm x")]),

@@ -50,6 +50,27 @@ const CLIENTS: &[&str] = &[
     "PDO",
     "mysqli",
     "pg",
+    "pyspark",
+    "spark.sql",
+    "huggingface_hub",
+    "googleapiclient",
+    "github",
+    "gitlab",
+    "octokit",
+    "slack_sdk",
+    "snowflake",
+    "bigquery",
+    "pulumi",
+    "cloudflare",
+    "wandb",
+    "mlflow",
+    "openstack",
+    "novaclient",
+    "proxmoxer",
+    "consul",
+    "etcd3",
+    "neo4j",
+    "influxdb_client",
 ];
 
 /// What they are told to lose.
@@ -76,6 +97,17 @@ const LOSES: &[&str] = &[
     "empty_bucket",
     "delete_many",
     "deletemany",
+];
+
+/// Functions of Python's `subprocess` that start a program.
+pub(super) const STARTERS: &[&str] = &[
+    "run",
+    "call",
+    "check_call",
+    "check_output",
+    "Popen",
+    "getoutput",
+    "getstatusoutput",
 ];
 
 /// Whether the code makes a client of a shared service lose something. A database in memory, or
@@ -123,10 +155,21 @@ pub(super) fn is_hidden(language: Language, code: &Code<'_>) -> bool {
                 "system", "popen", "exec", "spawn", "remove", "unlink", "rm", "kill", "fork",
                 "run", "call", "check", "Popen", "move", "rename", "*",
             ];
+            // Functions of `subprocess` are followed under their own names.
+            let followed = |line: &str| {
+                line.split(',').all(|name| {
+                    STARTERS.contains(&name.trim())
+                        || matches!(
+                            name.trim(),
+                            "PIPE" | "DEVNULL" | "STDOUT" | "CalledProcessError"
+                        )
+                })
+            };
             let imported = from_os.iter().any(|from| {
                 bare.split(from).skip(1).any(|rest| {
                     let line = rest.split(['\n', ';']).next().unwrap_or_default();
-                    dangerous.iter().any(|word| line.contains(word))
+                    !(*from == "from subprocess import" && followed(line))
+                        && dangerous.iter().any(|word| line.contains(word))
                 })
             });
             let renamed = [

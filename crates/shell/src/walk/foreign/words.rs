@@ -69,7 +69,7 @@ impl Language {
     pub(super) fn of(name: &str) -> Option<Self> {
         let base = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
         Some(match base {
-            "python" | "pypy" | "ipython" | "bpython" => Self::Python,
+            "python" | "pypy" | "ipython" | "bpython" | "pyspark" => Self::Python,
             "perl" => Self::Perl,
             "ruby" | "jruby" | "rake" | "erb" | "irb" | "pry" => Self::Ruby,
             "node" | "nodejs" | "bun" | "deno" | "tsx" | "ts-node" | "qjs" => Self::Node,
@@ -178,14 +178,17 @@ impl Language {
         if plain && cluster.ends_with(|c| letters.contains(c)) {
             return CodeOption::Next;
         }
-        match cluster.chars().next() {
-            Some(first) if letters.contains(first) && !plain => {
-                CodeOption::Here(cluster.get(1..).unwrap_or_default())
-            }
-            _ => CodeOption::No,
+        // Behind letters without a value, as in `-Icimport os`.
+        let at = cluster.find(|c| letters.contains(c));
+        match at.filter(|at| *at <= MAX_LETTERS && !plain) {
+            Some(at) => CodeOption::Here(cluster.get(at + 1..).unwrap_or_default()),
+            None => CodeOption::No,
         }
     }
 }
+
+/// Letters that may stand before the one behind which code begins.
+const MAX_LETTERS: usize = 3;
 
 /// Words that write whatever file they name.
 pub(super) fn always_writes(word: &str) -> bool {
@@ -343,6 +346,7 @@ const RUBY: &[(&str, Does)] = &[
     ("File.delete", Deletes),
     ("File.unlink", Deletes),
     ("Dir.rmdir", Deletes),
+    ("Pathname.new", Opens),
     ("Dir.delete", Deletes),
     ("rm_rf", Deletes),
     ("rm_r", Deletes),
@@ -382,6 +386,8 @@ const NODE: &[(&str, Does)] = &[
     ("rmdirSync", Deletes),
     ("unlinkSync", Deletes),
     ("removeSync", Deletes),
+    ("emptyDirSync", Deletes),
+    ("emptyDir", Deletes),
     (".rm(", Deletes),
     (".unlink(", Deletes),
     (".rmdir(", Deletes),
@@ -582,4 +588,13 @@ const OTHER: &[(&str, Does)] = &[
     ("File", Anything),
     ("Files", Anything),
     ("writeFile", Anything),
+    ("os.RemoveAll", Anything),
+    ("os.Remove", Anything),
+    ("exec.Command", Anything),
+    ("syscall.", Anything),
+    ("ioutil.WriteFile", Anything),
+    ("os.WriteFile", Anything),
+    ("remove_dir_all", Anything),
+    ("remove_file", Anything),
+    ("Command::new", Anything),
 ];

@@ -2,6 +2,7 @@
 
 use super::super::Walker;
 use super::super::arg::Arg;
+use super::super::code::is_shell;
 use super::table::prefix;
 use crate::effects::{Call, Options};
 use crate::place::{self, Class, Place};
@@ -84,6 +85,9 @@ impl Walker<'_> {
                 None => None,
             }
         });
+        if let (None, Some(image), true) = (&entry, own.last(), verb.is("run")) {
+            self.image_of_tool(call, image, command);
+        }
         let mut args: Vec<Arg<'t>> = entry.into_iter().collect();
         args.extend_from_slice(command);
         if args.is_empty() {
@@ -96,6 +100,36 @@ impl Walker<'_> {
         });
     }
 
+    /// An image that is named for a tool and runs it: `hashicorp/terraform:1.7 apply`.
+    fn image_of_tool<'t>(&mut self, call: &Call<'_, 't>, image: &Arg<'t>, command: &[Arg<'t>]) {
+        let name = image.text.rsplit('/').next().unwrap_or_default();
+        let name = name.split([':', '@']).next().unwrap_or_default();
+        let name = match name {
+            "aws-cli" => "aws",
+            "azure-cli" => "az",
+            "google-cloud-cli" | "cloud-sdk" => "gcloud",
+            name => name,
+        };
+        let is_program = |word: &str| crate::registry::contains(word) || word.contains('/');
+        let own_command = command.first().is_none_or(|arg| is_program(&arg.text));
+        if own_command || !crate::registry::contains(name) || is_shell(name) {
+            return;
+        }
+        let mut args = vec![Arg {
+            text: name.to_owned().into(),
+            word: None,
+            ..image.clone()
+        }];
+        args.extend_from_slice(command);
+        let programs = self.found.programs.len();
+        let via = call.name.to_owned();
+        self.at_place(&via, Place::container(false), |w| {
+            w.scoped(|w| w.inner(|w| w.call(call.source, &args)));
+        });
+        // What stands in the text is the image.
+        self.found.programs.truncate(programs);
+    }
+
     /// Options that give a container the host.
     fn container_options(&mut self, call: &Call<'_, '_>, own: &[Arg<'_>]) {
         let mut previous = "";
@@ -103,6 +137,8 @@ impl Walker<'_> {
             let text = arg.text.as_ref();
             let value = text.split_once('=').map_or(text, |(_, value)| value);
             let mount = matches!(previous, "-v" | "--volume" | "--mount")
+                || ends_with_mount(previous)
+                || text.starts_with("-v=")
                 || text.starts_with("--volume=")
                 || text.starts_with("--mount=")
                 || text.starts_with("-v/");
@@ -314,6 +350,12 @@ fn is_grave(capability: &str) -> bool {
                 | "setfcap"
                 | "mac_admin"
         )
+}
+
+/// Whether a cluster such as `-dv` takes a mount next.
+fn ends_with_mount(option: &str) -> bool {
+    let letters = option.strip_prefix('-').unwrap_or_default();
+    letters.ends_with('v') && letters.bytes().all(|b| b"ditv".contains(&b))
 }
 
 /// Whether a root of the host is mounted into the container.

@@ -183,6 +183,18 @@ const TABLE: &[Runs] = &[
         Remote,
     ),
     runs("az", &["vm", "run-command"], Text(&["--scripts"]), Remote),
+    runs(
+        "az",
+        &["aks", "command", "invoke"],
+        Text(&["-c", "--command"]),
+        Remote,
+    ),
+    runs(
+        "az",
+        &["container", "exec"],
+        Text(&["--exec-command"]),
+        Remote,
+    ),
     runs("az", &["ssh", "vm"], Dashes, Remote),
     runs(
         "aws",

@@ -11,6 +11,19 @@ use crate::effects::Call;
 /// Words of a text that become arguments; more are not known.
 const MAX_WORDS: usize = 64;
 
+/// Numbers that are counted to, each of which starts a program at once.
+const MANY: u64 = 10_000;
+
+/// Whether there is no bound to what runs at once.
+fn without_limit(own: &[Arg<'_>]) -> bool {
+    let next = own.iter().skip(1).map(Some).chain([None]);
+    own.iter().zip(next).any(|(arg, next)| {
+        matches!(arg.text.as_ref(), "-P0" | "--max-procs=0")
+            || matches!(arg.text.as_ref(), "-P" | "--max-procs")
+                && next.is_some_and(|next| next.is("0"))
+    })
+}
+
 /// Whether nothing but programs that run others stands before the names that are read.
 fn runs_its_arguments(command: &[Arg<'_>]) -> bool {
     command.iter().all(|arg| {
@@ -63,7 +76,7 @@ impl Walker<'_> {
             return;
         }
         let span = call.span;
-        if matches!(self.feed, Feed::Endless) {
+        if matches!(self.feed, Feed::Endless) || without_limit(own) && self.counts_to_many() {
             self.found.note("spawning-loop", span);
         }
         if runs_its_arguments(command) {
@@ -131,6 +144,16 @@ impl Walker<'_> {
         self.feed = outer;
     }
 
+    /// Whether the program before this one counts to more than a machine can run at once.
+    fn counts_to_many(&self) -> bool {
+        let before = self.found.programs.iter().rev().nth(1);
+        before.is_some_and(|listed| {
+            let last = listed.program.argv.as_ref().and_then(|argv| argv.last());
+            let end = last.and_then(|last| last.parse::<u64>().ok());
+            listed.program.name == "seq" && end.is_some_and(|end| end >= MANY)
+        })
+    }
+
     /// The words of a text that is known, as arguments.
     fn input<'t>(
         &mut self,
@@ -177,6 +200,18 @@ impl Walker<'_> {
         );
         let start = Self::command_start(&prefix, call.args);
         let command = call.args.get(start..).unwrap_or_default();
+        let unbounded = call
+            .args
+            .iter()
+            .any(|arg| matches!(arg.text.as_ref(), "-j0" | "--jobs=0" | "-P0"));
+        // A sequence of more words than are followed.
+        let many = call
+            .args
+            .iter()
+            .any(|arg| arg.text.len() == 1 && arg.text.contains(UNKNOWN));
+        if unbounded && (many || matches!(self.feed, Feed::Endless) || self.counts_to_many()) {
+            self.found.note("spawning-loop", call.span);
+        }
         let end = command
             .iter()
             .position(|arg| arg.text.starts_with(":::"))

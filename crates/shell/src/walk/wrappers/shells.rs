@@ -25,6 +25,11 @@ const STARTS: &[&str] = &[
     "display-popup",
 ];
 
+/// Signals, and the end itself, at which a shell is over.
+const ENDING: &[&str] = &[
+    "EXIT", "0", "exit", "INT", "TERM", "HUP", "QUIT", "PIPE", "ABRT", "1", "2", "3", "15",
+];
+
 impl Walker<'_> {
     /// `bash`, `sh` and their kin: code behind `-c`, a script, or standard input.
     pub(super) fn shell<'t>(&mut self, call: &Call<'_, 't>) {
@@ -127,11 +132,14 @@ impl Walker<'_> {
             return;
         }
         let (text, origin) = self.body_of(call.source, body);
+        // With signals that end the shell it is what runs in the end, too.
+        let mut signals = call.args.iter().skip(1);
         let at_exit = call
             .args
             .iter()
             .skip(1)
-            .all(|arg| arg.is("EXIT") || arg.is("0") || arg.is("exit"));
+            .any(|arg| arg.is("EXIT") || arg.is("0") || arg.is("exit"))
+            && signals.all(|arg| ENDING.contains(&arg.text.trim_start_matches("SIG")));
         if at_exit && self.in_main() {
             self.note_exit_trap(text, origin);
         } else {
@@ -285,6 +293,21 @@ impl Walker<'_> {
         if reads_input || file.is_some_and(process) {
             self.found.note("hidden-code", call.span);
         }
+        // A makefile that the text itself wrote.
+        let named = crate::effects::value_of(call, &["-f", "--file", "--makefile"]);
+        let usual =
+            ["Makefile", "makefile", "GNUmakefile"].map(|name| Arg::literal(name, call.span));
+        for file in if named.is_empty() {
+            &usual[..]
+        } else {
+            &named[..]
+        } {
+            if let Some(text) = self.content_of(&file.text).and_then(|content| content.text) {
+                let programs = self.found.programs.len();
+                self.makefile(&text.text, file.span);
+                self.found.programs.truncate(programs);
+            }
+        }
     }
 
     pub(super) fn behind_operands<'t>(
@@ -334,6 +357,21 @@ impl Walker<'_> {
             "yarn" => verb.is("exec") || verb.is("dlx"),
             _ => verb.is("run"),
         };
+        if matches!(call.name, "npm" | "pnpm" | "yarn") && options.starts_with("pkg set") {
+            // What it writes is a command of the project from then on.
+            for arg in options.operands.iter().skip(2) {
+                if let Some((_, body)) = arg
+                    .text
+                    .split_once('=')
+                    .filter(|(key, _)| key.starts_with("scripts"))
+                {
+                    let body = body.to_owned();
+                    let programs = self.found.programs.len();
+                    self.postponed(|w| w.shell_body(&body, Origin::Whole(arg.span), true));
+                    self.found.programs.truncate(programs);
+                }
+            }
+        }
         if call.name == "npm" && verb.is("explore") {
             self.behind_dashes(call);
         }

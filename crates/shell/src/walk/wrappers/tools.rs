@@ -141,6 +141,25 @@ impl Walker<'_> {
         }
     }
 
+    /// A compiler that is told to run something itself, or that reads the program's text.
+    pub(super) fn compiler<'t>(&mut self, call: &Call<'_, 't>) {
+        for wrapper in crate::effects::value_of(call, &["-wrapper"]) {
+            let words: Vec<Arg<'t>> = wrapper
+                .text
+                .split(',')
+                .map(|word| Arg::literal(word.to_owned(), wrapper.span))
+                .collect();
+            self.scoped(|w| w.call(call.source, &words));
+        }
+        if call
+            .args
+            .iter()
+            .any(|arg| arg.is("-") || arg.is("/dev/stdin"))
+        {
+            self.code_from_feed(call);
+        }
+    }
+
     /// `ip netns exec NAME command`.
     pub(super) fn network_namespace<'t>(&mut self, call: &Call<'_, 't>) {
         let words = call.args.iter().map(|arg| arg.text.as_ref());
@@ -190,6 +209,10 @@ impl Walker<'_> {
             .iter()
             .map(|arg| (arg.text.clone().into_owned(), arg.span))
             .collect();
+        let decoded = call.args.iter().any(|arg| arg.traits.decoded);
+        if decoded || matches!(self.feed, Feed::Decoded | Feed::Network) {
+            self.found.note("hidden-code", call.span);
+        }
         if let Feed::Text(text) = self.feed.clone()
             && self.charge(text.text.len(), call.span)
         {
@@ -218,12 +241,13 @@ impl Walker<'_> {
     pub(super) fn makefile(&mut self, code: &str, span: Span) {
         self.try_pieces(code, span);
         for command in code.split("$(shell ").skip(1) {
-            self.try_command(
-                command
-                    .rsplit_once(')')
-                    .map_or(command, |(inside, _)| inside),
-                span,
-            );
+            let inside = command
+                .rsplit_once(')')
+                .map_or(command, |(inside, _)| inside);
+            self.try_command(&with_shell_variables(inside), span);
+        }
+        if code.matches("$(MAKE)").count() > 1 && code.contains(" & ") {
+            self.found.note("fork-bomb", span);
         }
         for line in code.lines() {
             let recipe = line.split_once(';').map_or(line, |(_, recipe)| recipe);
@@ -285,4 +309,30 @@ impl Walker<'_> {
 
 fn whole(text: &Text) -> Span {
     text.origin.span(Span::new(0, text.text.len()))
+}
+
+/// `$(NAME)` of make as `${NAME}` of a shell, which has most of them from the environment.
+fn with_shell_variables(code: &str) -> String {
+    let mut out = String::with_capacity(code.len());
+    let mut rest = code;
+    while let Some((before, after)) = rest.split_once("$(") {
+        out.push_str(before);
+        let name = after
+            .split_once(')')
+            .filter(|(name, _)| crate::env::valid_env_name(name));
+        match name {
+            Some((name, behind)) => {
+                out.push_str("${");
+                out.push_str(name);
+                out.push('}');
+                rest = behind;
+            }
+            None => {
+                out.push_str("$(");
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
