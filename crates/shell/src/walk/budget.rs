@@ -4,7 +4,7 @@
 //! that become many words. So every step of the walk is paid for, before it is taken or, where its
 //! cost is known only then, right behind it. A unit is about what it takes to copy a few bytes. The
 //! parts of a step that depend on the text are counted as they are; the rest of it has one of the
-//! constants below, which are what it was measured to take.
+//! constants below, or one that stands where the step is taken; they are what it was measured to take.
 //!
 //! Where nothing is left, the rest of the text is not walked, and what is not walked is not
 //! understood.
@@ -25,24 +25,22 @@ const BODY_ALLOWANCE: usize = 256 << 10;
 /// code. A text that is longer than what anybody sends has to do with one time.
 const NESTED_TEXT: usize = 128 << 10;
 
-/// Work that any text may cost.
-const WORK_ALLOWANCE: usize = 8 << 20;
-
-/// Work that each byte of a text adds to that.
-const WORK_OF_BYTE: usize = 4;
+/// Work that a text may cost, however long it is: what is longer than what anybody sends is not
+/// looked at more closely.
+const WORK: usize = 12 << 20;
 
 /// A command, before it is known what it calls.
-pub(super) const COMMAND_COST: usize = 100;
+pub(super) const COMMAND_COST: usize = 120;
 
 /// A call, and each of its arguments beside its text.
-pub(super) const CALL_COST: usize = 400;
-pub(super) const ARGUMENT_COST: usize = 32;
+pub(super) const CALL_COST: usize = 600;
+pub(super) const ARGUMENT_COST: usize = 100;
 
 /// A word, an expansion or a command in code inside of an argument, which is parsed once more.
-pub(super) const NODE_COST: usize = 32;
+pub(super) const NODE_COST: usize = 40;
 
 /// A variable that is set, beside its value.
-pub(super) const VARIABLE_COST: usize = 64;
+pub(super) const VARIABLE_COST: usize = 80;
 
 /// What may still be spent.
 pub(super) struct Budget {
@@ -60,7 +58,7 @@ impl Budget {
             commands: 0,
             handed: 0,
             bodies: len + len.min(NESTED_TEXT) * 3 + BODY_ALLOWANCE,
-            work: len.saturating_mul(WORK_OF_BYTE) + WORK_ALLOWANCE,
+            work: WORK,
             here: Span::default(),
         }
     }

@@ -15,6 +15,9 @@ const MAX_FIELDS: usize = 128;
 /// What an argument costs beside its text.
 const FIELD_COST: usize = 160;
 
+/// What a word costs that braces become, beside its text: it is made step by step.
+const BRACE_COST: usize = 320;
+
 /// Bytes that an expanded word may grow to, so that doubling a variable has an end.
 const MAX_EXPANDED: usize = 64 << 10;
 
@@ -197,7 +200,7 @@ impl<'c> Walker<'c> {
         for (text, traits) in fields.done {
             if braces {
                 let expanded = super::braces::expand(&text, &active, MAX_FIELDS);
-                let size: usize = expanded.iter().map(|text| text.len() + FIELD_COST).sum();
+                let size: usize = expanded.iter().map(|text| text.len() + BRACE_COST).sum();
                 if !self.charge(size, span) {
                     args.push(Arg::unknown("", span));
                     return;

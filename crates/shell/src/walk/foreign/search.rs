@@ -1,20 +1,30 @@
 //! Looks for the words of a language in one pass over the code, however many words there are.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::literals::Code;
 use super::words::{self, Language};
 
-/// The words of each language, to be looked for together.
-static SEARCHES: LazyLock<Vec<(Language, Option<AhoCorasick>)>> = LazyLock::new(|| {
-    let search = |language: Language| {
-        let words = words::of(language).iter().map(|(word, _)| word);
-        (language, AhoCorasick::new(words).ok())
-    };
-    Language::ALL.iter().copied().map(search).collect()
+/// The words of each language, to be looked for together, once they are needed.
+static SEARCHES: LazyLock<Vec<(Language, OnceLock<Option<AhoCorasick>>)>> = LazyLock::new(|| {
+    let all = Language::ALL.iter();
+    all.map(|language| (*language, OnceLock::new())).collect()
 });
+
+/// Words to be looked for together. What is made is not the fastest there is, but the soonest made.
+pub(super) fn of<'w>(words: impl IntoIterator<Item = &'w &'w str>) -> Option<AhoCorasick> {
+    let kind = AhoCorasickKind::ContiguousNFA;
+    AhoCorasick::builder().kind(Some(kind)).build(words).ok()
+}
+
+fn search(language: Language) -> Option<&'static AhoCorasick> {
+    let mut searches = SEARCHES.iter();
+    let (_, search) = searches.find(|(other, _)| *other == language)?;
+    let made = search.get_or_init(|| of(words::of(language).iter().map(|(word, _)| word)));
+    made.as_ref()
+}
 
 /// Where words of the language stand: the place of the word in its table, and that in the code, in
 /// this order. Of each word one place more than `most` is found. `None` when they cannot be looked
@@ -24,9 +34,7 @@ pub(super) fn places(
     language: Language,
     most: usize,
 ) -> Option<Vec<(usize, usize)>> {
-    let mut searches = SEARCHES.iter();
-    let (_, search) = searches.find(|(other, _)| *other == language)?;
-    let search = search.as_ref()?;
+    let search = search(language)?;
     let words = words::of(language);
     let mut counts = vec![0_usize; words.len()];
     let mut places = Vec::new();
@@ -50,7 +58,7 @@ mod tests {
 
     #[test]
     fn every_language_can_be_looked_for() {
-        assert!(SEARCHES.iter().all(|(_, search)| search.is_some()));
+        assert!(Language::ALL.iter().all(|language| search(*language).is_some()));
     }
 
     #[test]
