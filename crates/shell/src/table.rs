@@ -8,6 +8,10 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// else that is done with most words.
 pub(crate) type Table<K, V> = HashMap<K, V, BuildHasherDefault<NameHasher>>;
 
+/// Bytes of a name that count for its place. No name of ours is longer, and a word of the command
+/// may be a mebibyte.
+const MAX_HASHED: usize = 48;
+
 /// The hash of Fowler, Noll and Vo, which is good for short names.
 pub(crate) struct NameHasher(u64);
 
@@ -19,7 +23,7 @@ impl Default for NameHasher {
 
 impl Hasher for NameHasher {
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
+        for byte in bytes.iter().take(MAX_HASHED) {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }

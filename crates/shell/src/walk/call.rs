@@ -32,7 +32,8 @@ impl Walker<'_> {
         }
         self.budget.handed += args.len();
         if args.len() > MAX_ARGUMENTS {
-            // Later ones are not matched with every rule.
+            // Later ones are not matched with every rule, and those behind as many more not looked
+            // at: enough are left for a program behind this one to have too many as well.
             self.found.note("too-long", first.span);
         }
         if self.budget.handed > MAX_HANDED {
@@ -56,7 +57,7 @@ impl Walker<'_> {
         self.depth += 1;
         let call = Call {
             name,
-            args: rest,
+            args: rest.get(..2 * MAX_ARGUMENTS).unwrap_or(rest),
             span: first.span,
             source,
         };
