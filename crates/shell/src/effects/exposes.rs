@@ -49,14 +49,6 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
 
 /// A directory that is not the project's is served to whoever asks.
 fn serves(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>) {
-    let bound_here = |arg: &Arg<'_>| {
-        ["127.0.0.1", "localhost", "::1"]
-            .iter()
-            .any(|host| arg.text.contains(host))
-    };
-    if call.args.iter().any(bound_here) {
-        return;
-    }
     let python = call.name.starts_with("python")
         && call.args.windows(2).any(|pair| {
             matches!(pair, [flag, module] if flag.is("-m")
@@ -86,6 +78,14 @@ fn serves(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_
         }
         directories = value_of(call, names);
     } else {
+        return;
+    }
+    let bound_here = |arg: &Arg<'_>| {
+        ["127.0.0.1", "localhost", "::1"]
+            .iter()
+            .any(|host| arg.text.contains(host))
+    };
+    if call.args.iter().any(bound_here) {
         return;
     }
     if directories.is_empty() {
@@ -148,8 +148,11 @@ fn from_address(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<
         .iter()
         .any(|start| text.starts_with(start))
     };
+    let forge = |arg: &Arg<'_>| {
+        arg.text.starts_with("github:") || arg.text.starts_with("gitlab:")
+    };
     let found = if first_only {
-        named.next().is_some_and(|arg| address(arg))
+        named.next().is_some_and(|arg| address(arg) || forge(arg))
     } else {
         named.any(|arg| address(arg))
     };

@@ -103,15 +103,15 @@ impl<'a, 't> Options<'a, 't> {
     /// Whether the call only asks for help or the version.
     pub(crate) fn only_help(&self, call: &Call<'_, '_>) -> bool {
         let last = |flag: &str| call.args.last().is_some_and(|arg| arg.is(flag));
-        let subcommands = rules::has_subcommands(call.name);
+        let subcommands = || rules::has_subcommands(call.name);
         let asked = last("--help")
             || last("--version")
             || last("-help")
             || last("-version")
             || (last("help") && matches!(call.name, "aws" | "gcloud" | "go" | "cargo" | "git"))
             || asks_for_help(call)
-            || (last("-h") && subcommands && !self.hands_on())
-            || (subcommands && self.operand(0).is_some_and(|arg| arg.is("help")));
+            || (last("-h") && subcommands() && !self.hands_on())
+            || (self.operand(0).is_some_and(|arg| arg.is("help")) && subcommands());
         asked && !call.args.iter().any(|arg| arg.is("--"))
     }
 

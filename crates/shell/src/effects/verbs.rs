@@ -112,6 +112,9 @@ fn pieces(word: &str) -> Vec<String> {
 /// Whether the call only tells what it would do. What a wrapper runs is looked at by itself, and
 /// an option of it may stand behind its own.
 pub(super) fn rehearses(call: &Call<'_, '_>, options: &Options<'_, '_>) -> bool {
+    if options.flags.is_empty() {
+        return false;
+    }
     let given = |flag: &str| {
         options.flags.iter().any(|arg| {
             let (name, value) = arg.text.split_once('=').unwrap_or((&arg.text, ""));

@@ -1,5 +1,8 @@
 //! Commands that a tool takes to another machine, into a container, or into an environment.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::super::Walker;
 use super::super::arg::Arg;
 use super::table::prefix;
@@ -372,11 +375,23 @@ const TABLE: &[Runs] = &[
     runs("scan-build", &[], Behind("o", &[], 0), Here),
 ];
 
+/// The rows of the table by the name of their tool: every program is looked up.
+static BY_NAME: LazyLock<HashMap<&'static str, Vec<&'static Runs>>> = LazyLock::new(|| {
+    let mut by_name: HashMap<&'static str, Vec<&'static Runs>> = HashMap::new();
+    for runs in TABLE {
+        by_name.entry(runs.name).or_default().push(runs);
+    }
+    by_name
+});
+
 impl Walker<'_> {
     /// Follows what a tool takes elsewhere, if its words say that it does.
     pub(super) fn elsewhere_command<'t>(&mut self, call: &Call<'_, 't>) {
-        let named = TABLE.iter().filter(|runs| runs.name == call.name);
+        let Some(named) = BY_NAME.get(call.name) else {
+            return;
+        };
         let found = named
+            .iter()
             .filter_map(|runs| Some((runs, behind_verbs(call.args, runs.verbs)?)))
             .max_by_key(|(runs, _)| runs.verbs.len());
         let Some((runs, at)) = found else { return };
