@@ -36,6 +36,7 @@ mod place;
 mod redact;
 pub mod registry;
 mod rules;
+mod table;
 mod terminal;
 mod tree;
 mod walk;

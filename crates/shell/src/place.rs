@@ -241,12 +241,19 @@ impl Place {
         if path.starts_with(UNKNOWN) {
             return Class::Unknown;
         }
-        let absolute = self.resolve(path);
+        self.class_at(&self.resolve(path), path, glob)
+    }
+
+    /// The same for a path that was resolved already.
+    pub(crate) fn class_at(&self, absolute: &str, path: &str, glob: bool) -> Class {
+        if path.starts_with(UNKNOWN) {
+            return Class::Unknown;
+        }
         let relative = !path.starts_with('/');
         if glob {
-            self.class_of_pattern(&absolute, relative)
+            self.class_of_pattern(absolute, relative)
         } else {
-            self.class_of(&absolute, relative)
+            self.class_of(absolute, relative)
         }
     }
 

@@ -5,7 +5,6 @@
 //! from the code, where the condition is more than a table can say. Every rule carries examples
 //! that must and must not match; a test holds it to them.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use crate::analysis::{EffectKind, Risk};
 use crate::effects::touch::Touch;
 use crate::place::Class;
+use crate::table::Table;
 
 const FILES: &[&str] = &[
     include_str!("../data/rules/shell.toml"),
@@ -127,18 +127,18 @@ struct ProgramFile {
     /// Programs that only look, or only print.
     harmless: Vec<String>,
     /// Subcommands that only look, by their program.
-    harmless_sub: HashMap<String, Vec<String>>,
+    harmless_sub: Table<String, Vec<String>>,
     /// Options that take the next word, by program.
-    value_flags: HashMap<String, Vec<String>>,
+    value_flags: Table<String, Vec<String>>,
     /// Other programs that are known to be programs.
     external: Vec<String>,
     /// Options that name a file which is written, by program; `*` is any other that does more
     /// than look.
-    outputs: HashMap<String, Vec<String>>,
+    outputs: Table<String, Vec<String>>,
     /// Programs that write some of their operands.
-    written: HashMap<String, Written>,
+    written: Table<String, Written>,
     /// Groups of programs by what they do with their arguments.
-    groups: HashMap<Group, Vec<String>>,
+    groups: Table<Group, Vec<String>>,
 }
 
 /// What a group of programs does with arguments.
@@ -182,14 +182,14 @@ struct VerbFile {
     strong: Vec<String>,
     looks: Vec<String>,
     rehearses: Vec<String>,
-    rehearses_short: HashMap<String, Vec<String>>,
+    rehearses_short: Table<String, Vec<String>>,
     /// Verbs that can be rehearsed, by programs that ignore options which they do not know.
-    rehearses_only: HashMap<String, Vec<String>>,
+    rehearses_only: Table<String, Vec<String>>,
     family: Vec<Family>,
     local: Names,
     harmless: Names,
-    harmless_sub: HashMap<String, Vec<String>>,
-    value_flags: HashMap<String, Vec<String>>,
+    harmless_sub: Table<String, Vec<String>>,
+    value_flags: Table<String, Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -226,17 +226,17 @@ pub(crate) enum Verb {
 
 struct Rules {
     all: Vec<Rule>,
-    by_name: HashMap<String, usize>,
-    by_program: HashMap<String, Vec<usize>>,
-    by_touch: HashMap<(Touch, Class), usize>,
+    by_name: Table<String, usize>,
+    by_program: Table<String, Vec<usize>>,
+    by_touch: Table<(Touch, Class), usize>,
     programs: ProgramFile,
-    known: HashMap<String, Known>,
+    known: Table<String, Known>,
     words: VerbFile,
-    verbs: HashMap<String, Verb>,
-    families: HashMap<String, usize>,
-    local: HashSet<String>,
+    verbs: Table<String, Verb>,
+    families: Table<String, usize>,
+    local: Table<String, ()>,
     /// The groups of a program, a bit each.
-    groups: HashMap<String, u16>,
+    groups: Table<String, u16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,9 +270,9 @@ fn load() -> Result<Rules, String> {
             .or_default()
             .append(&mut more);
     }
-    let mut by_name = HashMap::new();
-    let mut by_program: HashMap<String, Vec<usize>> = HashMap::new();
-    let mut by_touch = HashMap::new();
+    let mut by_name = Table::default();
+    let mut by_program: Table<String, Vec<usize>> = Table::default();
+    let mut by_touch = Table::default();
     for (index, rule) in all.iter().enumerate() {
         if by_name.insert(rule.name.clone(), index).is_some() {
             return Err(format!("two rules are named {}", rule.name));
@@ -286,7 +286,7 @@ fn load() -> Result<Rules, String> {
             }
         }
     }
-    let mut known = HashMap::new();
+    let mut known = Table::default();
     for name in by_program
         .keys()
         .chain(programs.harmless_sub.keys())
@@ -297,14 +297,14 @@ fn load() -> Result<Rules, String> {
     for name in &programs.harmless {
         known.insert(name.clone(), Known::Harmless);
     }
-    let mut families = HashMap::new();
+    let mut families = Table::default();
     for (index, family) in words.family.iter().enumerate() {
         for program in &family.programs {
             families.entry(program.clone()).or_insert(index);
             known.entry(program.clone()).or_insert(Known::External);
         }
     }
-    let mut verbs = HashMap::new();
+    let mut verbs = Table::default();
     for (list, verb) in [
         (&words.looks, Verb::Looks),
         (&words.changes, Verb::Changes),
@@ -313,8 +313,13 @@ fn load() -> Result<Rules, String> {
     ] {
         verbs.extend(list.iter().map(|word| (word.clone(), verb)));
     }
-    let local = words.local.programs.drain(..).collect();
-    let mut groups: HashMap<String, u16> = HashMap::new();
+    let local = words
+        .local
+        .programs
+        .drain(..)
+        .map(|name| (name, ()))
+        .collect();
+    let mut groups: Table<String, u16> = Table::default();
     for (group, names) in &programs.groups {
         for name in names {
             *groups.entry(name.clone()).or_default() |= 1 << *group as u16;
@@ -360,6 +365,13 @@ pub(crate) fn for_program(name: &str) -> impl Iterator<Item = &'static Rule> {
         .into_iter()
         .flatten()
         .filter_map(move |index| rules?.all.get(*index))
+}
+
+/// How many things are compared with a call of the program: its rules, and its subcommands that
+/// only look.
+pub(crate) fn weight(name: &str) -> usize {
+    let own = rules().and_then(|rules| rules.by_program.get(name));
+    own.map_or(0, Vec::len) + harmless_subcommands(name).len()
 }
 
 /// The rule for doing this to such a place.
@@ -438,7 +450,7 @@ pub(crate) fn family(name: &str) -> Option<&'static Family> {
 
 /// Whether what the program takes away is its user's own.
 pub(crate) fn is_local(name: &str) -> bool {
-    rules().is_some_and(|rules| rules.local.contains(name))
+    rules().is_some_and(|rules| rules.local.contains_key(name))
 }
 
 /// Options that make any program only tell what it would do.

@@ -11,6 +11,8 @@ pub(crate) struct Script<'t> {
     pub(crate) list: List<'t>,
     /// Bodies of here-documents; a redirection names its own by index.
     pub(crate) heredocs: Vec<HereDoc<'t>>,
+    /// How much was found in the text: its commands, words and expansions.
+    pub(crate) nodes: usize,
     /// Why parsing stopped, if it did. bash runs the complete lines before that place.
     pub(crate) failure: Option<Failure>,
 }

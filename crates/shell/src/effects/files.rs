@@ -406,7 +406,7 @@ fn format(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_
 /// What `cat` prints is what is in the file, as far as that is known.
 fn cat_file(walker: &mut Walker<'_>, file: &Arg<'_>) {
     if let Some(feed) = walker.process_feed(&file.text) {
-        walker.output = Output::piped(&feed);
+        walker.output = walker.output_of(&feed);
         return;
     }
     match walker.content_of(&file.text) {

@@ -58,8 +58,24 @@ impl<'a, 't> Options<'a, 't> {
         })
     }
 
+    /// Whether the first operand may be the first of these words, by its first letter. Most words
+    /// that a call is compared with are told apart by that.
+    fn may_start_with(&self, words: &str) -> bool {
+        let Some(wanted) = words.bytes().next().filter(u8::is_ascii_alphanumeric) else {
+            return true;
+        };
+        let first = self
+            .operands
+            .first()
+            .and_then(|arg| arg.text.bytes().next());
+        first.is_some_and(|first| first.eq_ignore_ascii_case(&wanted))
+    }
+
     /// Whether the operands begin with these words.
     pub(crate) fn starts_with(&self, words: &str) -> bool {
+        if !self.may_start_with(words) {
+            return false;
+        }
         let mut operands = self.operands.iter();
         words
             .split(' ')
@@ -69,6 +85,7 @@ impl<'a, 't> Options<'a, 't> {
     pub(crate) fn starts_with_any(&self, subcommands: &[String]) -> bool {
         subcommands
             .iter()
+            .filter(|words| self.may_start_with(words))
             .any(|words| match words.split_once(" -") {
                 // A subcommand that only looks when it has an option.
                 Some((words, flag)) => {

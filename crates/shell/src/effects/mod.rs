@@ -36,6 +36,9 @@ use crate::walk::Walker;
 use crate::walk::arg::Arg;
 use crate::walk::source::Source;
 
+/// What it costs to compare an argument with a rule or a subcommand.
+const COMPARISON_COST: usize = 8;
+
 /// A program and its arguments.
 pub(crate) struct Call<'a, 't> {
     /// Basename of the program.
@@ -99,6 +102,10 @@ const CONTAINER_TOOLS: &[&str] = &[
 
 /// Records what the call does.
 pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
+    let compared = rules::weight(call.name) * (call.args.len() + 1);
+    if !walker.charge(compared * COMPARISON_COST, call.span) {
+        return;
+    }
     classify(walker, call.name);
     let options = Options::read(call);
     if options.only_help(call) {

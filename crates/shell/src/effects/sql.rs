@@ -79,10 +79,16 @@ const LOOKS: &[&str] = &[
     "table ",
 ];
 
+/// What it costs to look for a loss in a text.
+const TEXT_COST: usize = 800;
+
 /// Records what the statements of a database client do.
 pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     if matches!(walker.feed, Feed::Network) {
         walker.found.note("code-from-network", call.span);
+    }
+    if !walker.charge(call.args.len() * TEXT_COST, call.span) {
+        return;
     }
     let mut texts: Vec<String> = call
         .args

@@ -8,6 +8,14 @@ use crate::rules;
 use crate::walk::Walker;
 use crate::walk::arg::{Arg, UNKNOWN};
 
+/// What it costs to touch a path, and what each of its bytes adds: it is resolved, classified and
+/// compared with the places that matter.
+const TOUCH_COST: usize = 400;
+const PATH_COST: usize = 4;
+
+/// What it costs to hold a pattern against the files that matter.
+const PATTERN_COST: usize = 1_200;
+
 /// What is done to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,15 +57,17 @@ impl Walker<'_> {
             return;
         }
         // A path is resolved, classified and compared with the places that matter.
-        if !self.charge((self.place.cwd().len() + path.len()) * 4, arg.span) {
+        let patterns = if arg.traits.glob { PATTERN_COST } else { 0 };
+        let size = (self.place.cwd().len() + path.len()) * PATH_COST;
+        if !self.charge(TOUCH_COST + patterns + size, arg.span) {
             return;
         }
-        let class = self.place.class(path, arg.traits.glob);
+        let absolute = self.place.resolve(path);
+        let class = self.place.class_at(&absolute, path, arg.traits.glob);
         if class == Class::SafeDevice {
             return;
         }
         let kind = touch.effect();
-        let absolute = self.place.resolve(path);
         if !matches!(touch, Touch::Delete | Touch::DeleteTree) {
             // Through a link that the text made itself.
             let through = self.place.follow(&absolute);

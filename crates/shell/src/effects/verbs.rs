@@ -128,6 +128,9 @@ pub(super) fn rehearses(call: &Call<'_, '_>, options: &Options<'_, '_>) -> bool 
         _ => false,
     };
     let mut first = options.operands.iter().enumerate().take(STRANGE_PLACES);
+    if options.flags.is_empty() {
+        return false;
+    }
     let runs_others = crate::walk::wrappers::is_wrapper(call.name) && first.any(runs);
     if runs_others {
         return false;

@@ -8,6 +8,12 @@ use crate::tree::{FailureKind, Param, Part};
 /// Why `${…` fails.
 pub(super) const UNCLOSED_BRACE: &str = "a brace is not closed";
 
+/// How often a text may be read ahead, on average, to find where something ends.
+const MAX_LOOKS: usize = 4;
+
+/// Bytes that may be read ahead in any text.
+const LOOKS_ALLOWANCE: usize = 64 << 10;
+
 const fn starts_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_'
 }
@@ -161,13 +167,26 @@ impl<'t> Parser<'t> {
                             self.ends.insert(start, at);
                         }
                     }
-                    None => return Ok(at),
+                    None => {
+                        self.looked_ahead(at - from)?;
+                        return Ok(at);
+                    }
                 },
                 _ => {}
             }
             at += 1;
         }
         Err(self.syntax("a parenthesis is not closed"))
+    }
+
+    /// Counts bytes that were read to find out what stands here, and that will be read again.
+    /// Openings whose ends lie far behind could otherwise make each of them read the whole text.
+    fn looked_ahead(&mut self, bytes: usize) -> Parsed<()> {
+        self.looked += bytes;
+        if self.looked > self.text.len().saturating_mul(MAX_LOOKS) + LOOKS_ALLOWANCE {
+            return Err(self.long());
+        }
+        Ok(())
     }
 
     /// The place of the quote that closes the one at `at`.
@@ -184,8 +203,9 @@ impl<'t> Parser<'t> {
     }
 
     /// Where the `]` stands that closes the bracket whose inside starts here.
-    pub(super) fn bracket_end(&self) -> Parsed<usize> {
-        let mut at = self.pos;
+    pub(super) fn bracket_end(&mut self) -> Parsed<usize> {
+        let from = self.pos;
+        let mut at = from;
         let mut open = 0_usize;
         while let Some(byte) = self.bytes.get(at) {
             match byte {
@@ -193,7 +213,10 @@ impl<'t> Parser<'t> {
                 b'\'' | b'"' | b'`' => at = self.skip_quotes(at, *byte)?,
                 b'[' => open += 1,
                 b']' if open > 0 => open -= 1,
-                b']' => return Ok(at),
+                b']' => {
+                    self.looked_ahead(at - from)?;
+                    return Ok(at);
+                }
                 _ => {}
             }
             at += 1;
@@ -242,7 +265,7 @@ impl<'t> Parser<'t> {
     fn braced_subscript(&mut self) -> Parsed<Option<Vec<Part<'t>>>> {
         let before = self.pos;
         self.pos += 1;
-        match self.subscript_end() {
+        match self.subscript_end()? {
             Some(end) => self.arith_parts(end, end + 1).map(Some),
             None => {
                 self.pos = before;
@@ -251,26 +274,32 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Where the bracket is closed; nothing when the brace around it is closed before. Looks no
-    /// further than that, so that a text of such openings is read once.
-    fn subscript_end(&self) -> Option<usize> {
+    /// Where the bracket is closed; nothing when the brace around it is closed before.
+    fn subscript_end(&mut self) -> Parsed<Option<usize>> {
         let mut at = self.pos;
         let (mut brackets, mut braces) = (0_usize, 0_usize);
+        let mut end = None;
         while let Some(byte) = self.bytes.get(at) {
             match byte {
                 b'\\' => at += 1,
-                b'\'' | b'"' | b'`' => at = self.skip_quotes(at, *byte).ok()?,
+                b'\'' | b'"' | b'`' => {
+                    at = self.skip_quotes(at, *byte).unwrap_or(self.bytes.len());
+                }
                 b'[' => brackets += 1,
-                b']' if brackets == 0 => return Some(at),
+                b']' if brackets == 0 => {
+                    end = Some(at);
+                    break;
+                }
                 b']' => brackets -= 1,
                 b'{' => braces += 1,
-                b'}' if braces == 0 => return None,
+                b'}' if braces == 0 => break,
                 b'}' => braces -= 1,
                 _ => {}
             }
             at += 1;
         }
-        None
+        self.looked_ahead(at - self.pos)?;
+        Ok(end)
     }
 
     fn braced_name(&mut self) -> &'t str {

@@ -1,10 +1,11 @@
 //! A recursive-descent parser for bash, without a separate token stage: what a byte means in
 //! bash depends on where the grammar stands, so the grammar reads the bytes itself.
 //!
-//! It runs in linear time save for `((`, which bash itself can only tell from `( (` by looking
-//! for its end; that look-ahead is bounded by the depth. Aliases are not expanded, because the
-//! shells that run what is parsed here do not expand them. Where bash postpones parsing to
-//! expansion (backquotes, `${…}` operators), so does this parser.
+//! It runs in linear time. `((`, which bash itself can only tell from `( (` by looking for its end,
+//! and brackets are read ahead; that is counted, and a text that makes it read ahead over and over
+//! is not read to its end. Aliases are not expanded, because the shells that run what is parsed
+//! here do not expand them. Where bash postpones parsing to expansion (backquotes, `${…}`
+//! operators), so does this parser.
 
 mod compound;
 mod condition;
@@ -51,6 +52,7 @@ pub(crate) fn parse(text: &str, depth: usize) -> Script<'_> {
     Script {
         text,
         list,
+        nodes: parser.nodes(),
         heredocs: parser.heredocs,
         failure,
     }
@@ -61,6 +63,8 @@ pub(crate) struct QuotedText<'t> {
     /// `None` when it cannot be parsed.
     pub(crate) word: Option<crate::tree::Word<'t>>,
     pub(crate) heredocs: Vec<HereDoc<'t>>,
+    /// As that of a [`Script`].
+    pub(crate) nodes: usize,
 }
 
 /// Parses the expansions in a text that has no quotes of its own.
@@ -75,6 +79,7 @@ pub(crate) fn parse_quoted(text: &str, depth: usize) -> QuotedText<'_> {
         });
     QuotedText {
         word,
+        nodes: parser.nodes(),
         heredocs: parser.heredocs,
     }
 }
@@ -92,6 +97,8 @@ struct Parser<'t> {
     commands: usize,
     words: usize,
     expansions: usize,
+    /// Bytes that were read ahead.
+    looked: usize,
     /// Where parentheses are closed, by where their insides start.
     ends: HashMap<usize, usize>,
 }
@@ -109,8 +116,13 @@ impl<'t> Parser<'t> {
             commands: 0,
             words: 0,
             expansions: 0,
+            looked: 0,
             ends: HashMap::new(),
         }
+    }
+
+    fn nodes(&self) -> usize {
+        self.commands + self.words + self.expansions
     }
 
     /// Everything up to the end of the text. Complete items stay in `list` on a failure.

@@ -6,11 +6,11 @@
 //! on `[[command]]` standing in a line of its own and on the name following it; a test holds it
 //! against a reading of the whole files.
 
-use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
 
 use super::entry::Entry;
 use super::load;
+use crate::table::Table;
 
 macro_rules! files {
     ($($name:literal),* $(,)?) => {
@@ -62,7 +62,7 @@ impl Slot {
 
 struct Index {
     slots: Vec<Slot>,
-    by_name: HashMap<&'static str, usize>,
+    by_name: Table<&'static str, usize>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {

@@ -11,6 +11,9 @@ pub(crate) const UNKNOWN: char = '\0';
 /// Bytes of outputs that are joined to one text.
 pub(crate) const MAX_JOINED: usize = 64 << 10;
 
+/// What a copy of a field costs beside its text.
+const FIELD_WEIGHT: usize = 48;
+
 /// One argument, as far as it is known.
 #[derive(Clone, Debug)]
 pub(crate) struct Arg<'t> {
@@ -148,12 +151,23 @@ impl Value {
     }
 
     /// The text that is this one and then another, when both are single texts.
-    pub(crate) fn followed_by(&self, next: &Self) -> Option<Self> {
-        match (self.fields.as_slice(), next.fields.as_slice()) {
-            ([(first, a)], [(second, b)]) if first.len() + second.len() <= MAX_JOINED => {
-                Some(Self::one(format!("{first}{second}"), a.join(*b)))
-            }
-            _ => None,
+    pub(crate) fn followed_by(mut self, next: &Self) -> Option<Self> {
+        let ([(first, traits)], [(second, others)]) =
+            (self.fields.as_mut_slice(), next.fields.as_slice())
+        else {
+            return None;
+        };
+        if first.len() + second.len() > MAX_JOINED {
+            return None;
         }
+        first.push_str(second);
+        *traits = traits.join(*others);
+        Some(self)
+    }
+
+    /// What a copy of it costs.
+    pub(crate) fn weight(&self) -> usize {
+        let of = |(text, _): &(String, Traits)| text.len() + FIELD_WEIGHT;
+        self.fields.iter().map(of).sum()
     }
 }

@@ -39,44 +39,49 @@ impl Walker<'_> {
             return;
         }
         let mut values: Vec<Value> = Vec::new();
-        self.arith_values(text, &mut values);
+        let mut all = self.arith_values(text, &mut values);
         // A value that is a name is looked up in its turn.
         let mut at = 0;
         while let Some(value) = values.get(at) {
             at += 1;
             let names: Vec<String> = value.fields.iter().map(|(text, _)| text.clone()).collect();
             for name in names {
-                self.arith_values(&name, &mut values);
+                all &= self.arith_values(&name, &mut values);
             }
+        }
+        if !all {
+            self.found.note("too-long", span);
         }
         for value in values {
             self.note_arith_code(span, &value);
         }
     }
 
-    /// Values of the variables in an expression that may hold code or other names.
-    fn arith_values(&self, text: &str, values: &mut Vec<Value>) {
-        let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        for variable in names.filter_map(|name| self.vars.get(name)) {
-            let matters = |(text, _): &(String, _)| {
-                text.contains('[')
-                    || text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+    /// Values of the variables in an expression that may hold code or other names; whether all of
+    /// them are there.
+    fn arith_values(&mut self, text: &str, values: &mut Vec<Value>) -> bool {
+        let matters = |(text, _): &(String, _)| {
+            text.contains('[') || text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        };
+        for name in self.names_in(text) {
+            let known = self.vars.get(name).map(|variable| &variable.value);
+            let Some(value) = known.filter(|value| value.fields.iter().any(matters)) else {
+                continue;
             };
-            let value = &variable.value;
-            if values.len() < MAX_ARITHMETIC
-                && value.fields.iter().any(matters)
-                && !values.contains(value)
-            {
-                values.push(value.clone());
+            if values.contains(value) {
+                continue;
             }
+            if values.len() >= MAX_ARITHMETIC {
+                return false;
+            }
+            values.extend(self.copy_of(name).map(|variable| variable.value));
         }
+        true
     }
 
     /// Every name in an expression that assigns is no longer known.
     fn forget_arith_targets(&mut self, text: &str) {
-        let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let known: Vec<&str> = names.filter(|name| self.vars.contains_key(*name)).collect();
-        for name in known {
+        for name in self.names_in(text) {
             self.set(name, Value::unknown());
         }
     }

@@ -1,5 +1,8 @@
 //! `awk`: programs that it starts, and files that it writes.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use super::arg::Arg;
 use super::source::Origin;
 use super::{Feed, Walker};
@@ -18,11 +21,17 @@ const DIRECTIVES: &[&str] = &["include", "load", "namespace", "nsinclude"];
 /// Pieces of one command that are joined.
 const MAX_PIECES: usize = 16;
 
+/// Pieces of one program that are looked at.
+const MAX_TOKENS: usize = 50_000;
+
+/// What a piece costs.
+const TOKEN_COST: usize = 16;
+
 /// A piece of an awk program.
 #[derive(Clone, Debug, PartialEq)]
-enum Token {
-    Text(String),
-    Name(String),
+enum Token<'t> {
+    Text(Cow<'t, str>),
+    Name(&'t str),
     Sign(char),
 }
 
@@ -111,13 +120,17 @@ impl Walker<'_> {
             self.found.note("memory-bomb", program.span);
         }
         let tokens = tokens(&program.text);
+        if tokens.len() > MAX_TOKENS {
+            self.found.note("too-long", program.span);
+            return;
+        }
+        if !self.charge(tokens.len() * TOKEN_COST, program.span) {
+            return;
+        }
         let variables = assigned(&tokens, options);
-        let literal = |token: Option<&Token>| match token {
-            Some(Token::Text(text)) => Some(text.clone()),
-            Some(Token::Name(name)) => variables
-                .iter()
-                .find(|(variable, _)| variable == name)
-                .map(|(_, text)| text.clone()),
+        let literal = |token: Option<&Token<'_>>| match token {
+            Some(Token::Text(text)) => Some(text.clone().into_owned()),
+            Some(Token::Name(name)) => variables.get(name).map(|text| (*text).to_owned()),
             _ => None,
         };
         self.awk_credentials(program, &tokens);
@@ -125,7 +138,7 @@ impl Walker<'_> {
         for (at, token) in tokens.iter().enumerate() {
             let next = tokens.get(at + 1);
             match token {
-                Token::Name(name) if name == "system" => {
+                Token::Name("system") => {
                     let mut text = String::new();
                     let mut known = true;
                     for token in tokens.iter().skip(at + 2).take(MAX_PIECES) {
@@ -140,7 +153,7 @@ impl Walker<'_> {
                     self.awk_runs(program, known.then_some(text));
                 }
                 // A function that a variable names.
-                Token::Sign('@') if matches!(next, Some(Token::Name(name)) if !DIRECTIVES.contains(&name.as_str())) =>
+                Token::Sign('@') if matches!(next, Some(Token::Name(name)) if !DIRECTIVES.contains(&name)) =>
                 {
                     self.found.note("hidden-code", program.span);
                 }
@@ -153,7 +166,7 @@ impl Walker<'_> {
                     } else {
                         next
                     };
-                    if matches!(next, Some(Token::Name(name)) if name == "getline") {
+                    if next == Some(&Token::Name("getline")) {
                         let before = at.checked_sub(1).and_then(|at| tokens.get(at));
                         let before = if before == Some(&Token::Sign(')')) {
                             at.checked_sub(2).and_then(|at| tokens.get(at))
@@ -210,40 +223,59 @@ impl Walker<'_> {
     }
 }
 
-/// Variables that hold a text, by options or in the program.
-fn assigned(tokens: &[Token], options: &Options<'_, '_>) -> Vec<(String, String)> {
-    let values = options
+/// Variables that hold a text, by options or in the program; what was set first counts.
+fn assigned<'t>(
+    tokens: &'t [Token<'t>],
+    options: &'t Options<'_, '_>,
+) -> HashMap<&'t str, &'t str> {
+    let mut variables = HashMap::new();
+    for (name, text) in options
         .values
         .iter()
-        .filter_map(|arg| arg.text.split_once('='));
-    let mut variables: Vec<(String, String)> = values
-        .map(|(name, text)| (name.to_owned(), text.to_owned()))
-        .collect();
-    for window in tokens.windows(3).take(4_096) {
+        .filter_map(|arg| arg.text.split_once('='))
+    {
+        variables.entry(name).or_insert(text);
+    }
+    for window in tokens.windows(3) {
         if let [Token::Name(name), Token::Sign('='), Token::Text(text)] = window {
-            variables.push((name.clone(), text.clone()));
+            variables.entry(name).or_insert(text);
         }
     }
     variables
 }
 
-fn tokens(program: &str) -> Vec<Token> {
+/// The pieces of a program, up to one more than are looked at.
+fn tokens(program: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
-    let mut chars = program.chars().peekable();
-    while let Some(c) = chars.next() {
+    let mut chars = program.char_indices().peekable();
+    while tokens.len() <= MAX_TOKENS {
+        let Some((start, c)) = chars.next() else {
+            break;
+        };
         match c {
             '"' => {
-                let mut text = String::new();
-                while let Some(c) = chars.next() {
+                let mut text = Cow::Borrowed("");
+                let mut piece = start + 1;
+                let mut end = program.len();
+                while let Some((at, c)) = chars.next() {
                     match c {
-                        '"' => break,
-                        '\\' => text.extend(chars.next()),
-                        c => text.push(c),
+                        '"' => {
+                            end = at;
+                            break;
+                        }
+                        '\\' => {
+                            // What stands behind it stands for itself.
+                            text += program.get(piece..at).unwrap_or_default();
+                            piece = at + 1;
+                            chars.next();
+                        }
+                        _ => {}
                     }
                 }
+                text += program.get(piece..end).unwrap_or_default();
                 tokens.push(Token::Text(text));
             }
-            '#' => while chars.next_if(|c| *c != '\n').is_some() {},
+            '#' => while chars.next_if(|(_, c)| *c != '\n').is_some() {},
             // A regular expression, where an operand may begin.
             '/' if matches!(
                 tokens.last(),
@@ -252,7 +284,7 @@ fn tokens(program: &str) -> Vec<Token> {
                 ))
             ) =>
             {
-                while let Some(c) = chars.next() {
+                while let Some((_, c)) = chars.next() {
                     match c {
                         '/' => break,
                         '\\' => {
@@ -261,14 +293,14 @@ fn tokens(program: &str) -> Vec<Token> {
                         _ => {}
                     }
                 }
-                tokens.push(Token::Name(String::new()));
+                tokens.push(Token::Name(""));
             }
             c if c.is_alphabetic() || c == '_' => {
-                let mut name = c.to_string();
-                while let Some(c) = chars.next_if(|c| c.is_alphanumeric() || *c == '_') {
-                    name.push(c);
+                let mut end = start + c.len_utf8();
+                while let Some((at, c)) = chars.next_if(|(_, c)| c.is_alphanumeric() || *c == '_') {
+                    end = at + c.len_utf8();
                 }
-                tokens.push(Token::Name(name));
+                tokens.push(Token::Name(program.get(start..end).unwrap_or_default()));
             }
             ' ' | '\t' => {}
             c => tokens.push(Token::Sign(c)),

@@ -1,7 +1,7 @@
 //! Brace expansion: `{a,b}` and `{1..3}`.
 
-/// Braces and commas of one word that are looked at. A word with more is not known; the search for
-/// the group that a brace opens is quadratic in them.
+/// Braces and commas of one word that are looked at. A word with more is not known: they are looked
+/// at once more for each word that it becomes.
 const MAX_ACTIVE: usize = 512;
 
 /// Expands a text whose acting braces and commas stand at `active`. At most `limit` results; a
@@ -46,6 +46,9 @@ pub(crate) fn is_bomb(text: &str) -> bool {
     })
 }
 
+/// Bytes of the ends of a sequence.
+const MAX_ENDS: usize = 128;
+
 struct Group {
     open: usize,
     close: usize,
@@ -58,48 +61,73 @@ enum Choice {
     Value(String),
 }
 
+/// A brace that is open, and whether a comma stands between it and its end.
+struct Open {
+    at: usize,
+    comma: bool,
+}
+
 /// The first group that can be expanded.
 fn first_group(text: &str, active: &[usize]) -> Option<Group> {
     let bytes = text.as_bytes();
-    for (index, open) in active.iter().enumerate() {
-        if bytes.get(*open) != Some(&b'{') {
-            continue;
-        }
-        let mut depth = 0_usize;
-        let mut from = open + 1;
-        let mut choices = Vec::new();
-        for at in active.iter().skip(index + 1) {
-            match bytes.get(*at) {
-                Some(b'{') => depth += 1,
-                Some(b',') if depth == 0 => {
-                    choices.push(Choice::Stretch(from, *at));
-                    from = at + 1;
+    let mut open: Vec<Open> = Vec::new();
+    let mut first: Option<(usize, usize, Option<Vec<Choice>>)> = None;
+    for at in active {
+        match bytes.get(*at) {
+            Some(b'{') => open.push(Open {
+                at: *at,
+                comma: false,
+            }),
+            Some(b',') => {
+                if let Some(open) = open.last_mut() {
+                    open.comma = true;
                 }
-                Some(b'}') if depth > 0 => depth -= 1,
-                Some(b'}') => {
-                    if !choices.is_empty() {
-                        choices.push(Choice::Stretch(from, *at));
-                        return Some(Group {
-                            open: *open,
-                            close: *at,
-                            choices,
-                        });
-                    }
-                    let inside = text.get(open + 1..*at).unwrap_or_default();
-                    if let Some(choices) = sequence(inside) {
-                        return Some(Group {
-                            open: *open,
-                            close: *at,
-                            choices,
-                        });
-                    }
-                    break;
-                }
-                _ => {}
             }
+            Some(b'}') => {
+                let Some(closed) = open.pop() else { continue };
+                // What is found later may begin earlier, around this.
+                if first.as_ref().is_some_and(|(start, ..)| *start < closed.at) {
+                    continue;
+                }
+                let values = if closed.comma {
+                    None
+                } else {
+                    sequence(text.get(closed.at + 1..*at).unwrap_or_default())
+                };
+                if closed.comma || values.is_some() {
+                    first = Some((closed.at, *at, values));
+                }
+            }
+            _ => {}
         }
     }
-    None
+    let (open, close, values) = first?;
+    let choices = values.unwrap_or_else(|| stretches(bytes, active, open, close));
+    Some(Group {
+        open,
+        close,
+        choices,
+    })
+}
+
+/// The stretches between the commas of a group.
+fn stretches(bytes: &[u8], active: &[usize], open: usize, close: usize) -> Vec<Choice> {
+    let mut depth = 0_usize;
+    let mut from = open + 1;
+    let mut choices = Vec::new();
+    for at in active.iter().filter(|at| **at > open && **at < close) {
+        match bytes.get(*at) {
+            Some(b'{') => depth += 1,
+            Some(b'}') => depth = depth.saturating_sub(1),
+            Some(b',') if depth == 0 => {
+                choices.push(Choice::Stretch(from, *at));
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    choices.push(Choice::Stretch(from, close));
+    choices
 }
 
 fn splice(text: &str, active: &[usize], group: &Group, choice: &Choice) -> (String, Vec<usize>) {
@@ -126,6 +154,12 @@ fn splice(text: &str, active: &[usize], group: &Group, choice: &Choice) -> (Stri
 
 /// The values of `a..b` or `a..b..step`; longer sequences than 64 are not known.
 fn sequence(inside: &str) -> Option<Vec<Choice>> {
+    if inside.len() > MAX_ENDS {
+        let numbers = inside
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b"-+.".contains(&b));
+        return numbers.then(|| vec![Choice::Value("\0".to_owned())]);
+    }
     let (first, rest) = inside.split_once("..")?;
     let last = rest.split("..").next()?;
     if let (Ok(first), Ok(last)) = (first.parse::<i64>(), last.parse::<i64>()) {

@@ -1,6 +1,8 @@
 //! Builtins of the shell: which they are, what they change in it, what they print.
 
-use super::arg::{Arg, Traits, UNKNOWN, Value};
+use std::rc::Rc;
+
+use super::arg::{Arg, MAX_JOINED, Traits, UNKNOWN, Value};
 use super::{Feed, Walker};
 use crate::analysis::{Kind, Risk};
 use crate::effects::touch::Touch;
@@ -375,10 +377,13 @@ impl Walker<'_> {
             .iter()
             .any(|arg| arg.is_option() && arg.text.contains('a'));
         let text = match &self.feed {
-            Feed::Text(text) if !text.raw && plain && self.loops == 0 => text.text.clone(),
+            Feed::Text(text) if !text.raw && plain && self.loops == 0 => Rc::clone(text),
             _ => return,
         };
-        let line = text.lines().next().unwrap_or_default();
+        let line = text.text.lines().next().unwrap_or_default();
+        if !self.charge(line.len(), call.span) {
+            return;
+        }
         let own = self.separators();
         let separates = |c: char| match &own {
             Some(own) => own.contains(c),
@@ -490,10 +495,21 @@ fn formatted(format: &Arg<'_>, values: &[Arg<'_>]) -> (String, Traits) {
     let traits = values
         .iter()
         .fold(format.traits, |traits, arg| traits.join(arg.traits));
+    let not_known = || {
+        let traits = Traits {
+            unknown: true,
+            ..traits
+        };
+        (UNKNOWN.to_string(), traits)
+    };
     let decoded = super::ansi_c::decode(&format.text);
     let mut out = String::new();
     let mut values = values.iter();
     loop {
+        if out.len() > MAX_JOINED {
+            // The format is used again for each few of the values.
+            return not_known();
+        }
         let before = values.len();
         let mut pieces = decoded.split('%');
         out.push_str(pieces.next().unwrap_or_default());
@@ -520,15 +536,7 @@ fn formatted(format: &Arg<'_>, values: &[Arg<'_>]) -> (String, Traits) {
                     }
                     out.push_str(chars.as_str());
                 }
-                Some(_) => {
-                    return (
-                        UNKNOWN.to_string(),
-                        Traits {
-                            unknown: true,
-                            ..traits
-                        },
-                    );
-                }
+                Some(_) => return not_known(),
             }
         }
         if values.len() == 0 || values.len() == before {

@@ -2,9 +2,10 @@
 //! handed on to what knows it.
 
 use super::arg::{Arg, Traits, UNKNOWN};
+use super::budget::{ARGUMENT_COST, CALL_COST, MAX_HANDED};
 use super::builtins::is_builtin;
 use super::source::{Origin, Source};
-use super::{MAX_HANDED, Output, Walker};
+use super::{Output, Walker};
 use crate::analysis::{EffectKind, Kind, Program, Risk, Span};
 use crate::effects::{self, Call};
 use crate::found::Listed;
@@ -29,12 +30,13 @@ impl Walker<'_> {
             self.found.note("too-deep", first.span);
             return;
         }
-        self.handed += args.len();
+        self.budget.handed += args.len();
         if args.len() > MAX_ARGUMENTS {
-            // Later ones are not matched with every rule.
+            // Later ones are not matched with every rule, and those behind as many more not looked
+            // at: enough are left for a program behind this one to have too many as well.
             self.found.note("too-long", first.span);
         }
-        if self.handed > MAX_HANDED {
+        if self.budget.handed > MAX_HANDED {
             self.found.note("too-long", first.span);
             return;
         }
@@ -55,7 +57,7 @@ impl Walker<'_> {
         self.depth += 1;
         let call = Call {
             name,
-            args: rest,
+            args: rest.get(..2 * MAX_ARGUMENTS).unwrap_or(rest),
             span: first.span,
             source,
         };
@@ -82,6 +84,10 @@ impl Walker<'_> {
     fn record(&mut self, name: &str, first: &Arg<'_>, args: &[Arg<'_>]) -> bool {
         if self.found.programs.len() >= MAX_PROGRAMS {
             self.found.note("too-long", first.span);
+            return false;
+        }
+        let size: usize = args.iter().map(|arg| arg.text.len() + ARGUMENT_COST).sum();
+        if !self.charge(CALL_COST + size, first.span) {
             return false;
         }
         let known = args

@@ -24,8 +24,14 @@ pub(super) use pieces::calls;
 /// each level multiplies what there is to read.
 const MAX_TRIALS: usize = 2;
 
-/// What a trial costs beside its text: a parse and a walk.
+/// What a trial costs of the bytes of code that may be read, beside its text: a parse and a walk.
 const TRIAL_COST: usize = 128;
+
+/// What it costs of the work that may be done, beside what it walks: what was found is put aside.
+const TRIAL_WORK: usize = 400;
+
+/// What it costs to look for pieces of commands in a text, for each of its bytes.
+const PIECES_COST: usize = 16;
 
 /// Bytes of one argument that is tried although nothing says that it is run; a longer one is a
 /// document.
@@ -176,7 +182,7 @@ impl Walker<'_> {
 
     /// What stands behind marks with which many programs start a shell.
     pub(super) fn try_pieces(&mut self, text: &str, span: Span) {
-        if text.len() > MAX_TEXT {
+        if text.len() > MAX_TEXT || !self.charge(text.len() * PIECES_COST, span) {
             return;
         }
         for piece in pieces::pieces(text) {
@@ -251,7 +257,7 @@ impl Walker<'_> {
         if self.trials >= MAX_TRIALS {
             return self.found.note("too-deep", span);
         }
-        if !self.charge_body(TRIAL_COST, span) {
+        if !self.charge_body(TRIAL_COST, span) || !self.charge(TRIAL_WORK, span) {
             return;
         }
         let outer = std::mem::take(&mut self.found);

@@ -2,12 +2,13 @@
 //! language, which is looked into for the plain cases.
 
 use super::arg::{Arg, UNKNOWN};
+use super::budget::NODE_COST;
 use super::source::{Origin, Source};
 use super::{Feed, Walker};
 use crate::analysis::Span;
 use crate::effects::Call;
 use crate::parse::{MAX_DEPTH, parse};
-use crate::tree::{Part, Word};
+use crate::tree::{Part, Script, Word};
 
 /// A variable that no text sets.
 const NOT_KNOWN: &str = "${__}";
@@ -28,9 +29,6 @@ impl Walker<'_> {
             self.found.note("too-deep", span);
             return;
         }
-        if !self.charge_body(text.len(), span) {
-            return;
-        }
         // What is not known becomes a variable that is not known, so that the rest can be judged.
         let (text, origin) = if text.contains(UNKNOWN) {
             let origin = spread(text, origin);
@@ -38,7 +36,9 @@ impl Walker<'_> {
         } else {
             (text.to_owned(), origin)
         };
-        let script = parse(&text, self.depth);
+        let Some(script) = self.read_code(&text, self.depth, span) else {
+            return;
+        };
         if script.failure.is_some() {
             self.found.note("hidden-code", span);
         }
@@ -63,6 +63,21 @@ impl Walker<'_> {
             self.nest.pop();
             self.latest = latest;
         }
+    }
+
+    /// Parses code inside of an argument, if that can still be afforded.
+    pub(super) fn read_code<'t>(
+        &mut self,
+        text: &'t str,
+        depth: usize,
+        span: Span,
+    ) -> Option<Script<'t>> {
+        if !self.charge_body(text.len(), span) {
+            return None;
+        }
+        let script = parse(text, depth);
+        self.charge(script.nodes * NODE_COST, span)
+            .then_some(script)
     }
 
     /// What an interpreter reads as code on its standard input. Nothing is said for a closed one.

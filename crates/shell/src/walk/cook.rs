@@ -15,8 +15,14 @@ const MAX_FIELDS: usize = 128;
 /// What an argument costs beside its text.
 const FIELD_COST: usize = 160;
 
+/// What a word costs that braces become, beside its text: it is made step by step.
+const BRACE_COST: usize = 320;
+
 /// Bytes that an expanded word may grow to, so that doubling a variable has an end.
 const MAX_EXPANDED: usize = 64 << 10;
+
+/// Bytes that `IFS` may hold.
+const MAX_SEPARATORS: usize = 64;
 
 /// Collects what a word becomes: finished fields, and the one (or the choice of several) that
 /// is being written.
@@ -132,13 +138,26 @@ impl Fields {
 }
 
 impl<'c> Walker<'c> {
-    /// What the text itself put into `IFS`, when that is known.
+    /// What the text itself put into `IFS`, when that is known. Every letter of what is split is
+    /// compared with each of these, so that more than a few are not.
     pub(super) fn separators(&self) -> Option<Rc<str>> {
         let value = &self.vars.get("IFS")?.value;
         match value.fields.as_slice() {
-            [(text, traits)] if !traits.unknown => Some(text.as_str().into()),
+            [(text, traits)] if !traits.unknown && text.len() <= MAX_SEPARATORS => {
+                Some(text.as_str().into())
+            }
             _ => None,
         }
+    }
+
+    /// Whether words are split at more letters than are looked at.
+    fn splits_unknown(&self) -> bool {
+        let own = self.vars.get("IFS").map(|variable| &variable.value);
+        own.is_some_and(|value| {
+            let long =
+                |(text, traits): &(String, Traits)| !traits.unknown && text.len() > MAX_SEPARATORS;
+            value.fields.iter().any(long)
+        })
     }
 
     /// Appends what the word becomes to `args`, and walks the commands inside it.
@@ -160,6 +179,9 @@ impl<'c> Walker<'c> {
         }
         let mut fields = Fields::new();
         fields.separators = self.separators();
+        if fields.separators.is_none() && self.splits_unknown() {
+            fields.give_up();
+        }
         self.tilde(source, word, &mut fields);
         for part in &word.parts {
             self.part(source, part, false, &mut fields);
@@ -177,7 +199,7 @@ impl<'c> Walker<'c> {
         for (text, traits) in fields.done {
             if braces {
                 let expanded = super::braces::expand(&text, &active, MAX_FIELDS);
-                let size: usize = expanded.iter().map(|text| text.len() + FIELD_COST).sum();
+                let size: usize = expanded.iter().map(|text| text.len() + BRACE_COST).sum();
                 if !self.charge(size, span) {
                     args.push(Arg::unknown("", span));
                     return;
@@ -234,6 +256,9 @@ impl<'c> Walker<'c> {
     pub(super) fn cook_arg<'t>(&mut self, source: &Source<'t>, parts: &'t [Part<'t>]) -> Value {
         let mut fields = Fields::new();
         self.parts_quoted(source, parts, &mut fields);
+        if !self.spend(fields.size) {
+            return Value::unknown();
+        }
         let either = fields.open.len() > 1;
         for (_, traits) in &mut fields.open {
             traits.expanded = true;
@@ -257,6 +282,7 @@ impl<'c> Walker<'c> {
     pub(crate) fn cook_parts<'t>(&mut self, source: &Source<'t>, parts: &'t [Part<'t>]) {
         let mut fields = Fields::new();
         self.parts_quoted(source, parts, &mut fields);
+        self.spend(fields.size);
     }
 
     /// The text of a word that is nothing but text: no expansion of any kind.

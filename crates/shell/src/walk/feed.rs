@@ -2,12 +2,16 @@
 
 use std::rc::Rc;
 
+use super::Walker;
 use super::arg::{Traits, Value};
 use super::source::Origin;
 use crate::analysis::Span;
 
 /// Stands for the names of all files in the working directory.
 pub(crate) const EVERYTHING: &str = "*";
+
+/// Bytes of a path; systems have it that none is longer.
+const MAX_NAME: usize = 4_096;
 
 /// What a command reads on its standard input.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +53,16 @@ pub(crate) struct Text {
 impl Feed {
     pub(crate) const fn is_none(&self) -> bool {
         matches!(self, Self::None)
+    }
+
+    /// What comes from a path. One that is longer than any path can be is not followed, because
+    /// what is read is kept for each command that may read it.
+    pub(crate) fn of_path(path: String, feed: impl FnOnce(String) -> Self) -> Self {
+        if path.len() > MAX_NAME {
+            Self::Opaque
+        } else {
+            feed(path)
+        }
     }
 
     pub(crate) fn text(text: String, span: Span) -> Self {
@@ -128,10 +142,10 @@ impl Output {
             };
         }
         if let Some(paths) = self.paths {
-            return Feed::Paths(paths);
+            return Feed::of_path(paths, Feed::Paths);
         }
         if let Some(file) = self.file {
-            return Feed::Contents(file);
+            return Feed::of_path(file, Feed::Contents);
         }
         match read {
             read @ (Feed::Network | Feed::Decoded | Feed::Secrets) => read,
@@ -143,8 +157,8 @@ impl Output {
         }
     }
 
-    /// What a whole pipeline writes.
-    pub(crate) fn piped(feed: &Feed) -> Self {
+    /// What is written when all of a feed is.
+    fn of_feed(feed: &Feed) -> Self {
         let mut output = Self::default();
         match feed {
             Feed::Text(text) if !text.raw => {
@@ -171,7 +185,7 @@ impl Output {
         if next.silent {
             return self;
         }
-        let value = match (&self.value, &next.value) {
+        let value = match (self.value, &next.value) {
             (Some(first), Some(second)) => first.followed_by(second),
             _ => None,
         };
@@ -191,6 +205,21 @@ impl Output {
             same: false,
             silent: false,
             endless: self.endless || next.endless,
+        }
+    }
+}
+
+impl Walker<'_> {
+    /// What a whole pipeline writes, or a program that hands on all that it reads.
+    pub(crate) fn output_of(&mut self, feed: &Feed) -> Output {
+        let affordable = match feed {
+            Feed::Text(text) => self.spend(text.text.len()),
+            _ => true,
+        };
+        if affordable {
+            Output::of_feed(feed)
+        } else {
+            Output::default()
         }
     }
 }

@@ -11,7 +11,10 @@ mod home;
 mod literals;
 mod modules;
 mod patterns;
+mod search;
 mod words;
+
+use std::collections::HashSet;
 
 use super::Walker;
 use super::arg::{Arg, UNKNOWN};
@@ -29,11 +32,15 @@ const MAX_PLACES: usize = 200;
 /// Paths that one pattern with braces stands for.
 const MAX_PATTERNS: usize = 32;
 
-/// What each text of code costs beside its length: every word of its language is looked for.
-const CODE_COST: usize = 8_192;
+/// What each text of code costs, and what each of its bytes adds: it is searched in many ways.
+const CODE_COST: usize = 3_072;
+const BYTE_COST: usize = 48;
+
+/// What a word in it costs: its arguments are read.
+const PLACE_COST: usize = 1_024;
 
 /// What a literal costs beside its text: it is resolved and compared as a path.
-const LITERAL_COST: usize = 256;
+const LITERAL_COST: usize = 2_048;
 
 /// Whether the program runs code in a language of its own.
 pub(super) fn is_language(name: &str) -> bool {
@@ -167,31 +174,41 @@ impl Walker<'_> {
             self.found.note("hidden-code", span);
             return;
         }
-        if !self.charge_body(text.len(), span) || !self.charge(CODE_COST, span) {
+        let cost = CODE_COST + text.len() * BYTE_COST;
+        if !self.charge_body(text.len(), span) || !self.charge(cost, span) {
             return;
         }
         let language = Language::of(language).unwrap_or(Language::Other);
         let at_home = home::with_home(text, self.place.home());
         let code = Code::read(at_home.as_deref().unwrap_or(text), language);
-        self.literals(&code, span);
+        if !self.literals(&code, span) {
+            return;
+        }
         let mut understood = true;
-        let mut left = MAX_PLACES;
+        let Some(places) = search::places(&code, language, MAX_PLACES) else {
+            self.found.note("foreign-code", span);
+            return;
+        };
         // `os.system(` is `system(` as well, and is followed once.
-        let mut calls = Vec::new();
-        for (word, does) in words::of(language) {
-            for at in code.places(word) {
-                let call = (at + word.len(), *does == Does::Runs);
-                if call.1 && calls.contains(&call) {
-                    continue;
-                }
-                calls.push(call);
-                let Some(fewer) = left.checked_sub(1) else {
-                    self.found.note("too-long", span);
-                    return;
-                };
-                left = fewer;
-                understood &= self.word(&code, *does, at, at + word.len(), span);
+        let mut calls = HashSet::new();
+        let mut left = MAX_PLACES;
+        for (index, at) in places {
+            let Some((word, does)) = words::of(language).get(index) else {
+                continue;
+            };
+            let end = at + word.len();
+            if *does == Does::Runs && !calls.insert(end) {
+                continue;
             }
+            let Some(fewer) = left.checked_sub(1) else {
+                self.found.note("too-long", span);
+                return;
+            };
+            left = fewer;
+            if !self.charge(PLACE_COST, span) {
+                return;
+            }
+            understood &= self.word(&code, *does, at, end, span);
         }
         understood &= self.imported(&code, language, span);
         self.calls_by_name(&code, span);
@@ -249,19 +266,21 @@ impl Walker<'_> {
         }
     }
 
-    /// Paths in literals: what holds credentials is read, one way or another.
-    fn literals(&mut self, code: &Code<'_>, span: Span) {
+    /// Paths in literals: what holds credentials is read, one way or another. Whether all could be
+    /// looked at.
+    fn literals(&mut self, code: &Code<'_>, span: Span) -> bool {
         for literal in code.literals() {
             if !self.charge(literal.len() + LITERAL_COST, span) {
-                return;
+                return false;
             }
             let path = self.of_home(&literal);
             if literal.len() < 512 && place::holds_credentials(&self.place.resolve(&path)) {
                 self.found.credentials_read = true;
                 self.found.note("reads-credentials", span);
-                return;
+                return true;
             }
         }
+        true
     }
 
     pub(crate) fn of_home(&self, path: &str) -> String {

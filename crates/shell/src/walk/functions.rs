@@ -11,7 +11,7 @@ use super::source::{Origin, Source};
 use super::{Variable, Walker};
 use crate::analysis::Span;
 use crate::found::Found;
-use crate::parse::{MAX_DEPTH, parse};
+use crate::parse::MAX_DEPTH;
 use crate::tree::{Command, Word};
 
 /// Functions that are followed; a text with more is reported as not understood.
@@ -20,6 +20,8 @@ const MAX_FUNCTIONS: usize = 256;
 #[derive(Default)]
 pub(super) struct Functions {
     defined: Vec<Function>,
+    /// Their places by their names.
+    named: HashMap<String, Vec<usize>>,
     /// The functions whose bodies are being walked.
     stack: Vec<Frame>,
     /// Inside code that runs later or elsewhere in time: `trap`, `alias`, a body nobody calls.
@@ -29,13 +31,12 @@ pub(super) struct Functions {
 }
 
 struct Function {
-    name: String,
     span: Span,
     body: Rc<str>,
     origin: Origin,
     /// Where the definition stands, for a body that nothing calls.
     place: (String, bool),
-    calls: Vec<Call>,
+    calls: HashMap<String, Calls>,
     /// Whether it is defined where the walk is.
     visible: bool,
     /// Whether it is surely defined, so that its name cannot mean a program.
@@ -51,8 +52,8 @@ struct Frame {
     locals: Vec<(String, Option<Variable>)>,
 }
 
-struct Call {
-    name: String,
+/// How a function calls another one.
+struct Calls {
     background: bool,
     piped: bool,
     count: usize,
@@ -91,23 +92,29 @@ impl Functions {
 
     /// The name may mean a program again.
     pub(super) fn unset(&mut self, name: &str) {
-        for function in self.defined.iter_mut().filter(|f| f.name == name) {
-            function.certain = false;
-        }
+        self.of_name(name, |function| function.certain = false);
     }
 
     pub(super) fn export(&mut self, name: &str) {
-        for function in self.defined.iter_mut().filter(|f| f.name == name) {
-            function.exported = true;
+        self.of_name(name, |function| function.exported = true);
+    }
+
+    /// Changes each definition of this name.
+    fn of_name(&mut self, name: &str, change: impl Fn(&mut Function)) {
+        for index in self.named.get(name).into_iter().flatten() {
+            if let Some(function) = self.defined.get_mut(*index) {
+                change(function);
+            }
         }
     }
 
     /// Every definition that a call of this name may mean, and whether it surely means one.
     fn meant(&self, name: &str) -> (Vec<usize>, bool) {
         let mut meant = Vec::new();
-        for (index, function) in self.defined.iter().enumerate().rev() {
-            if function.visible && function.name == name {
-                meant.push(index);
+        for index in self.named.get(name).into_iter().flatten().rev() {
+            let function = self.defined.get(*index);
+            if let Some(function) = function.filter(|function| function.visible) {
+                meant.push(*index);
                 if function.certain {
                     return (meant, self.elsewhere == 0 || function.exported);
                 }
@@ -117,22 +124,23 @@ impl Functions {
     }
 
     fn note_call(&mut self, name: &str, background: bool, piped: bool) {
-        if let Some(frame) = self.stack.last()
-            && let Some(function) = self.defined.get_mut(frame.function)
-            && function.calls.len() < MAX_FUNCTIONS
-        {
-            let same = |call: &&mut Call| {
-                call.name == name && call.background == background && call.piped == piped
+        let Some(frame) = self.stack.last() else {
+            return;
+        };
+        let Some(function) = self.defined.get_mut(frame.function) else {
+            return;
+        };
+        if let Some(calls) = function.calls.get_mut(name) {
+            calls.background |= background;
+            calls.piped |= piped;
+            calls.count += 1;
+        } else {
+            let calls = Calls {
+                background,
+                piped,
+                count: 1,
             };
-            match function.calls.iter_mut().find(same) {
-                Some(call) => call.count += 1,
-                None => function.calls.push(Call {
-                    name: name.to_owned(),
-                    background,
-                    piped,
-                    count: 1,
-                }),
-            }
+            function.calls.insert(name.to_owned(), calls);
         }
     }
 
@@ -145,32 +153,33 @@ impl Functions {
         {
             return;
         }
-        let mut named: HashMap<&str, Vec<usize>> = HashMap::new();
+        let reach = self.reach();
         for (index, function) in self.defined.iter().enumerate() {
-            named.entry(&function.name).or_default().push(index);
-        }
-        let targets = |call: &Call| named.get(call.name.as_str()).map_or(&[][..], Vec::as_slice);
-        let reach = self.reach(targets);
-        for (index, function) in self.defined.iter().enumerate() {
-            let leads_back = |call: &&Call| {
-                let mut targets = targets(call).iter();
-                targets.any(|target| *target == index || leads(&reach, *target, index))
-            };
-            let cyclic: Vec<&Call> = function.calls.iter().filter(leads_back).collect();
-            let count: usize = cyclic.iter().map(|call| call.count).sum();
-            let piped = cyclic.iter().any(|call| call.piped);
-            if cyclic.iter().any(|call| call.background) || (count > 1 && piped) {
+            let (mut background, mut piped, mut count) = (false, false, 0);
+            for (name, calls) in &function.calls {
+                let mut targets = self.named.get(name).into_iter().flatten();
+                if targets.any(|target| *target == index || leads(&reach, *target, index)) {
+                    background |= calls.background;
+                    piped |= calls.piped;
+                    count += calls.count;
+                }
+            }
+            if background || (count > 1 && piped) {
                 found.note("fork-bomb", function.span);
             }
         }
     }
 
     /// For each function, the functions to which its calls lead, at once or through others.
-    fn reach<'a>(&'a self, targets: impl Fn(&'a Call) -> &'a [usize]) -> Vec<Vec<bool>> {
+    fn reach(&self) -> Vec<Vec<bool>> {
         let count = self.defined.len();
         let mut reach = vec![vec![false; count]; count];
         for (row, function) in reach.iter_mut().zip(&self.defined) {
-            for target in function.calls.iter().flat_map(&targets) {
+            let targets = function
+                .calls
+                .keys()
+                .filter_map(|name| self.named.get(name));
+            for target in targets.flatten() {
                 if let Some(cell) = row.get_mut(*target) {
                     *cell = true;
                 }
@@ -223,13 +232,21 @@ impl Walker<'_> {
             // The body of the here-document stands behind the function.
             self.found.note("hidden-code", source.span(span));
         }
+        if !self.charge(body.span.end - body.span.start, source.span(span)) {
+            return;
+        }
+        let index = self.functions.len();
+        self.functions
+            .named
+            .entry(name.to_owned())
+            .or_default()
+            .push(index);
         self.functions.defined.push(Function {
-            name: name.to_owned(),
             span: source.span(span),
             body: source.slice(body.span).into(),
             origin: source.origin_at(body.span),
             place: self.place.mark(),
-            calls: Vec::new(),
+            calls: HashMap::new(),
             visible: true,
             certain: self.branches == 0 && self.loops == 0 && self.functions.postponed == 0,
             exported: false,
@@ -275,9 +292,9 @@ impl Walker<'_> {
             self.found.note("too-deep", span);
             return;
         }
-        if !self.charge_body(body.len(), span) {
+        let Some(script) = self.read_code(&body, self.depth + 1, span) else {
             return;
-        }
+        };
         let before = self.positional();
         match args {
             Some(args) => self.set_positional(args),
@@ -290,7 +307,6 @@ impl Walker<'_> {
         });
         self.repeats += usize::from(repeated);
         self.depth += 1;
-        let script = parse(&body, self.depth);
         let source = Source {
             text: &body,
             heredocs: &script.heredocs,
@@ -324,7 +340,7 @@ impl Walker<'_> {
 
     /// Notes that the variable is local to the function that is walked.
     pub(super) fn make_local(&mut self, name: &str) {
-        let old = self.vars.get(name).cloned();
+        let old = self.copy_of(name);
         if let Some(frame) = self.functions.stack.last_mut()
             && !frame.locals.iter().any(|(local, _)| local == name)
             && frame.locals.len() < MAX_FUNCTIONS

@@ -10,6 +10,7 @@ mod arith;
 mod assigned;
 mod awk;
 mod braces;
+mod budget;
 pub(crate) mod builtins;
 pub(crate) mod call;
 mod carried;
@@ -26,6 +27,7 @@ pub(crate) mod source;
 mod spawning;
 mod statements;
 mod trapped;
+mod values;
 mod variables;
 pub(crate) mod wrappers;
 mod written;
@@ -33,33 +35,21 @@ mod written;
 use std::collections::{HashMap, HashSet};
 
 use arg::Value;
+use budget::{Budget, COMMAND_COST, MAX_COMMANDS};
 pub(crate) use feed::{EVERYTHING, Feed, Output};
 use functions::Functions;
 use source::{Origin, Source};
 use trapped::Trap;
 use written::Written;
 
-use crate::analysis::{Context, Kind, Span};
+use crate::analysis::{Context, Kind};
 use crate::found::Found;
 use crate::parse::MAX_DEPTH;
 use crate::place::Place;
 use crate::tree::{AndOr, Command, CommandKind, List, Pipeline, Script};
 
-/// Commands that are walked in one analysis, in the text and in the code inside of its arguments.
-pub(crate) const MAX_COMMANDS: usize = 20_000;
-
-/// Words that wrappers hand on, in one analysis, so that wrappers in wrappers have an end.
-const MAX_HANDED: usize = 200_000;
-
-/// Bytes of code inside of arguments that are parsed in one analysis, beyond four times the text.
-const BODY_ALLOWANCE: usize = 256 << 10;
-
 /// Processes in words that are told apart.
 const PROCESSES: usize = 32;
-
-/// Bytes that expansions, paths and copies of arguments may come to in one analysis, beyond eight
-/// times the text. What costs more than that is built to cost much.
-const WORK_ALLOWANCE: usize = 4 << 20;
 
 pub(crate) struct Walker<'c> {
     pub(crate) place: Place,
@@ -72,10 +62,7 @@ pub(crate) struct Walker<'c> {
     undo: Vec<(String, Option<Variable>)>,
     functions: Functions,
     pub(crate) depth: usize,
-    commands: usize,
-    handed: usize,
-    bodies_left: usize,
-    work_left: usize,
+    budget: Budget,
     /// Where the commands run, when that is not this machine.
     pub(crate) via: Option<String>,
     /// What the command that is walked reads on its standard input.
@@ -156,10 +143,7 @@ impl<'c> Walker<'c> {
             undo: Vec::new(),
             functions: Functions::default(),
             depth: 0,
-            commands: 0,
-            handed: 0,
-            bodies_left: len.saturating_mul(4).saturating_add(BODY_ALLOWANCE),
-            work_left: len.saturating_mul(8).saturating_add(WORK_ALLOWANCE),
+            budget: Budget::new(len),
             via: None,
             feed: Feed::None,
             processes: Vec::new(),
@@ -244,17 +228,21 @@ impl<'c> Walker<'c> {
             self.scoped(|w| w.command(source, command));
             self.feed = std::mem::take(&mut self.output).into_feed(std::mem::take(&mut self.feed));
         }
-        self.output = Output::piped(&self.feed);
-        self.feed = outer;
+        let written = std::mem::replace(&mut self.feed, outer);
+        self.output = self.output_of(&written);
         self.pipes -= 1;
     }
 
     pub(crate) fn command<'t>(&mut self, source: &Source<'t>, command: &'t Command<'t>) {
-        self.commands += 1;
-        if self.commands > MAX_COMMANDS {
-            if self.commands == MAX_COMMANDS + 1 {
+        self.budget.commands += 1;
+        if self.budget.commands > MAX_COMMANDS {
+            if self.budget.commands == MAX_COMMANDS + 1 {
                 self.found.note("too-long", source.span(command.span));
             }
+            return;
+        }
+        self.budget.here = source.span(command.span);
+        if !self.spend(COMMAND_COST) {
             return;
         }
         if self.depth >= MAX_DEPTH {
@@ -378,7 +366,7 @@ impl<'c> Walker<'c> {
         names.dedup();
         let before: Vec<_> = names
             .iter()
-            .map(|name| (*name, self.vars.get(*name).cloned()))
+            .map(|name| (*name, self.copy_of(name)))
             .collect();
         for name in &names {
             self.set(name, Value::unknown());
@@ -413,7 +401,8 @@ impl<'c> Walker<'c> {
             self.cook(source, word, &mut args);
         }
         let value = if words.is_none() {
-            let mut all = self.get("@").cloned().unwrap_or_else(Value::unknown);
+            let all = self.get("@").is_some().then(|| self.copy_of("@")).flatten();
+            let mut all = all.map_or_else(Value::unknown, |all| all.value);
             all.either = true;
             all
         } else if args.is_empty() || args.len() > 64 {
@@ -469,94 +458,6 @@ impl<'c> Walker<'c> {
     pub(crate) fn shape(&mut self, kind: Kind) {
         if self.inner == 0 {
             self.found.shape(kind);
-        }
-    }
-
-    /// Takes bytes of work from what is left; without any, the rest is not analysed.
-    pub(crate) fn charge(&mut self, work: usize, span: Span) -> bool {
-        if self.work_left < work {
-            self.found.note("too-long", span);
-            self.work_left = 0;
-            self.commands = MAX_COMMANDS + 1;
-            return false;
-        }
-        self.work_left -= work;
-        true
-    }
-
-    pub(crate) fn charge_body(&mut self, len: usize, span: Span) -> bool {
-        if self.bodies_left < len {
-            self.found.note("too-long", span);
-            return false;
-        }
-        self.bodies_left -= len;
-        true
-    }
-}
-
-/// Variables.
-impl Walker<'_> {
-    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        let variable = self.vars.get(name)?;
-        (variable.level >= self.functions.level()).then_some(&variable.value)
-    }
-
-    /// Sets a variable; in a branch that may not be taken, it may keep what it had.
-    pub(crate) fn assign(&mut self, name: &str, value: Value) {
-        let old = (self.branches > 0).then(|| self.vars.get(name).map(|old| old.value.clone()));
-        self.set(name, value);
-        if let Some(Some(old)) = old {
-            self.join(name, &old);
-        }
-    }
-
-    pub(crate) fn set(&mut self, name: &str, value: Value) {
-        let level = self.functions.level();
-        let old = self.vars.insert(name.to_owned(), Variable { value, level });
-        self.undo.push((name.to_owned(), old));
-    }
-
-    fn join(&mut self, name: &str, other: &Value) {
-        let Some(mut now) = self.vars.get(name).map(|variable| variable.value.clone()) else {
-            return;
-        };
-        if now == *other {
-            return;
-        }
-        let arrays =
-            (now.fields.len() > 1 && !now.either) || (other.fields.len() > 1 && !other.either);
-        now.fields.extend(other.fields.iter().cloned());
-        now.either = true;
-        if arrays || now.fields.len() > 64 {
-            now = Value::unknown();
-        }
-        self.set(name, now);
-    }
-
-    /// Gives a variable what it held before, or nothing.
-    fn put(&mut self, name: &str, old: Option<Variable>) {
-        let now = match old {
-            Some(old) => self.vars.insert(name.to_owned(), old),
-            None => self.vars.remove(name),
-        };
-        self.undo.push((name.to_owned(), now));
-    }
-
-    pub(crate) fn undo_mark(&self) -> usize {
-        self.undo.len()
-    }
-
-    pub(crate) fn roll_back(&mut self, mark: usize) {
-        while self.undo.len() > mark {
-            match self.undo.pop() {
-                Some((name, Some(old))) => {
-                    self.vars.insert(name, old);
-                }
-                Some((name, None)) => {
-                    self.vars.remove(&name);
-                }
-                None => return,
-            }
         }
     }
 }

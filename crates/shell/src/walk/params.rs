@@ -2,6 +2,7 @@
 
 use super::Walker;
 use super::arg::{Arg, MAX_JOINED, Traits, UNKNOWN, Value};
+use super::budget::NODE_COST;
 use super::source::{Origin, Source};
 use crate::analysis::Span;
 use crate::tree::{CommandKind, List, Param, Word};
@@ -77,6 +78,10 @@ impl Walker<'_> {
         if param.length || matches!(param.name, "?" | "$" | "!") {
             self.cook_parts(source, &param.arg);
             return known("0");
+        }
+        let weight = self.get(param.name).map_or(0, Value::weight);
+        if !self.spend(weight) {
+            return Value::unknown();
         }
         let mut value = self.base_value(param);
         if param.indirect {
@@ -180,12 +185,15 @@ impl Walker<'_> {
         }
     }
 
-    fn indirect(&self, param: &Param<'_>, value: &Value) -> Value {
+    fn indirect(&mut self, param: &Param<'_>, value: &Value) -> Value {
         match value.fields.as_slice() {
-            [(name, traits)] if !traits.unknown && param.op.is_empty() => self
-                .get(name)
-                .cloned()
-                .unwrap_or_else(|| self.ambient(name)),
+            [(name, traits)] if !traits.unknown && param.op.is_empty() => {
+                match self.get(name).map(Value::weight) {
+                    Some(weight) if !self.spend(weight) => Value::unknown(),
+                    Some(_) => self.get(name).cloned().unwrap_or_else(Value::unknown),
+                    None => self.ambient(name),
+                }
+            }
             _ => Value::unknown(),
         }
     }
@@ -271,6 +279,9 @@ impl Walker<'_> {
             return;
         }
         let wrapped = crate::parse::parse_quoted(text, self.depth);
+        if !self.charge(wrapped.nodes * NODE_COST, span) {
+            return;
+        }
         let source = Source {
             text,
             heredocs: &wrapped.heredocs,
@@ -358,9 +369,6 @@ impl Walker<'_> {
     pub(super) fn backquote<'t>(&mut self, source: &Source<'t>, span: Span, quoted: bool) -> Value {
         let raw = source.slice(span);
         let whole = source.span(Span::new(span.start.saturating_sub(1), span.end + 1));
-        if !self.charge_body(raw.len(), whole) {
-            return Value::unknown();
-        }
         let (text, pieces) = unescape(raw, quoted);
         let origin = match (&source.origin, pieces) {
             (_, None) => Origin::Shifted(source.span(span).start),
@@ -377,7 +385,9 @@ impl Walker<'_> {
         } else {
             Origin::Whole(whole)
         };
-        let script = crate::parse::parse(&text, self.depth);
+        let Some(script) = self.read_code(&text, self.depth, whole) else {
+            return Value::unknown();
+        };
         let inner = Source {
             text: &text,
             heredocs: &script.heredocs,
@@ -403,7 +413,7 @@ impl Walker<'_> {
 
     /// The known arguments that bash's positional parameters hold.
     pub(crate) fn set_positional(&mut self, args: &[Arg<'_>]) {
-        let size = args.iter().map(|arg| arg.text.len() * 3).sum();
+        let size = args.iter().map(|arg| arg.text.len()).sum();
         let span = args.first().map_or_else(Span::default, |arg| arg.span);
         if !self.charge(size, span) {
             return self.forget_positional();
@@ -435,9 +445,9 @@ impl Walker<'_> {
     }
 
     /// What the positional parameters hold, to be put back.
-    pub(super) fn positional(&self) -> Vec<Option<super::Variable>> {
+    pub(super) fn positional(&mut self) -> Vec<Option<super::Variable>> {
         let names = POSITIONAL.iter();
-        names.map(|name| self.vars.get(*name).cloned()).collect()
+        names.map(|name| self.copy_of(name)).collect()
     }
 
     /// The arguments are no longer known.
@@ -450,13 +460,18 @@ impl Walker<'_> {
     /// `shift`, by a number that is known.
     pub(crate) fn shift(&mut self, by: Option<&Arg<'_>>) {
         let by = by.map_or(Some(1), |arg| arg.known().and_then(|n| n.parse().ok()));
-        let fields = self.get("@").filter(|value| !value.either);
+        let Some(all) = self.get("@").filter(|value| !value.either) else {
+            return;
+        };
         let certain = self.branches == 0 && self.loops == 0;
-        match (fields.map(|value| value.fields.clone()), by) {
-            (Some(fields), Some(by)) if certain && fields.iter().all(|(_, t)| !t.unknown) => {
-                self.set_fields(fields.into_iter().skip(by).collect());
+        let known = all.fields.iter().all(|(_, traits)| !traits.unknown);
+        let weight = all.weight();
+        match by {
+            Some(by) if certain && known && self.spend(weight) => {
+                let fields = self.get("@").map(|all| all.fields.iter().skip(by));
+                let fields = fields.map(|fields| fields.cloned().collect());
+                self.set_fields(fields.unwrap_or_default());
             }
-            (None, _) => {}
             _ => self.forget_positional(),
         }
     }

@@ -166,13 +166,14 @@ impl Walker<'_> {
     /// Assignments before a command hold for that command only.
     fn roll_back_assignments(&mut self, mark: usize, simple: &Simple<'_>) {
         // What the command itself set (`x=1 read y`) stays; only these names are restored.
-        let names: Vec<&str> = simple.assigns.iter().map(|assign| assign.name).collect();
+        let mut names: Vec<&str> = simple.assigns.iter().map(|assign| assign.name).collect();
+        names.sort_unstable();
         let mut kept = Vec::new();
         while self.undo_mark() > mark {
             let Some((name, old)) = self.undo.pop() else {
                 break;
             };
-            if names.contains(&name.as_str()) {
+            if names.binary_search(&name.as_str()).is_ok() {
                 match old {
                     Some(old) => self.vars.insert(name, old),
                     None => self.vars.remove(&name),
@@ -226,29 +227,28 @@ impl Walker<'_> {
         }
     }
 
-    fn with_element(&self, name: &str, value: Value) -> Value {
-        let mut fields = self
-            .get(name)
-            .map(|old| old.fields.clone())
-            .unwrap_or_default();
+    fn with_element(&mut self, name: &str, value: Value) -> Value {
+        let old = self.get(name);
+        let (count, weight) = old.map_or((0, 0), |old| (old.fields.len(), old.weight()));
+        if count + value.fields.len() > MAX_ELEMENTS || !self.spend(weight) {
+            return Value::unknown();
+        }
+        let old = self.get(name).map(|old| old.fields.clone());
+        let mut fields = old.unwrap_or_default();
         fields.extend(value.fields);
-        if fields.len() > MAX_ELEMENTS {
-            Value::unknown()
-        } else {
-            Value {
-                fields,
-                either: false,
-            }
+        Value {
+            fields,
+            either: false,
         }
     }
 
-    fn appended(&self, assign: &Assign<'_>, value: Value) -> Value {
+    fn appended(&mut self, assign: &Assign<'_>, value: Value) -> Value {
+        if self.get(assign.name).is_some() && matches!(assign.value, AssignValue::Array(_)) {
+            return self.with_element(assign.name, value);
+        }
         let Some(old) = self.get(assign.name) else {
             return value;
         };
-        if matches!(assign.value, AssignValue::Array(_)) {
-            return self.with_element(assign.name, value);
-        }
         match (old.fields.as_slice(), value.fields.as_slice()) {
             ([(old, a)], [(new, b)]) if old.len() + new.len() < 4096 => {
                 Value::one(format!("{old}{new}"), a.join(*b))
@@ -408,7 +408,7 @@ impl Walker<'_> {
                         {
                             Feed::Network
                         }
-                        Some(path) => Feed::File(path.to_owned()),
+                        Some(path) => Feed::of_path(path.to_owned(), Feed::File),
                         None => Feed::Opaque,
                     };
                 }

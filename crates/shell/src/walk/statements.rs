@@ -49,11 +49,14 @@ const READS: &[&str] = &[
     "file(",
 ];
 
+/// What it costs to look at a text, beside its length.
+const STATEMENT_COST: usize = 1_500;
+
 impl Walker<'_> {
     pub(super) fn statements_in_arguments(&mut self, call: &Call<'_, '_>) {
         for arg in call.args.iter().filter(|arg| arg.text.len() > 4) {
             let text = arg.text.as_ref();
-            if !text.contains([' ', '(']) || !self.charge(text.len(), arg.span) {
+            if !text.contains([' ', '(']) || !self.charge(text.len() + STATEMENT_COST, arg.span) {
                 continue;
             }
             for line in text.lines() {

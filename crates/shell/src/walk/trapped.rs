@@ -24,15 +24,10 @@ impl Walker<'_> {
             self.found.note("too-long", span);
             return;
         }
-        let mut names: Vec<&str> = text
-            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .filter(|name| self.vars.contains_key(*name))
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        let then = names
+        let then = self
+            .names_in(&text)
             .into_iter()
-            .filter_map(|name| Some((name.to_owned(), self.vars.get(name)?.clone())))
+            .filter_map(|name| Some((name.to_owned(), self.copy_of(name)?)))
             .collect();
         self.traps.push(Trap { text, origin, then });
     }

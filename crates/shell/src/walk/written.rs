@@ -18,6 +18,8 @@ const MAX_BYTES: usize = 64 << 10;
 #[derive(Default)]
 pub(crate) struct Written {
     files: Vec<File>,
+    /// There were more files, so that any other may have been written.
+    more: bool,
     /// The files whose code is being walked.
     running: Vec<String>,
 }
@@ -27,7 +29,7 @@ struct File {
     text: Option<Rc<Text>>,
     network: bool,
     secret: bool,
-    /// Made of a text of the command in a way that is not followed.
+    /// Made of a text of the command in a way that is not followed, or longer than is remembered.
     hidden: bool,
     /// It is a program of the system, under another name.
     program: Option<String>,
@@ -80,16 +82,21 @@ impl Walker<'_> {
 
     /// Remembers what a command wrote into a file.
     pub(crate) fn note_written(&mut self, file: &Arg<'_>, output: &Output, appends: bool) {
-        let text = output.value.as_ref().and_then(|value| {
+        let known = output.value.as_ref().and_then(|value| {
             let [(text, traits)] = value.fields.as_slice() else {
                 return None;
             };
-            (!traits.unknown && text.len() <= MAX_BYTES).then(|| {
-                Rc::new(Text {
-                    text: text.clone(),
-                    origin: Origin::Whole(output.span),
-                    raw: false,
-                })
+            (!traits.unknown).then_some(text)
+        });
+        if known.is_some_and(|text| text.len() > MAX_BYTES || !self.spend(text.len())) {
+            self.remember(file, None, false, false, appends);
+            return self.hide(file);
+        }
+        let text = known.map(|text| {
+            Rc::new(Text {
+                text: text.clone(),
+                origin: Origin::Whole(output.span),
+                raw: false,
             })
         });
         let text = text.or_else(|| match &self.feed {
@@ -105,15 +112,7 @@ impl Walker<'_> {
         if text.is_some() || network || secret || hidden {
             self.remember(file, text, network, secret, appends);
             if hidden {
-                let path = self.place.resolve(&file.text);
-                for file in self
-                    .written
-                    .files
-                    .iter_mut()
-                    .filter(|file| file.path == path)
-                {
-                    file.hidden = true;
-                }
+                self.hide(file);
             }
         }
     }
@@ -131,11 +130,15 @@ impl Walker<'_> {
         if let Some(known) = files.iter_mut().find(|known| known.path == path) {
             known.network |= network;
             known.secret |= secret;
-            let joined = match (&known.text, &text) {
-                (Some(old), Some(new)) if appends => old.followed_by(new),
-                _ => None,
+            known.hidden &= appends;
+            known.text = match (known.text.take(), text) {
+                (Some(old), Some(new)) if appends => {
+                    let joined = joined(old, &new);
+                    known.hidden |= joined.is_none();
+                    joined
+                }
+                (_, new) => new,
             };
-            known.text = joined.or(text);
         } else if files.len() < MAX_FILES {
             files.push(File {
                 path,
@@ -146,6 +149,17 @@ impl Walker<'_> {
                 program: None,
                 directory: false,
             });
+        } else {
+            self.written.more = true;
+        }
+    }
+
+    /// Remembers that what is in a file is not followed.
+    fn hide(&mut self, file: &Arg<'_>) {
+        let path = self.place.resolve(&file.text);
+        let mut files = self.written.files.iter_mut();
+        if let Some(known) = files.find(|known| known.path == path) {
+            known.hidden = true;
         }
     }
 
@@ -174,6 +188,9 @@ impl Walker<'_> {
             for target in [to, &inside] {
                 let text = content.text.clone();
                 self.remember(target, text, content.network, content.secret, false);
+                if content.hidden {
+                    self.hide(target);
+                }
             }
         }
     }
@@ -192,13 +209,22 @@ impl Walker<'_> {
         let known = files
             .iter()
             .find(|known| known.path == path)
-            .or_else(|| files.iter().find(below))?;
-        Some(Content {
-            text: known.text.clone(),
-            network: known.network,
-            secret: known.secret,
-            hidden: known.hidden,
-        })
+            .or_else(|| files.iter().find(below));
+        match known {
+            Some(known) => Some(Content {
+                text: known.text.clone(),
+                network: known.network,
+                secret: known.secret,
+                hidden: known.hidden,
+            }),
+            None if self.written.more => Some(Content {
+                text: None,
+                network: false,
+                secret: false,
+                hidden: true,
+            }),
+            None => None,
+        }
     }
 
     /// Reports a file that is run although it was only just downloaded, and judges one that the
@@ -236,21 +262,27 @@ impl Walker<'_> {
     }
 }
 
-impl Text {
-    fn followed_by(&self, next: &Self) -> Option<Rc<Self>> {
-        if self.text.len() + next.text.len() > MAX_BYTES {
-            return None;
-        }
-        let text = format!("{}{}", self.text, next.text);
-        let first = self.origin.span(Span::new(0, self.text.len()));
-        let last = next.origin.span(Span::new(0, next.text.len()));
-        let span = Span::new(first.start.min(last.start), first.end.max(last.end));
-        Some(Rc::new(Self {
-            text,
-            origin: Origin::Whole(span),
-            raw: false,
-        }))
+/// A text and what was written behind it, where that is not too much. Usually nobody else holds the
+/// text, so that a file that is written line by line costs no more than its lines.
+fn joined(mut old: Rc<Text>, new: &Text) -> Option<Rc<Text>> {
+    if old.text.len() + new.text.len() > MAX_BYTES {
+        return None;
     }
+    let first = old.origin.span(Span::new(0, old.text.len()));
+    let last = new.origin.span(Span::new(0, new.text.len()));
+    let span = Span::new(first.start.min(last.start), first.end.max(last.end));
+    let origin = Origin::Whole(span);
+    if let Some(text) = Rc::get_mut(&mut old) {
+        text.text.push_str(&new.text);
+        text.origin = origin;
+        text.raw = false;
+        return Some(old);
+    }
+    Some(Rc::new(Text {
+        text: format!("{}{}", old.text, new.text),
+        origin,
+        raw: false,
+    }))
 }
 
 /// The program that the first line of a script names.

@@ -1,5 +1,10 @@
 //! Code that reaches for other code, or for what others share, by means that no single word shows.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
+use super::MAX_PLACES;
 use super::literals::Code;
 use super::words::Language;
 
@@ -110,6 +115,21 @@ pub(super) const STARTERS: &[&str] = &[
     "getstatusoutput",
 ];
 
+static CLIENT_NAMES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| super::search::of(CLIENTS));
+
+/// Whether one of the libraries is named, as a word of its own.
+fn names_client(text: &str) -> bool {
+    let Some(names) = CLIENT_NAMES.as_ref() else {
+        return true;
+    };
+    let in_name = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let bytes = text.as_bytes();
+    names.find_overlapping_iter(text).any(|found| {
+        let before = found.start().checked_sub(1).and_then(|at| bytes.get(at));
+        !in_name(before) && !in_name(bytes.get(found.end()))
+    })
+}
+
 /// Whether the code makes a client of a shared service lose something. A database in memory, or
 /// in a file of its own beside the code, is nobody else's.
 pub(super) fn loses_shared(code: &Code<'_>) -> bool {
@@ -123,17 +143,7 @@ pub(super) fn loses_shared(code: &Code<'_>) -> bool {
                     .is_some_and(|rest| *sign == ":memory:" || !rest.starts_with(['/', '~', '.']))
             })
     };
-    let name = |client: &str| {
-        text.match_indices(client).any(|(at, _)| {
-            let before = text.get(..at).and_then(|before| before.chars().next_back());
-            let after = text
-                .get(at + client.len()..)
-                .and_then(|rest| rest.chars().next());
-            !before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')
-                && !after.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')
-        })
-    };
-    if !CLIENTS.iter().any(|client| name(client)) || own(text) {
+    if !names_client(text) || own(text) {
         return false;
     }
     let lower = text.to_ascii_lowercase();
@@ -189,7 +199,7 @@ pub(super) fn is_hidden(language: Language, code: &Code<'_>) -> bool {
         }
         Language::Node => {
             let processes = text.matches("child_process").count();
-            let resolved: usize = [
+            let places: Vec<usize> = [
                 "execSync",
                 "exec",
                 "spawn",
@@ -199,11 +209,13 @@ pub(super) fn is_hidden(language: Language, code: &Code<'_>) -> bool {
             ]
             .iter()
             .flat_map(|word| code.places(word))
-            .filter(|at| {
-                let word = code.word_at(*at).map_or(0, str::len);
-                !code.arguments(at + word).texts.is_empty()
-            })
-            .count();
+            .take(MAX_PLACES + 1)
+            .collect();
+            let resolved = places.iter().filter(|at| {
+                let word = code.word_at(**at).map_or(0, str::len);
+                !code.arguments(*at + word).texts.is_empty()
+            });
+            let unresolved = places.len() > MAX_PLACES || processes > resolved.count();
             const DOES: &[&str] = &[
                 "writeFile",
                 "appendFile",
@@ -223,8 +235,10 @@ pub(super) fn is_hidden(language: Language, code: &Code<'_>) -> bool {
                 "createWriteStream",
             ];
             // `import {rmSync as r}`, `const {rmSync: r} = …`: what is called has another name.
+            let renames = ["as ", "}=", "} ="].iter().any(|sign| bare.contains(sign));
             let renamed = DOES
                 .iter()
+                .filter(|_| renames)
                 .flat_map(|word| [(*word).to_owned(), format!("{word}Sync")])
                 .any(|word| {
                     code.places(&word).into_iter().any(|at| {
@@ -234,7 +248,7 @@ pub(super) fn is_hidden(language: Language, code: &Code<'_>) -> bool {
                     })
                 });
             renamed
-                || processes > resolved
+                || unresolved
                 || bare
                     .split("require(")
                     .skip(1)

@@ -115,22 +115,26 @@ impl<'t> Code<'t> {
 
     /// The places of a word that is not a part of a longer one.
     pub(super) fn places(&self, word: &str) -> Vec<usize> {
-        let in_name = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-        let bytes = self.bare.as_bytes();
-        let free = word.starts_with(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let ends_free = word.ends_with(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        memchr::memmem::find_iter(self.bare.as_bytes(), word)
+            .filter(|at| self.is_word(word, *at))
+            .collect()
+    }
+
+    /// Whether the word that stands there is not a part of a longer one.
+    pub(super) fn is_word(&self, word: &str, at: usize) -> bool {
+        let in_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        let free = word.bytes().next().is_some_and(|b| !in_name(b));
+        let ends_free = word.bytes().last().is_some_and(|b| !in_name(b));
         let lone = matches!(
             word,
             "eval" | "exec" | "compile" | "system" | "unlink" | "open"
         );
-        memchr::memmem::find_iter(bytes, word)
-            .filter(|at| {
-                let before = at.checked_sub(1).and_then(|at| bytes.get(at));
-                (free || !in_name(before))
-                    && !(lone && before == Some(&b'.') && !self.is_method_of_kernel(*at))
-                    && (ends_free || !in_name(bytes.get(at + word.len())))
-            })
-            .collect()
+        let bytes = self.bare.as_bytes();
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+        let after = bytes.get(at + word.len());
+        (free || !before.is_some_and(|b| in_name(*b)))
+            && !(lone && before == Some(&b'.') && !self.is_method_of_kernel(at))
+            && (ends_free || !after.is_some_and(|b| in_name(*b)))
     }
 
     /// `Kernel.system` and its kin are not methods of some object.

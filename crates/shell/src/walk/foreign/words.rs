@@ -48,6 +48,23 @@ pub(super) enum CodeOption<'a> {
 }
 
 impl Language {
+    pub(super) const ALL: &'static [Self] = &[
+        Self::Python,
+        Self::Perl,
+        Self::Ruby,
+        Self::Node,
+        Self::Php,
+        Self::Lua,
+        Self::R,
+        Self::Julia,
+        Self::Elixir,
+        Self::AppleScript,
+        Self::PowerShell,
+        Self::Lisp,
+        Self::Tcl,
+        Self::Other,
+    ];
+
     /// The language of an interpreter.
     pub(super) fn of(name: &str) -> Option<Self> {
         let base = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');

@@ -1,0 +1,109 @@
+//! What one analysis may cost.
+//!
+//! A text can ask for any amount of work: values that grow, calls in calls, code in code, patterns
+//! that become many words. So every step of the walk is paid for, before it is taken or, where its
+//! cost is known only then, right behind it. A unit is about what it takes to copy a few bytes. The
+//! parts of a step that depend on the text are counted as they are; the rest of it has one of the
+//! constants below, or one that stands where the step is taken; they are what it was measured to take.
+//!
+//! Where nothing is left, the rest of the text is not walked, and what is not walked is not
+//! understood.
+
+use super::Walker;
+use crate::analysis::Span;
+
+/// Commands that are walked in one analysis, in the text and in the code inside of its arguments.
+pub(super) const MAX_COMMANDS: usize = 20_000;
+
+/// Words that wrappers hand on, in one analysis, so that wrappers in wrappers have an end.
+pub(super) const MAX_HANDED: usize = 200_000;
+
+/// Bytes of code inside of arguments that are read in one analysis, beyond the text once more.
+const BODY_ALLOWANCE: usize = 256 << 10;
+
+/// Bytes of text whose code may be read three times more, as it is where code stands in code in
+/// code. A text that is longer than what anybody sends has to do with one time.
+const NESTED_TEXT: usize = 128 << 10;
+
+/// Work that a text may cost, however long it is: what is longer than what anybody sends is not
+/// looked at more closely.
+const WORK: usize = 12 << 20;
+
+/// A command, before it is known what it calls.
+pub(super) const COMMAND_COST: usize = 120;
+
+/// A call, and each of its arguments beside its text.
+pub(super) const CALL_COST: usize = 600;
+pub(super) const ARGUMENT_COST: usize = 100;
+
+/// A word, an expansion or a command in code inside of an argument, which is parsed once more.
+pub(super) const NODE_COST: usize = 40;
+
+/// A variable that is set, beside its value.
+pub(super) const VARIABLE_COST: usize = 80;
+
+/// What may still be spent.
+pub(super) struct Budget {
+    pub(super) commands: usize,
+    pub(super) handed: usize,
+    bodies: usize,
+    work: usize,
+    /// The command that is walked, for what is spent where no other place is known.
+    pub(super) here: Span,
+}
+
+impl Budget {
+    pub(super) fn new(len: usize) -> Self {
+        Self {
+            commands: 0,
+            handed: 0,
+            bodies: len + len.min(NESTED_TEXT) * 3 + BODY_ALLOWANCE,
+            work: WORK,
+            here: Span::default(),
+        }
+    }
+}
+
+impl Walker<'_> {
+    /// Takes work from what is left; without any, the rest is not analysed.
+    pub(crate) fn charge(&mut self, work: usize, span: Span) -> bool {
+        if self.budget.work < work {
+            self.found.note("too-long", span);
+            self.budget.work = 0;
+            self.budget.commands = MAX_COMMANDS + 1;
+            return false;
+        }
+        self.budget.work -= work;
+        true
+    }
+
+    /// The same for the command that is walked.
+    pub(crate) fn spend(&mut self, work: usize) -> bool {
+        self.charge(work, self.budget.here)
+    }
+
+    /// Takes bytes of code from what may still be read.
+    pub(crate) fn charge_body(&mut self, len: usize, span: Span) -> bool {
+        if self.budget.bodies < len {
+            self.found.note("too-long", span);
+            return false;
+        }
+        self.budget.bodies -= len;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Analysis, Context, Risk, analyze};
+
+    fn read(text: &str) -> Analysis {
+        analyze(text, &Context::default())
+    }
+
+    fn is_too_long(analysis: &Analysis) -> bool {
+        let mut findings = analysis.findings.iter();
+        findings.any(|finding| finding.rule == "too-long")
+    }
+}
