@@ -84,6 +84,11 @@ impl Entry {
 }
 
 impl Raise {
+    /// Whether these arguments are the form that it speaks of.
+    pub(super) fn holds<S: AsRef<str>>(&self, args: &[S], context: &Context<'_>) -> bool {
+        self.applies(args, &place::Place::new(context))
+    }
+
     fn applies<S: AsRef<str>>(&self, args: &[S], around: &place::Place) -> bool {
         let mut given = args.iter().map(AsRef::as_ref);
         let flags = self.flags.is_empty()
