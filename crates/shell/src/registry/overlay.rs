@@ -1,6 +1,7 @@
 //! The registry of one server: the entries that come with the program, and those of its user.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
@@ -55,7 +56,15 @@ pub struct Shown<'r> {
     pub origin: Origin,
 }
 
+static BUILT_IN: LazyLock<Registry> = LazyLock::new(Registry::default);
+
 impl Registry {
+    /// The entries that come with the program, alone.
+    #[must_use]
+    pub fn built_in() -> &'static Self {
+        &BUILT_IN
+    }
+
     /// The entries of these files over those that are built in. Each file is a name, which only
     /// appears in problems, and its text.
     ///
