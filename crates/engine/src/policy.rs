@@ -208,6 +208,7 @@ pub(crate) fn judge(
         reasons: answer.reasons.into_iter().map(Into::into).collect(),
         analysis,
         command: request.command.clone(),
+        registry: inner.parts.registry.current(),
     };
     Judgement { decision, grant }
 }
