@@ -53,6 +53,8 @@ struct Core {
 pub(crate) enum Refused {
     /// The server opens no more on this connection; another may have room.
     Room(String),
+    /// The connection was gone before anything of the command was sent.
+    Stale(Error),
     /// Nothing is to be done.
     For(Error),
 }
@@ -146,7 +148,7 @@ impl Connection {
     pub async fn open(&self, start: Start) -> Result<Channel, Error> {
         match self.open_in(start, Box::new(())).await {
             Ok(channel) => Ok(channel),
-            Err(Refused::For(error)) => Err(error),
+            Err(Refused::For(error) | Refused::Stale(error)) => Err(error),
             Err(Refused::Room(what)) => Err(Error::Channel {
                 host: self.core.settings.shown(),
                 what,
@@ -168,11 +170,17 @@ impl Connection {
         match tokio::time::timeout(limit, opening).await {
             Ok(Ok(opened)) => opened,
             Ok(Err(_)) => Err(Refused::For(self.core.lost())),
-            Err(_) => Err(Refused::For(Error::TooSlow {
-                host: self.core.settings.shown(),
-                step: Step::Channel,
-                within: limit,
-            })),
+            Err(_) => {
+                if self.core.shared.watch.silence() >= limit {
+                    // The keeper would notice as well, but later: nobody else is to wait.
+                    self.cut("nothing was heard of the server while a channel was opened");
+                }
+                Err(Refused::For(Error::TooSlow {
+                    host: self.core.settings.shown(),
+                    step: Step::Channel,
+                    within: limit,
+                }))
+            }
         }
     }
 
@@ -240,7 +248,7 @@ async fn open(core: Arc<Core>, start: Start, slot: Slot) -> Result<Channel, Refu
         Err(russh::Error::ChannelOpenFailure(reason)) => {
             return Err(Refused::Room(refusal(&reason)));
         }
-        Err(_) => return Err(Refused::For(core.lost())),
+        Err(_) => return Err(Refused::Stale(core.lost())),
     };
     let (exit, exit_said) = oneshot::channel();
     let (answer, answered) = oneshot::channel();
@@ -311,6 +319,7 @@ async fn close_channels(
             if half.close().await.is_err() {
                 return;
             }
+            shared.closed(half.id());
         }
     };
     tokio::select! {

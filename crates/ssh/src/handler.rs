@@ -70,6 +70,13 @@ impl Shared {
         self.with(|state| state.channels.get(&id).cloned())
     }
 
+    /// We have closed the channel: the library forgets it then, and does not tell of the answer.
+    pub(crate) fn closed(&self, id: ChannelId) {
+        if let Some(far) = self.with(|state| state.channels.remove(&id)) {
+            far.ended(End::Closed);
+        }
+    }
+
     pub(crate) fn take_refusal(&self) -> Option<HostKeyRefusal> {
         self.with(|state| state.refusal.take())
     }
@@ -271,9 +278,7 @@ impl client::Handler for Handler {
     }
 
     async fn channel_close(&mut self, id: ChannelId, _: &mut Session) -> Result<(), Self::Error> {
-        if let Some(far) = self.shared.with(|state| state.channels.remove(&id)) {
-            far.ended(End::Closed);
-        }
+        self.shared.closed(id);
         Ok(())
     }
 

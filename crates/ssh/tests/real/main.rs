@@ -5,4 +5,5 @@
 )]
 
 mod connect;
+mod pool;
 mod sshd;

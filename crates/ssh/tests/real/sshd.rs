@@ -84,26 +84,8 @@ impl Sshd {
         } else {
             std::env::var("USER").unwrap()
         };
-        let mut child = command(&path).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
-        loop {
-            let mut line = String::new();
-            let count = lines.read_line(&mut line).unwrap();
-            assert_ne!(count, 0, "sshd did not start: {}", log.lock().unwrap());
-            log.lock().unwrap().push_str(&line);
-            if line.contains("Server listening") {
-                break;
-            }
-        }
-        let kept = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in lines.lines().map_while(Result::ok) {
-                let mut kept = kept.lock().unwrap();
-                kept.push_str(&line);
-                kept.push('\n');
-            }
-        });
+        let child = launch(&path, &log);
         Self {
             child,
             port,
@@ -111,6 +93,13 @@ impl Sshd {
             user,
             log,
         }
+    }
+
+    /// Ends the server and all its connections, and starts it on the same port.
+    pub(crate) fn restart(&mut self) {
+        self.signal("KILL");
+        self.child.wait().unwrap();
+        self.child = launch(self.dir.path(), &self.log);
     }
 
     /// What the server has logged so far.
@@ -171,6 +160,30 @@ impl Drop for Sshd {
     }
 }
 
+/// Starts the server and waits until it listens. Afterwards a thread reads its log.
+fn launch(path: &Path, log: &Arc<Mutex<String>>) -> Child {
+    let mut child = command(path).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    loop {
+        let mut line = String::new();
+        let count = lines.read_line(&mut line).unwrap();
+        log.lock().unwrap().push_str(&line);
+        assert_ne!(count, 0, "sshd did not start: {}", log.lock().unwrap());
+        if line.contains("Server listening") {
+            break;
+        }
+    }
+    let kept = Arc::clone(log);
+    std::thread::spawn(move || {
+        for line in lines.lines().map_while(Result::ok) {
+            let mut kept = kept.lock().unwrap();
+            kept.push_str(&line);
+            kept.push('\n');
+        }
+    });
+    child
+}
+
 pub(crate) fn signal_all(processes: &[u32], signal: &str) {
     let ids = processes.iter().map(ToString::to_string);
     let _gone = Command::new("kill")
@@ -210,11 +223,11 @@ pub(crate) fn tree(root: u32) -> Vec<u32> {
 
 /// A connector for a person with this home directory and nothing else.
 pub(crate) fn connector(home: &Path) -> Connector {
-    Connector::new(
-        Arc::new(world(home)),
-        Arc::new(Config::default()),
-        TaskTracker::new(),
-    )
+    connector_with(home, TaskTracker::new())
+}
+
+pub(crate) fn connector_with(home: &Path, tasks: TaskTracker) -> Connector {
+    Connector::new(Arc::new(world(home)), Arc::new(Config::default()), tasks)
 }
 
 pub(crate) fn world(home: &Path) -> World {
