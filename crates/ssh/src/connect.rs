@@ -153,7 +153,6 @@ impl Connector {
     }
 
     fn handler(&self, settings: &Settings, known: KnownHosts, shared: &Arc<Shared>) -> Handler {
-        let agent = settings.agent.clone();
         Handler {
             shared: Arc::clone(shared),
             check: Check {
@@ -163,7 +162,7 @@ impl Connector {
                 is_hashed: settings.hash_known_hosts,
                 world: Arc::clone(&self.world),
             },
-            agent: agent.filter(|_| settings.forward_agent),
+            agent: settings.agent_to_forward().cloned(),
             tasks: self.tasks.clone(),
         }
     }

@@ -282,7 +282,7 @@ async fn open(core: Arc<Core>, start: Start, slot: Slot) -> Result<Channel, Refu
 }
 
 async fn ask(core: &Core, half: &ChannelWriteHalf<Msg>, start: &Start) -> Result<(), russh::Error> {
-    if core.settings.forward_agent && core.settings.agent.is_some() {
+    if core.settings.agent_to_forward().is_some() {
         half.agent_forward(false).await?;
     }
     match start {

@@ -71,10 +71,14 @@ pub struct Settings {
     pub algorithms: Algorithms,
     /// Let commands there use our agent.
     pub forward_agent: bool,
+    /// Another agent for that than ours.
+    pub forwarded_agent: Option<PathBuf>,
     /// The methods that may be used, in order of preference; none: those that the server offers.
     pub methods: Option<Vec<Method>>,
     /// Methods that are switched off.
     pub disabled: Vec<Method>,
+    /// What in the configuration was left out and may matter, for a person.
+    pub notes: Vec<String>,
 }
 
 /// A private key's file.
@@ -213,9 +217,18 @@ impl Settings {
             channel_timeout: CHANNEL_TIMEOUT,
             algorithms: Algorithms::default(),
             forward_agent: false,
+            forwarded_agent: None,
             methods: None,
             disabled: Vec::new(),
+            notes: Vec::new(),
         }
+    }
+
+    /// The agent that commands there may use.
+    #[must_use]
+    pub fn agent_to_forward(&self) -> Option<&PathBuf> {
+        let agent = self.forwarded_agent.as_ref().or(self.agent.as_ref());
+        agent.filter(|_| self.forward_agent)
     }
 
     /// The destination for people: the name that was asked for.

@@ -4,6 +4,7 @@
     reason = "what a test needs and does not get fails the test"
 )]
 
+mod config;
 mod connect;
 mod pool;
 mod sshd;
