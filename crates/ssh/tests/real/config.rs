@@ -48,7 +48,7 @@ impl Dice {
     }
 }
 
-const HOSTS: &[&str] = &["web", "db1", "db2", "web.example.com", "Gate", "10.0.0.7"];
+const HOSTS: &[&str] = &["web", "db1", "db2", "web.example.com", "Hub", "10.0.0.7"];
 
 fn option(dice: &mut Dice) -> String {
     let value = dice.one(&[
@@ -124,7 +124,7 @@ fn block(dice: &mut Dice) -> String {
         "Host *.example.com web",
         "Host !web *",
         "Host 10.*",
-        "Host Gate",
+        "Host Hub",
         "Match all",
         "Match host web.example.com",
         "Match host \"*.example.com\" user alice",
