@@ -99,7 +99,7 @@ impl Connector {
                 Ok(Ok(handle)) => handle,
                 Ok(Err(error)) => {
                     let error = failure::at_step(&host, &shared, &error);
-                    return Err(explained(error, complaints.as_ref()));
+                    return Err(explained(error, complaints.as_ref()).await);
                 }
                 Err(_) => {
                     return Err(Error::TooSlow {
@@ -144,10 +144,7 @@ impl Connector {
         let host = settings.shown();
         match reading.await {
             Ok(Ok(known)) => Ok(known),
-            Ok(Err(refusal)) => Err(Error::HostKey {
-                host,
-                refusal: Box::new(refusal),
-            }),
+            Ok(Err(refusal)) => Err(Error::HostKey { host, refusal }),
             Err(_) => Err(Error::Closed { host }),
         }
     }
@@ -266,14 +263,16 @@ impl Drop for Attempt {
     }
 }
 
-/// The error with what the ProxyCommand complained of.
-fn explained(error: Error, complaints: Option<&Complaints>) -> Error {
-    let said = complaints.and_then(transport::complaints_shown);
-    match (error, said) {
-        (Error::Banner { host, .. }, Some(said)) => Error::Connect {
+/// The error with what the ProxyCommand complained of: it stands for the network.
+async fn explained(error: Error, complaints: Option<&Complaints>) -> Error {
+    match (error, complaints) {
+        (Error::Banner { host, what }, Some(complaints)) => Error::Connect {
             host,
-            address: "the ProxyCommand".to_owned(),
-            what: crate::handler::printable(&said),
+            address: "the host behind the ProxyCommand".to_owned(),
+            what: match complaints.shown().await {
+                Some(said) => crate::handler::printable(&said),
+                None => what,
+            },
         },
         (error, _) => error,
     }

@@ -46,6 +46,10 @@ fn banner(shared: &Shared, error: &russh::Error) -> String {
             russh::Error::Disconnect | russh::Error::HUP => {
                 "it closed the connection without a word".to_owned()
             }
+            // A server that closes with something of ours unread makes it a reset.
+            russh::Error::IO(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+                "it closed the connection without a word".to_owned()
+            }
             other => plain(other),
         },
     }

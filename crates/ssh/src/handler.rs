@@ -135,22 +135,22 @@ impl Check {
             // A host whose other keys are known is not met for the first time: whoever stands
             // between could offer just the algorithm that is not on record.
             Verdict::New if self.first_use == FirstUse::Record && !self.known.has_keys() => {
-                self.record(key).await.err()
+                self.record(key).await.err().map(|refusal| *refusal)
             }
             Verdict::New => Some(self.known.unknown(&key, self.file.as_deref())),
         }
     }
 
-    async fn record(&self, key: PublicKey) -> Result<(), HostKeyRefusal> {
+    async fn record(&self, key: PublicKey) -> Result<(), Box<HostKeyRefusal>> {
         let Some(file) = self.file.clone() else {
             return Ok(());
         };
         let name = self.known.name().to_owned();
         let entropy = self.is_hashed.then(|| Arc::clone(&self.world.entropy));
-        let broken = HostKeyRefusal::File {
+        let broken = Box::new(HostKeyRefusal::File {
             file: file.clone(),
             what: "the key could not be recorded".to_owned(),
-        };
+        });
         let recording = tokio::task::spawn_blocking(move || match entropy {
             Some(entropy) => record(&file, &name, &key, Some(&|salt| entropy.fill(salt))),
             None => record(&file, &name, &key, None),

@@ -30,7 +30,7 @@ pub(super) enum With {
     Questions(Secret),
     Key(Arc<PrivateKey>),
     Certificate(Arc<PrivateKey>, Box<Certificate>),
-    Agent(AgentIdentity),
+    Agent(Box<AgentIdentity>),
 }
 
 #[derive(Default)]
@@ -218,6 +218,6 @@ fn candidate(identity: AgentIdentity) -> Candidate {
             "publickey {kind} of the agent {}",
             crate::known_hosts::fingerprint(&key)
         ),
-        with: With::Agent(identity),
+        with: With::Agent(Box::new(identity)),
     }
 }

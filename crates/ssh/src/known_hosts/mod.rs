@@ -17,7 +17,7 @@ use crate::settings::DEFAULT_PORT;
 use line::{Line, Marker};
 
 pub(crate) use line::{matches_list, matches_pattern};
-pub use record::{Recorded, record};
+pub use record::{FillSalt, Recorded, record};
 
 /// The largest file of known hosts that is read.
 pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
@@ -77,7 +77,7 @@ impl KnownHosts {
         alias: Option<&str>,
         port: u16,
         files: &[PathBuf],
-    ) -> Result<Self, HostKeyRefusal> {
+    ) -> Result<Self, Box<HostKeyRefusal>> {
         let (name, bare) = match alias {
             Some(alias) => (alias.to_lowercase(), None),
             None => {
@@ -283,10 +283,12 @@ fn same_kind(a: &Algorithm, b: &Algorithm) -> bool {
     }
 }
 
-fn read_file(file: &Path) -> Result<Option<String>, HostKeyRefusal> {
-    let refuse = |what: String| HostKeyRefusal::File {
-        file: file.to_owned(),
-        what,
+fn read_file(file: &Path) -> Result<Option<String>, Box<HostKeyRefusal>> {
+    let refuse = |what: String| {
+        Box::new(HostKeyRefusal::File {
+            file: file.to_owned(),
+            what,
+        })
     };
     match std::fs::metadata(file) {
         Ok(about) if about.len() > MAX_FILE_BYTES => {

@@ -13,6 +13,9 @@ use crate::refusal::HostKeyRefusal;
 /// OpenSSH's salt is as long as the hash.
 const SALT_BYTES: usize = 20;
 
+/// What fills the salt of a hashed name.
+pub type FillSalt<'a> = &'a dyn Fn(&mut [u8]);
+
 /// What became of a key that was to be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
@@ -36,8 +39,8 @@ pub fn record(
     file: &Path,
     name: &str,
     key: &PublicKey,
-    salt: Option<&dyn Fn(&mut [u8])>,
-) -> Result<Recorded, HostKeyRefusal> {
+    salt: Option<FillSalt<'_>>,
+) -> Result<Recorded, Box<HostKeyRefusal>> {
     let text = match salt {
         Some(fill) => {
             let mut salt = [0; SALT_BYTES];
@@ -46,9 +49,11 @@ pub fn record(
         }
         None => line(name, key),
     };
-    append(file, name, key, &text).map_err(|error| HostKeyRefusal::File {
-        file: file.to_owned(),
-        what: error.to_string(),
+    append(file, name, key, &text).map_err(|error| {
+        Box::new(HostKeyRefusal::File {
+            file: file.to_owned(),
+            what: error.to_string(),
+        })
     })
 }
 

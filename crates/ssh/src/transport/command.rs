@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::AnyStream;
@@ -17,8 +19,27 @@ use crate::world::World;
 /// How much of a proxy's complaints is kept.
 const MAX_COMPLAINT_BYTES: usize = 1024;
 
-/// What the program has complained of so far.
-pub(crate) type Complaints = Arc<Mutex<Vec<u8>>>;
+/// How long the rest of a complaint is waited for when the program has closed its output.
+const COMPLAINT_WAIT: Duration = Duration::from_millis(200);
+
+/// What a program complains of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Complaints {
+    kept: Arc<Mutex<Vec<u8>>>,
+    over: CancellationToken,
+}
+
+impl Complaints {
+    /// All of it as one line, once the program has ended; none when there is nothing.
+    pub(crate) async fn shown(&self) -> Option<String> {
+        // A program whose children hold its standard error open is not waited for.
+        let _open = tokio::time::timeout(COMPLAINT_WAIT, self.over.cancelled()).await;
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&kept);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+}
 
 /// Starts the program in a process group of its own, which ends with the connection.
 pub(crate) fn start(
@@ -41,7 +62,7 @@ pub(crate) fn start(
         return Err(fail("it has no standard streams".to_owned()));
     };
     let complaints = Complaints::default();
-    tasks.spawn(listen(stderr, Arc::clone(&complaints)));
+    tasks.spawn(listen(stderr, complaints.clone()));
     let stream = Program {
         group: child.id().and_then(|id| i32::try_from(id).ok()),
         _child: child,
@@ -49,14 +70,6 @@ pub(crate) fn start(
         stdout,
     };
     Ok((Box::new(stream), complaints))
-}
-
-/// What the program has complained of, as one line.
-pub(crate) fn shown(complaints: &Complaints) -> Option<String> {
-    let kept = complaints.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = String::from_utf8_lossy(&kept);
-    let words: Vec<&str> = text.split_whitespace().collect();
-    (!words.is_empty()).then(|| words.join(" "))
 }
 
 #[expect(
@@ -87,10 +100,12 @@ fn process(world: &World, command: &str) -> Command {
 async fn listen(mut stderr: ChildStderr, complaints: Complaints) {
     let mut buffer = [0; 256];
     while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
-        let mut kept = complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = &complaints.kept;
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         let room = MAX_COMPLAINT_BYTES.saturating_sub(kept.len());
         kept.extend(buffer.iter().take(count.min(room)));
     }
+    complaints.over.cancel();
 }
 
 struct Program {

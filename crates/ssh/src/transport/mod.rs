@@ -9,8 +9,8 @@ mod tcp;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub(crate) use command::Complaints;
 pub(crate) use command::start as start_command;
-pub(crate) use command::{Complaints, shown as complaints_shown};
 pub(crate) use line::{Line, Watch};
 pub(crate) use tcp::{connect as connect_tcp, without_code};
 

@@ -65,24 +65,12 @@ impl Sshd {
     pub(crate) fn start_in(dir: TempDir, port: Option<u16>, options: &str) -> Self {
         let path = dir.path().to_owned();
         let port = port.unwrap_or_else(free_port);
-        let at = path.display();
-        let host_keys = if options.contains("HostKey ") {
-            String::new()
-        } else {
-            format!("HostKey {at}/host_ed25519")
-        };
-        let config = format!(
-            "{options}\nListenAddress 127.0.0.1\nPort {port}\n{host_keys}\nPidFile none\n\
-             UsePAM no\nStrictModes no\nAuthorizedKeysFile {at}/authorized_keys\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
-             LogLevel VERBOSE\nSubsystem sftp internal-sftp\n"
-        );
-        fs::write(path.join("sshd_config"), config).unwrap();
+        write_config(&path, port, options);
         let user = if is_root() {
             own_files(&path);
             "root".to_owned()
         } else {
-            std::env::var("USER").unwrap()
+            run("id", &["-un"]).trim().to_owned()
         };
         let log = Arc::new(Mutex::new(String::new()));
         let child = launch(&path, &log);
@@ -100,6 +88,18 @@ impl Sshd {
         self.signal("KILL");
         self.child.wait().unwrap();
         self.child = launch(self.dir.path(), &self.log);
+    }
+
+    /// Starts it again with other options.
+    pub(crate) fn configure(&mut self, options: &str) {
+        self.signal("KILL");
+        self.child.wait().unwrap();
+        write_config(self.dir.path(), self.port, options);
+        self.child = launch(self.dir.path(), &self.log);
+    }
+
+    pub(crate) fn forget_log(&self) {
+        self.log.lock().unwrap().clear();
     }
 
     /// What the server has logged so far.
@@ -158,6 +158,22 @@ impl Drop for Sshd {
         self.signal("KILL");
         let _ended = self.child.wait();
     }
+}
+
+fn write_config(path: &Path, port: u16, options: &str) {
+    let at = path.display();
+    let host_keys = if options.contains("HostKey ") {
+        String::new()
+    } else {
+        format!("HostKey {at}/host_ed25519")
+    };
+    let config = format!(
+        "{options}\nListenAddress 127.0.0.1\nPort {port}\n{host_keys}\nPidFile none\n\
+             UsePAM no\nStrictModes no\nAuthorizedKeysFile {at}/authorized_keys\n\
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
+             LogLevel VERBOSE\nSubsystem sftp internal-sftp\n"
+    );
+    fs::write(path.join("sshd_config"), config).unwrap();
 }
 
 /// Starts the server and waits until it listens. Afterwards a thread reads its log.
@@ -244,10 +260,6 @@ pub(crate) fn world(home: &Path) -> World {
 struct RealClock;
 
 impl Clock for RealClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "certificates are made with the real time"
-    )]
     fn now(&self) -> Timestamp {
         let now = std::time::SystemTime::now();
         let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
