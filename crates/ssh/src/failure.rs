@@ -1,5 +1,7 @@
 //! The protocol library's errors, in words and by the step at which they happened.
 
+use std::io::ErrorKind;
+
 use russh::AlgorithmKind;
 
 use crate::Error;
@@ -46,8 +48,7 @@ fn banner(shared: &Shared, error: &russh::Error) -> String {
             russh::Error::Disconnect | russh::Error::HUP => {
                 "it closed the connection without a word".to_owned()
             }
-            // A server that closes with something of ours unread makes it a reset.
-            russh::Error::IO(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+            russh::Error::IO(error) if has_closed(error.kind()) => {
                 "it closed the connection without a word".to_owned()
             }
             other => plain(other),
@@ -63,7 +64,7 @@ pub(crate) fn plain(error: &russh::Error) -> String {
             "the server closed the connection".to_owned()
         }
         russh::Error::SendError => "the connection is closed".to_owned(),
-        russh::Error::IO(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+        russh::Error::IO(error) if has_closed(error.kind()) => {
             "the server closed the connection".to_owned()
         }
         russh::Error::IO(error) => crate::transport::without_code(error),
@@ -75,6 +76,14 @@ pub(crate) fn plain(error: &russh::Error) -> String {
         russh::Error::KeepaliveTimeout => "the server does not answer".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// A server that closes with something of ours unread makes it a reset.
+fn has_closed(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+    )
 }
 
 fn no_common(kind: &AlgorithmKind, theirs: &[String]) -> String {

@@ -14,6 +14,7 @@ mod config;
 mod connect;
 mod faults;
 mod hostkeys;
+mod others;
 mod pool;
 mod proxy;
 mod sshd;

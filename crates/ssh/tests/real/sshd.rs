@@ -302,7 +302,7 @@ pub(crate) fn make_key(path: &Path, kind: &str, passphrase: &str) {
 }
 
 /// An account with an empty home, a plain shell and a known password.
-fn own_files(path: &Path) {
+pub(crate) fn own_files(path: &Path) {
     let home = path.join("account");
     fs::create_dir_all(&home).unwrap();
     let passwd = fs::read_to_string("/etc/passwd").unwrap();
