@@ -372,3 +372,80 @@ impl AsyncWrite for Input {
         polled
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    fn far() -> (
+        Arc<Far>,
+        oneshot::Receiver<RemoteExit>,
+        oneshot::Receiver<bool>,
+    ) {
+        let (exit, exited) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
+        (Far::new(Box::new(()), exit, answer), exited, answered)
+    }
+
+    fn output(far: &Arc<Far>, which: Which) -> Output {
+        let (closer, _) = mpsc::unbounded_channel();
+        Output {
+            far: Arc::clone(far),
+            which,
+            _parts: Arc::new(Parts { half: None, closer }),
+        }
+    }
+
+    #[tokio::test]
+    async fn so_much_is_held_and_room_is_made_by_reading() {
+        let (far, _exit, _answer) = far();
+        let mut out = output(&far, Which::Out);
+        assert!(far.push(Which::Out, &vec![1; MAX_HELD_BYTES / 2]));
+        assert!(far.push(Which::Err, &vec![2; MAX_HELD_BYTES / 2 - 1]));
+        assert!(
+            !far.push(Which::Out, &[3]),
+            "the bound is for both together"
+        );
+        let waiting = tokio::spawn({
+            let far = Arc::clone(&far);
+            async move { far.has_room().await }
+        });
+        let mut one = [0; 1];
+        out.read_exact(&mut one).await.unwrap();
+        assert!(waiting.await.unwrap());
+        assert_eq!(one, [1]);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_wants_is_not_held() {
+        let (far, _exit, _answer) = far();
+        drop(output(&far, Which::Err));
+        assert!(far.push(Which::Err, &vec![0; MAX_HELD_BYTES * 2]));
+    }
+
+    #[tokio::test]
+    async fn an_end_and_a_loss_are_told_apart() {
+        let (closed, exit, answer) = far();
+        let mut out = output(&closed, Which::Out);
+        closed.push(Which::Out, b"all");
+        closed.exited(RemoteExit::Code(4));
+        closed.ended(End::Closed);
+        let mut text = String::new();
+        out.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "all");
+        assert_eq!(exit.await.unwrap(), RemoteExit::Code(4));
+        assert!(answer.await.is_err());
+
+        let (broken, exit, _answer) = far();
+        let mut out = output(&broken, Which::Out);
+        broken.push(Which::Out, b"part");
+        broken.ended(End::Lost("cut".to_owned()));
+        broken.ended(End::Closed);
+        let mut bytes = Vec::new();
+        assert!(out.read_to_end(&mut bytes).await.is_err());
+        assert_eq!(bytes, b"part", "what has come is not lost");
+        assert_eq!(exit.await.unwrap(), RemoteExit::Lost("cut".to_owned()));
+    }
+}

@@ -138,3 +138,39 @@ fn kind_of(text: &str, error: &russh::keys::Error) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_key_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let write = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        };
+        for (bytes, what) in [
+            (b"ssh-ed25519 AAAA me".as_slice(), "public key"),
+            (b"nothing", "not a private key"),
+            (b"\xff\xfe", "not text"),
+            (b"-----BEGIN DSA PRIVATE KEY-----\n", "too weak"),
+            (
+                b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n",
+                "no passphrase",
+            ),
+        ] {
+            write(bytes);
+            let fault = load(&path, None).unwrap_err();
+            assert!(fault.to_string().contains(what), "{what}: {fault}");
+        }
+        let large = usize::try_from(MAX_KEY_BYTES).unwrap() + 1;
+        write(&vec![b'x'; large]);
+        let fault = load(&path, None).unwrap_err();
+        assert!(fault.to_string().contains("too large"), "{fault}");
+        assert_eq!(load(&dir.path().join("none"), None), Err(KeyFault::Absent));
+    }
+}

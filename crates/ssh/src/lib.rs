@@ -8,7 +8,13 @@
 //! is no way through it to a server whose key was not checked. It reads no clock, environment or
 //! home directory of its own: these come in as [`World`].
 //!
-//! Start reading at [`opener`], then [`Connector`].
+//! Start reading at [`opener`], then [`Pool`], then [`Connector`].
+//!
+//! Limits: no GSSAPI; keys on cards and FIDO tokens through an agent only; no list of revoked keys
+//! but `@revoked`; `Match exec` and names made canonical by DNS are not done, and said
+//! ([`Settings::notes`]). A server is given up after two intervals of silence at least, whatever
+//! `ServerAliveCountMax` says. Secrets are overwritten where they are ours and by the protocol
+//! library in its requests; its buffers of packets that are being sent are beyond our reach.
 
 pub mod config;
 pub mod error;

@@ -17,7 +17,7 @@ use crate::settings::DEFAULT_PORT;
 use line::{Line, Marker};
 
 pub(crate) use line::{matches_list, matches_pattern};
-pub use record::{FillSalt, Recorded, record};
+pub use record::{FillSalt, Recorded, record, record_line};
 
 /// The largest file of known hosts that is read.
 pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
@@ -309,4 +309,30 @@ fn read_file(file: &Path) -> Result<Option<String>, Box<HostKeyRefusal>> {
 fn is_absent(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_too_large_or_cannot_be_read_is_not_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("known_hosts");
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(MAX_FILE_BYTES).unwrap();
+        let files = [path];
+        assert!(KnownHosts::read("web", None, 22, &files).is_ok());
+        file.set_len(MAX_FILE_BYTES + 1).unwrap();
+        let refusal = KnownHosts::read("web", None, 22, &files).unwrap_err();
+        assert!(refusal.to_string().contains("16 MiB"), "{refusal}");
+        assert!(KnownHosts::read("web", None, 22, &[dir.path().to_owned()]).is_err());
+        assert!(KnownHosts::read("web", None, 22, &[dir.path().join("none")]).is_ok());
+    }
+
+    #[test]
+    fn names_have_their_port_where_it_is_not_the_usual_one() {
+        assert_eq!(known_name("Web.Example.COM", 22), "web.example.com");
+        assert_eq!(known_name("::1", 2222), "[::1]:2222");
+    }
 }

@@ -57,6 +57,29 @@ pub fn record(
     })
 }
 
+/// Adds the line of a [`HostKeyRefusal::Unknown`], once a person has compared the fingerprint.
+///
+/// # Errors
+/// When the text is no such line, or the file cannot be read or written.
+pub fn record_line(file: &Path, text: &str) -> Result<Recorded, Box<HostKeyRefusal>> {
+    let fail = |what: String| {
+        Box::new(HostKeyRefusal::File {
+            file: file.to_owned(),
+            what,
+        })
+    };
+    let name = text.split_ascii_whitespace().next().unwrap_or_default();
+    let parsed = Line::parse(text).filter(|parsed| {
+        // One line for one host: a marker or a pattern would say more than was asked about.
+        parsed.marker == Marker::Host && !name.contains(['*', '?', '!', ',', '|'])
+    });
+    let Some(parsed) = parsed.filter(|_| !text.trim().contains('\n')) else {
+        return Err(fail("that is not the line of one host's key".to_owned()));
+    };
+    let text = line(name, &parsed.key);
+    append(file, name, &parsed.key, &text).map_err(|error| fail(error.to_string()))
+}
+
 /// The line for a host's key, without its end.
 pub(super) fn line(name: &str, key: &PublicKey) -> String {
     format!(
@@ -112,4 +135,46 @@ fn write_whole(file: &mut File, bytes: &[u8]) -> io::Result<()> {
     Err(written
         .err()
         .unwrap_or_else(|| io::ErrorKind::StorageFull.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+
+    #[test]
+    fn a_line_is_added_once_and_says_no_more_than_one_host() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("new/known_hosts");
+        let text = format!("[web]:2222 {KEY}");
+        assert_eq!(record_line(&file, &text), Ok(Recorded::Added));
+        assert_eq!(record_line(&file, &text), Ok(Recorded::Already));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{text}\n"));
+        for text in [
+            format!("* {KEY}"),
+            format!("a,b {KEY}"),
+            format!("@cert-authority web {KEY}"),
+            format!("web {KEY}\nother {KEY}"),
+            "web".to_owned(),
+            String::new(),
+        ] {
+            assert!(record_line(&file, &text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_link_stays_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        std::fs::write(&real, "").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        record_line(&link, &format!("web {KEY}")).unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(
+            std::fs::read_to_string(&real).unwrap(),
+            format!("web {KEY}\n")
+        );
+    }
 }
