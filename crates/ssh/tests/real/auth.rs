@@ -9,7 +9,7 @@ use wharf_ssh::settings::{IdentityFile, Method};
 use wharf_ssh::{Credentials, Error, Settings};
 
 use crate::connect::run as run_there;
-use crate::sshd::{PASSWORD, Sshd, is_root, is_there, make_key, run};
+use crate::sshd::{PASSWORD, Sshd, has_own_files, is_there, make_key, run};
 
 async fn enters(sshd: &Sshd, settings: &Settings, credentials: &Credentials) {
     let connection = sshd.connector().connect(settings, credentials).await;
@@ -128,7 +128,7 @@ async fn what_was_tried_is_said() {
 
 #[tokio::test]
 async fn a_password_is_sent_where_it_is_taken_and_answers_questions() {
-    if !is_there() || !is_root() {
+    if !is_there() || !has_own_files() {
         return;
     }
     for option in [
@@ -156,7 +156,7 @@ async fn a_password_is_sent_where_it_is_taken_and_answers_questions() {
 
 #[tokio::test]
 async fn a_server_may_want_a_key_and_a_password() {
-    if !is_there() || !is_root() {
+    if !is_there() || !has_own_files() {
         return;
     }
     let sshd = Sshd::start("PasswordAuthentication yes\nAuthenticationMethods publickey,password");

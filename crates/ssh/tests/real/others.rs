@@ -20,7 +20,9 @@ use wharf_ssh::{Channel, Credentials, RemoteExit, Settings, Start, Step};
 
 use crate::connect::output;
 use crate::pool::until;
-use crate::sshd::{connector, free_port, is_root, make_key, own_files, run, signal_all, tree};
+use crate::sshd::{
+    connector, free_port, has_own_files, make_key, own_files, run, signal_all, tree,
+};
 
 const DROPBEAR: &str = "/usr/sbin/dropbear";
 
@@ -44,7 +46,7 @@ async fn dropbear(options: &[&str]) -> Option<Dropbear> {
         eprintln!("skipped: {DROPBEAR} is missing (apt-get install dropbear-bin)");
         return None;
     }
-    if !is_root() {
+    if !has_own_files() {
         eprintln!("skipped: dropbear needs an account of its own, which takes root");
         return None;
     }

@@ -71,8 +71,8 @@ async fn a_program_speaks_for_the_host_and_ends_with_the_connection() {
         sshd.path("sshd_config").display()
     ));
     let nobody = Credentials::default();
-    if crate::sshd::is_root() {
-        // The server that is started so has no files of its own; it needs its directory.
+    if crate::sshd::has_own_files() {
+        // A server that is started so would have no files of its own.
         settings.proxy = Proxy::Command(format!(
             "sh -c 'echo $$ > {}; exec ssh -q -F none -o StrictHostKeyChecking=no -o \
              UserKnownHostsFile=/dev/null -i {} -p {} -W 127.0.0.1:{} {}@127.0.0.1'",

@@ -1,8 +1,8 @@
 //! A real OpenSSH server with keys, files and a port of its own.
 //!
-//! As root it is started among files of its own (`unshare -m`): an account with an empty home
-//! directory, a plain shell and a known password. Otherwise it serves the account that runs the
-//! tests, by key only.
+//! Where that is possible (`unshare -m` by root) it is started among files of its own: an account
+//! with an empty home directory, a plain shell and a known password. Otherwise it serves the
+//! account that runs the tests, by key only.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -36,8 +36,21 @@ pub(crate) fn is_there() -> bool {
     is_there
 }
 
-pub(crate) fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+/// Servers can have files of their own here. A container may forbid that even to root.
+pub(crate) fn has_own_files() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    *CAN.get_or_init(|| {
+        let script = "mount --make-rprivate / && mount -t tmpfs none /run";
+        let tried = Command::new("unshare")
+            .args(["-m", "sh", "-c", script])
+            .stderr(Stdio::null())
+            .status();
+        let can = tried.is_ok_and(|status| status.success());
+        if !can {
+            eprintln!("no files of their own for servers: tests with passwords are left out");
+        }
+        can
+    })
 }
 
 /// A running server. It and all that it started end when this is dropped.
@@ -66,12 +79,13 @@ impl Sshd {
         let path = dir.path().to_owned();
         let port = port.unwrap_or_else(free_port);
         write_config(&path, port, options);
-        let user = if is_root() {
+        let user = run("id", &["-un"]).trim().to_owned();
+        if has_own_files() {
             own_files(&path);
-            "root".to_owned()
-        } else {
-            run("id", &["-un"]).trim().to_owned()
-        };
+        } else if user == "root" {
+            // Debian's server wants it, whoever starts it.
+            fs::create_dir_all("/run/sshd").unwrap();
+        }
         let log = Arc::new(Mutex::new(String::new()));
         let child = launch(&path, &log);
         Self {
@@ -323,7 +337,7 @@ pub(crate) fn own_files(path: &Path) {
 
 fn command(path: &Path) -> Command {
     let config = path.join("sshd_config");
-    let mut command = if is_root() {
+    let mut command = if has_own_files() {
         let script = "mount --make-rprivate / && mount --bind \"$1/passwd\" /etc/passwd && \
                       mount --bind \"$1/shadow\" /etc/shadow && mount -t tmpfs none /run && \
                       mkdir -m 755 /run/sshd && exec \"$2\" -D -e -f \"$3\"";
