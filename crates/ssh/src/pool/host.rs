@@ -186,6 +186,10 @@ impl Host {
                             }
                         }
                         Err(Refused::Room(what)) => {
+                            if Instant::now() >= deadline {
+                                let host = settings.shown();
+                                return Err(Error::Channel { host, what });
+                            }
                             if self.refused(id) {
                                 refusals += 1;
                                 if refusals > MAX_REFUSALS {
