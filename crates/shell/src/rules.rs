@@ -311,7 +311,12 @@ fn load() -> Result<Rules, String> {
     ] {
         verbs.extend(list.iter().map(|word| (word.clone(), verb)));
     }
-    let local = words.local.programs.drain(..).map(|name| (name, ())).collect();
+    let local = words
+        .local
+        .programs
+        .drain(..)
+        .map(|name| (name, ()))
+        .collect();
     let mut groups: Table<String, u16> = Table::default();
     for (group, names) in &programs.groups {
         for name in names {

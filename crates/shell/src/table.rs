@@ -42,7 +42,12 @@ mod tests {
     fn names_are_found_and_spread() {
         let names: Vec<String> = (0..1_000).map(|n| format!("name-{n}")).collect();
         let table: Table<String, usize> = names.iter().cloned().zip(0..).collect();
-        assert!(names.iter().zip(0..).all(|(name, n)| table.get(name) == Some(&n)));
+        assert!(
+            names
+                .iter()
+                .zip(0..)
+                .all(|(name, n)| table.get(name) == Some(&n))
+        );
         let low = |name: &String| {
             let mut hasher = NameHasher::default();
             hasher.write(name.as_bytes());

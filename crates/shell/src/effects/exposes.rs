@@ -148,9 +148,7 @@ fn from_address(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<
         .iter()
         .any(|start| text.starts_with(start))
     };
-    let forge = |arg: &Arg<'_>| {
-        arg.text.starts_with("github:") || arg.text.starts_with("gitlab:")
-    };
+    let forge = |arg: &Arg<'_>| arg.text.starts_with("github:") || arg.text.starts_with("gitlab:");
     let found = if first_only {
         named.next().is_some_and(|arg| address(arg) || forge(arg))
     } else {

@@ -64,7 +64,10 @@ impl<'a, 't> Options<'a, 't> {
         let Some(wanted) = words.bytes().next().filter(u8::is_ascii_alphanumeric) else {
             return true;
         };
-        let first = self.operands.first().and_then(|arg| arg.text.bytes().next());
+        let first = self
+            .operands
+            .first()
+            .and_then(|arg| arg.text.bytes().next());
         first.is_some_and(|first| first.eq_ignore_ascii_case(&wanted))
     }
 

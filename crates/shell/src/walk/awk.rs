@@ -297,9 +297,7 @@ fn tokens(program: &str) -> Vec<Token<'_>> {
             }
             c if c.is_alphabetic() || c == '_' => {
                 let mut end = start + c.len_utf8();
-                while let Some((at, c)) =
-                    chars.next_if(|(_, c)| c.is_alphanumeric() || *c == '_')
-                {
+                while let Some((at, c)) = chars.next_if(|(_, c)| c.is_alphanumeric() || *c == '_') {
                     end = at + c.len_utf8();
                 }
                 tokens.push(Token::Name(program.get(start..end).unwrap_or_default()));

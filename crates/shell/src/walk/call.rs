@@ -2,9 +2,9 @@
 //! handed on to what knows it.
 
 use super::arg::{Arg, Traits, UNKNOWN};
+use super::budget::{ARGUMENT_COST, CALL_COST, MAX_HANDED};
 use super::builtins::is_builtin;
 use super::source::{Origin, Source};
-use super::budget::{ARGUMENT_COST, CALL_COST, MAX_HANDED};
 use super::{Output, Walker};
 use crate::analysis::{EffectKind, Kind, Program, Risk, Span};
 use crate::effects::{self, Call};

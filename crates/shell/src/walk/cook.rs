@@ -154,9 +154,8 @@ impl<'c> Walker<'c> {
     fn splits_unknown(&self) -> bool {
         let own = self.vars.get("IFS").map(|variable| &variable.value);
         own.is_some_and(|value| {
-            let long = |(text, traits): &(String, Traits)| {
-                !traits.unknown && text.len() > MAX_SEPARATORS
-            };
+            let long =
+                |(text, traits): &(String, Traits)| !traits.unknown && text.len() > MAX_SEPARATORS;
             value.fields.iter().any(long)
         })
     }

@@ -175,7 +175,10 @@ impl Functions {
         let count = self.defined.len();
         let mut reach = vec![vec![false; count]; count];
         for (row, function) in reach.iter_mut().zip(&self.defined) {
-            let targets = function.calls.keys().filter_map(|name| self.named.get(name));
+            let targets = function
+                .calls
+                .keys()
+                .filter_map(|name| self.named.get(name));
             for target in targets.flatten() {
                 if let Some(cell) = row.get_mut(*target) {
                     *cell = true;

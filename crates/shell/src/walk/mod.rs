@@ -48,7 +48,6 @@ use crate::parse::MAX_DEPTH;
 use crate::place::Place;
 use crate::tree::{AndOr, Command, CommandKind, List, Pipeline, Script};
 
-
 /// Processes in words that are told apart.
 const PROCESSES: usize = 32;
 

@@ -94,7 +94,10 @@ pub const FRAMES: &[(&str, &str)] = &[
     ("f(){ \"$@\"; }; f f f ", ""),
     ("x=", "; x=$x$x; eval \"$x\"; $x"),
     ("set -- ", "; eval \"$*\"; \"$@\""),
-    ("set -- ", "; for i; do rm $i; done; while shift; do :; done"),
+    (
+        "set -- ",
+        "; for i; do rm $i; done; while shift; do :; done",
+    ),
     ("x=(", "); \"${x[@]}\"; eval \"${x[*]}\""),
     ("x=$(", "); y=`$x`"),
     ("case ", " in *) a;; esac"),

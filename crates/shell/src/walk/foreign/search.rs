@@ -58,7 +58,11 @@ mod tests {
 
     #[test]
     fn every_language_can_be_looked_for() {
-        assert!(Language::ALL.iter().all(|language| search(*language).is_some()));
+        assert!(
+            Language::ALL
+                .iter()
+                .all(|language| search(*language).is_some())
+        );
     }
 
     #[test]
@@ -74,7 +78,11 @@ mod tests {
                     places.map(move |at| (index, at))
                 })
                 .collect();
-            assert_eq!(places(&code, *language, 100), Some(one_by_one), "{language:?}");
+            assert_eq!(
+                places(&code, *language, 100),
+                Some(one_by_one),
+                "{language:?}"
+            );
         }
     }
 
@@ -82,6 +90,9 @@ mod tests {
     fn of_each_word_one_more_than_asked_for_is_found() {
         let text = "open(1);".repeat(9) + "os.system('a')";
         let code = Code::read(&text, Language::Python);
-        assert_eq!(places(&code, Language::Python, 3).map(|all| all.len()), Some(5));
+        assert_eq!(
+            places(&code, Language::Python, 3).map(|all| all.len()),
+            Some(5)
+        );
     }
 }
