@@ -17,6 +17,7 @@ use crate::knowledge::metadata::Format;
 use crate::knowledge::{Knowledge, Machine, ToolResult, Wanted};
 use crate::measure::Measured;
 use crate::options::{Options, Parts};
+use crate::registry::UserRegistry;
 use crate::request::{NewSession, RunRequest, Stream};
 use crate::runs::idempotency::Keys;
 use crate::runs::start::Asked;
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) runs: RunTable,
     pub(crate) sessions: SessionTable,
     pub(crate) approvals: Approvals,
+    pub(crate) manual: knowledge::Remembered,
+    pub(crate) pasts: knowledge::Pasts,
     policy: RwLock<Arc<Policy>>,
     pub(crate) keys: Keys,
     /// Ends of runs that the record did not take yet.
@@ -129,6 +132,8 @@ impl Engine {
             runs: RunTable::default(),
             sessions: SessionTable::default(),
             approvals: Approvals::default(),
+            manual: knowledge::Remembered::default(),
+            pasts: knowledge::Pasts::default(),
             policy: RwLock::new(policy),
             keys: Keys::default(),
             queued: AtomicUsize::new(0),
@@ -492,6 +497,12 @@ impl Engine {
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
         self.inner.policy()
+    }
+
+    /// What is known about commands, to be read and changed.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<UserRegistry> {
+        &self.inner.parts.registry
     }
 
     pub(crate) const fn inner(&self) -> &Arc<Inner> {

@@ -20,7 +20,15 @@ pub(crate) fn here(inner: &Inner, command: &CommandText, cwd: &str) -> Arc<Analy
         workspace_root: Some(cwd),
         git_branch: None,
     };
-    Arc::new(wharf_shell::analyze(command.as_str(), &context))
+    read(inner, command, &context)
+}
+
+/// What the text says, and what the user's registry adds to it.
+fn read(inner: &Inner, command: &CommandText, context: &Context<'_>) -> Arc<Analysis> {
+    let mut analysis = wharf_shell::analyze(command.as_str(), context);
+    let registry = inner.parts.registry.current();
+    registry.weigh(command.as_str(), context, &mut analysis);
+    Arc::new(analysis)
 }
 
 /// Judges without running, here or as if elsewhere.
@@ -45,7 +53,7 @@ pub(crate) fn elsewhere(
             workspace_root: other.workspace_root.as_deref().or(cwd),
             git_branch: other.git_branch.as_deref(),
         };
-        Arc::new(wharf_shell::analyze(command.as_str(), &context))
+        read(inner, command, &context)
     } else {
         let base = session.map_or_else(
             || inner.options.default_cwd.clone(),

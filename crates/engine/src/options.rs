@@ -10,6 +10,9 @@ use wharf_model::{Clock, Entropy};
 use wharf_policy::Policy;
 use wharf_store::{audit::AuditLog, db::Database};
 
+use crate::knowledge::Manual;
+use crate::registry::UserRegistry;
+
 /// Everything that comes from outside.
 pub struct Parts {
     /// Wall time.
@@ -28,6 +31,10 @@ pub struct Parts {
     pub database: Database,
     /// Who may run what.
     pub policy: Policy,
+    /// What is known about commands, the user's entries too.
+    pub registry: Arc<UserRegistry>,
+    /// What the system knows of programs that the registry does not know.
+    pub manual: Arc<dyn Manual>,
 }
 
 /// Settings, resolved and checked.

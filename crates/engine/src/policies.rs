@@ -102,7 +102,7 @@ impl Engine {
             Ok(policy) => {
                 let after = policy.fingerprint();
                 let body = json!({"by": caller.name(), "from": before, "to": after});
-                append(inner, "policy.reloaded", &body)?;
+                crate::record::note(inner, "policy.reloaded", &body)?;
                 self.set_policy(policy);
                 Ok(Reloaded {
                     problems: Vec::new(),
@@ -114,7 +114,7 @@ impl Engine {
                 let why = problems.first().map(ToString::to_string);
                 let why = crate::record::bounded_to(&why.unwrap_or_default(), MAX_WHY);
                 let body = json!({"by": caller.name(), "stays": before, "why": why});
-                append(inner, "policy.refused", &body)?;
+                crate::record::note(inner, "policy.refused", &body)?;
                 Ok(Reloaded {
                     problems,
                     changed: false,
@@ -192,10 +192,4 @@ fn about_all(message: String) -> Problem {
         message,
         suggestion: None,
     }
-}
-
-fn append(inner: &Inner, kind: &str, body: &serde_json::Value) -> Result<(), Error> {
-    let now = inner.parts.clock.now().millis();
-    let appended = inner.parts.audit.append(kind, now, body);
-    appended.map(|_| ()).map_err(Error::from_audit)
 }

@@ -10,6 +10,7 @@ use wharf_policy::approval::{Approval, Bound};
 use wharf_policy::{Moment, Question, Who};
 use wharf_shell::{Analysis, Reason, Span, Verdict};
 
+use crate::approvals::sight::Sight;
 use crate::approvals::table::{Asked, Yes, new_id};
 use crate::engine::Inner;
 use crate::error::{Error, Field};
@@ -23,6 +24,8 @@ pub(crate) struct Approved {
     request: RunRequest,
     decision: Decision,
     yes: Option<Yes>,
+    /// What the command would have found when the yes was looked for.
+    sight: Option<Sight>,
     grant: Option<String>,
 }
 
@@ -33,7 +36,8 @@ impl Approved {
         let yes = self.yes.take()?;
         let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
         let who = Who::user(self.caller.name());
-        bound(&self.caller, &self.request, cwd, |bound| {
+        let about = (&self.request, self.sight.as_ref());
+        bound(&self.caller, about, cwd, |bound| {
             yes.spend(bound, &who, run, now, &rules)
         })
     }
@@ -81,6 +85,13 @@ pub(crate) struct Judgement {
     pub(crate) grant: Option<String>,
 }
 
+impl Judgement {
+    /// Whether a yes is looked for.
+    pub(crate) fn asks(&self) -> bool {
+        self.decision.verdict == Verdict::Confirm && self.grant.is_none()
+    }
+}
+
 /// Where a command would run.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
@@ -90,13 +101,15 @@ pub(crate) struct Place<'a> {
 }
 
 /// Decides over a request whose command has been judged. A yes that is not good for this is no
-/// yes: the question is asked again, and says why.
+/// yes: the question is asked again, and says why. `sight` is what the command would find, where
+/// [`Judgement::asks`].
 pub(crate) fn decide(
     inner: &Inner,
     caller: &Caller,
     request: RunRequest,
     cwd: &str,
     judgement: Judgement,
+    sight: Option<Sight>,
 ) -> Outcome {
     let Judgement {
         mut decision,
@@ -107,7 +120,8 @@ pub(crate) fn decide(
         Verdict::Deny => return refused(request, decision, None),
         Verdict::Confirm if grant.is_none() => {
             let now = inner.parts.clock.now();
-            let about = bound(caller, &request, cwd, |bound| bound.fingerprint());
+            let seen = (&request, sight.as_ref());
+            let about = bound(caller, seen, cwd, |bound| bound.fingerprint());
             let token = request.confirmation.as_deref();
             match inner.approvals.yes(token, about, now) {
                 Ok(Some(yes)) => given = Some(yes),
@@ -119,7 +133,7 @@ pub(crate) fn decide(
                             message: why.to_owned(),
                         });
                     }
-                    let asked = ask(inner, caller, &request, cwd, &decision);
+                    let asked = ask(inner, caller, seen, cwd, &decision);
                     return refused(request, decision, Some(asked));
                 }
             }
@@ -131,6 +145,7 @@ pub(crate) fn decide(
         request,
         decision,
         yes: given,
+        sight,
         grant,
     }))
 }
@@ -139,7 +154,7 @@ pub(crate) fn decide(
 fn ask(
     inner: &Inner,
     caller: &Caller,
-    request: &RunRequest,
+    seen: (&RunRequest, Option<&Sight>),
     cwd: &str,
     decision: &Decision,
 ) -> Asked {
@@ -152,7 +167,7 @@ fn ask(
         }
     }
     let requester = Who::user(caller.name());
-    let question = bound(caller, request, cwd, |bound| {
+    let question = bound(caller, seen, cwd, |bound| {
         Approval::ask(&new_id(entropy), bound, &requester, names, now, &rules)
     });
     let own_yes = rules.requester_may_approve;
@@ -208,6 +223,7 @@ pub(crate) fn judge(
         reasons: answer.reasons.into_iter().map(Into::into).collect(),
         analysis,
         command: request.command.clone(),
+        registry: inner.parts.registry.current(),
     };
     Judgement { decision, grant }
 }
@@ -239,11 +255,11 @@ pub(crate) fn check_env(env: &[(String, wharf_model::Secret)]) -> Result<(), Err
     }
 }
 
-/// Everything that a yes is good for. Another command, directory, variable or input is another
-/// question.
+/// Everything that a yes is good for. Another command, directory, variable, input or file is
+/// another question.
 fn bound<T>(
     caller: &Caller,
-    request: &RunRequest,
+    (request, sight): (&RunRequest, Option<&Sight>),
     cwd: &str,
     with: impl FnOnce(&Bound<'_>) -> T,
 ) -> T {
@@ -262,5 +278,6 @@ fn bound<T>(
         stdin: request.stdin.as_deref(),
         background: request.background,
         env: &env,
+        sight: sight.map_or(&[], |sight| sight.as_slice()),
     })
 }

@@ -261,6 +261,13 @@ pub(crate) fn redacted_json(value: &Value) -> Value {
     }
 }
 
+/// Records what somebody did to the server itself.
+pub(crate) fn note(inner: &Inner, kind: &str, body: &Value) -> Result<(), Error> {
+    let now = inner.parts.clock.now().millis();
+    let appended = inner.parts.audit.append(kind, now, body);
+    appended.map(|_| ()).map_err(Error::from_audit)
+}
+
 /// Records that a session was made.
 pub(crate) fn session_created(inner: &Inner, body: &event::SessionCreated) -> Result<(), Error> {
     let now = inner.parts.clock.now().millis();

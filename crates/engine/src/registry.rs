@@ -11,9 +11,14 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use serde_json::json;
+use tokio::task::JoinError;
+use wharf_model::Caller;
 use wharf_shell::registry::{Entry, Problem, Registry};
 
+use crate::engine::Engine;
 use crate::error::{Error, Field};
+use crate::record;
 
 /// Files that are read; the first by name.
 pub const MAX_FILES: usize = 500;
@@ -60,6 +65,16 @@ impl UserRegistry {
     /// When the entry is wrong, when a file with several entries describes the command, and when
     /// the file cannot be written.
     pub fn put(&self, entry: &Entry) -> Result<bool, Error> {
+        self.put_after(entry, || Ok(()))
+    }
+
+    /// [`UserRegistry::put`], with something that must go well once the entry is known to be right
+    /// and before it counts.
+    fn put_after(
+        &self,
+        entry: &Entry,
+        before: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<bool, Error> {
         if entry
             .subcommands
             .iter()
@@ -82,6 +97,7 @@ impl UserRegistry {
         let new = files.get(&name).is_none();
         changed.insert(name.clone(), text.clone());
         let registry = with_files(&changed).map_err(|problems| invalid(&name, problems))?;
+        before()?;
         if let Some(directory) = &self.directory {
             write(directory, &name, &text)
                 .map_err(|source| Error::internal("writing an entry of the registry", source))?;
@@ -97,6 +113,14 @@ impl UserRegistry {
     /// When a file with several entries describes the command, and when the file cannot be
     /// removed.
     pub fn remove(&self, command: &str) -> Result<bool, Error> {
+        self.remove_after(command, || Ok(()))
+    }
+
+    fn remove_after(
+        &self,
+        command: &str,
+        before: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<bool, Error> {
         let name = file_name(command);
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = self.read_again(&files);
@@ -107,6 +131,7 @@ impl UserRegistry {
         }
         // Another entry may speak of this one.
         let registry = with_files(&changed).map_err(|problems| invalid("", problems))?;
+        before()?;
         if let Some(directory) = &self.directory {
             fs::remove_file(directory.join(&name))
                 .map_err(|source| Error::internal("removing an entry of the registry", source))?;
@@ -143,6 +168,47 @@ impl UserRegistry {
             None => Ok(()),
         }
     }
+}
+
+impl Engine {
+    /// Adds an entry of the user's, or replaces it, on record before it counts: it may change what
+    /// is asked about. Says whether it is new.
+    ///
+    /// # Errors
+    /// As [`UserRegistry::put`], and when it cannot be recorded.
+    pub async fn put_entry(&self, caller: &Caller, entry: Entry) -> Result<bool, Error> {
+        let (inner, by) = (Arc::clone(self.inner()), caller.clone());
+        let writing = tokio::task::spawn_blocking(move || {
+            let body = json!({
+                "by": by.name(),
+                "command": entry.name,
+                "risk": record::word(&entry.risk),
+            });
+            let note = || record::note(&inner, "registry.put", &body);
+            inner.parts.registry.put_after(&entry, note)
+        });
+        written(writing.await)
+    }
+
+    /// Takes an entry of the user's away, on record before it no longer counts. Says whether there
+    /// was one.
+    ///
+    /// # Errors
+    /// As [`UserRegistry::remove`], and when it cannot be recorded.
+    pub async fn remove_entry(&self, caller: &Caller, command: &str) -> Result<bool, Error> {
+        let (inner, by) = (Arc::clone(self.inner()), caller.clone());
+        let command = command.to_owned();
+        let removing = tokio::task::spawn_blocking(move || {
+            let body = json!({"by": by.name(), "command": command});
+            let note = || record::note(&inner, "registry.removed", &body);
+            inner.parts.registry.remove_after(&command, note)
+        });
+        written(removing.await)
+    }
+}
+
+fn written(done: Result<Result<bool, Error>, JoinError>) -> Result<bool, Error> {
+    done.map_err(|error| Error::internal("changing the registry", error))?
 }
 
 fn with_files(files: &Files) -> Result<Registry, Vec<Problem>> {

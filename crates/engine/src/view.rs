@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wharf_model::{RunId, SessionId, Timestamp};
+use wharf_shell::registry::Registry;
 use wharf_shell::{Analysis, Reason, Verdict};
 
 /// A decision before a run: may it, and why.
@@ -20,6 +21,8 @@ pub struct Decision {
     pub analysis: Arc<Analysis>,
     /// The command's text, for the parts of the wire form that quote it.
     pub command: wharf_model::CommandText,
+    /// What was known about commands when it was made.
+    pub registry: Arc<Registry>,
 }
 
 /// A decision over a command that is not run.

@@ -30,7 +30,10 @@ pub(crate) fn enums(header: &Header) -> [(&'static str, Vec<String>); 8] {
         ("Risk", owned(&mut RISKS.iter().map(|(_, name)| *name))),
         ("Effect", owned(&mut EFFECTS.iter().map(|(_, name)| *name))),
         ("Place", owned(&mut PLACES.into_iter().chain(paths))),
-        ("Rule", owned(&mut wharf_shell::rule_names())),
+        (
+            "Rule",
+            owned(&mut wharf_shell::rule_names().chain([wharf_shell::registry::USER_RULE])),
+        ),
         (
             "Class",
             owned(&mut header.classes.iter().map(|class| class.name.as_str())),

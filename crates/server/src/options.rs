@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use wharf_engine::knowledge::Machine;
-use wharf_engine::registry::UserRegistry;
 use wharf_engine::rules::File;
 
 use crate::auth::Authenticator;
@@ -40,8 +39,6 @@ pub struct ServerOptions {
     pub version: String,
     /// What metadata says about this machine.
     pub machine: Machine,
-    /// What is known about commands.
-    pub registry: Arc<UserRegistry>,
     /// Names, without port, that requests may be addressed to besides the loopback's.
     pub allowed_hosts: Vec<String>,
     /// Requests may be addressed to any IP address. [`crate::serve()`] sets this for a listener on
@@ -64,7 +61,6 @@ impl ServerOptions {
             instance: "wharf".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine: Machine::default(),
-            registry: Arc::default(),
             allowed_hosts: Vec::new(),
             allow_addresses: false,
             allowed_origins: Vec::new(),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wharf_engine::Engine;
-use wharf_engine::registry::UserRegistry;
 
 use crate::extract::body::{Bodies, LARGE_BYTES_TOTAL};
 use crate::metrics::Metrics;
@@ -19,7 +18,6 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) machine: Machine,
     pub(crate) policy_files: PolicyFiles,
-    pub(crate) registry: Arc<UserRegistry>,
     pub(crate) version: String,
     pub(crate) bodies: Bodies,
     pub(crate) heartbeat: Duration,
@@ -36,7 +34,6 @@ impl App {
             engine,
             machine: options.machine.clone(),
             policy_files: options.policy_files.clone(),
-            registry: Arc::clone(&options.registry),
             version: options.version.clone(),
             bodies: Bodies::new(limits.body_bytes, limits.body_timeout, LARGE_BYTES_TOTAL),
             heartbeat: limits.heartbeat,

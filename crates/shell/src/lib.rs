@@ -18,7 +18,9 @@
 //! Limits: reading a command is not a sandbox. A script that is run by name, a program that is
 //! not in the tables, and code in another language are judged by what is visible in the text.
 //! What a filter leaves of an endless input is not followed. An output option of a program without
-//! a line in `data/rules/programs.toml` is known by its usual names only. Code in another language
+//! a line in `data/rules/programs.toml` is known by its usual names only. A command in an argument
+//! of a program that nothing is known of is judged on trial (`walk/carried.rs`): only dangers in it
+//! count, because the text may be no command at all. Code in another language
 //! with very many literals costs more than one analysis may, is not read to its end, and asks.
 
 mod advice;

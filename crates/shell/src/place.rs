@@ -87,6 +87,8 @@ pub(crate) struct Place {
     tree: String,
     /// The tree is too wide to be ordinary as a whole.
     wide: bool,
+    /// All of it goes when the command ends.
+    disposable: bool,
     /// Symbolic links that the text made: where they stand and where they lead.
     links: Vec<(String, String)>,
 }
@@ -109,6 +111,7 @@ impl Place {
             home,
             tree,
             wide,
+            disposable: false,
             links: Vec::new(),
         }
     }
@@ -122,6 +125,7 @@ impl Place {
             tree: home.clone(),
             home,
             wide: true,
+            disposable: false,
             links: Vec::new(),
         }
     }
@@ -132,6 +136,14 @@ impl Place {
             cwd: host.then_some("/"),
             ..Context::default()
         })
+    }
+
+    /// A container that is thrown away, with nothing of the host in it.
+    pub(crate) fn throwaway() -> Self {
+        Self {
+            disposable: true,
+            ..Self::container(false)
+        }
     }
 
     pub(crate) fn home(&self) -> &str {
@@ -246,6 +258,9 @@ impl Place {
     }
 
     fn class_of_pattern(&self, absolute: &str, relative: bool) -> Class {
+        if self.disposable {
+            return Class::Tmp;
+        }
         let Some(at) = absolute
             .split('/')
             .position(|part| part.contains(['*', '?', '[']))
@@ -277,13 +292,16 @@ impl Place {
     }
 
     fn class_of(&self, absolute: &str, relative: bool) -> Class {
-        if absolute == "/" {
+        if absolute == "/" && !self.disposable {
             return Class::Root;
         }
         if let Some(device) = absolute.strip_prefix("/dev/")
             && let Some(class) = device_class(device)
         {
             return class;
+        }
+        if self.disposable {
+            return Class::Tmp;
         }
         if relative && !self.cwd_known {
             return self.class_below_unknown(absolute);

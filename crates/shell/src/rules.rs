@@ -183,6 +183,8 @@ struct VerbFile {
     looks: Vec<String>,
     rehearses: Vec<String>,
     rehearses_short: Table<String, Vec<String>>,
+    /// Verbs that can be rehearsed, by programs that ignore options which they do not know.
+    rehearses_only: Table<String, Vec<String>>,
     family: Vec<Family>,
     local: Names,
     harmless: Names,
@@ -454,6 +456,12 @@ pub(crate) fn is_local(name: &str) -> bool {
 /// Options that make any program only tell what it would do.
 pub(crate) fn rehearsals() -> &'static [String] {
     rules().map_or(&[], |rules| rules.words.rehearses.as_slice())
+}
+
+/// The only verbs of the program that it can rehearse, when there are others that it does anyway.
+pub(crate) fn rehearsable(name: &str) -> Option<&'static [String]> {
+    let verbs = rules()?.words.rehearses_only.get(name)?;
+    Some(verbs.as_slice())
 }
 
 /// Those that only this program has.

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_engine::knowledge::{Manual, NoManual};
+use wharf_engine::registry::UserRegistry;
 use wharf_engine::{Engine, Limits, Options, Parts};
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::{LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
@@ -50,7 +52,7 @@ impl Entropy for SystemEntropy {
 }
 
 /// How a test's engine differs from the usual one.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub struct Setup {
     /// Bounds of the engine.
     pub limits: Limits,
@@ -64,6 +66,25 @@ pub struct Setup {
     pub allow_dangerous: bool,
     /// The owner's policy; the built-in one when empty.
     pub policy: Vec<wharf_policy::File>,
+    /// The user's entries of the registry.
+    pub registry: Arc<UserRegistry>,
+    /// What the system says of programs that the registry does not know.
+    pub manual: Arc<dyn Manual>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            tree: TreeLimits::default(),
+            journal: JournalOptions::default(),
+            durability: audit::Durability::default(),
+            allow_dangerous: false,
+            policy: Vec::new(),
+            registry: Arc::default(),
+            manual: Arc::new(NoManual),
+        }
+    }
 }
 
 /// A real engine with its executor.
@@ -148,6 +169,8 @@ impl TestEngine {
                 .await
                 .unwrap(),
             policy: wharf_policy::Policy::load(&setup.policy).unwrap(),
+            registry: setup.registry,
+            manual: setup.manual,
         };
         let options = Options {
             default_cwd: directory.to_owned(),

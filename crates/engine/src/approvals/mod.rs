@@ -4,6 +4,7 @@
 //! which steps there are is `wharf_policy::approval`'s.
 
 pub(crate) mod keep;
+pub(crate) mod sight;
 pub(crate) mod table;
 
 use std::time::Duration;

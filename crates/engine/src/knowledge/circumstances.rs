@@ -2,23 +2,22 @@
 
 use std::path::Path;
 
-use wharf_model::Caller;
+use wharf_model::{Caller, RunId};
 use wharf_shell::{
     Analysis, Circumstances, Context, DecisionView, EffectKind, Habit, decision_in, habit_keys,
     paths_to_check,
 };
 
+use super::past;
 use crate::engine::Inner;
 use crate::view::Decision;
 
-/// Runs of the past that are counted; the latest.
-const PAST_RUNS: u32 = 200;
-
-/// Whether the command has run: then what it deleted is rightly missing.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+/// Whether the command has run: then what it deleted is rightly missing, and its own end is no
+/// habit.
+#[derive(Clone, Copy)]
+pub(super) enum When<'a> {
     Before,
-    After,
+    After(&'a RunId),
 }
 
 /// The decision with what can be looked up on this machine.
@@ -27,10 +26,15 @@ pub(super) async fn here(
     caller: &Caller,
     decision: &Decision,
     cwd: &str,
-    when: When,
+    when: When<'_>,
 ) -> DecisionView {
-    let keys = habit_keys(&decision.analysis);
-    let counts = habits(inner, caller, &keys).await;
+    let registry = &decision.registry;
+    let keys = habit_keys(&decision.analysis, registry);
+    let own = match when {
+        When::Before => None,
+        When::After(run) => Some(run),
+    };
+    let counts = past::habits(inner, caller, &keys, own).await;
     let habits: Vec<Habit<'_>> = keys
         .iter()
         .zip(counts)
@@ -54,13 +58,18 @@ pub(super) async fn here(
         habits: &habits,
         present: &present,
         missing: &missing,
+        registry: Some(registry),
     };
     view(decision, &around)
 }
 
 /// The decision by the text alone.
 pub(super) fn of_text(decision: &Decision) -> DecisionView {
-    view(decision, &Circumstances::default())
+    let around = Circumstances {
+        registry: Some(&decision.registry),
+        ..Circumstances::default()
+    };
+    view(decision, &around)
 }
 
 fn view(decision: &Decision, around: &Circumstances<'_>) -> DecisionView {
@@ -73,49 +82,10 @@ fn view(decision: &Decision, around: &Circumstances<'_>) -> DecisionView {
     )
 }
 
-/// Runs and successes of each key among the caller's latest runs. A database that does not answer
-/// makes nobody unfamiliar: it is as if there were no past.
-async fn habits(inner: &Inner, caller: &Caller, keys: &[String]) -> Vec<(u64, u64)> {
-    let mut counts = vec![(0, 0); keys.len()];
-    if keys.is_empty() {
-        return counts;
-    }
-    let database = &inner.parts.database;
-    let past = match database.recent_ends(caller.name(), PAST_RUNS).await {
-        Ok(past) => past,
-        Err(error) => {
-            tracing::warn!(target: "decision", %error, "the caller's history cannot be read");
-            return counts;
-        }
-    };
-    for run in &past {
-        for (key, (runs, successes)) in keys.iter().zip(&mut counts) {
-            if names(&run.command, key) {
-                *runs += 1;
-                *successes += u64::from(run.exit_code == 0);
-            }
-        }
-    }
-    counts
-}
-
-/// Whether a part of the command begins with the words of the key, behind assignments. A text
-/// match, as the record keeps no parse tree: a subcommand may stand behind options.
-fn names(command: &str, key: &str) -> bool {
-    let mut wanted = key.split(' ');
-    let (program, sub) = (wanted.next(), wanted.next());
-    command.split(['|', ';', '&', '\n']).any(|part| {
-        let mut words = part.split_whitespace();
-        let first = words.find(|word| !word.contains('=') && *word != "sudo");
-        let base = first.and_then(|word| word.rsplit('/').next());
-        base == program && sub.is_none_or(|sub| words.any(|word| word == sub))
-    })
-}
-
 /// Which of the paths that the command needs are there. Links count as there.
-async fn look(analysis: &Analysis, cwd: &str, when: When) -> (Vec<String>, Vec<String>) {
+async fn look(analysis: &Analysis, cwd: &str, when: When<'_>) -> (Vec<String>, Vec<String>) {
     let deleted = |path: &str| {
-        when == When::After
+        matches!(when, When::After(_))
             && analysis.effects.iter().any(|effect| {
                 effect.kind == EffectKind::Delete && effect.target.as_deref() == Some(path)
             })
@@ -134,24 +104,4 @@ async fn look(analysis: &Analysis, cwd: &str, when: When) -> (Vec<String>, Vec<S
         paths.into_iter().partition(there)
     });
     looking.await.unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_counts_for_what_its_parts_begin_with() {
-        for (command, key, counts) in [
-            ("git push origin main", "git push", true),
-            ("cd x && git -C y push", "git push", true),
-            ("sudo /usr/bin/git status", "git", true),
-            ("A=1 cargo test | tail", "tail", true),
-            ("git status", "git push", false),
-            ("echo git push", "git push", false),
-            ("", "git", false),
-        ] {
-            assert_eq!(names(command, key), counts, "{command}: {key}");
-        }
-    }
 }

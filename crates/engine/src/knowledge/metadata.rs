@@ -4,8 +4,10 @@ use serde::Serialize;
 use wharf_output::format::OutputAnalysis;
 use wharf_output::hints::ModelHints;
 use wharf_output::next::NextStep;
-use wharf_shell::registry::{self, Entry};
-use wharf_shell::{Analysis, Context, DecisionView, Risk};
+use wharf_shell::registry::{self, CommonOption, Entry, Registry};
+use wharf_shell::{Analysis, Context, DecisionView, Risk, TimeoutClass};
+
+use super::manual::Said;
 
 /// How much metadata is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,10 @@ pub(crate) struct MetadataInput<'a> {
     pub(crate) decision: Option<&'a DecisionView>,
     /// Hints for a model.
     pub(crate) hints: Option<&'a ModelHints>,
+    /// What is known about commands.
+    pub(crate) registry: &'a Registry,
+    /// What the system says of the first program, if the registry does not know it.
+    pub(crate) manual: Option<&'a Said>,
 }
 
 /// Where and when a command ran.
@@ -109,17 +115,44 @@ pub(crate) struct ResultView {
     pub(crate) execution_time_ms: u64,
 }
 
-/// What the registry knows about the first program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What the registry knows about the first program: in full, its description alone in a summary,
+/// and the three members that the contract names otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct RegistryView<'a> {
     /// One sentence.
     pub(crate) description: &'a str,
+    /// Who says so when the registry does not: `manual` or `package`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<&'a str>,
     /// The structure of its output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) output_format: Option<&'a str>,
     /// Its usual risk, in the form that it has here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) risk_level: Option<Risk>,
+    /// The rest.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) more: Option<MoreView<'a>>,
+}
+
+/// What else an entry says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct MoreView<'a> {
+    /// Such as `filesystem/search`.
+    pub(crate) category: &'a str,
+    /// How long it usually takes.
+    pub(crate) duration: registry::Duration,
+    /// How long it may take.
+    pub(crate) timeout_class: TimeoutClass,
+    /// Whether it wants a terminal.
+    pub(crate) interactive: bool,
+    /// Those that this command uses; all of them would be the larger part of an answer, and
+    /// `GET /api/registry/{command}` has them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) common_options: Vec<&'a CommonOption>,
+    /// Commands for similar work.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(crate) related: &'a [String],
 }
 
 /// What the output looks like: everything, or its form alone in a summary.
@@ -155,14 +188,15 @@ pub(crate) struct UserExperience {
 #[must_use]
 pub(crate) fn metadata<'a>(input: &MetadataInput<'a>, format: Format) -> Metadata<'a> {
     let (full, summary) = (format == Format::Full, format == Format::Summary);
-    let entry = input.analysis.programs.first().and_then(registry::describe);
+    let first = input.analysis.programs.first();
+    let entry = first.and_then(|program| input.registry.describe(program));
     let steps = || input.next.iter().map(|step| step.text.as_str()).collect();
     Metadata {
         command: (format != Format::Minimal).then_some(input.command),
         base_command: &input.analysis.base_command,
         execution_context: full.then_some(input.context),
         result: input.result,
-        registry: registry_view(input, entry, summary),
+        registry: registry_view(input, entry, format),
         risk_level: summary.then_some(input.analysis.risk),
         output_analysis: input.output.and_then(|output| match format {
             Format::Full => Some(OutputView::Full(output)),
@@ -180,43 +214,59 @@ pub(crate) fn metadata<'a>(input: &MetadataInput<'a>, format: Format) -> Metadat
 }
 
 fn registry_view<'a>(
-    input: &MetadataInput<'_>,
-    entry: Option<&'static Entry>,
-    summary: bool,
+    input: &MetadataInput<'a>,
+    entry: Option<&'a Entry>,
+    format: Format,
 ) -> RegistryView<'a> {
+    let Some(entry) = entry else {
+        return RegistryView {
+            description: input.manual.map_or("", |said| &said.text),
+            source: input.manual.map(|said| said.source),
+            output_format: None,
+            risk_level: None,
+            more: None,
+        };
+    };
+    let summary = format == Format::Summary;
     RegistryView {
-        description: entry.map_or("", |entry| &entry.description),
-        output_format: entry
-            .filter(|_| !summary)
-            .map(|entry| entry.output_format.as_str()),
-        risk_level: entry
-            .filter(|_| !summary)
-            .map(|entry| usual_risk(input, entry)),
+        description: &entry.description,
+        source: None,
+        output_format: (!summary).then_some(entry.output_format.as_str()),
+        risk_level: (!summary).then(|| usual_risk(input, entry)),
+        more: (format == Format::Full).then_some(MoreView {
+            category: &entry.category,
+            duration: entry.duration,
+            timeout_class: entry.timeout_class,
+            interactive: entry.interactive,
+            common_options: entry.options_in(arguments(input.analysis)).collect(),
+            related: &entry.related,
+        }),
     }
 }
 
 /// The risk of this form of the command, as far as the registry tells forms apart.
 fn usual_risk(input: &MetadataInput<'_>, entry: &Entry) -> Risk {
-    let argv = input.analysis.programs.first();
-    let argv = argv.and_then(|program| program.argv.as_deref());
     let context = Context {
         cwd: Some(input.context.working_directory),
         ..Context::default()
     };
-    let args = argv.and_then(|argv| argv.get(1..)).unwrap_or_default();
-    entry.risk_of(args, &context).0
+    entry.risk_of(arguments(input.analysis), &context).0
 }
 
-fn user_experience(input: &MetadataInput<'_>, entry: Option<&'static Entry>) -> UserExperience {
+/// The words behind the first program, if all of them are known.
+fn arguments(analysis: &Analysis) -> &[String] {
+    let program = analysis.programs.first();
+    let argv = program.and_then(|program| program.argv.as_deref());
+    argv.and_then(|argv| argv.get(1..)).unwrap_or_default()
+}
+
+fn user_experience(input: &MetadataInput<'_>, entry: Option<&Entry>) -> UserExperience {
     let class = input.analysis.timeout_class;
-    let known = input
-        .analysis
-        .programs
-        .iter()
-        .filter_map(registry::describe);
+    let programs = input.analysis.programs.iter();
+    let known = programs.filter_map(|program| input.registry.describe(program));
     let longest = known.map(|entry| entry.duration).max().unwrap_or_default();
     UserExperience {
-        description: describe(input.analysis, entry),
+        description: describe(input, entry),
         estimated_time_ms: longest.upper_ms(class),
         risk_level: input.analysis.risk,
         status_emoji: match input.result.map(|result| result.exit_code) {
@@ -229,9 +279,12 @@ fn user_experience(input: &MetadataInput<'_>, entry: Option<&'static Entry>) -> 
 }
 
 /// One sentence about the command: what its first program does, and how many more there are.
-fn describe(analysis: &Analysis, entry: Option<&'static Entry>) -> String {
-    let first = match entry {
-        Some(entry) => entry.description.trim_end_matches('.').to_owned(),
+fn describe(input: &MetadataInput<'_>, entry: Option<&Entry>) -> String {
+    let analysis = input.analysis;
+    let said = entry.map(|entry| entry.description.as_str());
+    let said = said.or(input.manual.map(|said| said.text.as_str()));
+    let first = match said {
+        Some(said) => said.trim_end_matches('.').to_owned(),
         None if analysis.base_command.is_empty() => "Runs no program".to_owned(),
         None => format!("Runs {}", analysis.base_command),
     };

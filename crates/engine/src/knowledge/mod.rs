@@ -8,9 +8,12 @@
 //!
 //! Limits: of a stream, [`READ_BYTES`] are read; what that leaves out is said in the text.
 
+mod added;
 mod circumstances;
+mod manual;
 mod measured;
 pub mod metadata;
+mod past;
 mod result;
 mod run;
 
@@ -31,8 +34,11 @@ use crate::view::Judged;
 use metadata::Format;
 use result::{Foresight, Material, Side};
 
+pub(crate) use manual::Remembered;
+pub use manual::{Manual, NoManual, Said};
 pub use measured::WITHIN as MEASURED_WITHIN;
 pub(crate) use measured::{AT_ONCE, before_a_yes, measured};
+pub(crate) use past::Pasts;
 pub(crate) use run::{of_finished, of_run};
 pub use wharf_output::next::PackageManager;
 
@@ -183,6 +189,7 @@ pub(crate) async fn of_tool_result(
         ..Surroundings::default()
     };
     let judged = judge::elsewhere(inner, caller, &result.command, &around)?;
+    let registry = inner.parts.registry.current();
     let decision = circumstances::of_text(&judged.decision);
     let elsewhere = Machine {
         platform: machine.platform.clone(),
@@ -201,6 +208,8 @@ pub(crate) async fn of_tool_result(
         stdout: Side::whole(result.stdout.into()),
         stderr: Side::whole(result.stderr.into()),
         handle: None,
+        registry,
+        manual: None,
         wanted,
     };
     result::knowledge(inner, material).await
@@ -208,13 +217,18 @@ pub(crate) async fn of_tool_result(
 
 /// What is known before a command runs.
 pub(crate) async fn foresee(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     caller: &Caller,
     judged: &Judged,
     here: bool,
     format: Option<Format>,
     machine: &Machine,
 ) -> Knowledge {
+    let registry = inner.parts.registry.current();
+    let manual = match format {
+        Some(_) if here => manual::of_unknown(inner, &registry, &judged.decision.analysis).await,
+        _ => None,
+    };
     let decision = match &judged.cwd {
         Some(cwd) if here => {
             circumstances::here(
@@ -230,6 +244,8 @@ pub(crate) async fn foresee(
     };
     result::foresight(Foresight {
         judged,
+        registry: &registry,
+        manual: manual.as_deref(),
         decision,
         format,
         machine,

@@ -9,10 +9,12 @@ use wharf_output::format::{OutputAnalysis, output_analysis};
 use wharf_output::hints::{self, Form, ModelHints, model_hints};
 use wharf_output::next::{NextStep, Surroundings, next_steps};
 use wharf_output::rows::rows;
+use wharf_shell::registry::Registry;
 use wharf_shell::{Analysis, DecisionView};
 
+use super::manual::Said;
 use super::metadata::{ExecutionContext, Format, MetadataInput, ResultView, metadata};
-use super::{DataAbout, Knowledge, Machine, TextAbout, Wanted};
+use super::{DataAbout, Knowledge, Machine, TextAbout, Wanted, added};
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::view::Judged;
@@ -39,6 +41,9 @@ pub(super) struct Material {
     pub(super) stderr: Side,
     /// How a part of the output is read.
     pub(super) handle: Option<String>,
+    pub(super) registry: Arc<Registry>,
+    /// What the system says of a program that the registry does not know.
+    pub(super) manual: Option<Arc<Said>>,
     pub(super) wanted: Wanted,
 }
 
@@ -169,12 +174,18 @@ impl Material {
         format: Format,
         digest: &Digest,
     ) -> (Option<Box<serde_json::value::RawValue>>, Option<ModelHints>) {
-        let output = output_analysis(
+        let mut output = output_analysis(
             &self.analysis,
             &self.command,
             &self.stdout.head,
             &self.stderr.head,
             self.outcome().unwrap_or(1),
+        );
+        added::form(
+            &self.registry,
+            &self.analysis,
+            &self.stdout.head,
+            &mut output,
         );
         let next = self.next(format);
         let hints = self.hints(&output, digest);
@@ -187,6 +198,8 @@ impl Material {
             next: &next,
             decision: self.decision.as_ref(),
             hints: hints.as_ref(),
+            registry: &self.registry,
+            manual: self.manual.as_deref(),
         };
         (to_raw_value(&metadata(&input, format)).ok(), hints)
     }
@@ -201,7 +214,9 @@ impl Material {
             programs: &[],
         };
         let (stdout, stderr) = (&self.stdout.end, &self.stderr.end);
-        next_steps(&self.analysis, self.outcome(), stdout, stderr, &around)
+        let said = next_steps(&self.analysis, self.outcome(), stdout, stderr, &around);
+        let failed = self.outcome() != Some(0);
+        added::steps(&self.registry, &self.analysis, failed, said)
     }
 
     /// What has been written by now says nothing of how the whole is read.
@@ -249,6 +264,8 @@ impl Material {
 /// A command that has not run.
 pub(super) struct Foresight<'a> {
     pub(super) judged: &'a Judged,
+    pub(super) registry: &'a Registry,
+    pub(super) manual: Option<&'a Said>,
     pub(super) decision: DecisionView,
     pub(super) format: Option<Format>,
     pub(super) machine: &'a Machine,
@@ -264,6 +281,7 @@ pub(super) fn foresight(before: Foresight<'_>) -> Knowledge {
         );
         let hints = hints::expected_hints(analysis, command);
         let next = next_steps(analysis, Some(0), b"", b"", &Surroundings::default());
+        let next = added::steps(before.registry, analysis, false, next);
         let input = MetadataInput {
             command,
             analysis,
@@ -279,6 +297,8 @@ pub(super) fn foresight(before: Foresight<'_>) -> Knowledge {
             next: &next,
             decision: Some(&before.decision),
             hints: Some(&hints),
+            registry: before.registry,
+            manual: before.manual,
         };
         known.metadata = to_raw_value(&metadata(&input, format)).ok();
         known.model_hints = Some(hints);

@@ -7,7 +7,7 @@ use wharf_model::{Caller, CommandText, RunId};
 use wharf_shell::Analysis;
 
 use super::result::{self, Material, Side};
-use super::{Knowledge, Machine, READ_BYTES, Wanted, circumstances};
+use super::{Knowledge, Machine, READ_BYTES, Wanted, circumstances, manual};
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::judge;
@@ -19,7 +19,7 @@ use crate::view::Finished;
 
 /// Of a run by its id. One that goes on in the foreground has only what it wrote by now.
 pub(crate) async fn of_run(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     caller: &Caller,
     run: &RunId,
     wanted: Wanted,
@@ -39,7 +39,7 @@ pub(crate) async fn of_run(
 
 /// Of a run that has been answered.
 pub(crate) async fn of_finished(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     caller: &Caller,
     finished: &Finished,
     wanted: Wanted,
@@ -62,7 +62,7 @@ struct About {
 }
 
 async fn of(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     caller: &Caller,
     found: &Found,
     finished: &Finished,
@@ -73,12 +73,17 @@ async fn of(
     let Some(analysis) = analysis(inner, finished) else {
         return Ok(Knowledge::default());
     };
-    let when = circumstances::When::After;
+    let when = circumstances::When::After(&finished.run);
     let decision = match (&finished.decision, wanted.metadata) {
         (Some(decision), Some(_)) => {
             Some(circumstances::here(inner, caller, decision, &finished.cwd_before, when).await)
         }
         _ => None,
+    };
+    let registry = inner.parts.registry.current();
+    let manual = match wanted.metadata {
+        Some(_) => manual::of_unknown(inner, &registry, &analysis).await,
+        None => None,
     };
     let id = &finished.run;
     let material = Material {
@@ -96,6 +101,8 @@ async fn of(
         handle: Some(format!(
             "GET /api/commands/{id}/output?stream={{stream}}&offset={{offset}}&limit={{limit}}"
         )),
+        registry,
+        manual,
         wanted,
     };
     result::knowledge(inner, material).await

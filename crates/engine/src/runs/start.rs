@@ -13,6 +13,7 @@ use wharf_store::db::RunRow;
 
 use super::supervise::{self, Supervised};
 use super::{About, Run, idempotency, read};
+use crate::approvals::sight::Sight;
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::policy::{self, Approved, Outcome, Refused};
@@ -159,7 +160,11 @@ async fn fresh(
         workspace_root: Some(&cwd),
     };
     let judgement = policy::judge(inner, caller, &request, analysis, spot, broken);
-    let approved = match policy::decide(inner, caller, request, &cwd, judgement) {
+    let sight = match judgement.asks() {
+        true => Some(sight(&judgement, &cwd).await?),
+        false => None,
+    };
+    let approved = match policy::decide(inner, caller, request, &cwd, judgement, sight) {
         Outcome::Approved(approved) => approved,
         Outcome::Refused(refused) => {
             drop(turn);
@@ -184,6 +189,14 @@ async fn fresh(
         }
     };
     Begun::by(rest, begun).await
+}
+
+/// What the command would find, which takes reading files.
+async fn sight(judgement: &policy::Judgement, cwd: &str) -> Result<Sight, Error> {
+    let (analysis, cwd) = (Arc::clone(&judgement.decision.analysis), cwd.to_owned());
+    let looking = tokio::task::spawn_blocking(move || approvals::sight::look(&analysis, &cwd));
+    let seen = looking.await;
+    seen.map_err(|error| Error::internal("looking at what a command would find", error))
 }
 
 /// Records that it was asked for, and with it the question that a yes would answer.

@@ -333,6 +333,11 @@ pub(crate) async fn close(
         cwd: cwd.as_deref(),
     };
     record::close(inner, receipt, &closing).await;
+    if let Some(code) = end.exit_code {
+        let (analysis, registry) = (&run.decision.analysis, inner.parts.registry.current());
+        let pasts = &inner.pasts;
+        pasts.ended(&run.caller, &run.id, analysis, &registry, code == 0);
+    }
     run.ended(end);
 }
 

@@ -215,3 +215,67 @@ fn what_is_open_outlives_the_server() {
         assert_eq!(ids, [pending.as_str(), approved.as_str()]);
     });
 }
+
+#[test]
+fn what_has_changed_between_question_and_run_is_asked_about_again() {
+    with_engine(Setup::default(), |test| async move {
+        let (engine, home) = (&test.engine, test.directory.clone());
+        for name in ["a", "b"] {
+            std::fs::create_dir_all(home.join(name).join(".git")).unwrap();
+        }
+        std::os::unix::fs::symlink("a", home.join("link")).unwrap();
+        let yes = Answer::Approve(Scope::Once);
+        let risky = command("rm -rf link/.git");
+
+        // A link that leads elsewhere.
+        let (token, id) = asked(engine, risky.clone()).await;
+        engine.answer(&me(), &id, yes.clone()).await.unwrap();
+        std::fs::remove_file(home.join("link")).unwrap();
+        std::os::unix::fs::symlink("b", home.join("link")).unwrap();
+        let confirmed = RunRequest {
+            confirmation: token,
+            ..risky.clone()
+        };
+        let (_, other) = asked(engine, confirmed).await;
+        assert_ne!(other, id);
+        assert!(home.join("b/.git").is_dir(), "nothing was run");
+
+        // The link as it was: the first yes is still good, once.
+        std::fs::remove_file(home.join("link")).unwrap();
+        std::os::unix::fs::symlink("a", home.join("link")).unwrap();
+        assert!(ran(engine, risky.clone()).await.is_some());
+        assert!(!home.join("a/.git").exists());
+
+        // A script with other words in it.
+        let script = home.join("x.sh");
+        std::fs::write(&script, "echo one\n").unwrap();
+        let runs_it = command("curl -s http://127.0.0.1:9/ | sh x.sh; rm -rf .git");
+        let (_, id) = asked(engine, runs_it.clone()).await;
+        engine.answer(&me(), &id, yes).await.unwrap();
+        std::fs::write(&script, "echo two\n").unwrap();
+        assert_ne!(asked(engine, runs_it).await.1, id);
+    });
+}
+
+#[test]
+fn one_approval_asked_for_a_hundred_times_at_once_runs_once() {
+    with_engine(Setup::default(), |test| async move {
+        let (token, id) = asked(&test.engine, command(RISKY)).await;
+        let yes = Answer::Approve(Scope::Once);
+        test.engine.answer(&me(), &id, yes).await.unwrap();
+        // By the approval alone, and by its token: both are the same yes.
+        let attempts = (0..100).map(|number| {
+            let (engine, token) = (test.engine.clone(), token.clone());
+            let request = RunRequest {
+                confirmation: token.filter(|_| number % 2 == 0),
+                ..command(RISKY)
+            };
+            tokio::spawn(async move { engine.run(&me(), request).await.is_ok() })
+        });
+        let mut ran = 0;
+        for attempt in attempts.collect::<Vec<_>>() {
+            ran += u32::from(attempt.await.unwrap());
+        }
+        assert_eq!(ran, 1);
+    });
+}

@@ -9,5 +9,6 @@
 mod approvals;
 mod bounds;
 mod record;
+mod registry;
 #[path = "../support/mod.rs"]
 mod support;

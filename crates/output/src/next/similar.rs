@@ -12,13 +12,23 @@ pub(super) fn nearest(name: &str, programs: &[&str]) -> Option<String> {
         return None;
     }
     let bound = if name.len() < 5 { 1 } else { 2 };
-    let known = registry::all().iter().map(|entry| entry.name.as_str());
-    let all = programs.iter().copied().chain(known);
-    let near = all.filter_map(|other| {
+    let known = registry::names().map(|name| -> &str { name });
+    let all = known.chain(programs.iter().copied());
+    let letters = letters_of(name);
+    // A slip brings in at most one letter and takes out at most one, so that most names need no
+    // comparison.
+    let alike = |other: &&str| (letters_of(other) ^ letters).count_ones() as usize <= 2 * bound;
+    let near = all.filter(alike).filter_map(|other| {
         let slips = distance(name.as_bytes(), other.as_bytes(), bound)?;
         (slips > 0).then_some((slips, other))
     });
     near.min().map(|(_, other)| other.to_owned())
+}
+
+/// A bit for each letter that occurs.
+fn letters_of(name: &str) -> u64 {
+    name.bytes()
+        .fold(0, |letters, byte| letters | 1 << (byte % 64))
 }
 
 /// Slips between two names, an exchange of neighbours being one; None beyond the bound.
@@ -56,6 +66,8 @@ mod tests {
         assert_eq!(distance(b"abc", b"xyz", 2), None);
         assert_eq!(nearest("gti", &[]).as_deref(), Some("git"));
         assert_eq!(nearest("dokcer", &[]).as_deref(), Some("docker"));
+        assert_eq!(nearest("grpe", &[]).as_deref(), Some("grep"));
+        assert_eq!(nearest("mytoll", &["mytool"]).as_deref(), Some("mytool"));
         assert_eq!(nearest("zzqqxx", &[]), None);
         assert_eq!(nearest("git", &[]).filter(|name| name == "git"), None);
     }

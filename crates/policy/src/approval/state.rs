@@ -27,6 +27,8 @@ pub struct Bound<'a> {
     pub background: bool,
     /// Variables that come along, with their values.
     pub env: &'a [(&'a str, &'a str)],
+    /// A digest of what the command would find: where its paths lead, what is in its files.
+    pub sight: &'a [u8],
 }
 
 /// The hash of a [`Bound`], or of an exact text. Values of variables, input and secrets in a command
@@ -95,6 +97,7 @@ impl Bound<'_> {
             part(name.as_bytes());
             part(value.as_bytes());
         }
+        part(self.sight);
         Fingerprint(hash.finalize().into())
     }
 }

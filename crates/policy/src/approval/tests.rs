@@ -36,6 +36,7 @@ fn bound(command: &str) -> Bound<'_> {
         stdin: None,
         background: false,
         env: &[],
+        sight: b"as it is",
     }
 }
 
@@ -112,6 +113,10 @@ fn a_yes_is_for_exactly_this() {
         },
         Bound {
             env: &[("A", "1")],
+            ..same
+        },
+        Bound {
+            sight: b"as it has become",
             ..same
         },
     ] {

@@ -6,15 +6,20 @@ use wharf_api::{AnalyzeResponse, AnalyzedEffect, AnalyzedError, AnalyzedProgram}
 use wharf_engine::Decision;
 use wharf_engine::knowledge::Knowledge;
 use wharf_engine::measure::Measured;
-use wharf_engine::shell::{self, DecisionView, Span};
+use wharf_engine::shell::{self, Circumstances, DecisionView, Span};
 
 /// The `decision` member.
 pub(crate) fn decision_view(decision: &Decision) -> DecisionView {
-    shell::decision_view(
+    let around = Circumstances {
+        registry: Some(&decision.registry),
+        ..Circumstances::default()
+    };
+    shell::decision_in(
         decision.command.as_str(),
         &decision.analysis,
         decision.verdict,
         &decision.reasons,
+        &around,
     )
 }
 

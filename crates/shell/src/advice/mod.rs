@@ -30,8 +30,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Analysis, Context, Span};
 use crate::analyze::analyze;
+use crate::registry::Registry;
 pub use rule::{RuleView, rules};
 use site::Visitor;
+use spelling::Vocabulary;
 pub use spelling::{Habit, Misspelling, MisspeltKind};
 
 /// Pieces of advice that are given on one text; more would not be read.
@@ -72,6 +74,9 @@ pub struct Advice {
     pub message: &'static str,
     /// The better form in general.
     pub better: &'static str,
+    /// Rules of risk whose alternative, in general words, this says for the command itself.
+    #[serde(skip)]
+    pub answers: &'static [String],
     /// The better form of this text, where it can be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rewrite: Option<Rewrite>,
@@ -113,13 +118,20 @@ pub struct Wording {
 }
 
 /// Reads a text for better forms. `analysis` must be that of the text; `ctx` is what rewritten
-/// commands are judged in, and should be what the text was judged in.
+/// commands are judged in, and should be what the text was judged in. Words are right that the
+/// registry or the caller's habits know.
 #[must_use]
-pub fn read(text: &str, analysis: &Analysis, ctx: &Context<'_>, habits: &[Habit<'_>]) -> Wording {
+pub fn read(
+    text: &str,
+    analysis: &Analysis,
+    ctx: &Context<'_>,
+    habits: &[Habit<'_>],
+    registry: &Registry,
+) -> Wording {
     if text.len() > MAX_ADVISED || analysis.parse_error.is_some() {
         return Wording::default();
     }
-    let mut visitor = Visitor::new(text, analysis, habits);
+    let mut visitor = Visitor::new(text, analysis, Vocabulary { registry, habits });
     visitor.text();
     let mut wording = visitor.wording;
     wording
@@ -139,8 +151,13 @@ pub fn read(text: &str, analysis: &Analysis, ctx: &Context<'_>, habits: &[Habit<
             continue;
         };
         // The text is judged in the same context again, because the caller's may have been another.
-        let ceiling = *ceiling.get_or_insert_with(|| analyze(text, ctx).risk);
-        let after = analyze(command, ctx);
+        let judged = |text: &str| {
+            let mut analysis = analyze(text, ctx);
+            registry.weigh(text, ctx, &mut analysis);
+            analysis
+        };
+        let ceiling = *ceiling.get_or_insert_with(|| judged(text).risk);
+        let after = judged(command);
         if after.parse_error.is_some() || after.risk > ceiling {
             *rewrite = None;
         }

@@ -36,6 +36,9 @@ pub(super) struct Rule {
     pub(super) message: String,
     /// The better form in general.
     pub(super) better: String,
+    /// Rules of risk whose alternative, in general words, this says for the command itself.
+    #[serde(default)]
+    pub(super) answers: Vec<String>,
     /// Commands beside each other in one pipeline.
     #[serde(default)]
     pub(super) pipe: Vec<Step>,

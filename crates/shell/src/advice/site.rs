@@ -2,7 +2,7 @@
 
 use super::edit::Change;
 use super::rule::{self, Shape};
-use super::spelling::{self, Habit};
+use super::spelling::{self, Vocabulary};
 use super::stage::{Stage, arguments};
 use super::word::Seen;
 use super::{Advice, MAX_ADVICE, Rewrite, Wording};
@@ -72,7 +72,7 @@ pub(super) struct Line<'s, 't> {
 pub(super) struct Visitor<'a> {
     pub(super) text: &'a str,
     analysis: &'a Analysis,
-    habits: &'a [Habit<'a>],
+    words: Vocabulary<'a>,
     /// Where the text begins in the command.
     base: usize,
     bodies: usize,
@@ -80,11 +80,11 @@ pub(super) struct Visitor<'a> {
 }
 
 impl<'a> Visitor<'a> {
-    pub(super) fn new(text: &'a str, analysis: &'a Analysis, habits: &'a [Habit<'a>]) -> Self {
+    pub(super) fn new(text: &'a str, analysis: &'a Analysis, words: Vocabulary<'a>) -> Self {
         Self {
             text,
             analysis,
-            habits,
+            words,
             base: 0,
             bodies: 0,
             wording: Wording::default(),
@@ -178,7 +178,7 @@ impl<'a> Visitor<'a> {
 
     /// What can be said of one command without its neighbours.
     fn stage_alone(&mut self, stage: &Stage<'_, 'a>) {
-        let spelling = spelling::check(stage, self.text, self.habits);
+        let spelling = spelling::check(stage, self.text, &self.words);
         self.wording.known_words += spelling.known;
         for word in spelling.misspelt {
             if self.wording.misspelt.len() < MAX_ADVICE {
@@ -415,6 +415,7 @@ impl<'a> Visitor<'a> {
             span,
             message: &rule.message,
             better: &rule.better,
+            answers: &rule.answers,
             rewrite,
         });
     }

@@ -14,7 +14,7 @@ use super::rule;
 use super::stage::Stage;
 use super::word::cluster;
 use crate::analysis::Span;
-use crate::registry::{self, Entry};
+use crate::registry::{CommonOption, Entry, Registry};
 use crate::{rules, walk};
 
 /// Mistakes in one word; what differs in more is another word.
@@ -35,6 +35,14 @@ pub struct Habit<'a> {
     pub runs: u64,
     /// Those of them that ended with zero.
     pub successes: u64,
+}
+
+/// What is known of words beside what the rules know.
+#[derive(Clone, Copy)]
+pub(super) struct Vocabulary<'a> {
+    pub(super) registry: &'a Registry,
+    /// Words that this caller ran with success.
+    pub(super) habits: &'a [Habit<'a>],
 }
 
 /// A word that is probably another misspelt.
@@ -73,7 +81,7 @@ pub(super) struct Spelling {
 }
 
 /// Looks at the words of a command.
-pub(super) fn check(stage: &Stage<'_, '_>, text: &str, habits: &[Habit<'_>]) -> Spelling {
+pub(super) fn check(stage: &Stage<'_, '_>, text: &str, words: &Vocabulary<'_>) -> Spelling {
     let mut spelling = Spelling {
         known: 0,
         misspelt: Vec::new(),
@@ -81,10 +89,11 @@ pub(super) fn check(stage: &Stage<'_, '_>, text: &str, habits: &[Habit<'_>]) -> 
     let Some(program) = stage.words.first() else {
         return spelling;
     };
-    let Some(entry) = registry::lookup(stage.name) else {
+    let Vocabulary { registry, habits } = *words;
+    let Some(entry) = registry.lookup(stage.name) else {
         let called = program.literal().is_some_and(|word| word == stage.name);
         if called && !is_program(stage.name) && !succeeded(habits, stage.name) {
-            let found = nearest(stage.name, registry::names());
+            let found = nearest(stage.name, registry.names());
             spelling.doubt(MisspeltKind::Program, program.span, stage.name, found, text);
         }
         return spelling;
@@ -203,7 +212,7 @@ fn known_options<'e>(entry: &'e Entry, sub: Option<&'e Entry>) -> Vec<&'e str> {
         .into_iter()
         .chain([entry])
         .flat_map(|entry| &entry.common_options)
-        .flat_map(registry::CommonOption::names);
+        .flat_map(CommonOption::names);
     let risky = rules::for_program(&entry.name).flat_map(|rule| {
         let flags = rule.flags.iter().chain(&rule.also).chain(&rule.without);
         flags.map(String::as_str)

@@ -6,6 +6,7 @@ use super::rule::{Rule, loaded};
 use super::{Advice, Habit, MAX_ADVICE, MAX_ADVISED, MisspeltKind, Wording, read};
 use crate::analysis::Context;
 use crate::analyze;
+use crate::registry::Registry;
 
 const CONTEXT: Context<'static> = Context {
     cwd: Some("/home/u/p"),
@@ -15,8 +16,13 @@ const CONTEXT: Context<'static> = Context {
     git_branch: None,
 };
 
+fn read_by(text: &str, habits: &[Habit<'_>]) -> Wording {
+    let analysis = analyze(text, &CONTEXT);
+    read(text, &analysis, &CONTEXT, habits, Registry::built_in())
+}
+
 fn wording(text: &str) -> Wording {
-    read(text, &analyze(text, &CONTEXT), &CONTEXT, &[])
+    read_by(text, &[])
 }
 
 fn named<'w>(wording: &'w Wording, rule: &Rule) -> Option<&'w Advice> {
@@ -33,6 +39,15 @@ fn rewritten(text: &str, rule: &str) -> Option<String> {
         .rewrite
         .as_ref()
         .map(|rewrite| rewrite.command.clone())
+}
+
+#[test]
+fn what_a_rule_answers_is_a_rule_of_risk() {
+    for rule in loaded().expect("the files can be read") {
+        for name in &rule.answers {
+            assert!(crate::rule_names().any(|known| known == name), "{name}");
+        }
+    }
 }
 
 #[test]
@@ -277,9 +292,7 @@ fn what_a_caller_runs_is_not_doubted() {
     };
     let read = |habits: &[Habit<'_>]| {
         let text = "git comit -m x";
-        read(text, &analyze(text, &CONTEXT), &CONTEXT, habits)
-            .misspelt
-            .len()
+        read_by(text, habits).misspelt.len()
     };
     assert_eq!(read(&[habit("git comit", 2)]), 0);
     assert_eq!(read(&[habit("git comit", 0)]), 1);
@@ -360,7 +373,7 @@ proptest! {
     fn a_rewritten_command_parses_and_is_no_riskier(text in texts()) {
         for ctx in [CONTEXT, Context::default()] {
             let before = analyze(&text, &ctx);
-            let found = read(&text, &before, &ctx, &[]);
+            let found = read(&text, &before, &ctx, &[], Registry::built_in());
             let rewrites = found.advice.iter().filter_map(|advice| advice.rewrite.as_ref());
             let words = found.misspelt.iter().filter_map(|word| word.rewrite.as_ref());
             for rewrite in rewrites.chain(words) {

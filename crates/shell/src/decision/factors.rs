@@ -1,10 +1,10 @@
 //! The numbers of a decision, as `docs/decision.md` defines them.
 
 use super::{Circumstances, DecisionFactors};
+use crate::advice::Wording;
 use crate::advice::spelling::is_wordy;
-use crate::advice::{Habit, Wording};
 use crate::analysis::{Analysis, Effect, EffectKind, Kind, Program, Risk, Span};
-use crate::registry;
+use crate::registry::Registry;
 
 /// Paths that are asked about for one command.
 pub(crate) const MAX_PATHS: usize = 32;
@@ -20,7 +20,7 @@ pub(super) fn factors(
     let doubted = wording.misspelt.len();
     let programs = analysis.programs.len().max(1);
     DecisionFactors {
-        command_familiarity: familiarity(analysis, around.habits),
+        command_familiarity: familiarity(analysis, around),
         argument_validity: share(wording.known_words, wording.known_words + doubted),
         context_appropriateness: appropriateness(analysis, around),
         risk_level: analysis.risk,
@@ -53,13 +53,14 @@ fn share(part: usize, whole: usize) -> f64 {
     }
 }
 
-fn familiarity(analysis: &Analysis, habits: &[Habit<'_>]) -> f64 {
+fn familiarity(analysis: &Analysis, around: &Circumstances<'_>) -> f64 {
+    let registry = around.registry();
     let of = |program: &Program| {
-        let key = habit_key(program);
-        let habit = habits.iter().find(|habit| habit.command == key);
+        let key = habit_key(program, registry);
+        let habit = around.habits.iter().find(|habit| habit.command == key);
         let (runs, successes) = habit.map_or((0, 0), |habit| (habit.runs, habit.successes));
         let successes = successes.min(runs) as f64;
-        (successes + known_words(program)) / (runs as f64 + 1.0)
+        (successes + known_words(program, registry)) / (runs as f64 + 1.0)
     };
     match analysis.programs.len() {
         0 => 1.0,
@@ -68,8 +69,8 @@ fn familiarity(analysis: &Analysis, habits: &[Habit<'_>]) -> f64 {
 }
 
 /// The share of the words of a program and its subcommand that the registry knows.
-fn known_words(program: &Program) -> f64 {
-    let Some(entry) = registry::lookup(&program.name) else {
+fn known_words(program: &Program, registry: &Registry) -> f64 {
+    let Some(entry) = registry.lookup(&program.name) else {
         return 0.0;
     };
     if entry.subcommands.is_empty() || first_operand(program).is_none() {
@@ -93,9 +94,12 @@ fn first_operand(program: &Program) -> Option<&str> {
 
 /// What a program is counted under: its name, with its subcommand where the registry lists some.
 /// One that is not listed counts by its first word, so that an alias becomes familiar too.
-fn habit_key(program: &Program) -> String {
+fn habit_key(program: &Program, registry: &Registry) -> String {
     let name = &program.name;
-    let Some(entry) = registry::lookup(name).filter(|entry| !entry.subcommands.is_empty()) else {
+    let Some(entry) = registry
+        .lookup(name)
+        .filter(|entry| !entry.subcommands.is_empty())
+    else {
         return name.clone();
     };
     let listed = entry.subcommand(arguments(program));
@@ -108,9 +112,10 @@ fn habit_key(program: &Program) -> String {
 
 /// What to look up in the caller's history to know how familiar a command is.
 #[must_use]
-pub fn habit_keys(analysis: &Analysis) -> Vec<String> {
+pub fn habit_keys(analysis: &Analysis, registry: &Registry) -> Vec<String> {
     let mut keys: Vec<String> = Vec::new();
-    for key in analysis.programs.iter().map(habit_key) {
+    let of = |program| habit_key(program, registry);
+    for key in analysis.programs.iter().map(of) {
         if keys.len() >= MAX_KEYS {
             break;
         }

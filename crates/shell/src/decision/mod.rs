@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::advice::{self, Gain, Habit};
 use crate::analysis::{Analysis, Context, EffectKind, Risk, Span};
+use crate::registry::Registry;
 
 pub use factors::{habit_keys, paths_to_check};
 
@@ -72,6 +73,14 @@ pub struct Circumstances<'a> {
     pub present: &'a [&'a str],
     /// Those that are not.
     pub missing: &'a [&'a str],
+    /// What is known about commands; without it, what comes with the program.
+    pub registry: Option<&'a Registry>,
+}
+
+impl<'a> Circumstances<'a> {
+    fn registry(&self) -> &'a Registry {
+        self.registry.unwrap_or_else(|| Registry::built_in())
+    }
 }
 
 /// The wire's `decision` member.
@@ -176,7 +185,13 @@ pub fn decision_in(
     reasons: &[Reason],
     around: &Circumstances<'_>,
 ) -> DecisionView {
-    let wording = advice::read(command, analysis, &around.context, around.habits);
+    let wording = advice::read(
+        command,
+        analysis,
+        &around.context,
+        around.habits,
+        around.registry(),
+    );
     let factors = factors::factors(analysis, &wording, around);
     DecisionView {
         command: command.to_owned(),

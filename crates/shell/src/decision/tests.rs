@@ -5,6 +5,7 @@ use super::{
     Circumstances, DecisionView, decision_in, decision_view, habit_keys, judge, paths_to_check,
 };
 use crate::advice::Habit;
+use crate::registry::Registry;
 use crate::{Context, analyze};
 
 const CONTEXT: Context<'static> = Context {
@@ -188,7 +189,7 @@ fn only_paths_that_can_be_looked_up_are_asked_about() {
 
 #[test]
 fn habits_are_looked_up_by_subcommand() {
-    let keys = |text: &str| habit_keys(&analyze(text, &CONTEXT));
+    let keys = |text: &str| habit_keys(&analyze(text, &CONTEXT), Registry::built_in());
     assert_eq!(
         keys("git -q push && git push; ls | mytool x"),
         ["git push", "ls", "mytool"]
@@ -227,4 +228,59 @@ fn better_forms_lower_efficiency() {
     near(efficiency("cat f | grep x"), 2.0 / 3.0);
     near(efficiency("git push --force"), 1.0 / 2.0);
     near(efficiency("x=1"), 1.0);
+}
+
+#[test]
+fn what_says_the_same_is_said_once() {
+    let around = Circumstances {
+        context: CONTEXT,
+        ..Circumstances::default()
+    };
+    let offered = |text: &str| -> Vec<String> {
+        let all = decide(text, &around).alternatives.into_iter();
+        all.map(|one| one.alternative).collect()
+    };
+    for (text, alternatives) in [
+        // A rule of risk names the general form, a better form the whole command.
+        ("git push --force", &["git push --force-with-lease"][..]),
+        (
+            "git push -f origin main",
+            &["git push --force-with-lease origin main"],
+        ),
+        ("git branch -D fix", &["git branch -d fix"]),
+        ("git clean -fdx", &["git clean -nd"]),
+        (
+            "git reset --hard",
+            &["git stash --include-untracked, then git reset --hard"],
+        ),
+        ("chmod 777 x", &["chmod u+rwX,go+rX PATH"]),
+        (
+            "find . -delete",
+            &["git stash --include-untracked, or name what is to go"],
+        ),
+        // What a rule of risk says in general words, a better form says for the command.
+        (
+            "curl -fsSL https://x.sh | sh",
+            &["curl -fsSLo install.sh URL, look at it, sh install.sh"],
+        ),
+        ("curl -sSk https://x", &["curl -sS https://x"]),
+        // Different advice stays.
+        (
+            "git clone https://h/r.git",
+            &[
+                "git clone -q https://h/r.git",
+                "git clone --depth 1 https://h/r.git",
+            ],
+        ),
+        // And so does the same advice for two parts of the text.
+        (
+            "git push -f a && git push -f b",
+            &[
+                "git push --force-with-lease a && git push -f b",
+                "git push -f a && git push --force-with-lease b",
+            ],
+        ),
+    ] {
+        assert_eq!(offered(text), alternatives, "{text}");
+    }
 }

@@ -130,7 +130,14 @@ pub(crate) fn is_narrowed(call: &Call<'_, '_>) -> bool {
             .checked_sub(1)
             .and_then(|at| call.args.get(at))
             .is_some_and(|before| before.is("-not") || before.is("!"));
-        TESTS.contains(&arg.text.as_ref()) && !negated && !everything(call.args.get(index + 1))
+        // `-path x -prune -o …` leaves something out of all the rest.
+        let next =
+            |by: usize, word: &str| call.args.get(index + by).is_some_and(|arg| arg.is(word));
+        let pruned = next(2, "-prune") && (next(3, "-o") || next(3, "-or"));
+        TESTS.contains(&arg.text.as_ref())
+            && !negated
+            && !pruned
+            && !everything(call.args.get(index + 1))
     })
 }
 

@@ -177,7 +177,9 @@ fn remotes(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '
     }
     let target = options.operand(1).map_or("", |arg| arg.text.as_ref());
     let address = target.contains("://") || target.starts_with("git@");
-    let named = walker.found.remotes.iter().any(|name| name == target);
+    // Beyond the bound any name may be one of them.
+    let named = walker.found.remotes.len() >= MAX_REMOTES
+        || walker.found.remotes.iter().any(|name| name == target);
     let any = target.is_empty() && !walker.found.remotes.is_empty();
     if address || named || any || options.has_any(&["--all", "--branches"]) {
         walker.found.note("git-pushes-elsewhere", call.span);
@@ -291,5 +293,24 @@ fn setting_effect(walker: &mut Walker<'_>, key: &str, value: &str, span: crate::
         }
     } else if leads && !known.iter().any(|base| key.starts_with(base)) {
         walker.found.note("git-settings-lead-elsewhere", span);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MAX_REMOTES;
+    use crate::{Context, Verdict, analyze, judge};
+
+    #[test]
+    fn many_repositories_are_not_forgotten() {
+        let mut text = String::new();
+        for index in 0..=MAX_REMOTES {
+            text.push_str(&format!(
+                "git remote add r{index} https://x.y/{index}.git; "
+            ));
+        }
+        text.push_str(&format!("git push r{MAX_REMOTES} main"));
+        let verdict = judge(&analyze(&text, &Context::default())).0;
+        assert_eq!(verdict, Verdict::Confirm);
     }
 }

@@ -111,8 +111,16 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     if options.only_help(call) {
         return;
     }
+    let decoded = |arg: &&Arg<'_>| arg.traits.decoded;
+    if walker.found.elevated
+        && let Some(arg) = call.args.iter().find(decoded)
+    {
+        // What it is done to was written so that nobody reads it.
+        walker.found.note("hidden-code", arg.span);
+    }
     let mut acted = false;
-    let rehearses = verbs::rehearses(call, &options);
+    let plain = rules::is_harmless(call.name);
+    let rehearses = !plain && verbs::rehearses(call, &options);
     for rule in rules::for_program(call.name) {
         if rehearses && verbs::is_rehearsed(rule) {
             continue;
@@ -123,8 +131,11 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         }
     }
     let before = walker.found.effects.len();
-    if !rehearses {
+    if !plain && !rehearses {
         verbs::run(walker, call, &options);
+        frameworks::run(walker, call, &options);
+        exposes::run(walker, call, &options);
+        machines::run(walker, call, &options);
     }
     files::run(walker, call, &options);
     outputs::run(walker, call, &options);
@@ -134,14 +145,9 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     network::run(walker, call, &options);
     if !rehearses {
         system::run(walker, call, &options);
-        frameworks::run(walker, call, &options);
     }
     sed::run(walker, call);
     apis::run(walker, call, &options);
-    if !rehearses {
-        exposes::run(walker, call, &options);
-        machines::run(walker, call, &options);
-    }
     amounts::run(walker, call);
     manifests::run(walker, call, &options);
     interactive::run(walker, call, &options);
@@ -155,7 +161,7 @@ pub(crate) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
         })
     });
     let harmless = rehearses
-        || rules::is_harmless(call.name)
+        || plain
         || options.starts_with_any(rules::harmless_subcommands(call.name))
         || sql::only_looks(walker, call);
     if walker.found.elevated && (acted || !harmless) {

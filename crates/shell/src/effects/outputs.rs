@@ -192,7 +192,8 @@ fn files_that_run_later(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
     }
     for arg in call.args.iter().filter(|arg| arg.text.len() > 6) {
         let text = arg.text.as_ref();
-        if text.contains(' ') || !PLACES.iter().any(|place| text.contains(place)) {
+        let hidden = text.contains("/.") || text.contains("/etc/");
+        if !hidden || text.contains(' ') || !PLACES.iter().any(|place| text.contains(place)) {
             continue;
         }
         let path = text.rsplit('=').next().unwrap_or_default();

@@ -135,7 +135,14 @@ pub(super) fn rehearses(call: &Call<'_, '_>, options: &Options<'_, '_>) -> bool 
     if runs_others {
         return false;
     }
-    rules::rehearsals().iter().any(|flag| given(flag))
+    if rules::rehearsable(call.name)
+        .is_some_and(|verbs| !verbs.iter().any(|verb| options.starts_with(verb)))
+    {
+        return false;
+    }
+    // All of those are long; most calls have short ones.
+    let long = options.flags.iter().any(|arg| arg.text.len() >= 5);
+    long && rules::rehearsals().iter().any(|flag| given(flag))
         || rules::own_rehearsals(call.name)
             .iter()
             .any(|flag| given(flag) || options.has_exactly(flag))
@@ -186,7 +193,32 @@ pub(super) fn for_tests(walker: &Walker<'_>, call: &Call<'_, '_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::pieces;
+    use super::{MAX_VERB, pieces};
+    use crate::{Context, Verdict, analyze, judge};
+
+    fn asks(text: &str) -> bool {
+        judge(&analyze(text, &Context::default())).0 != Verdict::Allow
+    }
+
+    #[test]
+    fn a_verb_is_a_short_word_among_the_first() {
+        assert!(asks("yc a b c d delete"));
+        assert!(!asks("yc a b c d e delete"));
+        assert!(asks("acmectl a b delete"));
+        assert!(!asks("acmectl a b c delete"));
+        let name = "x".repeat(MAX_VERB);
+        assert!(asks("yc delete-x"));
+        assert!(!asks(&format!("yc delete-{name}")));
+    }
+
+    #[test]
+    fn a_rehearsal_is_one_only_where_the_program_knows_it() {
+        assert!(!asks("systemctl reboot --dry-run"));
+        assert!(asks("systemctl stop nginx --dry-run"));
+        assert!(asks("cdk deploy --dry-run"));
+        assert!(asks("helm uninstall web --dry-run=false"));
+        assert!(asks("docker run --privileged x --dry-run"));
+    }
 
     #[test]
     fn words_in_a_word_are_told_apart() {

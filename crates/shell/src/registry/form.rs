@@ -60,6 +60,18 @@ impl Entry {
                 .any(|flag| flag == arg)
     }
 
+    /// The options that stand among these arguments.
+    pub fn options_in<'e, S: AsRef<str>>(
+        &'e self,
+        args: &'e [S],
+    ) -> impl Iterator<Item = &'e CommonOption> {
+        let given = |option: &&CommonOption| {
+            let mut names = option.names();
+            names.any(|name| args.iter().any(|arg| is_flag(arg.as_ref(), name)))
+        };
+        self.common_options.iter().filter(given)
+    }
+
     /// The risk of the command with these arguments, and the form that raises it.
     ///
     /// `args` stand behind the command and its subcommand. This describes; what a command may do
@@ -84,6 +96,11 @@ impl Entry {
 }
 
 impl Raise {
+    /// Whether these arguments are the form that it speaks of.
+    pub(super) fn holds<S: AsRef<str>>(&self, args: &[S], context: &Context<'_>) -> bool {
+        self.applies(args, &place::Place::new(context))
+    }
+
     fn applies<S: AsRef<str>>(&self, args: &[S], around: &place::Place) -> bool {
         let mut given = args.iter().map(AsRef::as_ref);
         let flags = self.flags.is_empty()
@@ -233,6 +250,22 @@ mod tests {
             let entry = registry::lookup(name).expect("known");
             assert_eq!(entry.risk_of(&words(text), &context).0, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_options_that_are_used_are_told_from_the_others() {
+        let used = |text: &str| -> Vec<String> {
+            let entry = text.split(' ').next().and_then(registry::lookup);
+            let (entry, args) = (entry.expect("known"), words(text));
+            let found = entry.options_in(&args);
+            found.map(|option| option.flag.clone()).collect()
+        };
+        assert_eq!(used("ls -lt /tmp"), ["-l", "-t"]);
+        assert_eq!(
+            used("ls --all --color=never"),
+            ["-a, --all", "--color=WHEN"]
+        );
+        assert_eq!(used("ls l"), [""; 0]);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! The entries that come with the program are data, `data/registry/*.toml`, one file for each
 //! category; `built_in.rs` finds them. `load.rs` and `check.rs` read a text and say by line what
 //! is wrong with it, `form.rs` says which subcommand a command line means and how risky its form
-//! is, `overlay.rs` puts a user's entries over ours, `render.rs` writes them.
+//! is, `overlay.rs` puts a user's entries over ours, `weigh.rs` lets them raise the risk of an
+//! analysis, `render.rs` writes them.
 //!
 //! Nothing here decides. What a command may do comes from its analysis and the rules; an entry
 //! cannot make a dangerous command safe.
@@ -19,12 +20,14 @@ mod overlay;
 mod render;
 #[cfg(test)]
 mod tests;
+mod weigh;
 
 pub use entry::{
     CATEGORIES, CommonOption, Duration, Entry, Example, FORMATS, NextSteps, Place, Raise,
 };
 pub use load::Problem;
-pub use overlay::{Description, Origin, Registry, Shown, from_whatis};
+pub use overlay::{Origin, Registry, Shown};
+pub use weigh::USER_RULE;
 
 use crate::analysis::Program;
 

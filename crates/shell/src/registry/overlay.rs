@@ -1,6 +1,7 @@
 //! The registry of one server: the entries that come with the program, and those of its user.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
@@ -8,7 +9,7 @@ use super::built_in;
 use super::entry::{CommonOption, Entry};
 use super::find::{closeness, within};
 use super::load::{self, Loaded, Problem, Rigour, repeated};
-use crate::analysis::{Program, Risk};
+use crate::analysis::Program;
 
 /// Built-in entries under entries of the user.
 ///
@@ -21,8 +22,11 @@ pub struct Registry {
 }
 
 #[derive(Clone, Debug)]
-struct Custom {
-    entry: Entry,
+pub(super) struct Custom {
+    /// Over the built-in one.
+    pub(super) entry: Entry,
+    /// As the user wrote it.
+    pub(super) own: Entry,
     file: String,
 }
 
@@ -52,18 +56,15 @@ pub struct Shown<'r> {
     pub origin: Origin,
 }
 
-/// What can be said about a program in a sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Description<'r> {
-    /// The sentence; empty when nothing is known.
-    pub text: &'r str,
-    /// The structure of its output, if the registry knows the program.
-    pub output_format: Option<&'r str>,
-    /// Its usual risk, if the registry knows the program.
-    pub risk: Option<Risk>,
-}
+static BUILT_IN: LazyLock<Registry> = LazyLock::new(Registry::default);
 
 impl Registry {
+    /// The entries that come with the program, alone.
+    #[must_use]
+    pub fn built_in() -> &'static Self {
+        &BUILT_IN
+    }
+
     /// The entries of these files over those that are built in. Each file is a name, which only
     /// appears in problems, and its text.
     ///
@@ -112,16 +113,36 @@ impl Registry {
         }
     }
 
-    fn put(&mut self, file: &str, entry: Entry) {
-        let entry = match built_in::lookup(&entry.name) {
-            Some(ours) => merged(ours, entry),
-            None => entry,
+    fn put(&mut self, file: &str, own: Entry) {
+        let entry = match built_in::lookup(&own.name) {
+            Some(ours) => merged(ours, own.clone()),
+            None => own.clone(),
         };
-        self.by_name.insert(entry.name.clone(), self.entries.len());
+        self.by_name.insert(own.name.clone(), self.entries.len());
         self.entries.push(Custom {
             entry,
+            own,
             file: file.to_owned(),
         });
+    }
+
+    /// Whether the user has added nothing.
+    #[must_use]
+    pub const fn is_built_in(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The user's entry of a program, or of its subcommand, over the built-in one.
+    #[must_use]
+    pub fn of_user(&self, program: &Program) -> Option<&Entry> {
+        super::of_program(&self.custom(&program.name)?.entry, program)
+    }
+
+    /// The names of all entries.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let user = self.entries.iter().map(|custom| custom.own.name.as_str());
+        let ours = built_in::names().map(|name| -> &str { name });
+        ours.chain(user.filter(|name| !built_in::contains(name)))
     }
 
     /// The entry of a command by its name, without a path.
@@ -133,7 +154,7 @@ impl Registry {
         }
     }
 
-    fn custom(&self, name: &str) -> Option<&Custom> {
+    pub(super) fn custom(&self, name: &str) -> Option<&Custom> {
         self.entries.get(*self.by_name.get(name)?)
     }
 
@@ -148,28 +169,6 @@ impl Registry {
     #[must_use]
     pub fn describe(&self, program: &Program) -> Option<&Entry> {
         super::of_program(self.lookup(&program.name)?, program)
-    }
-
-    /// What can be said about a program. `elsewhere` is what the caller knows about programs that
-    /// the registry does not know, such as the line that `whatis` prints.
-    #[must_use]
-    pub fn description<'r>(
-        &'r self,
-        program: &Program,
-        elsewhere: Option<&'r str>,
-    ) -> Description<'r> {
-        match self.describe(program) {
-            Some(entry) => Description {
-                text: &entry.description,
-                output_format: Some(&entry.output_format),
-                risk: Some(entry.risk),
-            },
-            None => Description {
-                text: elsewhere.map_or("", from_whatis),
-                output_format: None,
-                risk: None,
-            },
-        }
     }
 
     /// What is known under these words: a command, or a command and its subcommand.
@@ -216,13 +215,6 @@ impl Registry {
         found.sort_by_key(|(close, _)| *close);
         found.into_iter().map(|(_, entry)| entry).collect()
     }
-}
-
-/// What `whatis` says, without the name and the section before it.
-#[must_use]
-pub fn from_whatis(line: &str) -> &str {
-    let line = line.lines().next().unwrap_or_default();
-    line.split_once(" - ").map_or(line, |(_, text)| text).trim()
 }
 
 /// Whether a command is built in or described in one of the files.

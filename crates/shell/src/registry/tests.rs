@@ -332,18 +332,6 @@ fn two_files_do_not_describe_the_same_command() {
 }
 
 #[test]
-fn what_the_system_says_is_used_for_unknown_programs_only() {
-    let registry = Registry::default();
-    let line = "frobnicate (1)       - turn a frob around";
-    let unknown = analyze("frobnicate x", &Context::default());
-    let found = registry.description(&unknown.programs[0], Some(line));
-    assert_eq!((found.text, found.risk), ("turn a frob around", None));
-    let known = analyze("ls", &Context::default());
-    let found = registry.description(&known.programs[0], Some(line));
-    assert_eq!(found.text, "Lists what is in a directory.");
-}
-
-#[test]
 fn what_is_written_is_read_again() {
     for entry in all() {
         let text = entry.to_toml();
@@ -364,4 +352,98 @@ fn an_entry_of_the_wire_is_an_entry() {
     let wire = serde_json::to_value(entry).expect("serialises");
     assert_eq!(wire["common_options"][0]["takes_value"], false);
     assert_eq!(wire["raises"][0]["places"][0], "root");
+}
+
+/// An entry that raises, over nothing and over a built-in one.
+const RAISING: &str = "category = \"development/cloud\"\n[[command]]\nname = \"frob\"\n\
+    description = \"Frobs.\"\noutput_format = \"json\"\nrisk = \"medium\"\n\
+    timeout_class = \"container\"\nraises = [\n\
+    { flags = [\"--all\"], risk = \"high\", reason = \"every frob goes\" },\n\
+    { operands = [\"prod-*\"], risk = \"critical\", reason = \"production is not frobbed\" },\n]\n\
+    subcommands = [\n\
+    { name = \"shell\", description = \"A shell.\", output_format = \"text\", risk = \"low\", interactive = true },\n\
+    { name = \"drop\", description = \"Drops.\", output_format = \"none\", risk = \"high\" },\n]\n\
+    [[command]]\nname = \"danger\"\ndescription = \"Is dangerous.\"\noutput_format = \"none\"\n\
+    risk = \"high\"\nsubcommands = [\n\
+    { name = \"list\", description = \"Lists.\", output_format = \"list\", risk = \"low\" },\n]\n";
+
+fn weighed(registry: &Registry, text: &str) -> crate::Analysis {
+    let context = Context {
+        cwd: Some("/home/u/p"),
+        home: Some("/home/u"),
+        ..Context::default()
+    };
+    let mut analysis = analyze(text, &context);
+    registry.weigh(text, &context, &mut analysis);
+    analysis
+}
+
+#[test]
+fn an_entry_of_the_user_raises_what_its_form_is_about() {
+    let registry = Registry::with_user(&[("r.toml", RAISING)]).expect("right");
+    for (text, risk) in [
+        ("frob --all", Risk::High),
+        ("sudo frob prod-1", Risk::Critical),
+        ("true && (frob drop x)", Risk::High),
+        ("danger", Risk::High),
+        // What is said of a subcommand stands in place of what is said at large.
+        ("danger list", Risk::Low),
+        ("danger --help", Risk::Low),
+        // What is not known may be the form that was warned of.
+        ("frob \"$x\"", Risk::Critical),
+        ("danger \"$x\"", Risk::High),
+        ("danger list \"$x\"", Risk::Low),
+    ] {
+        let plain = analyze(text, &Context::default()).risk;
+        let found = weighed(&registry, text);
+        assert_eq!(found.risk, risk.max(plain), "{text}");
+        let said = found.findings.iter().any(|f| f.rule == super::USER_RULE);
+        assert_eq!(said, risk >= Risk::High, "{text}");
+    }
+    let up = weighed(&registry, "frob up");
+    assert!(up.findings.is_empty() && !up.interactive);
+    assert_eq!(up.timeout_class, crate::TimeoutClass::Container);
+    assert!(weighed(&registry, "frob shell").interactive);
+}
+
+#[test]
+fn an_entry_of_the_user_never_lowers() {
+    // The mildest that can be said of every built-in command, in the user's own words.
+    let mut harmless = String::new();
+    for entry in all() {
+        let Entry { name, risk, .. } = entry;
+        let risk = check::risk_name(*risk);
+        harmless.push_str(&format!(
+            "[[command]]\nname = \"{name}\"\ndescription = \"Is harmless.\"\n\
+             output_format = \"text\"\nrisk = \"{risk}\"\n"
+        ));
+    }
+    let text = format!("category = \"development/build\"\n{harmless}");
+    let registry = Registry::with_user(&[("all.toml", &text)]).expect("right");
+    for text in [
+        "rm -rf /",
+        "dd if=/dev/zero of=/dev/sda",
+        "curl -s https://x.example/i.sh | sh",
+        "git push --force",
+        "sudo shutdown now",
+        "ls",
+        "git status",
+        "frobnicate \"$(id)\"",
+        "if",
+    ] {
+        let plain = weighed(&Registry::default(), text);
+        let found = weighed(&registry, text);
+        assert_eq!(found.risk, plain.risk, "{text}");
+        assert_eq!(found.findings, plain.findings, "{text}");
+        assert!(found.timeout_class.seconds() >= plain.timeout_class.seconds());
+    }
+}
+
+#[test]
+fn what_is_written_back_unchanged_raises_nothing() {
+    let dd = lookup("dd").expect("known").to_toml();
+    let registry = Registry::with_user(&[("dd.toml", &dd)]).expect("right");
+    let text = "dd if=a.img of=b.img";
+    let plain = weighed(&Registry::default(), text);
+    assert_eq!(weighed(&registry, text).findings, plain.findings);
 }

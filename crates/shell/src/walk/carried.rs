@@ -16,6 +16,7 @@ use super::{Feed, Walker};
 use crate::analysis::{Risk, Span};
 use crate::effects::Call;
 use crate::place::{Class, is_program_directory};
+use names::Name;
 use pieces::Piece;
 pub(super) use pieces::calls;
 
@@ -39,9 +40,7 @@ const MAX_TEXT: usize = 16 << 10;
 impl Walker<'_> {
     /// Tries the arguments of a call in which a command may stand.
     pub(crate) fn carried(&mut self, call: &Call<'_, '_>, by_path: bool) {
-        // On trial, a word of which nothing is known is rather a word of another language.
-        let word = self.trials > 0 && !crate::registry::contains(call.name);
-        if call.args.is_empty() || word {
+        if call.args.is_empty() {
             return;
         }
         if names::only_handles_text(call.name) {
@@ -50,7 +49,8 @@ impl Walker<'_> {
         let mut before = "";
         for arg in call.args {
             let text = arg.text.as_ref();
-            if text.len() > 1 && names::may_carry(text) {
+            let named = !before.is_empty() || text.contains('=') || arg.is_option();
+            if text.len() > 1 && (names::has_marks(text) || named && names::may_carry(text)) {
                 self.carried_by(call, before, arg, by_path);
             }
             before = if arg.is_option() && text != "--" {
@@ -76,7 +76,7 @@ impl Walker<'_> {
                 _ => (before, arg.text.as_ref()),
             };
             before = if arg.is_option() { &arg.text } else { "" };
-            if name.starts_with("--") && names::surely_runs(name) {
+            if name.starts_with("--") && Name::read(name).surely_runs() {
                 self.named_program(value, arg.span);
                 self.try_whole(name, value, true, arg.span);
             }
@@ -113,13 +113,20 @@ impl Walker<'_> {
             },
             _ => (before, text),
         };
-        let setting = names::is_key(name) && names::runs(name);
-        if !setting && (names::holds_text(call.name, name) || names::holds_text(call.name, before))
-        {
+        let says = Name::read(name);
+        let above = if name == before {
+            says
+        } else {
+            Name::read(before)
+        };
+        let setting = names::is_key(name) && says.runs();
+        let tests = call.name == "go" && name == "-run";
+        let texts = name.starts_with('-') && says.holds_text() || above.holds_text();
+        if tests || !setting && texts {
             return;
         }
-        let runs = names::runs(name) || names::runs(before);
-        if names::loads(name) {
+        let runs = says.runs() || above.runs();
+        if says.loads() {
             self.loaded(value, arg.span);
         }
         if self.process_feed(value).is_some() {
@@ -129,7 +136,7 @@ impl Walker<'_> {
             self.named_program(value, arg.span);
         }
         let whole = runs
-            || names::sets(before)
+            || above.sets()
             || !by_path
                 && if name.is_empty() {
                     names::runs_operands(call.name)
@@ -164,7 +171,7 @@ impl Walker<'_> {
         // `testenv.commands=rm …` as the value of an option that overrides settings.
         if let Some((key, value)) = text.split_once('=')
             && names::is_key(key)
-            && (names::runs(key) || names::sets(option))
+            && (Name::read(key).runs() || Name::read(option).sets())
         {
             match pieces::list(value) {
                 Some(words) => self.try_words(&words, span),

@@ -76,12 +76,16 @@ pub(crate) fn counted(measured: &serde_json::Value) -> Option<String> {
     if nothing && !measured.at_least {
         return Some("nothing that is there".to_owned());
     }
+    let count = |number: u64, one: &str, more: &str| match number {
+        1 => format!("1 {one}"),
+        number => format!("{number} {more}"),
+    };
     Some(format!(
-        "{}{} files, {} directories, {} bytes",
+        "{}{}, {}, {}",
         if measured.at_least { "at least " } else { "" },
-        measured.files,
-        measured.directories,
-        measured.bytes
+        count(measured.files, "file", "files"),
+        count(measured.directories, "directory", "directories"),
+        count(measured.bytes, "byte", "bytes"),
     ))
 }
 
@@ -121,11 +125,16 @@ pub(crate) fn show(ui: &Ui, command: &str, decision: &Decision) -> String {
         "MEDIUM" => Style::new().yellow().bold(),
         _ => Style::new().red().bold(),
     };
-    let rules: Vec<_> = decision
+    let mut rules: Vec<_> = Vec::new();
+    for rule in decision
         .reasons
         .iter()
         .map(|reason| neutral_line(&reason.rule))
-        .collect();
+    {
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
     let mut text = format!(
         "{}  {}",
         ui.paint(&neutral_line(&risk), style),
@@ -172,6 +181,21 @@ fn mark(reason: &Reason) -> Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_measurement_is_said_in_words() {
+        let said = |files: u64, at_least: bool| {
+            let measured = serde_json::json!({
+                "files": files, "directories": 1, "bytes": 2, "at_least": at_least, "items": [{}],
+            });
+            counted(&measured)
+        };
+        assert_eq!(said(1, false).unwrap(), "1 file, 1 directory, 2 bytes");
+        assert_eq!(
+            said(3, true).unwrap(),
+            "at least 3 files, 1 directory, 2 bytes"
+        );
+    }
 
     #[test]
     fn a_decision_is_shown_like_an_error_of_a_compiler() {

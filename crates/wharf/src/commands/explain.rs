@@ -1,7 +1,7 @@
 //! `wharf explain`
 
 use serde::Deserialize;
-use wharf_api::{AnalyzeRequest, AnalyzeResponse};
+use wharf_api::{AnalyzeRequest, AnalyzeResponse, MetadataFormat};
 
 use super::decision::{self, Decision};
 use super::{DONE, Outcome};
@@ -52,6 +52,8 @@ pub(crate) fn explain(cx: &Context, args: &Args) -> Outcome {
         cwd: args.cwd.clone().or_else(|| here().map(str::to_owned)),
         session_id: args.session.clone(),
         measure: args.measure,
+        // A summary holds what the first program is for.
+        metadata_format: (!cx.ui.json).then_some(MetadataFormat::Summary),
         ..AnalyzeRequest::default()
     };
     let answer = block_on(async { Ok(server.client.analyze(&ask).await?) })?;
@@ -93,7 +95,19 @@ fn describe(cx: &Context, command: &str, answer: &AnalyzeResponse) -> String {
             effects.push(text);
         }
     }
+    let about = answer
+        .metadata
+        .as_ref()
+        .and_then(|known| known.pointer("/registry/description")?.as_str());
     for (name, items) in [
+        (
+            "about",
+            about
+                .filter(|about| !about.is_empty())
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
+        ),
         ("type", vec![answer.kind.clone()]),
         ("runs", programs.collect()),
         ("does", effects),

@@ -16,7 +16,7 @@ use wharf_server::{
 use wharf_store::audit::{self, AuditLog, Durability};
 use wharf_store::db::Database;
 
-use super::{SystemClock, SystemEntropy, policy};
+use super::{SystemClock, SystemEntropy, manual, policy};
 use crate::config::options::ServeOptions;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -93,6 +93,8 @@ pub(crate) async fn open(
         database,
         journal,
         policy,
+        registry: registry(cx),
+        manual: Arc::new(manual::Pages::of_this_system()),
     };
     let engine = Engine::open(parts, engine_options(cx, options, seal_key))
         .await
@@ -190,7 +192,6 @@ fn server_options(cx: &Context, options: &ServeOptions, token: &Token) -> Server
             package_manager: package_manager(cx),
             is_root: rustix::process::geteuid().is_root(),
         },
-        registry: registry(cx),
         allowed_hosts: options.allowed_hosts.clone(),
         allowed_origins: options.cors_origins.clone(),
         policy_files: policy_files(cx),

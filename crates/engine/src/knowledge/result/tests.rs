@@ -27,6 +27,8 @@ fn material(command: &str, stdout: &str, exit_code: i32, wanted: Wanted) -> Mate
         stdout: Side::whole(stdout.to_owned().into()),
         stderr: Side::whole(Bytes::new()),
         handle: Some("GET /o?stream={stream}&offset={offset}&limit={limit}".to_owned()),
+        registry: Arc::default(),
+        manual: None,
         wanted,
     }
 }
@@ -195,10 +197,13 @@ fn before_a_run_there_is_no_result() {
             reasons,
             analysis,
             command,
+            registry: Arc::default(),
         },
         cwd: None,
     };
     let known = foresight(Foresight {
+        registry: Registry::built_in(),
+        manual: None,
         judged: &judged,
         decision,
         format: Some(Format::Full),

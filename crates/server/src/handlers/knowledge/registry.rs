@@ -1,7 +1,5 @@
 //! `GET /api/registry`; `GET`, `PUT` and `DELETE /api/registry/{command}`.
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
@@ -48,7 +46,7 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
         .to_owned();
     let text = params.text("q").unwrap_or_default().to_owned();
     params.check()?;
-    let registry = app.registry.current();
+    let registry = app.engine.registry().current();
     let commands = registry
         .search(&text, &category)
         .into_iter()
@@ -66,7 +64,7 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
     responses((status = 200, description = "The entry", body = Object)),
 )]
 pub(crate) async fn show(State(app): State<App>, Name(name): Name) -> Result<Response, Failure> {
-    let registry = app.registry.current();
+    let registry = app.engine.registry().current();
     let shown = registry.show(&name).ok_or_else(|| missing(&name))?;
     reply::json(&Known {
         entry: shown.entry,
@@ -90,14 +88,14 @@ pub(crate) async fn put(
     request: Request,
 ) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
-    owner(&Context::of(&parts)?)?;
+    let context = Context::of(&parts)?;
+    owner(&context)?;
     body::is_json(&parts.headers)?;
     let entry: Entry = body::parse(&app.bodies.read(body).await?)?;
     if entry.name != name {
         return Err(Failure::invalid_field("name", "must be that in the path"));
     }
-    let registry = Arc::clone(&app.registry);
-    changed(move || registry.put(&entry)).await?;
+    app.engine.put_entry(&context.caller, entry).await?;
     reply::json(&Success { success: true })
 }
 
@@ -115,10 +113,9 @@ pub(crate) async fn remove(
     Name(name): Name,
 ) -> Result<Response, Failure> {
     owner(&context)?;
-    let (registry, wanted) = (Arc::clone(&app.registry), name.clone());
-    match changed(move || registry.remove(&wanted)).await? {
+    match app.engine.remove_entry(&context.caller, &name).await? {
         true => reply::json(&Success { success: true }),
-        false => Err(missing(&name)),
+        false => Err(id::missing("registry entry of yours", &name)),
     }
 }
 
@@ -143,13 +140,4 @@ fn owner(context: &Context) -> Result<(), Failure> {
             "The registry is changed by the owner of this server.",
         ))
     }
-}
-
-/// Files are written, so not on a thread that answers others.
-async fn changed<F>(change: F) -> Result<bool, Failure>
-where
-    F: FnOnce() -> Result<bool, wharf_engine::Error> + Send + 'static,
-{
-    let done = tokio::task::spawn_blocking(change).await;
-    Ok(done.map_err(Failure::internal)??)
 }

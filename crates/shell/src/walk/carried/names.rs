@@ -1,6 +1,103 @@
 //! Names of options and programs that say whether a command may stand in an argument.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::rules::{self, Group};
+
+/// What the name of an option or of a setting says about its value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Name(u8);
+
+impl Name {
+    const RUNS: u8 = 1;
+    const LOADS: u8 = 2;
+    const TEXT: u8 = 4;
+    const SURE: u8 = 8;
+    const SETS: u8 = 16;
+
+    /// Reads a name with its dashes; several words say all that each of them says.
+    pub(super) fn read(name: &str) -> Self {
+        let bare = name.trim_start_matches('-');
+        if bare.is_empty() {
+            return Self::default();
+        }
+        if name.starts_with('-') && bare.len() == 1 {
+            let bit = |letters: &str, bit| if letters.contains(bare) { bit } else { 0 };
+            return Self(
+                bit(RUN_LETTERS, Self::RUNS)
+                    | bit(LOAD_LETTERS, Self::LOADS)
+                    | bit(TEXT_LETTERS, Self::TEXT),
+            );
+        }
+        Self(parts(bare).fold(0, |all, part| all | word(part)))
+    }
+
+    /// The value is run.
+    pub(super) const fn runs(self) -> bool {
+        self.0 & Self::RUNS != 0
+    }
+
+    /// The value is run even by a program that handles texts.
+    pub(super) const fn surely_runs(self) -> bool {
+        self.0 & Self::SURE != 0
+    }
+
+    /// The value is code that is loaded, or names a file of it.
+    pub(super) const fn loads(self) -> bool {
+        self.0 & Self::LOADS != 0
+    }
+
+    /// The value is a text for a person, a pattern, or data.
+    pub(super) const fn holds_text(self) -> bool {
+        self.0 & Self::TEXT != 0 && !self.runs()
+    }
+
+    /// The value overrides settings of its program.
+    pub(super) const fn sets(self) -> bool {
+        self.0 & Self::SETS != 0
+    }
+}
+
+/// Bytes of the longest word that says something.
+const LONGEST: usize = 16;
+
+/// What one word says, in either case.
+fn word(part: &str) -> u8 {
+    let mut lower = [0_u8; LONGEST];
+    let Some(lower) = lower.get_mut(..part.len()) else {
+        return 0;
+    };
+    lower.copy_from_slice(part.as_bytes());
+    lower.make_ascii_lowercase();
+    let lower = std::str::from_utf8(lower).unwrap_or_default();
+    WORDS.get(lower).copied().unwrap_or_default()
+}
+
+static WORDS: LazyLock<HashMap<&'static str, u8>> = LazyLock::new(|| {
+    let mut words = HashMap::new();
+    let lists = [
+        (RUNS, Name::RUNS),
+        (LOADS, Name::LOADS),
+        (TEXTS, Name::TEXT),
+        (SURELY, Name::SURE),
+        (SETS, Name::SETS),
+    ];
+    for (list, bit) in lists {
+        for word in list {
+            *words.entry(*word).or_default() |= bit;
+        }
+    }
+    words
+});
+
+/// Words of options that are run even by a program that handles texts.
+const SURELY: &[&str] = &["pre", "exec", "pager", "askpass", "hook", "rsh"];
+
+/// Words of options that override settings.
+const SETS: &[&str] = &[
+    "config", "option", "setting", "settings", "override", "property",
+];
 
 /// Words in the name of an option or a setting whose value is run.
 const RUNS: &[&str] = &[
@@ -205,26 +302,6 @@ pub(super) fn is_destructive(word: &str) -> bool {
     ) || name.starts_with("mkfs.")
 }
 
-/// Whether the name is that of an option which is run even by a program that handles texts.
-pub(super) fn surely_runs(name: &str) -> bool {
-    named(
-        name,
-        &["pre", "exec", "pager", "askpass", "hook", "rsh"],
-        "",
-    )
-}
-
-/// Whether the option overrides settings of its program.
-pub(super) fn sets(name: &str) -> bool {
-    named(
-        name,
-        &[
-            "config", "option", "setting", "settings", "override", "property",
-        ],
-        "",
-    )
-}
-
 /// Whether marks in arguments of the program may start a shell.
 pub(super) fn takes_marks(name: &str) -> bool {
     !matches!(
@@ -251,7 +328,17 @@ pub(super) fn runs_operands(name: &str) -> bool {
     !rules::is_in(name, Group::OwnCode)
 }
 
-/// Whether a command could stand in the text at all: a plain word is only a word.
+/// Whether a command could stand in the text by itself: a plain word or a path is only that.
+pub(super) fn has_marks(text: &str) -> bool {
+    text.bytes().any(|byte| {
+        matches!(
+            byte,
+            b' ' | b'\t' | b'\n' | b'!' | b'|' | b'`' | b'(' | b'['
+        )
+    })
+}
+
+/// Whether a command could stand in the text where its option says so.
 pub(super) fn may_carry(text: &str) -> bool {
     text.bytes().any(|byte| {
         matches!(
@@ -283,25 +370,6 @@ pub(super) fn attached(text: &str) -> Option<(&str, &str)> {
     Some(text.split_at(2))
 }
 
-/// Whether the name is that of an option whose value is run.
-pub(super) fn runs(name: &str) -> bool {
-    named(name, RUNS, RUN_LETTERS)
-}
-
-/// Whether the name is that of an option whose value is loaded.
-pub(super) fn loads(name: &str) -> bool {
-    named(name, LOADS, LOAD_LETTERS)
-}
-
-/// Whether the value of the option is a text, a pattern or data.
-pub(super) fn holds_text(program: &str, name: &str) -> bool {
-    if !name.starts_with('-') || runs(name) {
-        return false;
-    }
-    let test = name == "-run" && program == "go";
-    test || named(name, TEXTS, TEXT_LETTERS)
-}
-
 /// Whether the file holds code that a program would load.
 pub(super) fn is_code_file(path: &str) -> bool {
     const ENDS: &[&str] = &[
@@ -313,14 +381,6 @@ pub(super) fn is_code_file(path: &str) -> bool {
         || path
             .rsplit_once('/')
             .is_some_and(|(_, name)| !name.contains('.') && !name.is_empty())
-}
-
-fn named(name: &str, words: &[&str], letters: &str) -> bool {
-    let bare = name.trim_start_matches('-');
-    if name.starts_with('-') && bare.len() == 1 {
-        return letters.contains(bare);
-    }
-    parts(bare).any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word)))
 }
 
 /// The words of a name: `--pre-command`, `exec.args`, `onExit`.

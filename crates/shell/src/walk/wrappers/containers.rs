@@ -38,6 +38,8 @@ impl Walker<'_> {
             false,
         );
         let mut start = Self::command_start(&own, call.args);
+        let composed = call.args.get(start).is_some_and(|arg| arg.is("compose"))
+            || call.name == "docker-compose";
         if call.args.get(start).is_some_and(|arg| arg.is("compose")) {
             start += 1 + Self::command_start(&own, call.args.get(start + 1..).unwrap_or_default());
         }
@@ -93,7 +95,13 @@ impl Walker<'_> {
         if args.is_empty() {
             return;
         }
-        let place = Place::container(mounts_host(own));
+        let throwaway =
+            verb.is("run") && !composed && own.iter().any(|arg| arg.is("--rm")) && !shares(own);
+        let place = if throwaway {
+            Place::throwaway()
+        } else {
+            Place::container(mounts_host(own))
+        };
         let via = call.name.to_owned();
         self.at_place(&via, place, |w| {
             w.scoped(|w| w.inner(|w| w.call(call.source, &args)));
@@ -350,6 +358,26 @@ fn is_grave(capability: &str) -> bool {
                 | "setfcap"
                 | "mac_admin"
         )
+}
+
+/// Whether something of the host, or of another container, is in it.
+fn shares(own: &[Arg<'_>]) -> bool {
+    own.iter().any(|arg| {
+        let text = arg.text.as_ref();
+        ends_with_mount(text)
+            || text.starts_with("-v")
+            || [
+                "--volume",
+                "--mount",
+                "--volumes-from",
+                "--device",
+                "--privileged",
+                "--pid",
+                "--use-api-socket",
+            ]
+            .iter()
+            .any(|option| text.starts_with(option))
+    })
 }
 
 /// Whether a cluster such as `-dv` takes a mount next.

@@ -7,6 +7,7 @@ use super::super::{EVERYTHING, Feed, Walker};
 use super::cover;
 use super::table::prefix;
 use crate::effects::Call;
+use crate::place::Class;
 
 /// Words of a text that become arguments; more are not known.
 const MAX_WORDS: usize = 64;
@@ -288,6 +289,11 @@ impl Walker<'_> {
         let mut args = Vec::with_capacity(command.len());
         if command.first().is_some_and(|arg| arg.text.contains("{}")) {
             self.found.note("unknown-command", call.span);
+        }
+        let empties = command.first().is_some_and(|arg| arg.is("truncate"));
+        let whole = |root: &Arg<'_>| self.place.class(&root.text, false) == Class::TreeRoot;
+        if empties && !narrowed && roots.iter().any(whole) {
+            self.found.note("delete-working-tree", call.span);
         }
         for arg in command {
             if !arg.text.contains("{}") {

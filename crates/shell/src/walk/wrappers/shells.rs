@@ -109,6 +109,9 @@ impl Walker<'_> {
         if text.starts_with("/dev/fd/") || text.starts_with("/proc/self/fd/") {
             return self.found.note("hidden-code", script.span);
         }
+        if self.found.elevated {
+            self.found.note("privileged-effect", script.span);
+        }
         self.check_content(shell.name, script);
         if script.traits.listing || script.traits.unknown && !text.contains(['/', '.']) {
             self.found.note("hidden-code", script.span);
