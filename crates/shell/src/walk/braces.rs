@@ -33,17 +33,18 @@ const MAX_SEQUENCE: u128 = 20_000_000;
 
 /// Whether a sequence such as `{1..999999999}` becomes more words than memory holds.
 pub(crate) fn is_bomb(text: &str) -> bool {
-    text.split('{').skip(1).any(|group| {
-        let inside = group.split('}').next().unwrap_or_default();
-        let mut ends = inside
-            .split("..")
-            .map(|end| end.trim_start_matches('-').parse::<u128>());
-        let (Some(Ok(from)), Some(Ok(to))) = (ends.next(), ends.next()) else {
-            return false;
-        };
-        let step = ends.next().and_then(Result::ok).unwrap_or(1).max(1);
-        from.abs_diff(to) / step > MAX_SEQUENCE
-    })
+    text.contains("..")
+        && text.split('{').skip(1).any(|group| {
+            let inside = group.split('}').next().unwrap_or_default();
+            let mut ends = inside
+                .split("..")
+                .map(|end| end.trim_start_matches('-').parse::<u128>());
+            let (Some(Ok(from)), Some(Ok(to))) = (ends.next(), ends.next()) else {
+                return false;
+            };
+            let step = ends.next().and_then(Result::ok).unwrap_or(1).max(1);
+            from.abs_diff(to) / step > MAX_SEQUENCE
+        })
 }
 
 /// Bytes of the ends of a sequence.
