@@ -155,7 +155,7 @@ fn a_restart_of_the_server_keeps_directory_and_environment() {
             say(
                 &test.engine,
                 &id,
-                "cd /usr/lib; export TOKEN='s3cret $x'; gone=1",
+                "cd /usr/lib; export TOKEN='s3cret' GREETING='hello $x'; gone=1",
             )
             .await;
         }
@@ -166,10 +166,10 @@ fn a_restart_of_the_server_keeps_directory_and_environment() {
             (view.cwd.as_path(), view.command_count),
             (Path::new("/usr/lib"), 1)
         );
-        let done = say(&test.engine, &id, "echo $PWD \"$TOKEN\" ${gone-none}").await;
+        let done = say(&test.engine, &id, "echo $PWD \"$GREETING\" ${gone-none}").await;
         assert_eq!(
             (stdout(&done).as_str(), done.restored),
-            ("/usr/lib s3cret $x none\n", true)
+            ("/usr/lib hello $x none\n", true)
         );
         let history = test.engine.history(&me(), &id, 10, None).await.unwrap();
         assert_eq!(history.len(), 2);

@@ -478,7 +478,7 @@ fn read(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Options<'_, '_>)
                 && let Some(secret) = options.operands.iter().find(|arg| !named(arg))
             {
                 walker.found.credentials_read = true;
-                walker.found.note("reads-credentials", secret.span);
+                walker.found.note("shows-secret", secret.span);
             }
             walker.output.secret = call.name != "printenv"
                 || options.operands.is_empty()

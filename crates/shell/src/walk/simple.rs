@@ -106,7 +106,7 @@ impl Walker<'_> {
             && command.redirects.is_empty()
             && let Some(secret) = args.iter().find(|arg| arg.traits.secret)
         {
-            self.found.note("reads-credentials", secret.span);
+            self.found.note("shows-secret", secret.span);
         }
     }
 
