@@ -1,6 +1,6 @@
 //! Text put around a repeated piece, so that it stands inside of an argument.
 
-pub const FRAMES: &[(&str, &str)] = &[
+pub(super) const FRAMES: &[(&str, &str)] = &[
     ("", ""),
     ("echo \"", "\""),
     ("echo '", "'"),

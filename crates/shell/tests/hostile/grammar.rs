@@ -1,6 +1,6 @@
 //! Pieces of texts: what the grammar of the shell gives.
 
-pub const GRAMMAR: &[&str] = &[
+pub(super) const GRAMMAR: &[&str] = &[
     "a ",
     "a",
     " ",
