@@ -17,7 +17,6 @@ use crate::knowledge::metadata::Format;
 use crate::knowledge::{Knowledge, Machine, ToolResult, Wanted};
 use crate::measure::Measured;
 use crate::options::{Options, Parts};
-use crate::registry::UserRegistry;
 use crate::request::{NewSession, RunRequest, Stream};
 use crate::runs::idempotency::Keys;
 use crate::runs::start::Asked;
@@ -497,12 +496,6 @@ impl Engine {
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
         self.inner.policy()
-    }
-
-    /// What is known about commands, to be read and changed.
-    #[must_use]
-    pub fn registry(&self) -> &Arc<UserRegistry> {
-        &self.inner.parts.registry
     }
 
     pub(crate) const fn inner(&self) -> &Arc<Inner> {

@@ -171,6 +171,12 @@ impl UserRegistry {
 }
 
 impl Engine {
+    /// What is known about commands, to be read and changed.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<UserRegistry> {
+        &self.inner().parts.registry
+    }
+
     /// Adds an entry of the user's, or replaces it, on record before it counts: it may change what
     /// is asked about. Says whether it is new.
     ///

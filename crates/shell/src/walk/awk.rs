@@ -153,7 +153,7 @@ impl Walker<'_> {
                     self.awk_runs(program, known.then_some(text));
                 }
                 // A function that a variable names.
-                Token::Sign('@') if matches!(next, Some(Token::Name(name)) if !DIRECTIVES.contains(&name)) =>
+                Token::Sign('@') if matches!(next, Some(Token::Name(name)) if !DIRECTIVES.contains(name)) =>
                 {
                     self.found.note("hidden-code", program.span);
                 }

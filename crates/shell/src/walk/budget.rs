@@ -95,15 +95,34 @@ impl Walker<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Analysis, Context, Risk, analyze};
+    use super::MAX_COMMANDS;
+    use crate::{Context, Risk, Verdict, analyze, judge};
 
-    fn read(text: &str) -> Analysis {
-        analyze(text, &Context::default())
+    fn verdict(text: &str) -> Verdict {
+        let context = Context {
+            cwd: Some("/home/u/p"),
+            home: Some("/home/u"),
+            ..Context::default()
+        };
+        judge(&analyze(text, &context)).0
     }
 
-    fn is_too_long(analysis: &Analysis) -> bool {
-        let mut findings = analysis.findings.iter();
-        findings.any(|finding| finding.rule == "too-long")
+    #[test]
+    fn what_people_send_is_far_below_the_bound() {
+        let file = "a line of some text, as long as lines are\n".repeat(2_500);
+        assert_eq!(
+            verdict(&format!("cat > out.txt <<'E'\n{file}E\n")),
+            Verdict::Allow
+        );
+        let script = "cd src && grep -n main *.rs | head -3; cargo test -q --lib\n".repeat(400);
+        assert_eq!(verdict(&script), Verdict::Allow);
+    }
+
+    #[test]
+    fn what_costs_more_is_not_called_safe() {
+        let commands = "ls;".repeat(MAX_COMMANDS + 1);
+        assert_eq!(analyze(&commands, &Context::default()).risk, Risk::Unknown);
+        let code = format!("bash -c '{}'\n", "echo a; ".repeat(8_000)).repeat(12);
+        assert_ne!(verdict(&code), Verdict::Allow);
     }
 }

@@ -95,9 +95,11 @@ fn describe(cx: &Context, command: &str, answer: &AnalyzeResponse) -> String {
             effects.push(text);
         }
     }
+    // Of several programs, what the first is for would not be what the command is for.
     let about = answer
         .metadata
         .as_ref()
+        .filter(|_| answer.programs.len() == 1)
         .and_then(|known| known.pointer("/registry/description")?.as_str());
     for (name, items) in [
         (

@@ -51,6 +51,9 @@ fn an_entry_of_ones_own_is_added_and_removed() {
     let shown = home.ok(&["registry", "show", "frob"]);
     assert!(shown.contains("from      your file frob.toml"), "{shown}");
     assert!(shown.contains("-a, --all  all of it"), "{shown}");
+    let explained = home.ok(&["explain", "--", "frob", "-a"]);
+    let about = "  about    Frobs what is there.\n";
+    assert!(explained.contains(about), "{explained}");
     home.ok(&["registry", "rm", "frob"]);
     assert_eq!(
         home.output(&["registry", "show", "frob"]).status.code(),
