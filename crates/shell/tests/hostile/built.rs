@@ -3,7 +3,7 @@
 
 /// Texts of about this size with a name for each. What is asked for takes a part of it, and is
 /// asked for as often as the rest allows, up to what is read of one text.
-pub(super) fn texts(size: usize) -> Vec<(&'static str, String)> {
+pub(crate) fn texts(size: usize) -> Vec<(&'static str, String)> {
     let large = "y".repeat(size / 2);
     let some = "y".repeat((size / 16).min(60_000));
     let other = "z".repeat((size / 17).min(59_000));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Time that this thread has worked. What others on the machine do does not count, so that a limit
 /// can be close to the truth on a busy machine as well.
-pub(super) fn worked() -> Duration {
+pub(crate) fn worked() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
@@ -12,7 +12,7 @@ pub(super) fn worked() -> Duration {
 }
 
 /// The time that `work` takes; the best of a few rounds, unless one is within `enough`.
-pub(super) fn time_of(enough: Duration, mut work: impl FnMut()) -> Duration {
+pub(crate) fn time_of(enough: Duration, mut work: impl FnMut()) -> Duration {
     let mut best = Duration::MAX;
     for _ in 0..4 {
         let before = worked();
@@ -26,12 +26,12 @@ pub(super) fn time_of(enough: Duration, mut work: impl FnMut()) -> Duration {
 }
 
 /// Memory of this process beyond what it held at one time.
-pub(super) struct Peak {
+pub(crate) struct Peak {
     before: usize,
 }
 
 impl Peak {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             before: status("VmRSS"),
         }
@@ -39,7 +39,7 @@ impl Peak {
 
     /// Bytes that the process held at its peak while `work` was done. What an allocator keeps of
     /// earlier work counts as well, so that this is never too little.
-    pub(super) fn of(&self, work: impl FnOnce()) -> usize {
+    pub(crate) fn of(&self, work: impl FnOnce()) -> usize {
         let reset = std::fs::write("/proc/self/clear_refs", "5");
         work();
         match reset {

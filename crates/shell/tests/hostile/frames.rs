@@ -1,6 +1,6 @@
 //! Text put around a repeated piece, so that it stands inside of an argument.
 
-pub(super) const FRAMES: &[(&str, &str)] = &[
+pub(crate) const FRAMES: &[(&str, &str)] = &[
     ("", ""),
     ("echo \"", "\""),
     ("echo '", "'"),

@@ -1,6 +1,6 @@
 //! Pieces of texts: what the grammar of the shell gives.
 
-pub(super) const GRAMMAR: &[&str] = &[
+pub(crate) const GRAMMAR: &[&str] = &[
     "a ",
     "a",
     " ",

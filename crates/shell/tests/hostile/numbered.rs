@@ -2,7 +2,7 @@
 //! name, grows with them.
 
 /// What stands before the pieces, a piece with `%` for its number, and what stands behind them.
-pub(super) const NUMBERED: &[(&str, &str, &str)] = &[
+pub(crate) const NUMBERED: &[(&str, &str, &str)] = &[
     ("", "a%;", ""),
     ("", "x%=b;", ""),
     ("", "x%=b ", ""),
@@ -117,7 +117,7 @@ pub(super) const NUMBERED: &[(&str, &str, &str)] = &[
 ];
 
 /// A text of about this size.
-pub(super) fn text_of((before, piece, after): (&str, &str, &str), size: usize) -> String {
+pub(crate) fn text_of((before, piece, after): (&str, &str, &str), size: usize) -> String {
     let mut text = before.to_owned();
     let mut number = 0;
     while text.len() + piece.len() + after.len() < size {

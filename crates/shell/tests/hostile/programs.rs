@@ -1,6 +1,6 @@
 //! Pieces of texts: calls of builtins and programs, of each kind that the analysis knows.
 
-pub(super) const PROGRAMS: &[&str] = &[
+pub(crate) const PROGRAMS: &[&str] = &[
     "echo a;",
     "echo $x;",
     "echo a|",
