@@ -95,6 +95,8 @@ pub(crate) struct Place {
 
 /// Symbolic links that are remembered.
 const MAX_LINKS: usize = 16;
+/// Bytes of what a link leads to; a system makes none that leads to more.
+const MAX_TARGET: usize = 4_096;
 /// Links that one path is followed through.
 const MAX_HOPS: usize = 8;
 
@@ -191,7 +193,8 @@ impl Place {
         let absolute = if path.starts_with('/') {
             normal(path)
         } else {
-            let mut absolute = self.cwd.clone();
+            let mut absolute = String::with_capacity(self.cwd.len() + 1 + path.len());
+            absolute.push_str(&self.cwd);
             step(&mut absolute, path);
             absolute
         };
@@ -207,7 +210,7 @@ impl Place {
 
     /// Remembers a symbolic link that the text makes.
     pub(crate) fn link(&mut self, link: &str, target: &str) {
-        if self.links.len() >= MAX_LINKS || target.contains(UNKNOWN) {
+        if self.links.len() >= MAX_LINKS || target.contains(UNKNOWN) || target.len() > MAX_TARGET {
             return;
         }
         let link = self.resolve(link);
@@ -217,7 +220,14 @@ impl Place {
         } else {
             normal(&format!("{from}/{target}"))
         };
-        self.links.push((link, target));
+        if target.len() <= MAX_PATH {
+            self.links.push((link, target));
+        }
+    }
+
+    /// Bytes that are copied at most to follow a path through links.
+    pub(crate) fn longest_way(&self) -> usize {
+        self.links.len().min(1) * MAX_HOPS * MAX_PATH
     }
 
     /// Where a path leads through the links of the text.

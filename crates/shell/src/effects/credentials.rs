@@ -54,12 +54,22 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>, options: &Option
 
 fn each<'a, 't: 'a>(walker: &mut Walker<'_>, args: impl Iterator<Item = &'a Arg<'t>>) {
     for arg in args.filter(|arg| arg.text.len() > 3) {
+        let parts = arg
+            .text
+            .bytes()
+            .filter(|b| matches!(b, b'=' | b'@' | b',' | b':'));
+        if !walker.charge(parts.count() * PART_COST, arg.span) {
+            return;
+        }
         if named(walker, &arg.text) {
             walker.found.credentials_read = true;
             walker.found.note("reads-credentials", arg.span);
         }
     }
 }
+
+/// What it costs to look at a part of an argument.
+const PART_COST: usize = 100;
 
 /// Whether a path of credentials stands in the text: alone, or as a part of a setting.
 fn named(walker: &Walker<'_>, text: &str) -> bool {

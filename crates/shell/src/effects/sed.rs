@@ -33,8 +33,14 @@ pub(super) fn run(walker: &mut Walker<'_>, call: &Call<'_, '_>) {
                     .is_some_and(|letters| letters.contains('i') && !letters.contains('e')))
             || arg.text.starts_with("-i")
     });
+    let suffixes = suffixes(call);
     for file in operands {
-        backup(walker, call, file);
+        for (suffix, arg) in &suffixes {
+            // `-i/path/*`: the old file is kept under a name that leads elsewhere.
+            let name = file.text.rsplit('/').next().unwrap_or_default();
+            let path = suffix.replace('*', name);
+            walker.touch(Touch::Write, &Arg::literal(path, arg.span));
+        }
         walker.touch(if in_place { Touch::Write } else { Touch::Read }, file);
     }
     for script in &scripts {
@@ -90,19 +96,16 @@ fn script_file<'t>(
     }
 }
 
-/// `-i/path/*`: the old file is kept under a name that leads elsewhere.
-fn backup(walker: &mut Walker<'_>, call: &Call<'_, '_>, file: &Arg<'_>) {
-    for arg in call.args {
+/// What old files are called, where that leads elsewhere.
+fn suffixes<'a, 't>(call: &'a Call<'_, 't>) -> Vec<(&'a str, &'a Arg<'t>)> {
+    let of = |arg: &'a Arg<'t>| {
         let text = arg.text.as_ref();
         let suffix = text
             .strip_prefix("-i")
-            .or_else(|| text.strip_prefix("--in-place="));
-        if let Some(suffix) = suffix.filter(|suffix| suffix.contains('/')) {
-            let name = file.text.rsplit('/').next().unwrap_or_default();
-            let path = suffix.replace('*', name);
-            walker.touch(Touch::Write, &Arg::literal(path, arg.span));
-        }
-    }
+            .or_else(|| text.strip_prefix("--in-place="))?;
+        suffix.contains('/').then_some((suffix, arg))
+    };
+    call.args.iter().filter_map(of).collect()
 }
 
 fn operands<'a, 't>(call: &Call<'a, 't>) -> Vec<&'a Arg<'t>> {

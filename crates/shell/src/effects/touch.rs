@@ -58,7 +58,7 @@ impl Walker<'_> {
         }
         // A path is resolved, classified and compared with the places that matter.
         let patterns = if arg.traits.glob { PATTERN_COST } else { 0 };
-        let size = (self.place.cwd().len() + path.len()) * PATH_COST;
+        let size = (self.place.cwd().len() + path.len()) * PATH_COST + self.place.longest_way() / 4;
         if !self.charge(TOUCH_COST + patterns + size, arg.span) {
             return;
         }

@@ -1,7 +1,12 @@
 //! Files that matter whatever place they are in: they hold credentials, run later by themselves, or
 //! keep traces. By their names, and by patterns that match them.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 use super::Place;
+use crate::table::Table;
 use crate::walk::arg::UNKNOWN;
 
 /// Files that a pattern is held against, in a home directory.
@@ -25,6 +30,41 @@ const GUARDED_HOME: &[&str] = &[
 const GUARDED_TREE: &[&str] = &[".git", ".git/config", ".git/hooks/pre-commit", ".env"];
 /// The same in the system.
 const GUARDED_SYSTEM: &[&str] = &["/etc/shadow", "/etc/gshadow", "/root/.ssh/id_rsa"];
+
+/// Ends of paths, and what may stand inside of them. They are compared with every path of a
+/// command, so that no more than one look at each is taken.
+struct Paths {
+    /// The ends by their last names.
+    ends: Table<&'static str, Vec<&'static str>>,
+    inside: Option<AhoCorasick>,
+}
+
+impl Paths {
+    fn new(ends: impl IntoIterator<Item = &'static str>, inside: &[&'static str]) -> Self {
+        let mut by_name: Table<&'static str, Vec<&'static str>> = Table::default();
+        for end in ends {
+            let name = end.rsplit('/').next().unwrap_or_default();
+            by_name.entry(name).or_default().push(end);
+        }
+        let kind = AhoCorasickKind::ContiguousNFA;
+        Self {
+            ends: by_name,
+            inside: AhoCorasick::builder().kind(Some(kind)).build(inside).ok(),
+        }
+    }
+
+    fn has_end(&self, path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let ends = self.ends.get(name);
+        ends.is_some_and(|ends| ends.iter().any(|end| path.ends_with(end)))
+    }
+
+    /// Whether one of the insides stands in the path.
+    fn holds(&self, path: &str) -> bool {
+        let inside = self.inside.as_ref();
+        inside.is_none_or(|inside| inside.is_match(path))
+    }
+}
 
 impl Place {
     /// The directory of such a path that a pattern may match.
@@ -184,11 +224,11 @@ pub(crate) fn holds_credentials(absolute: &str) -> bool {
         ".azure",
     ];
     let name = absolute.rsplit('/').next().unwrap_or_default();
-    homes.contains(&name)
-        || ENDS.iter().any(|end| absolute.ends_with(end))
-        || INSIDE.iter().any(|inside| {
-            absolute.contains(inside) || absolute.ends_with(inside.trim_end_matches('/'))
-        })
+    static PATHS: LazyLock<Paths> = LazyLock::new(|| {
+        let directories = INSIDE.iter().map(|inside| inside.trim_end_matches('/'));
+        Paths::new(ENDS.iter().copied().chain(directories), INSIDE)
+    });
+    homes.contains(&name) || PATHS.has_end(absolute) || PATHS.holds(absolute)
 }
 
 /// Whether code in this file runs later by itself, or decides who may enter.
@@ -259,8 +299,9 @@ pub(crate) fn runs_later(absolute: &str) -> bool {
     ];
     let python = absolute.ends_with(".pth");
     let started = ["/sitecustomize.py", "/usercustomize.py"];
-    ENDS.iter().any(|end| absolute.ends_with(end))
-        || INSIDE.iter().any(|inside| absolute.contains(inside))
+    static PATHS: LazyLock<Paths> = LazyLock::new(|| Paths::new(ENDS.iter().copied(), INSIDE));
+    PATHS.has_end(absolute)
+        || PATHS.holds(absolute)
         || python && (absolute.contains(UNKNOWN) || absolute.contains("-packages/"))
         || started.iter().any(|file| absolute.ends_with(file))
             && (absolute.contains(UNKNOWN) || absolute.contains("/lib"))

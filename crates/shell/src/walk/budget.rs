@@ -27,7 +27,7 @@ const NESTED_TEXT: usize = 128 << 10;
 
 /// Work that a text may cost, however long it is: what is longer than what anybody sends is not
 /// looked at more closely.
-const WORK: usize = 12 << 20;
+const WORK: usize = 10 << 20;
 
 /// A command, before it is known what it calls.
 pub(super) const COMMAND_COST: usize = 120;
@@ -84,12 +84,20 @@ impl Walker<'_> {
 
     /// Takes bytes of code from what may still be read.
     pub(crate) fn charge_body(&mut self, len: usize, span: Span) -> bool {
-        if self.budget.bodies < len {
-            self.found.note("too-long", span);
-            return false;
+        let affordable = self.can_read(len, span);
+        if affordable {
+            self.budget.bodies -= len;
         }
-        self.budget.bodies -= len;
-        true
+        affordable
+    }
+
+    /// Whether as much code may still be read.
+    pub(super) fn can_read(&mut self, len: usize, span: Span) -> bool {
+        let affordable = len <= self.budget.bodies;
+        if !affordable {
+            self.found.note("too-long", span);
+        }
+        affordable
     }
 }
 

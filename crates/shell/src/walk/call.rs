@@ -103,7 +103,8 @@ impl Walker<'_> {
     }
 
     fn list_program(&mut self, name: &str, first: &Arg<'_>, argv: Option<Vec<String>>) {
-        if self.repeats > 0 || !self.listed.is_empty() {
+        // On trial, what is listed is not kept.
+        if self.trials == 0 && (self.repeats > 0 || !self.listed.is_empty()) {
             let known = self.listed_up_to.min(self.found.programs.len());
             let new = self.found.programs.iter().skip(known);
             self.listed

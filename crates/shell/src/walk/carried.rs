@@ -30,8 +30,10 @@ const TRIAL_COST: usize = 128;
 /// What it costs of the work that may be done, beside what it walks: what was found is put aside.
 const TRIAL_WORK: usize = 400;
 
-/// What it costs to look for pieces of commands in a text, for each of its bytes.
+/// What it costs to look for pieces of commands in a text, for each of its bytes; and how many bytes
+/// of the rest of a line, in which each mark has its end looked for, come to as much.
 const PIECES_COST: usize = 16;
+const LOOKED_THROUGH: usize = 16;
 
 /// Bytes of one argument that is tried although nothing says that it is run; a longer one is a
 /// document.
@@ -182,7 +184,7 @@ impl Walker<'_> {
 
     /// What stands behind marks with which many programs start a shell.
     pub(super) fn try_pieces(&mut self, text: &str, span: Span) {
-        if text.len() > MAX_TEXT || !self.charge(text.len() * PIECES_COST, span) {
+        if text.len() > MAX_TEXT || !self.charge(cost_of_pieces(text), span) {
             return;
         }
         for piece in pieces::pieces(text) {
@@ -339,6 +341,16 @@ impl Walker<'_> {
         let text = format!("{program} {}", arguments.unwrap_or_default());
         self.try_command(&text, call.span);
     }
+}
+
+/// What it costs to look for pieces in a text.
+fn cost_of_pieces(text: &str) -> usize {
+    let opens = |byte: &u8| b"!|`$%@({['\"".contains(byte);
+    let of_line = |line: &str| {
+        let marks = line.bytes().filter(|byte| opens(byte)).count();
+        marks * line.len() / LOOKED_THROUGH
+    };
+    text.len() * PIECES_COST + text.lines().map(of_line).sum::<usize>()
 }
 
 #[cfg(test)]

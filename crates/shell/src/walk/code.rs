@@ -29,6 +29,9 @@ impl Walker<'_> {
             self.found.note("too-deep", span);
             return;
         }
+        if !self.can_read(text.len(), span) {
+            return;
+        }
         // What is not known becomes a variable that is not known, so that the rest can be judged.
         let (text, origin) = if text.contains(UNKNOWN) {
             let origin = spread(text, origin);

@@ -18,6 +18,9 @@ const FIELD_COST: usize = 160;
 /// What a word costs that braces become, beside its text: it is made step by step.
 const BRACE_COST: usize = 320;
 
+/// What each brace and comma adds to that.
+const ACTIVE_COST: usize = 4;
+
 /// Bytes that an expanded word may grow to, so that doubling a variable has an end.
 const MAX_EXPANDED: usize = 64 << 10;
 
@@ -199,7 +202,8 @@ impl<'c> Walker<'c> {
         for (text, traits) in fields.done {
             if braces {
                 let expanded = super::braces::expand(&text, &active, MAX_FIELDS);
-                let size: usize = expanded.iter().map(|text| text.len() + BRACE_COST).sum();
+                let cost = BRACE_COST + active.len() * ACTIVE_COST;
+                let size: usize = expanded.iter().map(|text| text.len() + cost).sum();
                 if !self.charge(size, span) {
                     args.push(Arg::unknown("", span));
                     return;
