@@ -9,6 +9,7 @@
 
 pub mod executor;
 pub mod journal;
+pub mod remote;
 
 mod frame;
 mod hold;

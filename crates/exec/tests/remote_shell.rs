@@ -1,0 +1,805 @@
+//! Living shells on another machine: what stays, what is exact, how they end, and that nothing is
+//! left there. The other machine is this one, behind channels that are those of SSH in little.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod far;
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use far::LocalOpener;
+use support::{Living, Real, Said, alive, until};
+use wharf_exec::journal::{Journal, JournalOptions, Stream};
+use wharf_exec::remote::RemoteExecutor;
+use wharf_exec::{Executor, LaunchError, ShellEnv, ShellStart, Status};
+
+/// Far above what any of these take, far below a time limit.
+const AT_ONCE: Duration = Duration::from_secs(20);
+
+/// Login shells, and the directory that shows a host without bash where there is one.
+const LOGIN_SHELLS: [&[&str]; 5] = [
+    &["bash"],
+    &["dash"],
+    &["busybox", "sh"],
+    &["fish"],
+    &["tcsh"],
+];
+
+struct Bench {
+    executor: Arc<RemoteExecutor>,
+    opener: Arc<LocalOpener>,
+    journal: Arc<Journal>,
+    home: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+/// What stands on a host without bash.
+fn without_bash(directory: &Path, sh: &str) -> PathBuf {
+    let path = directory.join("bin");
+    std::fs::create_dir_all(&path).unwrap();
+    for place in ["/usr/bin", "/bin"] {
+        for entry in std::fs::read_dir(place).unwrap().flatten() {
+            let name = entry.file_name();
+            if name != "bash" && name != "sh" {
+                let _twice = std::os::unix::fs::symlink(entry.path(), path.join(name));
+            }
+        }
+    }
+    let script = format!("#!/bin/dash\nexec /usr/bin/{sh} \"$@\"\n");
+    if sh.contains(' ') {
+        // A multi-call program goes by the name that it is started under.
+        std::os::unix::fs::symlink("/usr/bin/busybox", path.join("sh")).unwrap();
+    } else {
+        std::os::unix::fs::symlink(format!("/usr/bin/{sh}"), path.join("sh")).unwrap();
+    }
+    drop(script);
+    path
+}
+
+fn with_opener<F: Future<Output = ()>>(
+    make: impl FnOnce(&Path) -> LocalOpener,
+    test: impl FnOnce(Arc<Bench>) -> F,
+) {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    let opener = Arc::new(make(&home));
+    let journal = directory.path().join("journal");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(3)
+        .enable_all()
+        .build()
+        .unwrap();
+    let mark = home.to_str().unwrap().to_owned();
+    runtime.block_on(async {
+        let bench = Arc::new(Bench {
+            executor: RemoteExecutor::new(Arc::clone(&opener) as _, Arc::new(Real)),
+            opener,
+            journal: Journal::open(&journal, JournalOptions::default()).unwrap(),
+            home: home.clone(),
+            _directory: directory,
+        });
+        tokio::time::timeout(Duration::from_secs(240), test(Arc::clone(&bench)))
+            .await
+            .unwrap();
+        until("no process is left", || {
+            far::processes_with(&mark).is_empty()
+        })
+        .await;
+        let state = home.join(".cache/wharf");
+        let left: Vec<_> = std::fs::read_dir(&state)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect();
+        assert!(left.is_empty(), "{left:?}");
+    });
+}
+
+fn with_bench<F: Future<Output = ()>>(test: impl FnOnce(Arc<Bench>) -> F) {
+    with_opener(|home| LocalOpener::new(&["bash"], home), test);
+}
+
+/// Once on a host with bash, and on hosts with other shells alone.
+fn with_each<F: Future<Output = ()>>(test: impl Fn(Arc<Bench>, &'static str) -> F) {
+    with_bench(|bench| test(bench, "bash"));
+    for (sh, name) in [("dash", "dash"), ("busybox sh", "busybox")] {
+        let make = |home: &Path| {
+            let path = without_bash(home.parent().unwrap(), sh);
+            LocalOpener::new(&["dash"], home).path(&path)
+        };
+        with_opener(make, |bench| test(bench, name));
+    }
+}
+
+impl Bench {
+    async fn session(&self) -> Living {
+        self.session_with(ShellStart::default()).await
+    }
+
+    async fn session_with(&self, start: ShellStart) -> Living {
+        Living {
+            shell: self.executor.shell(start).await.unwrap(),
+            journal: Arc::clone(&self.journal),
+        }
+    }
+}
+
+async fn at_once(shell: &mut Living, text: &str) -> Said {
+    let said = tokio::time::timeout(AT_ONCE, shell.run(text)).await;
+    assert!(said.is_ok(), "no answer to {text}");
+    said.unwrap()
+}
+
+#[test]
+fn everything_stays_from_one_command_to_the_next() {
+    with_each(|bench, kind| async move {
+        let mut shell = bench.session().await;
+        for text in [
+            "cd /tmp",
+            "x=5; export E=exported",
+            "f() { echo \"f:$1\"; }",
+            "alias ll='echo aliased'",
+            "set -f; umask 027",
+            "trap 'echo trapped' USR1",
+        ] {
+            let said = shell.run(text).await;
+            assert_eq!(
+                (said.code(), said.stderr().as_str()),
+                (0, ""),
+                "{kind}: {text}"
+            );
+        }
+        let said = shell
+            .run("echo $PWD $x $E; f 1; ll; umask; kill -USR1 $$; echo *")
+            .await;
+        let expected = "/tmp 5 exported\nf:1\naliased\n0027\ntrapped\n*\n";
+        assert_eq!(said.stdout(), expected, "{kind}: {}", said.stderr());
+        assert_eq!(said.report.cwd.as_deref(), Some(Path::new("/tmp")));
+        let env = said.report.env.unwrap();
+        assert!(env.contains(&("E".into(), "exported".into())), "{env:?}");
+        assert!(
+            !env.iter()
+                .any(|(name, _)| name == "x" || name.starts_with("__w")),
+            "{env:?}"
+        );
+        if kind == "bash" {
+            shell.run("exec 9>&1; a=(1 2 3); set -o pipefail").await;
+            let said = shell
+                .run("echo to9 >&9; echo ${a[2]}; false | true; echo $?")
+                .await;
+            assert_eq!(said.stdout(), "to9\n3\n1\n");
+        }
+    });
+}
+
+#[test]
+fn streams_and_codes_are_exact() {
+    with_each(|bench, kind| async move {
+        let mut shell = bench.session().await;
+        let cases = [
+            ("echo out; echo err >&2", 0, "out\n", "err\n"),
+            ("false", 1, "", ""),
+            ("echo $?", 0, "1\n", ""),
+            ("(exit 42)", 42, "", ""),
+            ("echo \"$?\"", 0, "42\n", ""),
+            ("printf 'no newline'", 0, "no newline", ""),
+            ("# only a comment", 0, "", ""),
+            ("", 0, "", ""),
+            ("echo one\n\necho two # comment", 0, "one\ntwo\n", ""),
+            ("cat <<'E'\na $b\nE", 0, "a $b\n", ""),
+            ("cat", 0, "", ""),
+            ("read line; echo $?", 0, "1\n", ""),
+            ("break", 0, "", ""),
+            ("continue; echo not here", 0, "", ""),
+            ("echo still here", 0, "still here\n", ""),
+            ("printf 'a\\\\b\\n'", 0, "a\\b\n", ""),
+            (
+                "printf '\\000\\377\\n' | od -An -c",
+                0,
+                "  \\0 377  \\n\n",
+                "",
+            ),
+            ("sh -c 'kill -9 $$'", 137, "", ""),
+        ];
+        for (text, code, stdout, stderr) in cases {
+            let said = at_once(&mut shell, text).await;
+            assert_eq!(
+                (said.code(), said.stdout().as_str()),
+                (code, stdout),
+                "{kind}: {text}: {}",
+                said.stderr()
+            );
+            assert!(!said.report.ended, "{kind}: {text}");
+            if !text.contains("kill") {
+                assert_eq!(said.stderr(), stderr, "{kind}: {text}");
+            }
+        }
+        let said = at_once(&mut shell, "nosuch").await;
+        assert!(
+            said.code() == 127 && said.stderr().contains("nosuch"),
+            "{}",
+            said.stderr()
+        );
+    });
+}
+
+#[test]
+fn large_and_binary_output_is_byte_exact_on_both_streams() {
+    with_each(|bench, kind| async move {
+        let mut shell = bench.session().await;
+        let file = bench.home.join("bytes");
+        let mut bytes = Vec::with_capacity(10 << 20);
+        let mut state = 1u32;
+        while bytes.len() < 10 << 20 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            bytes.push(u8::try_from(state >> 24).unwrap());
+        }
+        std::fs::write(&file, &bytes).unwrap();
+        let said = at_once(&mut shell, "cat ~/bytes; cat ~/bytes >&2; (exit 3)").await;
+        assert_eq!(said.code(), 3, "{kind}");
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let mut read = Vec::new();
+            while read.len() < bytes.len() {
+                let at = u64::try_from(read.len()).unwrap();
+                let part = said.output.read(stream, at, 4 << 20).unwrap();
+                assert!(!part.is_empty(), "{kind}: {stream:?} ends at {at}");
+                read.extend_from_slice(&part);
+            }
+            assert!(read == bytes, "{kind}: {stream:?} is not what was written");
+        }
+        let long = format!("x='{}'; echo ${{#x}}", "y".repeat(131_000));
+        assert_eq!(at_once(&mut shell, &long).await.stdout(), "131000\n");
+    });
+}
+
+#[test]
+fn broken_text_is_the_commands_own_fault() {
+    with_each(|bench, kind| async move {
+        let mut shell = bench.session().await;
+        let texts = [
+            "echo \"open",
+            "echo 'open",
+            "if true",
+            "for",
+            "echo $(",
+            "}",
+            ")",
+            "case x in",
+        ];
+        for text in texts {
+            let said = at_once(&mut shell, text).await;
+            assert!(!said.report.ended, "{kind}: {text}");
+            assert!(
+                said.code() != 0 && !said.stderr().is_empty(),
+                "{kind}: {text}"
+            );
+            let said = at_once(&mut shell, "echo alive").await;
+            assert_eq!(said.stdout(), "alive\n", "{kind}: after {text}");
+        }
+    });
+}
+
+#[test]
+fn the_end_of_a_shell_is_told_with_its_true_code() {
+    let cases = [
+        ("echo last; exit 3", Status::Exited(3)),
+        ("cd /usr; export LAST=1; exit 4", Status::Exited(4)),
+        (
+            "set -e; cd /usr; export LAST=1; false; echo no",
+            Status::Exited(1),
+        ),
+        ("exec sh -c 'echo last; exit 6'", Status::Exited(6)),
+        ("exec ls /nosuch", Status::Exited(2)),
+        ("kill -9 $$", Status::Signaled(9)),
+        ("kill -TERM $$; sleep 10", Status::Signaled(15)),
+    ];
+    with_each(|bench, kind| async move {
+        for (text, status) in cases {
+            let mut shell = bench.session().await;
+            let said = at_once(&mut shell, text).await;
+            assert!(said.report.ended, "{kind}: {text}");
+            assert_eq!(said.report.status, status, "{kind}: {text}");
+            assert!(!said.report.not_started);
+            assert!(shell.shell.has_ended());
+            if text.contains("echo last") {
+                assert_eq!(said.stdout(), "last\n", "{kind}: {text}");
+            }
+            if text.contains("LAST") {
+                assert_eq!(
+                    said.report.cwd.as_deref(),
+                    Some(Path::new("/usr")),
+                    "{kind}: {text}"
+                );
+                let env = said.report.env.unwrap();
+                assert!(
+                    env.contains(&("LAST".into(), "1".into())),
+                    "{kind}: {text}: {env:?}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn a_shell_may_redirect_its_own_output() {
+    with_each(|bench, kind| async move {
+        let mut shell = bench.session().await;
+        assert_eq!(at_once(&mut shell, "exec >~/file 2>&1").await.code(), 0);
+        let said = at_once(&mut shell, "echo into the file; echo too >&2").await;
+        assert_eq!(
+            (said.stdout(), said.stderr()),
+            (String::new(), String::new()),
+            "{kind}"
+        );
+        let written = std::fs::read_to_string(bench.home.join("file")).unwrap();
+        assert_eq!(written, "into the file\ntoo\n");
+        let said = at_once(&mut shell, "false").await;
+        assert_eq!((said.code(), said.report.ended), (1, false));
+    });
+}
+
+#[test]
+fn a_new_shell_takes_over_directory_and_environment() {
+    with_each(|bench, kind| async move {
+        let env = vec![
+            ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
+            ("ODD".to_owned(), "a\"b'c$d\n`e`\\ \u{1}".to_owned()),
+        ];
+        let start = ShellStart {
+            cwd: Some("/usr/lib".into()),
+            env: ShellEnv::Exactly(env.clone()),
+        };
+        let mut shell = bench.session_with(start).await;
+        let said = shell
+            .run("pwd; printf %s \"$ODD\"; printf %s \"${LANG-}\"")
+            .await;
+        assert_eq!(said.stdout(), format!("/usr/lib\n{}", env[1].1), "{kind}");
+        let reported = said.report.env.unwrap();
+        assert!(
+            env.iter().all(|entry| reported.contains(entry)),
+            "{kind}: {reported:?}"
+        );
+        let nowhere = ShellStart {
+            cwd: Some("/no/such/place".into()),
+            env: ShellEnv::default(),
+        };
+        let refused = bench.executor.shell(nowhere).await;
+        assert!(matches!(refused, Err(LaunchError::Cwd { .. })), "{kind}");
+    });
+}
+
+#[test]
+fn variables_and_stdin_of_one_command() {
+    with_each(|bench, kind| async move {
+        let mut shell = bench.session().await;
+        shell.run("export A=1").await;
+        let mut command = shell.command("echo $A; printenv A; printenv B; cat");
+        command.env = vec![
+            ("A".into(), "two".into()),
+            ("B".into(), "it's $(odd)\n".into()),
+        ];
+        command.stdin = Some(b"line 1\nline '%\\ 2".to_vec());
+        let said = shell.give(command).await;
+        assert_eq!(
+            said.stdout(),
+            "two\ntwo\nit's $(odd)\n\nline 1\nline '%\\ 2",
+            "{kind}"
+        );
+        let said = shell.run("echo $A; printenv A; echo ${B-unset}; cat").await;
+        assert_eq!(said.stdout(), "1\n1\nunset\n", "{kind}");
+        for size in [0, 256, 1024, 1025, 8 << 20] {
+            let bytes: Vec<u8> = (0..size)
+                .map(|at: u32| u8::try_from(at % 256).unwrap())
+                .collect();
+            let mut command = shell.command("cat >~/in");
+            command.stdin = Some(bytes.clone());
+            let said = shell.give(command).await;
+            assert_eq!(said.code(), 0, "{kind}: {size}: {:?}", said.report.fault);
+            assert!(
+                std::fs::read(bench.home.join("in")).unwrap() == bytes,
+                "{kind}: {size}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_background_job_writes_into_its_own_commands_output() {
+    with_each(|bench, kind| async move {
+        let mut shell = bench.session().await;
+        let mut command =
+            shell.command("(sleep 0.5; echo late; echo later >&2; exec sleep 1000) & echo early");
+        command.own_pipes = true;
+        let begin = Instant::now();
+        let first = shell.give(command).await;
+        assert!(begin.elapsed() < AT_ONCE);
+        assert_eq!(first.stdout(), "early\n");
+        let job = first.report.job.unwrap();
+        assert!(alive(job));
+        let rest = tokio::spawn(first.report.rest.unwrap());
+        for _ in 0..2 {
+            let mut later = shell.command("sleep 0.6; jobs >/dev/null; echo mine; echo err >&2");
+            later.own_pipes = true;
+            let later = shell.give(later).await;
+            assert_eq!(
+                (later.stdout().as_str(), later.stderr().as_str()),
+                ("mine\n", "err\n"),
+                "{kind}"
+            );
+            assert!(
+                later.report.job.is_none() && later.report.rest.is_none(),
+                "{kind}"
+            );
+        }
+        let text = |stream| support::text(&first.output, stream);
+        until("the late line is there", || {
+            text(Stream::Stdout) == "early\nlate\n"
+        })
+        .await;
+        until("the later line is there", || {
+            text(Stream::Stderr) == "later\n"
+        })
+        .await;
+        shell.run(&format!("kill {job}; wait {job}")).await;
+        tokio::time::timeout(AT_ONCE, rest).await.unwrap().unwrap();
+        assert!(!alive(job));
+    });
+}
+
+#[test]
+fn how_a_job_ended_is_known_to_its_shell() {
+    with_each(|bench, kind| async move {
+        let mut shell = bench.session().await;
+        for (text, signal, status) in [
+            ("(sleep 0.3; exit 7) &", None, 7),
+            ("sleep 1000 >/dev/null 2>&1 &", Some("TERM"), 143),
+            ("sleep 1000 &", Some("KILL"), 137),
+        ] {
+            let mut command = shell.command(text);
+            command.own_pipes = true;
+            let said = shell.give(command).await;
+            let job = said.report.job.unwrap();
+            if let Some(signal) = signal {
+                assert!(
+                    said.report.rest.is_some(),
+                    "{kind}: {text}: it runs, whatever it writes to"
+                );
+                shell.run(&format!("kill -{signal} {job}")).await;
+            }
+            if let Some(rest) = said.report.rest {
+                tokio::time::timeout(AT_ONCE, rest).await.unwrap();
+            }
+            until("the job has ended", || !alive(job)).await;
+            shell.run("(exit 5)").await;
+            let known = shell.shell.job_status(job).await;
+            assert_eq!(known, Some(Status::Exited(status)), "{kind}: {text}");
+            let said = shell.run("echo $?").await;
+            assert_eq!(said.stdout(), "5\n", "{kind}: nobody sees the question");
+        }
+        assert_eq!(shell.shell.job_status(1).await, None);
+    });
+}
+
+#[test]
+fn a_command_is_ended_and_the_shell_and_earlier_jobs_are_spared() {
+    with_each(|bench, kind| async move {
+        let mut shell = bench.session().await;
+        let mut job = shell.command("x=kept; sleep 1000 &");
+        job.own_pipes = true;
+        let job = shell.give(job).await.report.job.unwrap();
+        let mut command = shell.command("sleep 1001");
+        command.own_pipes = true;
+        shell.shell.begin(command).unwrap();
+        let tree = shell.shell.tree();
+        let waiting = tokio::time::timeout(Duration::from_millis(500), shell.shell.finish()).await;
+        assert!(waiting.is_err());
+        let members = tokio::task::spawn_blocking(move || {
+            let members = tree.members();
+            tree.signal(15);
+            members
+        });
+        let report = shell.shell.finish().await;
+        let members = members.await.unwrap();
+        assert_eq!(
+            members.len(),
+            1,
+            "{kind}: only what this command started: {members:?}"
+        );
+        assert_eq!((report.status.code(), report.ended), (143, false), "{kind}");
+        assert_eq!(shell.run("echo $x").await.stdout(), "kept\n");
+        assert!(alive(job));
+        shell.shell.end(Duration::from_secs(1)).await;
+        until("the end of the session ends its jobs", || !alive(job)).await;
+    });
+}
+
+#[test]
+fn nobody_escapes_the_end_of_a_command() {
+    let text = "(setsid sh -c 'trap \"\" TERM HUP; (setsid sleep 1000 &) ; sleep 1001' &) ; \
+        (trap '' TERM; while :; do :; done) & while :; do :; done";
+    with_each(|bench, kind| async move {
+        let mut shell = bench.session().await;
+        let mut command = shell.command(text);
+        command.single = false;
+        shell.shell.begin(command).unwrap();
+        let tree = shell.shell.tree();
+        let waiting = tokio::time::timeout(Duration::from_secs(1), shell.shell.finish()).await;
+        assert!(waiting.is_err());
+        let killed = tokio::task::spawn_blocking(move || {
+            let before = tree.members();
+            tree.kill();
+            (before, tree.members())
+        });
+        let report = tokio::time::timeout(AT_ONCE, shell.shell.finish())
+            .await
+            .unwrap();
+        let (before, after) = killed.await.unwrap();
+        assert!(before.len() >= 4, "{kind}: {before:?}");
+        assert!(
+            after.is_empty() && before.iter().all(|pid| !alive(*pid)),
+            "{kind}: {after:?}"
+        );
+        assert!(report.ended, "{kind}");
+        assert_eq!(report.status, Status::Signaled(9), "{kind}");
+    });
+}
+
+#[test]
+fn what_is_behind_a_program_that_was_ended_does_not_run() {
+    with_bench(|bench| async move {
+        let mut shell = bench.session().await;
+        let mut command = shell.command("sleep 1000; echo behind >~/behind");
+        command.single = false;
+        shell.shell.begin(command).unwrap();
+        let tree = shell.shell.tree();
+        let waiting = tokio::time::timeout(Duration::from_millis(500), shell.shell.finish()).await;
+        assert!(waiting.is_err());
+        let ended = tokio::task::spawn_blocking(move || tree.end());
+        let report = tokio::time::timeout(AT_ONCE, shell.shell.finish())
+            .await
+            .unwrap();
+        ended.await.unwrap();
+        assert!(report.ended);
+        assert!(!bench.home.join("behind").exists());
+    });
+}
+
+#[test]
+fn login_shells_and_their_noise_do_not_matter() {
+    for login in LOGIN_SHELLS {
+        let make = |home: &Path| {
+            let noise = "printf '%01048576d' 1; printf noise >&2\n";
+            std::fs::write(home.join(".bashrc"), noise).unwrap();
+            std::fs::write(
+                home.join(".cshrc"),
+                "echo noise; sh -c \"echo noise >&2\"\n",
+            )
+            .unwrap();
+            std::fs::create_dir_all(home.join(".config/fish")).unwrap();
+            std::fs::write(home.join(".config/fish/config.fish"), noise).unwrap();
+            LocalOpener::new(login, home)
+        };
+        with_opener(make, |bench| async move {
+            let mut shell = bench.session().await;
+            let said = shell
+                .run("echo 'it is $0' | tr a-z A-Z; echo err >&2")
+                .await;
+            assert_eq!(
+                (said.stdout().as_str(), said.stderr().as_str(), said.code()),
+                ("IT IS $0\n", "err\n", 0),
+                "{login:?}"
+            );
+        });
+    }
+    // A login shell that prints a megabyte before anything else.
+    let make = |home: &Path| {
+        let script = home.join("login");
+        let text =
+            "#!/bin/sh\nprintf '%01048576d' 1; printf '%0100000d' 2 >&2; exec /bin/sh \"$@\"\n";
+        std::fs::write(&script, text).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&script, mode).unwrap();
+        LocalOpener::new(&[script.to_str().unwrap()], home)
+    };
+    with_opener(make, |bench| async move {
+        let mut shell = bench.session().await;
+        let said = shell.run("echo clean; echo err >&2").await;
+        assert_eq!(
+            (said.stdout().as_str(), said.stderr().as_str()),
+            ("clean\n", "err\n")
+        );
+    });
+}
+
+#[test]
+fn a_host_that_starts_no_shell_says_why() {
+    let make = |home: &Path| {
+        LocalOpener::new(
+            &["sh", "-c", "echo This account is not available >&2; exit 1"],
+            home,
+        )
+    };
+    with_opener(make, |bench| async move {
+        let Err(error) = bench.executor.shell(ShellStart::default()).await else {
+            panic!("there is no shell");
+        };
+        assert!(
+            error.to_string().contains("This account is not available"),
+            "{error}"
+        );
+    });
+}
+
+#[test]
+fn a_command_takes_one_round_trip() {
+    let round_trip = Duration::from_millis(200);
+    with_opener(
+        |home| LocalOpener::new(&["bash"], home).slow(round_trip),
+        |bench| async move {
+            let mut shell = bench.session().await;
+            for text in ["true", "ls /", "cd /tmp; echo $PWD"] {
+                let mut command = shell.command(text);
+                command.own_pipes = true;
+                command.stdin = Some(b"a little input".to_vec());
+                let begin = Instant::now();
+                let said = shell.give(command).await;
+                let took = begin.elapsed();
+                assert_eq!(said.code(), 0);
+                assert!(
+                    took >= round_trip && took < round_trip * 2,
+                    "{text}: {took:?}"
+                );
+            }
+        },
+    );
+}
+
+#[test]
+fn a_lost_connection_ends_the_wait_at_once_and_leaves_nothing() {
+    with_each(|bench, kind| async move {
+        let mut shell = bench.session().await;
+        let mut command = shell.command("echo once >>~/ran; echo out; sleep 1000");
+        command.own_pipes = true;
+        let output = Arc::clone(&command.output);
+        shell.shell.begin(command).unwrap();
+        let waiting = tokio::time::timeout(Duration::from_secs(1), shell.shell.finish()).await;
+        assert!(waiting.is_err());
+        let begin = Instant::now();
+        bench.opener.cut();
+        let report = shell.shell.finish().await;
+        assert!(
+            begin.elapsed() < Duration::from_secs(4),
+            "{:?}",
+            begin.elapsed()
+        );
+        assert!(report.ended && !report.not_started);
+        assert_eq!(report.status, Status::Exited(255));
+        assert!(
+            report
+                .fault
+                .unwrap()
+                .contains("connection to the host was lost"),
+            "{kind}"
+        );
+        assert_eq!(support::text(&output, Stream::Stdout), "out\n");
+        assert_eq!(
+            std::fs::read_to_string(bench.home.join("ran")).unwrap(),
+            "once\n"
+        );
+        assert!(shell.shell.has_ended());
+        // An idle one has lost its shell, and nothing was sent.
+        let mut idle = bench.session().await;
+        bench.opener.cut();
+        let report = idle.run("echo no").await.report;
+        assert!(report.ended && report.fault.is_some(), "{kind}");
+    });
+}
+
+#[test]
+fn output_that_looks_like_ours_is_the_commands() {
+    with_bench(|bench| async move {
+        let mut shell = bench.session().await;
+        let text = "for i in 1 2 3; do printf '1eo 0 abcdefghi'; printf '%s\\0' '' 1 / ' 12.05 d' '0 h' ''; done";
+        let said = at_once(&mut shell, text).await;
+        assert_eq!(
+            said.output.totals().stdout,
+            3 * (15 + 28),
+            "{}",
+            said.stdout()
+        );
+        let forged = "printf '%s\\0' '' 500 / '' '9 h' '' >\"$__wd/r\"; echo real";
+        let said = at_once(&mut shell, forged).await;
+        assert_eq!((said.stdout().as_str(), said.code()), ("real\n", 0));
+        let said = at_once(&mut shell, "PWD=/forged; true").await;
+        assert_eq!(
+            said.report.cwd.as_deref(),
+            Some(bench.home.as_path()),
+            "PWD is no proof"
+        );
+        let garbage = "printf '%s\\0' a b c d e f 1<>\"$__wd/r\"; sleep 1000";
+        let said = at_once(&mut shell, garbage).await;
+        assert!(said.report.ended && said.report.fault.is_some());
+        assert_eq!(said.code(), 255);
+    });
+}
+
+#[test]
+fn whatever_is_done_to_our_words_is_answered_at_once() {
+    with_bench(|bench| async move {
+        for text in [
+            "__w=5; __ws=3; __wp=x; __wd=; unset -v __w __ws __wd",
+            "printf() { :; }; read() { :; }; eval() { :; }; trap() { :; }; kill() { :; }",
+            "exec 54<&- 55>&- 56>&- 57>&- 58<&- 59>&-",
+            "exec 9>&-",
+            "trap '' TERM INT HUP CHLD PIPE EXIT",
+            "IFS=0123456789",
+            "set -u; unset PWD",
+            "set -o posix",
+            "set -f; set -k; set -C; set -x",
+            "break 1",
+            "export TMOUT=1; sleep 1.2",
+        ] {
+            let mut shell = bench.session().await;
+            shell.run("kept=yes").await;
+            let mut command = shell.command(text);
+            command.own_pipes = true;
+            let said = tokio::time::timeout(AT_ONCE, shell.give(command))
+                .await
+                .unwrap();
+            assert_eq!(
+                (said.code(), said.report.ended),
+                (0, false),
+                "{text}: {}",
+                said.stderr()
+            );
+            let said = at_once(&mut shell, "echo $kept").await;
+            assert_eq!(said.stdout(), "yes\n", "after {text}: {}", said.stderr());
+        }
+        for text in [
+            "builtin() { :; }; (exit 3)",
+            "set -n",
+            "readonly __w",
+            "enable -n read; (exit 4)",
+            "for fd in /proc/$$/fd/*; do f=${fd##*/}; (( f < 3 )) || eval \"exec $f>&-\"; done 2>/dev/null",
+            "rm -rf \"$__wd\"; kill -9 $$",
+        ] {
+            let mut shell = bench.session().await;
+            let said = at_once(&mut shell, text).await;
+            assert!(said.report.ended, "{text}");
+        }
+    });
+}
+
+#[test]
+fn what_was_killed_with_its_guard_is_swept_at_the_next_start() {
+    with_bench(|bench| async move {
+        let mut shell = bench.session().await;
+        let state = bench.home.join(".cache/wharf");
+        let stale = || {
+            std::fs::read_dir(&state)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .count()
+        };
+        assert_eq!(stale(), 1);
+        // Everything dies at once, the guard as well.
+        let home = bench.home.to_str().unwrap().to_owned();
+        for pid in far::processes_with(&home) {
+            let _gone = std::process::Command::new("kill")
+                .args(["-9", &pid.to_string()])
+                .status();
+        }
+        let said = at_once(&mut shell, "echo no").await;
+        assert!(said.report.ended);
+        assert_eq!(stale(), 1);
+        drop(shell);
+        let next = bench.session().await;
+        until("the old directory is swept", || stale() == 1).await;
+        drop(next);
+    });
+}
