@@ -17,7 +17,7 @@ pub(super) fn program(id: &str, directory: &str, pid: u32, session: u32, mark: &
     let text = [
         format!("d={}; w={pid}; n={session}; i={id}; ", quoted(directory)),
         "trap '' HUP INT TERM QUIT PIPE; exec 3>&2 2>/dev/null; ".to_owned(),
-        format!("printf %s {mark}; printf %s {mark} >&3; cat \"$d/r\" 3>&- & c=$!; "),
+        format!("printf %s {mark}; printf %s {mark} >&3; cat \"$d/r\" 3>&- & c=$!; exec >/dev/null; "),
         "f() { t=; IFS= read -r t <\"/proc/$1/stat\"; t=${t##*) }; }; ".to_owned(),
         // When the shell started, and by how much /proc/uptime differs from what processes say of
         // their start: in some containers it is the container's own.
@@ -44,7 +44,7 @@ pub(super) fn program(id: &str, directory: &str, pid: u32, session: u32, mark: &
         "v() { j=0; while [ $j -lt $3 ]; do m $1 $2; [ -n \"$M\" ] || break; p; j=$((j+1)); done; }; ".to_owned(),
         REQUESTS.to_owned(),
         "r() { for e in \"$@\"; do [ -p \"$d/$e\" ] && : 1<>\"$d/$e\"; rm -f \"$d/$e\"; done; }; ".to_owned(),
-        format!("( sleep 1; {} ) >&- 3>&- & ", SWEEP.replace("MAX", &MAX_SWEPT.to_string())),
+        format!("( sleep 1; {} ) 3>&- & ", SWEEP.replace("MAX", &MAX_SWEPT.to_string())),
         "while IFS= read -r e; do eval \"$e\"; done; ".to_owned(),
         // The other side is gone, or needs this no more.
         "k KILL; x 0 999999999999999; kill -KILL $c; cd \"$d\" && { for e in *; do [ -p $e ] && : 1<>$e; done; cd /; rm -rf \"$d\"; }\n"
@@ -73,8 +73,7 @@ const REQUESTS: &str = "S() { m $2 $3; [ -n \"$M\" ] && kill -$4 $M; case $4 in 
      A() { m 0 999999999999999; k TERM; kill -TERM $M; kill -CONT $M; v 0 999999999999999 $2; k KILL; x 0 999999999999999; y $1; }; \
      J() { g $2; b=$z; j=0; while g $2; [ -n \"$z\" ] && [ \"$z\" = \"$b\" ] && { set -- $1 $2 $t; case $3 in [ZXx]*) false;; esac; }; do \
      if [ $j -lt 20 ]; then p; j=$((j+1)); else sleep 0.5 || sleep 1; fi; done; y $1; }; \
-     C() { y $1 \"$(readlink /proc/$w/cwd)\"; }; \
-     D() { e=; [ -e /proc/$w/fd/$2 ] || { y $1 oe; return; }; [ /proc/$w/fd/1 -ef /proc/$w/fd/$2 ] && e=o; [ /proc/$w/fd/2 -ef /proc/$w/fd/$3 ] && e=${e}e; y $1 $e; }; ";
+     C() { y $1 \"$(readlink /proc/$w/cwd)\"; };";
 
 /// Removes what shells of this machine have left that were killed together with their guards. A
 /// home may be on a disk that machines share, so that others' are left alone.

@@ -162,6 +162,18 @@ pub(super) async fn past_noise(
             return Ok(());
         }
         if lost(stdout, out) || lost(stderr, err) {
+            // The other stream may say why.
+            let rest = async {
+                while !(stdout.closed() && stderr.closed()) {
+                    tokio::select! {
+                        () = stdout.read(), if !stdout.closed() => {}
+                        () = stderr.read(), if !stderr.closed() => {}
+                    }
+                    noise.hear(stdout);
+                    noise.hear(stderr);
+                }
+            };
+            let _held_open = tokio::time::timeout(REASON_PATIENCE, rest).await;
             let reason = String::from_utf8_lossy(&noise.last);
             let reason = reason.trim();
             return Err(broken(&format!(
@@ -179,6 +191,8 @@ pub(super) async fn past_noise(
     }
 }
 
+/// From the end of one stream to that of the other.
+const REASON_PATIENCE: Duration = Duration::from_millis(500);
 /// What is told of a reason.
 const MAX_REASON: usize = 300;
 

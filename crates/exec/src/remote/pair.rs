@@ -1,17 +1,16 @@
 //! Channels of their own for what commands leave running, and for their input.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
 use super::Shared;
 use super::flow::Flow;
-use super::guard::Guard;
 use super::input::Input;
-use super::line::{Pair, Place, broken, past_noise, system};
+use super::line::{Pair, broken, past_noise, system};
 use super::seam::RemoteExit;
-use super::words::{self, ENTRY, Kind};
+use super::words::{self, ENTRY};
 use crate::executor::LaunchError;
 use crate::journal::{RunOutput, Stream};
 
@@ -21,15 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(300);
 /// Letters of the mark at which a pair begins.
 const MARK_LETTERS: usize = 24;
-
-/// A pair to which a shell moves.
-pub(super) struct NewPair {
-    pub(super) number: u32,
-    pub(super) pair: Pair,
-    /// The shell's own standard output still goes where it went as it started, and moves as well.
-    pub(super) stdout: bool,
-    pub(super) stderr: bool,
-}
 
 impl Pair {
     /// In place of one that was given away.
@@ -53,48 +43,28 @@ impl Pair {
     }
 }
 
-/// Opens the pair `number` of a shell that does nothing at this moment.
+/// Opens the pair `number` of a shell.
 pub(super) async fn open(
     shared: Arc<Shared>,
-    place: Place,
-    guard: Weak<Guard>,
+    directory: String,
     number: u32,
-) -> Result<NewPair, LaunchError> {
-    let opened = open_now(&shared, &place, number);
-    let asked = async {
-        let guard = guard.upgrade()?;
-        let fds = match place.kind {
-            Kind::Bash => "57 56",
-            Kind::Posix => "7 6",
-        };
-        guard.ask(|request| format!("D {request} {fds}")).await
+) -> Result<Pair, LaunchError> {
+    let opened = async {
+        let mark = shared.random(MARK_LETTERS);
+        let channel = shared.opener.open(ENTRY).await.map_err(system)?;
+        let mut input = Input::new(channel.stdin);
+        input.put(words::pair(&directory, number, &mark).as_bytes());
+        input.push_all().await;
+        let (mut stdout, mut stderr) = (Flow::new(channel.stdout), Flow::new(channel.stderr));
+        past_noise(&mut stdout, &mut stderr, &mark).await?;
+        Ok(Pair { stdout, stderr })
     };
-    let both = async { tokio::join!(opened, asked) };
-    let (pair, same) =
-        tokio::time::timeout(PATIENCE, both)
-            .await
-            .map_err(|_| LaunchError::TooSlow {
-                what: "a channel on the host",
-                within: PATIENCE,
-            })?;
-    let same = same.ok_or_else(|| broken("the shell on the host is gone"))?;
-    Ok(NewPair {
-        number,
-        pair: pair?,
-        stdout: same.contains('o'),
-        stderr: same.contains('e'),
-    })
-}
-
-async fn open_now(shared: &Shared, place: &Place, number: u32) -> Result<Pair, LaunchError> {
-    let mark = shared.random(MARK_LETTERS);
-    let channel = shared.opener.open(ENTRY).await.map_err(system)?;
-    let mut input = Input::new(channel.stdin);
-    input.put(words::pair(&place.directory, number, &mark).as_bytes());
-    input.push_all().await;
-    let (mut stdout, mut stderr) = (Flow::new(channel.stdout), Flow::new(channel.stderr));
-    past_noise(&mut stdout, &mut stderr, &mark).await?;
-    Ok(Pair { stdout, stderr })
+    tokio::time::timeout(PATIENCE, opened)
+        .await
+        .map_err(|_| LaunchError::TooSlow {
+            what: "a channel on the host",
+            within: PATIENCE,
+        })?
 }
 
 /// Puts `bytes` into a file of the state directory; its name.

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::Shared;
 use super::line::{End, Line, Pair, broken};
-use super::pair::{self, NewPair};
+use super::pair;
 use super::tree::{FOREVER, Held, RemoteTree};
 use super::words::{self, Kind, Purpose};
 use crate::executor::{
@@ -64,7 +64,7 @@ pub(super) struct RemoteShell {
     tick: u64,
     /// Which pair of outputs it writes to.
     pair: u32,
-    next_pair: Option<JoinHandle<Result<NewPair, LaunchError>>>,
+    next_pair: Option<JoinHandle<Result<Pair, LaunchError>>>,
     current: Option<Current>,
     tree: Arc<RemoteTree>,
 }
@@ -264,7 +264,7 @@ impl RemoteShell {
             let opened = opening.await;
             self.next_pair = None;
             match opened {
-                Ok(Ok(new)) => self.move_to(new),
+                Ok(Ok(pair)) => self.line.outputs = pair,
                 failed => {
                     let error = failed.map(Result::err);
                     tracing::warn!(target: "system", ?error, "no channel for a session's output");
@@ -278,16 +278,6 @@ impl RemoteShell {
         }
         self.send();
         true
-    }
-
-    /// From here on the shell writes to another pair: the old one is its earlier commands'.
-    fn move_to(&mut self, new: NewPair) {
-        self.pair = new.number;
-        self.line.outputs = new.pair;
-        let directory = &self.line.place.directory;
-        let text = words::move_to(directory, new.number, new.stdout, new.stderr);
-        self.ask(&text, "s");
-        self.own = Some(self.number);
     }
 
     fn send(&mut self) {
@@ -453,6 +443,7 @@ impl RemoteShell {
             None
         };
         let answer = self.answer(place);
+        self.line.input.push_all().await;
         if answer.rest.is_some() {
             // What starts now is told from what the command has left.
             tokio::time::sleep(TICK).await;
@@ -517,7 +508,8 @@ impl RemoteShell {
         answer
     }
 
-    /// Takes in what the command's stragglers go on writing, to a pair that the shell leaves.
+    /// Takes in what the command's stragglers go on writing, to a pair that the shell leaves at
+    /// once: it would be waited for otherwise until the next command.
     fn rest(
         &mut self,
         streams: bool,
@@ -525,14 +517,12 @@ impl RemoteShell {
         output: Arc<RunOutput>,
     ) -> Option<BoxFuture<'static, ()>> {
         let pair = streams.then(|| {
-            let number = self.pair.saturating_add(1);
-            let opening = pair::open(
-                Arc::clone(&self.shared),
-                self.line.place.clone(),
-                Arc::downgrade(&self.line.guard),
-                number,
-            );
+            self.pair = self.pair.saturating_add(1);
+            let directory = self.line.place.directory.clone();
+            let opening = pair::open(Arc::clone(&self.shared), directory, self.pair);
             self.next_pair = Some(self.shared.tasks.spawn(opening));
+            self.ask(&words::move_to(self.pair), "s");
+            self.own = Some(self.number);
             std::mem::replace(&mut self.line.outputs, Pair::none())
         });
         if pair.is_none() && job.is_none() {

@@ -75,6 +75,11 @@ const BASH_BEFORE_REPORT: &str = "case $__w in *s*) exec 57>\"$__wd/$__wk.o\" 56
      case ${!-} in ''|\"${__wj-}\") ;; *) __wj=$!; __w=$__w builtin kill -0 $! && __wf=${__wf}l;; esac; \
      [[ ${PWD-} -ef . ]] || __wf=$__wf!; ";
 
+/// Moves what the shell writes to another pair of pipes, where it has not redirected it itself.
+const BASH_MOVE: &str = "case $__w in '#__w '*) __wk=$__wd/${__w#* }; \
+     command -p mkfifo -m 600 \"$__wk.o\" \"$__wk.e\" \"$__wk.l\" 2>/dev/null; [[ /dev/fd/1 -ef /dev/fd/57 && $__w ]] && exec 1>\"$__wk.o\"; \
+     [[ /dev/fd/2 -ef /dev/fd/56 && $__w ]] && exec 2>\"$__wk.e\";; esac; ";
+
 fn bash_living() -> String {
     script::program_around(&Surroundings {
         first: BASH_FIRST,
@@ -82,6 +87,7 @@ fn bash_living() -> String {
         number: &format!("IFS=\" \" {} __w __wk __wm", script::read_words()),
         before_report: BASH_BEFORE_REPORT,
         job: "${!-} ${__wu-} ${__wf-}",
+        before_command: BASH_MOVE,
         closed: BASH_CLOSED,
     })
 }
@@ -121,7 +127,11 @@ fn posix_living() -> String {
          [ \"${{PWD-}}\" -ef . ] || __wf=$__wf!; \
          printf '%s\\000' '' \"$__w\" \"${{PWD-}}\" \"${{!-}} $__wu $__wf\" \"$__ws $-\" \"${{__wp-}}\" >&8; \
          case $__w in *e*) export -p >&8; printf '\\000' >&8;; esac; }} && __wp= && {POSIX_READ} || __w=; \
-         [ -n \"$__w\" ]; }} >/dev/null 2>&1; do __ws=; command eval \"$__w\" {POSIX_CLOSED}; done; done"
+         [ -n \"$__w\" ]; }} >/dev/null 2>&1; do __ws=; \
+         case $__w in '#__w '*) __wk=$__wd/${{__w#* }}; \
+         command -p mkfifo -m 600 \"$__wk.o\" \"$__wk.e\" \"$__wk.l\" 2>/dev/null; \
+         [ /dev/fd/1 -ef /dev/fd/7 ] && exec 1>\"$__wk.o\"; [ /dev/fd/2 -ef /dev/fd/6 ] && exec 2>\"$__wk.e\";; esac; \
+         command eval \"$__w\" {POSIX_CLOSED}; done; done"
     )
 }
 
@@ -243,29 +253,16 @@ pub(super) fn leash(directory: &str, pair: u32) -> String {
     format!("{LEASH_FD}>{} ", quoted(&format!("{directory}/{pair}.l")))
 }
 
-/// Moves a shell's standard output, its standard error, or both, to another pair of pipes.
-pub(super) fn move_to(directory: &str, pair: u32, stdout: bool, stderr: bool) -> String {
-    let mut text = "exec".to_owned();
-    for (wanted, fd, ending) in [(stdout, 1, "o"), (stderr, 2, "e")] {
-        if wanted {
-            text.push_str(&format!(
-                " {fd}>{}",
-                quoted(&format!("{directory}/{pair}.{ending}"))
-            ));
-        }
-    }
-    if stdout || stderr {
-        text
-    } else {
-        ":".to_owned()
-    }
+/// A text that does nothing itself, and at which a shell moves to another pair of pipes.
+pub(super) fn move_to(pair: u32) -> String {
+    format!("#__w {pair}")
 }
 
-/// The line for a channel that brings what is written into another pair of pipes: the pipes are
-/// there when the mark is.
+/// The line for a channel that brings what is written into another pair of pipes. Both sides make
+/// them, whoever comes first, and each waits for the other as it opens them.
 pub(super) fn pair(directory: &str, pair: u32, mark: &str) -> String {
     format!(
-        "trap '' HUP INT; cd {} && umask 077 && mkfifo {pair}.o {pair}.e {pair}.l && printf %s {mark} && \
+        "trap '' HUP INT; cd {} && umask 077 && {{ mkfifo {pair}.o {pair}.e {pair}.l 2>/dev/null; [ -p {pair}.l ]; }} && printf %s {mark} && \
          printf %s {mark} >&2 && {{ cat {pair}.e >&2 & cat {pair}.o; wait; }}\n",
         quoted(directory)
     )

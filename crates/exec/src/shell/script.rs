@@ -47,6 +47,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) before_report: &'a str,
     /// The field that names the latest job.
     pub(crate) job: &'a str,
+    /// Words before a command, with its outputs open.
+    pub(crate) before_command: &'a str,
     /// Redirections that keep our descriptors from the commands.
     pub(crate) closed: &'a str,
 }
@@ -64,6 +66,7 @@ pub(crate) fn program(control: &str) -> String {
         number: &format!("IFS= {} __w", read_words()),
         before_report: "",
         job: "${!-}",
+        before_command: "",
         closed: &format!("{INPUT_FD}<&- {CONTROL_FD}>&-"),
     })
 }
@@ -76,6 +79,7 @@ pub(crate) fn program_around(around: &Surroundings<'_>) -> String {
         number,
         before_report,
         job,
+        before_command,
         closed,
     } = around;
     let last_words = format!(
@@ -94,7 +98,7 @@ pub(crate) fn program_around(around: &Surroundings<'_>) -> String {
          builtin printf '%s\\0' '' \"$__w\" \"${{PWD-}}\" \"{job}\" \"$__ws\" \"${{__wp-}}\" >&{CONTROL_FD}; }} && \
          case $__w in *e*) builtin export -p >&{CONTROL_FD} && builtin printf '\\0' >&{CONTROL_FD};; esac && \
          __w= __wp= && IFS= TMOUT= {read} __w || __w=; [[ ! $__w ]]; }} >&- 2>&-; do __ws=; \
-         builtin eval \"$__w\" {closed}; done; done"
+         {before_command}builtin eval \"$__w\" {closed}; done; done"
     )
 }
 
