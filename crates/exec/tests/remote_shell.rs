@@ -6,14 +6,14 @@
 mod far;
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use far::LocalOpener;
-use support::{Living, Real, Said, alive, until};
-use wharf_exec::journal::{Journal, JournalOptions, Stream};
-use wharf_exec::remote::RemoteExecutor;
+use far::bench::{with_bench, with_each, with_opener};
+use support::{Living, Said, alive, until};
+use wharf_exec::journal::Stream;
 use wharf_exec::{Executor, LaunchError, ShellEnv, ShellStart, Status};
 
 /// Far above what any of these take, far below a time limit.
@@ -27,106 +27,6 @@ const LOGIN_SHELLS: [&[&str]; 5] = [
     &["fish"],
     &["tcsh"],
 ];
-
-struct Bench {
-    executor: Arc<RemoteExecutor>,
-    opener: Arc<LocalOpener>,
-    journal: Arc<Journal>,
-    home: PathBuf,
-    _directory: tempfile::TempDir,
-}
-
-/// What stands on a host without bash.
-fn without_bash(directory: &Path, sh: &str) -> PathBuf {
-    let path = directory.join("bin");
-    std::fs::create_dir_all(&path).unwrap();
-    for place in ["/usr/bin", "/bin"] {
-        for entry in std::fs::read_dir(place).unwrap().flatten() {
-            let name = entry.file_name();
-            if name != "bash" && name != "sh" {
-                let _twice = std::os::unix::fs::symlink(entry.path(), path.join(name));
-            }
-        }
-    }
-    let script = format!("#!/bin/dash\nexec /usr/bin/{sh} \"$@\"\n");
-    if sh.contains(' ') {
-        // A multi-call program goes by the name that it is started under.
-        std::os::unix::fs::symlink("/usr/bin/busybox", path.join("sh")).unwrap();
-    } else {
-        std::os::unix::fs::symlink(format!("/usr/bin/{sh}"), path.join("sh")).unwrap();
-    }
-    drop(script);
-    path
-}
-
-fn with_opener<F: Future<Output = ()>>(
-    make: impl FnOnce(&Path) -> LocalOpener,
-    test: impl FnOnce(Arc<Bench>) -> F,
-) {
-    let directory = tempfile::tempdir().unwrap();
-    let home = directory.path().join("home");
-    std::fs::create_dir(&home).unwrap();
-    let opener = Arc::new(make(&home));
-    let journal = directory.path().join("journal");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(3)
-        .enable_all()
-        .build()
-        .unwrap();
-    let mark = home.to_str().unwrap().to_owned();
-    runtime.block_on(async {
-        let bench = Arc::new(Bench {
-            executor: RemoteExecutor::new(Arc::clone(&opener) as _, Arc::new(Real)),
-            opener,
-            journal: Journal::open(&journal, JournalOptions::default()).unwrap(),
-            home: home.clone(),
-            _directory: directory,
-        });
-        tokio::time::timeout(Duration::from_secs(240), test(Arc::clone(&bench)))
-            .await
-            .unwrap();
-        until("no process is left", || {
-            far::processes_with(&mark).is_empty()
-        })
-        .await;
-        let state = home.join(".cache/wharf");
-        let left: Vec<_> = std::fs::read_dir(&state)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .collect();
-        assert!(left.is_empty(), "{left:?}");
-    });
-}
-
-fn with_bench<F: Future<Output = ()>>(test: impl FnOnce(Arc<Bench>) -> F) {
-    with_opener(|home| LocalOpener::new(&["bash"], home), test);
-}
-
-/// Once on a host with bash, and on hosts with other shells alone.
-fn with_each<F: Future<Output = ()>>(test: impl Fn(Arc<Bench>, &'static str) -> F) {
-    with_bench(|bench| test(bench, "bash"));
-    for (sh, name) in [("dash", "dash"), ("busybox sh", "busybox")] {
-        let make = |home: &Path| {
-            let path = without_bash(home.parent().unwrap(), sh);
-            LocalOpener::new(&["dash"], home).path(&path)
-        };
-        with_opener(make, |bench| test(bench, name));
-    }
-}
-
-impl Bench {
-    async fn session(&self) -> Living {
-        self.session_with(ShellStart::default()).await
-    }
-
-    async fn session_with(&self, start: ShellStart) -> Living {
-        Living {
-            shell: self.executor.shell(start).await.unwrap(),
-            journal: Arc::clone(&self.journal),
-        }
-    }
-}
 
 async fn at_once(shell: &mut Living, text: &str) -> Said {
     let said = tokio::time::timeout(AT_ONCE, shell.run(text)).await;

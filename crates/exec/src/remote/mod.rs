@@ -3,31 +3,53 @@ mod flow;
 mod guard;
 mod guard_words;
 mod input;
+mod lane;
 mod line;
 mod pair;
+mod process;
 mod seam;
 mod shell;
 mod tree;
 mod words;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wharf_model::Entropy;
 
 pub use seam::{Channel, OpenError, Opener, RemoteExit};
 
 use crate::executor::{BoxFuture, Executor, Launch, LaunchError, Process, Shell, ShellStart};
+use crate::pool::{self, Pool};
+use lane::Lane;
+use process::LaneProcess;
+use shell::RemoteShell;
+
+/// Stateless runs at once on one host; more wait.
+pub const MAX_LANES: usize = 64;
+/// How often lanes beyond the need are let go.
+const HOUSEKEEPING: Duration = Duration::from_secs(30);
+/// From the end of the work on a host to the end of what it left there.
+const END_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs commands on one host as one user.
 pub struct RemoteExecutor {
     shared: Arc<Shared>,
+    stop: CancellationToken,
 }
 
 pub(crate) struct Shared {
     opener: Arc<dyn Opener>,
     entropy: Arc<dyn Entropy>,
     tasks: TaskTracker,
+    lanes: Pool<Lane>,
+    permits: Arc<Semaphore>,
+    /// A lane is being opened ahead of need.
+    opening: AtomicBool,
 }
 
 impl Shared {
@@ -37,41 +59,107 @@ impl Shared {
         let mut bytes = vec![0; letters];
         self.entropy.fill(&mut bytes);
         let letter = |byte: u8| {
-            ALPHABET
-                .get(usize::from(byte % 32))
-                .copied()
-                .unwrap_or(b'a')
+            let at = usize::from(byte % 32);
+            ALPHABET.get(at).copied().unwrap_or(b'a')
         };
         bytes
             .into_iter()
             .map(|byte| char::from(letter(byte)))
             .collect()
     }
+
+    /// A lane that is there, or a new one; another is opened for whoever comes next.
+    async fn lane(self: &Arc<Self>) -> Result<Lane, LaunchError> {
+        while let Some(mut lane) = self.lanes.take() {
+            if !lane.line.has_ended() {
+                if self.lanes.is_empty() {
+                    self.open_ahead();
+                }
+                return Ok(lane);
+            }
+        }
+        let lane = Lane::open(self).await?;
+        self.open_ahead();
+        Ok(lane)
+    }
+
+    fn open_ahead(self: &Arc<Self>) {
+        if self.permits.available_permits() == 0 || self.opening.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = Arc::clone(self);
+        self.tasks.spawn(async move {
+            // Whoever needs one and finds none opens it and hears why that fails.
+            if let Ok(lane) = Lane::open(&shared).await {
+                shared.lanes.put(lane);
+            }
+            shared.opening.store(false, Ordering::Release);
+        });
+    }
 }
 
 impl RemoteExecutor {
-    /// For the host to which `opener` opens channels.
+    /// For the host to which `opener` opens channels. Nothing is opened before it is needed.
     #[must_use]
     pub fn new(opener: Arc<dyn Opener>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
-        Arc::new(Self {
-            shared: Arc::new(Shared {
-                opener,
-                entropy,
-                tasks: TaskTracker::new(),
-            }),
-        })
+        let shared = Arc::new(Shared {
+            opener,
+            entropy,
+            tasks: TaskTracker::new(),
+            lanes: Pool::new(),
+            permits: Arc::new(Semaphore::new(MAX_LANES)),
+            opening: AtomicBool::new(false),
+        });
+        let stop = CancellationToken::new();
+        let kept = housekeeping(Arc::downgrade(&shared));
+        shared
+            .tasks
+            .spawn(stop.clone().run_until_cancelled_owned(kept));
+        Arc::new(Self { shared, stop })
+    }
+
+    /// Ends the idle lanes, and waits until what ended here has also gone on the host.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.shared.lanes.close();
+        self.shared.permits.close();
+        self.shared.tasks.close();
+        let ended = tokio::time::timeout(END_PATIENCE, self.shared.tasks.wait()).await;
+        if ended.is_err() {
+            tracing::warn!(target: "system", "a host takes too long to end what ran there");
+        }
+    }
+}
+
+impl Drop for RemoteExecutor {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.shared.lanes.close();
     }
 }
 
 impl Executor for RemoteExecutor {
-    fn launch(&self, _launch: Launch) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>> {
-        Box::pin(async { Err(line::broken("not yet")) })
+    fn launch(&self, launch: Launch) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>> {
+        Box::pin(async move {
+            let process = LaneProcess::launch(&self.shared, launch).await?;
+            Ok(Box::new(process) as Box<dyn Process>)
+        })
     }
 
     fn shell(&self, start: ShellStart) -> BoxFuture<'_, Result<Box<dyn Shell>, LaunchError>> {
         Box::pin(async move {
-            let shell = shell::RemoteShell::start(&self.shared, &start).await?;
+            let shell = RemoteShell::start(&self.shared, &start).await?;
             Ok(Box::new(shell) as Box<dyn Shell>)
         })
+    }
+}
+
+async fn housekeeping(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        drop(shared.lanes.trim(pool::IDLE_KEPT));
     }
 }

@@ -36,9 +36,9 @@ const TICK: Duration = Duration::from_millis(11);
 /// far side a system call.
 const MARK_LETTERS: usize = 9;
 /// Input up to here travels with the command.
-const MAX_INLINE_INPUT: usize = 1024;
+pub(super) const MAX_INLINE_INPUT: usize = 1024;
 /// The most input of one command.
-const MAX_INPUT: usize = 8 * 1024 * 1024;
+pub(super) const MAX_INPUT: usize = 8 * 1024 * 1024;
 
 pub(super) const LOST: &str = "the connection to the host was lost while the command ran; whether it went on to its end is not known, and it is not run again";
 const ENDED_BY_SIGNAL: &str = "the session's shell was ended by a signal, and what it ran with it; a new one takes over its directory and exported variables";

@@ -7,11 +7,12 @@
     reason = "each test file uses its part"
 )]
 
+pub(crate) mod bench;
+
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -104,7 +105,7 @@ impl LocalOpener {
             };
             runtime.spawn(async move {
                 tokio::select! {
-                    () = tokio::time::sleep(half) => drop(told.send(how)),
+                    () = tokio::time::sleep(half) => { let _gone = told.send(how); }
                     () = lost.cancelled() => {}
                 }
             });
@@ -115,7 +116,7 @@ impl LocalOpener {
             let link = link.clone();
             tokio::spawn(async move {
                 tokio::select! {
-                    how = exit => if let Ok(how) = how { drop(told.send(how)); },
+                    how = exit => if let Ok(how) = how { let _gone = told.send(how); },
                     () = link.cancelled() => {}
                 }
             });
@@ -220,5 +221,3 @@ pub(crate) fn processes_with(word: &str) -> Vec<u32> {
     }
     found
 }
-
-pub(crate) type Shared = Arc<LocalOpener>;
