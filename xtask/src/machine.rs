@@ -38,6 +38,21 @@ const TOOLS: &[Tool] = &[
         needed_for: "tests that look for survivors",
     },
     Tool {
+        program: "sshd",
+        packages: &["openssh-server"],
+        needed_for: "tests against a real SSH server",
+    },
+    Tool {
+        program: "ssh",
+        packages: &["openssh-client"],
+        needed_for: "tests that compare with OpenSSH, and keys for tests",
+    },
+    Tool {
+        program: "dropbear",
+        packages: &["dropbear-bin"],
+        needed_for: "tests against another SSH server",
+    },
+    Tool {
         program: "setsid",
         packages: &["util-linux"],
         needed_for: "tests with daemons",
@@ -66,7 +81,9 @@ pub(crate) fn prepare(project: &Project) -> Result<Outcome> {
 }
 
 fn is_there(project: &Project, tool: &Tool) -> bool {
-    let look = ["-c", "command -v -- \"$1\"", "sh", tool.program];
+    // Servers lie where only root looks by default.
+    let script = "PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\"; command -v -- \"$1\"";
+    let look = ["-c", script, "sh", tool.program];
     succeeds(&mut command(project.root(), "sh", &look))
 }
 
