@@ -1,7 +1,5 @@
 //! Stateless runs on another machine, in lanes.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod far;
 mod support;
 
@@ -270,19 +268,29 @@ fn runs_at_once_do_not_wait_for_each_other_below_the_bound() {
             "{:?}",
             begin.elapsed()
         );
-        // At the bound, one more waits for its turn and gets it.
+    });
+}
+
+#[test]
+fn at_the_bound_a_run_waits_for_a_place_and_gets_it() {
+    with_bench(|bench| async move {
         let mut held = Vec::new();
-        for _ in 0..8 {
-            held.push(
-                bench
-                    .executor
-                    .launch(bench.launch(shell("sleep 1", true)))
-                    .await
-                    .unwrap(),
-            );
+        for _ in 0..MAX_LANES {
+            let launch = bench.launch(shell("sleep 1000", true));
+            held.push(bench.executor.launch(launch).await.unwrap());
         }
-        assert!(MAX_LANES >= 8);
-        drop(held);
+        let one_more = bench.fork("echo at last");
+        tokio::pin!(one_more);
+        let early = tokio::time::timeout(Duration::from_millis(500), &mut one_more).await;
+        assert!(early.is_err());
+        let mut first = held.remove(0);
+        let tree = first.tree();
+        tokio::task::spawn_blocking(move || tree.kill())
+            .await
+            .unwrap();
+        assert_eq!(first.wait().await.unwrap().status.code(), 137);
+        drop(first);
+        assert_eq!(one_more.await.stdout(), "at last\n");
     });
 }
 

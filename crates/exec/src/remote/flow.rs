@@ -93,7 +93,7 @@ impl Flow {
     }
 
     /// Hands on everything until the far side writes no more.
-    pub(super) async fn to_end(&mut self, mut sink: impl FnMut(&[u8])) {
+    pub(super) async fn read_rest(&mut self, mut sink: impl FnMut(&[u8])) {
         loop {
             sink(&self.held);
             self.held.clear();

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::flow::Flow;
 use super::input::Input;
-use super::seam::RemoteExit;
+use wharf_ssh::RemoteExit;
 
 /// Requests that wait to be written.
 const MAX_WAITING: usize = 64;

@@ -3,6 +3,7 @@
 //! POSIX sh, with nothing started that need not be: a look at all processes reads `/proc` with the
 //! shell's own words, or asks `ps` where there is no `/proc`.
 
+use super::tree::FOREVER;
 use super::words::{TAG, quoted};
 
 /// Passes over all processes until those that are to be killed are given up.
@@ -18,27 +19,14 @@ pub(super) fn program(id: &str, directory: &str, pid: u32, session: u32, mark: &
         format!("d={}; w={pid}; n={session}; i={id}; ", quoted(directory)),
         "trap '' HUP INT TERM QUIT PIPE; exec 3>&2 2>/dev/null; ".to_owned(),
         format!("printf %s {mark}; printf %s {mark} >&3; cat \"$d/r\" 3>&- & c=$!; exec >/dev/null; "),
-        "f() { t=; IFS= read -r t <\"/proc/$1/stat\"; t=${t##*) }; }; ".to_owned(),
+        FIELDS.to_owned(),
         // When the shell started, and by how much /proc/uptime differs from what processes say of
         // their start: in some containers it is the container's own.
-        "g() { f $1; set -- $t; z=${20-}; }; o=0; g $c; u=; IFS=' ' read -r u v </proc/uptime; \
+        "o=0; g $c; u=; IFS=' ' read -r u v </proc/uptime; \
          [ -n \"$u\" ] && [ -n \"$z\" ] && o=$((z - ${u%.*}${u#*.})) && [ $o -ge -200 ] && [ $o -le 200 ] && o=0; \
          g $w; h=$z; ".to_owned(),
         "k() { g $w; [ \"$z\" = \"$h\" ] && kill -$1 $w; }; ".to_owned(),
-        LIST.to_owned(),
-        format!(
-            "m() {{ l; M=; T=\" $w \"; E=' '; for e in $(grep -slF {TAG}=$i /proc/[0-9]*/environ); do e=${{e#/proc/}}; E=\"$E${{e%%/*}} \"; done; \
-             a=1; while [ -n \"$a\" ]; do a=; for e in $L; do p=${{e%%:*}}; case $T in *\" $p \"*) continue;; esac; \
-             e=${{e#*:}}; q=${{e%%:*}}; e=${{e#*:}}; s=${{e%%:*}}; e=${{e#*:}}; b=${{e%%:*}}; \
-             case $T in *\" $q \"*) ;; *) case $E in *\" $p \"*) ;; *) [ $s = $n ] || continue;; esac;; esac; \
-             T=\"$T$p \"; a=1; case ${{e#*:}} in [ZXx]*) continue;; esac; \
-             [ $b = 0 ] || {{ [ $b -ge $(($1 + o)) ] && [ $b -lt $(($2 + o)) ]; }} && M=\"$M $p\"; done; done; }}; "
-        ),
-        "p() { sleep 0.05 || sleep 1; }; ".to_owned(),
-        format!(
-            "x() {{ j=0; while [ $j -lt {MAX_PASSES} ]; do m $1 $2; [ -n \"$M\" ] || break; kill -STOP $M; kill -KILL $M; \
-             j=$((j+1)); [ $j -gt 3 ] && p; done; }}; "
-        ),
+        looking(),
         "y() { printf '%s %s\\n' \"$1\" \"$2\" >&3; }; ".to_owned(),
         // To wait until none is left: how many pauses.
         "v() { j=0; while [ $j -lt $3 ]; do m $1 $2; [ -n \"$M\" ] || break; p; j=$((j+1)); done; }; ".to_owned(),
@@ -57,6 +45,50 @@ pub(super) fn program(id: &str, directory: &str, pid: u32, session: u32, mark: &
         "b=$(command -v bash) || b=$(command -v sh); exec \"$b\" -c {} wharf\n",
         quoted(line)
     )
+}
+
+/// The fields of a process into `t`, and its start into `z`.
+const FIELDS: &str = "f() { t=; IFS= read -r t <\"/proc/$1/stat\"; t=${t##*) }; }; \
+     g() { f $1; set -- $t; z=${20-}; }; ";
+
+/// Words that find the processes of a shell: `m SINCE UNTIL` into `M`, `x SINCE UNTIL` kills them.
+fn looking() -> String {
+    [
+        LIST.to_owned(),
+        format!(
+            "m() {{ l; M=; T=\" $w \"; E=' '; for e in $(grep -slF {TAG}=$i /proc/[0-9]*/environ); do e=${{e#/proc/}}; E=\"$E${{e%%/*}} \"; done; \
+             a=1; while [ -n \"$a\" ]; do a=; for e in $L; do p=${{e%%:*}}; case $T in *\" $p \"*) continue;; esac; \
+             e=${{e#*:}}; q=${{e%%:*}}; e=${{e#*:}}; s=${{e%%:*}}; e=${{e#*:}}; b=${{e%%:*}}; \
+             case $T in *\" $q \"*) ;; *) case $E in *\" $p \"*) ;; *) [ $s = $n ] || continue;; esac;; esac; \
+             T=\"$T$p \"; a=1; case ${{e#*:}} in [ZXx]*) continue;; esac; \
+             [ $b = 0 ] || {{ [ $b -ge $(($1 + o)) ] && [ $b -lt $(($2 + o)) ]; }} && M=\"$M $p\"; done; done; }}; "
+        ),
+        "p() { sleep 0.05 || sleep 1; }; ".to_owned(),
+        format!(
+            "x() {{ j=0; while [ $j -lt {MAX_PASSES} ]; do m $1 $2; [ -n \"$M\" ] || break; kill -STOP $M; kill -KILL $M; \
+             j=$((j+1)); [ $j -gt 3 ] && p; done; }}; "
+        ),
+    ]
+    .concat()
+}
+
+/// The line that sends a signal to all processes whose tag begins with `id`, and to what descends
+/// from them. With `KILL` it goes on until none is left.
+pub(super) fn signal(id: &str, signal: &str) -> String {
+    let act = if signal == "KILL" {
+        format!("x 0 {FOREVER}")
+    } else {
+        let wakes = matches!(signal, "TERM" | "HUP" | "INT");
+        let wake = if wakes { "; kill -CONT $M" } else { "" };
+        format!("m 0 {FOREVER}; [ -n \"$M\" ] && kill -{signal} $M{wake}")
+    };
+    let words = [
+        format!("exec 2>/dev/null; w=-1; n=-1; i={id}; o=0; "),
+        FIELDS.to_owned(),
+        looking(),
+        format!("{act}\n"),
+    ];
+    words.concat()
 }
 
 /// All processes into `L`: number, parent, session, start, state.

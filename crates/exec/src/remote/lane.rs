@@ -208,7 +208,7 @@ impl Lane {
                 forkable: true,
             } => text.push_str(command),
             Program::Shell { text: command, .. } => {
-                text.push_str(&fresh(place.kind, &place.program, command))
+                text.push_str(&fresh(place.kind, &place.program, command));
             }
         }
         text

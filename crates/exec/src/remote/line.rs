@@ -10,9 +10,9 @@ use super::flow::Flow;
 use super::guard::Guard;
 use super::guard_words;
 use super::input::Input;
-use super::seam::{Channel, RemoteExit};
 use super::words::{self, ENTRY, Kind, Purpose};
 use crate::executor::{LaunchError, Status};
+use wharf_ssh::{Channel, RemoteExit};
 
 /// From asking for a shell to its first word.
 const START_PATIENCE: Duration = Duration::from_secs(20);
@@ -124,10 +124,33 @@ impl Line {
 
 impl From<RemoteExit> for End {
     fn from(exit: RemoteExit) -> Self {
-        Self::With(match exit {
-            RemoteExit::Code(code) => Status::Exited(code),
-            RemoteExit::Signal(signal) => Status::Signaled(signal),
-        })
+        match exit {
+            RemoteExit::Code(code) => {
+                Self::With(Status::Exited(i32::try_from(code).unwrap_or(255)))
+            }
+            RemoteExit::Signal(name) => Self::With(Status::Signaled(signal(&name))),
+            RemoteExit::Silent | RemoteExit::Lost(_) => Self::Lost,
+        }
+    }
+}
+
+/// The number of a signal as the protocol names it. Those that it does not name are told by a
+/// server's own word for them, and count as a kill.
+fn signal(name: &str) -> i32 {
+    match name {
+        "ABRT" => libc::SIGABRT,
+        "ALRM" => libc::SIGALRM,
+        "FPE" => libc::SIGFPE,
+        "HUP" => libc::SIGHUP,
+        "ILL" => libc::SIGILL,
+        "INT" => libc::SIGINT,
+        "PIPE" => libc::SIGPIPE,
+        "QUIT" => libc::SIGQUIT,
+        "SEGV" => libc::SIGSEGV,
+        "TERM" => libc::SIGTERM,
+        "USR1" => libc::SIGUSR1,
+        "USR2" => libc::SIGUSR2,
+        _ => libc::SIGKILL,
     }
 }
 

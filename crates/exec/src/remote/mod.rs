@@ -1,4 +1,6 @@
 //! Another machine as a place where commands run, over channels that somebody else opens.
+mod durable;
+mod durable_words;
 mod flow;
 mod guard;
 mod guard_words;
@@ -7,7 +9,6 @@ mod lane;
 mod line;
 mod pair;
 mod process;
-mod seam;
 mod shell;
 mod tree;
 mod words;
@@ -16,12 +17,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wharf_model::Entropy;
 
-pub use seam::{Channel, OpenError, Opener, RemoteExit};
+pub use durable::{Durable, DurableEnd, DurableError, DurableRun, HOST_CAP};
+use wharf_ssh::Opener;
 
 use crate::executor::{BoxFuture, Executor, Launch, LaunchError, Process, Shell, ShellStart};
 use crate::pool::{self, Pool};
@@ -29,8 +31,11 @@ use lane::Lane;
 use process::LaneProcess;
 use shell::RemoteShell;
 
-/// Stateless runs at once on one host; more wait.
-pub const MAX_LANES: usize = 64;
+/// Stateless runs at once on one host; more wait. Each takes two channels, and a host gives 48
+/// (`wharf_ssh::pool`), some of which are for sessions.
+pub const MAX_LANES: usize = 16;
+/// How long a run waits for its place among the others.
+const PLACE_PATIENCE: Duration = Duration::from_secs(60);
 /// How often lanes beyond the need are let go.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
 /// From the end of the work on a host to the end of what it left there.
@@ -66,6 +71,18 @@ impl Shared {
             .into_iter()
             .map(|byte| char::from(letter(byte)))
             .collect()
+    }
+
+    /// A place among the runs at once.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, LaunchError> {
+        let place = Arc::clone(&self.permits).acquire_owned();
+        match tokio::time::timeout(PLACE_PATIENCE, place).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) => Err(line::broken("no more is started on the host")),
+            Err(_) => Err(line::broken(
+                "as many commands run on the host as may at once; end one, or use a session",
+            )),
+        }
     }
 
     /// A lane that is there, or a new one; another is opened for whoever comes next.

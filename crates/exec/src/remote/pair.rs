@@ -9,10 +9,10 @@ use super::Shared;
 use super::flow::Flow;
 use super::input::Input;
 use super::line::{Pair, broken, past_noise, system};
-use super::seam::RemoteExit;
 use super::words::{self, ENTRY};
 use crate::executor::LaunchError;
 use crate::journal::{RunOutput, Stream};
+use wharf_ssh::RemoteExit;
 
 /// From asking for a channel to its first word.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,14 +31,14 @@ impl Pair {
     }
 
     /// Takes everything into `output` until nobody writes any more.
-    pub(super) async fn to_end(self, output: &RunOutput) {
+    pub(super) async fn drain(self, output: &RunOutput) {
         let Self {
             mut stdout,
             mut stderr,
         } = self;
         tokio::join!(
-            stdout.to_end(|bytes| output.append(Stream::Stdout, bytes)),
-            stderr.to_end(|bytes| output.append(Stream::Stderr, bytes)),
+            stdout.read_rest(|bytes| output.append(Stream::Stdout, bytes)),
+            stderr.read_rest(|bytes| output.append(Stream::Stderr, bytes)),
         );
     }
 }

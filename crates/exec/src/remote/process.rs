@@ -40,10 +40,7 @@ pub(super) struct LaneProcess {
 
 impl LaneProcess {
     pub(super) async fn launch(shared: &Arc<Shared>, launch: Launch) -> Result<Self, LaunchError> {
-        let permit = Arc::clone(&shared.permits)
-            .acquire_owned()
-            .await
-            .map_err(|_| broken("no more is started on the host"))?;
+        let permit = shared.place().await?;
         let mut lane = shared.lane().await?;
         let mut files = Vec::new();
         let mut inline = None;
@@ -220,7 +217,7 @@ impl Process for LaneProcess {
             } = lane.line;
             // The lane ends, and holds the outputs no more.
             input.close().await;
-            outputs.to_end(&self.output).await;
+            outputs.drain(&self.output).await;
             for pid in &self.survivors {
                 let ended = guard.ask(|number| format!("J {number} {pid}"));
                 if ended.await.is_none() {

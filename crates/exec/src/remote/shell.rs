@@ -531,7 +531,7 @@ impl RemoteShell {
         let guard = Arc::downgrade(&self.line.guard);
         Some(Box::pin(async move {
             if let Some(pair) = pair {
-                pair.to_end(&output).await;
+                pair.drain(&output).await;
             }
             if let (Some(job), Some(guard)) = (job, guard.upgrade()) {
                 let ended = guard.ask(|number| format!("J {number} {job}"));

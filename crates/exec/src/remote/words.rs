@@ -47,10 +47,7 @@ pub(super) fn start(id: &str, mark: &str, purpose: Purpose, bare: bool) -> Strin
     };
     let clean = if bare { "env -i " } else { "env " };
     format!(
-        "d=; n=$(uname -n); w() {{ [ -z \"$d\" ] && (umask 077; mkdir -p \"$1/wharf\" && cd \"$1/wharf\" && \
-         mkdir {id}@\"$n\" && mkfifo {id}@\"$n\"/r {id}@\"$n\"/0.l) 2>/dev/null && d=$1/wharf/{id}@$n; }}; \
-         w \"${{XDG_CACHE_HOME:-${{HOME:-/nonexistent}}/.cache}}\"; w \"${{XDG_RUNTIME_DIR:-/nonexistent}}\"; \
-         w \"$(umask 077; mktemp -d \"${{TMPDIR:-/tmp}}/wharf.XXXXXX\" 2>/dev/null)\"; \
+        "{place}\
          s=; [ -r /proc/self/stat ] && IFS= read -r s </proc/self/stat; set -- ${{s##*) }} 0 0 0 0; \
          [ -n \"$d\" ] && printf '%s %s' \"$$\" \"${{20-}}\" >\"$d/owner\"; \
          b=$(command -v bash) && k=bash || {{ b=$(command -v sh); k=posix; }}; \
@@ -58,7 +55,19 @@ pub(super) fn start(id: &str, mark: &str, purpose: Purpose, bare: bool) -> Strin
          [ -n \"$d\" ] || exit 1; \
          if [ $k = bash ]; then exec {clean}{TAG}={id} \"$b\" --noprofile --norc -c {} bash \"$d\"; else exec {clean}{TAG}={id} \"$b\" -c {} sh \"$d\"; fi\n",
         quoted(&bash),
-        quoted(&posix)
+        quoted(&posix),
+        place = place(id, "r 0.l"),
+    )
+}
+
+/// Makes the state directory `$d` with these pipes in it: below the user's cache, or, where that
+/// cannot be written, in the session's or the machine's directory for such things.
+pub(super) fn place(id: &str, pipes: &str) -> String {
+    format!(
+        "d=; n=$(uname -n); w() {{ [ -z \"$d\" ] && (umask 077; mkdir -p \"$1/wharf\" && cd \"$1/wharf\" && \
+         mkdir {id}@\"$n\" && cd {id}@\"$n\" && mkfifo {pipes}) 2>/dev/null && d=$1/wharf/{id}@$n; }}; \
+         w \"${{XDG_CACHE_HOME:-${{HOME:-/nonexistent}}/.cache}}\"; w \"${{XDG_RUNTIME_DIR:-/nonexistent}}\"; \
+         [ -n \"$d\" ] || w \"$(umask 077; mktemp -d \"${{TMPDIR:-/tmp}}/wharf.XXXXXX\" 2>/dev/null)\"; "
     )
 }
 
