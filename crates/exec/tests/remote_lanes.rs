@@ -272,6 +272,30 @@ fn runs_at_once_do_not_wait_for_each_other_below_the_bound() {
 }
 
 #[test]
+fn a_fork_that_was_killed_while_it_waited_fails_nobody() {
+    with_bench(|bench| async move {
+        let done = bench.fork("echo $PPID; echo $$").await;
+        let lane: u32 = done.stdout().lines().last().unwrap().parse().unwrap();
+        let waiting = || {
+            let found = std::process::Command::new("pgrep")
+                .args(["-P", &lane.to_string()])
+                .output();
+            String::from_utf8(found.unwrap().stdout)
+                .unwrap()
+                .trim()
+                .to_owned()
+        };
+        until("it has forked", || !waiting().is_empty()).await;
+        let _gone = std::process::Command::new("kill")
+            .args(["-9", &waiting()])
+            .status();
+        until("the lane has seen it", || waiting().is_empty()).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(bench.fork("echo next").await.stdout(), "next\n");
+    });
+}
+
+#[test]
 fn at_the_bound_a_run_waits_for_a_place_and_gets_it() {
     with_bench(|bench| async move {
         let mut held = Vec::new();

@@ -23,6 +23,8 @@ pub(super) struct Lane {
     pub(super) line: Line,
     said: Vec<u8>,
     number: u16,
+    /// What will stand behind the output of the run for which it has forked.
+    mark: String,
 }
 
 /// What a lane says.
@@ -49,9 +51,9 @@ impl Lane {
             line,
             said: Vec::new(),
             number: script::FIRST,
+            mark: String::new(),
         };
-        let end = lane.end();
-        let first = format!("{}{end}-{end}", script::FIRST);
+        let first = format!("{} -{}", script::FIRST, lane.end());
         lane.line.input.put(first.as_bytes());
         lane.line.outputs.stdout.look_for("-");
         lane.line.outputs.stderr.look_for("-");
@@ -59,7 +61,7 @@ impl Lane {
         if heard != Ok(true) {
             return Err(broken("the host's shell ended as it started"));
         }
-        lane.fork_ahead().await;
+        lane.fork_ahead(shared).await;
         Ok(lane)
     }
 
@@ -84,26 +86,40 @@ impl Lane {
     }
 
     /// Lets it fork for the next run.
-    pub(super) async fn fork_ahead(&mut self) {
+    pub(super) async fn fork_ahead(&mut self, shared: &Shared) {
         self.number = self.number % script::MAX_NUMBER + 1;
-        let message = format!("{}{}", self.number, self.end());
+        self.mark = shared.random(MARK_LETTERS);
+        let message = format!("{} {}{}", self.number, self.mark, self.end());
         self.line.input.put(message.as_bytes());
         self.line.input.push_all().await;
     }
 
+    /// Nothing has happened to the fork that waits, as far as it is known without waiting.
+    pub(super) async fn is_quiet(&mut self) -> bool {
+        if self.line.has_ended() {
+            return false;
+        }
+        tokio::select! {
+            biased;
+            () = self.more(None) => false,
+            () = std::future::ready(()) => true,
+        }
+    }
+
     /// Gives the fork that waits its text.
-    pub(super) fn begin(&mut self, text: &str, shared: &Shared) {
-        let mark = shared.random(MARK_LETTERS);
+    pub(super) async fn begin(&mut self, text: &str) {
         let message = match self.line.place.kind {
-            Kind::Bash => format!("{text}\0{mark}\0"),
+            Kind::Bash => format!("{text}\0"),
             Kind::Posix => {
                 let lines = text.matches('\n').count().saturating_add(1);
-                format!("{lines}\n{text}\n{mark}\n")
+                format!("{lines}\n{text}\n")
             }
         };
         self.line.input.put(message.as_bytes());
-        self.line.outputs.stdout.look_for(&mark);
-        self.line.outputs.stderr.look_for(&mark);
+        self.line.outputs.stdout.look_for(&self.mark);
+        self.line.outputs.stderr.look_for(&self.mark);
+        // It runs from here on, whether or not anybody waits for it.
+        self.line.input.push_all().await;
     }
 
     pub(super) fn outputs_passed(&self) -> bool {

@@ -88,7 +88,7 @@ impl Shared {
     /// A lane that is there, or a new one; another is opened for whoever comes next.
     async fn lane(self: &Arc<Self>) -> Result<Lane, LaunchError> {
         while let Some(mut lane) = self.lanes.take() {
-            if !lane.line.has_ended() {
+            if lane.is_quiet().await {
                 if self.lanes.is_empty() {
                     self.open_ahead();
                 }

@@ -1,6 +1,7 @@
 //! A stateless run on a host, in a lane that serves others afterwards.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -16,6 +17,11 @@ use crate::shell::report::Report;
 
 /// The code of a run of which it is not known how it ended.
 const UNKNOWN: i32 = 255;
+/// Between two pieces of output, once a run's end was reported.
+const MARK_PATIENCE: Duration = Duration::from_secs(15);
+/// From here on, a code says that a signal ended the run. Its fork may not have read its text then,
+/// which the lane would take for something else.
+const BY_SIGNAL: i32 = 128;
 /// Letters of the name of a file of input.
 const NAME_LETTERS: usize = 9;
 
@@ -57,7 +63,7 @@ impl LaneProcess {
             }
         }
         let text = lane.text(&launch, files.first().map(String::as_str), inline);
-        lane.begin(&text, shared);
+        lane.begin(&text).await;
         let name = match &launch.program {
             Program::Direct(argv) => argv.first().cloned().unwrap_or_default(),
             Program::Shell { .. } => String::new(),
@@ -109,8 +115,16 @@ impl LaneProcess {
             if whole || gone || self.garbled || enough(self) {
                 return;
             }
-            if let Some(lane) = self.lane.as_mut() {
-                lane.more(Some(&output)).await;
+            let reported = self.report.is_some();
+            let Some(lane) = self.lane.as_mut() else {
+                return;
+            };
+            let more = lane.more(Some(&output));
+            if !reported {
+                more.await;
+            } else if tokio::time::timeout(MARK_PATIENCE, more).await.is_err() {
+                // The marks were written before the report.
+                self.garbled = true;
             }
         }
     }
@@ -129,7 +143,8 @@ impl LaneProcess {
             self.survivors = self.tree.look().await;
         }
         let goes_on = !self.survivors.is_empty();
-        let reusable = status.is_some() && !goes_on && !left.contains('d');
+        let whole = status.is_some_and(|code| code < BY_SIGNAL) && !self.garbled;
+        let reusable = whole && !goes_on && !left.contains('d');
         self.tree.ends(if reusable { 0 } else { FOREVER }).await;
         if let Some(lane) = &self.lane {
             lane.line.guard.remove(&self.files);
@@ -164,7 +179,7 @@ impl LaneProcess {
             return;
         };
         if !unsure {
-            lane.fork_ahead().await;
+            lane.fork_ahead(&self.shared).await;
             self.shared.lanes.put(lane);
             return;
         }
@@ -172,7 +187,7 @@ impl LaneProcess {
         self.shared.tasks.spawn(async move {
             let tree = RemoteTree::new(&lane.line.guard, 0, true, false);
             if tree.look().await.is_empty() && !lane.line.has_ended() {
-                lane.fork_ahead().await;
+                lane.fork_ahead(&shared).await;
                 shared.lanes.put(lane);
             }
         });

@@ -30,6 +30,8 @@ const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(3);
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
 /// From asking how a job ended, which it has, to giving the shell up.
 const ASK_PATIENCE: Duration = Duration::from_secs(10);
+/// Between two pieces of output, once a command's end was reported: the marks were written before.
+const MARK_PATIENCE: Duration = Duration::from_secs(15);
 /// A little longer than one of the far side's ticks.
 const TICK: Duration = Duration::from_millis(11);
 /// Letters of the mark behind a command's output: nobody meets it by accident, and each costs the
@@ -355,7 +357,13 @@ impl RemoteShell {
                 }
                 return;
             }
-            self.more(Some(&output)).await;
+            let reported = current.report.is_some();
+            let more = self.more(Some(&output));
+            if !reported {
+                more.await;
+            } else if tokio::time::timeout(MARK_PATIENCE, more).await.is_err() {
+                self.garbled = true;
+            }
         }
     }
 

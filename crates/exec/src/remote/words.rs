@@ -101,14 +101,14 @@ fn bash_living() -> String {
     })
 }
 
-/// Forks when it gets a run's number, which is ahead of need; the fork reads the text. See
-/// `shell/forker.rs`, which does the same on this machine.
+/// Forks when it gets a run's number and mark, which is ahead of need; the fork reads the text, whose
+/// first words take both from it. See `shell/forker.rs`, which does the same on this machine.
 fn bash_lane() -> String {
     let read = script::read_words();
     format!(
-        "{BASH_FIRST}while IFS= {read} __w; do case $__w in 0) ;; *) ( IFS= {read} __c && \
+        "{BASH_FIRST}while IFS=' ' {read} __w __wm; do case $__w in 0) ;; *) ( IFS= {read} __c && \
          builtin eval \"$__c\" {BASH_CLOSED} ) 55>\"$__wd/0.l\";; esac; __ws=$?; \
-         IFS=' ' {read} __wm || exit; builtin printf %s \"$__wm\" >&57; builtin printf %s \"$__wm\" >&56; \
+         builtin printf %s \"$__wm\" >&57; builtin printf %s \"$__wm\" >&56; \
          builtin read -t 0 -u 54 __wz && __wf= || __wf=d; \
          builtin printf '%s\\0' '' \"$__w\" \"$PWD\" \" 0 $__wf\" \"$__ws $-\" '' >&59; done"
     )
@@ -146,9 +146,9 @@ fn posix_living() -> String {
 
 fn posix_lane() -> String {
     format!(
-        "{POSIX_FIRST}while IFS= read -r __w <&9; do case $__w in 0) __ws=0;; *) __wv=$__w; \
+        "{POSIX_FIRST}while IFS=' ' read -r __w __wm <&9; do case $__w in 0) __ws=0;; *) __wv=$__w; \
          ( {POSIX_READ} && command eval \"$__w\" {POSIX_CLOSED} ); __ws=$?; __w=$__wv;; esac; \
-         IFS= read -r __wm <&9 || exit; printf %s \"$__wm\" >&7; printf %s \"$__wm\" >&6; \
+         printf %s \"$__wm\" >&7; printf %s \"$__wm\" >&6; \
          printf '%s\\000' '' \"$__w\" \"$PWD\" ' 0 ?' \"$__ws $-\" '' >&8; done"
     )
 }
