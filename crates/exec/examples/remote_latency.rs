@@ -14,6 +14,8 @@
 mod opener;
 
 use std::error::Error;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,6 +50,31 @@ fn print(what: &str, mut took: Vec<Duration>) {
     );
 }
 
+/// What the pipes and a shell cost by themselves: a line there, a line back.
+fn floor(rounds: usize) -> Result<Vec<Duration>, Box<dyn Error>> {
+    let mut child = Command::new("bash")
+        .args([
+            "--norc",
+            "-c",
+            "while read -r l; do eval \"$l\"; echo $?; done",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut input = child.stdin.take().ok_or("no input")?;
+    let mut output = BufReader::new(child.stdout.take().ok_or("no output")?);
+    let mut took = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
+        let begin = Instant::now();
+        input.write_all(b"true\n")?;
+        output.read_line(&mut String::new())?;
+        took.push(begin.elapsed());
+    }
+    drop(input);
+    child.wait()?;
+    Ok(took)
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
@@ -56,7 +83,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let journal = Journal::open(&directory.path().join("journal"), JournalOptions::default())?;
     let opener = LocalOpener::new(&["bash"], directory.path());
-    let opener = opener.slow(Duration::from_millis(round_trip));
+    let opener = if round_trip == 0 {
+        opener.direct()
+    } else {
+        opener.slow(Duration::from_millis(round_trip))
+    };
+    print(
+        "a bash that answers each line, for comparison",
+        floor(rounds)?,
+    );
     let executor = RemoteExecutor::new(Arc::new(opener), Arc::new(Real));
 
     let begin = Instant::now();

@@ -82,8 +82,11 @@ impl Line {
         bare: bool,
     ) -> Result<Self, LaunchError> {
         let (id, mark) = (shared.random(ID_LETTERS), shared.random(START_LETTERS));
-        // Their round trips are made at the same time.
-        let (shell, guard) = tokio::join!(shared.opener.open(ENTRY), shared.opener.open(ENTRY));
+        let (shell, guard) = {
+            let _one_at_a_time = shared.channels.lock().await;
+            // Their round trips are made at the same time.
+            tokio::join!(shared.opener.open(ENTRY), shared.opener.open(ENTRY))
+        };
         let (shell, guard) = (shell.map_err(system)?, guard.map_err(system)?);
         let Channel {
             stdin,

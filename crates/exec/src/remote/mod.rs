@@ -1,4 +1,67 @@
-//! Another machine as a place where commands run, over channels that somebody else opens.
+//! Another machine as a place where commands run, over channels that `wharf_ssh` opens.
+//!
+//! Nothing is installed there. A channel's command is `words::ENTRY`, which means the same to sh,
+//! bash, zsh, fish and csh; the program proper is the first line on its input. What a login shell
+//! prints before that runs is dropped up to a random mark.
+//!
+//! # A shell and its guard
+//!
+//! Each shell, a session's (`shell`) or one for stateless runs (`lane`), has two channels:
+//!
+//! - **The shell's.** Its input brings commands; its standard output and error are the commands'.
+//! - **The guard's** (`guard`). Its output brings reports, which the shell writes into a FIFO; on
+//!   its input go requests: signals, lists of processes, the watch for a job. When its input ends,
+//!   for whatever reason, it kills all that is left of the shell and removes the state directory.
+//!
+//! A command is one message and one answer, so that it takes one round trip: the text, its number
+//! and a random mark go out together. After the command the shell reads the mark, which the command
+//! never saw, writes it to both outputs, and then reports. The output is whole when report and both
+//! marks are there. What decides the code is the report alone; a mark only says where output ends.
+//! The program of a session in bash is that of this machine (`shell/script.rs`) with other
+//! surroundings, and what is said there about its words holds here.
+//!
+//! Descriptors of ours (54 to 59 in bash, 6 to 9 in another shell) are closed while a command runs,
+//! but for the **leash**, 55: whoever inherits it may still write, which the shell sees by looking at
+//! its other end. Then the outputs are left to those who still write to them, and the shell moves to
+//! a pair of FIFOs with a channel of their own (`pair`), before the next command needs it.
+//!
+//! The state directory is `wharf/ID@NODE` below the user's cache, else below `XDG_RUNTIME_DIR`, else
+//! a new one below `TMPDIR`; it has mode 0700 and holds FIFOs, a command's input while it runs, and
+//! the number of its owner. What was killed together with its guard is swept at the next start.
+//!
+//! # Which processes are a command's
+//!
+//! Those below the shell, in its session, or with its tag in their environment (`words::TAG`), and
+//! what descends from them, that started between the end of the last command and the end of this
+//! one. Where there is no `/proc`, `ps` tells only who is below the shell, and all of those count.
+//!
+//! # What a command could do
+//!
+//! By accident, nothing: it finds no descriptor of ours, and no mark before it has ended. On purpose
+//! it can do what its account can: find the FIFO and write a report (of another number: dropped; of
+//! no sense: the shell is given up; of its own number: it has lied about its own code), kill the
+//! shell or the guard (told as a fault, and a new shell takes over), or start a process that has
+//! left the session, lost its parent and emptied its environment, all three, which nobody finds.
+//! It cannot make us run a text twice, wait for ever, or take a later command's output.
+//!
+//! # What shells other than bash cannot do
+//!
+//! The same holds in dash and busybox's ash, but: `PIPESTATUS` and traps other than of signals are
+//! not theirs; what the user opens as 6 to 9 is closed after the command; `return` at the top ends
+//! the shell (which is restored), and in a stateless run `break` outside of a loop ends the text;
+//! `set -x` shows our `eval` as well; only a job of the shell itself is told from its command's
+//! output, not what a program leaves running by itself; a job is known as long as `wait` knows it.
+//!
+//! # Runs that outlive the connection
+//!
+//! `durable` has a holder in plain sh, a session of its own, and files that are read by offset.
+//!
+//! # Limits
+//!
+//! A link that is lost ends what ran over it, save for durable runs, and nothing is run again.
+//! [`Tree::members_in`](crate::Tree::members_in) knows what was seen last. LVM's tools complain
+//! about the leash.
+
 mod durable;
 mod durable_words;
 mod flow;
@@ -17,7 +80,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wharf_model::Entropy;
@@ -53,8 +116,13 @@ pub(crate) struct Shared {
     tasks: TaskTracker,
     lanes: Pool<Lane>,
     permits: Arc<Semaphore>,
+    /// A lane has come back.
+    back: Notify,
     /// A lane is being opened ahead of need.
     opening: AtomicBool,
+    /// One shell gets its channels at a time: of several that have one of their two each, none
+    /// would get the other where a host gives few.
+    channels: Mutex<()>,
 }
 
 impl Shared {
@@ -85,19 +153,58 @@ impl Shared {
         }
     }
 
-    /// A lane that is there, or a new one; another is opened for whoever comes next.
+    /// A lane that is there or comes back, or a new one, whichever is first; another is opened for
+    /// whoever comes next.
     async fn lane(self: &Arc<Self>) -> Result<Lane, LaunchError> {
-        while let Some(mut lane) = self.lanes.take() {
-            if lane.is_quiet().await {
-                if self.lanes.is_empty() {
-                    self.open_ahead();
+        let mut opened = None;
+        loop {
+            let back = self.back.notified();
+            while let Some(mut lane) = self.lanes.take() {
+                if lane.is_quiet().await {
+                    if self.lanes.is_empty() {
+                        self.open_ahead();
+                    }
+                    return Ok(lane);
                 }
-                return Ok(lane);
+            }
+            let failed = opened.get_or_insert_with(|| self.open_another());
+            tokio::select! {
+                () = back => {}
+                Ok(error) = failed => {
+                    // Where a host gives no more channels, another run's lane will do.
+                    let others = MAX_LANES.saturating_sub(self.permits.available_permits());
+                    if others <= 1 {
+                        return Err(error);
+                    }
+                    let back = tokio::time::timeout(PLACE_PATIENCE, self.back.notified());
+                    if back.await.is_err() {
+                        return Err(error);
+                    }
+                    opened = None;
+                }
             }
         }
-        let lane = Lane::open(self).await?;
-        self.open_ahead();
-        Ok(lane)
+    }
+
+    /// Opens a lane that goes to whoever takes it first; why not, where that fails.
+    fn open_another(self: &Arc<Self>) -> oneshot::Receiver<LaunchError> {
+        let (failed, told) = oneshot::channel();
+        let shared = Arc::clone(self);
+        self.tasks.spawn(async move {
+            match Lane::open(&shared).await {
+                Ok(lane) => shared.put(lane),
+                Err(error) => {
+                    let _gone_away = failed.send(error);
+                }
+            }
+        });
+        told
+    }
+
+    /// Gives a lane to whoever needs one.
+    fn put(&self, lane: Lane) {
+        self.lanes.put(lane);
+        self.back.notify_one();
     }
 
     fn open_ahead(self: &Arc<Self>) {
@@ -108,7 +215,7 @@ impl Shared {
         self.tasks.spawn(async move {
             // Whoever needs one and finds none opens it and hears why that fails.
             if let Ok(lane) = Lane::open(&shared).await {
-                shared.lanes.put(lane);
+                shared.put(lane);
             }
             shared.opening.store(false, Ordering::Release);
         });
@@ -125,7 +232,9 @@ impl RemoteExecutor {
             tasks: TaskTracker::new(),
             lanes: Pool::new(),
             permits: Arc::new(Semaphore::new(MAX_LANES)),
+            back: Notify::new(),
             opening: AtomicBool::new(false),
+            channels: Mutex::new(()),
         });
         let stop = CancellationToken::new();
         let kept = housekeeping(Arc::downgrade(&shared));
@@ -165,7 +274,18 @@ impl Executor for RemoteExecutor {
 
     fn shell(&self, start: ShellStart) -> BoxFuture<'_, Result<Box<dyn Shell>, LaunchError>> {
         Box::pin(async move {
-            let shell = RemoteShell::start(&self.shared, &start).await?;
+            let shell = match RemoteShell::start(&self.shared, &start).await {
+                Err(error) if !matches!(error, LaunchError::Cwd { .. }) => {
+                    // Idle lanes may have taken the channels that it needs.
+                    let idle: Vec<Lane> = std::iter::from_fn(|| self.shared.lanes.take()).collect();
+                    if idle.is_empty() {
+                        return Err(error);
+                    }
+                    drop(idle);
+                    RemoteShell::start(&self.shared, &start).await?
+                }
+                started => started?,
+            };
             Ok(Box::new(shell) as Box<dyn Shell>)
         })
     }

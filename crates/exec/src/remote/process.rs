@@ -180,7 +180,7 @@ impl LaneProcess {
         };
         if !unsure {
             lane.fork_ahead(&self.shared).await;
-            self.shared.lanes.put(lane);
+            self.shared.put(lane);
             return;
         }
         let shared = Arc::clone(&self.shared);
@@ -188,7 +188,7 @@ impl LaneProcess {
             let tree = RemoteTree::new(&lane.line.guard, 0, true, false);
             if tree.look().await.is_empty() && !lane.line.has_ended() {
                 lane.fork_ahead(&shared).await;
-                shared.lanes.put(lane);
+                shared.put(lane);
             }
         });
     }

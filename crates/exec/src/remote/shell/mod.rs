@@ -1,5 +1,7 @@
 //! A living shell on the far side.
 
+mod own;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +12,8 @@ use super::Shared;
 use super::line::{End, Line, Pair, broken};
 use super::pair;
 use super::tree::{FOREVER, Held, RemoteTree};
-use super::words::{self, Kind, Purpose};
-use crate::executor::{
-    BoxFuture, LaunchError, Shell, ShellCommand, ShellEnv, ShellReport, ShellStart, Status, Tree,
-};
+use super::words::{self, Kind};
+use crate::executor::{BoxFuture, LaunchError, Shell, ShellCommand, ShellReport, Status, Tree};
 use crate::journal::{RunOutput, Stream};
 use crate::shell::Left;
 use crate::shell::report::{self, Found, Report};
@@ -22,14 +22,12 @@ use crate::shell::script::{self, Around, Trailer};
 
 /// The code of a command of which it is not known how it ended.
 const UNKNOWN: i32 = 255;
-/// From asking for the first report to giving the shell up.
-const START_PATIENCE: Duration = Duration::from_secs(20);
 /// From the end of a shell to that of what it has said and written.
 const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(3);
 /// From killing a shell to hearing that it is dead.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
-/// From asking how a job ended, which it has, to giving the shell up.
-const ASK_PATIENCE: Duration = Duration::from_secs(10);
+/// For the guard to say where the shell is.
+const LOOK_PATIENCE: Duration = Duration::from_secs(10);
 /// Between two pieces of output, once a command's end was reported: the marks were written before.
 const MARK_PATIENCE: Duration = Duration::from_secs(15);
 /// A little longer than one of the far side's ticks.
@@ -86,67 +84,6 @@ struct Current {
 }
 
 impl RemoteShell {
-    pub(super) async fn start(
-        shared: &Arc<Shared>,
-        start: &ShellStart,
-    ) -> Result<Self, LaunchError> {
-        let (env, bare) = match &start.env {
-            ShellEnv::OnTop(env) => (env, false),
-            ShellEnv::Exactly(env) => (env, true),
-        };
-        let line = Line::open(shared, Purpose::Living, bare).await?;
-        let tree = RemoteTree::new(&line.guard, 0, true, true);
-        let mut shell = Self {
-            shared: Arc::clone(shared),
-            line,
-            said: Vec::new(),
-            left: Left::default(),
-            last_job: None,
-            number: script::FIRST,
-            own: None,
-            wary: false,
-            garbled: false,
-            tick: 0,
-            pair: 0,
-            next_pair: None,
-            current: None,
-            tree,
-        };
-        shell.put(None, Trailer::default(), "", "");
-        let mut setup = words::exports(env);
-        let cwd = start.cwd.as_deref().and_then(std::path::Path::to_str);
-        if let Some(cwd) = cwd {
-            setup.push_str(&words::enter(cwd));
-            setup.push_str(" && unset OLDPWD");
-        }
-        let mut status = 0;
-        let first = async {
-            shell.own_answer().await?;
-            if !setup.is_empty() {
-                shell.ask(&setup, "");
-                status = shell.own_answer().await?.status;
-            }
-            Some(())
-        };
-        match tokio::time::timeout(START_PATIENCE, first).await {
-            Ok(Some(())) => {}
-            Ok(None) => return Err(broken("the host's shell ended as it started")),
-            Err(_) => {
-                return Err(LaunchError::TooSlow {
-                    what: "the shell on the host",
-                    within: START_PATIENCE,
-                });
-            }
-        }
-        match (cwd, status) {
-            (Some(cwd), error) if error != 0 => Err(LaunchError::Cwd {
-                path: cwd.into(),
-                source: std::io::Error::from_raw_os_error(error),
-            }),
-            _ => Ok(shell),
-        }
-    }
-
     /// Puts a message on its way.
     fn put(&mut self, text: Option<&str>, asked: Trailer, more: &str, mark: &str) {
         let trailer = Trailer {
@@ -156,29 +93,6 @@ impl RemoteShell {
         let number = format!("{}{more}", trailer.text().trim_end_matches('\0'));
         let message = words::message(self.line.place.kind, text, &number, self.pair, mark);
         self.line.input.put(message.as_bytes());
-    }
-
-    /// A text of our own, whose output nobody reads.
-    fn ask(&mut self, text: &str, more: &str) {
-        self.number = self.number % script::MAX_NUMBER + 1;
-        self.put(Some(text), Trailer::default(), more, "");
-    }
-
-    /// The report of a message of our own; none when the shell has ended.
-    async fn own_answer(&mut self) -> Option<Report> {
-        loop {
-            if let Some(report) = self.next_report() {
-                if report.number == Some(self.number) {
-                    self.note(&report);
-                    return Some(report);
-                }
-                continue;
-            }
-            if self.garbled || self.line.ended.is_some() || self.line.reports.closed() {
-                return None;
-            }
-            self.more(None).await;
-        }
     }
 
     /// Learns what every report says.
@@ -463,7 +377,7 @@ impl RemoteShell {
     async fn real_directory(&mut self) -> Option<String> {
         let guard = Arc::clone(&self.line.guard);
         let asked = guard.ask(|number| format!("C {number}"));
-        let said = tokio::time::timeout(ASK_PATIENCE, asked).await.ok()??;
+        let said = tokio::time::timeout(LOOK_PATIENCE, asked).await.ok()??;
         Some(said).filter(|said| said.starts_with('/'))
     }
 
@@ -569,24 +483,6 @@ impl RemoteShell {
             fault,
             ..nothing()
         }
-    }
-
-    async fn ask_after(&mut self, job: u32) -> Option<Status> {
-        if self.current.is_some() || self.garbled || self.line.has_ended() {
-            return None;
-        }
-        self.ask(&words::job_status(self.line.place.kind, job), "");
-        let flags = self.left.flags.clone();
-        let answer = tokio::time::timeout(ASK_PATIENCE, self.own_answer()).await;
-        self.left.flags = flags;
-        let Ok(answer) = answer else {
-            self.garbled = true;
-            return None;
-        };
-        let report = answer?;
-        let known =
-            report.knows_job && (self.line.place.kind == Kind::Bash || report.status != 127);
-        known.then_some(Status::Exited(report.status))
     }
 }
 
