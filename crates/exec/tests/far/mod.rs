@@ -1,10 +1,6 @@
 //! A host that is this machine.
-#![allow(
-    dead_code,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    reason = "each test file uses its part"
-)]
+#![expect(dead_code, reason = "each test file uses its part")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 pub(crate) mod bench;
 pub(crate) mod opener;

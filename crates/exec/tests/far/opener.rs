@@ -1,13 +1,7 @@
 //! A host that is this machine: each channel is a shell of its own in a session of its own, as a
 //! server for SSH starts it, reached over pipes that can be slow and can be cut.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::allow_attributes,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "each test file uses its part"
-)]
+#![expect(dead_code, reason = "each that uses it uses its part")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
@@ -28,7 +22,7 @@ const CHUNK: usize = 32 * 1024;
 /// Chunks that are on their way at once.
 const IN_FLIGHT: usize = 1024;
 
-pub struct LocalOpener {
+pub(crate) struct LocalOpener {
     login_shell: Vec<String>,
     home: PathBuf,
     path: String,
@@ -36,13 +30,13 @@ pub struct LocalOpener {
     /// No task of ours between the pipes and whoever reads them: such channels cannot be cut.
     direct: bool,
     link: std::sync::Mutex<CancellationToken>,
-    pub opened: AtomicU32,
+    pub(crate) opened: AtomicU32,
     /// Channels that are refused from then on.
-    pub most: AtomicU32,
+    pub(crate) most: AtomicU32,
 }
 
 impl LocalOpener {
-    pub fn new(login_shell: &[&str], home: &Path) -> Self {
+    pub(crate) fn new(login_shell: &[&str], home: &Path) -> Self {
         Self {
             login_shell: login_shell.iter().map(|word| (*word).to_owned()).collect(),
             home: home.to_owned(),
@@ -55,23 +49,23 @@ impl LocalOpener {
         }
     }
 
-    pub fn slow(mut self, round_trip: Duration) -> Self {
+    pub(crate) fn slow(mut self, round_trip: Duration) -> Self {
         self.round_trip = round_trip;
         self
     }
 
-    pub fn direct(mut self) -> Self {
+    pub(crate) fn direct(mut self) -> Self {
         self.direct = true;
         self
     }
 
-    pub fn path(mut self, path: &Path) -> Self {
+    pub(crate) fn path(mut self, path: &Path) -> Self {
         self.path = path.to_str().unwrap().to_owned();
         self
     }
 
     /// Cuts all channels as a broken network does. New ones can be opened.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         let mut link = self.link.lock().unwrap();
         link.cancel();
         *link = CancellationToken::new();
@@ -89,7 +83,7 @@ impl LocalOpener {
             .env("HOME", &self.home)
             .env("PATH", &self.path)
             .env("LANG", "C.UTF-8")
-            .env("SHELL", &self.login_shell[0])
+            .env("SHELL", self.login_shell.first().unwrap())
             .current_dir(&self.home)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
