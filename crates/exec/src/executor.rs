@@ -1,7 +1,7 @@
 //! What a place to run commands must be able to do.
 //!
-//! The engine knows only these traits. [`crate::LocalExecutor`] is the machine itself; an SSH host
-//! or a sandbox will be others.
+//! The engine knows only these traits. [`crate::LocalExecutor`] is the machine itself,
+//! [`crate::remote::RemoteExecutor`] a host; a sandbox will be another.
 
 use std::future::Future;
 use std::path::PathBuf;

@@ -5,10 +5,13 @@
 //! zygote, a small process forked before the server has threads: it and its shims own the process
 //! trees, so that a run's stragglers are known exactly and nothing outlives the server by accident.
 //!
+//! Another machine is a place like this one: [`remote`], over channels that `wharf_ssh` opens.
+//!
 //! Start reading at [`executor`], then `local`. `unsafe` is confined to `sys`.
 
 pub mod executor;
 pub mod journal;
+pub mod remote;
 
 mod frame;
 mod hold;

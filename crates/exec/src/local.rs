@@ -225,7 +225,7 @@ fn forked_text(text: &str, forkable: bool, launch: &Launch) -> Option<String> {
 }
 
 /// A bash of its own for `text`.
-fn shell_argv(text: &str) -> Vec<String> {
+pub(crate) fn shell_argv(text: &str) -> Vec<String> {
     let mut argv: Vec<String> = ["bash", "--noprofile", "--norc", "-c"]
         .iter()
         .map(|word| (*word).to_owned())

@@ -2,8 +2,8 @@
 
 pub(crate) mod forker;
 mod job;
-mod report;
-mod restore;
+pub(crate) mod report;
+pub(crate) mod restore;
 pub(crate) mod script;
 mod traps;
 mod tree;
@@ -76,12 +76,24 @@ pub(crate) struct LocalShell {
 
 /// What the latest command left, for the next one that asks.
 #[derive(Default)]
-struct Left {
-    flags: String,
-    status: i32,
-    pipeline: Vec<i32>,
-    word: Option<String>,
-    traps: String,
+pub(crate) struct Left {
+    pub(crate) flags: String,
+    pub(crate) status: i32,
+    pub(crate) pipeline: Vec<i32>,
+    pub(crate) word: Option<String>,
+    pub(crate) traps: String,
+}
+
+impl Left {
+    pub(crate) fn before(&self) -> Before<'_> {
+        Before {
+            flags: &self.flags,
+            status: self.status,
+            pipeline: &self.pipeline,
+            word: self.word.as_deref(),
+            traps: &self.traps,
+        }
+    }
 }
 
 /// The command that runs.
@@ -463,13 +475,7 @@ impl Shell for LocalShell {
             redirections.push_str(&format!("<{}", by_path(file)));
         }
         let around = script::Around {
-            before: Before {
-                flags: &self.left.flags,
-                status: self.left.status,
-                pipeline: &self.left.pipeline,
-                word: self.left.word.as_deref(),
-                traps: &self.left.traps,
-            },
+            before: self.left.before(),
             cwd: command.cwd.as_deref().and_then(Path::to_str),
             env: &command.env,
             redirections: &redirections,

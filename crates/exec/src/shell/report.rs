@@ -23,6 +23,10 @@ pub(crate) struct Report {
     pub(crate) env: Option<Vec<(String, String)>>,
     /// It answers [`super::script::job_status`], and the shell knew the job.
     pub(crate) knows_job: bool,
+    /// The tick of its machine at which the command ended, where it was asked for.
+    pub(crate) tick: Option<u64>,
+    /// What it found out about what was left, where it was asked for; see `remote/words.rs`.
+    pub(crate) left: String,
 }
 
 /// What was found on the report channel.
@@ -38,7 +42,7 @@ pub(crate) enum Found {
 /// Takes the first whole report out of `buffer`, if there is one.
 ///
 /// A report is a row of fields with a NUL behind each: traps; number and what was asked for;
-/// directory; job; code, options and the codes of the pipeline; what a command kept, which is its
+/// directory; job, from another machine also what is known of what was left; code, options and the codes of the pipeline; what a command kept, which is its
 /// code and those of its pipeline; and the environment where it was asked for.
 pub(crate) fn take(buffer: &mut Vec<u8>) -> Found {
     let Some((fields, length)) = fields(buffer) else {
@@ -85,7 +89,7 @@ impl Fields {
         let number = if number == LAST_WORDS {
             None
         } else {
-            let number: u16 = number.trim_end_matches(['e', 't']).parse().ok()?;
+            let number: u16 = number.trim_end_matches(['e', 'o', 's', 't']).parse().ok()?;
             if number > MAX_NUMBER {
                 return None;
             }
@@ -99,18 +103,32 @@ impl Fields {
             let pipeline = state.filter_map(|code| code.parse().ok()).collect();
             (status, pipeline)
         });
+        let mut job = job.split(' ');
         Some(Report {
             number,
             status,
             cwd,
             flags,
-            job: job.parse().ok(),
+            job: job.next().and_then(|job| job.parse().ok()),
+            tick: job.next().and_then(ticks),
+            left: job.next().unwrap_or_default().to_owned(),
             pipeline,
             knows_job,
             traps: traps::statements(&traps),
             env: self.env.map(|text| parse_exports(&text)),
         })
     }
+}
+
+/// Seconds with two digits behind the point, as `/proc/uptime` has them, in hundredths.
+fn ticks(uptime: &str) -> Option<u64> {
+    let (seconds, hundredths) = uptime.split_once('.')?;
+    let seconds: u64 = seconds.parse().ok()?;
+    Some(
+        seconds
+            .saturating_mul(100)
+            .saturating_add(hundredths.parse().ok()?),
+    )
 }
 
 /// A code, and those of a pipeline.
@@ -156,6 +174,9 @@ fn unquote(text: &str) -> (String, &str) {
     if let Some(body) = text.strip_prefix("$'") {
         return unquote_ansi(body);
     }
+    if text.starts_with('\'') {
+        return unquote_posix(text);
+    }
     let Some(body) = text.strip_prefix('"') else {
         let end = text.find('\n').unwrap_or(text.len());
         let (value, rest) = text.split_at(end);
@@ -171,6 +192,23 @@ fn unquote(text: &str) -> (String, &str) {
         }
     }
     (value, "")
+}
+
+/// `'…'"'"'…'`: what shells other than bash print, in which both quotes mean themselves.
+fn unquote_posix(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut rest = text;
+    while let Some(quote) = rest
+        .chars()
+        .next()
+        .filter(|char| matches!(char, '\'' | '"'))
+    {
+        let body = rest.get(1..).unwrap_or_default();
+        let (part, after) = body.split_once(quote).unwrap_or((body, ""));
+        value.push_str(part);
+        rest = after;
+    }
+    (value, rest)
 }
 
 /// `$'…'`: what bash uses where a value has control characters.
@@ -242,6 +280,17 @@ mod tests {
     }
 
     #[test]
+    fn another_machine_says_more_of_what_was_left() {
+        let mut buffer = b"\x007eo\0/\x00 12.05 d\x000 h\0\0declare -x A=\"b\"\n\0".to_vec();
+        let report = whole(&mut buffer);
+        assert_eq!(
+            (report.number, report.job, report.tick),
+            (Some(7), None, Some(1205))
+        );
+        assert_eq!(report.left, "d");
+    }
+
+    #[test]
     fn what_a_command_kept_counts() {
         let mut buffer = b"\x001et\0/\0\x000 hBc 0\x003 1 3\0declare -x A=\"b\"\n\0".to_vec();
         let report = whole(&mut buffer);
@@ -272,6 +321,15 @@ mod tests {
             (take(&mut most), take(&mut more)),
             (Found::Nothing, Found::Garbage)
         );
+    }
+
+    #[test]
+    fn reads_what_other_shells_write() {
+        let said = "export A='it'\"'\"'s'\nexport B\nexport C='two\nlines'\nexport D=''\nexport __wharf='x'\n";
+        let found = parse_exports(said);
+        let expected = [("A", "it's"), ("C", "two\nlines"), ("D", "")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -34,26 +34,71 @@ pub(crate) const FIRST: u16 = 0;
 /// call.
 pub(crate) const MAX_NUMBER: u16 = 999;
 
-/// The program of a shell. `control` is a path to the report channel, for the moment of exit, at
-/// which the descriptor is closed.
+/// What a shell's program is built around.
+pub(crate) struct Surroundings<'a> {
+    /// Words that come first.
+    pub(crate) first: &'a str,
+    /// A redirection to the report channel for the moment of exit, at which its descriptor is
+    /// closed.
+    pub(crate) control: &'a str,
+    /// Reads what follows a command's text, its number into `__w`.
+    pub(crate) number: &'a str,
+    /// Words between the end of a command and its report.
+    pub(crate) before_report: &'a str,
+    /// The field that names the latest job.
+    pub(crate) job: &'a str,
+    /// Words before a command, with its outputs open.
+    pub(crate) before_command: &'a str,
+    /// Redirections that keep our descriptors from the commands.
+    pub(crate) closed: &'a str,
+}
+
+/// Reads up to a NUL.
+pub(crate) fn read_words() -> String {
+    format!("builtin read -r -d '' -u {INPUT_FD}")
+}
+
+/// The program of a shell of this machine. `control` is a path to the report channel.
 pub(crate) fn program(control: &str) -> String {
+    program_around(&Surroundings {
+        first: "",
+        control: &format!(">{control}"),
+        number: &format!("IFS= {} __w", read_words()),
+        before_report: "",
+        job: "${!-}",
+        before_command: "",
+        closed: &format!("{INPUT_FD}<&- {CONTROL_FD}>&-"),
+    })
+}
+
+/// The program of a shell.
+pub(crate) fn program_around(around: &Surroundings<'_>) -> String {
+    let Surroundings {
+        first,
+        control,
+        number,
+        before_report,
+        job,
+        before_command,
+        closed,
+    } = around;
     let last_words = format!(
         "shopt -s expand_aliases; builtin trap '{{ [[ $BASHPID != $$ ]] || {{ \
-         builtin printf \"%s\\0\" \"\" {LAST_WORDS} \"${{PWD-}}\" \"\" \"0 $-\" \"\" >{control}; \
-         builtin export -p >{control}; builtin printf \"\\0\" >{control}; }}; }} >&- 2>&-' EXIT; "
+         builtin printf \"%s\\0\" \"\" {LAST_WORDS} \"${{PWD-}}\" \"\" \"0 $-\" \"\" {control}; \
+         builtin export -p {control}; builtin printf \"\\0\" {control}; }}; }} >&- 2>&-' EXIT; "
     );
-    let read = format!("builtin read -r -d '' -u {INPUT_FD} __w");
+    let read = read_words();
     format!(
-        "{last_words}__w=1; until [[ ! ${{__w-}} ]]; do __ws=; until {{ \
-         __ws=\"$? $- ${{PIPESTATUS[@]}}\" __w=; IFS= {read} && {{ \
+        "{first}{last_words}__w=1; until [[ ! ${{__w-}} ]]; do __ws=; until {{ \
+         __ws=\"$? $- ${{PIPESTATUS[@]}}\" __w=; {number} && {{ \
          case $__w$- in *[txv]*) case $__w in *t*) \
          __w= builtin trap -p RETURN ERR DEBUG >&{CONTROL_FD}; \
          __w= builtin trap - DEBUG ERR RETURN;; esac; \
-         case $- in *[xv]*) builtin set +xv;; esac;; esac; \
-         builtin printf '%s\\0' '' \"$__w\" \"${{PWD-}}\" \"${{!-}}\" \"$__ws\" \"${{__wp-}}\" >&{CONTROL_FD}; }} && \
+         case $- in *[xv]*) builtin set +xv;; esac;; esac; {before_report}\
+         builtin printf '%s\\0' '' \"$__w\" \"${{PWD-}}\" \"{job}\" \"$__ws\" \"${{__wp-}}\" >&{CONTROL_FD}; }} && \
          case $__w in *e*) builtin export -p >&{CONTROL_FD} && builtin printf '\\0' >&{CONTROL_FD};; esac && \
-         __w= __wp= && IFS= TMOUT= {read} || __w=; [[ ! $__w ]]; }} >&- 2>&-; do __ws=; \
-         builtin eval \"$__w\" {INPUT_FD}<&- {CONTROL_FD}>&-; done; done"
+         __w= __wp= && IFS= TMOUT= {read} __w || __w=; [[ ! $__w ]]; }} >&- 2>&-; do __ws=; \
+         {before_command}builtin eval \"$__w\" {closed}; done; done"
     )
 }
 
@@ -135,7 +180,7 @@ pub(crate) fn job_status(job: u32) -> String {
 }
 
 /// Appends `word` in single quotes, in which nothing means anything.
-pub(super) fn quote_into(text: &mut String, word: &str) {
+pub(crate) fn quote_into(text: &mut String, word: &str) {
     text.push('\'');
     for (index, part) in word.split('\'').enumerate() {
         if index > 0 {

@@ -1,0 +1,174 @@
+//! One stream from the far side, and the mark in it at which a command's output ends.
+
+use std::io;
+
+use memchr::memmem;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+/// What one read takes.
+const READ_BYTES: usize = 32 * 1024;
+
+/// A stream whose bytes are handed on as they come, up to a mark that is dropped.
+pub(super) struct Flow {
+    reader: Option<Box<dyn AsyncRead + Send + Unpin>>,
+    /// What was read and not handed on: it could be the beginning of the mark, or is behind it.
+    held: Vec<u8>,
+    /// What is looked for; empty when nothing is.
+    mark: Vec<u8>,
+    chunk: Vec<u8>,
+}
+
+impl Flow {
+    pub(super) fn new(reader: Box<dyn AsyncRead + Send + Unpin>) -> Self {
+        Self {
+            reader: Some(reader),
+            held: Vec::new(),
+            mark: Vec::new(),
+            chunk: Vec::new(),
+        }
+    }
+
+    /// The far side writes no more.
+    pub(super) const fn closed(&self) -> bool {
+        self.reader.is_none()
+    }
+
+    /// From here on, what comes is handed on until `mark`.
+    pub(super) fn look_for(&mut self, mark: &str) {
+        self.mark.clear();
+        self.mark.extend_from_slice(mark.as_bytes());
+    }
+
+    /// The mark was seen, or will never be.
+    pub(super) const fn passed(&self) -> bool {
+        self.mark.is_empty() || self.reader.is_none()
+    }
+
+    /// The mark was seen.
+    pub(super) const fn found(&self) -> bool {
+        self.mark.is_empty()
+    }
+
+    /// Waits for one read. Safe to drop and call again. [`Self::take`] says what is there then.
+    pub(super) async fn read(&mut self) {
+        let Some(reader) = &mut self.reader else {
+            return std::future::pending().await;
+        };
+        self.chunk.clear();
+        self.chunk.reserve(READ_BYTES);
+        match reader.read_buf(&mut self.chunk).await {
+            Ok(0) => self.reader = None,
+            Ok(_) => {
+                self.held.append(&mut self.chunk);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => self.reader = None,
+        }
+    }
+
+    /// Hands on what is certainly before the mark. Behind a mark that was seen, nothing is.
+    pub(super) fn take(&mut self, mut sink: impl FnMut(&[u8])) {
+        if self.held.is_empty() || self.mark.is_empty() {
+            return;
+        }
+        if let Some(at) = memmem::find(&self.held, &self.mark) {
+            sink(self.held.get(..at).unwrap_or_default());
+            self.held.drain(..at.saturating_add(self.mark.len()));
+            self.mark.clear();
+            return;
+        }
+        let keep = if self.reader.is_none() {
+            0
+        } else {
+            overlap(&self.held, &self.mark)
+        };
+        let ready = self.held.len().saturating_sub(keep);
+        sink(self.held.get(..ready).unwrap_or_default());
+        self.held.drain(..ready);
+    }
+
+    /// What is there, whatever it is: where no mark is looked for.
+    pub(super) fn take_all(&mut self, into: &mut Vec<u8>) {
+        into.append(&mut self.held);
+    }
+
+    /// Hands on everything until the far side writes no more.
+    pub(super) async fn read_rest(&mut self, mut sink: impl FnMut(&[u8])) {
+        loop {
+            sink(&self.held);
+            self.held.clear();
+            if self.closed() {
+                return;
+            }
+            self.read().await;
+        }
+    }
+}
+
+/// The length of the longest end of `bytes` with which `mark` begins.
+fn overlap(bytes: &[u8], mark: &[u8]) -> usize {
+    let longest = mark.len().saturating_sub(1).min(bytes.len());
+    (1..=longest)
+        .rev()
+        .find(|length| {
+            let end = bytes.len().saturating_sub(*length);
+            bytes.get(end..) == mark.get(..*length)
+        })
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is handed on of `parts` up to the mark, and what is left.
+    async fn through(parts: &[&str], mark: &str) -> (String, String, bool) {
+        let (reader, mut writer) = tokio::io::duplex(1024);
+        let mut flow = Flow::new(Box::new(reader));
+        flow.look_for(mark);
+        let mut said = Vec::new();
+        for part in parts {
+            tokio::io::AsyncWriteExt::write_all(&mut writer, part.as_bytes())
+                .await
+                .unwrap();
+            flow.read().await;
+            flow.take(|bytes| said.extend_from_slice(bytes));
+        }
+        let mut rest = Vec::new();
+        flow.take_all(&mut rest);
+        (
+            String::from_utf8(said).unwrap(),
+            String::from_utf8(rest).unwrap(),
+            flow.passed(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_mark_is_found_wherever_it_is_cut() {
+        for cut in 0..=8 {
+            let text = "abMARKcd";
+            let (first, second) = text.split_at(cut);
+            let parts: Vec<&str> = [first, second]
+                .into_iter()
+                .filter(|p| !p.is_empty())
+                .collect();
+            let (said, rest, passed) = through(&parts, "MARK").await;
+            assert_eq!(
+                (said.as_str(), rest.as_str(), passed),
+                ("ab", "cd", true),
+                "{cut}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_only_begins_like_a_mark_is_handed_on() {
+        let (said, rest, passed) = through(&["abMA", "xMMAR", "MARK"], "MARK").await;
+        assert_eq!(
+            (said.as_str(), rest.as_str(), passed),
+            ("abMAxMMAR", "", true)
+        );
+        let (said, rest, passed) = through(&["abMA"], "MARK").await;
+        assert_eq!((said.as_str(), rest.as_str(), passed), ("ab", "MA", false));
+    }
+}
