@@ -15,12 +15,24 @@ use crate::walk;
 #[must_use]
 pub fn analyze(text: &str, ctx: &Context<'_>) -> Analysis {
     let script = parse::parse(text, 0);
-    let mut found = walk::walk(&script, ctx);
+    let found = walk::walk(&script, ctx);
+    summed_up(&script, found)
+}
+
+/// Reads a command with this much work, of which what is left is there afterwards; nothing when it
+/// was not enough.
+pub(crate) fn analyze_within(text: &str, ctx: &Context<'_>, work: &mut usize) -> Option<Analysis> {
+    let script = parse::parse(text, 0);
+    let found = walk::walk_within(&script, ctx, work);
+    (*work > 0).then(|| summed_up(&script, found))
+}
+
+fn summed_up(script: &Script<'_>, mut found: Found) -> Analysis {
     if !rules::ready() {
         found.raise(Risk::Unknown);
     }
-    let parse_error = failure(&script, &mut found);
-    let launch = direct(&script).map_or(Launch::Shell, |argv| Launch::Direct { argv });
+    let parse_error = failure(script, &mut found);
+    let launch = direct(script).map_or(Launch::Shell, |argv| Launch::Direct { argv });
     let hides = hides_code(&found);
     let features = found.features();
     let shell_use = ShellUse {
@@ -29,7 +41,7 @@ pub fn analyze(text: &str, ctx: &Context<'_>) -> Analysis {
         backgrounds: found.shell.backgrounds,
         pure_builtins: found.shell.pure && script.failure.is_none() && !hides,
         redirects_shell: found.shell.redirects_shell,
-        background_tail: background_tail(&script),
+        background_tail: background_tail(script),
     };
     found
         .programs

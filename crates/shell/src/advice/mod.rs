@@ -29,8 +29,9 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Analysis, Context, Span};
-use crate::analyze::analyze;
+use crate::analyze::analyze_within;
 use crate::registry::Registry;
+use crate::walk::WORK;
 pub use rule::{RuleView, rules};
 use site::Visitor;
 use spelling::Vocabulary;
@@ -141,6 +142,8 @@ pub fn read(
         .advice
         .dedup_by(|a, b| a.rule == b.rule && a.span == b.span);
     let mut ceiling = None;
+    // All of them together may cost what one analysis may.
+    let mut work = WORK;
     for rewrite in wording
         .advice
         .iter_mut()
@@ -151,14 +154,16 @@ pub fn read(
             continue;
         };
         // The text is judged in the same context again, because the caller's may have been another.
-        let judged = |text: &str| {
-            let mut analysis = analyze(text, ctx);
+        let mut judged = |text: &str| {
+            let mut analysis = analyze_within(text, ctx, &mut work)?;
             registry.weigh(text, ctx, &mut analysis);
-            analysis
+            Some(analysis)
         };
-        let ceiling = *ceiling.get_or_insert_with(|| judged(text).risk);
-        let after = judged(command);
-        if after.parse_error.is_some() || after.risk > ceiling {
+        let ceiling = *ceiling.get_or_insert_with(|| judged(text).map(|analysis| analysis.risk));
+        let no_worse = |after: &Analysis| {
+            after.parse_error.is_none() && ceiling.is_some_and(|ceiling| after.risk <= ceiling)
+        };
+        if !judged(command).is_some_and(|after| no_worse(&after)) {
             *rewrite = None;
         }
     }

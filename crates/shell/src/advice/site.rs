@@ -16,6 +16,9 @@ use crate::tree::{
 /// Bodies handed to a shell in a body handed to a shell that are followed.
 const MAX_BODIES: usize = 4;
 
+/// Commands of one text whose words are compared with those that they may have been meant to be.
+const MAX_SPELT: usize = 256;
+
 /// Programs that run the rest of their words as it stands, so that what a rule says of the rest
 /// holds behind them as well.
 const TRANSPARENT: &[&str] = &[
@@ -76,6 +79,8 @@ pub(super) struct Visitor<'a> {
     /// Where the text begins in the command.
     base: usize,
     bodies: usize,
+    /// Commands whose words were looked at.
+    spelt: usize,
     pub(super) wording: Wording,
 }
 
@@ -87,6 +92,7 @@ impl<'a> Visitor<'a> {
             words,
             base: 0,
             bodies: 0,
+            spelt: 0,
             wording: Wording::default(),
         }
     }
@@ -178,12 +184,13 @@ impl<'a> Visitor<'a> {
 
     /// What can be said of one command without its neighbours.
     fn stage_alone(&mut self, stage: &Stage<'_, 'a>) {
-        let spelling = spelling::check(stage, self.text, &self.words);
-        self.wording.known_words += spelling.known;
-        for word in spelling.misspelt {
-            if self.wording.misspelt.len() < MAX_ADVICE {
-                self.wording.misspelt.push(word);
-            }
+        self.spelt += 1;
+        if self.spelt <= MAX_SPELT {
+            let spelling = spelling::check(stage, self.text, &self.words);
+            self.wording.known_words += spelling.known;
+            let room = MAX_ADVICE.saturating_sub(self.wording.misspelt.len());
+            let misspelt = spelling.misspelt.into_iter().take(room);
+            self.wording.misspelt.extend(misspelt);
         }
         self.shape_stage(stage);
         self.body(stage);
@@ -397,6 +404,9 @@ impl<'a> Visitor<'a> {
         let (Some(first), Some(last)) = (stages.first(), stages.last()) else {
             return;
         };
+        if self.wording.advice.len() >= MAX_ADVICE {
+            return;
+        }
         let span = Span::new(first.start(), last.end());
         let change = rule.change(stages, self.text);
         self.give(rule, span, change);

@@ -14,6 +14,9 @@ use crate::found::MAX_FINDINGS;
 /// The rule that is reported where an entry of the user raises the risk.
 pub const USER_RULE: &str = "registry-entry";
 
+/// Letters behind a program among which its words are looked for.
+const MAX_BEHIND: usize = 4_096;
+
 /// Words behind a program that are looked at where not all of them are known.
 const MAX_WRITTEN: usize = 64;
 
@@ -89,6 +92,8 @@ fn asked_of(text: &str, program: &Program) -> Asked {
         };
     }
     let behind = text.get(program.span.end..).unwrap_or_default();
+    let far = behind.char_indices().nth(MAX_BEHIND);
+    let behind = far.map_or(behind, |(at, _)| behind.split_at(at).0);
     let ends = |c: char| matches!(c, '|' | ';' | '&' | '\n' | ')' | '`');
     let behind = behind.split(ends).next().unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);

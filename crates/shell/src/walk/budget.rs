@@ -27,7 +27,7 @@ const NESTED_TEXT: usize = 128 << 10;
 
 /// Work that a text may cost, however long it is: what is longer than what anybody sends is not
 /// looked at more closely.
-const WORK: usize = 10 << 20;
+pub(crate) const WORK: usize = 10 << 20;
 
 /// A command, before it is known what it calls.
 pub(super) const COMMAND_COST: usize = 120;
@@ -53,14 +53,20 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn new(len: usize) -> Self {
+    pub(super) fn new(len: usize, work: usize) -> Self {
         Self {
             commands: 0,
             handed: 0,
             bodies: len + len.min(NESTED_TEXT) * 3 + BODY_ALLOWANCE,
-            work: WORK,
+            work,
             here: Span::default(),
         }
+    }
+}
+
+impl Budget {
+    pub(super) const fn left(&self) -> usize {
+        self.work
     }
 }
 

@@ -292,6 +292,7 @@ impl Walker<'_> {
             options.into_iter().any(|arg| arg.text.contains(letter))
         };
         let (nameref, integer) = (has('n') && call.name != "export", has('i'));
+        let (capital, small, large) = (has('c'), has('l'), has('u'));
         let prints = has('p') || call.args.iter().all(Arg::is_option);
         if prints {
             self.output.silent = false;
@@ -317,11 +318,11 @@ impl Walker<'_> {
             let whole = &arg.text;
             let hidden =
                 nameref || name.ends_with('+') || whole.contains('[') && name.contains('[');
-            let value = if hidden || has('c') {
+            let value = if hidden || capital {
                 Value::unknown()
-            } else if has('l') {
+            } else if small {
                 Value::one(value.to_lowercase(), arg.traits)
-            } else if has('u') {
+            } else if large {
                 Value::one(value.to_uppercase(), arg.traits)
             } else {
                 Value::one(value.to_owned(), arg.traits)

@@ -184,7 +184,7 @@ impl Walker<'_> {
         if !self.literals(&code, span) {
             return;
         }
-        let mut understood = true;
+        let mut understood = !code.is_tangled();
         let Some(places) = search::places(&code, language, MAX_PLACES) else {
             self.found.note("foreign-code", span);
             return;

@@ -35,7 +35,8 @@ mod written;
 use std::collections::{HashMap, HashSet};
 
 use arg::Value;
-use budget::{Budget, COMMAND_COST, MAX_COMMANDS};
+pub(crate) use budget::WORK;
+use budget::{Budget, COMMAND_COST, MAX_COMMANDS, NODE_COST};
 pub(crate) use feed::{EVERYTHING, Feed, Output};
 use functions::Functions;
 use source::{Origin, Source};
@@ -114,11 +115,24 @@ struct Variable {
 
 /// Walks a whole script.
 pub(crate) fn walk(script: &Script<'_>, ctx: &Context<'_>) -> Found {
-    walk_with(script, ctx, false).found
+    walk_with(script, ctx, false, WORK).found
 }
 
-fn walk_with<'c>(script: &Script<'_>, ctx: &'c Context<'c>, observed: bool) -> Walker<'c> {
-    let mut walker = Walker::new(ctx, script.text.len());
+/// Walks a whole script with this much work, of which what is left is there afterwards.
+pub(crate) fn walk_within(script: &Script<'_>, ctx: &Context<'_>, work: &mut usize) -> Found {
+    let read = work.saturating_sub(script.nodes * NODE_COST);
+    let walker = walk_with(script, ctx, false, read);
+    *work = walker.budget.left();
+    walker.found
+}
+
+fn walk_with<'c>(
+    script: &Script<'_>,
+    ctx: &'c Context<'c>,
+    observed: bool,
+    work: usize,
+) -> Walker<'c> {
+    let mut walker = Walker::new(ctx, Budget::new(script.text.len(), work));
     walker.observed = observed.then(Vec::new);
     let source = Source {
         text: script.text,
@@ -133,7 +147,7 @@ fn walk_with<'c>(script: &Script<'_>, ctx: &'c Context<'c>, observed: bool) -> W
 }
 
 impl<'c> Walker<'c> {
-    fn new(ctx: &'c Context<'c>, len: usize) -> Self {
+    fn new(ctx: &'c Context<'c>, budget: Budget) -> Self {
         Self {
             place: Place::new(ctx),
             found: Found::default(),
@@ -143,7 +157,7 @@ impl<'c> Walker<'c> {
             undo: Vec::new(),
             functions: Functions::default(),
             depth: 0,
-            budget: Budget::new(len),
+            budget,
             via: None,
             feed: Feed::None,
             processes: Vec::new(),

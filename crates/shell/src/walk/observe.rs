@@ -5,7 +5,7 @@
 
 use super::arg::Arg;
 use super::source::Source;
-use super::{Walker, walk_with};
+use super::{WORK, Walker, walk_with};
 use crate::analysis::{Context, Span};
 use crate::tree::{Part, Script};
 
@@ -39,7 +39,9 @@ pub(crate) struct ObservedArg {
 
 /// The calls of a text, in the order in which they would be made.
 pub(crate) fn observe(script: &Script<'_>, ctx: &Context<'_>) -> Vec<Observed> {
-    walk_with(script, ctx, true).observed.unwrap_or_default()
+    walk_with(script, ctx, true, WORK)
+        .observed
+        .unwrap_or_default()
 }
 
 impl Walker<'_> {

@@ -12,6 +12,9 @@ use crate::analysis::Span;
 /// Files that are remembered.
 const MAX_FILES: usize = 64;
 
+/// What it costs to remember a file, or to find it again.
+const FILE_COST: usize = 200;
+
 /// Bytes of one file that are remembered.
 const MAX_BYTES: usize = 64 << 10;
 
@@ -125,6 +128,9 @@ impl Walker<'_> {
         secret: bool,
         appends: bool,
     ) {
+        if !self.charge(FILE_COST + file.text.len(), file.span) {
+            return;
+        }
         let path = self.place.resolve(&file.text);
         let files = &mut self.written.files;
         if let Some(known) = files.iter_mut().find(|known| known.path == path) {

@@ -16,6 +16,8 @@ pub(super) struct Code<'t> {
     bare: String,
     /// The insides of literals.
     spans: Vec<(usize, usize)>,
+    /// Patterns could not be told from the rest.
+    tangled: bool,
 }
 
 /// The arguments behind a word.
@@ -36,9 +38,9 @@ impl<'t> Code<'t> {
         let mut bare = text.as_bytes().to_vec();
         let mut spans = Vec::new();
         let bytes = text.as_bytes();
-        let mut patterns = super::patterns::patterns(text, language)
-            .into_iter()
-            .peekable();
+        let patterns = super::patterns::patterns(text, language);
+        let tangled = patterns.is_none();
+        let mut patterns = patterns.unwrap_or_default().into_iter().peekable();
         let mut at = 0;
         // A quote that is not closed once is looked for no further.
         let mut unclosed = Vec::new();
@@ -90,7 +92,13 @@ impl<'t> Code<'t> {
             text,
             bare: String::from_utf8(bare).unwrap_or_default(),
             spans,
+            tangled,
         }
+    }
+
+    /// Whether what is a pattern could not be told from the rest.
+    pub(super) const fn is_tangled(&self) -> bool {
+        self.tangled
     }
 
     /// The texts of all literals.

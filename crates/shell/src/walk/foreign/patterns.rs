@@ -8,32 +8,66 @@ const BEFORE: &[&str] = &[
     "match", "print", "puts", "p", "map", "any", "in", "then", "do",
 ];
 
-/// Stretches of the text that are patterns; behind `s/…/…/e` the replacement is code and is not
+/// How often a text may be looked through, on average, for the ends of what does not end.
+const MAX_LOOKS: usize = 4;
+
+/// Where what is opened ends.
+struct Ends<'t> {
+    bytes: &'t [u8],
+    /// Bytes that may still be looked through in vain.
+    left: Option<usize>,
+}
+
+impl Ends<'_> {
+    /// Where a stretch ends that begins at `from`. When too much was looked through in vain, the
+    /// answer is that it does not end.
+    fn closing(&mut self, from: usize, close: u8) -> Option<usize> {
+        let left = self.left?;
+        let mut at = from;
+        loop {
+            match self.bytes.get(at) {
+                Some(b'\\') => at += 2,
+                Some(byte) if *byte == close => return Some(at),
+                Some(b'\n') if close == b'/' => break,
+                Some(_) => at += 1,
+                None => break,
+            }
+        }
+        self.left = left.checked_sub(at.saturating_sub(from));
+        None
+    }
+}
+
+/// Stretches of the text that are patterns, unless that would take too long to find; behind `s/…/…/e` the replacement is code and is not
 /// among them, nor is a pattern that runs code itself.
-pub(super) fn patterns(text: &str, language: Language) -> Vec<(usize, usize)> {
+pub(super) fn patterns(text: &str, language: Language) -> Option<Vec<(usize, usize)>> {
     let letters = match language {
         Language::Perl => true,
         Language::Ruby | Language::Node => false,
-        _ => return Vec::new(),
+        _ => return Some(Vec::new()),
     };
     let bytes = text.as_bytes();
+    let mut ends = Ends {
+        bytes,
+        left: Some(bytes.len() * MAX_LOOKS),
+    };
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' | b'\'' => {
-                at = closing(bytes, at + 1, *byte).map_or(at + 1, |end| end + 1);
+                at = ends.closing(at + 1, *byte).map_or(at + 1, |end| end + 1);
                 continue;
             }
             b'/' if operand_begins(text, at) => {
-                if let Some(end) = closing(bytes, at + 1, b'/') {
+                if let Some(end) = ends.closing(at + 1, b'/') {
                     push(&mut found, text, at + 1, end);
                     at = end + 1;
                     continue;
                 }
             }
             b'm' | b's' | b'q' | b't' | b'y' if letters && stands_alone(bytes, at) => {
-                if let Some(end) = quote_like(text, at, &mut found) {
+                if let Some(end) = quote_like(text, at, &mut ends, &mut found) {
                     at = end;
                     continue;
                 }
@@ -42,11 +76,16 @@ pub(super) fn patterns(text: &str, language: Language) -> Vec<(usize, usize)> {
         }
         at += 1;
     }
-    found
+    ends.left.map(|_| found)
 }
 
 /// `m{…}`, `qr/…/`, `s,…,…,`, `tr/…/…/`; where it ends.
-fn quote_like(text: &str, at: usize, found: &mut Vec<(usize, usize)>) -> Option<usize> {
+fn quote_like(
+    text: &str,
+    at: usize,
+    ends: &mut Ends<'_>,
+    found: &mut Vec<(usize, usize)>,
+) -> Option<usize> {
     let rest = text.get(at..)?;
     let (word, twice) = [
         ("qr", false),
@@ -72,7 +111,7 @@ fn quote_like(text: &str, at: usize, found: &mut Vec<(usize, usize)>) -> Option<
         b'<' => b'>',
         other => other,
     };
-    let end = closing(bytes, open_at + 1, close)?;
+    let end = ends.closing(open_at + 1, close)?;
     push(found, text, open_at + 1, end);
     if !twice {
         return Some(end + 1);
@@ -83,7 +122,7 @@ fn quote_like(text: &str, at: usize, found: &mut Vec<(usize, usize)>) -> Option<
         let gap = text.get(end + 1..)?.find(char::from(open))?;
         end + 1 + gap + 1
     };
-    let last = closing(bytes, second, close)?;
+    let last = ends.closing(second, close)?;
     let flags = text.get(last + 1..).unwrap_or_default();
     let flags = flags
         .split(|c: char| !c.is_ascii_alphabetic())
@@ -101,18 +140,6 @@ fn push(found: &mut Vec<(usize, usize)>, text: &str, start: usize, end: usize) {
     let code = ["?{", "@{", "${\\", "#{"];
     if !code.iter().any(|sign| inside.contains(sign)) {
         found.push((start, end));
-    }
-}
-
-fn closing(bytes: &[u8], from: usize, close: u8) -> Option<usize> {
-    let mut at = from;
-    loop {
-        match bytes.get(at)? {
-            b'\\' => at += 2,
-            b'\n' if close == b'/' => return None,
-            byte if *byte == close => return Some(at),
-            _ => at += 1,
-        }
     }
 }
 
@@ -151,6 +178,7 @@ mod tests {
     fn seen(text: &str) -> Vec<&str> {
         patterns(text, Language::Perl)
             .into_iter()
+            .flatten()
             .filter_map(|(start, end)| text.get(start..end))
             .collect()
     }
@@ -163,5 +191,13 @@ mod tests {
         assert_eq!(seen("m{system} and $x =~ qr/exec/"), ["system", "exec"]);
         assert_eq!(seen("/(?{ system 1 })/"), Vec::<&str>::new());
         assert_eq!(seen("$s = 1; $h{y}; print 'a/b/c'"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn what_does_not_end_is_looked_for_a_few_times() {
+        let few = "\\\"".repeat(MAX_LOOKS);
+        assert!(patterns(&few, Language::Ruby).is_some());
+        let many = "\\\"".repeat(MAX_LOOKS * 100);
+        assert!(patterns(&many, Language::Ruby).is_none());
     }
 }
