@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use wharf_exec::remote::Access;
 use wharf_model::{CommandText, RunId, Secret, SessionId, Target};
 
 /// Bytes of each stream in an answer unless the request says otherwise.
@@ -18,8 +19,10 @@ pub const TIMEOUT_RANGE: std::ops::RangeInclusive<Duration> =
 pub struct RunRequest {
     /// The text.
     pub command: CommandText,
-    /// Where.
+    /// Where. In a session it is the session's.
     pub target: Target,
+    /// Who we are there, where it is a host.
+    pub access: Access,
     /// In which living session, if any.
     pub session: Option<SessionId>,
     /// The directory to start in; the session's, or the server's default.
@@ -47,6 +50,7 @@ impl RunRequest {
         Self {
             command,
             target: Target::Local,
+            access: Access::default(),
             session: None,
             cwd: None,
             env: Vec::new(),
@@ -84,6 +88,8 @@ pub struct NewSession {
     pub env: Vec<(String, Secret)>,
     /// Where.
     pub target: Target,
+    /// Who we are there, where it is a host.
+    pub access: Access,
 }
 
 /// How a background process is named. A bare pid is looked up among the caller's own runs only.

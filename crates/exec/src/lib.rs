@@ -26,8 +26,8 @@ mod tree;
 mod zygote;
 
 pub use executor::{
-    BoxFuture, Executor, Exit, Launch, LaunchError, Process, Program, Shell, ShellCommand,
-    ShellEnv, ShellReport, ShellStart, Status, Tree,
+    BoxFuture, Executor, Exit, Facts, HostConnection, Hosts, Launch, LaunchError, Place, Process,
+    Program, Shell, ShellCommand, ShellEnv, ShellReport, ShellStart, Status, Tree, Way,
 };
 pub use local::LocalExecutor;
 pub use tree::Processes;

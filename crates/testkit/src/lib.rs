@@ -70,6 +70,8 @@ pub struct Setup {
     pub registry: Arc<UserRegistry>,
     /// What the system says of programs that the registry does not know.
     pub manual: Arc<dyn Manual>,
+    /// Other machines.
+    pub hosts: Option<Arc<dyn wharf_exec::Hosts>>,
 }
 
 impl Default for Setup {
@@ -83,6 +85,7 @@ impl Default for Setup {
             policy: Vec::new(),
             registry: Arc::default(),
             manual: Arc::new(NoManual),
+            hosts: None,
         }
     }
 }
@@ -171,6 +174,7 @@ impl TestEngine {
             policy: wharf_policy::Policy::load(&setup.policy).unwrap(),
             registry: setup.registry,
             manual: setup.manual,
+            hosts: setup.hosts,
         };
         let options = Options {
             default_cwd: directory.to_owned(),
@@ -179,6 +183,7 @@ impl TestEngine {
             user: Some("someone".into()),
             host: "testhost".into(),
             allow_dangerous: setup.allow_dangerous,
+            force_local: false,
             limits: setup.limits,
             seal_key: [7; 32],
         };

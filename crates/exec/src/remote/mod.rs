@@ -64,9 +64,11 @@
 
 mod durable;
 mod durable_words;
+mod facts;
 mod flow;
 mod guard;
 mod guard_words;
+mod hosts;
 mod input;
 mod lane;
 mod line;
@@ -86,7 +88,9 @@ use tokio_util::task::TaskTracker;
 use wharf_model::Entropy;
 
 pub use durable::{Durable, DurableEnd, DurableError, DurableRun, HOST_CAP};
+pub use hosts::{MAX_PLACES, SshHosts};
 use wharf_ssh::Opener;
+pub use wharf_ssh::{Credentials as Access, SessionState as HostState};
 
 use crate::executor::{BoxFuture, Executor, Launch, LaunchError, Process, Shell, ShellStart};
 use crate::pool::{self, Pool};

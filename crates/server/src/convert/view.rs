@@ -60,7 +60,7 @@ pub(crate) fn session(view: SessionView, history: Vec<HistoryItem>) -> api::Sess
         created_at: view.created.to_string(),
         last_used_at: view.last_used.to_string(),
         expires_at: view.expires.to_string(),
-        target: LOCAL.to_owned(),
+        target: view.target.to_string(),
         processes: view.processes.into_iter().map(process).collect(),
         client_info: view.client_info,
     }
@@ -75,7 +75,7 @@ pub(crate) fn session_summary(view: SessionView) -> api::SessionSummary {
         created_at: view.created.to_string(),
         last_used_at: view.last_used.to_string(),
         expires_at: view.expires.to_string(),
-        target: LOCAL.to_owned(),
+        target: view.target.to_string(),
     }
 }
 
@@ -99,6 +99,3 @@ pub(crate) fn suggestion(view: SuggestionView) -> api::Suggestion {
         confidence: view.confidence,
     }
 }
-
-/// The only target there is in this version.
-const LOCAL: &str = "local";
