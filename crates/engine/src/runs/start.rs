@@ -146,6 +146,7 @@ async fn fresh(
     };
     let (spot, base) = match &mut turn {
         Some(turn) => {
+            turn.check_target(&request.target)?;
             let spot = turn.spot(inner).await?;
             request.target = spot.target.clone();
             (spot, turn.cwd())

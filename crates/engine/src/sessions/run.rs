@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 use wharf_exec::{LaunchError, ShellCommand, ShellReport, ShellStart};
-use wharf_model::RunId;
+use wharf_model::{RunId, Target};
 use wharf_shell::{Analysis, Kind, ShellUse};
 
 use super::job;
@@ -31,6 +31,20 @@ impl Turn {
     /// Where the session is. Nobody else can change that now.
     pub(crate) fn cwd(&self) -> PathBuf {
         self.session.cwd()
+    }
+
+    /// A session does not move: a command that names another place is a mistake.
+    pub(crate) fn check_target(&self, asked: &Target) -> Result<(), Error> {
+        let own = &self.session.target;
+        if asked.is_local() || asked == own {
+            return Ok(());
+        }
+        let id = &self.session.id;
+        let message = format!(
+            "the session {id} lives on {own}; leave the host out, or make a session with the \
+             target {asked}"
+        );
+        Err(Error::invalid("host", message))
     }
 
     /// Where its shell runs. Nobody asks a host again while the shell lives.

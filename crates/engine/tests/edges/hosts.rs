@@ -1,0 +1,278 @@
+//! Commands and sessions on a host, through the engine, over a real SSH server.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::support::{self, command, me, run, say, stderr, stdout, within};
+use wharf_engine::{Error, HostState, NewSession, RunRequest, Stream};
+use wharf_model::{SessionId, Target};
+use wharf_testkit::{HOST, Setup, TestEngine, TestHost, with_engine};
+
+/// A test with an engine that knows a host.
+fn with_host<F: Future<Output = ()>>(test: impl FnOnce(TestEngine, Arc<TestHost>) -> F) {
+    let Some(host) = TestHost::start("").map(Arc::new) else {
+        return;
+    };
+    let setup = Setup {
+        hosts: Some(Arc::clone(&host)),
+        ..Setup::default()
+    };
+    with_engine(setup, |engine| test(engine, host));
+}
+
+fn at(host: &TestHost, text: &str) -> RunRequest {
+    RunRequest {
+        target: host.target(),
+        ..command(text)
+    }
+}
+
+async fn session_at(test: &TestEngine, host: &TestHost) -> SessionId {
+    let new = NewSession {
+        target: host.target(),
+        ..NewSession::default()
+    };
+    test.engine.create_session(&me(), new).await.unwrap().0
+}
+
+#[test]
+fn a_command_runs_there_and_is_recorded_with_its_target() {
+    with_host(|test, host| async move {
+        let done = test
+            .engine
+            .run(&me(), at(&host, "id -un; echo $SSH_CONNECTION"))
+            .await
+            .unwrap();
+        let said = stdout(&done);
+        let port = host.port().to_string();
+        assert!(
+            said.starts_with(host.user()) && said.trim_end().ends_with(&port),
+            "{said}"
+        );
+        assert_eq!(done.exit_code, Some(0));
+        if let Some(home) = host.account() {
+            assert_eq!(Path::new(&done.cwd_before), home);
+        }
+        let here = run(&test.engine, "echo -$SSH_CONNECTION-").await;
+        assert_eq!(stdout(&here), "--\n");
+
+        let failed = test
+            .engine
+            .run(&me(), at(&host, "echo no >&2; exit 7"))
+            .await
+            .unwrap();
+        assert_eq!(
+            (failed.exit_code, stderr(&failed).as_str()),
+            (Some(7), "no\n")
+        );
+        let absent = test
+            .engine
+            .run(&me(), at(&host, "no-such-program -x"))
+            .await
+            .unwrap();
+        assert_eq!(absent.exit_code, Some(127));
+        let nowhere = RunRequest {
+            cwd: Some("/no/such/place".into()),
+            ..at(&host, "pwd")
+        };
+        let nowhere = test.engine.run(&me(), nowhere).await.unwrap();
+        assert_eq!(nowhere.exit_code, Some(126));
+        assert_eq!(nowhere.error.as_ref().map(|(kind, _)| *kind), Some("cwd"));
+
+        let lines = test.engine.audit_tail(20).await.unwrap();
+        let named = format!("\"target\":\"ssh://{HOST}\"");
+        let of_host = lines
+            .iter()
+            .filter(|line| line.json.contains(&named))
+            .count();
+        assert_eq!(of_host, 4, "{lines:#?}");
+
+        let connections = test.engine.connections();
+        assert_eq!(connections.len(), 1, "{connections:?}");
+        let connection = connections.first().unwrap();
+        assert_eq!(connection.info.state, HostState::Connected);
+        assert_eq!(connection.commands, 4);
+        let key = connection.info.key.clone();
+        test.engine.disconnect(&key).await.unwrap();
+        assert!(matches!(
+            test.engine.disconnect(&key).await,
+            Err(Error::NotFound { .. })
+        ));
+        let again = test
+            .engine
+            .run(&me(), at(&host, "echo again"))
+            .await
+            .unwrap();
+        assert_eq!(stdout(&again), "again\n");
+    });
+}
+
+#[test]
+fn it_is_judged_in_the_hosts_surroundings_and_broken_text_runs_nothing() {
+    with_host(|test, host| async move {
+        let home = host.account();
+        let denied = test.engine.run(&me(), at(&host, "rm -rf ~/")).await;
+        assert!(
+            matches!(
+                denied,
+                Err(Error::Denied { .. } | Error::NeedsConfirmation { .. })
+            ),
+            "{denied:?}"
+        );
+        let broken = test
+            .engine
+            .run(&me(), at(&host, "echo ran; ("))
+            .await
+            .unwrap();
+        assert_eq!((broken.exit_code, stdout(&broken).as_str()), (Some(2), ""));
+        assert!(
+            stderr(&broken).contains("syntax error"),
+            "{}",
+            stderr(&broken)
+        );
+
+        // A yes is bound to the host.
+        let asked = test
+            .engine
+            .run(&me(), at(&host, "rm -rf /etc/no-such"))
+            .await;
+        let Err(Error::NeedsConfirmation {
+            token, measured, ..
+        }) = asked
+        else {
+            panic!("{asked:?}");
+        };
+        assert!(
+            measured.is_none(),
+            "this machine's files say nothing of a host's"
+        );
+        let here = RunRequest {
+            confirmation: token.clone(),
+            ..command("rm -rf /etc/no-such")
+        };
+        assert!(matches!(
+            test.engine.run(&me(), here).await,
+            Err(Error::NeedsConfirmation { .. })
+        ));
+        if home.is_some() {
+            let there = RunRequest {
+                confirmation: token,
+                ..at(&host, "rm -rf /etc/no-such")
+            };
+            let done = test.engine.run(&me(), there).await.unwrap();
+            assert_eq!(done.exit_code, Some(0));
+        }
+    });
+}
+
+#[test]
+fn a_session_there_remembers_and_is_usable_after_its_shell_has_ended() {
+    with_host(|test, host| async move {
+        let id = session_at(&test, &host).await;
+        say(
+            &test.engine,
+            &id,
+            "cd /usr; export A=1; x=2; f() { echo \"f $1\"; }",
+        )
+        .await;
+        let done = say(&test.engine, &id, "echo $PWD $A $x; f 3").await;
+        assert_eq!(stdout(&done), "/usr 1 2\nf 3\n");
+        assert!(!done.restored);
+        assert_eq!(done.target, host.target());
+        let ended = say(&test.engine, &id, "exit 3").await;
+        assert_eq!(ended.exit_code, Some(3));
+        let after = say(&test.engine, &id, "echo $PWD $A").await;
+        assert_eq!(
+            (stdout(&after).as_str(), after.restored),
+            ("/usr 1\n", true)
+        );
+        let view = test.engine.session(&me(), &id).await.unwrap();
+        assert_eq!(view.target, host.target());
+        assert_eq!(view.env.get("A").map(String::as_str), Some("1"));
+        // It cannot be led elsewhere.
+        let other = RunRequest {
+            target: Target::parse("ssh://elsewhere").unwrap(),
+            ..within("true", &id)
+        };
+        let refused = test.engine.run(&me(), other).await;
+        assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
+        test.engine.delete_session(&me(), &id).await.unwrap();
+    });
+}
+
+#[test]
+fn a_background_command_there_is_listed_read_and_ended() {
+    with_host(|test, host| async move {
+        let request = RunRequest {
+            background: true,
+            ..at(&host, "echo up; exec sleep 1000")
+        };
+        let started = test.engine.run(&me(), request).await.unwrap();
+        assert!(started.pid.is_some() && started.exit_code.is_none());
+        support::until("it has written", || async {
+            let read = test
+                .engine
+                .output(&me(), &started.run, Stream::Stdout, 0, 10)
+                .await;
+            read.unwrap().bytes.as_ref() == b"up\n"
+        })
+        .await;
+        assert_eq!(test.engine.processes(&me(), None).await.unwrap().len(), 1);
+        let view = test.engine.cancel(&me(), &started.run).await.unwrap();
+        support::until("it has ended", || async {
+            let view = test.engine.view(&me(), &view.run).await.unwrap();
+            view.state == "done"
+        })
+        .await;
+    });
+}
+
+#[test]
+fn what_cannot_be_reached_is_a_result_and_no_session() {
+    with_host(|test, host| async move {
+        let nowhere = Target::parse("ssh://no-such-host.invalid").unwrap();
+        let request = RunRequest {
+            target: nowhere.clone(),
+            ..command("rm -rf /")
+        };
+        let done = test.engine.run(&me(), request).await.unwrap();
+        assert_eq!(done.exit_code, Some(255));
+        let (kind, text) = done.error.unwrap();
+        assert_eq!(kind, "connection_failed");
+        assert!(text.contains("no-such-host.invalid"), "{text}");
+        let new = NewSession {
+            target: nowhere,
+            ..NewSession::default()
+        };
+        let failed = test.engine.create_session(&me(), new).await;
+        assert!(
+            matches!(failed, Err(Error::Unreachable { .. })),
+            "{failed:?}"
+        );
+
+        // A key that has changed is refused, and a session says so with each command.
+        let id = session_at(&test, &host).await;
+        let known = std::fs::read_to_string(host.known_hosts()).unwrap();
+        let other = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let (name, _) = known.split_once(' ').unwrap();
+        std::fs::write(host.known_hosts(), format!("{name} ssh-ed25519 {other}\n")).unwrap();
+        for connection in test.engine.connections() {
+            test.engine.disconnect(&connection.info.key).await.unwrap();
+        }
+        support::until("the shell has gone", || async {
+            say(&test.engine, &id, "echo ran").await.exit_code == Some(255)
+        })
+        .await;
+        let refused = say(&test.engine, &id, "echo ran").await;
+        assert_eq!(
+            (refused.exit_code, stdout(&refused).as_str()),
+            (Some(255), "")
+        );
+        let (kind, text) = refused.error.unwrap();
+        assert_eq!(kind, "connection_failed");
+        assert!(text.contains("has changed"), "{text}");
+        std::fs::write(host.known_hosts(), known).unwrap();
+        let back = say(&test.engine, &id, "echo back").await;
+        assert_eq!((stdout(&back).as_str(), back.restored), ("back\n", true));
+    });
+}

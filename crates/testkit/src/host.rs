@@ -1,0 +1,117 @@
+//! A real OpenSSH server on a free port of this machine, and a person who may enter it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+use wharf_exec::remote::SshHosts;
+use wharf_model::{SshTarget, Target};
+use wharf_ssh::{Config, Connector, PoolLimits};
+
+use crate::SystemEntropy;
+use crate::sshd::{self, Sshd};
+
+/// The name by which the person's configuration knows the server.
+pub const NAME: &str = "box";
+
+/// The server. It and all that it started end when this is dropped.
+pub struct TestHost {
+    sshd: Sshd,
+}
+
+impl TestHost {
+    /// Starts one with these further lines of configuration; none where no server is installed,
+    /// which in CI is a failure. The person's configuration knows it as [`NAME`] with its key.
+    #[must_use]
+    pub fn start(options: &str) -> Option<Self> {
+        sshd::is_there().then(|| {
+            let host = Self {
+                sshd: Sshd::start(options),
+            };
+            host.sshd.known_hosts();
+            host.write_config("");
+            host
+        })
+    }
+
+    /// Writes the person's configuration, with these further lines about the host.
+    pub fn write_config(&self, more: &str) {
+        let Sshd { port, user, .. } = &self.sshd;
+        let key = self.sshd.path("client");
+        let text = format!(
+            "Host {NAME}\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile {}\n  \
+             UserKnownHostsFile {}\n{more}\n",
+            key.display(),
+            self.known_hosts().display(),
+        );
+        fs::write(self.person().join(".ssh/config"), text).unwrap();
+    }
+
+    /// The person's home directory.
+    #[must_use]
+    pub fn person(&self) -> PathBuf {
+        self.sshd.home()
+    }
+
+    /// The person's file of known hosts.
+    #[must_use]
+    pub fn known_hosts(&self) -> PathBuf {
+        self.person().join(".ssh/known_hosts")
+    }
+
+    /// The home directory of the account on the host, where the server has files of its own.
+    #[must_use]
+    pub fn account(&self) -> Option<PathBuf> {
+        sshd::has_own_files().then(|| self.sshd.path("account"))
+    }
+
+    /// The account on the host.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.sshd.user
+    }
+
+    /// Its port on the loopback.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.sshd.port
+    }
+
+    /// The file of the key that opens it.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
+        self.sshd.path("client")
+    }
+
+    /// The account's password, where the server takes one.
+    #[must_use]
+    pub const fn password() -> &'static str {
+        sshd::PASSWORD
+    }
+
+    /// The host as a target.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target::Ssh(SshTarget::new(NAME, None, None).unwrap())
+    }
+
+    /// Ends it and all its connections, and starts it on the same port.
+    pub fn restart(&mut self) {
+        self.sshd.restart();
+    }
+
+    /// Sends a signal to the server and to all that it started.
+    pub fn signal(&self, signal: &str) {
+        self.sshd.signal(signal);
+    }
+
+    /// Hosts as the person reaches them. Must be called in a runtime.
+    #[must_use]
+    pub fn hosts(&self) -> Arc<SshHosts> {
+        let world = Arc::new(sshd::world(&self.person()));
+        let config = Arc::new(Config::usual(&world));
+        let connector = Connector::new(world, config, TaskTracker::new());
+        SshHosts::new(connector, PoolLimits::default(), Arc::new(SystemEntropy))
+    }
+}
