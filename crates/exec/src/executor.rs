@@ -26,6 +26,18 @@ pub trait Executor: Send + Sync + 'static {
     /// Starts a shell that lives on between commands.
     fn shell(&self, start: ShellStart) -> BoxFuture<'_, Result<Box<dyn Shell>, LaunchError>>;
 
+    /// Takes up a command again that was launched with [`Launch::keep`], by [`Process::handle`].
+    /// All that it wrote and goes on writing goes into `output`, which is empty.
+    fn adopt(
+        &self,
+        _handle: &str,
+        _output: Arc<RunOutput>,
+    ) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>> {
+        Box::pin(std::future::ready(Err(LaunchError::System(
+            std::io::Error::other("nothing is kept here"),
+        ))))
+    }
+
     /// Why nothing can be started here any more, in words; none while all is well.
     fn fault(&self) -> Option<String> {
         None
@@ -151,6 +163,9 @@ pub struct Launch {
     pub output: Arc<RunOutput>,
     /// The caller will ask for the process id before the end.
     pub wants_pid: bool,
+    /// It goes on when the connection to it is cut or this process ends, where the executor can do
+    /// that.
+    pub keep: bool,
 }
 
 /// A shell that lives on.
@@ -222,6 +237,16 @@ pub trait Process: Send {
     /// Takes in the output until the first process has ended, or says why none was started.
     /// Safe to drop and call again.
     fn wait(&mut self) -> BoxFuture<'_, Result<Exit, LaunchError>>;
+
+    /// The words by which it is found again, where it was launched to be kept.
+    fn handle(&self) -> Option<String> {
+        None
+    }
+
+    /// Its end is on record: what it left for [`Executor::adopt`] can go.
+    fn settle(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// After [`Process::wait`] named survivors: takes in their output until the last has ended.
     fn outlive(self: Box<Self>) -> BoxFuture<'static, ()>;

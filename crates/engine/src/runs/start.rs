@@ -12,7 +12,7 @@ use wharf_shell::{Analysis, Launch as HowToLaunch};
 use wharf_store::db::RunRow;
 
 use super::supervise::{self, Supervised};
-use super::{About, Run, idempotency, read};
+use super::{About, Run, idempotency, kept, read};
 use crate::approvals::sight::Sight;
 use crate::engine::Inner;
 use crate::error::Error;
@@ -160,6 +160,7 @@ async fn fresh(
             (spot, base)
         }
     };
+    check_durable(&request)?;
     request.cwd = spot.cwd(request.cwd.as_deref(), &base)?;
     let cwd = request.cwd.as_ref().unwrap_or(&base).display().to_string();
 
@@ -277,6 +278,7 @@ async fn alone(
         stdin: request.stdin.clone(),
         output: Arc::clone(&output),
         wants_pid: request.background,
+        keep: keeps(request),
     };
     let run = Run::new(about(inner, &recorded, output));
     inner.runs.insert(&run);
@@ -301,6 +303,10 @@ async fn alone(
     match launched {
         Ok(process) => {
             run.attach(process.tree(), process.pid());
+            if let Some(handle) = process.handle() {
+                run.keep();
+                kept::note(inner, &run.id, &handle);
+            }
             if run.background {
                 run.launched();
             }
@@ -313,6 +319,25 @@ async fn alone(
         }
     }
     Ok(())
+}
+
+/// Whether it goes on when its connection or this server is gone.
+fn keeps(request: &RunRequest) -> bool {
+    let may = !request.target.is_local() && request.session.is_none();
+    may && request.durable.unwrap_or(request.background)
+}
+
+/// What is asked for has to be possible.
+fn check_durable(request: &RunRequest) -> Result<(), Error> {
+    if request.durable != Some(true) || keeps(request) {
+        return Ok(());
+    }
+    let why = if request.session.is_some() {
+        "a session's commands belong to its shell; leave the session out"
+    } else {
+        "is for hosts: what runs on this machine ends with the server"
+    };
+    Err(Error::invalid("durable", why))
 }
 
 /// Why nothing but waiting would come of it: it wants a person at a terminal, and none can come.

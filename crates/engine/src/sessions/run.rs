@@ -270,7 +270,8 @@ async fn see_through(
         let (report, why) = until_end(&watch, &tree, shell.finish()).await;
         let report = match report {
             Ended::With(report) => report,
-            Ended::Held => {
+            // A session's commands are its shell's: none of them is kept.
+            Ended::Held | Ended::Left => {
                 abandon(&mut living);
                 return held(watch, &session, why).await;
             }

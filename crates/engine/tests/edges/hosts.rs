@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::support::{self, command, me, run, say, stderr, stdout, within};
 use wharf_engine::{Error, HostState, NewSession, RunRequest, Stream};
 use wharf_model::{SessionId, Target};
-use wharf_testkit::{HOST, Setup, TestEngine, TestHost, with_engine};
+use wharf_testkit::{HOST, Setup, TestEngine, TestHost, in_directory, with_engine};
 
 /// A test with an engine that knows a host.
 fn with_host<F: Future<Output = ()>>(test: impl FnOnce(TestEngine, Arc<TestHost>) -> F) {
@@ -274,5 +274,131 @@ fn what_cannot_be_reached_is_a_result_and_no_session() {
         std::fs::write(host.known_hosts(), known).unwrap();
         let back = say(&test.engine, &id, "echo back").await;
         assert_eq!((stdout(&back).as_str(), back.restored), ("back\n", true));
+    });
+}
+
+#[test]
+fn a_background_command_outlives_its_connection_and_the_server() {
+    let Some(host) = TestHost::start("").map(Arc::new) else {
+        return;
+    };
+    let home = tempfile::tempdir().unwrap();
+    let mark = |name: &str| home.path().join(name);
+    let text = format!(
+        "echo one; until [ -e {0}/a ]; do sleep 0.05; done; echo two >&2; echo three; touch \
+         {0}/b; until [ -e {0}/c ]; do sleep 0.05; done; echo four; exit 5",
+        home.path().display()
+    );
+    let setup = || Setup {
+        hosts: Some(Arc::clone(&host)),
+        ..Setup::default()
+    };
+    let run = std::sync::Mutex::new(None);
+    in_directory(home.path(), setup(), |test| async {
+        let (test, host, run) = (test, &host, &run);
+        let request = RunRequest {
+            background: true,
+            ..at(host, &text)
+        };
+        let started = test.engine.run(&me(), request).await.unwrap();
+        assert!(started.pid.is_some());
+        support::until("it has written", || async {
+            let read = test
+                .engine
+                .output(&me(), &started.run, Stream::Stdout, 0, 100)
+                .await;
+            read.unwrap().bytes.as_ref() == b"one\n"
+        })
+        .await;
+        // All connections are gone, and with them whatever hung on them.
+        host.restart();
+        std::fs::write(mark("a"), "").unwrap();
+        support::until("it was followed on", || async {
+            let read = test
+                .engine
+                .output(&me(), &started.run, Stream::Stdout, 0, 100)
+                .await;
+            read.unwrap().bytes.as_ref() == b"one\nthree\n"
+        })
+        .await;
+        *run.lock().unwrap() = Some(started.run);
+    });
+    let run = run.into_inner().unwrap().unwrap();
+    // Nobody is there now.
+    until_there_blocking(&mark("b"));
+    std::fs::write(mark("c"), "").unwrap();
+    in_directory(home.path(), setup(), |test| async move {
+        let found = test.engine.view(&me(), &run).await.unwrap();
+        assert_eq!(found.run, run);
+        support::until("it has ended", || async {
+            test.engine.view(&me(), &run).await.unwrap().state == "done"
+        })
+        .await;
+        let done = test.engine.finished(&me(), &run, 1000).await.unwrap();
+        assert_eq!(done.exit_code, Some(5));
+        assert_eq!(stdout(&done), "one\nthree\nfour\n");
+        assert_eq!(stderr(&done), "two\n");
+        assert_eq!(done.error, None);
+    });
+    if let Some(account) = host.account() {
+        let kept = account.join(".cache/wharf");
+        let left = std::fs::read_dir(&kept).map_or(0, Iterator::count);
+        assert_eq!(left, 0, "something is left in {}", kept.display());
+    }
+}
+
+fn until_there_blocking(path: &Path) {
+    for _ in 0..1000 {
+        if path.exists() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("{} never came", path.display());
+}
+
+#[test]
+fn a_durable_command_can_be_ended_and_only_hosts_have_them() {
+    with_host(|test, host| async move {
+        let request = RunRequest {
+            durable: Some(true),
+            background: true,
+            ..at(&host, "trap '' TERM; echo up; sleep 1000; echo not reached")
+        };
+        let started = test.engine.run(&me(), request).await.unwrap();
+        support::until("it has written", || async {
+            let read = test
+                .engine
+                .output(&me(), &started.run, Stream::Stdout, 0, 10)
+                .await;
+            read.unwrap().bytes.as_ref() == b"up\n"
+        })
+        .await;
+        test.engine.cancel(&me(), &started.run).await.unwrap();
+        let done = test
+            .engine
+            .finished(&me(), &started.run, 100)
+            .await
+            .unwrap();
+        assert_eq!(
+            (done.exit_code, stdout(&done).as_str()),
+            (Some(137), "up\n")
+        );
+        // In the foreground, too.
+        let waited = RunRequest {
+            durable: Some(true),
+            ..at(&host, "echo done; exit 9")
+        };
+        let done = test.engine.run(&me(), waited).await.unwrap();
+        assert_eq!(
+            (done.exit_code, stdout(&done).as_str()),
+            (Some(9), "done\n")
+        );
+        let here = RunRequest {
+            durable: Some(true),
+            ..command("true")
+        };
+        let refused = test.engine.run(&me(), here).await;
+        assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
     });
 }

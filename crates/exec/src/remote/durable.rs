@@ -11,12 +11,12 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use wharf_ssh::RemoteExit;
 
-use super::RemoteExecutor;
 use super::durable_words::{self, Work};
 use super::flow::Flow;
 use super::input::Input;
 use super::line::{Pair, past_noise};
 use super::words::ENTRY;
+use super::{RemoteExecutor, Shared};
 use crate::journal::{RunOutput, Stream};
 
 /// Bytes that a host keeps of each stream of one run; what follows is counted and dropped.
@@ -93,6 +93,42 @@ impl RemoteExecutor {
     /// # Errors
     /// [`DurableError::Lost`] says that it may have begun all the same; it is not begun twice.
     pub async fn start_durable(&self, run: &DurableRun) -> Result<Durable, DurableError> {
+        self.shared.start_durable(run).await
+    }
+
+    /// Takes what a run writes into `output` until it has ended, from where `output` is now: what
+    /// it has got already is not fetched again.
+    ///
+    /// # Errors
+    /// [`DurableError::Lost`]: ask again, and it goes on where this broke off.
+    pub async fn follow(
+        &self,
+        run: &Durable,
+        output: &RunOutput,
+    ) -> Result<DurableEnd, DurableError> {
+        self.shared.follow(run, output).await
+    }
+
+    /// Sends a signal, named without `SIG`, to all processes of a run but its holder. With `KILL`
+    /// none is left.
+    ///
+    /// # Errors
+    /// When the host does not do it in its time.
+    pub async fn signal_durable(&self, run: &Durable, signal: &str) -> Result<(), DurableError> {
+        self.shared.signal_durable(run, signal).await
+    }
+
+    /// Ends what is left of a run and removes what it has left behind.
+    ///
+    /// # Errors
+    /// When the host does not do it in its time.
+    pub async fn forget(&self, run: &Durable) -> Result<(), DurableError> {
+        self.shared.forget(run).await
+    }
+}
+
+impl Shared {
+    pub(super) async fn start_durable(&self, run: &DurableRun) -> Result<Durable, DurableError> {
         let starting = self.start_holder(run);
         match tokio::time::timeout(START_PATIENCE, starting).await {
             Ok(started) => started,
@@ -104,17 +140,14 @@ impl RemoteExecutor {
     }
 
     async fn start_holder(&self, run: &DurableRun) -> Result<Durable, DurableError> {
-        let (id, mark) = (
-            self.shared.random(ID_LETTERS),
-            self.shared.random(ID_LETTERS),
-        );
+        let (id, mark) = (self.random(ID_LETTERS), self.random(ID_LETTERS));
         let work = Work {
             text: &run.text,
             cwd: run.cwd.as_deref(),
             env: &run.env,
             cap: HOST_CAP,
         };
-        let mut channel = self.shared.opener.open(ENTRY).await?;
+        let mut channel = self.opener.open(ENTRY).await?;
         let line = durable_words::start(&id, &mark, &work);
         let sent = async {
             channel.stdin.write_all(line.as_bytes()).await?;
@@ -150,22 +183,14 @@ impl RemoteExecutor {
         }
     }
 
-    /// Takes what a run writes into `output` until it has ended, from where `output` is now: what
-    /// it has got already is not fetched again.
-    ///
-    /// # Errors
-    /// [`DurableError::Lost`]: ask again, and it goes on where this broke off.
-    pub async fn follow(
+    pub(super) async fn follow(
         &self,
         run: &Durable,
         output: &RunOutput,
     ) -> Result<DurableEnd, DurableError> {
-        let (start, mark) = (
-            self.shared.random(ID_LETTERS),
-            self.shared.random(ID_LETTERS),
-        );
+        let (start, mark) = (self.random(ID_LETTERS), self.random(ID_LETTERS));
         let seen = output.totals();
-        let channel = self.shared.opener.open(ENTRY).await?;
+        let channel = self.opener.open(ENTRY).await?;
         // Held open: its end is the follower's.
         let mut input = Input::new(channel.stdin);
         let line = durable_words::follow(&run.directory, seen.stdout, seen.stderr, &mark, &start);
@@ -214,12 +239,11 @@ impl RemoteExecutor {
         }
     }
 
-    /// Sends a signal, named without `SIG`, to all processes of a run but its holder. With `KILL`
-    /// none is left.
-    ///
-    /// # Errors
-    /// When the host does not do it in its time.
-    pub async fn signal_durable(&self, run: &Durable, signal: &str) -> Result<(), DurableError> {
+    pub(super) async fn signal_durable(
+        &self,
+        run: &Durable,
+        signal: &str,
+    ) -> Result<(), DurableError> {
         if !signal.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(DurableError::Refused(format!("know a signal {signal}")));
         }
@@ -227,18 +251,14 @@ impl RemoteExecutor {
             .await
     }
 
-    /// Ends what is left of a run and removes what it has left behind.
-    ///
-    /// # Errors
-    /// When the host does not do it in its time.
-    pub async fn forget(&self, run: &Durable) -> Result<(), DurableError> {
+    pub(super) async fn forget(&self, run: &Durable) -> Result<(), DurableError> {
         let line = durable_words::remove(&run.id, &run.directory);
         self.tell(&line, "remove what the command left").await
     }
 
     async fn tell(&self, line: &str, what: &'static str) -> Result<(), DurableError> {
         let told = async {
-            let mut channel = self.shared.opener.open(ENTRY).await?;
+            let mut channel = self.opener.open(ENTRY).await?;
             let sent = channel.stdin.write_all(line.as_bytes()).await;
             sent.map_err(|_| DurableError::Lost)?;
             match channel.exit.await {

@@ -70,6 +70,7 @@ mod guard;
 mod guard_words;
 mod hosts;
 mod input;
+mod kept;
 mod lane;
 mod line;
 mod pair;
@@ -93,7 +94,9 @@ use wharf_ssh::Opener;
 pub use wharf_ssh::{Credentials as Access, SessionState as HostState};
 
 use crate::executor::{BoxFuture, Executor, Launch, LaunchError, Process, Shell, ShellStart};
+use crate::journal::RunOutput;
 use crate::pool::{self, Pool};
+use kept::KeptProcess;
 use lane::Lane;
 use process::LaneProcess;
 use shell::RemoteShell;
@@ -271,9 +274,24 @@ impl Drop for RemoteExecutor {
 impl Executor for RemoteExecutor {
     fn launch(&self, launch: Launch) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>> {
         Box::pin(async move {
+            if launch.keep {
+                let process = KeptProcess::launch(&self.shared, launch).await?;
+                return Ok(Box::new(process) as Box<dyn Process>);
+            }
             let process = LaneProcess::launch(&self.shared, launch).await?;
             Ok(Box::new(process) as Box<dyn Process>)
         })
+    }
+
+    fn adopt(
+        &self,
+        handle: &str,
+        output: Arc<RunOutput>,
+    ) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>> {
+        let adopted = KeptProcess::adopt(&self.shared, handle, output);
+        Box::pin(std::future::ready(
+            adopted.map(|process| Box::new(process) as Box<dyn Process>),
+        ))
     }
 
     fn shell(&self, start: ShellStart) -> BoxFuture<'_, Result<Box<dyn Shell>, LaunchError>> {

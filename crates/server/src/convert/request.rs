@@ -64,6 +64,7 @@ pub(crate) fn run(
         stdin,
         timeout,
         background: wire.background,
+        durable: wire.durable,
         output_limit,
         confirmation,
         idempotency: key.map(|key| Idempotency {
