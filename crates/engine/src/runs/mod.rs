@@ -4,6 +4,7 @@
 //! with it until its end, [`answer`] and [`read`] tell of it.
 
 pub(crate) mod answer;
+pub(crate) mod ground;
 pub(crate) mod idempotency;
 pub(crate) mod kept;
 pub(crate) mod read;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use wharf_exec::{Launch, LaunchError, Program};
-use wharf_model::{Caller, RunId, Target};
+use wharf_model::{Caller, RunId};
 use wharf_shell::{Analysis, Launch as HowToLaunch};
 use wharf_store::db::RunRow;
 
+use super::ground::{self, Ground};
 use super::supervise::{self, Supervised};
 use super::{About, Run, idempotency, kept, read};
 use crate::approvals::sight::Sight;
@@ -134,32 +135,7 @@ async fn fresh(
     caller: &Caller,
     mut request: RunRequest,
 ) -> Result<Begun, Error> {
-    let session = match &request.session {
-        Some(id) => Some(inner.sessions.get(caller, id)?),
-        None => None,
-    };
-    // Its turn first: until then an earlier command may change the directory that this one is
-    // judged in.
-    let mut turn = match session {
-        Some(session) => Some(sessions::run::turn(inner, session).await?),
-        None => None,
-    };
-    let (spot, base) = match &mut turn {
-        Some(turn) => {
-            turn.check_target(&request.target)?;
-            let spot = turn.spot(inner).await?;
-            request.target = spot.target.clone();
-            (spot, turn.cwd())
-        }
-        None => {
-            if inner.options.force_local {
-                request.target = Target::Local;
-            }
-            let spot = places::spot(inner, &request.target, &request.access).await?;
-            let base = spot.default_cwd(inner);
-            (spot, base)
-        }
-    };
+    let Ground { turn, spot, base } = ground::find(inner, caller, &mut request).await?;
     check_durable(&request)?;
     request.cwd = spot.cwd(request.cwd.as_deref(), &base)?;
     let cwd = request.cwd.as_ref().unwrap_or(&base).display().to_string();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::support::{self, command, me, run, say, stderr, stdout, within};
 use wharf_engine::{Error, HostState, NewSession, RunRequest, Stream};
-use wharf_model::{SessionId, Target};
+use wharf_model::{Secret, SessionId, Target};
 use wharf_testkit::{HOST, Setup, TestEngine, TestHost, in_directory, with_engine};
 
 /// A test with an engine that knows a host.
@@ -197,6 +197,64 @@ fn a_session_there_remembers_and_is_usable_after_its_shell_has_ended() {
         let refused = test.engine.run(&me(), other).await;
         assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
         test.engine.delete_session(&me(), &id).await.unwrap();
+    });
+}
+
+#[test]
+fn a_new_session_follows_its_first_command_to_a_host() {
+    with_host(|test, host| async move {
+        let new = NewSession {
+            client_info: Some(serde_json::json!({"tool": "agent"})),
+            env: vec![("OWN".to_owned(), Secret::new("kept".to_owned()))],
+            ..NewSession::default()
+        };
+        let (id, _) = test.engine.create_session(&me(), new).await.unwrap();
+        let nowhere = RunRequest {
+            target: Target::parse("ssh://no-such-host.invalid").unwrap(),
+            ..within("true", &id)
+        };
+        let done = test.engine.run(&me(), nowhere).await.unwrap();
+        assert_eq!(done.exit_code, Some(255));
+        let there = RunRequest {
+            target: host.target(),
+            ..within("echo ${SSH_CONNECTION:+there} $OWN", &id)
+        };
+        let done = test.engine.run(&me(), there.clone()).await.unwrap();
+        assert_eq!(stdout(&done), "there kept\n");
+        // From now on it lives there, whether or not a command says so.
+        say(&test.engine, &id, "cd /usr").await;
+        let done = test.engine.run(&me(), there).await.unwrap();
+        assert_eq!(Path::new(&done.cwd_before), Path::new("/usr"));
+        let view = test.engine.session(&me(), &id).await.unwrap();
+        assert_eq!(view.target, host.target());
+        assert_eq!(view.client_info, Some(serde_json::json!({"tool": "agent"})));
+        // One that has done something stays where it is.
+        let (id, _) = test
+            .engine
+            .create_session(&me(), NewSession::default())
+            .await
+            .unwrap();
+        say(&test.engine, &id, "cd /usr").await;
+        let there = RunRequest {
+            target: host.target(),
+            ..within("true", &id)
+        };
+        let refused = test.engine.run(&me(), there).await;
+        assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
+    });
+}
+
+#[test]
+fn a_session_goes_on_after_its_host_was_started_again() {
+    with_host(|test, host| async move {
+        let id = session_at(&test, &host).await;
+        say(&test.engine, &id, "cd /usr; export A=1").await;
+        host.restart();
+        support::until("it is restored", || async {
+            let done = say(&test.engine, &id, "echo $PWD $A").await;
+            done.restored && stdout(&done) == "/usr 1\n"
+        })
+        .await;
     });
 }
 
