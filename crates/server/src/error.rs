@@ -405,7 +405,7 @@ impl From<Error> for Failure {
                 StatusCode::BAD_GATEWAY,
                 "connection_failed",
                 "The host cannot be reached",
-                sentence(&why),
+                sentence(&format!("no shell is there: {why}")),
             )
             .retryable(),
             Error::Stopping => Self::new(
