@@ -312,9 +312,16 @@ pub(crate) fn held_error(run: &Run, why: Why) -> (&'static str, String) {
     (kind, text)
 }
 
+/// The code of a command whose host could not be reached.
+const UNREACHED_CODE: i32 = 255;
+
 /// Nothing was started: the answer is what a shell would have said.
 pub(crate) async fn not_started(watch: Supervised, error: &LaunchError) {
-    let (code, kind, text) = as_result(error);
+    let (mut code, mut kind, text) = as_result(error);
+    let theirs = matches!(error, LaunchError::System(_) | LaunchError::TooSlow { .. });
+    if theirs && !watch.run.decision.target.is_local() {
+        (code, kind) = (UNREACHED_CODE, "connection_failed");
+    }
     never_ran(watch, code, kind, text).await;
 }
 

@@ -460,3 +460,64 @@ fn a_durable_command_can_be_ended_and_only_hosts_have_them() {
         assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
     });
 }
+
+/// `WHARF_MANY_HOSTS=100` asks more of it.
+#[test]
+fn many_hosts_answer_at_once_and_a_slow_one_delays_nobody() {
+    let count: usize = std::env::var("WHARF_MANY_HOSTS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(10);
+    let Some(first) = TestHost::start("").map(Arc::new) else {
+        return;
+    };
+    let others: Vec<TestHost> = (0..count).filter_map(|_| TestHost::start("")).collect();
+    let entry = |(number, host): (usize, &TestHost)| {
+        format!(
+            "Host many-{number}\n  HostName 127.0.0.1\n  Port {}\n  User {}\n  IdentityFile {}\n  \
+             UserKnownHostsFile {}\n  ConnectTimeout {}\n",
+            host.port(),
+            host.user(),
+            host.key().display(),
+            host.known_hosts().display(),
+            if number == 0 { 3 } else { 30 },
+        )
+    };
+    let entries: Vec<String> = others.iter().enumerate().map(entry).collect();
+    first.write_config(&entries.concat());
+    // It is there, and says nothing.
+    let slow = others.first().unwrap();
+    slow.signal("STOP");
+    let setup = Setup {
+        hosts: Some(Arc::clone(&first)),
+        ..Setup::default()
+    };
+    with_engine(setup, |test| async move {
+        let began = std::time::Instant::now();
+        let mut going = tokio::task::JoinSet::new();
+        for number in 0..count {
+            let engine = test.engine.clone();
+            let request = RunRequest {
+                target: Target::parse(&format!("ssh://many-{number}")).unwrap(),
+                ..command(&format!("echo {number} $SSH_CONNECTION"))
+            };
+            going.spawn(async move { (number, engine.run(&me(), request).await.unwrap()) });
+        }
+        let mut answered = 0;
+        while let Some(done) = going.join_next().await {
+            let (number, done) = done.unwrap();
+            let took = began.elapsed();
+            if number == 0 {
+                assert_eq!(done.exit_code, Some(255));
+                assert_eq!(answered, count - 1, "the slow one delayed others: {took:?}");
+                continue;
+            }
+            assert_eq!(done.exit_code, Some(0), "{number}: {}", stderr(&done));
+            assert!(stdout(&done).starts_with(&format!("{number} 127.")));
+            answered += 1;
+        }
+        assert_eq!(answered, count - 1);
+        assert_eq!(test.engine.connections().len(), count - 1);
+    });
+    slow.signal("CONT");
+}
