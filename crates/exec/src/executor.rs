@@ -272,6 +272,11 @@ pub trait Tree: Send + Sync + std::fmt::Debug {
     /// Its processes among all that there are.
     fn members_in(&self, all: &Processes) -> Vec<u32>;
 
+    /// The TCP ports on which its processes listen; none when that cannot be told here.
+    fn listens(&self) -> Option<Vec<u16>> {
+        Some(crate::ports::listening(&self.members()))
+    }
+
     /// The processes at this moment.
     fn members(&self) -> Vec<u32> {
         self.members_in(&Processes::now())

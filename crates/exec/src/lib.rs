@@ -17,6 +17,7 @@ mod frame;
 mod hold;
 mod local;
 mod pool;
+mod ports;
 mod process;
 mod pump;
 mod shell;

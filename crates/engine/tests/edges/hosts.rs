@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::support::{self, command, me, run, say, stderr, stdout, within};
-use wharf_engine::{Error, HostState, NewSession, RunRequest, Stream};
+use wharf_engine::{Error, HostState, NewSession, ProcessSelector, RunRequest, Stream};
 use wharf_model::{Secret, SessionId, Target};
 use wharf_testkit::{HOST, Setup, TestEngine, TestHost, in_directory, with_engine};
 
@@ -520,4 +520,46 @@ fn many_hosts_answer_at_once_and_a_slow_one_delays_nobody() {
         assert_eq!(test.engine.connections().len(), count - 1);
     });
     slow.signal("CONT");
+}
+
+#[test]
+fn a_server_that_was_started_tells_its_port_here_and_there() {
+    with_host(|test, host| async move {
+        let script = test.directory.join("listen.pl");
+        let code = "use IO::Socket::INET; $| = 1; my $s = IO::Socket::INET->new(Listen => 1, \
+                    LocalAddr => '127.0.0.1') or die; print $s->sockport, \"\\n\"; sleep 1000;";
+        std::fs::write(&script, code).unwrap();
+        let text = format!("perl {}", script.display());
+        for request in [command(&text), at(&host, &text)] {
+            let request = RunRequest {
+                background: true,
+                ..request
+            };
+            let started = test.engine.run(&me(), request).await.unwrap();
+            support::until("it listens", || async {
+                let read = test
+                    .engine
+                    .output(&me(), &started.run, Stream::Stdout, 0, 10)
+                    .await;
+                read.unwrap().bytes.ends_with(b"\n")
+            })
+            .await;
+            let read = test
+                .engine
+                .output(&me(), &started.run, Stream::Stdout, 0, 10)
+                .await;
+            let said = String::from_utf8(read.unwrap().bytes.to_vec()).unwrap();
+            let which = ProcessSelector::Run(started.run.clone());
+            let view = test.engine.process(&me(), &which).await.unwrap();
+            assert_eq!(
+                view.ports,
+                Some(vec![said.trim().parse().unwrap()]),
+                "{view:?}"
+            );
+            assert!(!view.processes.is_empty(), "{view:?}");
+            test.engine.cancel(&me(), &started.run).await.unwrap();
+            let view = test.engine.process(&me(), &which).await.unwrap();
+            assert_eq!(view.ports, None);
+        }
+    });
 }

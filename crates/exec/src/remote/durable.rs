@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_ssh::RemoteExit;
 
 use super::durable_words::{self, Work};
@@ -25,6 +25,8 @@ pub const HOST_CAP: u64 = 1024 * 1024 * 1024;
 const START_PATIENCE: Duration = Duration::from_secs(60);
 /// For a signal, and for the removal.
 const ACT_PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes of what is told about a run's processes.
+const MAX_LOOK: u64 = 4 * 1024 * 1024;
 /// Letters of a run's name, and of marks.
 const ID_LETTERS: usize = 20;
 /// More than what a holder says of itself.
@@ -254,6 +256,40 @@ impl Shared {
     pub(super) async fn forget(&self, run: &Durable) -> Result<(), DurableError> {
         let line = durable_words::remove(&run.id, &run.directory);
         self.tell(&line, "remove what the command left").await
+    }
+
+    /// The processes of a run but its holder, and the ports on which they listen.
+    pub(super) async fn look_durable(
+        &self,
+        run: &Durable,
+    ) -> Result<(Vec<u32>, Vec<u16>), DurableError> {
+        let mark = self.random(ID_LETTERS);
+        let looked = async {
+            let mut channel = self.opener.open(ENTRY).await?;
+            let line = durable_words::look(&run.id, &mark);
+            let sent = channel.stdin.write_all(line.as_bytes()).await;
+            sent.map_err(|_| DurableError::Lost)?;
+            let mut said = Vec::new();
+            let mut from = channel.stdout.take(MAX_LOOK);
+            let read = from.read_to_end(&mut said).await;
+            read.map_err(|_| DurableError::Lost)?;
+            let said = String::from_utf8_lossy(&said);
+            let mut parts = said.split(mark.as_str()).skip(1);
+            let processes = parts.next().and_then(|part| part.split_once('\n'));
+            let (numbers, descriptors) = processes.ok_or(DurableError::Lost)?;
+            let pids = numbers
+                .split_whitespace()
+                .filter_map(|pid| pid.parse().ok());
+            let sockets = crate::ports::sockets_in(descriptors);
+            let ports = crate::ports::in_tables(parts.next().unwrap_or_default(), &sockets);
+            Ok((pids.collect(), ports))
+        };
+        tokio::time::timeout(ACT_PATIENCE, looked)
+            .await
+            .map_err(|_| DurableError::TooSlow {
+                what: "tell about the command's processes",
+                within: ACT_PATIENCE,
+            })?
     }
 
     async fn tell(&self, line: &str, what: &'static str) -> Result<(), DurableError> {

@@ -177,6 +177,18 @@ impl std::fmt::Debug for KeptTree {
     }
 }
 
+impl KeptTree {
+    /// Its processes and ports at this moment; none when the host cannot say.
+    fn look(&self) -> Option<(Vec<u32>, Vec<u16>)> {
+        let looked = self.runtime.block_on(self.shared.look_durable(&self.run));
+        looked
+            .inspect_err(|error| {
+                tracing::debug!(target: "system", run = self.run.id, %error, "a run cannot be looked at");
+            })
+            .ok()
+    }
+}
+
 impl Tree for KeptTree {
     fn signal(&self, signal: i32) {
         let (name, sent) = (signal.to_string(), &self.shared);
@@ -190,8 +202,18 @@ impl Tree for KeptTree {
         self.signal(9);
     }
 
+    /// Asking the host takes a round trip, which a list of many does not make for each.
     fn members_in(&self, _all: &Processes) -> Vec<u32> {
         vec![self.run.pid]
+    }
+
+    fn members(&self) -> Vec<u32> {
+        self.look()
+            .map_or_else(|| vec![self.run.pid], |(pids, _)| pids)
+    }
+
+    fn listens(&self) -> Option<Vec<u16>> {
+        self.look().map(|(_, ports)| ports)
     }
 }
 
