@@ -464,7 +464,7 @@ pub(crate) fn as_result(error: &LaunchError) -> (i32, &'static str, String) {
         LaunchError::NotFound(_) => (127, "not_found", error.to_string()),
         LaunchError::NotExecutable { .. } => (126, "not_executable", error.to_string()),
         LaunchError::Cwd { .. } => (126, "cwd", error.to_string()),
-        LaunchError::Host(_) => (255, "connection_failed", error.to_string()),
+        LaunchError::Host(why) => (255, why.step().failure(), error.to_string()),
         LaunchError::System(_) | LaunchError::TooSlow { .. } | LaunchError::ZygoteGone => {
             (126, "system", error.to_string())
         }

@@ -66,7 +66,7 @@ fn an_older_clients_session_moves_to_its_host_with_a_password() {
             (&answer["success"], &answer["exit_code"]),
             (&json!(false), &json!(255))
         );
-        assert_eq!(answer["error"]["kind"], "connection_failed");
+        assert_eq!(answer["error"]["kind"], "authentication_failed");
         let text = answer["error"]["message"].as_str().unwrap();
         assert!(
             text.contains("password") && !text.contains("wrong"),
