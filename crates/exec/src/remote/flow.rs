@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 const READ_BYTES: usize = 32 * 1024;
 
 /// A stream whose bytes are handed on as they come, up to a mark that is dropped.
-pub(super) struct Flow {
+pub(crate) struct Flow {
     reader: Option<Box<dyn AsyncRead + Send + Unpin>>,
     /// What was read and not handed on: it could be the beginning of the mark, or is behind it.
     held: Vec<u8>,
@@ -19,7 +19,7 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    pub(super) fn new(reader: Box<dyn AsyncRead + Send + Unpin>) -> Self {
+    pub(crate) fn new(reader: Box<dyn AsyncRead + Send + Unpin>) -> Self {
         Self {
             reader: Some(reader),
             held: Vec::new(),
@@ -29,28 +29,28 @@ impl Flow {
     }
 
     /// The far side writes no more.
-    pub(super) const fn closed(&self) -> bool {
+    pub(crate) const fn closed(&self) -> bool {
         self.reader.is_none()
     }
 
     /// From here on, what comes is handed on until `mark`.
-    pub(super) fn look_for(&mut self, mark: &str) {
+    pub(crate) fn look_for(&mut self, mark: &str) {
         self.mark.clear();
         self.mark.extend_from_slice(mark.as_bytes());
     }
 
     /// The mark was seen, or will never be.
-    pub(super) const fn passed(&self) -> bool {
+    pub(crate) const fn passed(&self) -> bool {
         self.mark.is_empty() || self.reader.is_none()
     }
 
     /// The mark was seen.
-    pub(super) const fn found(&self) -> bool {
+    pub(crate) const fn found(&self) -> bool {
         self.mark.is_empty()
     }
 
     /// Waits for one read. Safe to drop and call again. [`Self::take`] says what is there then.
-    pub(super) async fn read(&mut self) {
+    pub(crate) async fn read(&mut self) {
         let Some(reader) = &mut self.reader else {
             return std::future::pending().await;
         };
@@ -67,7 +67,7 @@ impl Flow {
     }
 
     /// Hands on what is certainly before the mark. Behind a mark that was seen, nothing is.
-    pub(super) fn take(&mut self, mut sink: impl FnMut(&[u8])) {
+    pub(crate) fn take(&mut self, mut sink: impl FnMut(&[u8])) {
         if self.held.is_empty() || self.mark.is_empty() {
             return;
         }
@@ -88,12 +88,31 @@ impl Flow {
     }
 
     /// What is there, whatever it is: where no mark is looked for.
-    pub(super) fn take_all(&mut self, into: &mut Vec<u8>) {
+    pub(crate) fn take_all(&mut self, into: &mut Vec<u8>) {
         into.append(&mut self.held);
     }
 
+    /// Waits until there is something, or the end.
+    pub(crate) async fn is_there(&mut self) {
+        while self.held.is_empty() && !self.closed() {
+            self.read().await;
+        }
+    }
+
+    /// Drops what is there.
+    pub(crate) fn drop_all(&mut self) {
+        self.held.clear();
+    }
+
+    /// The next byte that is there, where no mark is looked for.
+    pub(crate) fn take_one(&mut self) -> Option<u8> {
+        let first = self.held.first().copied()?;
+        self.held.remove(0);
+        Some(first)
+    }
+
     /// Hands on everything until the far side writes no more.
-    pub(super) async fn read_rest(&mut self, mut sink: impl FnMut(&[u8])) {
+    pub(crate) async fn read_rest(&mut self, mut sink: impl FnMut(&[u8])) {
         loop {
             sink(&self.held);
             self.held.clear();

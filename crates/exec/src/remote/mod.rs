@@ -88,6 +88,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wharf_model::Entropy;
 
+pub(crate) use flow::Flow;
+pub(crate) use line::past_noise;
+pub(crate) use words::ENTRY;
+
 pub use durable::{Durable, DurableEnd, DurableError, DurableRun, HOST_CAP};
 pub use hosts::{MAX_PLACES, SshHosts};
 use wharf_ssh::Opener;

@@ -6,7 +6,7 @@
 use crate::shell::script::{self, Around, Surroundings, quote_into};
 
 /// What the login shell is given, whichever it is: it means the same to sh, csh and fish.
-pub(super) const ENTRY: &str = r#"exec sh -c 'IFS= read -r l; eval "$l"'"#;
+pub(crate) const ENTRY: &str = r#"exec sh -c 'IFS= read -r l; eval "$l"'"#;
 /// The variable by which the processes of a shell are found, wherever they went. Its name begins as
 /// those of our own do, which no report of an environment shows.
 pub(super) const TAG: &str = "__wharf";

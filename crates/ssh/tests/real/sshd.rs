@@ -181,11 +181,16 @@ fn write_config(path: &Path, port: u16, options: &str) {
     } else {
         format!("HostKey {at}/host_ed25519")
     };
+    let subsystem = if options.contains("Subsystem ") {
+        ""
+    } else {
+        "Subsystem sftp internal-sftp"
+    };
     let config = format!(
         "{options}\nListenAddress 127.0.0.1\nPort {port}\n{host_keys}\nPidFile none\n\
              UsePAM no\nStrictModes no\nAuthorizedKeysFile {at}/authorized_keys\n\
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
-             LogLevel VERBOSE\nSubsystem sftp internal-sftp\n"
+             LogLevel VERBOSE\n{subsystem}\n"
     );
     fs::write(path.join("sshd_config"), config).unwrap();
 }
