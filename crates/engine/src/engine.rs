@@ -27,7 +27,7 @@ use crate::view::{
     SuggestionView,
 };
 use crate::whole::Whole;
-use crate::{approvals, housekeeping, judge, knowledge, record, runs, sessions};
+use crate::{approvals, files, housekeeping, judge, knowledge, record, runs, sessions};
 
 /// From asking runs to end at a stop to giving up on them, on top of their own grace.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
@@ -56,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) background: Arc<Semaphore>,
     /// Places for what takes a thread for long: counting files, reading long outputs.
     pub(crate) heavy: Arc<Semaphore>,
+    /// Places for files that are read and written.
+    pub(crate) transfers: Arc<Semaphore>,
     pub(crate) queued: AtomicUsize,
     pub(crate) followed: Mutex<housekeeping::Followed>,
     pub(crate) projector: tokio::sync::Mutex<Projector>,
@@ -123,6 +125,7 @@ impl Engine {
             places: Arc::new(Semaphore::new(options.limits.concurrent_runs)),
             background: Arc::new(Semaphore::new(options.limits.background_runs)),
             heavy: Arc::new(Semaphore::new(knowledge::AT_ONCE)),
+            transfers: Arc::new(Semaphore::new(files::MAX_TRANSFERS)),
             unclosed: record::Unclosed::default(),
             followed: Mutex::default(),
             projector: tokio::sync::Mutex::new(projector),

@@ -93,6 +93,8 @@ pub struct Place {
     pub executor: Arc<dyn Executor>,
     /// What it is.
     pub facts: Arc<Facts>,
+    /// Its files.
+    pub files: Arc<dyn crate::files::Files>,
     /// Which one, for [`Hosts::used`] and [`Hosts::close`].
     pub key: Arc<str>,
 }

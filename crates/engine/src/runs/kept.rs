@@ -31,6 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     run: String,
+    extra: Handle,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Handle {
     handle: String,
 }
 
@@ -38,7 +43,9 @@ struct Kept {
 pub(crate) fn note(inner: &Inner, run: &RunId, handle: &str) {
     let body = Kept {
         run: run.to_string(),
-        handle: handle.to_owned(),
+        extra: Handle {
+            handle: handle.to_owned(),
+        },
     };
     let body = serde_json::to_value(body).unwrap_or_default();
     if let Err(error) = record::note(inner, RUN_KEPT, &body) {
@@ -60,7 +67,7 @@ pub(crate) fn handles(inner: &Inner, open: &[RunRow]) -> HashMap<String, String>
             if record.kind() == RUN_KEPT
                 && let Ok(kept) = record.body::<Kept>()
             {
-                found.insert(kept.run, kept.handle);
+                found.insert(kept.run, kept.extra.handle);
             }
         }
         Ok::<_, wharf_store::audit::AuditError>(found)

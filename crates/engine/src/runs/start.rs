@@ -193,7 +193,11 @@ async fn fresh(
 }
 
 /// What the command would find, which takes reading files.
-async fn sight(judgement: &policy::Judgement, spot: &Spot, cwd: &str) -> Result<Sight, Error> {
+pub(crate) async fn sight(
+    judgement: &policy::Judgement,
+    spot: &Spot,
+    cwd: &str,
+) -> Result<Sight, Error> {
     if !spot.target.is_local() {
         return Ok(approvals::sight::of_host(
             spot.bound_to().unwrap_or_default(),
@@ -206,7 +210,12 @@ async fn sight(judgement: &policy::Judgement, spot: &Spot, cwd: &str) -> Result<
 }
 
 /// Records that it was asked for, and with it the question that a yes would answer.
-async fn turn_away(inner: &Inner, caller: &Caller, refused: Refused, cwd: &str) -> Error {
+pub(crate) async fn turn_away(
+    inner: &Inner,
+    caller: &Caller,
+    refused: Refused,
+    cwd: &str,
+) -> Error {
     let id = RunId::random(inner.parts.entropy.as_ref());
     if let Err(error) = record::refused(inner, &id, caller, &refused, cwd) {
         return error;
