@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::Shared;
 use super::line::{End, Line, Pair, broken};
 use super::words::{self, Kind, Purpose};
@@ -25,6 +27,7 @@ pub(super) struct Lane {
     number: u16,
     /// What will stand behind the output of the run for which it has forked.
     mark: String,
+    _room: OwnedSemaphorePermit,
 }
 
 /// What a lane says.
@@ -45,13 +48,17 @@ pub(super) enum Failure {
 }
 
 impl Lane {
-    pub(super) async fn open(shared: &Arc<Shared>) -> Result<Self, LaunchError> {
+    pub(super) async fn open(
+        shared: &Arc<Shared>,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Self, LaunchError> {
         let line = Line::open(shared, Purpose::Lane, false).await?;
         let mut lane = Self {
             line,
             said: Vec::new(),
             number: script::FIRST,
             mark: String::new(),
+            _room: room,
         };
         let first = format!("{} -{}", script::FIRST, lane.end());
         lane.line.input.put(first.as_bytes());
