@@ -15,8 +15,11 @@
 //!
 //! A command is one message and one answer, so that it takes one round trip: the text, its number
 //! and a random mark go out together. After the command the shell reads the mark, which the command
-//! never saw, writes it to both outputs, and then reports. The output is whole when report and both
-//! marks are there. What decides the code is the report alone; a mark only says where output ends.
+//! never saw, writes it to both outputs, and reports. A bash reports behind the mark in its standard
+//! output where that is one write, which nobody's bytes can get into: that takes the far side one
+//! process and one packet less. Else the mark is followed by a word that says so, and the report
+//! goes through the FIFO. The output is whole when report and both marks are there. What decides
+//! the code is the report alone; a mark only says where output ends.
 //! The program of a session in bash is that of this machine (`shell/script.rs`) with other
 //! surroundings, and what is said there about its words holds here.
 //!
