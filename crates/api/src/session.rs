@@ -29,9 +29,15 @@ pub struct CreateSession {
     /// Environment variables to start with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, String>>,
-    /// Where it lives; `local` when absent.
+    /// Where it lives: `local`, which it is when absent, or `ssh://[USER@]HOST[:PORT]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// The password for that host; never recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// A private key file, on the server's machine, for that host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_key_path: Option<String>,
 }
 
 /// The answer to [`CreateSession`].

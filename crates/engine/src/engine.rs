@@ -571,9 +571,11 @@ impl Inner {
         Ok(runs::start::Found::Stored(Box::new(row)))
     }
 
-    async fn close_lost_runs(&self) -> Result<(), Error> {
+    /// Closes what an earlier process left open, save for what goes on on hosts: that is taken up
+    /// again.
+    async fn close_lost_runs(self: &Arc<Self>) -> Result<(), Error> {
         let mut after = -1;
-        let mut lost = 0_u64;
+        let (mut lost, mut adopted) = (0_u64, 0_u64);
         loop {
             let open = self
                 .parts
@@ -583,12 +585,25 @@ impl Inner {
                 .map_err(Error::from_database)?;
             let Some(last) = open.last() else { break };
             after = last.seq_opened;
+            let mut handles = runs::kept::handles(self, &open);
             for row in &open {
-                if let Ok(run) = RunId::parse(&row.id) {
+                let Ok(run) = RunId::parse(&row.id) else {
+                    continue;
+                };
+                let handle = handles
+                    .remove(&row.id)
+                    .filter(|_| self.parts.hosts.is_some());
+                let Some(handle) = handle else {
                     record::close_lost(self, &run)?;
                     lost += 1;
-                }
+                    continue;
+                };
+                runs::kept::adopt(self, row, handle)?;
+                adopted += 1;
             }
+        }
+        if adopted > 0 {
+            tracing::info!(target: "command", adopted, "took up runs again that went on on hosts");
         }
         if lost > 0 {
             tracing::warn!(target: "audit", lost, "closed runs that an earlier process left open");

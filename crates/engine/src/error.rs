@@ -77,6 +77,12 @@ pub enum Error {
     /// The record cannot be written, so nothing runs.
     #[error("the record of this run cannot be written, so it was not started")]
     NotRecordable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The host cannot be reached.
+    #[error("{why}")]
+    Unreachable {
+        /// The step that failed, and what to do.
+        why: String,
+    },
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,

@@ -2,25 +2,24 @@
 
 use std::sync::Arc;
 
-use wharf_model::{Caller, CommandText};
+use wharf_exec::Facts;
+use wharf_model::{Caller, CommandText, Target};
 use wharf_shell::{Analysis, Context};
 
 use crate::engine::{Inner, Surroundings};
 use crate::error::Error;
-use crate::policy;
 use crate::request::RunRequest;
 use crate::view::Judged;
+use crate::{places, policy};
 
-/// Analyses a command that would start in `cwd` on this machine.
-pub(crate) fn here(inner: &Inner, command: &CommandText, cwd: &str) -> Arc<Analysis> {
-    let context = Context {
-        cwd: Some(cwd),
-        home: inner.options.home.as_deref(),
-        user: inner.options.user.as_deref(),
-        workspace_root: Some(cwd),
-        git_branch: None,
-    };
-    read(inner, command, &context)
+/// Analyses a command that would start in `cwd` at a target.
+pub(crate) fn at(
+    inner: &Inner,
+    command: &CommandText,
+    (target, facts): (&Target, Option<&Facts>),
+    cwd: &str,
+) -> Arc<Analysis> {
+    read(inner, command, &places::context(inner, target, facts, cwd))
 }
 
 /// What the text says, and what the user's registry adds to it.
@@ -62,7 +61,7 @@ pub(crate) fn elsewhere(
         // From there when it is relative, as a run would have it.
         let here = cwd.map_or_else(|| base.clone(), |asked| base.join(asked));
         let here = here.display().to_string();
-        let analysis = self::here(inner, command, &here);
+        let analysis = at(inner, command, (&Target::Local, None), &here);
         cwd = Some(here);
         analysis
     };
@@ -77,7 +76,8 @@ pub(crate) fn elsewhere(
         workspace_root: other
             .and_then(|other| other.workspace_root.as_deref())
             .or(cwd.as_deref()),
+        ..policy::Place::default()
     };
-    let decision = policy::judge(inner, caller, &request, analysis, place, false).decision;
+    let decision = policy::judge(inner, caller, &request, analysis, place).decision;
     Ok(Judged { decision, cwd })
 }

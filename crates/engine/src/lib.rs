@@ -23,6 +23,7 @@ pub mod view;
 mod engine;
 mod housekeeping;
 mod judge;
+mod places;
 mod policy;
 mod processes;
 mod record;
@@ -41,6 +42,8 @@ pub use view::{
     AuditLine, Captured, Decision, Finished, HistoryItem, Judged, OutputChunk, ProcessView,
     RunView, SessionView, Started, SuggestionView,
 };
+/// Other machines, for lists.
+pub use wharf_exec::{HostConnection, remote::HostState};
 
 /// What is said about commands, for the adapters that put it into their own form.
 pub use wharf_output as output;

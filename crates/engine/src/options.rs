@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_exec::Executor;
 use wharf_exec::journal::Journal;
+use wharf_exec::{Executor, Hosts};
 use wharf_model::{Clock, Entropy};
 use wharf_policy::Policy;
 use wharf_store::{audit::AuditLog, db::Database};
@@ -21,6 +21,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Where commands run.
     pub executor: Arc<dyn Executor>,
+    /// Other machines; none: commands run on this one only.
+    pub hosts: Option<Arc<dyn Hosts>>,
     /// Where output goes.
     pub journal: Arc<Journal>,
     /// The record.
@@ -52,6 +54,8 @@ pub struct Options {
     pub host: String,
     /// Deny becomes confirm; never allow.
     pub allow_dangerous: bool,
+    /// What is asked to run on a host runs here.
+    pub force_local: bool,
     /// Bounds.
     pub limits: Limits,
     /// A key that seals what must not lie readable on disk (32 bytes).

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use wharf_exec::Facts;
 use wharf_model::Caller;
 use wharf_policy::approval::{Approval, Bound};
 use wharf_policy::{Moment, Question, Who};
@@ -93,11 +94,16 @@ impl Judgement {
 }
 
 /// Where a command would run.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Place<'a> {
     pub(crate) cwd: Option<&'a str>,
     pub(crate) home: Option<&'a str>,
     pub(crate) workspace_root: Option<&'a str>,
+    /// What a host says of itself.
+    pub(crate) facts: Option<&'a Arc<Facts>>,
+    /// Nothing of it will run: bash has been asked and cannot parse it either, or the host cannot
+    /// be reached.
+    pub(crate) runs_nothing: bool,
 }
 
 /// Decides over a request whose command has been judged. A yes that is not good for this is no
@@ -182,15 +188,13 @@ fn refused(request: RunRequest, decision: Decision, asked: Option<Asked>) -> Out
     }))
 }
 
-/// Judges a command together with what comes with it. `runs_nothing`: bash has been asked and
-/// cannot parse it either, so that nothing of it will run.
+/// Judges a command together with what comes with it.
 pub(crate) fn judge(
     inner: &Inner,
     caller: &Caller,
     request: &RunRequest,
     analysis: Arc<Analysis>,
     place: Place<'_>,
-    runs_nothing: bool,
 ) -> Judgement {
     let (policy, clock) = (inner.policy(), inner.parts.clock.as_ref());
     let env: Vec<&str> = request.env.iter().map(|(name, _)| name.as_str()).collect();
@@ -203,7 +207,7 @@ pub(crate) fn judge(
         home: place.home,
         workspace_root: place.workspace_root,
         background: request.background,
-        runs_nothing,
+        runs_nothing: place.runs_nothing,
         at: Some(Moment::from_timestamp(now, clock.utc_offset_minutes())),
         env: &env,
         allow_dangerous: inner.options.allow_dangerous,
@@ -224,6 +228,8 @@ pub(crate) fn judge(
         analysis,
         command: request.command.clone(),
         registry: inner.parts.registry.current(),
+        target: request.target.clone(),
+        facts: place.facts.cloned(),
     };
     Judgement { decision, grant }
 }

@@ -120,6 +120,16 @@ pub(crate) async fn open(
     })
 }
 
+/// What closes the record of a run that an earlier process has opened.
+pub(crate) fn reopen(inner: &Inner, run: &RunId, seq: u64) -> Result<Receipt, Error> {
+    let room = inner.parts.audit.reserve_close();
+    Ok(Receipt {
+        run: run.clone(),
+        seq,
+        room: Some(room.map_err(Error::from_audit)?),
+    })
+}
+
 /// Records that a command was asked for and not run.
 pub(crate) fn refused(
     inner: &Inner,

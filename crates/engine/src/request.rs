@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use wharf_exec::remote::Access;
 use wharf_model::{CommandText, RunId, Secret, SessionId, Target};
 
 /// Bytes of each stream in an answer unless the request says otherwise.
@@ -18,8 +19,10 @@ pub const TIMEOUT_RANGE: std::ops::RangeInclusive<Duration> =
 pub struct RunRequest {
     /// The text.
     pub command: CommandText,
-    /// Where.
+    /// Where. In a session it is the session's.
     pub target: Target,
+    /// Who we are there, where it is a host.
+    pub access: Access,
     /// In which living session, if any.
     pub session: Option<SessionId>,
     /// The directory to start in; the session's, or the server's default.
@@ -32,6 +35,9 @@ pub struct RunRequest {
     pub timeout: Option<Duration>,
     /// Answer at once.
     pub background: bool,
+    /// On a host: it goes on when the connection or the server is gone. When absent, what runs in
+    /// the background outside of a session does.
+    pub durable: Option<bool>,
     /// Bytes of each stream in the answer.
     pub output_limit: usize,
     /// The token of an earlier [`crate::Error::NeedsConfirmation`].
@@ -47,12 +53,14 @@ impl RunRequest {
         Self {
             command,
             target: Target::Local,
+            access: Access::default(),
             session: None,
             cwd: None,
             env: Vec::new(),
             stdin: None,
             timeout: None,
             background: false,
+            durable: None,
             output_limit: DEFAULT_OUTPUT_LIMIT,
             confirmation: None,
             idempotency: None,
@@ -84,6 +92,8 @@ pub struct NewSession {
     pub env: Vec<(String, Secret)>,
     /// Where.
     pub target: Target,
+    /// Who we are there, where it is a host.
+    pub access: Access,
 }
 
 /// How a background process is named. A bare pid is looked up among the caller's own runs only.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use wharf_model::{RunId, SessionId, Timestamp};
+use wharf_exec::Facts;
+use wharf_model::{RunId, SessionId, Target, Timestamp};
 use wharf_shell::registry::Registry;
 use wharf_shell::{Analysis, Reason, Verdict};
 
@@ -23,6 +24,10 @@ pub struct Decision {
     pub command: wharf_model::CommandText,
     /// What was known about commands when it was made.
     pub registry: Arc<Registry>,
+    /// Where it would run.
+    pub target: Target,
+    /// What the host says of itself, where it is one.
+    pub facts: Option<Arc<Facts>>,
 }
 
 /// A decision over a command that is not run.
@@ -69,6 +74,8 @@ pub struct Started {
 pub struct Finished {
     /// Its id.
     pub run: RunId,
+    /// Where it ran.
+    pub target: Target,
     /// The command as asked for, or redacted when it comes from the record.
     pub command: String,
     /// The exit code; none while a background command runs.
@@ -156,6 +163,8 @@ pub struct ProcessView {
     pub pid: u32,
     /// Processes of its tree at present.
     pub processes: Vec<u32>,
+    /// The TCP ports on which they listen; none where it was not looked or cannot be told.
+    pub ports: Option<Vec<u16>>,
 }
 
 /// A session.
@@ -163,6 +172,8 @@ pub struct ProcessView {
 pub struct SessionView {
     /// Its id.
     pub id: SessionId,
+    /// On which machine.
+    pub target: Target,
     /// Where its shell is.
     pub cwd: PathBuf,
     /// The exported environment; secret values are redacted.

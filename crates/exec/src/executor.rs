@@ -9,6 +9,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_model::SshTarget;
+use wharf_ssh::{Credentials, SessionInfo};
+
 use crate::journal::RunOutput;
 use crate::tree::Processes;
 
@@ -23,10 +26,111 @@ pub trait Executor: Send + Sync + 'static {
     /// Starts a shell that lives on between commands.
     fn shell(&self, start: ShellStart) -> BoxFuture<'_, Result<Box<dyn Shell>, LaunchError>>;
 
+    /// Takes up a command again that was launched with [`Launch::keep`], by [`Process::handle`].
+    /// All that it wrote and goes on writing goes into `output`, which is empty.
+    fn adopt(
+        &self,
+        _handle: &str,
+        _output: Arc<RunOutput>,
+    ) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>> {
+        Box::pin(std::future::ready(Err(LaunchError::System(
+            std::io::Error::other("nothing is kept here"),
+        ))))
+    }
+
     /// Why nothing can be started here any more, in words; none while all is well.
     fn fault(&self) -> Option<String> {
         None
     }
+}
+
+/// Other machines.
+pub trait Hosts: Send + Sync + 'static {
+    /// Reaches a host and learns what it is. Connections are shared and kept, so that this costs
+    /// something at the first use only.
+    fn at<'a>(&'a self, way: &'a Way) -> BoxFuture<'a, Result<Place, LaunchError>>;
+
+    /// A command is given to the place of that key.
+    fn used(&self, key: &str, directory: Option<&str>);
+
+    /// The connections at this moment.
+    fn connections(&self) -> Vec<HostConnection>;
+
+    /// Closes the connections of one identity to one host. False when there are none.
+    fn close<'a>(&'a self, key: &'a str) -> BoxFuture<'a, bool>;
+}
+
+/// How a host is reached.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// The host, and what the request or its entry says of it; the rest is the configuration's.
+    pub target: SshTarget,
+    /// The name under which its key is known and which people see, where that is another one.
+    pub name: Option<String>,
+    /// Hosts on the way, `[USER@]HOST[:PORT]` and commas, in place of what the configuration says.
+    pub jump: Option<String>,
+    /// Who we are there, before all that is configured.
+    pub access: Credentials,
+}
+
+impl Way {
+    /// To a host of which nothing else is said.
+    #[must_use]
+    pub fn to(target: SshTarget, access: Credentials) -> Self {
+        Self {
+            target,
+            name: None,
+            jump: None,
+            access,
+        }
+    }
+}
+
+/// A host that was reached.
+#[derive(Clone)]
+pub struct Place {
+    /// Runs commands there.
+    pub executor: Arc<dyn Executor>,
+    /// What it is.
+    pub facts: Arc<Facts>,
+    /// Which one, for [`Hosts::used`] and [`Hosts::close`].
+    pub key: Arc<str>,
+}
+
+/// What a host says of itself, asked once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// The account's home directory.
+    pub home: Option<String>,
+    /// The account.
+    pub user: Option<String>,
+    /// Its name for itself.
+    pub name: Option<String>,
+    /// The kernel, as `uname -s` has it.
+    pub kernel: Option<String>,
+    /// The machine's architecture, as `uname -m` has it.
+    pub architecture: Option<String>,
+    /// The system's name and version, as `/etc/os-release` has it.
+    pub system: Option<String>,
+    /// The login shell.
+    pub shell: Option<String>,
+    /// Processors.
+    pub processors: Option<u32>,
+    /// Memory in bytes.
+    pub memory: Option<u64>,
+    /// The first package manager that is there.
+    pub packages: Option<String>,
+}
+
+/// One connection for a list.
+#[derive(Debug, Clone)]
+pub struct HostConnection {
+    /// The connection.
+    pub info: SessionInfo,
+    /// Commands that were given to it since the server's start.
+    pub commands: u64,
+    /// Where the latest of them ran.
+    pub directory: Option<String>,
 }
 
 /// What to start.
@@ -59,6 +163,9 @@ pub struct Launch {
     pub output: Arc<RunOutput>,
     /// The caller will ask for the process id before the end.
     pub wants_pid: bool,
+    /// It goes on when the connection to it is cut or this process ends, where the executor can do
+    /// that.
+    pub keep: bool,
 }
 
 /// A shell that lives on.
@@ -131,6 +238,16 @@ pub trait Process: Send {
     /// Safe to drop and call again.
     fn wait(&mut self) -> BoxFuture<'_, Result<Exit, LaunchError>>;
 
+    /// The words by which it is found again, where it was launched to be kept.
+    fn handle(&self) -> Option<String> {
+        None
+    }
+
+    /// Its end is on record: what it left for [`Executor::adopt`] can go.
+    fn settle(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// After [`Process::wait`] named survivors: takes in their output until the last has ended.
     fn outlive(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
@@ -154,6 +271,11 @@ pub trait Tree: Send + Sync + std::fmt::Debug {
 
     /// Its processes among all that there are.
     fn members_in(&self, all: &Processes) -> Vec<u32>;
+
+    /// The TCP ports on which its processes listen; none when that cannot be told here.
+    fn listens(&self) -> Option<Vec<u16>> {
+        Some(crate::ports::listening(&self.members()))
+    }
 
     /// The processes at this moment.
     fn members(&self) -> Vec<u32> {
@@ -267,6 +389,9 @@ pub enum LaunchError {
         /// Its time.
         within: Duration,
     },
+    /// The host cannot be reached or does not take it.
+    #[error("{0}")]
+    Host(#[source] Box<wharf_ssh::Error>),
     /// The process that starts processes is gone.
     #[error("the process that starts commands has ended; the server must be started again")]
     ZygoteGone,

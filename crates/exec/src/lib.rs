@@ -17,6 +17,7 @@ mod frame;
 mod hold;
 mod local;
 mod pool;
+mod ports;
 mod process;
 mod pump;
 mod shell;
@@ -26,8 +27,8 @@ mod tree;
 mod zygote;
 
 pub use executor::{
-    BoxFuture, Executor, Exit, Launch, LaunchError, Process, Program, Shell, ShellCommand,
-    ShellEnv, ShellReport, ShellStart, Status, Tree,
+    BoxFuture, Executor, Exit, Facts, HostConnection, Hosts, Launch, LaunchError, Place, Process,
+    Program, Shell, ShellCommand, ShellEnv, ShellReport, ShellStart, Status, Tree, Way,
 };
 pub use local::LocalExecutor;
 pub use tree::Processes;

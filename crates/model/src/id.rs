@@ -1,4 +1,4 @@
-//! Names of things: runs, sessions, callers, targets.
+//! Names of things: runs, sessions, callers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -163,23 +163,6 @@ impl Caller {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-}
-
-/// Where a command runs.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum Target {
-    /// The machine that the server runs on.
-    #[default]
-    Local,
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Local => f.write_str("local"),
-        }
     }
 }
 

@@ -9,8 +9,10 @@ pub mod clock;
 pub mod command;
 pub mod id;
 pub mod secret;
+pub mod target;
 
 pub use clock::{Clock, Entropy, Timestamp};
 pub use command::{CommandText, InvalidCommand, MAX_COMMAND_BYTES};
-pub use id::{Caller, InvalidId, MAX_SESSION_ID_BYTES, RunId, SessionId, Target};
+pub use id::{Caller, InvalidId, MAX_SESSION_ID_BYTES, RunId, SessionId};
 pub use secret::Secret;
+pub use target::{InvalidTarget, SshTarget, Target};

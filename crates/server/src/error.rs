@@ -401,6 +401,13 @@ impl From<Error> for Failure {
                 failure.0.source = Some(Arc::from(source));
                 failure
             }
+            Error::Unreachable { why } => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "connection_failed",
+                "The host cannot be reached",
+                sentence(&format!("no shell is there: {why}")),
+            )
+            .retryable(),
             Error::Stopping => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",

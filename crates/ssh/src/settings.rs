@@ -190,6 +190,14 @@ pub struct Credentials {
     pub password: Option<Secret>,
 }
 
+impl Credentials {
+    /// Whether nothing was brought.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.key.is_none() && self.passphrase.is_none() && self.password.is_none()
+    }
+}
+
 impl Settings {
     /// A destination of which no file says anything: OpenSSH's defaults, and the deadlines above.
     #[must_use]

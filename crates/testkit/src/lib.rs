@@ -7,6 +7,18 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod host;
+#[path = "../../ssh/tests/real/sshd.rs"]
+#[expect(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a server that the tests of the connections start as well"
+)]
+mod sshd;
+
+pub use host::{NAME as HOST, TestHost};
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +27,7 @@ use wharf_engine::knowledge::{Manual, NoManual};
 use wharf_engine::registry::UserRegistry;
 use wharf_engine::{Engine, Limits, Options, Parts};
 use wharf_exec::journal::{Journal, JournalOptions};
+use wharf_exec::remote::SshHosts;
 use wharf_exec::{LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
 use wharf_model::{Clock, Entropy, Timestamp};
 use wharf_store::audit::{self, AuditLog};
@@ -70,6 +83,8 @@ pub struct Setup {
     pub registry: Arc<UserRegistry>,
     /// What the system says of programs that the registry does not know.
     pub manual: Arc<dyn Manual>,
+    /// Other machines: made when the engine is, and ended after it.
+    pub hosts: Option<Arc<TestHost>>,
 }
 
 impl Default for Setup {
@@ -83,6 +98,7 @@ impl Default for Setup {
             policy: Vec::new(),
             registry: Arc::default(),
             manual: Arc::new(NoManual),
+            hosts: None,
         }
     }
 }
@@ -93,6 +109,8 @@ pub struct TestEngine {
     pub engine: Engine,
     /// Where commands run.
     pub executor: Arc<LocalExecutor>,
+    /// Other machines.
+    pub hosts: Option<Arc<SshHosts>>,
     /// Everything that is kept.
     pub directory: PathBuf,
 }
@@ -120,11 +138,15 @@ pub fn in_directory<F: Future<Output = ()>>(
     runtime.block_on(async {
         let engine = TestEngine::start(zygote, directory, setup).await;
         let (kept, executor) = (engine.engine.clone(), Arc::clone(&engine.executor));
+        let hosts = engine.hosts.clone();
         tokio::time::timeout(Duration::from_secs(180), test(engine))
             .await
             .unwrap();
         kept.shutdown(Duration::from_millis(200)).await;
         executor.shutdown().await;
+        if let Some(hosts) = hosts {
+            hosts.shutdown().await;
+        }
         let left = wharf_exec::processes_below(executor.zygote_pid());
         assert!(left.is_empty(), "processes are left: {left:?}");
     });
@@ -152,6 +174,7 @@ impl TestEngine {
     /// Starts an engine in `directory` over a zygote that was forked before.
     pub async fn start(zygote: Zygote, directory: &Path, setup: Setup) -> Self {
         let executor = LocalExecutor::start(zygote).unwrap();
+        let hosts = setup.hosts.as_ref().map(|host| host.hosts());
         let audit_directory = directory.join("audit");
         let options = audit::Options {
             durability: setup.durability,
@@ -171,6 +194,9 @@ impl TestEngine {
             policy: wharf_policy::Policy::load(&setup.policy).unwrap(),
             registry: setup.registry,
             manual: setup.manual,
+            hosts: hosts
+                .clone()
+                .map(|hosts| hosts as Arc<dyn wharf_exec::Hosts>),
         };
         let options = Options {
             default_cwd: directory.to_owned(),
@@ -179,6 +205,7 @@ impl TestEngine {
             user: Some("someone".into()),
             host: "testhost".into(),
             allow_dangerous: setup.allow_dangerous,
+            force_local: false,
             limits: setup.limits,
             seal_key: [7; 32],
         };
@@ -186,6 +213,7 @@ impl TestEngine {
         Self {
             engine,
             executor,
+            hosts,
             directory: directory.to_owned(),
         }
     }

@@ -4,6 +4,7 @@
 pub(crate) mod manual;
 pub(crate) mod policy;
 pub(crate) mod server;
+pub(crate) mod ssh;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -66,6 +67,12 @@ impl World {
     /// The names of all variables that are text.
     pub(crate) fn variable_names(&self) -> impl Iterator<Item = &str> {
         self.variables.keys().filter_map(|name| name.to_str())
+    }
+
+    /// All variables that are text.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.variables.iter();
+        all.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
     }
 
     /// The current directory, if it is still there.

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use wharf_model::{Caller, RunId};
 use wharf_shell::{
-    Analysis, Circumstances, Context, DecisionView, EffectKind, Habit, decision_in, habit_keys,
+    Analysis, Circumstances, DecisionView, EffectKind, Habit, decision_in, habit_keys,
     paths_to_check,
 };
 
 use super::past;
 use crate::engine::Inner;
+use crate::places;
 use crate::view::Decision;
 
 /// Whether the command has run: then what it deleted is rightly missing, and its own end is no
@@ -20,7 +21,7 @@ pub(super) enum When<'a> {
     After(&'a RunId),
 }
 
-/// The decision with what can be looked up on this machine.
+/// The decision with what can be looked up; on a host no path is looked for.
 pub(super) async fn here(
     inner: &Inner,
     caller: &Caller,
@@ -44,17 +45,15 @@ pub(super) async fn here(
             successes,
         })
         .collect();
-    let (present, missing) = look(&decision.analysis, cwd, when).await;
+    let (present, missing) = if decision.target.is_local() {
+        look(&decision.analysis, cwd, when).await
+    } else {
+        Default::default()
+    };
     let present: Vec<&str> = present.iter().map(String::as_str).collect();
     let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
     let around = Circumstances {
-        context: Context {
-            cwd: Some(cwd),
-            home: inner.options.home.as_deref(),
-            user: inner.options.user.as_deref(),
-            workspace_root: Some(cwd),
-            git_branch: None,
-        },
+        context: places::context(inner, &decision.target, decision.facts.as_deref(), cwd),
         habits: &habits,
         present: &present,
         missing: &missing,

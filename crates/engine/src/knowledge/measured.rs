@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_model::CommandText;
-use wharf_shell::Context;
+use wharf_model::{CommandText, Target};
 use wharf_shell::measure::{MeasurePlan, measure_plan};
 
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::measure::{Measured, measure};
+use crate::places;
 
 /// How long counting may take when it is asked for.
 pub const WITHIN: Duration = Duration::from_secs(2);
@@ -71,12 +71,6 @@ fn plan(inner: &Inner, command: &CommandText, cwd: &str) -> MeasurePlan {
     if !Path::new(cwd).is_absolute() {
         return MeasurePlan::default();
     }
-    let context = Context {
-        cwd: Some(cwd),
-        home: inner.options.home.as_deref(),
-        user: inner.options.user.as_deref(),
-        workspace_root: Some(cwd),
-        git_branch: None,
-    };
+    let context = places::context(inner, &Target::Local, None, cwd);
     measure_plan(command.as_str(), &context)
 }

@@ -21,7 +21,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use wharf_model::{Caller, CommandText};
+use wharf_exec::Facts;
+use wharf_model::{Caller, CommandText, Target};
 use wharf_output::digest::{Digest, LeftOut};
 use wharf_output::hints::ModelHints;
 use wharf_output::rows::{Row, Rows};
@@ -30,7 +31,7 @@ use wharf_shell::DecisionView;
 use crate::engine::{Elsewhere, Inner, Surroundings};
 use crate::error::Error;
 use crate::judge;
-use crate::view::Judged;
+use crate::view::{Finished, Judged};
 use metadata::Format;
 use result::{Foresight, Material, Side};
 
@@ -81,6 +82,29 @@ pub struct Machine {
     pub package_manager: Option<PackageManager>,
     /// Whether commands run as root.
     pub is_root: bool,
+}
+
+impl Machine {
+    /// The machine that a run was on: this one, or what the host says of itself.
+    fn of(&self, finished: &Finished) -> Self {
+        let Target::Ssh(host) = &finished.target else {
+            return self.clone();
+        };
+        let facts = finished
+            .decision
+            .as_ref()
+            .and_then(|decision| decision.facts.as_deref());
+        let said = |member: fn(&Facts) -> Option<&String>| facts.and_then(member).cloned();
+        let user = said(|facts| facts.user.as_ref()).unwrap_or_default();
+        Self {
+            is_root: user == "root",
+            user,
+            host: said(|facts| facts.name.as_ref()).unwrap_or_else(|| host.host().to_owned()),
+            platform: said(|facts| facts.kernel.as_ref()).unwrap_or_default(),
+            package_manager: said(|facts| facts.packages.as_ref())
+                .and_then(|program| PackageManager::of_program(&program)),
+        }
+    }
 }
 
 /// What is known; only what was asked for.

@@ -82,15 +82,17 @@ async fn of(
     };
     let registry = inner.parts.registry.current();
     let manual = match wanted.metadata {
-        Some(_) => manual::of_unknown(inner, &registry, &analysis).await,
-        None => None,
+        Some(_) if finished.target.is_local() => {
+            manual::of_unknown(inner, &registry, &analysis).await
+        }
+        _ => None,
     };
     let id = &finished.run;
     let material = Material {
         command: finished.command.clone(),
         analysis,
         decision,
-        machine: machine.clone(),
+        machine: machine.of(finished),
         cwd: finished.cwd_before.clone(),
         started: finished.started.to_string(),
         exit_code: about.exit_code,
@@ -114,7 +116,8 @@ fn analysis(inner: &Inner, finished: &Finished) -> Option<Arc<Analysis>> {
         Some(decision) => Some(Arc::clone(&decision.analysis)),
         None => {
             let command = CommandText::parse(&finished.command).ok()?;
-            Some(judge::here(inner, &command, &finished.cwd_before))
+            let at = (&finished.target, None);
+            Some(judge::at(inner, &command, at, &finished.cwd_before))
         }
     }
 }

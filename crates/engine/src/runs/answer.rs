@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_exec::journal;
-use wharf_model::{SessionId, Timestamp};
+use wharf_model::{SessionId, Target, Timestamp};
 use wharf_store::db::RunRow;
 
 use super::start::Found;
@@ -57,6 +57,7 @@ fn finished(run: &Run, end: Option<&End>, [stdout, stderr]: [Captured; 2]) -> Fi
     });
     Finished {
         run: run.id.clone(),
+        target: run.decision.target.clone(),
         command: run.decision.command.as_str().to_owned(),
         exit_code: end.exit_code,
         stdout,
@@ -88,6 +89,7 @@ fn from_row(inner: &Inner, row: &RunRow, limit: usize) -> Result<Finished, Error
     };
     Ok(Finished {
         run: read::id_of(row),
+        target: Target::parse(&row.target).unwrap_or_default(),
         command: row.command.clone(),
         exit_code: row.exit_code.and_then(|code| i32::try_from(code).ok()),
         stdout: capture(journal::Stream::Stdout, row.stdout_bytes)?,

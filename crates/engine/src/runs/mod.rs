@@ -4,7 +4,9 @@
 //! with it until its end, [`answer`] and [`read`] tell of it.
 
 pub(crate) mod answer;
+pub(crate) mod ground;
 pub(crate) mod idempotency;
+pub(crate) mod kept;
 pub(crate) mod read;
 pub(crate) mod start;
 pub(crate) mod supervise;
@@ -31,6 +33,8 @@ pub(crate) struct Run {
     pid: AtomicU32,
     tree: Mutex<Option<Arc<dyn Tree>>>,
     phase: watch::Sender<Phase>,
+    /// It goes on when the server stops, and is taken up again at the next start.
+    kept: AtomicBool,
     /// Nothing of it runs any more and its output is complete.
     over: AtomicBool,
 }
@@ -91,6 +95,7 @@ impl Run {
             pid: AtomicU32::new(0),
             tree: Mutex::new(None),
             phase: watch::Sender::new(Phase::Running),
+            kept: AtomicBool::new(false),
             over: AtomicBool::new(false),
         })
     }
@@ -163,6 +168,14 @@ impl Run {
                 return Arc::new(End::default());
             }
         }
+    }
+
+    pub(crate) fn keep(&self) {
+        self.kept.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_over(&self) -> bool {

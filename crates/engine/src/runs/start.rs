@@ -11,16 +11,18 @@ use wharf_model::{Caller, RunId};
 use wharf_shell::{Analysis, Launch as HowToLaunch};
 use wharf_store::db::RunRow;
 
+use super::ground::{self, Ground};
 use super::supervise::{self, Supervised};
-use super::{About, Run, idempotency, read};
+use super::{About, Run, idempotency, kept, read};
 use crate::approvals::sight::Sight;
 use crate::engine::Inner;
 use crate::error::Error;
+use crate::places::Spot;
 use crate::policy::{self, Approved, Outcome, Refused};
 use crate::request::RunRequest;
 use crate::view::RunView;
 use crate::whole::Whole;
-use crate::{approvals, judge, knowledge, record, sessions, syntax};
+use crate::{approvals, judge, knowledge, places, record, sessions, syntax};
 
 /// When to try again after a queue was full.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -133,35 +135,28 @@ async fn fresh(
     caller: &Caller,
     mut request: RunRequest,
 ) -> Result<Begun, Error> {
-    let session = match &request.session {
-        Some(id) => Some(inner.sessions.get(caller, id)?),
-        None => None,
-    };
-    // Its turn first: until then an earlier command may change the directory that this one is
-    // judged in.
-    let turn = match session {
-        Some(session) => Some(sessions::run::turn(inner, session).await?),
-        None => None,
-    };
-    let base = turn
-        .as_ref()
-        .map_or_else(|| inner.options.default_cwd.clone(), |turn| turn.cwd());
-    request.cwd = checked_cwd(request.cwd.as_deref(), &base)?;
+    let Ground { turn, spot, base } = ground::find(inner, caller, &mut request).await?;
+    check_durable(&request)?;
+    request.cwd = spot.cwd(request.cwd.as_deref(), &base)?;
     let cwd = request.cwd.as_ref().unwrap_or(&base).display().to_string();
 
-    let analysis = judge::here(inner, &request.command, &cwd);
+    let at = (&request.target, spot.facts().map(AsRef::as_ref));
+    let analysis = judge::at(inner, &request.command, at, &cwd);
     request.background |= analysis.shell_use.background_tail.is_some();
     let entropy = inner.parts.entropy.as_ref();
     let text = request.command.as_str();
     let broken = analysis.parse_error.is_some() && syntax::bash_rejects(inner, text, entropy).await;
-    let spot = policy::Place {
-        cwd: Some(&cwd),
-        home: inner.options.home.as_deref(),
-        workspace_root: Some(&cwd),
+    let context = places::context(inner, at.0, at.1, &cwd);
+    let around = policy::Place {
+        cwd: context.cwd,
+        home: context.home,
+        workspace_root: context.workspace_root,
+        facts: spot.facts(),
+        runs_nothing: broken || spot.unreachable().is_some(),
     };
-    let judgement = policy::judge(inner, caller, &request, analysis, spot, broken);
+    let judgement = policy::judge(inner, caller, &request, analysis, around);
     let sight = match judgement.asks() {
-        true => Some(sight(&judgement, &cwd).await?),
+        true => Some(sight(&judgement, &spot, &cwd).await?),
         false => None,
     };
     let approved = match policy::decide(inner, caller, request, &cwd, judgement, sight) {
@@ -176,15 +171,21 @@ async fn fresh(
     let (told, begun) = oneshot::channel();
     let engine = Arc::clone(inner);
     let rest = match turn {
-        Some(turn) if !broken && (turn.is_custom() || blind(&approved).is_none()) => {
+        Some(turn)
+            if !broken
+                && spot.unreachable().is_none()
+                && (turn.is_custom() || blind(&approved).is_none()) =>
+        {
             Whole::new(&inner.tasks, async move {
                 sessions::run::run(&engine, turn, approved, &cwd, told).await
             })
         }
         _ => {
             let place = place(inner, approved.request().background).await?;
+            // Only bash can complain as bash does, and a host may have none.
+            let spot = if broken { Spot::here(inner) } else { spot };
             Whole::new(&inner.tasks, async move {
-                alone(&engine, place, approved, &cwd, told).await
+                alone(&engine, place, approved, (spot, &cwd), told).await
             })
         }
     };
@@ -192,7 +193,12 @@ async fn fresh(
 }
 
 /// What the command would find, which takes reading files.
-async fn sight(judgement: &policy::Judgement, cwd: &str) -> Result<Sight, Error> {
+async fn sight(judgement: &policy::Judgement, spot: &Spot, cwd: &str) -> Result<Sight, Error> {
+    if !spot.target.is_local() {
+        return Ok(approvals::sight::of_host(
+            spot.bound_to().unwrap_or_default(),
+        ));
+    }
     let (analysis, cwd) = (Arc::clone(&judgement.decision.analysis), cwd.to_owned());
     let looking = tokio::task::spawn_blocking(move || approvals::sight::look(&analysis, &cwd));
     let seen = looking.await;
@@ -212,7 +218,11 @@ async fn turn_away(inner: &Inner, caller: &Caller, refused: Refused, cwd: &str) 
     if let Err(error) = approvals::keep::question(inner, &asked).await {
         tracing::warn!(target: "decision", approval = asked.approval.id, %error, "a question cannot be kept");
     }
-    let measured = knowledge::before_a_yes(inner, &decision.command, cwd).await;
+    let measured = if decision.target.is_local() {
+        knowledge::before_a_yes(inner, &decision.command, cwd).await
+    } else {
+        None
+    };
     Error::NeedsConfirmation {
         measured: measured.map(Box::new),
         decision,
@@ -227,7 +237,7 @@ async fn alone(
     inner: &Arc<Inner>,
     place: OwnedSemaphorePermit,
     approved: Box<Approved>,
-    cwd: &str,
+    (spot, cwd): (Spot, &str),
     told: Told,
 ) -> Result<(), Error> {
     let id = RunId::random(inner.parts.entropy.as_ref());
@@ -236,11 +246,15 @@ async fn alone(
     let output = inner.parts.journal.begin(&id, request.background);
     let launch = Launch {
         program: program(&recorded.approved),
-        cwd: request.cwd.clone(),
+        cwd: request
+            .cwd
+            .clone()
+            .filter(|_| spot.target == request.target),
         env: exposed(&request.env),
         stdin: request.stdin.clone(),
         output: Arc::clone(&output),
         wants_pid: request.background,
+        keep: keeps(request),
     };
     let run = Run::new(about(inner, &recorded, output));
     inner.runs.insert(&run);
@@ -257,9 +271,18 @@ async fn alone(
         supervise::never_ran(watch, NEEDS_INPUT_CODE, "needs_input", why).await;
         return Ok(());
     }
-    match inner.parts.executor.launch(launch).await {
+    spot.used(inner, cwd);
+    let launched = match spot.reached {
+        Ok(executor) => executor.launch(launch).await,
+        Err(error) => Err(error),
+    };
+    match launched {
         Ok(process) => {
             run.attach(process.tree(), process.pid());
+            if let Some(handle) = process.handle() {
+                run.keep();
+                kept::note(inner, &run.id, &handle);
+            }
             if run.background {
                 run.launched();
             }
@@ -272,6 +295,25 @@ async fn alone(
         }
     }
     Ok(())
+}
+
+/// Whether it goes on when its connection or this server is gone.
+fn keeps(request: &RunRequest) -> bool {
+    let may = !request.target.is_local() && request.session.is_none();
+    may && request.durable.unwrap_or(request.background)
+}
+
+/// What is asked for has to be possible.
+fn check_durable(request: &RunRequest) -> Result<(), Error> {
+    if request.durable != Some(true) || keeps(request) {
+        return Ok(());
+    }
+    let why = if request.session.is_some() {
+        "a session's commands belong to its shell; leave the session out"
+    } else {
+        "is for hosts: what runs on this machine ends with the server"
+    };
+    Err(Error::invalid("durable", why))
 }
 
 /// Why nothing but waiting would come of it: it wants a person at a terminal, and none can come.
@@ -422,6 +464,7 @@ pub(crate) fn as_result(error: &LaunchError) -> (i32, &'static str, String) {
         LaunchError::NotFound(_) => (127, "not_found", error.to_string()),
         LaunchError::NotExecutable { .. } => (126, "not_executable", error.to_string()),
         LaunchError::Cwd { .. } => (126, "cwd", error.to_string()),
+        LaunchError::Host(why) => (255, why.step().failure(), error.to_string()),
         LaunchError::System(_) | LaunchError::TooSlow { .. } | LaunchError::ZygoteGone => {
             (126, "system", error.to_string())
         }

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use wharf_exec::ShellEnv;
-use wharf_model::{Caller, SessionId};
+use wharf_exec::{LaunchError, ShellEnv};
+use wharf_model::{Caller, Secret, SessionId, Target};
 use wharf_store::audit::event;
 use wharf_store::db::SessionRow;
 
-use super::run::revive;
+use super::end::end;
+use super::run::{no_shell, revive};
 use super::state::Session;
 use crate::engine::Inner;
 use crate::error::Error;
-use crate::request::NewSession;
-use crate::runs::start::{checked_cwd, exposed};
+use crate::places::{self, Spot};
+use crate::request::{NewSession, RunRequest};
+use crate::runs::start::exposed;
 use crate::{policy, record};
 
 /// The longest time without use that may be asked for.
@@ -25,12 +27,24 @@ pub(crate) const MAX_CLIENT_INFO: usize = 16 * 1024;
 pub(crate) async fn create(
     inner: &Arc<Inner>,
     caller: &Caller,
-    new: NewSession,
+    mut new: NewSession,
 ) -> Result<(SessionId, bool), Error> {
     if inner.stopping.is_cancelled() {
         return Err(Error::Stopping);
     }
-    let session = Arc::new(session(inner, caller, new)?);
+    if let Some(id) = &new.id
+        && inner.sessions.get(caller, id).is_ok()
+    {
+        return Ok((id.clone(), false));
+    }
+    if inner.options.force_local {
+        new.target = Target::Local;
+    }
+    let spot = places::spot(inner, &new.target, &new.access).await?;
+    if let Some(error) = spot.unreachable() {
+        return Err(places::unreachable(error));
+    }
+    let session = Arc::new(session(inner, caller, new, &spot)?);
     // Locked before anybody can find it: whoever does waits until it is complete.
     let mut living = Arc::clone(&session.living).lock_owned().await;
     if !inner
@@ -40,7 +54,15 @@ pub(crate) async fn create(
         return Ok((session.id.clone(), false));
     }
     let made = async {
-        revive(inner, &session, &mut living).await?;
+        living.spot = Some(spot);
+        let revived = revive(inner, &session, &mut living).await;
+        revived.map_err(|error| match &error {
+            LaunchError::Cwd { .. } if !session.target.is_local() => {
+                Error::invalid("cwd", error.to_string())
+            }
+            _ if session.target.is_local() => no_shell(&session, error),
+            _ => places::unreachable(&error),
+        })?;
         living.lost = false;
         record_and_store(inner, &session).await
     };
@@ -55,7 +77,35 @@ pub(crate) async fn create(
     Ok((session.id.clone(), true))
 }
 
-fn session(inner: &Inner, caller: &Caller, new: NewSession) -> Result<Session, Error> {
+/// A session that nobody has used goes on at the host of `request`, with what it was made with.
+pub(crate) async fn lead(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    session: &Arc<Session>,
+    request: &RunRequest,
+) -> Result<(), Error> {
+    let given = match session.env() {
+        ShellEnv::OnTop(env) | ShellEnv::Exactly(env) => env,
+    };
+    let own = given
+        .into_iter()
+        .filter(|pair| !inner.options.base_env.contains(pair));
+    let new = NewSession {
+        id: Some(session.id.clone()),
+        client_info: session.client_info.clone(),
+        timeout: Some(session.timeout),
+        cwd: None,
+        env: own
+            .map(|(name, value)| (name, Secret::new(value)))
+            .collect(),
+        target: request.target.clone(),
+        access: request.access.clone(),
+    };
+    end(inner, session, "moved").await?;
+    create(inner, caller, new).await.map(|_| ())
+}
+
+fn session(inner: &Inner, caller: &Caller, new: NewSession, spot: &Spot) -> Result<Session, Error> {
     policy::check_env(&new.env)?;
     if let Some((name, why)) = new
         .env
@@ -79,16 +129,24 @@ fn session(inner: &Inner, caller: &Caller, new: NewSession) -> Result<Session, E
         let message = format!("must be at most {MAX_CLIENT_INFO} bytes of JSON");
         return Err(Error::invalid("client_info", message));
     }
-    let cwd = checked_cwd(new.cwd.as_deref(), &inner.options.default_cwd)?;
+    let base = spot.default_cwd(inner);
+    let cwd = spot.cwd(new.cwd.as_deref(), &base)?;
+    let own = exposed(&new.env);
+    let env = if new.target.is_local() {
+        ShellEnv::Exactly(overlay(&inner.options.base_env, own))
+    } else {
+        ShellEnv::OnTop(own)
+    };
     Ok(Session::new(
         new.id
             .unwrap_or_else(|| SessionId::random(inner.parts.entropy.as_ref())),
         caller.clone(),
+        (new.target, new.access),
         timeout,
         new.client_info,
         inner.parts.clock.now(),
-        cwd.unwrap_or_else(|| inner.options.default_cwd.clone()),
-        ShellEnv::Exactly(overlay(&inner.options.base_env, exposed(&new.env))),
+        cwd.unwrap_or(base),
+        env,
     ))
 }
 
@@ -113,7 +171,7 @@ async fn record_and_store(inner: &Inner, session: &Session) -> Result<(), Error>
     let body = event::SessionCreated {
         session: session.id.to_string(),
         caller: session.owner.name().to_owned(),
-        target: "local".to_owned(),
+        target: session.target.to_string(),
         cwd: record::bounded(&wharf_shell::redact(&cwd)),
         timeout_s,
         client_info: client_info.clone(),

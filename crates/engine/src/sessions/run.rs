@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 use wharf_exec::{LaunchError, ShellCommand, ShellReport, ShellStart};
-use wharf_model::RunId;
+use wharf_model::{RunId, Target};
 use wharf_shell::{Analysis, Kind, ShellUse};
 
 use super::job;
 use super::state::{self, Change, Living, Session};
 use crate::engine::Inner;
 use crate::error::Error;
+use crate::places::{self, Spot};
 use crate::policy::Approved;
 use crate::record;
+use crate::request::Access;
 use crate::runs::start::{Told, Waiting, about, as_result, background_place, exposed, time_limit};
 use crate::runs::supervise::{self, Ended, Supervised, TIMEOUT_CODE, Why, until_end};
 use crate::runs::{End, Run};
@@ -30,6 +32,41 @@ impl Turn {
     /// Where the session is. Nobody else can change that now.
     pub(crate) fn cwd(&self) -> PathBuf {
         self.session.cwd()
+    }
+
+    /// A session does not move: a command that names another place is a mistake.
+    pub(crate) fn admits(&self, asked: &Target) -> Result<(), Error> {
+        let own = &self.session.target;
+        if asked.is_local() || asked == own {
+            return Ok(());
+        }
+        let id = &self.session.id;
+        let message = format!(
+            "the session {id} lives on {own}; leave the host out, or make a session with the \
+             target {asked}"
+        );
+        Err(Error::invalid("host", message))
+    }
+
+    /// Who we are at the session's host from now on: what was said first is forgotten when the
+    /// server starts again.
+    pub(crate) fn enter_with(&mut self, access: &Access) {
+        self.session.enter_with(access);
+    }
+
+    /// Where its shell runs. Nobody asks a host again while the shell lives.
+    pub(crate) async fn spot(&mut self, inner: &Inner) -> Result<Spot, Error> {
+        let lives = self
+            .living
+            .shell
+            .as_mut()
+            .is_some_and(|shell| !shell.has_ended());
+        if let (true, Some(spot)) = (lives, self.living.spot.as_ref().and_then(Spot::again)) {
+            return Ok(spot);
+        }
+        let spot = places::spot(inner, &self.session.target, &self.session.access()).await?;
+        self.living.spot = spot.again();
+        Ok(spot)
     }
 
     /// Whether a name may stand for something else than the program that bears it.
@@ -70,12 +107,18 @@ pub(crate) async fn run(
     } else {
         None
     };
-    if living.shell.as_mut().is_none_or(|shell| shell.has_ended()) {
-        revive(inner, &session, &mut living).await?;
+    let mut unreachable = None;
+    if living.shell.as_mut().is_none_or(|shell| shell.has_ended())
+        && let Err(error) = revive(inner, &session, &mut living).await
+    {
+        if session.target.is_local() {
+            return Err(no_shell(&session, error));
+        }
+        unreachable = Some(error);
     }
     let id = RunId::random(inner.parts.entropy.as_ref());
     let recorded = record::open(inner, &id, approved, cwd).await?;
-    let restored = std::mem::take(&mut living.lost);
+    let restored = unreachable.is_none() && std::mem::take(&mut living.lost);
     let background = recorded.approved.request().background;
     let output = inner.parts.journal.begin(&id, background);
     let run = Run::new(about(inner, &recorded, Arc::clone(&output)));
@@ -88,7 +131,13 @@ pub(crate) async fn run(
         limit: time_limit(&recorded.approved),
         receipt: recorded.receipt,
     };
-    let begun = begin(&recorded.approved, &mut living, &run);
+    if let Some(spot) = &living.spot {
+        spot.used(inner, cwd);
+    }
+    let begun = match unreachable {
+        None => begin(&recorded.approved, &mut living, &run),
+        Some(error) => Err(error),
+    };
     let _nobody_waits = told.send(run);
     match begun {
         Ok(()) => {
@@ -123,7 +172,7 @@ pub(crate) async fn revive(
     inner: &Inner,
     session: &Session,
     living: &mut Living,
-) -> Result<(), Error> {
+) -> Result<(), LaunchError> {
     if let Some(dead) = living.shell.take() {
         dead.end(inner.options.limits.grace).await;
         living.lost = true;
@@ -133,16 +182,29 @@ pub(crate) async fn revive(
         cwd: Some(cwd.clone()),
         env: session.env(),
     };
-    let shell = inner.parts.executor.shell(start).await.map_err(|error| {
-        let (_, _, text) = as_result(&error);
-        tracing::error!(target: "system", session = %session.id, error = text, "no shell");
-        Error::internal("starting the session's shell", error)
-    })?;
+    let executor = match &living.spot {
+        Some(spot) => spot.reached.as_ref().ok().map(Arc::clone),
+        None => session
+            .target
+            .is_local()
+            .then(|| Arc::clone(&inner.parts.executor)),
+    };
+    let shell = executor
+        .ok_or(LaunchError::ZygoteGone)?
+        .shell(start)
+        .await?;
     living.shell = Some(shell);
     living.generation += 1;
     living.custom = false;
     living.redirected = false;
     Ok(())
+}
+
+/// A session without a shell.
+pub(crate) fn no_shell(session: &Session, error: LaunchError) -> Error {
+    let (_, _, text) = as_result(&error);
+    tracing::error!(target: "system", session = %session.id, error = text, "no shell");
+    Error::internal("starting the session's shell", error)
 }
 
 /// The command as the shell gets it.
@@ -168,7 +230,8 @@ fn command(
         stdin: request.stdin.clone(),
         output,
         own_pipes: !living.redirected && own_pipes(shell_use, living.custom) || request.background,
-        report_env: shell_use.mutates_state || living.custom,
+        // The environment of a host is known after the first command there.
+        report_env: shell_use.mutates_state || living.custom || !living.env_known,
         single: !living.custom && is_single(&approved.decision().analysis),
     }
 }
@@ -214,7 +277,8 @@ async fn see_through(
         let (report, why) = until_end(&watch, &tree, shell.finish()).await;
         let report = match report {
             Ended::With(report) => report,
-            Ended::Held => {
+            // A session's commands are its shell's: none of them is kept.
+            Ended::Held | Ended::Left => {
                 abandon(&mut living);
                 return held(watch, &session, why).await;
             }
@@ -242,6 +306,7 @@ async fn see_through(
         cwd: report.cwd.clone(),
         env: report.env.take(),
     };
+    living.env_known |= change.env.is_some();
     let changed = session.ends(now, change);
     if report.ended {
         living.lost = true;

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wharf_exec::{Shell, ShellEnv};
-use wharf_model::{Caller, SessionId, Timestamp};
+use wharf_model::{Caller, SessionId, Target, Timestamp};
 use wharf_store::db::{SessionRow, SessionUpdate};
 
 use crate::engine::Inner;
 use crate::error::Error;
+use crate::places::Spot;
+use crate::request::Access;
 use crate::runs::Run;
 use crate::seal;
 
@@ -18,6 +20,9 @@ use crate::seal;
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) owner: Caller,
+    pub(crate) target: Target,
+    /// Who we are there. Not kept: after a restart of the server what is configured has to do.
+    access: Mutex<Access>,
     pub(crate) created: Timestamp,
     pub(crate) timeout: Duration,
     pub(crate) client_info: Option<serde_json::Value>,
@@ -33,6 +38,10 @@ pub(crate) struct Session {
 pub(crate) struct Living {
     /// None before the first command after a restart, and after the shell has ended.
     pub(crate) shell: Option<Box<dyn Shell>>,
+    /// Where its shell runs, once that is known.
+    pub(crate) spot: Option<Spot>,
+    /// The session's environment is the shell's own, not what was put on top of it.
+    pub(crate) env_known: bool,
     /// Counts the shells, so that what one was asked is not asked of another.
     pub(crate) generation: u64,
     /// The next command's answer says that the shell is a new one.
@@ -62,15 +71,18 @@ pub(crate) struct Change {
 }
 
 impl Session {
+    #[expect(clippy::too_many_arguments, reason = "each is a member of its own")]
     pub(crate) fn new(
         id: SessionId,
         owner: Caller,
+        (target, access): (Target, Access),
         timeout: Duration,
         client_info: Option<serde_json::Value>,
         now: Timestamp,
         cwd: PathBuf,
         env: ShellEnv,
     ) -> Self {
+        let env_known = matches!(env, ShellEnv::Exactly(_));
         let known = Known {
             cwd,
             env,
@@ -83,10 +95,15 @@ impl Session {
         Self {
             id,
             owner,
+            target,
+            access: Mutex::new(access),
             created: now,
             timeout,
             client_info,
-            living: Arc::default(),
+            living: Arc::new(tokio::sync::Mutex::new(Living {
+                env_known,
+                ..Living::default()
+            })),
             waiting: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
             known: Mutex::new(known),
@@ -103,11 +120,13 @@ impl Session {
             created: Timestamp::from_millis(row.created_ms),
             living: Arc::new(tokio::sync::Mutex::new(Living {
                 lost: true,
+                env_known: env.is_some(),
                 ..Living::default()
             })),
             ..Self::new(
                 SessionId::parse(&row.id).ok()?,
                 Caller::new(&row.owner),
+                (Target::parse(&row.target).ok()?, Access::default()),
                 Duration::from_secs(u64::try_from(row.timeout_s).unwrap_or(0)),
                 row.client_info
                     .as_deref()
@@ -127,6 +146,18 @@ impl Session {
             known.used = known.used.checked_sub(idle).unwrap_or(known.used);
         }
         Some(session)
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        self.entering().clone()
+    }
+
+    pub(crate) fn enter_with(&self, access: &Access) {
+        self.entering().clone_from(access);
+    }
+
+    fn entering(&self) -> MutexGuard<'_, Access> {
+        self.access.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn cwd(&self) -> PathBuf {

@@ -28,9 +28,10 @@ pub(crate) async fn of(
     let last_used = session.last_used();
     Ok(SessionView {
         id: session.id.clone(),
+        target: session.target.clone(),
         cwd: session.cwd(),
         env: if whole {
-            shown(inner, session.env())
+            shown(inner, session)
         } else {
             BTreeMap::new()
         },
@@ -44,9 +45,10 @@ pub(crate) async fn of(
     })
 }
 
-fn shown(inner: &Inner, env: ShellEnv) -> BTreeMap<String, String> {
-    let (base, own) = match env {
-        ShellEnv::OnTop(own) => (inner.options.base_env.clone(), own),
+fn shown(inner: &Inner, session: &Session) -> BTreeMap<String, String> {
+    let (base, own) = match session.env() {
+        ShellEnv::OnTop(own) if session.target.is_local() => (inner.options.base_env.clone(), own),
+        ShellEnv::OnTop(own) => (Vec::new(), own),
         ShellEnv::Exactly(own) => (Vec::new(), own),
     };
     base.into_iter()

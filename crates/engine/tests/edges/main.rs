@@ -1,5 +1,5 @@
-//! Where the engine's promises are hard to keep: full houses, and what the record says and leaves
-//! out.
+//! Where the engine's promises are hard to keep: full houses, other machines, and what the record
+//! says and leaves out.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,6 +8,7 @@
 
 mod approvals;
 mod bounds;
+mod hosts;
 mod record;
 mod registry;
 #[path = "../support/mod.rs"]

@@ -9,6 +9,7 @@ use super::Shared;
 use super::flow::Flow;
 use super::guard::Guard;
 use super::guard_words;
+use super::hosts::host_error;
 use super::input::Input;
 use super::words::{self, ENTRY, Kind, Purpose};
 use crate::executor::{LaunchError, Status};
@@ -87,7 +88,7 @@ impl Line {
             // Their round trips are made at the same time.
             tokio::join!(shared.opener.open(ENTRY), shared.opener.open(ENTRY))
         };
-        let (shell, guard) = (shell.map_err(system)?, guard.map_err(system)?);
+        let (shell, guard) = (shell.map_err(host_error)?, guard.map_err(host_error)?);
         let Channel {
             stdin,
             stdout,
@@ -161,10 +162,6 @@ fn signal(name: &str) -> i32 {
 const ID_LETTERS: usize = 20;
 /// Letters of the mark behind what a login shell prints.
 const START_LETTERS: usize = 32;
-
-pub(super) fn system(error: impl std::error::Error + Send + Sync + 'static) -> LaunchError {
-    LaunchError::System(std::io::Error::other(error))
-}
 
 pub(super) fn broken(text: &str) -> LaunchError {
     LaunchError::System(std::io::Error::other(text.to_owned()))

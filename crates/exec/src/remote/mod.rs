@@ -67,10 +67,13 @@
 
 mod durable;
 mod durable_words;
+mod facts;
 mod flow;
 mod guard;
 mod guard_words;
+mod hosts;
 mod input;
+mod kept;
 mod lane;
 mod line;
 mod pair;
@@ -89,10 +92,14 @@ use tokio_util::task::TaskTracker;
 use wharf_model::Entropy;
 
 pub use durable::{Durable, DurableEnd, DurableError, DurableRun, HOST_CAP};
+pub use hosts::{MAX_PLACES, SshHosts};
 use wharf_ssh::Opener;
+pub use wharf_ssh::{Credentials as Access, SessionState as HostState};
 
 use crate::executor::{BoxFuture, Executor, Launch, LaunchError, Process, Shell, ShellStart};
+use crate::journal::RunOutput;
 use crate::pool::{self, Pool};
+use kept::KeptProcess;
 use lane::Lane;
 use process::LaneProcess;
 use shell::RemoteShell;
@@ -291,9 +298,24 @@ impl Drop for RemoteExecutor {
 impl Executor for RemoteExecutor {
     fn launch(&self, launch: Launch) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>> {
         Box::pin(async move {
+            if launch.keep {
+                let process = KeptProcess::launch(&self.shared, launch).await?;
+                return Ok(Box::new(process) as Box<dyn Process>);
+            }
             let process = LaneProcess::launch(&self.shared, launch).await?;
             Ok(Box::new(process) as Box<dyn Process>)
         })
+    }
+
+    fn adopt(
+        &self,
+        handle: &str,
+        output: Arc<RunOutput>,
+    ) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>> {
+        let adopted = KeptProcess::adopt(&self.shared, handle, output);
+        Box::pin(std::future::ready(
+            adopted.map(|process| Box::new(process) as Box<dyn Process>),
+        ))
     }
 
     fn shell(&self, start: ShellStart) -> BoxFuture<'_, Result<Box<dyn Shell>, LaunchError>> {

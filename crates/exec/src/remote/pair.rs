@@ -7,8 +7,9 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::Shared;
 use super::flow::Flow;
+use super::hosts::host_error;
 use super::input::Input;
-use super::line::{Pair, broken, past_noise, system};
+use super::line::{Pair, broken, past_noise};
 use super::words::{self, ENTRY};
 use crate::executor::LaunchError;
 use crate::journal::{RunOutput, Stream};
@@ -51,7 +52,7 @@ pub(super) async fn open(
 ) -> Result<Pair, LaunchError> {
     let opened = async {
         let mark = shared.random(MARK_LETTERS);
-        let channel = shared.opener.open(ENTRY).await.map_err(system)?;
+        let channel = shared.opener.open(ENTRY).await.map_err(host_error)?;
         let mut input = Input::new(channel.stdin);
         input.put(words::pair(&directory, number, &mark).as_bytes());
         input.push_all().await;
@@ -75,7 +76,7 @@ pub(super) async fn upload(
     bytes: Vec<u8>,
 ) -> Result<Vec<String>, LaunchError> {
     let sent = async {
-        let mut channel = shared.opener.open(ENTRY).await.map_err(system)?;
+        let mut channel = shared.opener.open(ENTRY).await.map_err(host_error)?;
         let line = words::upload(&directory, &name);
         let whole = async {
             channel.stdin.write_all(line.as_bytes()).await?;

@@ -191,6 +191,11 @@ impl Tree for Held {
         });
     }
 
+    /// The guard is not asked for that.
+    fn listens(&self) -> Option<Vec<u16>> {
+        None
+    }
+
     /// What was seen last: the processes of this machine say nothing about another's.
     fn members_in(&self, _: &Processes) -> Vec<u32> {
         self.0

@@ -116,6 +116,7 @@ impl Bench {
             stdin: None,
             output: self.journal.begin(&run_id(), false),
             wants_pid: false,
+            keep: false,
         }
     }
 

@@ -23,6 +23,18 @@ pub enum PackageManager {
 }
 
 impl PackageManager {
+    /// The one whose program is called so.
+    #[must_use]
+    pub fn of_program(program: &str) -> Option<Self> {
+        match program {
+            "apt-get" => Some(Self::Apt),
+            "apk" => Some(Self::Apk),
+            "dnf" => Some(Self::Dnf),
+            "brew" => Some(Self::Brew),
+            _ => None,
+        }
+    }
+
     const fn install(self) -> &'static str {
         match self {
             Self::Apt => "apt-get install -y",

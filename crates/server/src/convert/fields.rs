@@ -113,15 +113,15 @@ impl Fields {
         time
     }
 
-    /// Where to run: only here, in this version.
+    /// Where to run: `local`, `ssh://[USER@]HOST[:PORT]`.
     pub(crate) fn target(&mut self, target: Option<&str>) -> Target {
-        if !matches!(target, None | Some("local")) {
-            self.wrong(
-                "target",
-                "must be \"local\": other targets are not available in this version",
-            );
+        match target.map_or(Ok(Target::Local), Target::parse) {
+            Ok(target) => target,
+            Err(error) => {
+                self.wrong("target", error.to_string());
+                Target::Local
+            }
         }
-        Target::Local
     }
 
     /// A text of 1 to `most` bytes.

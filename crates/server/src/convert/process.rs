@@ -1,11 +1,40 @@
 //! How requests name a process and a signal.
 
-use wharf_api::{FieldError, ProcessRequest};
-use wharf_engine::ProcessSelector;
+use wharf_api::{FieldError, ProcessRequest, SshSession};
+use wharf_engine::{HostConnection, HostState, ProcessSelector};
 use wharf_model::RunId;
 
 use super::fields::Fields;
 use crate::error::Failure;
+
+/// A connection as the list has it.
+pub(crate) fn ssh_session(connection: HostConnection) -> SshSession {
+    let HostConnection {
+        info,
+        commands,
+        directory,
+    } = connection;
+    let state = match info.state {
+        HostState::Connecting => "connecting",
+        HostState::Connected if info.channels == 0 => "idle",
+        HostState::Connected => "connected",
+        HostState::Lost(_) => "lost",
+    };
+    let at = |time: Option<wharf_model::Timestamp>| {
+        time.map_or_else(String::new, |time| time.to_string())
+    };
+    SshSession {
+        session_key: info.key,
+        host: info.alias,
+        port: info.port,
+        username: info.user,
+        state: state.to_owned(),
+        current_directory: directory.unwrap_or_default(),
+        connected_at: at(info.connected_at),
+        last_used_at: at(info.last_used_at),
+        commands,
+    }
+}
 
 /// The highest signal number that Linux has.
 const MAX_SIGNAL: i32 = 64;

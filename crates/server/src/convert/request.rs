@@ -11,9 +11,9 @@ use wharf_api as api;
 use wharf_engine::knowledge::metadata::Format;
 use wharf_engine::knowledge::{BUDGET_RANGE, ToolResult, Wanted};
 use wharf_engine::output::digest::DEFAULT_BUDGET_TOKENS;
-use wharf_engine::request::{DEFAULT_OUTPUT_LIMIT, MAX_OUTPUT_LIMIT, TIMEOUT_RANGE};
+use wharf_engine::request::{Access, DEFAULT_OUTPUT_LIMIT, MAX_OUTPUT_LIMIT, TIMEOUT_RANGE};
 use wharf_engine::{Elsewhere, Idempotency, NewSession, RunRequest, Surroundings};
-use wharf_model::CommandText;
+use wharf_model::{CommandText, InvalidTarget, Secret, SshTarget, Target};
 
 use super::fields::Fields;
 use crate::error::Failure;
@@ -21,6 +21,8 @@ use crate::extract::query::{Params, size};
 
 /// The longest idempotency key, in bytes.
 pub(crate) const MAX_KEY_BYTES: usize = 255;
+/// The longest password, in bytes.
+pub(crate) const MAX_PASSWORD_BYTES: usize = 4096;
 /// The longest confirmation token that is looked at, in bytes.
 pub(crate) const MAX_TOKEN_BYTES: usize = 1024;
 /// How long a session may be kept without use.
@@ -38,7 +40,7 @@ pub(crate) fn run(
     body: &[u8],
 ) -> Result<RunRequest, Failure> {
     let mut fields = Fields::default();
-    remote(&mut fields, &wire);
+    let (target, access) = remote(&mut fields, &mut wire);
     let command = fields.command(&wire.command);
     let session = fields.session("session_id", wire.session_id.as_deref());
     let cwd = fields.directory("cwd", wire.cwd);
@@ -54,12 +56,15 @@ pub(crate) fn run(
     let key = idempotency_key(&mut fields, key, wire.idempotency_key);
     fields.check()?;
     Ok(RunRequest {
+        target,
+        access,
         session,
         cwd,
         env,
         stdin,
         timeout,
         background: wire.background,
+        durable: wire.durable,
         output_limit,
         confirmation,
         idempotency: key.map(|key| Idempotency {
@@ -77,6 +82,7 @@ pub(crate) fn session(wire: api::CreateSession) -> Result<NewSession, Failure> {
     let cwd = fields.directory("cwd", wire.cwd);
     let env = fields.variables(wire.env);
     let target = fields.target(wire.target.as_deref());
+    let access = access(&mut fields, wire.private_key_path, wire.password);
     let timeout = wire.timeout.map(Duration::from_secs);
     if timeout.is_some_and(|timeout| !SESSION_RANGE.contains(&timeout)) {
         let (least, most) = (
@@ -93,6 +99,7 @@ pub(crate) fn session(wire: api::CreateSession) -> Result<NewSession, Failure> {
         cwd,
         env,
         target,
+        access,
     })
 }
 
@@ -187,9 +194,19 @@ pub(crate) fn analyze(
     let command = fields.command(&wire.command);
     let session = fields.session("session_id", wire.session_id.as_deref());
     let cwd = fields.directory("cwd", wire.cwd);
-    fields.target(wire.target.as_deref());
+    let target = fields.target(wire.target.as_deref());
+    if wire.measure && !target.is_local() {
+        fields.wrong(
+            "measure",
+            "must be left out for a host: only this machine's files are counted",
+        );
+    }
     fields.check()?;
-    let elsewhere = wire.context.map(|context| Elsewhere {
+    // What is known of this machine says nothing of a host.
+    let context = wire
+        .context
+        .or_else(|| (!target.is_local()).then(Default::default));
+    let elsewhere = context.map(|context| Elsewhere {
         home: context.home,
         user: context.user,
         workspace_root: context.workspace_root,
@@ -204,24 +221,55 @@ pub(crate) fn analyze(
     Ok((checked(command)?, around, wire.metadata_format.map(format)))
 }
 
-/// Other hosts are a later capability; running here what was meant for there would be the worst
-/// answer, so a request that names one is refused.
-fn remote(fields: &mut Fields, wire: &api::RunRequest) {
+/// Where it runs. A host that is named without `remote` is a mistake: running here what was meant
+/// for there would be the worst answer.
+fn remote(fields: &mut Fields, wire: &mut api::RunRequest) -> (Target, Access) {
+    let here = (Target::Local, Access::default());
     if wire.port == Some(0) {
         fields.wrong("port", "must be 1 to 65535");
+        return here;
     }
-    if wire.remote {
-        fields.wrong(
-            "remote",
-            "SSH hosts are not available in this version; leave it out to run here",
-        );
-    } else if let Some(host) = wire.host.as_deref()
-        && !matches!(host, "" | "localhost" | "127.0.0.1" | "::1")
-    {
-        fields.wrong(
-            "host",
-            "SSH hosts are not available in this version; leave it out to run here",
-        );
+    let host = wire.host.take().filter(|host| !host.is_empty());
+    if !wire.remote {
+        if let Some(host) = host
+            && !matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1")
+        {
+            let message = format!("send `remote`: true to run on {host:?}, or leave it out");
+            fields.wrong("host", message);
+        }
+        return here;
+    }
+    let Some(host) = host else {
+        if wire.session_id.is_none() {
+            fields.wrong("host", "is needed where `remote` is true");
+        }
+        return here;
+    };
+    let user = wire.username.take().filter(|user| !user.is_empty());
+    let target = match SshTarget::new(&host, wire.port, user.as_deref()) {
+        Ok(target) => Target::Ssh(target),
+        Err(error) => {
+            let field = match error {
+                InvalidTarget::User => "username",
+                InvalidTarget::Port => "port",
+                InvalidTarget::Host | InvalidTarget::Form => "host",
+            };
+            fields.wrong(field, error.to_string());
+            return here;
+        }
+    };
+    let access = access(fields, wire.private_key_path.take(), wire.password.take());
+    (target, access)
+}
+
+/// Who we are on a host.
+fn access(fields: &mut Fields, key: Option<String>, password: Option<String>) -> Access {
+    let key = fields.directory("private_key_path", key);
+    let password = fields.short("password", password, MAX_PASSWORD_BYTES);
+    Access {
+        key,
+        password: password.map(Secret::new),
+        ..Access::default()
     }
 }
 
@@ -365,7 +413,6 @@ mod tests {
             .map(|(field, message)| format!("{field}: {message}"))
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
-        remote: SSH hosts are not available in this version; leave it out to run here
         command: the command is empty
         session_id: a session id must be 1 to 128 characters of A-Z a-z 0-9 . _ - and start with a letter or digit
         cwd: must not hold a NUL character
@@ -401,6 +448,37 @@ mod tests {
         assert_eq!(wrong(r#"{"command":"x","timeout":0.999}"#).len(), 1);
         assert_eq!(wrong(r#"{"command":"x","timeout":-1}"#).len(), 1);
         assert_eq!(wrong(r#"{"command":"x","host":"db.example"}"#).len(), 1);
+        for (field, body) in [
+            ("host", r#"{"command":"x","remote":true}"#),
+            (
+                "host",
+                r#"{"command":"x","remote":true,"host":"-oProxyCommand=x"}"#,
+            ),
+            (
+                "username",
+                r#"{"command":"x","remote":true,"host":"a","username":"-x"}"#,
+            ),
+            (
+                "password",
+                r#"{"command":"x","remote":true,"host":"a","password":""}"#,
+            ),
+            (
+                "private_key_path",
+                r#"{"command":"x","remote":true,"host":"a","private_key_path":""}"#,
+            ),
+        ] {
+            assert_eq!(
+                wrong(body).first().map(|(field, _)| field.clone()),
+                Some(field.to_owned())
+            );
+        }
+        let body =
+            r#"{"command":"x","remote":true,"host":"a","port":2222,"username":"b","password":"c"}"#;
+        let wire: api::RunRequest = serde_json::from_str(body).unwrap();
+        let request = run(wire, None, body.as_bytes()).unwrap();
+        assert_eq!(request.target.to_string(), "ssh://b@a:2222");
+        assert!(!request.access.is_empty());
+        assert!(!format!("{request:?}").contains("\"c\""), "{request:?}");
     }
 
     #[test]

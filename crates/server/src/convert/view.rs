@@ -41,6 +41,8 @@ pub(crate) fn process(view: ProcessView) -> api::ProcessInfo {
         started_at: view.run.started.to_string(),
         stdout_bytes: view.run.stdout_bytes,
         stderr_bytes: view.run.stderr_bytes,
+        ready: view.ports.as_ref().map(|ports| !ports.is_empty()),
+        ports: view.ports,
         processes: view.processes,
     }
 }
@@ -60,7 +62,7 @@ pub(crate) fn session(view: SessionView, history: Vec<HistoryItem>) -> api::Sess
         created_at: view.created.to_string(),
         last_used_at: view.last_used.to_string(),
         expires_at: view.expires.to_string(),
-        target: LOCAL.to_owned(),
+        target: view.target.to_string(),
         processes: view.processes.into_iter().map(process).collect(),
         client_info: view.client_info,
     }
@@ -75,7 +77,7 @@ pub(crate) fn session_summary(view: SessionView) -> api::SessionSummary {
         created_at: view.created.to_string(),
         last_used_at: view.last_used.to_string(),
         expires_at: view.expires.to_string(),
-        target: LOCAL.to_owned(),
+        target: view.target.to_string(),
     }
 }
 
@@ -99,6 +101,3 @@ pub(crate) fn suggestion(view: SuggestionView) -> api::Suggestion {
         confidence: view.confidence,
     }
 }
-
-/// The only target there is in this version.
-const LOCAL: &str = "local";

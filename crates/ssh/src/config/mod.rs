@@ -69,6 +69,16 @@ impl Destination {
     }
 }
 
+/// Hosts on the way, `[user@]host[:port]` and commas. None when it is not that.
+#[must_use]
+pub fn hops(text: &str) -> Option<Vec<Hop>> {
+    let hop = |text: &str| {
+        let Destination { host, user, port } = values::destination(text.trim())?;
+        Some(Hop { user, host, port })
+    };
+    text.split(',').map(hop).collect()
+}
+
 impl From<&Hop> for Destination {
     fn from(hop: &Hop) -> Self {
         Self {

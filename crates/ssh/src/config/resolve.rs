@@ -7,7 +7,7 @@ use super::Destination;
 use super::read::{Found, PROXY, Value};
 use super::values::{self, Tokens};
 use crate::error::Error;
-use crate::settings::{Algorithms, Family, FirstUse, Hop, IdentityFile, Method, Proxy, Settings};
+use crate::settings::{Algorithms, Family, FirstUse, IdentityFile, Method, Proxy, Settings};
 use crate::world::World;
 
 /// OpenSSH's keys where none is named, in its order.
@@ -323,14 +323,7 @@ impl Options<'_> {
                 .map(Proxy::Command)
                 .map_err(|what| value.error(what));
         }
-        let hops: Option<Vec<Hop>> = text
-            .trim_matches('"')
-            .split(',')
-            .map(|hop| {
-                let Destination { host, user, port } = values::destination(hop.trim())?;
-                Some(Hop { user, host, port })
-            })
-            .collect();
+        let hops = super::hops(text.trim_matches('"'));
         hops.map(Proxy::Jump)
             .ok_or_else(|| value.error(format!("`{text}` is not a list of `[user@]host[:port]`")))
     }

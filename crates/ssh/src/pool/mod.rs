@@ -201,7 +201,7 @@ impl Pool {
     }
 
     /// Closes all of them and waits until no task of theirs is left, at most `within`.
-    pub async fn shut_down(self, within: Duration) {
+    pub async fn shut_down(&self, within: Duration) {
         self.inner.stop.cancel();
         let connections = self.inner.take_hosts().into_iter();
         let closing = connections
@@ -277,7 +277,7 @@ impl Inner {
         let Settings {
             user, host, port, ..
         } = settings;
-        format!("{user}@{host}:{port}#{short}")
+        format!("{user}@{host}:{port}~{short}")
     }
 
     /// Closes the connection that was idle for the longest time, to make room for another.

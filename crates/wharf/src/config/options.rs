@@ -25,6 +25,10 @@ pub(crate) struct ServeOptions {
     pub(crate) address: SocketAddr,
     pub(crate) bypass_auth: bool,
     pub(crate) allow_dangerous: bool,
+    /// What is asked to run on a host runs here.
+    pub(crate) force_local: bool,
+    /// Other machines cannot be asked for.
+    pub(crate) disable_remote: bool,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) cors_origins: Vec<String>,
     pub(crate) log_json: bool,
@@ -105,6 +109,8 @@ impl ServeOptions {
             address: SocketAddr::new(ip, port),
             bypass_auth,
             allow_dangerous: truth(settings, "serve.allow_dangerous"),
+            force_local: truth(settings, "serve.force_local"),
+            disable_remote: truth(settings, "serve.disable_remote"),
             allowed_hosts,
             cors_origins: list(settings, "serve.cors_origins"),
             log_json,

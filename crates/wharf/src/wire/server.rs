@@ -8,7 +8,8 @@ use wharf_engine::knowledge::PackageManager;
 use wharf_engine::registry::UserRegistry;
 use wharf_engine::{Engine, Limits, Options, Parts};
 use wharf_exec::journal::{Journal, JournalOptions};
-use wharf_exec::{LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
+use wharf_exec::remote::SshHosts;
+use wharf_exec::{Hosts, LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
 use wharf_localstate::{Token, key::KEY_BYTES};
 use wharf_server::{
     Authenticator, Everybody, Machine, PolicyFiles, ServerLimits, ServerOptions, Tokens, serve,
@@ -16,7 +17,7 @@ use wharf_server::{
 use wharf_store::audit::{self, AuditLog, Durability};
 use wharf_store::db::Database;
 
-use super::{SystemClock, SystemEntropy, manual, policy};
+use super::{SystemClock, SystemEntropy, manual, policy, ssh};
 use crate::config::options::ServeOptions;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -32,6 +33,7 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 pub(crate) struct Ready {
     engine: Engine,
     executor: Arc<LocalExecutor>,
+    hosts: Option<Arc<SshHosts>>,
     options: ServerOptions,
     /// Ends the serving, in order.
     pub(crate) stop: CancellationToken,
@@ -42,6 +44,9 @@ impl Ready {
     pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), CommandError> {
         let served = serve(listener, self.engine, self.options, self.stop).await;
         self.executor.shutdown().await;
+        if let Some(hosts) = self.hosts {
+            hosts.shutdown().await;
+        }
         served.map_err(|error| CommandError::failed("cannot serve").because(error))
     }
 }
@@ -84,6 +89,7 @@ pub(crate) async fn open(
     let journal = Journal::open(&cx.places.journal_dir(), journal_options(options))
         .map_err(|error| CommandError::failed("cannot open the journal").because(error))?;
     let policy = policy::load(&cx.places.policy_dir())?;
+    let hosts = (!options.disable_remote).then(|| ssh::hosts(cx, user(cx), host()));
     let parts = Parts {
         clock: Arc::new(SystemClock::here()),
         entropy: Arc::new(SystemEntropy),
@@ -94,6 +100,7 @@ pub(crate) async fn open(
         journal,
         policy,
         registry: registry(cx),
+        hosts: hosts.clone().map(|hosts| hosts as Arc<dyn Hosts>),
         manual: Arc::new(manual::Pages::of_this_system()),
     };
     let engine = Engine::open(parts, engine_options(cx, options, seal_key))
@@ -108,6 +115,7 @@ pub(crate) async fn open(
     Ok(Ready {
         engine,
         executor,
+        hosts,
         options: server_options(cx, options, token),
         stop: CancellationToken::new(),
     })
@@ -144,6 +152,7 @@ fn engine_options(cx: &Context, options: &ServeOptions, seal_key: [u8; KEY_BYTES
         user: user(cx),
         host: host(),
         allow_dangerous: options.allow_dangerous,
+        force_local: options.force_local,
         limits: Limits {
             concurrent_runs: options.concurrent_runs,
             queued_runs: options.queued_runs,
@@ -222,14 +231,10 @@ fn package_manager(cx: &Context) -> Option<PackageManager> {
         path.split(':')
             .any(|directory| std::path::Path::new(directory).join(program).is_file())
     };
-    [
-        ("apt-get", PackageManager::Apt),
-        ("dnf", PackageManager::Dnf),
-        ("apk", PackageManager::Apk),
-        ("brew", PackageManager::Brew),
-    ]
-    .into_iter()
-    .find_map(|(program, manager)| there(program).then_some(manager))
+    let known = ["apt-get", "dnf", "apk", "brew"].into_iter();
+    known
+        .filter(|program| there(program))
+        .find_map(PackageManager::of_program)
 }
 
 /// A small environment: what programs need to know about the user, and what was asked for.

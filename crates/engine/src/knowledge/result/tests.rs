@@ -198,6 +198,8 @@ fn before_a_run_there_is_no_result() {
             analysis,
             command,
             registry: Arc::default(),
+            target: wharf_model::Target::Local,
+            facts: None,
         },
         cwd: None,
     };

@@ -24,6 +24,8 @@ use crate::shell::script::{self, Around, Trailer};
 const UNKNOWN: i32 = 255;
 /// From the end of a shell to that of what it has said and written.
 const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(3);
+/// The same, of a shell that was ended by a signal.
+const KILLED_WORDS_PATIENCE: Duration = Duration::from_millis(500);
 /// From killing a shell to hearing that it is dead.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
 /// For the guard to say where the shell is.
@@ -320,6 +322,11 @@ impl RemoteShell {
             let exit = tokio::time::timeout(KILL_PATIENCE, &mut self.line.exit).await;
             self.line.ended = exit.ok().map(|how| how.map_or(End::Lost, End::from));
         }
+        // A killed shell says nothing more; what it had said is on its way.
+        let patience = match self.line.ended {
+            Some(End::With(Status::Signaled(_))) => KILLED_WORDS_PATIENCE,
+            _ => LAST_WORDS_PATIENCE,
+        };
         let rest = async {
             loop {
                 while let Some(report) = self.next_report() {
@@ -332,7 +339,11 @@ impl RemoteShell {
                 } = &mut self.line;
                 stdout.take(|bytes| output.append(Stream::Stdout, bytes));
                 stderr.take(|bytes| output.append(Stream::Stderr, bytes));
-                if stdout.closed() && stderr.closed() && reports.closed() {
+                // The guard stays until it is let go: after the shell's last words it has none.
+                let current = self.current.as_ref();
+                let said_all =
+                    current.is_some_and(|it| it.report.is_some() || it.last_words.is_some());
+                if stdout.closed() && stderr.closed() && (reports.closed() || said_all) {
                     return;
                 }
                 tokio::select! {
@@ -342,7 +353,7 @@ impl RemoteShell {
                 }
             }
         };
-        let _held_open_by_somebody = tokio::time::timeout(LAST_WORDS_PATIENCE, rest).await;
+        let _held_open_by_somebody = tokio::time::timeout(patience, rest).await;
     }
 
     async fn complete(&mut self) -> ShellReport {

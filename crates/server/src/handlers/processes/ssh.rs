@@ -1,32 +1,38 @@
-//! `GET /api/ssh-sessions`, `DELETE /api/ssh-sessions/{session_key}`: there are none in this
-//! version, and clients that look after them find that out here.
+//! `GET /api/ssh-sessions`, `DELETE /api/ssh-sessions/{session_key}`: connections to other machines.
 
+use axum::extract::State;
 use axum::response::Response;
-use wharf_api::SshSession;
+use wharf_api::{SshSession, Success};
 
+use crate::convert::process::ssh_session;
 use crate::error::Failure;
-use crate::extract::id::{self, Name};
+use crate::extract::id::Name;
 use crate::reply;
+use crate::state::App;
 
-/// Connections to other hosts
+/// Connections to other machines
 ///
-/// None in this version.
+/// One entry a connection; those of one identity to one host share a key.
 #[utoipa::path(
     get, path = "/api/ssh-sessions", tag = "processes",
     responses((status = 200, description = "Connections", body = Vec<SshSession>)),
 )]
-pub(crate) async fn list() -> Result<Response, Failure> {
-    reply::json::<[SshSession; 0]>(&[])
+pub(crate) async fn list(State(app): State<App>) -> Result<Response, Failure> {
+    let connections = app.engine.connections();
+    let all: Vec<SshSession> = connections.into_iter().map(ssh_session).collect();
+    reply::json(&all)
 }
 
-/// End a connection
+/// Close connections
 ///
-/// None exists in this version.
+/// Those of one identity to one host. What runs over them is lost, save for what outlives its
+/// connection; the next command connects again.
 #[utoipa::path(
     delete, path = "/api/ssh-sessions/{session_key}", tag = "processes",
-    params(("session_key" = String, Path, description = "Names the connection")),
-    responses((status = 200, description = "It has ended", body = wharf_api::Success)),
+    params(("session_key" = String, Path, description = "Names the connections")),
+    responses((status = 200, description = "They have ended", body = Success)),
 )]
-pub(crate) async fn remove(Name(key): Name) -> Result<Response, Failure> {
-    Err(id::missing("SSH session", &key))
+pub(crate) async fn remove(State(app): State<App>, Name(key): Name) -> Result<Response, Failure> {
+    app.engine.disconnect(&key).await?;
+    reply::json(&Success { success: true })
 }

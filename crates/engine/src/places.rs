@@ -1,0 +1,181 @@
+//! Where a command runs: this machine, or a host that has to be reached first.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wharf_exec::{Executor, Facts, HostConnection, LaunchError, Way};
+use wharf_model::{SshTarget, Target};
+use wharf_shell::Context;
+
+use crate::engine::{Engine, Inner};
+use crate::error::Error;
+use crate::request::Access;
+use crate::runs::start::{as_result, checked_cwd};
+
+/// A target at the moment that a command goes there.
+pub(crate) struct Spot {
+    pub(crate) target: Target,
+    /// What runs commands there, or why it cannot be reached.
+    pub(crate) reached: Result<Arc<dyn Executor>, LaunchError>,
+    host: Option<Host>,
+}
+
+#[derive(Clone)]
+struct Host {
+    facts: Arc<Facts>,
+    key: Arc<str>,
+}
+
+impl Spot {
+    /// The server's own machine.
+    pub(crate) fn here(inner: &Inner) -> Self {
+        Self {
+            target: Target::Local,
+            reached: Ok(Arc::clone(&inner.parts.executor)),
+            host: None,
+        }
+    }
+
+    /// Where commands start unless told otherwise.
+    pub(crate) fn default_cwd(&self, inner: &Inner) -> PathBuf {
+        match &self.host {
+            _ if self.target.is_local() => inner.options.default_cwd.clone(),
+            Some(host) => PathBuf::from(host.facts.home.as_deref().unwrap_or("/")),
+            None => PathBuf::from("~"),
+        }
+    }
+
+    /// The directory that was asked for, from `base` when it is relative. Whether it is there is
+    /// seen here for this machine, and by the shell on a host.
+    pub(crate) fn cwd(&self, asked: Option<&Path>, base: &Path) -> Result<Option<PathBuf>, Error> {
+        if self.target.is_local() {
+            return checked_cwd(asked, base);
+        }
+        let home = self.facts().and_then(|facts| facts.home.as_deref());
+        let asked = asked.map(|asked| match (asked.strip_prefix("~"), home) {
+            (Ok(rest), Some(home)) => Path::new(home).join(rest),
+            _ => base.join(asked),
+        });
+        Ok(asked.filter(|path| path != base))
+    }
+
+    /// What the host says of itself; none for this machine.
+    pub(crate) fn facts(&self) -> Option<&Arc<Facts>> {
+        self.host.as_ref().map(|host| &host.facts)
+    }
+
+    /// What a yes is bound to: where a name leads may change.
+    pub(crate) fn bound_to(&self) -> Option<&str> {
+        let key = &self.host.as_ref()?.key;
+        Some(key.rsplit_once('~').map_or(key, |(place, _)| place))
+    }
+
+    /// Why nothing will run there.
+    pub(crate) fn unreachable(&self) -> Option<&LaunchError> {
+        self.reached.as_ref().err()
+    }
+
+    /// A command is given to it.
+    pub(crate) fn used(&self, inner: &Inner, cwd: &str) {
+        if let (Some(hosts), Some(host)) = (&inner.parts.hosts, &self.host) {
+            hosts.used(&host.key, Some(cwd));
+        }
+    }
+
+    /// The same spot for another command, where it was reached.
+    pub(crate) fn again(&self) -> Option<Self> {
+        Some(Self {
+            target: self.target.clone(),
+            reached: Ok(Arc::clone(self.reached.as_ref().ok()?)),
+            host: self.host.clone(),
+        })
+    }
+}
+
+/// Reaches a target.
+pub(crate) async fn spot(inner: &Inner, target: &Target, access: &Access) -> Result<Spot, Error> {
+    let Target::Ssh(host) = target else {
+        return Ok(Spot::here(inner));
+    };
+    let Some(hosts) = &inner.parts.hosts else {
+        return Err(Error::Unsupported(
+            "this server runs commands on its own machine only (serve.disable_remote)",
+        ));
+    };
+    let way = way(inner, host, access);
+    let (reached, host) = match hosts.at(&way).await {
+        Ok(place) => {
+            let host = Host {
+                facts: place.facts,
+                key: place.key,
+            };
+            (Ok(place.executor), Some(host))
+        }
+        Err(error) => (Err(error), None),
+    };
+    Ok(Spot {
+        target: target.clone(),
+        reached,
+        host,
+    })
+}
+
+/// How a host is reached.
+fn way(_inner: &Inner, target: &SshTarget, access: &Access) -> Way {
+    Way::to(target.clone(), access.clone())
+}
+
+/// A target that cannot be reached, where that is no command's result.
+pub(crate) fn unreachable(error: &LaunchError) -> Error {
+    let (_, _, why) = as_result(error);
+    Error::Unreachable { why }
+}
+
+/// In whose surroundings a command is read: the host's where it says them.
+pub(crate) fn context<'a>(
+    inner: &'a Inner,
+    target: &Target,
+    facts: Option<&'a Facts>,
+    cwd: &'a str,
+) -> Context<'a> {
+    let (home, user) = if target.is_local() {
+        let options = &inner.options;
+        (options.home.as_deref(), options.user.as_deref())
+    } else {
+        let of = |member: fn(&Facts) -> Option<&str>| facts.and_then(member);
+        (
+            of(|facts| facts.home.as_deref()),
+            of(|facts| facts.user.as_deref()),
+        )
+    };
+    Context {
+        cwd: Some(cwd),
+        home,
+        user,
+        workspace_root: Some(cwd),
+        git_branch: None,
+    }
+}
+
+impl Engine {
+    /// Connections to other machines.
+    #[must_use]
+    pub fn connections(&self) -> Vec<HostConnection> {
+        let hosts = self.inner().parts.hosts.as_ref();
+        hosts.map_or_else(Vec::new, |hosts| hosts.connections())
+    }
+
+    /// Closes the connections of one identity to one host; what runs over them is lost.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub async fn disconnect(&self, key: &str) -> Result<(), Error> {
+        let none = || Error::not_found("SSH session", key);
+        let hosts = self.inner().parts.hosts.as_ref().ok_or_else(none)?;
+        if hosts.close(key).await {
+            Ok(())
+        } else {
+            Err(none())
+        }
+    }
+}
