@@ -103,6 +103,7 @@ impl Host {
             stdin: None,
             output: self.journal.begin(&RunId::random(&Real), false),
             wants_pid: false,
+            keep: false,
         };
         let begin = Instant::now();
         let exit = self.executor.launch(launch).await?.wait().await?;
