@@ -78,7 +78,7 @@ impl Host {
         }
         let port = free_port()?;
         fs::write(at.join("sshd_config"), server_config(at, port)).context("configuring sshd")?;
-        let script = "\"$0\" -D -e -f \"$1\" & echo \"listening on http://127.0.0.1:$2\"; wait";
+        let script = "echo \"listening on http://127.0.0.1:$2\"; exec \"$0\" -D -e -f \"$1\"";
         let arguments = ["-c", script, SSHD].map(Into::into).into_iter();
         let arguments = arguments.chain([at.join("sshd_config").into(), port.to_string().into()]);
         let server = Recipe {
