@@ -54,6 +54,7 @@ impl Bench {
         Living {
             shell: self.executor.shell(ShellStart::default()).await.unwrap(),
             journal: Arc::clone(&self.journal),
+            report_env: false,
         }
     }
 

@@ -5,8 +5,12 @@ use std::io;
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use crate::shell::report::{self, Found};
+
 /// What one read takes.
 const READ_BYTES: usize = 32 * 1024;
+/// Stands behind a mark when the report does not.
+const APART: u8 = b'.';
 
 /// A stream whose bytes are handed on as they come, up to a mark that is dropped.
 pub(crate) struct Flow {
@@ -16,6 +20,8 @@ pub(crate) struct Flow {
     /// What is looked for; empty when nothing is.
     mark: Vec<u8>,
     chunk: Vec<u8>,
+    /// What may stand behind the mark is still to be looked at.
+    is_reporting: bool,
 }
 
 impl Flow {
@@ -25,6 +31,7 @@ impl Flow {
             held: Vec::new(),
             mark: Vec::new(),
             chunk: Vec::new(),
+            is_reporting: false,
         }
     }
 
@@ -37,11 +44,33 @@ impl Flow {
     pub(crate) fn look_for(&mut self, mark: &str) {
         self.mark.clear();
         self.mark.extend_from_slice(mark.as_bytes());
+        self.is_reporting = false;
     }
 
-    /// The mark was seen, or will never be.
+    /// The same, and behind the mark a report or a word that it is elsewhere.
+    pub(super) fn look_for_report(&mut self, mark: &str) {
+        self.look_for(mark);
+        self.is_reporting = true;
+    }
+
+    /// All up to the mark and what belongs to it was seen, or will never be.
     pub(crate) const fn passed(&self) -> bool {
-        self.mark.is_empty() || self.reader.is_none()
+        self.mark.is_empty() && !self.is_reporting || self.reader.is_none()
+    }
+
+    /// The report behind the mark, when it is there.
+    pub(super) fn report(&mut self) -> Found {
+        if !self.is_reporting || !self.mark.is_empty() || self.held.is_empty() {
+            return Found::Nothing;
+        }
+        if self.held.first() == Some(&APART) {
+            self.held.drain(..1);
+            self.is_reporting = false;
+            return Found::Nothing;
+        }
+        let found = report::take(&mut self.held);
+        self.is_reporting = matches!(found, Found::Nothing);
+        found
     }
 
     /// The mark was seen.
@@ -189,5 +218,56 @@ mod tests {
         );
         let (said, rest, passed) = through(&["abMA"], "MARK").await;
         assert_eq!((said.as_str(), rest.as_str(), passed), ("ab", "MA", false));
+    }
+
+    /// A report as a shell writes it.
+    const REPORT: &[u8] = b"\x007\0/\0 1.25 d\x000 hB 0\0\0";
+
+    #[tokio::test]
+    async fn a_report_behind_the_mark_is_told_from_output_wherever_it_is_cut() {
+        let sent = [b"out\0.MARK".as_slice(), REPORT, b".rest"].concat();
+        for cut in 1..sent.len() {
+            let (reader, mut writer) = tokio::io::duplex(1024);
+            let mut flow = Flow::new(Box::new(reader));
+            flow.look_for_report("MARK");
+            let (mut said, mut reports) = (Vec::new(), Vec::new());
+            for part in [&sent[..cut], &sent[cut..]] {
+                tokio::io::AsyncWriteExt::write_all(&mut writer, part)
+                    .await
+                    .unwrap();
+                flow.read().await;
+                flow.take(|bytes| said.extend_from_slice(bytes));
+                if let Found::Report(report) = flow.report() {
+                    assert!(flow.passed(), "{cut}");
+                    reports.push((report.number, report.tick, report.left));
+                }
+            }
+            let mut rest = Vec::new();
+            flow.take_all(&mut rest);
+            assert_eq!(
+                (said.as_slice(), rest.as_slice()),
+                (&b"out\0."[..], &b".rest"[..])
+            );
+            assert_eq!(reports, [(Some(7), Some(125), "d".to_owned())], "{cut}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_report_that_is_elsewhere_is_said_to_be() {
+        let (reader, mut writer) = tokio::io::duplex(1024);
+        let mut flow = Flow::new(Box::new(reader));
+        flow.look_for_report("MARK");
+        for (part, passed) in [("out MARK", false), (".\0rest", true)] {
+            tokio::io::AsyncWriteExt::write_all(&mut writer, part.as_bytes())
+                .await
+                .unwrap();
+            flow.read().await;
+            flow.take(|_| {});
+            assert!(matches!(flow.report(), Found::Nothing));
+            assert_eq!((flow.found(), flow.passed()), (true, passed));
+        }
+        let mut rest = Vec::new();
+        flow.take_all(&mut rest);
+        assert_eq!(rest, b"\0rest");
     }
 }
