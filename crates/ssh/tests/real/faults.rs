@@ -437,10 +437,10 @@ async fn a_connection_through_a_dead_network_is_replaced() {
     network.limit.store(0, Ordering::Relaxed);
     let began = Instant::now();
     let error = opener.open("true").await.unwrap_err();
-    // Where the silence is noticed before the channel's own deadline, a new connection is tried,
-    // which has a deadline of its own.
-    assert!(began.elapsed() < DEADLINE * 2 + GRACE, "{error}");
-    ends_as_lost(living, DEADLINE + GRACE).await;
+    // Where the silence is noticed before the channel's own deadline, new connections are tried,
+    // each with a deadline of its own, which a busy machine keeps late.
+    assert!(began.elapsed() < LONG, "{error}");
+    ends_as_lost(living, LONG).await;
     network.limit.store(usize::MAX, Ordering::Relaxed);
     let channel = opener.open("echo back").await.unwrap();
     assert_eq!(output(channel).await.0, b"back\n");
