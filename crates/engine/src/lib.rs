@@ -12,6 +12,7 @@
 
 pub mod approvals;
 pub mod error;
+pub mod hosts;
 pub mod knowledge;
 pub mod measure;
 pub mod options;
