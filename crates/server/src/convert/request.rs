@@ -412,7 +412,6 @@ mod tests {
             .map(|(field, message)| format!("{field}: {message}"))
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
-        remote: SSH hosts are not available in this version; leave it out to run here
         command: the command is empty
         session_id: a session id must be 1 to 128 characters of A-Z a-z 0-9 . _ - and start with a letter or digit
         cwd: must not hold a NUL character
