@@ -7,6 +7,7 @@
 
 pub mod analyze;
 pub mod approval;
+pub mod host;
 pub mod meaning;
 pub mod policy;
 pub mod problem;
@@ -21,6 +22,9 @@ pub use analyze::{
 pub use approval::{
     APPROVAL_WAIT_MAX, Approval, ApprovalList, ApprovalScope, ApprovalState, ApproveRequest,
     DenyRequest, Grant, GrantList, Preview, PreviewRequest, PreviewedCommand,
+};
+pub use host::{
+    Host, HostFacts, HostKey, HostList, HostPut, HostRequest, HostTest, HostTrust, HostTrustRequest,
 };
 pub use meaning::{DataAbout, LeftOut, Meaning, TextAbout, ToolResultRequest, ToolResultResponse};
 pub use policy::{

@@ -14,6 +14,7 @@ pub mod calls;
 pub mod client;
 pub mod consent;
 pub mod error;
+mod hosts;
 pub mod sse;
 pub mod stream;
 

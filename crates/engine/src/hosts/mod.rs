@@ -174,12 +174,14 @@ async fn put(
     let body = json!({
         "by": caller.name(),
         "host": entry.name,
-        "address": place.address,
-        "port": place.port,
-        "user": place.user,
-        "identity": place.identity,
-        "jump": place.jump,
-        "groups": entry.groups,
+        "entry": {
+            "address": place.address,
+            "port": place.port,
+            "user": place.user,
+            "identity": place.identity,
+            "jump": place.jump,
+            "groups": entry.groups,
+        },
     });
     let kind = match before {
         None => "host.added",

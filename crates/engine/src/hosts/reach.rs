@@ -270,21 +270,20 @@ async fn trust(
         }
         Err(error) => {
             let why = crate::record::bounded_to(&error.to_string(), MAX_WHY);
-            let body =
-                json!({"by": caller.name(), "target": target, "given": fingerprint, "why": why});
+            let key = json!({"given": fingerprint, "replace": replace});
+            let body = json!({"by": caller.name(), "target": target, "key": key, "why": why});
             crate::record::note(inner, "host.key_refused", &body)?;
             return Err(Error::Conflict(error.to_string()));
         }
     };
     let recorded = trusted.recorded.map(|file| file.display().to_string());
     if let Some(file) = &recorded {
-        let body = json!({
-            "by": caller.name(),
-            "target": target,
+        let key = json!({
             "fingerprint": trusted.key.fingerprint,
             "replaced": replace,
             "file": file,
         });
+        let body = json!({"by": caller.name(), "target": target, "key": key});
         crate::record::note(inner, "host.trusted", &body)?;
     }
     Ok(TrustOutcome {

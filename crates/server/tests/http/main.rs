@@ -10,6 +10,7 @@
 
 mod approvals;
 mod conformance;
+mod hosts;
 mod ids;
 mod knowledge;
 mod logs;

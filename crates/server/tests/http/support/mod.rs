@@ -14,6 +14,7 @@ use tower::ServiceExt;
 use wharf_engine::Engine;
 use wharf_model::Caller;
 use wharf_server::{ServerOptions, Tokens, router};
+use wharf_testkit::TestHost;
 
 /// The owner's token.
 pub(crate) const TOKEN: &str = "token-of-the-owner";
@@ -42,6 +43,19 @@ pub(crate) fn with_server_of<F: Future<Output = ()>>(
     engine::with_engine(|engine| {
         let router = router(engine.clone(), &options);
         test(Server { engine, router })
+    });
+}
+
+/// [`with_server`], with a host; not at all where no SSH server is installed.
+pub(crate) fn with_server_and_host<F: Future<Output = ()>>(
+    test: impl FnOnce(Server, Arc<TestHost>) -> F,
+) {
+    let Some(host) = TestHost::start("").map(Arc::new) else {
+        return;
+    };
+    engine::with_engine_and_host(&host, |engine| {
+        let router = router(engine.clone(), &options());
+        test(Server { engine, router }, Arc::clone(&host))
     });
 }
 
