@@ -8,6 +8,7 @@
 pub mod analyze;
 pub mod approval;
 pub mod file;
+pub mod host;
 pub mod meaning;
 pub mod policy;
 pub mod problem;
@@ -24,6 +25,9 @@ pub use approval::{
     DenyRequest, Grant, GrantList, Preview, PreviewRequest, PreviewedCommand,
 };
 pub use file::{DirectoryEntry, DirectoryListing, FileInfo, FileWritten};
+pub use host::{
+    Host, HostFacts, HostKey, HostList, HostPut, HostRequest, HostTest, HostTrust, HostTrustRequest,
+};
 pub use meaning::{DataAbout, LeftOut, Meaning, TextAbout, ToolResultRequest, ToolResultResponse};
 pub use policy::{
     PolicyApprovals, PolicyChange, PolicyEntry, PolicyFile, PolicyMove, PolicyName, PolicyProblem,

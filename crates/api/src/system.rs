@@ -32,7 +32,9 @@ pub struct AuditTail {
 /// members, and `reasons`. `run.closed`: it has ended, or is known to be lost. `session.created`,
 /// `session.ended`. `approval.asked`, `approval.approved`, `approval.denied`, `approval.expired`:
 /// the life of a question. `grant.revoked`: a standing yes was taken back. `policy.reloaded`,
-/// `policy.refused`: the owner's files were read again and hold now, or do not load.
+/// `policy.refused`: the owner's files were read again and hold now, or do not load. `host.added`,
+/// `host.changed`, `host.removed`: what the server knows of a host. `host.trusted`,
+/// `host.key_refused`: a host's key is on record now, or was refused, with `why`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
     /// Its number, without a gap.
@@ -133,13 +135,24 @@ pub struct AuditEntry {
     /// When the question or the standing yes ends, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
-    /// Why no, or why files did not load.
+    /// Why no, why files did not load, or why a key was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// What a standing yes is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub grant: Option<Value>,
+    /// The host that was added, changed or removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// How that host is reached from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub entry: Option<Value>,
+    /// The host's key that was trusted, or the one that was given for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub key: Option<Value>,
     /// The policy before, by its fingerprint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,

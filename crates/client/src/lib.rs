@@ -15,6 +15,7 @@ pub mod client;
 pub mod consent;
 pub mod error;
 pub mod files;
+mod hosts;
 pub mod sse;
 pub mod stream;
 

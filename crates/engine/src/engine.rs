@@ -27,7 +27,7 @@ use crate::view::{
     SuggestionView,
 };
 use crate::whole::Whole;
-use crate::{approvals, files, housekeeping, judge, knowledge, record, runs, sessions};
+use crate::{approvals, files, hosts, housekeeping, judge, knowledge, record, runs, sessions};
 
 /// From asking runs to end at a stop to giving up on them, on top of their own grace.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
@@ -45,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) runs: RunTable,
     pub(crate) sessions: SessionTable,
     pub(crate) approvals: Approvals,
+    pub(crate) hosts: hosts::table::HostTable,
     pub(crate) manual: knowledge::Remembered,
     pub(crate) pasts: knowledge::Pasts,
     policy: RwLock<Arc<Policy>>,
@@ -122,6 +123,7 @@ impl Engine {
             .await
             .map_err(Error::from_database)?;
         let inner = Arc::new(Inner {
+            hosts: hosts::table::HostTable::open(&parts.database).await?,
             places: Arc::new(Semaphore::new(options.limits.concurrent_runs)),
             background: Arc::new(Semaphore::new(options.limits.background_runs)),
             heavy: Arc::new(Semaphore::new(knowledge::AT_ONCE)),
@@ -472,7 +474,7 @@ impl Engine {
     }
 
     /// Does something to its end, whether or not whoever asked stays to hear of it.
-    async fn whole<T: Send + 'static>(
+    pub(crate) async fn whole<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {

@@ -13,6 +13,7 @@
 pub mod approvals;
 pub mod error;
 pub mod files;
+pub mod hosts;
 pub mod knowledge;
 pub mod measure;
 pub mod options;

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wharf_exec::files::Files;
-use wharf_exec::{Executor, Facts, HostConnection, LaunchError, Way};
-use wharf_model::{SshTarget, Target};
+use wharf_exec::{Executor, Facts, HostConnection, LaunchError};
+use wharf_model::Target;
 use wharf_shell::Context;
 
 use crate::engine::{Engine, Inner};
 use crate::error::Error;
+use crate::hosts;
 use crate::request::Access;
 use crate::runs::start::{as_result, checked_cwd};
 
@@ -107,13 +108,13 @@ pub(crate) async fn spot(inner: &Inner, target: &Target, access: &Access) -> Res
     let Target::Ssh(host) = target else {
         return Ok(Spot::here(inner));
     };
-    let Some(hosts) = &inner.parts.hosts else {
+    let Some(all) = &inner.parts.hosts else {
         return Err(Error::Unsupported(
             "this server runs commands on its own machine only (serve.disable_remote)",
         ));
     };
-    let way = way(inner, host, access);
-    let (reached, host) = match hosts.at(&way).await {
+    let way = hosts::way(inner, host, access);
+    let (reached, host) = match all.at(&way).await {
         Ok(place) => {
             let host = Host {
                 facts: place.facts,
@@ -122,18 +123,16 @@ pub(crate) async fn spot(inner: &Inner, target: &Target, access: &Access) -> Res
             };
             (Ok(place.executor), Some(host))
         }
-        Err(error) => (Err(error), None),
+        Err(error) => {
+            hosts::note_refusal(inner, target, &error);
+            (Err(error), None)
+        }
     };
     Ok(Spot {
         target: target.clone(),
         reached,
         host,
     })
-}
-
-/// How a host is reached.
-fn way(_inner: &Inner, target: &SshTarget, access: &Access) -> Way {
-    Way::to(target.clone(), access.clone())
 }
 
 /// A target that cannot be reached, where that is no command's result.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use wharf_model::{Caller, Timestamp};
+use wharf_model::{Caller, Target, Timestamp};
 use wharf_policy::{Error as PolicyError, File, Moment, Policy, Problem, Record, Replay, replay};
 use wharf_store::db::{Page, RunRow};
 
@@ -162,6 +162,8 @@ fn record(inner: &Inner, row: RunRow) -> Record {
         id: row.id,
         command: row.command,
         user: row.caller,
+        groups: Target::parse(&row.target)
+            .map_or_else(|_| Vec::new(), |target| inner.hosts.groups_of(&target)),
         target: row.target,
         session: row.session_id,
         cwd: Some(row.cwd),

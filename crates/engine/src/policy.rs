@@ -199,9 +199,12 @@ pub(crate) fn judge(
     let (policy, clock) = (inner.policy(), inner.parts.clock.as_ref());
     let env: Vec<&str> = request.env.iter().map(|(name, _)| name.as_str()).collect();
     let target = request.target.to_string();
+    let groups = inner.hosts.groups_of(&request.target);
+    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
     let now = clock.now();
     let question = Question {
         target: &target,
+        groups: &groups,
         session: request.session.as_ref().map(|session| session.as_str()),
         cwd: place.cwd,
         home: place.home,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_model::SshTarget;
-use wharf_ssh::{Credentials, SessionInfo};
+use wharf_ssh::{Credentials, HostKey, SessionInfo, TrustError, Trusted};
 
 use crate::journal::RunOutput;
 use crate::tree::Processes;
@@ -56,6 +56,21 @@ pub trait Hosts: Send + Sync + 'static {
     /// The connections at this moment.
     fn connections(&self) -> Vec<HostConnection>;
 
+    /// The key that a host shows now. Nobody enters.
+    fn key<'a>(&'a self, way: &'a Way) -> BoxFuture<'a, Result<HostKey, LaunchError>>;
+
+    /// Records the key that a host shows now, if it has the fingerprint that a person has
+    /// compared; in the place of another one where `replace` is that one's.
+    fn trust<'a>(
+        &'a self,
+        way: &'a Way,
+        fingerprint: &'a str,
+        replace: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Trusted, TrustError>>;
+
+    /// Looks at the key, connects, runs a trivial command and asks what the host is.
+    fn test<'a>(&'a self, way: &'a Way) -> BoxFuture<'a, Tested>;
+
     /// Closes the connections of one identity to one host. False when there are none.
     fn close<'a>(&'a self, key: &'a str) -> BoxFuture<'a, bool>;
 }
@@ -69,6 +84,9 @@ pub struct Way {
     pub name: Option<String>,
     /// Hosts on the way, `[USER@]HOST[:PORT]` and commas, in place of what the configuration says.
     pub jump: Option<String>,
+    /// The file of the key that opens it, `~` being the home directory, where the request brings
+    /// no other.
+    pub identity: Option<String>,
     /// Who we are there, before all that is configured.
     pub access: Credentials,
 }
@@ -81,6 +99,7 @@ impl Way {
             target,
             name: None,
             jump: None,
+            identity: None,
             access,
         }
     }
@@ -97,6 +116,23 @@ pub struct Place {
     pub files: Arc<dyn crate::files::Files>,
     /// Which one, for [`Hosts::used`] and [`Hosts::close`].
     pub key: Arc<str>,
+}
+
+/// What came of trying a host. What was not come to is absent.
+#[derive(Debug, Default)]
+pub struct Tested {
+    /// The key that it shows.
+    pub key: Option<HostKey>,
+    /// How long it took to connect; next to nothing where a connection was there.
+    pub connected: Option<Duration>,
+    /// How long a trivial command took.
+    pub round_trip: Option<Duration>,
+    /// What it is.
+    pub facts: Option<Arc<Facts>>,
+    /// What in the configuration was left out and may matter.
+    pub notes: Vec<String>,
+    /// Why it went no further.
+    pub error: Option<LaunchError>,
 }
 
 /// What a host says of itself, asked once.

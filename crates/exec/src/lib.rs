@@ -30,7 +30,7 @@ mod zygote;
 
 pub use executor::{
     BoxFuture, Executor, Exit, Facts, HostConnection, Hosts, Launch, LaunchError, Place, Process,
-    Program, Shell, ShellCommand, ShellEnv, ShellReport, ShellStart, Status, Tree, Way,
+    Program, Shell, ShellCommand, ShellEnv, ShellReport, ShellStart, Status, Tested, Tree, Way,
 };
 pub use local::LocalExecutor;
 pub use tree::Processes;

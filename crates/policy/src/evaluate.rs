@@ -65,7 +65,7 @@ impl Compiled {
             .targets
             .iter()
             .zip(&uids.groups)
-            .filter(|(group, _)| group.holds(facts.question.target))
+            .filter(|(group, _)| group.holds(facts.question.target, facts.question.groups))
             .map(|(_, uid)| uid.clone())
             .collect();
         let target = Entity::new_no_attrs(resource.clone(), groups);

@@ -72,9 +72,11 @@ fn decide(policy: &Policy, example: &Example) -> Answer {
         _ => {}
     }
     let env: Vec<&str> = example.env.iter().map(String::as_str).collect();
+    let groups: Vec<&str> = example.groups.iter().map(String::as_str).collect();
     policy.decide(&Question {
         roles: &[example.role.as_str()],
         target: &example.target,
+        groups: &groups,
         cwd: Some(&example.cwd),
         home: Some(EXAMPLE_HOME),
         workspace_root: Some(&example.cwd),

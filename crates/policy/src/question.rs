@@ -12,6 +12,8 @@ pub struct Question<'a> {
     pub roles: &'a [&'a str],
     /// Name of the target: `local`, the name of a host or of a sandbox.
     pub target: &'a str,
+    /// Groups of hosts that the target is in.
+    pub groups: &'a [&'a str],
     /// The session that it would run in.
     pub session: Option<&'a str>,
     /// Where it would start, absolute.
@@ -42,6 +44,7 @@ impl<'a> Question<'a> {
             caller,
             roles: &[],
             target: "local",
+            groups: &[],
             session: None,
             cwd: None,
             home: None,

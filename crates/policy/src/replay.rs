@@ -31,6 +31,8 @@ pub struct Record {
     pub roles: Vec<String>,
     /// The target.
     pub target: String,
+    /// Groups of hosts that it is in.
+    pub groups: Vec<String>,
     /// The session.
     pub session: Option<String>,
     /// Where it started.
@@ -174,9 +176,11 @@ impl Record {
         let analysis = analyze(&self.command, &context);
         let roles: Vec<&str> = self.roles.iter().map(String::as_str).collect();
         let env: Vec<&str> = self.env.iter().map(String::as_str).collect();
+        let groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();
         let question = Question {
             roles: &roles,
             target: &self.target,
+            groups: &groups,
             session: self.session.as_deref(),
             cwd: self.cwd.as_deref(),
             home: self.home.as_deref(),

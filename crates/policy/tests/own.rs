@@ -21,7 +21,7 @@ programs = ["cargo test", "npm test"]
 keys = ["~/.ssh/**", "**/*.pem"]
 
 [targets]
-production = ["prod-*"]
+production = ["prod-*", "group:production", "group:*-live"]
 
 [hours.office]
 days = ["mon-fri"]
@@ -35,11 +35,12 @@ deny = [
   "cat ~/.ssh/id_ed25519",
   "rm -rf ~",
   { run = "ls", target = "prod-1" },
+  { run = "ls", target = "ssh://db", groups = ["eu", "production"] },
   { run = "kubectl -n x apply -f x", at = "sat 10:00" },
 ]
 
 [examples.operator]
-allow = [{ run = "ls", target = "prod-1" }]
+allow = [{ run = "ls", target = "prod-1" }, { run = "ls", target = "ssh://db", groups = ["production"] }]
 "#;
 
 const CEDAR: &str = r#"
@@ -421,7 +422,7 @@ fn a_policy_is_shown() {
         "  permits  everybody    anybody-may-run  (built-in:4)",
         "  deploys      kubectl apply, helm upgrade, effect publish",
         "  office       mon, tue, wed, thu, fri, 09:00-18:00",
-        "who has no role is developer; 8 examples",
+        "who has no role is developer; 10 examples",
     ] {
         assert!(shown.contains(line), "{line}\nin\n{shown}");
     }
@@ -438,6 +439,26 @@ fn examples_can_be_tried_without_being_in_the_file() {
         failures[0].to_string(),
         "example `ls; touch x` as read-only: expected allow, got deny from read-only"
     );
+}
+
+#[test]
+fn a_group_of_hosts_is_named_like_a_target() {
+    let policy = policy();
+    let verdict = |target: &str, groups: &[&str]| {
+        let analysis = read("ls");
+        let question = Question {
+            target,
+            groups,
+            ..Question::new(Who::user("anna"), &analysis)
+        };
+        policy.decide(&question).verdict
+    };
+    assert_eq!(verdict("ssh://db", &["eu"]), Verdict::Allow);
+    assert_eq!(verdict("ssh://db", &["eu", "production"]), Verdict::Deny);
+    assert_eq!(verdict("ssh://db", &["eu-live"]), Verdict::Deny);
+    // A target whose name is spelt like a group's is in no group, and a group is no target.
+    assert_eq!(verdict("group:production", &[]), Verdict::Allow);
+    assert_eq!(verdict("ssh://db", &["prod-1"]), Verdict::Allow);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
-use crate::handlers::{approvals, files, knowledge, policy, processes, runs, sessions, system};
+use crate::handlers::{approvals, files, hosts, knowledge, policy, processes, runs, sessions, system};
 
 /// Paths that are another's under an older or plainer name, both for POST.
 const ALIASES: [(&str, &str); 2] = [
@@ -68,6 +68,12 @@ const PROBLEMS: [(&str, &str); 10] = [
         processes::logs::logs,
         processes::ssh::list,
         processes::ssh::remove,
+        hosts::list::list,
+        hosts::show::show,
+        hosts::put::put,
+        hosts::remove::remove,
+        hosts::test::test,
+        hosts::trust::trust,
         approvals::list::list,
         approvals::preview::preview,
         approvals::show::show,

@@ -10,7 +10,7 @@ use wharf_engine::Engine;
 use crate::error::Failure;
 use crate::handlers::runs::{analyze, cancel, events, list, output, run, show, tool_result};
 use crate::handlers::system::{audit, docs, health, metrics, openapi};
-use crate::handlers::{approvals, files, knowledge, policy, processes, sessions};
+use crate::handlers::{approvals, files, hosts, knowledge, policy, processes, sessions};
 use crate::middleware::gate;
 use crate::options::ServerOptions;
 use crate::state::App;
@@ -58,6 +58,16 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
             "/api/ssh-sessions/{session_key}",
             delete(processes::ssh::remove),
         )
+        // Hosts
+        .route("/api/hosts", get(hosts::list::list))
+        .route(
+            "/api/hosts/{name}",
+            get(hosts::show::show)
+                .put(hosts::put::put)
+                .delete(hosts::remove::remove),
+        )
+        .route("/api/hosts/{name}/test", post(hosts::test::test))
+        .route("/api/hosts/{name}/trust", post(hosts::trust::trust))
         // Approvals
         .route("/api/approvals", get(approvals::list::list))
         .route("/api/approvals/preview", post(approvals::preview::preview))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use russh::client::Handle;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -16,6 +17,7 @@ use crate::opener::BoxFuture;
 use crate::protocol;
 use crate::settings::{Credentials, Proxy, Settings};
 use crate::transport::{self, AnyStream, Complaints, Line, Watch};
+use crate::trust::HostKey;
 use crate::world::World;
 
 /// How many hosts may be on the way to one.
@@ -85,30 +87,11 @@ impl Connector {
             let host = settings.shown();
             let known = self.known_hosts(settings).await?;
             let attempt = Attempt::new();
-            let watch = &attempt.watch;
             // The way there has deadlines of its own.
             let way = self.way(settings, depth).await?;
-            let deadline = Instant::now() + settings.connect_timeout;
-            let (stream, complaints) = self.dial(settings, &way, watch, deadline).await?;
-            let line = Line::new(stream, watch);
-            let shared = Shared::new(watch);
-            let config = protocol::config(settings, &known);
+            let shared = Shared::new(&attempt.watch);
             let handler = self.handler(settings, known, &shared);
-            let connecting = russh::client::connect_stream(config, line, handler);
-            let mut handle = match tokio::time::timeout_at(deadline, connecting).await {
-                Ok(Ok(handle)) => handle,
-                Ok(Err(error)) => {
-                    let error = failure::at_step(&host, &shared, &error);
-                    return Err(explained(error, complaints.as_ref()).await);
-                }
-                Err(_) => {
-                    return Err(Error::TooSlow {
-                        host,
-                        step: watch.step(),
-                        within: settings.connect_timeout,
-                    });
-                }
-            };
+            let mut handle = self.meet(settings, &way, handler).await?;
             let entering =
                 auth::authenticate(&mut handle, &shared, settings, credentials, &self.world);
             match tokio::time::timeout(settings.auth_timeout, entering).await {
@@ -131,6 +114,57 @@ impl Connector {
                 way.into_connection(),
             ))
         })
+    }
+
+    /// The key that a host shows now, and what the files of known hosts say of it. Nothing is
+    /// recorded, and nobody enters: the talk ends where it would be checked.
+    ///
+    /// # Errors
+    /// With the step that failed on the way to the key.
+    pub async fn look(&self, settings: &Settings) -> Result<HostKey, Error> {
+        let known = self.known_hosts(settings).await?;
+        let attempt = Attempt::new();
+        let way = self.way(settings, 0).await?;
+        let shared = Shared::new(&attempt.watch);
+        let mut handler = self.handler(settings, known, &shared);
+        handler.is_look = true;
+        let met = self.meet(settings, &way, handler).await;
+        match (shared.take_shown(), met) {
+            (Some(key), _) => Ok(key),
+            (None, Err(error)) => Err(error),
+            (None, Ok(_)) => Err(Error::KeyExchange {
+                host: settings.shown(),
+                what: "the server showed no key".to_owned(),
+            }),
+        }
+    }
+
+    /// From the network to a server that is recognised.
+    async fn meet(
+        &self,
+        settings: &Settings,
+        way: &Way,
+        handler: Handler,
+    ) -> Result<Handle<Handler>, Error> {
+        let shared = Arc::clone(&handler.shared);
+        let watch = &shared.watch;
+        let deadline = Instant::now() + settings.connect_timeout;
+        let (stream, complaints) = self.dial(settings, way, watch, deadline).await?;
+        let line = Line::new(stream, watch);
+        let config = protocol::config(settings, &handler.check.known);
+        let connecting = russh::client::connect_stream(config, line, handler);
+        match tokio::time::timeout_at(deadline, connecting).await {
+            Ok(Ok(handle)) => Ok(handle),
+            Ok(Err(error)) => {
+                let error = failure::at_step(&settings.shown(), &shared, &error);
+                Err(explained(error, complaints.as_ref()).await)
+            }
+            Err(_) => Err(Error::TooSlow {
+                host: settings.shown(),
+                step: watch.step(),
+                within: settings.connect_timeout,
+            }),
+        }
     }
 
     async fn known_hosts(&self, settings: &Settings) -> Result<KnownHosts, Error> {
@@ -159,6 +193,7 @@ impl Connector {
                 is_hashed: settings.hash_known_hosts,
                 world: Arc::clone(&self.world),
             },
+            is_look: false,
             agent: settings.agent_to_forward().cloned(),
             tasks: self.tasks.clone(),
         }

@@ -40,6 +40,22 @@ impl Step {
         }
     }
 
+    /// The step in a word, for programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Banner => "banner",
+            Self::KeyExchange => "key_exchange",
+            Self::HostKey => "host_key",
+            Self::Authentication => "authentication",
+            Self::Channel => "channel",
+            Self::Established => "established",
+        }
+    }
+
     /// The step as a phrase that follows "while".
     #[must_use]
     pub const fn doing(self) -> &'static str {
@@ -105,7 +121,7 @@ pub enum Error {
         what: String,
     },
     /// The server's key is not one to be trusted. Nothing of ours was sent.
-    #[error("{host}: {refusal}")]
+    #[error("{host}: {refusal}{}", refusal.way_out(host))]
     HostKey {
         /// What was asked for.
         host: String,

@@ -18,6 +18,7 @@ use crate::opener::RemoteExit;
 use crate::refusal::HostKeyRefusal;
 use crate::settings::FirstUse;
 use crate::transport::Watch;
+use crate::trust::HostKey;
 use crate::world::World;
 
 /// Extended data of this kind is standard error.
@@ -40,6 +41,7 @@ struct State {
     /// Channels that the server has closed before they were registered.
     early: VecDeque<ChannelId>,
     refusal: Option<HostKeyRefusal>,
+    shown: Option<HostKey>,
     why: Option<String>,
     is_over: bool,
 }
@@ -100,6 +102,11 @@ impl Shared {
         self.with(|state| state.refusal.take())
     }
 
+    /// The key that the server has shown, where only that was asked for.
+    pub(crate) fn take_shown(&self) -> Option<HostKey> {
+        self.with(|state| state.shown.take())
+    }
+
     /// Why the connection has ended, as far as is known.
     pub(crate) fn why(&self) -> String {
         self.watch
@@ -139,16 +146,26 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// None when the key is to be trusted.
-    async fn refusal(&self, shown: &russh::keys::PublicKeyOrCertificate) -> Option<HostKeyRefusal> {
-        let key = shown.public_key();
-        let verdict = match shown.certificate() {
+    fn verdict(&self, shown: &russh::keys::PublicKeyOrCertificate, key: &PublicKey) -> Verdict {
+        match shown.certificate() {
             Some(certificate) => self
                 .known
                 .judge_certificate(certificate, self.world.clock.now()),
-            None => self.known.judge_key(&key),
-        };
-        match verdict {
+            None => self.known.judge_key(key),
+        }
+    }
+
+    /// The key, and what the files say of it.
+    fn standing(&self, shown: &russh::keys::PublicKeyOrCertificate) -> HostKey {
+        let key = shown.public_key();
+        let verdict = self.verdict(shown, &key);
+        HostKey::new(self.known.name(), key, verdict)
+    }
+
+    /// None when the key is to be trusted.
+    async fn refusal(&self, shown: &russh::keys::PublicKeyOrCertificate) -> Option<HostKeyRefusal> {
+        let key = shown.public_key();
+        match self.verdict(shown, &key) {
             Verdict::Known => None,
             Verdict::Refused(refusal) => Some(*refusal),
             // A host whose other keys are known is not met for the first time: whoever stands
@@ -182,6 +199,8 @@ impl Check {
 pub(crate) struct Handler {
     pub(crate) shared: Arc<Shared>,
     pub(crate) check: Check,
+    /// The key is looked at, and nobody is let in or enters.
+    pub(crate) is_look: bool,
     /// Where our agent listens, if commands there may use it.
     pub(crate) agent: Option<PathBuf>,
     pub(crate) tasks: TaskTracker,
@@ -240,6 +259,11 @@ impl client::Handler for Handler {
         shown: &russh::keys::PublicKeyOrCertificate,
     ) -> Result<bool, Self::Error> {
         self.shared.watch.reached(Step::HostKey);
+        if self.is_look {
+            let key = self.check.standing(shown);
+            self.shared.with(|state| state.shown = Some(key));
+            return Ok(false);
+        }
         match self.check.refusal(shown).await {
             Some(refusal) => {
                 self.shared.with(|state| state.refusal = Some(refusal));

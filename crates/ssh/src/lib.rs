@@ -24,6 +24,7 @@ pub mod opener;
 pub mod pool;
 pub mod refusal;
 pub mod settings;
+pub mod trust;
 pub mod world;
 
 mod auth;
@@ -45,4 +46,5 @@ pub use opener::{BoxFuture, Channel, Opener, RemoteExit};
 pub use pool::{HostOpener, Pool, PoolLimits, SessionInfo, SessionState};
 pub use refusal::{Attempt, AuthRefusal, HostKeyRefusal, Place};
 pub use settings::{Credentials, Settings};
+pub use trust::{HostKey, Standing, TrustError, Trusted};
 pub use world::World;

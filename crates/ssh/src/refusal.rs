@@ -72,6 +72,19 @@ pub enum HostKeyRefusal {
     },
 }
 
+impl HostKeyRefusal {
+    /// What a person does next about the host of that name, to stand behind the refusal.
+    pub(crate) fn way_out(&self, host: &str) -> String {
+        match self {
+            Self::Unknown { .. } => format!(": wharf host trust {host}"),
+            Self::Changed { expected, .. } => {
+                format!(": wharf host trust {host} --replace {expected}")
+            }
+            Self::Revoked { .. } | Self::Certificate { .. } | Self::File { .. } => String::new(),
+        }
+    }
+}
+
 impl fmt::Display for HostKeyRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -89,11 +102,11 @@ impl fmt::Display for HostKeyRefusal {
                      Nothing was sent. Compare the fingerprint with the one that the machine's \
                      owner gives"
                 )?;
+                for (algorithm, place) in others {
+                    write!(f, " (its {algorithm} key is known: {place})")?;
+                }
                 if let Some(file) = file {
                     write!(f, ", then add the key to {}", file.display())?;
-                }
-                for (algorithm, place) in others {
-                    write!(f, "; its {algorithm} key is known ({place})")?;
                 }
                 Ok(())
             }
@@ -107,8 +120,8 @@ impl fmt::Display for HostKeyRefusal {
                 f,
                 "the host key has changed: {name} shows the {algorithm} key {fingerprint}, but \
                  {place} has {expected}. Somebody may be between you and the machine. Nothing was \
-                 sent. If the machine was set up anew, ask its owner for the new fingerprint and \
-                 remove that line"
+                 sent. If the machine was set up anew, ask its owner for the new fingerprint, \
+                 compare, and then replace that line"
             ),
             Self::Revoked { fingerprint, place } => write!(
                 f,

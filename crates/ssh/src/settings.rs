@@ -244,6 +244,8 @@ impl Settings {
     pub fn shown(&self) -> String {
         if self.port == DEFAULT_PORT {
             self.alias.clone()
+        } else if self.alias.contains(':') {
+            format!("[{}]:{}", self.alias, self.port)
         } else {
             format!("{}:{}", self.alias, self.port)
         }

@@ -9,6 +9,7 @@
 mod approvals;
 mod bounds;
 mod hosts;
+mod named_hosts;
 mod record;
 mod registry;
 #[path = "../support/mod.rs"]

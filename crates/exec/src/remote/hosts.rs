@@ -9,10 +9,12 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 use wharf_model::Entropy;
 use wharf_ssh::settings::Proxy;
-use wharf_ssh::{Connector, Destination, HostOpener, Pool, PoolLimits};
+use wharf_ssh::{
+    Connector, Destination, HostKey, HostOpener, Pool, PoolLimits, Settings, TrustError, Trusted,
+};
 
-use super::{RemoteExecutor, facts};
-use crate::executor::{BoxFuture, Facts, HostConnection, Hosts, LaunchError, Place, Way};
+use super::{RemoteExecutor, facts, test};
+use crate::executor::{BoxFuture, Facts, HostConnection, Hosts, LaunchError, Place, Tested, Way};
 use crate::files::{Files, RemoteFiles};
 
 /// Hosts, or identities on them, that are known at once. The one that was unused for the longest
@@ -93,9 +95,9 @@ impl SshHosts {
 
     async fn opener(&self, way: &Way) -> Result<HostOpener, LaunchError> {
         let plain = way.access.is_empty().then(|| {
-            let (name, jump) = (way.name.as_deref(), way.jump.as_deref());
-            let parts = [name, jump].map(Option::unwrap_or_default).join("\n");
-            format!("{}\n{parts}", way.target)
+            let parts = [&way.name, &way.jump, &way.identity];
+            let parts = parts.map(|part| part.as_deref().unwrap_or_default());
+            format!("{}\n{}", way.target, parts.join("\n"))
         });
         if let Some(plain) = &plain
             && let Some((at, opener)) = lock(&self.resolved).get(plain)
@@ -104,24 +106,12 @@ impl SshHosts {
             return Ok(opener.clone());
         }
         let pool = self.pool()?;
-        let destination = Destination {
-            host: way.target.host().to_owned(),
-            user: way.target.user().map(str::to_owned),
-            port: way.target.port(),
-        };
-        let resolved = self.connector.resolve(&destination).await;
-        let mut settings = resolved.map_err(host_error)?;
-        if let Some(name) = &way.name {
-            settings.alias.clone_from(name);
+        let settings = self.settings(way).await.map_err(host_error)?;
+        let mut access = way.access.clone();
+        if let (None, Some(identity)) = (&access.key, &way.identity) {
+            access.key = Some(self.connector.world().path(identity));
         }
-        if let Some(jump) = &way.jump {
-            let hops = wharf_ssh::config::hops(jump).ok_or_else(|| {
-                let what = format!("{jump:?} is no list of hosts on the way");
-                LaunchError::System(std::io::Error::other(what))
-            })?;
-            settings.proxy = Proxy::Jump(hops);
-        }
-        let opener = pool.opener_for(settings, way.access.clone());
+        let opener = pool.opener_for(settings, access);
         if let Some(plain) = plain {
             let mut resolved = lock(&self.resolved);
             if resolved.len() >= MAX_RESOLVED {
@@ -130,6 +120,28 @@ impl SshHosts {
             resolved.insert(plain, (Instant::now(), opener.clone()));
         }
         Ok(opener)
+    }
+
+    /// What the way says, and for the rest the configuration.
+    async fn settings(&self, way: &Way) -> Result<Settings, wharf_ssh::Error> {
+        let destination = Destination {
+            host: way.target.host().to_owned(),
+            user: way.target.user().map(str::to_owned),
+            port: way.target.port(),
+        };
+        let mut settings = self.connector.resolve(&destination).await?;
+        if let Some(name) = &way.name {
+            settings.alias.clone_from(name);
+        }
+        if let Some(jump) = &way.jump {
+            let hops = wharf_ssh::config::hops(jump).ok_or_else(|| wharf_ssh::Error::Connect {
+                host: settings.shown(),
+                address: "it".to_owned(),
+                what: format!("{jump:?} is no list of hosts on the way"),
+            })?;
+            settings.proxy = Proxy::Jump(hops);
+        }
+        Ok(settings)
     }
 
     fn known(&self, opener: HostOpener) -> Arc<Known> {
@@ -169,6 +181,37 @@ impl SshHosts {
 }
 
 impl Hosts for SshHosts {
+    fn key<'a>(&'a self, way: &'a Way) -> BoxFuture<'a, Result<HostKey, LaunchError>> {
+        Box::pin(async move {
+            let settings = self.settings(way).await.map_err(host_error)?;
+            self.connector.look(&settings).await.map_err(host_error)
+        })
+    }
+
+    fn trust<'a>(
+        &'a self,
+        way: &'a Way,
+        fingerprint: &'a str,
+        replace: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Trusted, TrustError>> {
+        Box::pin(async move {
+            let settings = self.settings(way).await?;
+            self.connector.trust(&settings, fingerprint, replace).await
+        })
+    }
+
+    fn test<'a>(&'a self, way: &'a Way) -> BoxFuture<'a, Tested> {
+        Box::pin(async move {
+            match self.opener(way).await {
+                Ok(opener) => test::test(&self.connector, &opener).await,
+                Err(error) => Tested {
+                    error: Some(error),
+                    ..Tested::default()
+                },
+            }
+        })
+    }
+
     fn at<'a>(&'a self, way: &'a Way) -> BoxFuture<'a, Result<Place, LaunchError>> {
         Box::pin(async move {
             let opener = self.opener(way).await?;

@@ -79,6 +79,7 @@ mod line;
 mod pair;
 mod process;
 mod shell;
+mod test;
 mod tree;
 mod words;
 
@@ -98,7 +99,10 @@ pub(crate) use words::ENTRY;
 pub use durable::{Durable, DurableEnd, DurableError, DurableRun, HOST_CAP};
 pub use hosts::{MAX_PLACES, SshHosts};
 use wharf_ssh::Opener;
-pub use wharf_ssh::{Credentials as Access, SessionState as HostState};
+pub use wharf_ssh::{
+    Credentials as Access, HostKey, HostKeyRefusal, SessionState as HostState, Standing, Step,
+    TrustError, Trusted,
+};
 
 use crate::executor::{BoxFuture, Executor, Launch, LaunchError, Process, Shell, ShellStart};
 use crate::journal::RunOutput;

@@ -122,6 +122,8 @@ pub struct Example {
     pub run: String,
     /// The target.
     pub target: String,
+    /// Groups of hosts that it is in.
+    pub groups: Vec<String>,
     /// Where it would start; a directory below the home directory `/home/u` if nothing is said.
     pub cwd: String,
     /// When; Wednesday at noon if nothing is said.
@@ -145,6 +147,7 @@ impl Example {
             caller: "user:u".to_owned(),
             run: run.to_owned(),
             target: "local".to_owned(),
+            groups: Vec::new(),
             cwd: EXAMPLE_CWD.to_owned(),
             at: Moment {
                 day: Weekday::Wednesday,
@@ -235,11 +238,18 @@ fn is_member(member: &str, who: &Who<'_>) -> bool {
     !name.is_empty() && name_matches(pattern, name)
 }
 
+/// Stands before a pattern that is for groups of hosts.
+const GROUP: &str = "group:";
+
 impl TargetGroup {
-    pub(crate) fn holds(&self, target: &str) -> bool {
+    /// Whether the target is meant, by its name or by a group of hosts that it is in.
+    pub(crate) fn holds(&self, target: &str, groups: &[&str]) -> bool {
         self.patterns
             .iter()
-            .any(|pattern| name_matches(pattern, target))
+            .any(|pattern| match pattern.strip_prefix(GROUP) {
+                Some(pattern) => groups.iter().any(|group| name_matches(pattern, group)),
+                None => name_matches(pattern, target),
+            })
     }
 }
 

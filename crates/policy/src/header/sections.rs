@@ -322,7 +322,16 @@ fn example(
     only(
         reader,
         table,
-        &["run", "target", "cwd", "as", "at", "background", "env"],
+        &[
+            "run",
+            "target",
+            "groups",
+            "cwd",
+            "as",
+            "at",
+            "background",
+            "env",
+        ],
     );
     let text = |reader: &mut Reader<'_>, key: &str| {
         let value = table.get(key)?;
@@ -343,6 +352,10 @@ fn example(
     }
     if let Some(value) = table.get("background") {
         example.background = reader.boolean("background", value)?;
+    }
+    if let Some(value) = table.get("groups") {
+        let names = reader.strings("groups", value, MAX_NAMES);
+        example.groups = names.into_iter().map(|(name, _)| name.to_owned()).collect();
     }
     if let Some(value) = table.get("env") {
         let names = reader.strings("env", value, MAX_NAMES);

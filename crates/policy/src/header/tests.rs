@@ -36,7 +36,7 @@ allow = ["ls", { run = "id", target = "prod-1", at = "sat 03:00" }]
     assert_eq!(roles, ["ops"]);
     assert_eq!(header.roles_of(&Who::user("eve"), &["read-only"]), 0b10);
     assert_eq!(header.roles_of(&Who::user("eve"), &["unheard-of"]), 0b100);
-    assert!(header.targets[0].holds("prod-1"));
+    assert!(header.targets[0].holds("prod-1", &[]));
     assert_eq!(header.examples[1].line, 21);
     assert_eq!(header.approvals.open_seconds, 300);
     assert!(!header.approvals.requester_may_approve);

@@ -16,6 +16,7 @@ mod ids;
 mod knowledge;
 mod logs;
 mod malformed;
+mod named_hosts;
 mod origins;
 mod problems;
 mod routes;

@@ -25,6 +25,7 @@ fn filled(path: &str) -> String {
         .replace("{session_id}", "build")
         .replace("{session_key}", "box")
         .replace("{command}", "ls")
+        .replace("{name}", "web-1")
         .replace("{*file}", "index.html")
 }
 

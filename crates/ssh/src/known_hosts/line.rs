@@ -60,6 +60,24 @@ impl Line {
         (key.algorithm().as_str() == algorithm).then_some(Self { marker, names, key })
     }
 
+    /// What is left of `text`, the line's own, without this name. None: nothing. It is an error
+    /// where a pattern covers the name, because others are meant by it as well.
+    pub(crate) fn without(&self, text: &str, name: &str) -> Result<Option<String>, ()> {
+        let Names::Patterns(patterns) = &self.names else {
+            return Ok(None);
+        };
+        let is_plain = |pattern: &String| !pattern.contains(['*', '?', '!']);
+        if !patterns.iter().all(is_plain) {
+            return Err(());
+        }
+        let (names, rest) = text.trim().split_once([' ', '\t']).ok_or(())?;
+        let others: Vec<&str> = names
+            .split(',')
+            .filter(|other| !other.is_empty() && other.to_lowercase() != name)
+            .collect();
+        Ok((!others.is_empty()).then(|| format!("{} {}", others.join(","), rest.trim_start())))
+    }
+
     /// The line is about the host of this name, which is in lower case and, where the port is not
     /// SSH's, `[name]:port`.
     pub(crate) fn is_about(&self, name: &str) -> bool {

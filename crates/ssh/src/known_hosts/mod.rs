@@ -6,6 +6,7 @@
 
 mod line;
 mod record;
+mod replace;
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,7 @@ use line::{Line, Marker};
 
 pub(crate) use line::{matches_list, matches_pattern};
 pub use record::{FillSalt, Recorded, record, record_line};
+pub use replace::replace;
 
 /// The largest file of known hosts that is read.
 pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use russh::keys::{PublicKey, PublicKeyBase64 as _};
@@ -41,15 +41,7 @@ pub fn record(
     key: &PublicKey,
     salt: Option<FillSalt<'_>>,
 ) -> Result<Recorded, Box<HostKeyRefusal>> {
-    let text = match salt {
-        Some(fill) => {
-            let mut salt = [0; SALT_BYTES];
-            fill(&mut salt);
-            line(&hashed(name, &salt), key)
-        }
-        None => line(name, key),
-    };
-    append(file, name, key, &text).map_err(|error| {
+    append(file, name, key, &text_of(name, key, salt)).map_err(|error| {
         Box::new(HostKeyRefusal::File {
             file: file.to_owned(),
             what: error.to_string(),
@@ -80,6 +72,18 @@ pub fn record_line(file: &Path, text: &str) -> Result<Recorded, Box<HostKeyRefus
     append(file, name, &parsed.key, &text).map_err(|error| fail(error.to_string()))
 }
 
+/// The line for a host's key, with its name hashed where there is a salt.
+pub(super) fn text_of(name: &str, key: &PublicKey, salt: Option<FillSalt<'_>>) -> String {
+    match salt {
+        Some(fill) => {
+            let mut salt = [0; SALT_BYTES];
+            fill(&mut salt);
+            line(&hashed(name, &salt), key)
+        }
+        None => line(name, key),
+    }
+}
+
 /// The line for a host's key, without its end.
 pub(super) fn line(name: &str, key: &PublicKey) -> String {
     format!(
@@ -96,13 +100,7 @@ fn append(path: &Path, name: &str, key: &PublicKey, text: &str) -> io::Result<Re
             .mode(0o700)
             .create(folder)?;
     }
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+    let mut file = locked(path, true)?;
     let mut before = Vec::new();
     file.read_to_end(&mut before)?;
     let is_there = String::from_utf8_lossy(&before)
@@ -123,6 +121,28 @@ fn append(path: &Path, name: &str, key: &PublicKey, text: &str) -> io::Result<Re
     };
     write_whole(&mut file, format!("{start}{text}\n").as_bytes())?;
     Ok(Recorded::Added)
+}
+
+/// How often a file that another has taken the place of is opened again.
+const MAX_TRIES: u32 = 10;
+
+/// The file under a lock that is held while it is open. Another process of ours may have put a new
+/// file in its place while we waited: that one is opened then.
+pub(super) fn locked(path: &Path, create: bool) -> io::Result<File> {
+    for _ in 0..MAX_TRIES {
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(create)
+            .mode(0o600)
+            .open(path)?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+        let (ours, there) = (file.metadata()?, std::fs::metadata(path));
+        if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
+            return Ok(file);
+        }
+    }
+    Err(io::Error::other("it is replaced again and again"))
 }
 
 fn write_whole(file: &mut File, bytes: &[u8]) -> io::Result<()> {

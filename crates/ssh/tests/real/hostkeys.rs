@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use wharf_ssh::settings::FirstUse;
-use wharf_ssh::{Credentials, Error, HostKeyRefusal, Settings, Step};
+use wharf_ssh::{Credentials, Error, HostKeyRefusal, Settings, Standing, Step, TrustError};
 
 use crate::sshd::{Sshd, is_there, make_key, run};
 
@@ -150,7 +150,7 @@ async fn a_changed_key_is_refused_whatever_is_configured() {
             shown_by_openssh(&sshd, "host_ed25519"),
             shown_by_openssh(&sshd, "old"),
             format!("{}:2", file.display()),
-            "remove that line".to_owned(),
+            format!("--replace {}", shown_by_openssh(&sshd, "old")),
         ] {
             assert!(text.contains(&part), "{part}: {text}");
         }
@@ -161,6 +161,88 @@ async fn a_changed_key_is_refused_whatever_is_configured() {
     let second = sshd.path("second");
     fs::write(&second, format!("[127.0.0.*]:{} {new}", sshd.port)).unwrap();
     settings.user_known_hosts.push(second);
+    enters(&sshd, &settings).await;
+}
+
+#[tokio::test]
+async fn a_key_is_trusted_by_the_fingerprint_that_a_person_has_compared() {
+    if !is_there() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let mut settings = sshd.settings();
+    let (file, connector) = (sshd.known_hosts(), sshd.connector());
+    fs::remove_file(&file).unwrap();
+    let real = shown_by_openssh(&sshd, "host_ed25519");
+
+    let key = connector.look(&settings).await.unwrap();
+    assert_eq!(
+        (&key.fingerprint, &key.standing),
+        (&real, &Standing::Unknown)
+    );
+    assert!(!file.exists() && !sshd.log().contains("authenticating user"));
+    let (_, text) = refusal(&sshd, &settings).await;
+    assert!(
+        text.ends_with(&format!("wharf host trust {}", settings.shown())),
+        "{text}"
+    );
+
+    let wrong = real.replace("SHA256:", "SHA256:x");
+    let refused = connector.trust(&settings, &wrong, None).await.unwrap_err();
+    assert!(matches!(refused, TrustError::OtherKey { .. }), "{refused}");
+    assert!(refused.to_string().contains(&real) && !file.exists());
+
+    settings.hash_known_hosts = true;
+    let bare = real.trim_start_matches("SHA256:");
+    let trusted = connector.trust(&settings, bare, None).await.unwrap();
+    assert_eq!(trusted.recorded.as_ref(), Some(&file));
+    let content = fs::read_to_string(&file).unwrap();
+    assert!(
+        content.starts_with("|1|") && content.lines().count() == 1,
+        "{content}"
+    );
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    enters(&sshd, &settings).await;
+    let again = connector.trust(&settings, &real, None).await.unwrap();
+    assert_eq!(
+        (again.recorded, again.key.standing),
+        (None, Standing::Known)
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), content);
+}
+
+#[tokio::test]
+async fn a_changed_key_is_replaced_only_where_the_old_one_is_named() {
+    if !is_there() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let settings = sshd.settings();
+    let (file, connector) = (sshd.known_hosts(), sshd.connector());
+    make_key(&sshd.path("old"), "ed25519", "");
+    let old = fs::read_to_string(sshd.path("old.pub")).unwrap();
+    let before = format!("# mine\n[127.0.0.1]:{} {old}other {old}", sshd.port);
+    fs::write(&file, &before).unwrap();
+    let (new, old) = (
+        shown_by_openssh(&sshd, "host_ed25519"),
+        shown_by_openssh(&sshd, "old"),
+    );
+    for replace in [None, Some(new.as_str()), Some("SHA256:x")] {
+        let refused = connector.trust(&settings, &new, replace).await.unwrap_err();
+        assert!(matches!(refused, TrustError::Changed { .. }), "{refused}");
+        assert!(refused.to_string().contains(&old), "{refused}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    }
+    connector.trust(&settings, &new, Some(&old)).await.unwrap();
+    let content = fs::read_to_string(&file).unwrap();
+    assert!(
+        content.starts_with("# mine\nother ssh-ed25519 "),
+        "{content}"
+    );
+    assert_eq!(content.lines().count(), 3, "{content}");
     enters(&sshd, &settings).await;
 }
 

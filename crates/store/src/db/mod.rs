@@ -2,7 +2,8 @@
 //!
 //! [`Projector`] applies the entries of the audit log to the tables, exactly once: rows and the
 //! position in the log change in one transaction. The other methods of [`Database`] are grouped by
-//! topic, a file each: runs, sessions, consents, meta, care.
+//! topic, a file each: runs, sessions, hosts, consents, meta,
+//! care.
 //!
 //! SQLite today. The statements and migrations are written so that PostgreSQL takes them as they
 //! are (`$1`, `ON CONFLICT`, four types), and go through the library's runtime driver; the suite in
@@ -17,6 +18,7 @@ mod ahead;
 mod care;
 mod consents;
 mod error;
+mod hosts;
 pub mod limits;
 mod meta;
 mod open;
@@ -29,6 +31,7 @@ pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};
 pub use consents::ConsentRow;
 pub use error::{DbError, SqlError};
+pub use hosts::HostRow;
 pub use open::Database;
 pub use project::{CaughtUp, Projector};
 pub use runs::{Page, RunEnd, RunRow, state};

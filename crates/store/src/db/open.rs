@@ -92,13 +92,14 @@ async fn migrate(connection: &mut AnyConnection, path: &Path) -> Result<(), DbEr
 }
 
 /// The steps of the schema. A step that was released is never changed: the next one is added.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (
         2,
         "consents",
         include_str!("../../migrations/0002_consents.sql"),
     ),
+    (3, "hosts", include_str!("../../migrations/0003_hosts.sql")),
 ];
 
 /// A commit is safe from a crash of the process without waiting for the disk; the log is the truth.

@@ -8,6 +8,7 @@
 
 mod care;
 mod consents;
+mod hosts;
 mod projection;
 mod runs;
 mod sessions;
