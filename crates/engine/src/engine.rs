@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wharf_model::{Caller, RunId, SessionId};
 use wharf_policy::Policy;
-use wharf_store::db::{Ahead, Projector};
+use wharf_store::db::Projector;
 
 use crate::approvals::table::Approvals;
 use crate::error::Error;
@@ -528,91 +528,5 @@ impl Inner {
     pub(crate) fn policy(&self) -> Arc<Policy> {
         let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&policy)
-    }
-
-    /// Brings the database up to the record.
-    pub(crate) async fn catch_up(&self) -> Result<(), Error> {
-        let mut projector = self.projector.lock().await;
-        projector
-            .catch_up()
-            .await
-            .map(|_| ())
-            .map_err(Error::from_database)
-    }
-
-    /// [`Inner::catch_up`] for a question. When the database cannot follow, for example while the
-    /// disk is full, what it lacks is read from the record itself.
-    pub(crate) async fn catch_up_for_reading(&self) -> Ahead {
-        let mut projector = self.projector.lock().await;
-        let Err(error) = projector.catch_up().await else {
-            return Ahead::default();
-        };
-        tracing::warn!(target: "system", %error, "the database is behind the record, which is read instead");
-        projector.ahead().await.unwrap_or_else(|error| {
-            tracing::warn!(target: "system", %error, "the record cannot be read");
-            Ahead::default()
-        })
-    }
-
-    /// A run by its id: here if it goes on or has just ended, else from the database.
-    pub(crate) async fn find_run(
-        &self,
-        caller: &Caller,
-        id: &RunId,
-    ) -> Result<runs::start::Found, Error> {
-        let unknown = || Error::not_found("command", id.as_str());
-        if let Some(run) = self.runs.get(id) {
-            return if run.caller == *caller {
-                Ok(runs::start::Found::Here(run))
-            } else {
-                Err(unknown())
-            };
-        }
-        let ahead = self.catch_up_for_reading().await;
-        let row = self.parts.database.run(caller.name(), id.as_str()).await;
-        let row = row.map_err(Error::from_database)?;
-        let row = ahead.run(caller.name(), id.as_str(), row);
-        let row = row.ok_or_else(unknown)?;
-        Ok(runs::start::Found::Stored(Box::new(row)))
-    }
-
-    /// Closes what an earlier process left open, save for what goes on on hosts: that is taken up
-    /// again.
-    async fn close_lost_runs(self: &Arc<Self>) -> Result<(), Error> {
-        let mut after = -1;
-        let (mut lost, mut adopted) = (0_u64, 0_u64);
-        loop {
-            let open = self
-                .parts
-                .database
-                .open_runs(after)
-                .await
-                .map_err(Error::from_database)?;
-            let Some(last) = open.last() else { break };
-            after = last.seq_opened;
-            let mut handles = runs::kept::handles(self, &open);
-            for row in &open {
-                let Ok(run) = RunId::parse(&row.id) else {
-                    continue;
-                };
-                let handle = handles
-                    .remove(&row.id)
-                    .filter(|_| self.parts.hosts.is_some());
-                let Some(handle) = handle else {
-                    record::close_lost(self, &run)?;
-                    lost += 1;
-                    continue;
-                };
-                runs::kept::adopt(self, row, handle)?;
-                adopted += 1;
-            }
-        }
-        if adopted > 0 {
-            tracing::info!(target: "command", adopted, "took up runs again that went on on hosts");
-        }
-        if lost > 0 {
-            tracing::warn!(target: "audit", lost, "closed runs that an earlier process left open");
-        }
-        self.catch_up().await
     }
 }

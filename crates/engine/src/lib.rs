@@ -22,6 +22,7 @@ pub mod registry;
 pub mod request;
 pub mod view;
 
+mod behind;
 mod engine;
 mod housekeeping;
 mod judge;

@@ -10,7 +10,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
-use crate::handlers::{approvals, files, hosts, knowledge, policy, processes, runs, sessions, system};
+use crate::handlers::{
+    approvals, files, hosts, knowledge, policy, processes, runs, sessions, system,
+};
 
 /// Paths that are another's under an older or plainer name, both for POST.
 const ALIASES: [(&str, &str); 2] = [

@@ -75,7 +75,7 @@ fn a_name_leads_to_its_host_and_every_change_is_on_record() {
         // What the request names comes before what the entry says.
         let nobody = engine.run(&me(), at("no-body@web-1", "true")).await;
         let (kind, text) = nobody.unwrap().error.unwrap();
-        assert_eq!(kind, "connection_failed");
+        assert_eq!(kind, "authentication_failed");
         assert!(text.contains("no-body was not let in"), "{text}");
 
         // Another host leads through it, by its name.
