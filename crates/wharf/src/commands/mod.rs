@@ -10,6 +10,7 @@ pub(crate) mod config;
 pub(crate) mod decision;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod host;
 pub(crate) mod kill;
 pub(crate) mod logs;
 pub(crate) mod policy;
@@ -61,6 +62,7 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
         Command::Run(args) => run::run(&client(world, args.flags())?, args),
         Command::Explain(args) => explain::explain(&client(world, vec![])?, &args),
         Command::Session(command) => session::dispatch(&client(world, vec![])?, command),
+        Command::Host(command) => host::dispatch(&client(world, vec![])?, command),
         Command::Logs(args) => logs::logs(&client(world, vec![])?, &args),
         Command::Kill(args) => kill::kill(&client(world, vec![])?, &args),
         Command::Approvals(command) => approvals::dispatch(&client(world, vec![])?, command),
