@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    approvals, audit, auth, config, cp, doctor, explain, kill, logs, policy, registry, run, serve,
-    session,
+    approvals, audit, auth, config, cp, doctor, explain, host, kill, logs, policy, registry, run,
+    serve, session,
 };
 
 const EXAMPLES: &str = "\
@@ -15,6 +15,7 @@ Examples:
   wharf run -- cargo test              run a command, with a decision before and a record after
   wharf run --shell 'ls | wc -l'       run a shell text
   wharf run -s work -- cd src          run it in a living session
+  wharf run --host web-1 -- df -h      run it on another machine, over SSH
   wharf explain -- rm -rf build        what it would do, and whether it may; runs nothing
   wharf audit tail                     what was run here
   wharf serve                          serve this machine on 127.0.0.1:7304
@@ -90,6 +91,9 @@ pub(crate) enum Command {
     Session(session::Command),
     /// Copy files to and from hosts and sessions
     Cp(cp::Args),
+    /// Machines that commands run on over SSH
+    #[command(subcommand)]
+    Host(host::Command),
     /// What a run wrote
     Logs(logs::Args),
     /// End a run, or send it a signal

@@ -11,6 +11,7 @@ pub(crate) mod cp;
 pub(crate) mod decision;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod host;
 pub(crate) mod kill;
 pub(crate) mod logs;
 pub(crate) mod policy;
@@ -63,6 +64,7 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
         Command::Explain(args) => explain::explain(&client(world, vec![])?, &args),
         Command::Session(command) => session::dispatch(&client(world, vec![])?, command),
         Command::Cp(args) => cp::cp(&client(world, vec![])?, args),
+        Command::Host(command) => host::dispatch(&client(world, vec![])?, command),
         Command::Logs(args) => logs::logs(&client(world, vec![])?, &args),
         Command::Kill(args) => kill::kill(&client(world, vec![])?, &args),
         Command::Approvals(command) => approvals::dispatch(&client(world, vec![])?, command),

@@ -10,6 +10,7 @@ fn help_begins_with_examples() {
       wharf run -- cargo test              run a command, with a decision before and a record after
       wharf run --shell 'ls | wc -l'       run a shell text
       wharf run -s work -- cd src          run it in a living session
+      wharf run --host web-1 -- df -h      run it on another machine, over SSH
       wharf explain -- rm -rf build        what it would do, and whether it may; runs nothing
       wharf audit tail                     what was run here
       wharf serve                          serve this machine on 127.0.0.1:7304
@@ -27,6 +28,7 @@ fn help_begins_with_examples() {
       run         Run a command
       explain     Say what a command would do and whether it may; runs nothing
       session     Living shells that keep directory and variables
+      host        Machines that commands run on over SSH
       logs        What a run wrote
       kill        End a run, or send it a signal
       approvals   Questions that wait for a person, and yeses that hold for longer

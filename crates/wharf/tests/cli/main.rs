@@ -13,6 +13,7 @@ mod danger;
 mod doctor;
 mod help;
 mod home;
+mod host;
 mod policy;
 mod registry;
 mod run;

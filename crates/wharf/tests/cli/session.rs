@@ -31,13 +31,14 @@ fn it_can_be_listed_shown_and_ended() {
     home.output(&["run", "-s", "work", "--", "false"]);
 
     insta::assert_snapshot!(home.seen(&["session", "list"]), @r"
-    SESSION  COMMANDS  LAST USED                 DIRECTORY                    RUNNING
-    work     2         TIME  HOME/work
+    SESSION  TARGET  COMMANDS  LAST USED                 DIRECTORY                    RUNNING
+    work     local   2         TIME  HOME/work
     --- stderr
     --- exit 0
     ");
     insta::assert_snapshot!(home.seen(&["session", "show", "work"]), @r"
     session    work
+    target     local
     directory  HOME/work
     commands   2
     created    TIME

@@ -3,6 +3,7 @@
 pub(crate) mod after;
 pub(crate) mod consent;
 mod follow;
+mod many;
 mod plain;
 pub(crate) mod request;
 mod stdin;
@@ -10,7 +11,9 @@ mod stdin;
 use std::time::Duration;
 
 use wharf_client::Error as ClientError;
+use wharf_model::SshTarget;
 
+use super::host::parse_target;
 use super::{Outcome, decision};
 use crate::config::options::ClientOptions;
 use crate::config::sources::Flag;
@@ -28,10 +31,16 @@ Examples:
   wharf run --timeout 10m --meta summary -- npm test
   wharf run --background -- npm run dev
   wharf run --wait -- git push --force     waits for somebody's yes where it needs one
+  wharf run --host web-1 -- df -h      on another machine, over SSH
+  wharf run --host web-1,web-2 --fail-fast -- sudo systemctl reload nginx
+  wharf run --group web --parallel 4 -- uptime
 
 Words are handed over as they are: nothing is expanded twice. stdout and stderr are the command's,
 byte for byte, and so is the exit code: 128+n for signal n, 124 after a timeout, and 125 when it
-was Wharf that failed or refused.";
+was Wharf that failed or refused; 255 where a host was not reached.
+
+On many hosts those that gave the same stand under one heading, then comes a table of all. The exit
+code is 0 if all were 0, 255 if a host was not reached, else the highest code of theirs.";
 
 /// Run a command
 #[derive(Debug, clap::Args)]
@@ -40,6 +49,20 @@ pub(crate) struct Args {
     /// Run it in this living session
     #[arg(short, long, value_name = "SESSION")]
     session: Option<String>,
+    /// Run it on this host, a name of `wharf host` or of ~/.ssh/config; more of them after commas
+    #[arg(long = "host", value_name = "[USER@]HOST[:PORT]", value_delimiter = ',',
+        value_parser = parse_target, conflicts_with = "session")]
+    hosts: Vec<SshTarget>,
+    /// Run it on all hosts of this group
+    #[arg(long, value_name = "GROUP", conflicts_with_all = ["session", "hosts"])]
+    group: Option<String>,
+    /// Hosts that it runs on at once
+    #[arg(long, value_name = "N", default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(1..=256))]
+    parallel: u16,
+    /// Start it on no more hosts once it went wrong on one
+    #[arg(long)]
+    fail_fast: bool,
     /// End it after this long: 30s, 10m, at most 1h
     #[arg(long, value_name = "TIME", value_parser = parse_time_limit)]
     timeout: Option<Duration>,
@@ -93,6 +116,37 @@ impl Args {
         let meta = self.meta.clone().map(|meta| ("run.meta", "--meta", meta));
         timeout.into_iter().chain(meta).collect()
     }
+
+    /// It runs on other machines.
+    fn is_elsewhere(&self) -> bool {
+        !self.hosts.is_empty() || self.group.is_some()
+    }
+
+    fn check_for_many(&self) -> Result<(), CommandError> {
+        let one_only = [
+            (self.background, "--background"),
+            (self.stream, "--stream"),
+            (self.data, "--data"),
+            (self.budget.is_some(), "--budget"),
+        ];
+        match one_only.iter().find(|(is_given, _)| *is_given) {
+            None => Ok(()),
+            Some((_, flag)) => Err(CommandError::usage(format!(
+                "{flag} is for one host; run it on each of them"
+            ))),
+        }
+    }
+}
+
+/// The hosts in the order in which they were named, each once.
+fn named(hosts: &[SshTarget]) -> Vec<SshTarget> {
+    let mut known: Vec<SshTarget> = Vec::new();
+    for host in hosts {
+        if !known.contains(host) {
+            known.push(host.clone());
+        }
+    }
+    known
 }
 
 /// Runs it; asks when a yes is needed and somebody is there to give it.
@@ -105,6 +159,20 @@ pub(crate) fn run(cx: &Context, args: Args) -> Outcome {
     };
     let server = connect::find_or_start(cx)?;
     let mut request = request::build(cx, &args, &options, stdin, server.local, &SystemEntropy)?;
+    let hosts = named(&args.hosts);
+    if args.group.is_some() || hosts.len() > 1 {
+        args.check_for_many()?;
+        return block_on(async {
+            let hosts = match &args.group {
+                Some(group) => many::of_group(&server.client, group).await?,
+                None => hosts,
+            };
+            many::run(cx, &server.client, &args, &request, &hosts).await
+        });
+    }
+    if let Some(host) = hosts.first() {
+        request = request::on(request, host);
+    }
     block_on(async {
         loop {
             let outcome = if (args.budget.is_some() || args.data) && !cx.ui.json {

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use wharf_api::RunRequest;
 use wharf_engine::request::TIMEOUT_RANGE;
-use wharf_model::{Entropy, MAX_COMMAND_BYTES};
+use wharf_model::{Entropy, MAX_COMMAND_BYTES, SshTarget};
 
 use super::Args;
 use crate::config::options::ClientOptions;
@@ -89,6 +89,9 @@ fn directory(cx: &Context, args: &Args, local: bool) -> Result<Option<String>, C
         ))),
     };
     match (&args.cwd, cx.world.cwd()) {
+        // A host has directories of its own.
+        (Some(given), _) if args.is_elsewhere() => Ok(Some(given.clone())),
+        (None, _) if args.is_elsewhere() => Ok(None),
         (Some(given), Some(here)) if local => text(&here.join(given)),
         (Some(given), _) => Ok(Some(given.clone())),
         (None, _) if args.session.is_some() || !local => Ok(None),
@@ -98,7 +101,16 @@ fn directory(cx: &Context, args: &Args, local: bool) -> Result<Option<String>, C
     }
 }
 
-fn random_key(entropy: &dyn Entropy) -> String {
+/// The same on a host.
+pub(super) fn on(mut request: RunRequest, host: &SshTarget) -> RunRequest {
+    request.remote = true;
+    request.host = Some(host.host().to_owned());
+    request.port = host.port();
+    request.username = host.user().map(str::to_owned);
+    request
+}
+
+pub(super) fn random_key(entropy: &dyn Entropy) -> String {
     let mut bits = [0; 16];
     entropy.fill(&mut bits);
     let mut key = String::from("cli-");

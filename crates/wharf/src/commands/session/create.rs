@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use wharf_api::CreateSession;
+use wharf_model::{SshTarget, Target};
 
+use crate::commands::host::parse_target;
 use crate::commands::run::request::{parse_duration, parse_variable};
 use crate::commands::{DONE, Outcome};
 use crate::connect;
@@ -15,12 +17,15 @@ use crate::wire::block_on;
 /// Start a session, or find the one of that name
 #[derive(Debug, clap::Args)]
 #[command(
-    before_help = "Examples:\n  wharf session create work\n  wharf session create --timeout 8h --env NODE_ENV=test"
+    before_help = "Examples:\n  wharf session create work\n  wharf session create --timeout 8h --env NODE_ENV=test\n  wharf session create far --host web-1"
 )]
 pub(crate) struct Args {
     /// A name of your own
     session: Option<String>,
-    /// The directory to start in; the current one when absent
+    /// On this host, a name of `wharf host` or of ~/.ssh/config
+    #[arg(long, value_name = "[USER@]HOST[:PORT]", value_parser = parse_target)]
+    host: Option<SshTarget>,
+    /// The directory to start in; the current one when absent, the home directory on a host
     #[arg(long, value_name = "DIR")]
     cwd: Option<String>,
     /// A variable to start with
@@ -36,7 +41,7 @@ pub(crate) fn create(cx: &Context, args: Args) -> Outcome {
     let here = || {
         cx.world
             .cwd()
-            .filter(|_| server.local)?
+            .filter(|_| server.local && args.host.is_none())?
             .to_str()
             .map(str::to_owned)
     };
@@ -45,6 +50,7 @@ pub(crate) fn create(cx: &Context, args: Args) -> Outcome {
         timeout: args.timeout.map(|time| time.as_secs().max(1)),
         cwd: args.cwd.or_else(here),
         env: (!args.env.is_empty()).then(|| args.env.into_iter().collect()),
+        target: args.host.map(|host| Target::Ssh(host).to_string()),
         ..CreateSession::default()
     };
     let made = block_on(async { Ok(server.client.create_session(&new).await?) })?;

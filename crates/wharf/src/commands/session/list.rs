@@ -23,6 +23,7 @@ pub(crate) fn list(cx: &Context) -> Outcome {
         .map(|session| {
             [
                 session.session_id,
+                session.target,
                 session.command_count.to_string(),
                 session.last_used_at,
                 session.current_directory,
@@ -31,7 +32,14 @@ pub(crate) fn list(cx: &Context) -> Outcome {
         })
         .collect();
     ui::data(&table(
-        ["SESSION", "COMMANDS", "LAST USED", "DIRECTORY", "RUNNING"],
+        [
+            "SESSION",
+            "TARGET",
+            "COMMANDS",
+            "LAST USED",
+            "DIRECTORY",
+            "RUNNING",
+        ],
         &rows,
     ))?;
     Ok(DONE)

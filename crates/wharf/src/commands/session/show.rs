@@ -25,6 +25,7 @@ pub(crate) fn show(cx: &Context, session: &str) -> Outcome {
 fn describe(session: &SessionDetail) -> String {
     let mut lines = vec![
         format!("session    {}", session.session_id),
+        format!("target     {}", session.target),
         format!("directory  {}", session.current_directory),
         format!("commands   {}", session.command_count),
         format!("created    {}", session.created_at),
