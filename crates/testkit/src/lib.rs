@@ -158,6 +158,7 @@ pub fn zygote_options(directory: &Path, setup: &Setup) -> ZygoteOptions {
     ZygoteOptions {
         base_env: base_env(directory),
         default_cwd: directory.to_owned(),
+        private: directory.join("private"),
         limits: setup.tree,
     }
 }

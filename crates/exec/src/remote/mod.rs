@@ -62,6 +62,7 @@
 //! [`Tree::members_in`](crate::Tree::members_in) knows what was seen last. LVM's tools complain
 //! about the leash.
 
+mod askpass;
 mod durable;
 mod durable_words;
 mod facts;
@@ -85,13 +86,14 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wharf_model::Entropy;
+use wharf_model::{Entropy, Secret};
 
 pub use durable::{Durable, DurableEnd, DurableError, DurableRun, HOST_CAP};
 pub use hosts::{MAX_PLACES, SshHosts};
 use wharf_ssh::Opener;
 pub use wharf_ssh::{Credentials as Access, SessionState as HostState};
 
+use crate::askpass::Askpass;
 use crate::executor::{BoxFuture, Executor, Launch, LaunchError, Process, Shell, ShellStart};
 use crate::pool::{self, Pool};
 use lane::Lane;
@@ -292,6 +294,10 @@ impl Executor for RemoteExecutor {
             };
             Ok(Box::new(shell) as Box<dyn Shell>)
         })
+    }
+
+    fn askpass(&self, password: Secret) -> BoxFuture<'_, Result<Askpass, LaunchError>> {
+        Box::pin(askpass::start(&self.shared, password))
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) fn fork_zygote(cx: &Context, options: &ServeOptions) -> Result<Zygote
     let options = ZygoteOptions {
         base_env: base_env(cx, options),
         default_cwd: default_cwd(cx),
+        private: cx.places.private_dir(),
         limits: TreeLimits {
             processes: u64::try_from(options.processes).ok(),
             memory: Some(options.memory_bytes).filter(|bytes| *bytes > 0),
