@@ -16,8 +16,10 @@ mod host;
     reason = "a server that the tests of the connections start as well"
 )]
 mod sshd;
+mod sudo;
 
 pub use host::{NAME as HOST, TestHost};
+pub use sudo::with_sudo;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
