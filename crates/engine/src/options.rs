@@ -56,6 +56,8 @@ pub struct Options {
     pub allow_dangerous: bool,
     /// What is asked to run on a host runs here.
     pub force_local: bool,
+    /// A program of this machine that sudo asks for a password, where none comes with a request.
+    pub askpass: Option<String>,
     /// Bounds.
     pub limits: Limits,
     /// A key that seals what must not lie readable on disk (32 bytes).

@@ -31,6 +31,8 @@ pub struct RunRequest {
     pub env: Vec<(String, Secret)>,
     /// Bytes for its standard input; closed when absent.
     pub stdin: Option<Vec<u8>>,
+    /// What each sudo of the text gets when it asks for a password.
+    pub sudo_password: Option<Secret>,
     /// When to end it; by its kind when absent.
     pub timeout: Option<Duration>,
     /// Answer at once.
@@ -55,6 +57,7 @@ impl RunRequest {
             cwd: None,
             env: Vec::new(),
             stdin: None,
+            sudo_password: None,
             timeout: None,
             background: false,
             output_limit: DEFAULT_OUTPUT_LIMIT,

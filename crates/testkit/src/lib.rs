@@ -85,6 +85,8 @@ pub struct Setup {
     pub registry: Arc<UserRegistry>,
     /// What the system says of programs that the registry does not know.
     pub manual: Arc<dyn Manual>,
+    /// A program that sudo asks for a password.
+    pub askpass: Option<String>,
     /// Other machines: made when the engine is, and ended after it.
     pub hosts: Option<Arc<TestHost>>,
 }
@@ -100,6 +102,7 @@ impl Default for Setup {
             policy: Vec::new(),
             registry: Arc::default(),
             manual: Arc::new(NoManual),
+            askpass: None,
             hosts: None,
         }
     }
@@ -209,6 +212,7 @@ impl TestEngine {
             host: "testhost".into(),
             allow_dangerous: setup.allow_dangerous,
             force_local: false,
+            askpass: setup.askpass,
             limits: setup.limits,
             seal_key: [7; 32],
         };

@@ -5,7 +5,9 @@
 
 pub(crate) mod answer;
 pub(crate) mod idempotency;
+pub(crate) mod privilege;
 pub(crate) mod read;
+pub(crate) mod ready;
 pub(crate) mod start;
 pub(crate) mod supervise;
 pub(crate) mod table;
@@ -30,6 +32,8 @@ pub(crate) struct Run {
     /// The first process, 0 while it is not known.
     pid: AtomicU32,
     tree: Mutex<Option<Arc<dyn Tree>>>,
+    /// The way on which its sudo asks for a password.
+    way: Mutex<Option<ready::Way>>,
     phase: watch::Sender<Phase>,
     /// Nothing of it runs any more and its output is complete.
     over: AtomicBool,
@@ -90,6 +94,7 @@ impl Run {
             since: Instant::now(),
             pid: AtomicU32::new(0),
             tree: Mutex::new(None),
+            way: Mutex::new(None),
             phase: watch::Sender::new(Phase::Running),
             over: AtomicBool::new(false),
         })
@@ -105,6 +110,18 @@ impl Run {
 
     pub(crate) fn tree(&self) -> Option<Arc<dyn Tree>> {
         self.tree
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Keeps the way to a password as long as something of the run may ask.
+    pub(crate) fn keep(&self, way: ready::Way) {
+        *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some(way);
+    }
+
+    pub(crate) fn way(&self) -> Option<ready::Way> {
+        self.way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -171,6 +188,10 @@ impl Run {
 
     pub(crate) fn set_over(&self) {
         self.tree
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        self.way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
