@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use wharf_engine::knowledge::{Manual, NoManual};
 use wharf_engine::registry::UserRegistry;
-use wharf_engine::{Engine, Limits, Options, Parts};
+use wharf_engine::{Engine, Limits, Options, PackageLocks, Parts};
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::remote::SshHosts;
 use wharf_exec::{LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
@@ -87,6 +87,8 @@ pub struct Setup {
     pub manual: Arc<dyn Manual>,
     /// A program that sudo asks for a password.
     pub askpass: Option<String>,
+    /// Where the package tools have their locks.
+    pub package_locks: PackageLocks,
     /// Other machines: made when the engine is, and ended after it.
     pub hosts: Option<Arc<TestHost>>,
 }
@@ -103,6 +105,7 @@ impl Default for Setup {
             registry: Arc::default(),
             manual: Arc::new(NoManual),
             askpass: None,
+            package_locks: PackageLocks::default(),
             hosts: None,
         }
     }
@@ -213,6 +216,7 @@ impl TestEngine {
             allow_dangerous: setup.allow_dangerous,
             force_local: false,
             askpass: setup.askpass,
+            package_locks: setup.package_locks,
             limits: setup.limits,
             seal_key: [7; 32],
         };

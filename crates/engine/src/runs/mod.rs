@@ -5,6 +5,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod idempotency;
+pub(crate) mod locks;
 pub(crate) mod privilege;
 pub(crate) mod read;
 pub(crate) mod ready;

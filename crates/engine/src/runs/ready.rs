@@ -1,4 +1,5 @@
-//! What is done for a command before it is launched: sudo gets a way to its password. The text on record, in the decision and in the answer stays as it was asked for.
+//! What is done for a command before it is launched: locks are waited for, and sudo gets a way to
+//! its password. The text on record, in the decision and in the answer stays as it was asked for.
 
 use std::sync::Arc;
 
@@ -6,9 +7,9 @@ use wharf_exec::{Askpass, Executor};
 use wharf_model::Secret;
 use wharf_shell::{Analysis, Program};
 
-use super::privilege;
 use super::start::Told;
 use super::supervise::{self, Supervised};
+use super::{locks, privilege};
 use crate::policy::Approved;
 
 /// What a command gets besides what was asked for.
@@ -92,12 +93,19 @@ pub(crate) async fn ready(
     };
     let text = approved.request().command.as_str().to_owned();
     let analysis = Arc::clone(&approved.decision().analysis);
+    let locks = locks::taken(&analysis, &text, &watch.inner.options.package_locks);
     let sudos = privilege::sudos(&analysis, &text);
-    if sudos.is_none() {
+    if locks.is_empty() && sudos.is_none() {
         return Ok(extra);
     }
     if let Some(told) = told.take() {
         let _nobody_waits = told.send(Arc::clone(&watch.run));
+    }
+    if !locks.is_empty() {
+        locks::wait(watch, executor, &locks).await?;
+        if sudos.is_none() {
+            locks::patience(&mut extra, &analysis, &text, watch.limit);
+        }
     }
     if let Some(sudos) = sudos {
         privilege::prepare(&mut extra, &sudos, watch, (approved, executor), password).await?;

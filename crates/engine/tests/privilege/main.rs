@@ -4,6 +4,7 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+mod locks;
 mod sudo;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "each test file uses its part")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wharf_engine::knowledge::PackageManager;
 use wharf_engine::registry::UserRegistry;
-use wharf_engine::{Engine, Limits, Options, Parts};
+use wharf_engine::{Engine, Limits, Options, PackageLocks, Parts};
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::remote::SshHosts;
 use wharf_exec::{Hosts, LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
@@ -155,6 +155,7 @@ fn engine_options(cx: &Context, options: &ServeOptions, seal_key: [u8; KEY_BYTES
         allow_dangerous: options.allow_dangerous,
         force_local: options.force_local,
         askpass: None,
+        package_locks: PackageLocks::default(),
         limits: Limits {
             concurrent_runs: options.concurrent_runs,
             queued_runs: options.queued_runs,
