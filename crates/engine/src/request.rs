@@ -14,6 +14,9 @@ pub const MAX_OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
 pub const TIMEOUT_RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(3600);
 
+/// The longest password for sudo, in bytes.
+pub use wharf_exec::MAX_PASSWORD as MAX_SUDO_PASSWORD;
+
 /// A command to run.
 #[derive(Debug, Clone)]
 pub struct RunRequest {

@@ -20,6 +20,7 @@ use wharf_shell::Analysis;
 
 use super::ready::{Extra, Never, plain_end, programs, words_of};
 use super::supervise::{Supervised, TIMEOUT_CODE, Why};
+use super::{End, Run};
 use crate::engine::Inner;
 use crate::options::PackageLocks;
 
@@ -33,6 +34,17 @@ const MAX_WAIT: Duration = Duration::from_secs(3600);
 const MAX_SAID: usize = 256 * 1024;
 /// The code of what was ended on request, as a shell reports TERM.
 const ENDED_CODE: i32 = 128 + 15;
+
+/// The kind of error that a lock is somebody else's.
+const KIND: &str = "locked";
+/// How much of what was written to standard error is looked at.
+const LOOKED_AT: usize = 64 * 1024;
+/// What apt and dpkg say when they do not get a lock.
+const REFUSED: &[&str] = &[
+    "Could not get lock ",
+    "is locked by another process",
+    "was locked by another process",
+];
 
 const TOOLS: &[&str] = &["apt", "apt-get", "aptitude", "dpkg"];
 /// Commands of apt, apt-get and aptitude that change what is installed.
@@ -239,7 +251,7 @@ pub(crate) async fn wait(
             );
             return Err(Never {
                 code: TIMEOUT_CODE,
-                kind: "locked",
+                kind: KIND,
                 text,
             });
         }
@@ -300,6 +312,26 @@ async fn look(inner: &Inner, executor: &Arc<dyn Executor>, paths: &[String]) -> 
     tokio::time::timeout(LOOK_PATIENCE, looking).await.ok()??;
     let said = output.read(Stream::Stdout, 0, MAX_SAID).ok()?;
     read(&String::from_utf8_lossy(&said))
+}
+
+/// Why a package tool failed, where somebody took a lock after our look.
+pub(crate) fn explain(run: &Run, end: &End) -> Option<(&'static str, String)> {
+    let failed = end.exit_code.is_some_and(|code| code != 0);
+    if !failed || programs(&run.decision.analysis, TOOLS).next().is_none() {
+        return None;
+    }
+    let (head, tail, _) = run.output.excerpt(Stream::Stderr, LOOKED_AT).ok()?;
+    let said = [
+        String::from_utf8_lossy(&head),
+        String::from_utf8_lossy(&tail),
+    ];
+    let mut lines = said.iter().flat_map(|part| part.lines());
+    let line = lines.find(|line| REFUSED.iter().any(|words| line.contains(words)))?;
+    let line = ["E: ", "dpkg: error: "]
+        .iter()
+        .find_map(|start| line.strip_prefix(start))
+        .unwrap_or(line);
+    Some((KIND, line.to_owned()))
 }
 
 /// The text that looks: the files with inode and device, and the locks of these inodes with what

@@ -127,12 +127,13 @@ pub(crate) async fn prepare(
     Ok(())
 }
 
+/// What they say when ours cannot be started, as on a file system without programs (`noexec`).
+const UNFIT: &[&str] = &["unable to run"];
+
 /// Why a command's sudo failed, where that was a password.
 pub(crate) async fn explain(inner: &Inner, run: &Run, end: &End) -> Option<(&'static str, String)> {
     let mut sudos = programs(&run.decision.analysis, SUDO);
-    if end.error.is_some() || sudos.next().is_none() {
-        return None;
-    }
+    sudos.next()?;
     let facts = run.decision.facts.as_ref();
     let user = match run.decision.target.is_local() {
         true => inner.options.user.as_deref(),
@@ -154,6 +155,11 @@ pub(crate) async fn explain(inner: &Inner, run: &Run, end: &End) -> Option<(&'st
         return None;
     }
     let what_to_do = match way {
+        Some(way) if said(UNFIT) => {
+            let program = way.program();
+            let text = format!("sudo cannot start what gives it the password, {program}");
+            return Some((KIND, text));
+        }
         Some(_) => {
             "the one that came with the request is only for a sudo that stands in the command \
              itself, without -n, -S or -K"

@@ -88,7 +88,9 @@ pub(crate) async fn ready(
     // Whatever becomes of it, it is kept no longer than until here.
     let password = approved.take_sudo_password();
     let mut extra = Extra::default();
-    let Some(executor) = executor else {
+    // Text that cannot be parsed runs nothing.
+    let broken = approved.decision().analysis.parse_error.is_some();
+    let Some(executor) = executor.filter(|_| !broken) else {
         return Ok(extra);
     };
     let text = approved.request().command.as_str().to_owned();

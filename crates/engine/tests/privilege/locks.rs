@@ -114,7 +114,9 @@ fn in_both<F: Future<Output = ()>>(test: impl Fn(Place) -> F) {
 
 fn make_program(directory: &Path) {
     let program = directory.join("apt-get");
-    std::fs::write(&program, "#!/bin/sh\necho \"ran $*\"\n").unwrap();
+    let text = "#!/bin/sh\necho \"ran $*\"\n\
+                case $* in *taken*) echo \"E: Could not get lock /x. It is held by process 1 (y)\" >&2; exit 100;; esac\n";
+    std::fs::write(&program, text).unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&program, open).unwrap();
 }
@@ -178,6 +180,18 @@ fn when_the_time_is_up_it_was_not_started_and_the_holder_is_named() {
             assert_eq!(done.exit_code, Some(0), "{words}: {}", stderr(&done));
             assert_eq!(stderr(&done), "", "{words}");
         }
+    });
+}
+
+#[test]
+fn a_lock_that_is_taken_after_the_look_is_told_in_the_tools_words() {
+    in_both(|place| async move {
+        let done = sure(&place.test.engine, &place.apt("install taken")).await;
+        let text = "Could not get lock /x. It is held by process 1 (y)".to_owned();
+        assert_eq!(
+            (done.exit_code, done.error),
+            (Some(100), Some(("locked", text)))
+        );
     });
 }
 

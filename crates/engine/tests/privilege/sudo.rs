@@ -277,6 +277,37 @@ fn a_missing_password_is_said_at_once() {
 }
 
 #[test]
+fn a_script_that_cannot_be_started_is_told() {
+    in_both(
+        "sudo::a_script_that_cannot_be_started_is_told",
+        |place| async move {
+            let gate = place.gate.display();
+            let text = format!("while [ ! -e {gate} ]; do sleep 0.05; done; sudo id -un");
+            let request = RunRequest {
+                background: true,
+                ..place.asks(&text, Some(TestHost::password()))
+            };
+            let done = sure(&place.test.engine, &request).await;
+            // As on a file system without programs.
+            let script = place.ways().pop().unwrap().join("askpass");
+            let closed = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&script, closed).unwrap();
+            std::fs::write(&place.gate, "").unwrap();
+            let engine = &place.test.engine;
+            let over = || async { engine.view(&me(), &done.run).await.unwrap().state == "done" };
+            until("it has ended", over).await;
+            let (kind, said) = engine.view(&me(), &done.run).await.unwrap().error.unwrap();
+            let expected = format!(
+                "sudo cannot start what gives it the password, {}",
+                script.display()
+            );
+            assert_eq!((kind.as_str(), said), ("sudo_password", expected));
+            std::fs::remove_file(&place.gate).unwrap();
+        },
+    );
+}
+
+#[test]
 fn the_password_is_nowhere_to_be_found() {
     in_both(
         "sudo::the_password_is_nowhere_to_be_found",
