@@ -154,7 +154,7 @@ fn engine_options(cx: &Context, options: &ServeOptions, seal_key: [u8; KEY_BYTES
         host: host(),
         allow_dangerous: options.allow_dangerous,
         force_local: options.force_local,
-        askpass: None,
+        askpass: options.askpass.clone(),
         package_locks: PackageLocks::default(),
         limits: Limits {
             concurrent_runs: options.concurrent_runs,
