@@ -156,9 +156,15 @@ const HOMES: &[Home] = &[
         why: "HTTP is served in one crate; nothing below it may know that HTTP exists",
     },
     Home {
-        family: &["russh", "russh-sftp", "ssh2"],
+        family: &["russh", "ssh2"],
         allowed: &["wharf-ssh"],
         why: "host keys are verified in one crate, so that there is no second way to connect",
+    },
+    Home {
+        family: &["russh-sftp"],
+        allowed: &["wharf-exec"],
+        why: "files are reached through one port, whose limits hold whichever way they are moved; \
+              the channel comes from wharf-ssh, since this crate cannot connect",
     },
     Home {
         family: &["clap", "clap_complete"],

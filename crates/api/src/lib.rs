@@ -7,6 +7,7 @@
 
 pub mod analyze;
 pub mod approval;
+pub mod file;
 pub mod meaning;
 pub mod policy;
 pub mod problem;
@@ -22,6 +23,7 @@ pub use approval::{
     APPROVAL_WAIT_MAX, Approval, ApprovalList, ApprovalScope, ApprovalState, ApproveRequest,
     DenyRequest, Grant, GrantList, Preview, PreviewRequest, PreviewedCommand,
 };
+pub use file::{DirectoryEntry, DirectoryListing, FileInfo, FileWritten};
 pub use meaning::{DataAbout, LeftOut, Meaning, TextAbout, ToolResultRequest, ToolResultResponse};
 pub use policy::{
     PolicyApprovals, PolicyChange, PolicyEntry, PolicyFile, PolicyMove, PolicyName, PolicyProblem,

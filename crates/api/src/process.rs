@@ -67,6 +67,12 @@ pub struct ProcessInfo {
     pub stdout_bytes: u64,
     /// Bytes written to standard error until now.
     pub stderr_bytes: u64,
+    /// For `status`: the TCP ports on which it listens, ascending; absent where that cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Vec<u16>>,
+    /// For `status`: it listens on a port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<bool>,
     /// Processes of its tree that run at present.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub processes: Vec<u32>,

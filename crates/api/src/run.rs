@@ -84,6 +84,10 @@ pub struct RunRequest {
     /// Answer at once and leave it running.
     #[serde(default, skip_serializing_if = "is_false")]
     pub background: bool,
+    /// On a host: it goes on when the connection or the server is gone, and is taken up again.
+    /// When absent, what runs in the background outside of a session does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durable: Option<bool>,
     /// How much metadata the answer carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata_format: Option<MetadataFormat>,

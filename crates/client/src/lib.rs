@@ -14,6 +14,7 @@ pub mod calls;
 pub mod client;
 pub mod consent;
 pub mod error;
+pub mod files;
 pub mod sse;
 pub mod stream;
 

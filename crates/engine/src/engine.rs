@@ -27,7 +27,7 @@ use crate::view::{
     SuggestionView,
 };
 use crate::whole::Whole;
-use crate::{approvals, housekeeping, judge, knowledge, record, runs, sessions};
+use crate::{approvals, files, housekeeping, judge, knowledge, record, runs, sessions};
 
 /// From asking runs to end at a stop to giving up on them, on top of their own grace.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
@@ -56,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) background: Arc<Semaphore>,
     /// Places for what takes a thread for long: counting files, reading long outputs.
     pub(crate) heavy: Arc<Semaphore>,
+    /// Places for files that are read and written.
+    pub(crate) transfers: Arc<Semaphore>,
     pub(crate) queued: AtomicUsize,
     pub(crate) followed: Mutex<housekeeping::Followed>,
     pub(crate) projector: tokio::sync::Mutex<Projector>,
@@ -123,6 +125,7 @@ impl Engine {
             places: Arc::new(Semaphore::new(options.limits.concurrent_runs)),
             background: Arc::new(Semaphore::new(options.limits.background_runs)),
             heavy: Arc::new(Semaphore::new(knowledge::AT_ONCE)),
+            transfers: Arc::new(Semaphore::new(files::MAX_TRANSFERS)),
             unclosed: record::Unclosed::default(),
             followed: Mutex::default(),
             projector: tokio::sync::Mutex::new(projector),
@@ -571,9 +574,11 @@ impl Inner {
         Ok(runs::start::Found::Stored(Box::new(row)))
     }
 
-    async fn close_lost_runs(&self) -> Result<(), Error> {
+    /// Closes what an earlier process left open, save for what goes on on hosts: that is taken up
+    /// again.
+    async fn close_lost_runs(self: &Arc<Self>) -> Result<(), Error> {
         let mut after = -1;
-        let mut lost = 0_u64;
+        let (mut lost, mut adopted) = (0_u64, 0_u64);
         loop {
             let open = self
                 .parts
@@ -583,12 +588,25 @@ impl Inner {
                 .map_err(Error::from_database)?;
             let Some(last) = open.last() else { break };
             after = last.seq_opened;
+            let mut handles = runs::kept::handles(self, &open);
             for row in &open {
-                if let Ok(run) = RunId::parse(&row.id) {
+                let Ok(run) = RunId::parse(&row.id) else {
+                    continue;
+                };
+                let handle = handles
+                    .remove(&row.id)
+                    .filter(|_| self.parts.hosts.is_some());
+                let Some(handle) = handle else {
                     record::close_lost(self, &run)?;
                     lost += 1;
-                }
+                    continue;
+                };
+                runs::kept::adopt(self, row, handle)?;
+                adopted += 1;
             }
+        }
+        if adopted > 0 {
+            tracing::info!(target: "command", adopted, "took up runs again that went on on hosts");
         }
         if lost > 0 {
             tracing::warn!(target: "audit", lost, "closed runs that an earlier process left open");

@@ -83,6 +83,9 @@ pub enum Error {
         /// The step that failed, and what to do.
         why: String,
     },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(wharf_exec::files::FilesError),
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,

@@ -12,6 +12,7 @@
 
 pub mod approvals;
 pub mod error;
+pub mod files;
 pub mod knowledge;
 pub mod measure;
 pub mod options;
@@ -43,7 +44,7 @@ pub use view::{
     RunView, SessionView, Started, SuggestionView,
 };
 /// Other machines, for lists.
-pub use wharf_exec::{HostConnection, remote::HostState};
+pub use wharf_exec::{BoxFuture, HostConnection, remote::HostState};
 
 /// What is said about commands, for the adapters that put it into their own form.
 pub use wharf_output as output;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_exec::files::Files;
 use wharf_exec::journal::Journal;
 use wharf_exec::{Executor, Hosts};
 use wharf_model::{Clock, Entropy};
@@ -23,6 +24,8 @@ pub struct Parts {
     pub executor: Arc<dyn Executor>,
     /// Other machines; none: commands run on this one only.
     pub hosts: Option<Arc<dyn Hosts>>,
+    /// The files of this machine.
+    pub files: Arc<dyn Files>,
     /// Where output goes.
     pub journal: Arc<Journal>,
     /// The record.

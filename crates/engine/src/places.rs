@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wharf_exec::files::Files;
 use wharf_exec::{Executor, Facts, HostConnection, LaunchError, Way};
 use wharf_model::{SshTarget, Target};
 use wharf_shell::Context;
@@ -23,6 +24,7 @@ pub(crate) struct Spot {
 #[derive(Clone)]
 struct Host {
     facts: Arc<Facts>,
+    files: Arc<dyn Files>,
     key: Arc<str>,
 }
 
@@ -62,6 +64,14 @@ impl Spot {
     /// What the host says of itself; none for this machine.
     pub(crate) fn facts(&self) -> Option<&Arc<Facts>> {
         self.host.as_ref().map(|host| &host.facts)
+    }
+
+    /// Its files, where it was reached.
+    pub(crate) fn files(&self, inner: &Inner) -> Option<Arc<dyn Files>> {
+        if self.target.is_local() {
+            return Some(Arc::clone(&inner.parts.files));
+        }
+        Some(Arc::clone(&self.host.as_ref()?.files))
     }
 
     /// What a yes is bound to: where a name leads may change.
@@ -107,6 +117,7 @@ pub(crate) async fn spot(inner: &Inner, target: &Target, access: &Access) -> Res
         Ok(place) => {
             let host = Host {
                 facts: place.facts,
+                files: place.files,
                 key: place.key,
             };
             (Ok(place.executor), Some(host))

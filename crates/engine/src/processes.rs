@@ -100,8 +100,12 @@ pub(crate) async fn signal(
 
 async fn look(run: Arc<Run>) -> Result<ProcessView, Error> {
     apart(move || {
-        let members = run.tree().map_or_else(Vec::new, |tree| tree.members());
-        view(&run, &members)
+        let tree = run.tree().filter(|_| !run.is_over());
+        let members = tree.as_ref().map_or_else(Vec::new, |tree| tree.members());
+        ProcessView {
+            ports: tree.and_then(|tree| tree.listens()),
+            ..view(&run, &members)
+        }
     })
     .await
 }
@@ -145,6 +149,7 @@ fn view(run: &Arc<Run>, members: &[u32]) -> ProcessView {
         run: view,
         pid: run.pid().unwrap_or(0),
         processes: if going { members.to_vec() } else { Vec::new() },
+        ports: None,
     }
 }
 

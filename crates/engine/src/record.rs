@@ -70,8 +70,19 @@ pub(crate) struct Closing<'a> {
 pub(crate) async fn open(
     inner: &Inner,
     run: &RunId,
+    approved: Box<Approved>,
+    cwd: &str,
+) -> Result<Recorded, Error> {
+    open_with(inner, run, approved, cwd, &[]).await
+}
+
+/// The same, with further members.
+pub(crate) async fn open_with(
+    inner: &Inner,
+    run: &RunId,
     mut approved: Box<Approved>,
     cwd: &str,
+    more: &[(&str, &str)],
 ) -> Result<Recorded, Error> {
     let mut body = describe(
         run,
@@ -88,6 +99,9 @@ pub(crate) async fn open(
         if let Some(id) = id {
             body.extra.insert(name.to_owned(), Value::from(id));
         }
+    }
+    for (name, value) in more {
+        body.extra.insert((*name).to_owned(), Value::from(*value));
     }
     let now = inner.parts.clock.now().millis();
     let (entry, room) = inner
@@ -117,6 +131,16 @@ pub(crate) async fn open(
         receipt,
         redacted: body.command,
         cwd: cwd.to_owned(),
+    })
+}
+
+/// What closes the record of a run that an earlier process has opened.
+pub(crate) fn reopen(inner: &Inner, run: &RunId, seq: u64) -> Result<Receipt, Error> {
+    let room = inner.parts.audit.reserve_close();
+    Ok(Receipt {
+        run: run.clone(),
+        seq,
+        room: Some(room.map_err(Error::from_audit)?),
     })
 }
 

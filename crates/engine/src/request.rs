@@ -40,6 +40,9 @@ pub struct RunRequest {
     pub timeout: Option<Duration>,
     /// Answer at once.
     pub background: bool,
+    /// On a host: it goes on when the connection or the server is gone. When absent, what runs in
+    /// the background outside of a session does.
+    pub durable: Option<bool>,
     /// Bytes of each stream in the answer.
     pub output_limit: usize,
     /// The token of an earlier [`crate::Error::NeedsConfirmation`].
@@ -63,6 +66,7 @@ impl RunRequest {
             sudo_password: None,
             timeout: None,
             background: false,
+            durable: None,
             output_limit: DEFAULT_OUTPUT_LIMIT,
             confirmation: None,
             idempotency: None,

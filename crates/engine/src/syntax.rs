@@ -30,6 +30,7 @@ pub(crate) async fn bash_rejects(inner: &Inner, text: &str, entropy: &dyn Entrop
         stdin: None,
         output: inner.parts.journal.begin(&RunId::random(entropy), false),
         wants_pid: false,
+        keep: false,
     };
     let Ok(mut process) = inner.parts.executor.launch(launch).await else {
         return false;

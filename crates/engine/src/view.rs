@@ -163,6 +163,8 @@ pub struct ProcessView {
     pub pid: u32,
     /// Processes of its tree at present.
     pub processes: Vec<u32>,
+    /// The TCP ports on which they listen; none where it was not looked or cannot be told.
+    pub ports: Option<Vec<u16>>,
 }
 
 /// A session.

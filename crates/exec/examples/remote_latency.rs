@@ -130,6 +130,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             stdin: None,
             output: journal.begin(&RunId::random(&Real), false),
             wants_pid: false,
+            keep: false,
         };
         let begin = Instant::now();
         let exit = executor.launch(launch).await?.wait().await?;

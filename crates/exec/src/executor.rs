@@ -30,6 +30,18 @@ pub trait Executor: Send + Sync + 'static {
     /// Makes a private way on which sudo can ask for `password`.
     fn askpass(&self, password: Secret) -> BoxFuture<'_, Result<Askpass, LaunchError>>;
 
+    /// Takes up a command again that was launched with [`Launch::keep`], by [`Process::handle`].
+    /// All that it wrote and goes on writing goes into `output`, which is empty.
+    fn adopt(
+        &self,
+        _handle: &str,
+        _output: Arc<RunOutput>,
+    ) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>> {
+        Box::pin(std::future::ready(Err(LaunchError::System(
+            std::io::Error::other("nothing is kept here"),
+        ))))
+    }
+
     /// Why nothing can be started here any more, in words; none while all is well.
     fn fault(&self) -> Option<String> {
         None
@@ -85,6 +97,8 @@ pub struct Place {
     pub executor: Arc<dyn Executor>,
     /// What it is.
     pub facts: Arc<Facts>,
+    /// Its files.
+    pub files: Arc<dyn crate::files::Files>,
     /// Which one, for [`Hosts::used`] and [`Hosts::close`].
     pub key: Arc<str>,
 }
@@ -155,6 +169,9 @@ pub struct Launch {
     pub output: Arc<RunOutput>,
     /// The caller will ask for the process id before the end.
     pub wants_pid: bool,
+    /// It goes on when the connection to it is cut or this process ends, where the executor can do
+    /// that.
+    pub keep: bool,
 }
 
 /// A shell that lives on.
@@ -227,6 +244,16 @@ pub trait Process: Send {
     /// Safe to drop and call again.
     fn wait(&mut self) -> BoxFuture<'_, Result<Exit, LaunchError>>;
 
+    /// The words by which it is found again, where it was launched to be kept.
+    fn handle(&self) -> Option<String> {
+        None
+    }
+
+    /// Its end is on record: what it left for [`Executor::adopt`] can go.
+    fn settle(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// After [`Process::wait`] named survivors: takes in their output until the last has ended.
     fn outlive(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
@@ -250,6 +277,11 @@ pub trait Tree: Send + Sync + std::fmt::Debug {
 
     /// Its processes among all that there are.
     fn members_in(&self, all: &Processes) -> Vec<u32>;
+
+    /// The TCP ports on which its processes listen; none when that cannot be told here.
+    fn listens(&self) -> Option<Vec<u16>> {
+        Some(crate::ports::listening(&self.members()))
+    }
 
     /// The processes at this moment.
     fn members(&self) -> Vec<u32> {

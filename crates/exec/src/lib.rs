@@ -6,10 +6,12 @@
 //! trees, so that a run's stragglers are known exactly and nothing outlives the server by accident.
 //!
 //! Another machine is a place like this one: [`remote`], over channels that `wharf_ssh` opens.
+//! Files of either are reached through [`files`].
 //!
 //! Start reading at [`executor`], then `local`. `unsafe` is confined to `sys`.
 
 pub mod executor;
+pub mod files;
 pub mod journal;
 pub mod remote;
 
@@ -18,6 +20,7 @@ mod frame;
 mod hold;
 mod local;
 mod pool;
+mod ports;
 mod process;
 mod pump;
 mod shell;

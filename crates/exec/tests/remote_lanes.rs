@@ -272,6 +272,26 @@ fn runs_at_once_do_not_wait_for_each_other_below_the_bound() {
 }
 
 #[test]
+fn runs_that_take_each_others_lanes_all_end() {
+    with_bench(|bench| async move {
+        let clients: Vec<_> = (0..MAX_LANES)
+            .map(|client| {
+                let bench = Arc::clone(&bench);
+                tokio::spawn(async move {
+                    for round in 0..20 {
+                        let said = bench.fork(&format!("echo {client} {round}")).await;
+                        assert_eq!(said.stdout(), format!("{client} {round}\n"));
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.await.unwrap();
+        }
+    });
+}
+
+#[test]
 fn a_fork_that_was_killed_while_it_waited_fails_nobody() {
     with_bench(|bench| async move {
         let done = bench.fork("echo $PPID; echo $$").await;

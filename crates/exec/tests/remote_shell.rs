@@ -52,6 +52,7 @@ fn everything_stays_from_one_command_to_the_next() {
                 "{kind}: {text}"
             );
         }
+        shell.report_env = true;
         let said = shell
             .run("echo $PWD $x $E; f 1; ll; umask; kill -USR1 $$; echo *")
             .await;
@@ -212,6 +213,7 @@ fn a_new_shell_takes_over_directory_and_environment() {
             env: ShellEnv::Exactly(env.clone()),
         };
         let mut shell = bench.session_with(start).await;
+        shell.report_env = true;
         let said = shell
             .run("pwd; printf %s \"$ODD\"; printf %s \"${LANG-}\"")
             .await;
@@ -353,6 +355,46 @@ fn a_command_takes_one_round_trip() {
             }
         },
     );
+}
+
+#[test]
+fn a_report_is_exact_whichever_way_it_takes() {
+    with_each(|bench, kind| async move {
+        let long = "d/".repeat(600);
+        let odd = bench.home.join("a\n.\u{1}ü b");
+        let deep = bench.home.join(long.trim_end_matches('/'));
+        for directory in [&odd, &deep] {
+            std::fs::create_dir_all(directory).unwrap();
+        }
+        let mut shell = bench.session().await;
+        for report_env in [false, true, false] {
+            shell.report_env = report_env;
+            for directory in [&bench.home, &odd, &deep] {
+                let text = format!("cd '{}'; printf '.\\000.'; (exit 7)", directory.display());
+                let said = at_once(&mut shell, &text).await;
+                let told = (said.code(), said.stdout(), said.report.cwd);
+                let expected = (7, ".\0.".to_owned(), Some(directory.clone()));
+                assert_eq!(told, expected, "{kind}: {}", said.output.totals().stderr);
+            }
+        }
+        if kind == "bash" {
+            let pipe = "(exit 3) |".repeat(1500);
+            at_once(&mut shell, &format!("{pipe} (exit 4)")).await;
+            let said = at_once(&mut shell, "echo ${#PIPESTATUS[@]} $?").await;
+            assert!(said.stdout().ends_with(" 4\n"), "{}", said.stdout());
+        }
+        // What goes on writing gets into no report.
+        let text = "while :; do printf '.\\0'; done & p=$!; (exit 9)";
+        let mut command = shell.command(text);
+        command.own_pipes = true;
+        let said = tokio::time::timeout(AT_ONCE, shell.give(command)).await;
+        let mut said = said.unwrap();
+        assert_eq!(said.code(), 9, "{kind}");
+        let rest = tokio::spawn(said.report.rest.take().unwrap());
+        assert_eq!(at_once(&mut shell, "echo on; (exit 5)").await.code(), 5);
+        at_once(&mut shell, "kill $p").await;
+        rest.await.unwrap();
+    });
 }
 
 #[test]

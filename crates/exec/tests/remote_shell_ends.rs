@@ -41,6 +41,7 @@ fn the_end_of_a_shell_is_told_with_its_true_code() {
     with_each(|bench, kind| async move {
         for (text, status) in cases {
             let mut shell = bench.session().await;
+            shell.report_env = text.contains("LAST");
             let said = at_once(&mut shell, text).await;
             assert!(said.report.ended, "{kind}: {text}");
             assert_eq!(said.report.status, status, "{kind}: {text}");

@@ -54,6 +54,7 @@ impl Bench {
         Living {
             shell: self.executor.shell(ShellStart::default()).await.unwrap(),
             journal: Arc::clone(&self.journal),
+            report_env: false,
         }
     }
 
@@ -69,6 +70,7 @@ impl Bench {
             stdin: None,
             output: Arc::clone(&output),
             wants_pid: false,
+            keep: false,
         };
         let mut process = self.executor.launch(launch).await.unwrap();
         (process.wait().await.unwrap().status.code(), output)

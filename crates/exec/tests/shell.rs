@@ -207,6 +207,7 @@ fn a_new_shell_takes_over_directory_and_environment() {
         let mut shell = support::Living {
             shell,
             journal: std::sync::Arc::clone(&bench.journal),
+            report_env: true,
         };
         let said = shell.run("pwd; printf %s \"$ODD\"").await;
         assert_eq!(said.stdout(), format!("/usr/lib\n{}", env[1].1));

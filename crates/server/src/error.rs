@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use wharf_api::{FieldError, Problem};
 use wharf_engine::Error;
+use wharf_engine::files::FilesError;
 
 use crate::convert::decision_json;
 
@@ -138,6 +139,72 @@ impl Failure {
     /// 404 for a path, or for a thing that is not there or somebody else's.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
+    }
+
+    /// 416: a part of a file behind its end.
+    pub(crate) fn range_not_there(size: u64) -> Self {
+        Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "range_not_satisfiable",
+            "The part is not there",
+            format!("The file has {size} bytes."),
+        )
+    }
+
+    /// What is wrong with a file.
+    fn file(error: &FilesError) -> Self {
+        let words = error.to_string();
+        let (status, code, title) = match error {
+            FilesError::NotFound { .. } => return Self::not_found(words),
+            FilesError::Path { .. } => return Self::invalid_field("path", words),
+            FilesError::PermissionDenied { .. } => (
+                StatusCode::FORBIDDEN,
+                "permission_denied",
+                "The account may not",
+            ),
+            FilesError::IsDirectory { .. }
+            | FilesError::NotDirectory { .. }
+            | FilesError::NotRegular { .. }
+            | FilesError::NotEmpty { .. }
+            | FilesError::TooManyLinks { .. }
+            | FilesError::ReadOnly { .. } => (
+                StatusCode::CONFLICT,
+                "not_possible",
+                "It cannot be done to this",
+            ),
+            FilesError::Exists { .. } | FilesError::Changed { .. } => (
+                StatusCode::PRECONDITION_FAILED,
+                "precondition_failed",
+                "It is not what was expected",
+            ),
+            FilesError::Partial { .. } => (
+                StatusCode::CONFLICT,
+                "wrong_offset",
+                "The transfer goes on elsewhere",
+            ),
+            FilesError::Damaged { .. } => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "damaged",
+                "What arrived is not what was sent",
+            ),
+            FilesError::NoSpace { .. } => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                "no_space",
+                "No space is left",
+            ),
+            FilesError::NoWay { .. }
+            | FilesError::Open(_)
+            | FilesError::Lost { .. }
+            | FilesError::Failed { .. } => (
+                StatusCode::BAD_GATEWAY,
+                "connection_failed",
+                "The host does not do it",
+            ),
+            FilesError::TooSlow { .. } => {
+                (StatusCode::GATEWAY_TIMEOUT, "timeout", "It takes too long")
+            }
+        };
+        Self::new(status, code, title, words)
     }
 
     /// 405; the router adds `Allow`.
@@ -405,9 +472,10 @@ impl From<Error> for Failure {
                 StatusCode::BAD_GATEWAY,
                 "connection_failed",
                 "The host cannot be reached",
-                sentence(&why),
+                sentence(&format!("no shell is there: {why}")),
             )
             .retryable(),
+            Error::File(error) => Self::file(&error),
             Error::Stopping => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",

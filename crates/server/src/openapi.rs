@@ -10,7 +10,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
-use crate::handlers::{approvals, knowledge, policy, processes, runs, sessions, system};
+use crate::handlers::{approvals, files, knowledge, policy, processes, runs, sessions, system};
 
 /// Paths that are another's under an older or plainer name, both for POST.
 const ALIASES: [(&str, &str); 2] = [
@@ -55,6 +55,9 @@ const PROBLEMS: [(&str, &str); 10] = [
         runs::cancel::cancel,
         runs::output::output,
         runs::events::events,
+        files::get::get,
+        files::list::list,
+        files::put::put,
         sessions::create::create,
         sessions::list::list,
         sessions::show::show,

@@ -10,7 +10,7 @@ use wharf_engine::Engine;
 use crate::error::Failure;
 use crate::handlers::runs::{analyze, cancel, events, list, output, run, show, tool_result};
 use crate::handlers::system::{audit, docs, health, metrics, openapi};
-use crate::handlers::{approvals, knowledge, policy, processes, sessions};
+use crate::handlers::{approvals, files, knowledge, policy, processes, sessions};
 use crate::middleware::gate;
 use crate::options::ServerOptions;
 use crate::state::App;
@@ -29,6 +29,9 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
         .route("/api/commands/{id}", get(show::show).delete(cancel::cancel))
         .route("/api/commands/{id}/output", get(output::output))
         .route("/api/commands/{id}/events", get(events::events))
+        // Files
+        .route("/api/files", get(files::get::get).put(files::put::put))
+        .route("/api/files/list", get(files::list::list))
         // Sessions
         .route("/api/create-session", post(sessions::create::create))
         .route(

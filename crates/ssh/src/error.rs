@@ -30,6 +30,16 @@ pub enum Step {
 }
 
 impl Step {
+    /// The failure in a word, for programs.
+    #[must_use]
+    pub const fn failure(self) -> &'static str {
+        match self {
+            Self::HostKey => "host_key",
+            Self::Authentication => "authentication_failed",
+            _ => "connection_failed",
+        }
+    }
+
     /// The step as a phrase that follows "while".
     #[must_use]
     pub const fn doing(self) -> &'static str {

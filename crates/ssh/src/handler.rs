@@ -1,6 +1,6 @@
 //! What the protocol library tells us of a connection, in its own task.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,9 @@ use crate::world::World;
 /// Extended data of this kind is standard error.
 const STDERR: u32 = 1;
 
+/// Ends of channels that are remembered until the channel is registered.
+const MAX_EARLY: usize = 64;
+
 /// What a connection's task and everybody who uses it know in common.
 pub(crate) struct Shared {
     pub(crate) watch: Arc<Watch>,
@@ -34,6 +37,8 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct State {
     channels: HashMap<ChannelId, Arc<Far>>,
+    /// Channels that the server has closed before they were registered.
+    early: VecDeque<ChannelId>,
     refusal: Option<HostKeyRefusal>,
     why: Option<String>,
     is_over: bool,
@@ -55,14 +60,18 @@ impl Shared {
 
     /// From now on `far` is told what comes on the channel.
     pub(crate) fn register(&self, id: ChannelId, far: &Arc<Far>) {
-        let is_over = self.with(|state| {
-            if !state.is_over {
+        let (is_over, is_closed) = self.with(|state| {
+            // Dropbear does that when another channel's command ends at the same moment.
+            let is_closed = state.early.contains(&id);
+            if !state.is_over && !is_closed {
                 state.channels.insert(id, Arc::clone(far));
             }
-            state.is_over
+            (state.is_over, is_closed)
         });
         if is_over {
             far.ended(End::Lost(self.why()));
+        } else if is_closed {
+            far.ended(End::Closed);
         }
     }
 
@@ -72,7 +81,17 @@ impl Shared {
 
     /// We have closed the channel: the library forgets it then, and does not tell of the answer.
     pub(crate) fn closed(&self, id: ChannelId) {
-        if let Some(far) = self.with(|state| state.channels.remove(&id)) {
+        let far = self.with(|state| {
+            let far = state.channels.remove(&id);
+            if far.is_none() {
+                state.early.push_back(id);
+                if state.early.len() > MAX_EARLY {
+                    state.early.pop_front();
+                }
+            }
+            far
+        });
+        if let Some(far) = far {
             far.ended(End::Closed);
         }
     }

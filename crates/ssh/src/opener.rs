@@ -22,6 +22,17 @@ pub trait Opener: Send + Sync {
     /// A command is handed over once. An error means that the far side has not taken it, save
     /// [`Error::Lost`], after which it may have begun.
     fn open(&self, command: &str) -> BoxFuture<'_, Result<Channel, Error>>;
+
+    /// Starts a subsystem, such as `sftp`. [`Error::Channel`] means that there is none of that name.
+    fn subsystem(&self, name: &str) -> BoxFuture<'_, Result<Channel, Error>> {
+        let what = format!("there is no {name} here");
+        Box::pin(async move {
+            Err(Error::Channel {
+                host: "this place".to_owned(),
+                what,
+            })
+        })
+    }
 }
 
 /// A command that was started. Dropping the parts closes the channel; what the far side does with

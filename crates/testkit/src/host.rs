@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio_util::task::TaskTracker;
 use wharf_exec::remote::SshHosts;
@@ -17,7 +17,10 @@ pub const NAME: &str = "box";
 
 /// The server. It and all that it started end when this is dropped.
 pub struct TestHost {
-    sshd: Sshd,
+    sshd: Mutex<Sshd>,
+    directory: PathBuf,
+    user: String,
+    port: u16,
 }
 
 impl TestHost {
@@ -26,10 +29,14 @@ impl TestHost {
     #[must_use]
     pub fn start(options: &str) -> Option<Self> {
         sshd::is_there().then(|| {
+            let sshd = Sshd::start(options);
+            sshd.known_hosts();
             let host = Self {
-                sshd: Sshd::start(options),
+                directory: sshd.dir.path().to_owned(),
+                user: sshd.user.clone(),
+                port: sshd.port,
+                sshd: Mutex::new(sshd),
             };
-            host.sshd.known_hosts();
             host.write_config("");
             host
         })
@@ -37,8 +44,8 @@ impl TestHost {
 
     /// Writes the person's configuration, with these further lines about the host.
     pub fn write_config(&self, more: &str) {
-        let Sshd { port, user, .. } = &self.sshd;
-        let key = self.sshd.path("client");
+        let Self { port, user, .. } = self;
+        let key = self.key();
         let text = format!(
             "Host {NAME}\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile {}\n  \
              UserKnownHostsFile {}\n{more}\n",
@@ -51,7 +58,7 @@ impl TestHost {
     /// The person's home directory.
     #[must_use]
     pub fn person(&self) -> PathBuf {
-        self.sshd.home()
+        self.directory.join("person")
     }
 
     /// The person's file of known hosts.
@@ -63,25 +70,25 @@ impl TestHost {
     /// The home directory of the account on the host, where the server has files of its own.
     #[must_use]
     pub fn account(&self) -> Option<PathBuf> {
-        sshd::has_own_files().then(|| self.sshd.path("account"))
+        sshd::has_own_files().then(|| self.directory.join("account"))
     }
 
     /// The account on the host.
     #[must_use]
     pub fn user(&self) -> &str {
-        &self.sshd.user
+        &self.user
     }
 
     /// Its port on the loopback.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.sshd.port
+        self.port
     }
 
     /// The file of the key that opens it.
     #[must_use]
     pub fn key(&self) -> PathBuf {
-        self.sshd.path("client")
+        self.directory.join("client")
     }
 
     /// The account's password, where the server takes one.
@@ -94,7 +101,7 @@ impl TestHost {
     /// account; none where the server has no files of its own or no sudo.
     #[must_use]
     pub fn sudoer(&self) -> Option<(Target, &'static str)> {
-        sshd::has_sudo().then(|| {
+        crate::sudo::is_there().then(|| {
             let target = SshTarget::new(NAME, None, Some(sshd::SUDOER)).unwrap();
             (Target::Ssh(target), sshd::SUDOER)
         })
@@ -103,7 +110,7 @@ impl TestHost {
     /// The folder with the files of the server.
     #[must_use]
     pub fn folder(&self) -> &std::path::Path {
-        self.sshd.dir.path()
+        &self.directory
     }
 
     /// The host as a target.
@@ -113,13 +120,13 @@ impl TestHost {
     }
 
     /// Ends it and all its connections, and starts it on the same port.
-    pub fn restart(&mut self) {
-        self.sshd.restart();
+    pub fn restart(&self) {
+        self.sshd.lock().unwrap().restart();
     }
 
     /// Sends a signal to the server and to all that it started.
     pub fn signal(&self, signal: &str) {
-        self.sshd.signal(signal);
+        self.sshd.lock().unwrap().signal(signal);
     }
 
     /// Hosts as the person reaches them. Must be called in a runtime.

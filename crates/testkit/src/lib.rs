@@ -28,6 +28,7 @@ use std::time::Duration;
 use wharf_engine::knowledge::{Manual, NoManual};
 use wharf_engine::registry::UserRegistry;
 use wharf_engine::{Engine, Limits, Options, PackageLocks, Parts};
+use wharf_exec::files::LocalFiles;
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::remote::SshHosts;
 use wharf_exec::{LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
@@ -194,6 +195,10 @@ impl TestEngine {
             clock: Arc::new(WallClock),
             entropy: Arc::new(SystemEntropy),
             executor: Arc::clone(&executor) as Arc<dyn wharf_exec::Executor>,
+            files: Arc::new(LocalFiles::new(
+                directory.to_owned(),
+                Arc::new(SystemEntropy),
+            )),
             journal: Journal::open(&directory.join("journal"), setup.journal).unwrap(),
             audit: log,
             audit_directory,

@@ -2,10 +2,25 @@
 
 use std::process::Command;
 
-use crate::sshd::{self, ENTER, SUDOER, SUDOER_ID};
+use crate::sshd::{self, ENTER, SUDO, SUDOER, SUDOER_ID};
 
 /// In the test's process that has the account.
 const INSIDE: &str = "WHARF_TEST_INSIDE";
+
+/// Whether a sudo can be tried here. In CI a missing one is a failure.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test that is left out says so"
+)]
+pub(crate) fn is_there() -> bool {
+    let is_there = std::path::Path::new(SUDO).exists();
+    if !is_there {
+        assert!(std::env::var_os("CI").is_none(), "{SUDO} is missing");
+        eprintln!("skipped: {SUDO} is missing (apt-get install sudo)");
+    }
+    is_there && sshd::has_own_files()
+}
 
 /// Runs `test`, which is the test of that name, in a process of its own that has an account with
 /// [`crate::TestHost::password`], for which sudo makes it root. Left out where that is not
@@ -18,7 +33,7 @@ pub fn with_sudo(name: &str, test: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return test();
     }
-    if !sshd::has_sudo() {
+    if !is_there() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    approvals, audit, auth, config, doctor, explain, kill, logs, policy, registry, run, serve,
+    approvals, audit, auth, config, cp, doctor, explain, kill, logs, policy, registry, run, serve,
     session,
 };
 
@@ -88,6 +88,8 @@ pub(crate) enum Command {
     /// Living shells that keep directory and variables
     #[command(subcommand)]
     Session(session::Command),
+    /// Copy files to and from hosts and sessions
+    Cp(cp::Args),
     /// What a run wrote
     Logs(logs::Args),
     /// End a run, or send it a signal

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -41,11 +41,21 @@ pub(super) fn floors(project: &Project, folder: &Path) -> Result<[Kind; 2]> {
     )
 }
 
-/// FastAPI in a Python environment of its own, made at the first use and again when the
-/// requirements change.
+/// FastAPI.
 pub(super) fn fastapi(project: &Project, folder: &Path) -> Result<Kind> {
-    let peers = project.root().join("bench/peers");
-    let requirements = peers.join("requirements.txt");
+    let script = project.root().join("bench/peers/fastapi_server.py");
+    Ok(Kind {
+        role: Role::Peer,
+        program: python(project, folder)?,
+        arguments: vec![script.into()],
+        has_token: false,
+    })
+}
+
+/// Python in an environment of its own with the peers in it, made at the first use and again when
+/// the requirements change.
+pub(super) fn python(project: &Project, folder: &Path) -> Result<PathBuf> {
+    let requirements = project.root().join("bench/peers/requirements.txt");
     let wanted = fs::read_to_string(&requirements).context("reading the requirements")?;
     let environment = folder.join("python");
     let python = environment.join("bin/python");
@@ -55,13 +65,8 @@ pub(super) fn fastapi(project: &Project, folder: &Path) -> Result<Kind> {
         succeed(venv.arg(&environment)).context("making a Python environment")?;
         let pip = ["-m", "pip", "install", "--quiet", "--requirement"];
         let mut pip = command(project.root(), &python, &pip);
-        succeed(pip.arg(&requirements)).context("installing FastAPI")?;
+        succeed(pip.arg(&requirements)).context("installing the peers")?;
         fs::write(&marker, wanted).context("noting what is installed")?;
     }
-    Ok(Kind {
-        role: Role::Peer,
-        program: python,
-        arguments: vec![peers.join("fastapi_server.py").into()],
-        has_token: false,
-    })
+    Ok(python)
 }

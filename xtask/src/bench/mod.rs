@@ -6,8 +6,9 @@
 //! around it; the figure is the median over rounds of the round's median or rate; every
 //! answer is checked. Recording and analysis are on, because that is what is shipped.
 //!
-//! Start reading at [`rows`], which is the table. The limits: one machine, loopback only, so
-//! nothing here says anything about a network; Linux only, because of `/proc` and epoll.
+//! Start reading at [`rows`], which is the table; [`remote`] has that of commands over SSH. The
+//! limits: one machine, loopback only, so nothing here says anything about a network; Linux only,
+//! because of `/proc` and epoll.
 
 mod build;
 mod figures;
@@ -16,6 +17,7 @@ mod interrupt;
 mod load;
 mod process;
 mod quiet;
+mod remote;
 mod report;
 mod rows;
 mod target;
@@ -47,10 +49,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
     /// Only these rows, by their names: harness, true, echo, rate-8, rate-64, output, session,
-    /// sessions-8, create, memory, start, idle, binary
+    /// sessions-8, create, memory, start, idle, binary; remote-session, remote-true,
+    /// remote-rate-32, each also with -far, and `remote` for all of these
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Without FastAPI
+    /// Without FastAPI, OpenSSH's ControlMaster and asyncssh
     #[arg(long)]
     no_peers: bool,
     /// Without our own server: the floor and the peers alone
@@ -72,9 +75,13 @@ pub(crate) struct Options {
 
 /// Builds, starts, measures, prints, and ends all that it started.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
-    let rows = chosen(&options.only)?;
+    let (rows, remote_rows) = chosen(&options.only)?;
     interrupt::watch()?;
-    let mut targets = start(project, options)?;
+    let mut targets = if rows.is_empty() {
+        Vec::new()
+    } else {
+        start(project, options)?
+    };
     let waiting = if options.no_wait {
         Duration::ZERO
     } else {
@@ -87,24 +94,52 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
         findings.push(measure(row, &mut targets, &mut gate, options)?);
     }
     drop(targets);
+    let mut over_ssh = Vec::new();
+    if !remote_rows.is_empty() {
+        match remote::run(project, options, &remote_rows, &mut gate) {
+            Ok(found) => over_ssh = found,
+            // Without a server for SSH, what else was measured is still worth showing.
+            Err(error) if !findings.is_empty() => complain(&format!("skipped: SSH: {error:#}")),
+            Err(error) => return Err(error),
+        }
+    }
     say("");
-    say(report::table(&findings).trim_end());
+    if !findings.is_empty() {
+        say(report::table(&findings).trim_end());
+    }
+    if !over_ssh.is_empty() {
+        say(remote::table(&over_ssh).trim_end());
+    }
     if let Some(path) = &options.json {
-        let text = format!("{:#}\n", report::json(&findings, &machine()));
+        let text = format!("{:#}\n", report::json(&findings, &over_ssh, &machine()));
         fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
 }
 
-fn chosen(only: &[String]) -> Result<Vec<&'static Row>> {
+/// What `--only` calls all rows over SSH.
+const REMOTE: &str = "remote";
+
+fn chosen(only: &[String]) -> Result<(Vec<&'static Row>, Vec<&'static remote::Row>)> {
     for name in only {
-        if !ROWS.iter().any(|row| row.id == name) {
-            let known: Vec<&str> = ROWS.iter().map(|row| row.id).collect();
+        let mut known = ROWS.iter().map(|row| row.id);
+        let mut remote = remote::ROWS.iter().map(|row| row.id);
+        if name != REMOTE && !known.any(|id| id == name) && !remote.any(|id| id == name) {
+            let known = ROWS.iter().map(|row| row.id);
+            let remote = remote::ROWS.iter().map(|row| row.id);
+            let known: Vec<&str> = known.chain([REMOTE]).chain(remote).collect();
             bail!("there is no row `{name}`; there are {}", known.join(", "));
         }
     }
-    let is_wanted = |row: &&Row| only.is_empty() || only.iter().any(|name| name == row.id);
-    Ok(ROWS.iter().filter(is_wanted).collect())
+    let is_wanted = |id: &str| only.is_empty() || only.iter().any(|name| name == id);
+    let all_remote = is_wanted(REMOTE);
+    Ok((
+        ROWS.iter().filter(|row| is_wanted(row.id)).collect(),
+        remote::ROWS
+            .iter()
+            .filter(|row| all_remote || is_wanted(row.id))
+            .collect(),
+    ))
 }
 
 /// Everything is built before anything is started, so that no compiler runs beside a round.

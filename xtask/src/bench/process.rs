@@ -143,7 +143,8 @@ impl Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let left = Process::all();
-        for process in tree.iter().filter(|process| left.contains(process)) {
+        let is_left = |process: &&Process| left.iter().any(|one| one.is(process));
+        for process in tree.iter().filter(is_left) {
             if let Some(pid) = Pid::from_raw(process.pid) {
                 let _ = kill_process(pid, Signal::KILL);
             }
@@ -206,6 +207,11 @@ impl Process {
         })
     }
 
+    /// The same process, also when it has another parent by now.
+    fn is(&self, other: &Self) -> bool {
+        self.pid == other.pid && self.started == other.started
+    }
+
     fn carries(&self, home: &Path) -> bool {
         let wanted = format!("WHARF_HOME={}", home.display());
         fs::read(format!("/proc/{}/environ", self.pid)).is_ok_and(|bytes| {
@@ -257,6 +263,27 @@ mod tests {
             tree.iter()
                 .all(|process| !left.contains(process) || zombie(process))
         );
+    }
+
+    #[test]
+    fn what_lost_its_parent_is_ended_as_well() {
+        let home = tempfile::tempdir().expect("a folder");
+        // The shell obeys the polite signal, and the sleep that it started does not.
+        let script = "(trap '' TERM; echo listening on http://127.0.0.1:9; exec sleep 1000) & \
+                      trap 'exit 0' TERM; wait";
+        let server = recipe(home.path(), script).start().expect("started");
+        let tree = server.tree();
+        assert!(tree.len() >= 2, "the shell and the sleep");
+        drop(server);
+        let is_left = |process: &Process| {
+            let left = Process::read(process.pid).filter(|one| one.started == process.started);
+            left.is_some_and(|left| !zombie(&left))
+        };
+        let asked = Instant::now();
+        while tree.iter().any(is_left) {
+            assert!(asked.elapsed() < GRACE, "something is left");
+            thread::yield_now();
+        }
     }
 
     fn zombie(process: &Process) -> bool {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::remote;
 use super::rows::{Reach, Row, Unit};
 use super::target::Role;
 
@@ -95,30 +96,7 @@ pub(super) fn table(findings: &[Finding]) -> String {
     ];
     let mut lines = vec![heads.map(str::to_owned).to_vec()];
     lines.extend(findings.iter().map(cells));
-    let width = |column: usize| {
-        lines
-            .iter()
-            .filter_map(|line| line.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-    };
-    let widths: Vec<usize> = (0..heads.len())
-        .map(|column| width(column).unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for line in &lines {
-        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            // Words to the left, figures to the right.
-            let padded = match column {
-                0 | 1 | 7 | 8 => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
-            };
-            text.push_str(&padded);
-            text.push_str("  ");
-        }
-        text.truncate(text.trim_end().len());
-        text.push('\n');
-    }
+    let mut text = aligned(&lines, &[0, 1, 7, 8]);
     for finding in findings {
         for (role, error) in finding.errors() {
             text.push_str(&format!(
@@ -131,9 +109,45 @@ pub(super) fn table(findings: &[Finding]) -> String {
     text
 }
 
+/// The lines in columns: words, whose columns are named, to the left, figures to the right.
+pub(super) fn aligned(lines: &[Vec<String>], words: &[usize]) -> String {
+    let width = |column: usize| {
+        let cells = lines.iter().filter_map(|line| line.get(column));
+        cells.map(|cell| cell.chars().count()).max()
+    };
+    let mut text = String::new();
+    for line in lines {
+        for (column, cell) in line.iter().enumerate() {
+            let width = width(column).unwrap_or(0);
+            let padded = if words.contains(&column) {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            };
+            text.push_str(&padded);
+            text.push_str("  ");
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    text
+}
+
+/// The last cell of a row.
+pub(super) fn verdict(is_met: Option<bool>, noise: f64) -> String {
+    let mark = match is_met {
+        Some(true) => "✓",
+        Some(false) => "✗",
+        None => "",
+    };
+    let noisy = if noise > 0.2 { " noisy" } else { "" };
+    format!("{mark}{noisy}")
+}
+
 /// The findings with every figure unrounded.
-pub(super) fn json(findings: &[Finding], machine: &Value) -> Value {
-    let rows: Vec<Value> = findings.iter().map(as_json).collect();
+pub(super) fn json(findings: &[Finding], remote: &[remote::Finding], machine: &Value) -> Value {
+    let remote = remote.iter().map(remote::Finding::json);
+    let rows: Vec<Value> = findings.iter().map(as_json).chain(remote).collect();
     json!({"machine": machine, "rows": rows})
 }
 
@@ -166,12 +180,6 @@ fn cells(finding: &Finding) -> Vec<String> {
             .ratio_to(cell)
             .map_or("–".to_owned(), |r| format!("{r:.2}"))
     };
-    let noisy = if finding.noise() > 0.2 { " noisy" } else { "" };
-    let mark = match finding.is_met() {
-        Some(true) => "✓",
-        Some(false) => "✗",
-        None => "",
-    };
     vec![
         finding.row.title.to_owned(),
         unit.name().to_owned(),
@@ -181,12 +189,12 @@ fn cells(finding: &Finding) -> Vec<String> {
         ratio(&finding.floor),
         ratio(&finding.peer),
         finding.row.reach.describe(),
-        format!("{mark}{noisy}"),
+        verdict(finding.is_met(), finding.noise()),
     ]
 }
 
 impl Unit {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Unit::Milliseconds => "ms",
             Unit::PerSecond => "/s",
@@ -195,7 +203,7 @@ impl Unit {
         }
     }
 
-    fn show(self, value: f64) -> String {
+    pub(super) fn show(self, value: f64) -> String {
         match self {
             Unit::Milliseconds => format!("{value:.3}"),
             Unit::PerSecond | Unit::Kibibytes => format!("{value:.0}"),

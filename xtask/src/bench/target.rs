@@ -123,6 +123,21 @@ impl Target {
         self.request("POST", "/api/run-command", &body.to_string())
     }
 
+    /// The request that runs a command on a host.
+    pub(super) fn command_on(&self, host: &str, command: &str) -> Vec<u8> {
+        let body = json!({"command": command, "remote": true, "host": host});
+        self.request("POST", "/api/run-command", &body.to_string())
+    }
+
+    /// Makes a session on a host.
+    pub(super) fn create_session_on(&self, host: &str) -> Result<String> {
+        let body = json!({"target": format!("ssh://{host}")});
+        let (body, _) = self.ask("POST", "/api/create-session", &body.to_string())?;
+        let session = body.get("session_id").and_then(Value::as_str);
+        let session = session.with_context(|| format!("a session in {body}"))?;
+        Ok(session.to_owned())
+    }
+
     /// Makes a session and says how long that took.
     pub(super) fn create_session(&self) -> Result<(String, Duration)> {
         let (body, took) = self.ask("POST", "/api/create-session", "{}")?;
@@ -190,6 +205,11 @@ impl Started {
             bail!("/health: HTTP {}", response.status);
         }
         Ok((server, took))
+    }
+
+    /// The folder that is its home.
+    pub(super) fn home(&self) -> &Path {
+        &self.recipe.home
     }
 
     /// The size of the program's file in bytes.

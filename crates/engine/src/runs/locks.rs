@@ -304,6 +304,7 @@ async fn look(inner: &Inner, executor: &Arc<dyn Executor>, paths: &[String]) -> 
         stdin: None,
         output: Arc::clone(&output),
         wants_pid: false,
+        keep: false,
     };
     let looking = async {
         let mut process = executor.launch(launch).await.ok()?;

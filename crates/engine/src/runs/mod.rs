@@ -4,7 +4,9 @@
 //! with it until its end, [`answer`] and [`read`] tell of it.
 
 pub(crate) mod answer;
+pub(crate) mod ground;
 pub(crate) mod idempotency;
+pub(crate) mod kept;
 pub(crate) mod locks;
 pub(crate) mod privilege;
 pub(crate) mod read;
@@ -36,6 +38,8 @@ pub(crate) struct Run {
     /// The way on which its sudo asks for a password.
     way: Mutex<Option<ready::Way>>,
     phase: watch::Sender<Phase>,
+    /// It goes on when the server stops, and is taken up again at the next start.
+    kept: AtomicBool,
     /// Nothing of it runs any more and its output is complete.
     over: AtomicBool,
 }
@@ -97,6 +101,7 @@ impl Run {
             tree: Mutex::new(None),
             way: Mutex::new(None),
             phase: watch::Sender::new(Phase::Running),
+            kept: AtomicBool::new(false),
             over: AtomicBool::new(false),
         })
     }
@@ -117,7 +122,7 @@ impl Run {
     }
 
     /// Keeps the way to a password as long as something of the run may ask.
-    pub(crate) fn keep(&self, way: ready::Way) {
+    pub(crate) fn set_way(&self, way: ready::Way) {
         *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some(way);
     }
 
@@ -181,6 +186,14 @@ impl Run {
                 return Arc::new(End::default());
             }
         }
+    }
+
+    pub(crate) fn keep(&self) {
+        self.kept.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_over(&self) -> bool {

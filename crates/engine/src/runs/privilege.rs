@@ -110,7 +110,7 @@ pub(crate) async fn prepare(
             Never { code, kind, text }
         })?;
         let program = way.program().to_owned();
-        watch.run.keep(Arc::new(way));
+        watch.run.set_way(Arc::new(way));
         program
     } else {
         let own = request.env.iter().any(|(name, _)| name == ASKPASS);

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use wharf_exec::{Launch, LaunchError, Program};
-use wharf_model::{Caller, RunId, Target};
+use wharf_model::{Caller, RunId};
 use wharf_shell::{Analysis, Launch as HowToLaunch};
 use wharf_store::db::RunRow;
 
+use super::ground::{self, Ground};
 use super::ready::{Extra, ready};
 use super::supervise::{self, Supervised};
-use super::{About, Run, idempotency, privilege, read};
+use super::{About, Run, idempotency, kept, privilege, read};
 use crate::approvals::sight::Sight;
 use crate::engine::Inner;
 use crate::error::Error;
@@ -140,32 +141,8 @@ async fn fresh(
     caller: &Caller,
     mut request: RunRequest,
 ) -> Result<Begun, Error> {
-    let session = match &request.session {
-        Some(id) => Some(inner.sessions.get(caller, id)?),
-        None => None,
-    };
-    // Its turn first: until then an earlier command may change the directory that this one is
-    // judged in.
-    let mut turn = match session {
-        Some(session) => Some(sessions::run::turn(inner, session).await?),
-        None => None,
-    };
-    let (spot, base) = match &mut turn {
-        Some(turn) => {
-            turn.check_target(&request.target)?;
-            let spot = turn.spot(inner).await?;
-            request.target = spot.target.clone();
-            (spot, turn.cwd())
-        }
-        None => {
-            if inner.options.force_local {
-                request.target = Target::Local;
-            }
-            let spot = places::spot(inner, &request.target, &request.access).await?;
-            let base = spot.default_cwd(inner);
-            (spot, base)
-        }
-    };
+    let Ground { turn, spot, base } = ground::find(inner, caller, &mut request).await?;
+    check_durable(&request)?;
     request.cwd = spot.cwd(request.cwd.as_deref(), &base)?;
     let cwd = request.cwd.as_ref().unwrap_or(&base).display().to_string();
 
@@ -222,7 +199,11 @@ async fn fresh(
 }
 
 /// What the command would find, which takes reading files.
-async fn sight(judgement: &policy::Judgement, spot: &Spot, cwd: &str) -> Result<Sight, Error> {
+pub(crate) async fn sight(
+    judgement: &policy::Judgement,
+    spot: &Spot,
+    cwd: &str,
+) -> Result<Sight, Error> {
     if !spot.target.is_local() {
         return Ok(approvals::sight::of_host(
             spot.bound_to().unwrap_or_default(),
@@ -235,7 +216,12 @@ async fn sight(judgement: &policy::Judgement, spot: &Spot, cwd: &str) -> Result<
 }
 
 /// Records that it was asked for, and with it the question that a yes would answer.
-async fn turn_away(inner: &Inner, caller: &Caller, refused: Refused, cwd: &str) -> Error {
+pub(crate) async fn turn_away(
+    inner: &Inner,
+    caller: &Caller,
+    refused: Refused,
+    cwd: &str,
+) -> Error {
     let id = RunId::random(inner.parts.entropy.as_ref());
     if let Err(error) = record::refused(inner, &id, caller, &refused, cwd) {
         return error;
@@ -309,6 +295,7 @@ async fn alone(
         stdin: request.stdin.clone(),
         output,
         wants_pid: background,
+        keep: keeps(request),
     };
     let tell = |run| told.map(|told: Told| told.send(run));
     let launched = match spot.reached {
@@ -318,6 +305,10 @@ async fn alone(
     match launched {
         Ok(process) => {
             run.attach(process.tree(), process.pid());
+            if let Some(handle) = process.handle() {
+                run.keep();
+                kept::note(inner, &run.id, &handle);
+            }
             if run.background {
                 run.launched();
             }
@@ -330,6 +321,25 @@ async fn alone(
         }
     }
     Ok(())
+}
+
+/// Whether it goes on when its connection or this server is gone.
+fn keeps(request: &RunRequest) -> bool {
+    let may = !request.target.is_local() && request.session.is_none();
+    may && request.durable.unwrap_or(request.background)
+}
+
+/// What is asked for has to be possible.
+fn check_durable(request: &RunRequest) -> Result<(), Error> {
+    if request.durable != Some(true) || keeps(request) {
+        return Ok(());
+    }
+    let why = if request.session.is_some() {
+        "a session's commands belong to its shell; leave the session out"
+    } else {
+        "is for hosts: what runs on this machine ends with the server"
+    };
+    Err(Error::invalid("durable", why))
 }
 
 /// Why nothing but waiting would come of it: it wants a person at a terminal, and none can come.
@@ -482,7 +492,7 @@ pub(crate) fn as_result(error: &LaunchError) -> (i32, &'static str, String) {
         LaunchError::NotFound(_) => (127, "not_found", error.to_string()),
         LaunchError::NotExecutable { .. } => (126, "not_executable", error.to_string()),
         LaunchError::Cwd { .. } => (126, "cwd", error.to_string()),
-        LaunchError::Host(_) => (255, "connection_failed", error.to_string()),
+        LaunchError::Host(why) => (255, why.step().failure(), error.to_string()),
         LaunchError::System(_) | LaunchError::TooSlow { .. } | LaunchError::ZygoteGone => {
             (126, "system", error.to_string())
         }

@@ -116,6 +116,8 @@ pub(crate) enum Ended<T> {
     /// It was killed and is still there, because the system holds it: a process in the middle of a
     /// call to a disk or network that does not answer cannot be ended by anybody.
     Held,
+    /// The server stops, and it goes on without.
+    Left,
 }
 
 /// Drives `end` to completion. When the time is up, or somebody wants that, the tree is ended:
@@ -142,9 +144,13 @@ pub(crate) async fn until_end<T>(
         let reason = tokio::select! {
             biased;
             value = &mut end => return (Ended::With(value), why),
-            () = run.cancellation().cancelled(), if why.is_none() => Some(
-                if inner.cancelled.is_cancelled() { Why::Stopping } else { Why::Cancelled },
-            ),
+            () = run.cancellation().cancelled(), if why.is_none() => {
+                let stops = inner.cancelled.is_cancelled();
+                if stops && run.is_kept() {
+                    return (Ended::Left, why);
+                }
+                Some(if stops { Why::Stopping } else { Why::Cancelled })
+            }
             () = sleep_until(wake), if wake.is_some() => {
                 let now = Instant::now();
                 if persist.is_some_and(|at| at <= now) {
@@ -187,14 +193,19 @@ pub(crate) async fn process(
         Ended::With(Ok(exit)) => exit,
         Ended::With(Err(error)) => return not_started(watch, &error).await,
         Ended::Held => return held(watch, process, why).await,
+        Ended::Left => return left(watch),
     };
+
     let Supervised {
         inner,
         run,
         mut receipt,
         ..
     } = watch;
-    let mut stragglers = exit.goes_on.then_some(process);
+    let (mut stragglers, kept) = match process {
+        process if exit.goes_on => (Some(process), None),
+        process => (None, run.is_kept().then_some(process)),
+    };
     if why.is_some()
         && let Some(process) = stragglers.take()
     {
@@ -219,6 +230,21 @@ pub(crate) async fn process(
         stragglers_end(&inner, &run, &tree, process.outlive()).await;
         run.output.finish();
     }
+    inner.runs.over(&run);
+    if let Some(mut process) = kept {
+        process.settle().await;
+    }
+}
+
+/// The server stops and the command goes on without it. Its record stays open, and the next start
+/// takes it up again.
+pub(crate) fn left(watch: Supervised) {
+    let Supervised { inner, run, .. } = watch;
+    run.ended(End {
+        error: Some(("left", LEFT.to_owned())),
+        ..End::default()
+    });
+    run.output.finish();
     inner.runs.over(&run);
 }
 
@@ -273,6 +299,12 @@ pub(crate) fn held_code(why: Option<Why>) -> i32 {
 /// What is said of it.
 pub(crate) fn held_error(run: &Run, why: Why) -> (&'static str, String) {
     let (kind, text) = why.explain(run.decision.analysis.interactive);
+    if !run.decision.target.is_local() {
+        let text = format!(
+            "{text}; the host could not be told so in time, and the command may go on there"
+        );
+        return ("lost", text);
+    }
     let text = format!(
         "{text}; it was killed, but the system holds a process of it that ends only when the \
          disk, network or debugger it waits for lets go"
@@ -280,9 +312,16 @@ pub(crate) fn held_error(run: &Run, why: Why) -> (&'static str, String) {
     (kind, text)
 }
 
+/// The code of a command whose host could not be reached.
+const UNREACHED_CODE: i32 = 255;
+
 /// Nothing was started: the answer is what a shell would have said.
 pub(crate) async fn not_started(watch: Supervised, error: &LaunchError) {
-    let (code, kind, text) = as_result(error);
+    let (mut code, mut kind, text) = as_result(error);
+    let theirs = matches!(error, LaunchError::System(_) | LaunchError::TooSlow { .. });
+    if theirs && !watch.run.decision.target.is_local() {
+        (code, kind) = (UNREACHED_CODE, "connection_failed");
+    }
     never_ran(watch, code, kind, text).await;
 }
 
@@ -379,7 +418,7 @@ fn end_of(run: &Run, exit: &Exit, why: Option<Why>, leaves: bool) -> End {
         exit_code: Some(exit_code),
         error: why
             .map(|why| why.explain(analysis.interactive))
-            .or_else(|| exit.lost.then(|| ("killed", LOST.to_owned()))),
+            .or_else(|| exit.lost.then(|| lost(run))),
         survivors: if leaves {
             exit.survivors.clone()
         } else {
@@ -389,9 +428,26 @@ fn end_of(run: &Run, exit: &Exit, why: Option<Why>, leaves: bool) -> End {
     }
 }
 
+/// What is said of a command that the server leaves behind as it stops.
+const LEFT: &str = "the server stops; the command goes on on its host, and the next start of the \
+                    server takes it up again";
+
 /// What is said of a command whose keeper was killed.
 const LOST: &str = "the process that keeps this command was killed from outside; \
                     what was left of the command is ended too";
+
+/// What is said of a command whose end nobody has seen.
+fn lost(run: &Run) -> (&'static str, String) {
+    if run.decision.target.is_local() {
+        ("killed", LOST.to_owned())
+    } else {
+        ("lost", LOST_THERE.to_owned())
+    }
+}
+
+/// The same, of one on a host.
+const LOST_THERE: &str = "the connection to the host, or what kept the command there, was lost; \
+                          whether it went on to its end is not known, and it is not run again";
 
 /// Asking a living shell to end its command takes a moment, so that it has a thread of its own.
 fn end_apart(tree: &Arc<dyn Tree>) {

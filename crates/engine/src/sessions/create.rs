@@ -5,16 +5,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use wharf_exec::{LaunchError, ShellEnv};
-use wharf_model::{Caller, SessionId};
+use wharf_model::{Caller, Secret, SessionId, Target};
 use wharf_store::audit::event;
 use wharf_store::db::SessionRow;
 
+use super::end::end;
 use super::run::{no_shell, revive};
 use super::state::Session;
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::places::{self, Spot};
-use crate::request::NewSession;
+use crate::request::{NewSession, RunRequest};
 use crate::runs::start::exposed;
 use crate::{policy, record};
 
@@ -26,10 +27,18 @@ pub(crate) const MAX_CLIENT_INFO: usize = 16 * 1024;
 pub(crate) async fn create(
     inner: &Arc<Inner>,
     caller: &Caller,
-    new: NewSession,
+    mut new: NewSession,
 ) -> Result<(SessionId, bool), Error> {
     if inner.stopping.is_cancelled() {
         return Err(Error::Stopping);
+    }
+    if let Some(id) = &new.id
+        && inner.sessions.get(caller, id).is_ok()
+    {
+        return Ok((id.clone(), false));
+    }
+    if inner.options.force_local {
+        new.target = Target::Local;
     }
     let spot = places::spot(inner, &new.target, &new.access).await?;
     if let Some(error) = spot.unreachable() {
@@ -66,6 +75,34 @@ pub(crate) async fn create(
         return Err(error);
     }
     Ok((session.id.clone(), true))
+}
+
+/// A session that nobody has used goes on at the host of `request`, with what it was made with.
+pub(crate) async fn lead(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    session: &Arc<Session>,
+    request: &RunRequest,
+) -> Result<(), Error> {
+    let given = match session.env() {
+        ShellEnv::OnTop(env) | ShellEnv::Exactly(env) => env,
+    };
+    let own = given
+        .into_iter()
+        .filter(|pair| !inner.options.base_env.contains(pair));
+    let new = NewSession {
+        id: Some(session.id.clone()),
+        client_info: session.client_info.clone(),
+        timeout: Some(session.timeout),
+        cwd: None,
+        env: own
+            .map(|(name, value)| (name, Secret::new(value)))
+            .collect(),
+        target: request.target.clone(),
+        access: request.access.clone(),
+    };
+    end(inner, session, "moved").await?;
+    create(inner, caller, new).await.map(|_| ())
 }
 
 fn session(inner: &Inner, caller: &Caller, new: NewSession, spot: &Spot) -> Result<Session, Error> {

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::places::{self, Spot};
 use crate::policy::Approved;
 use crate::record;
+use crate::request::Access;
 use crate::runs::ready::{Extra, ready};
 use crate::runs::start::{Told, Waiting, about, as_result, background_place, exposed, time_limit};
 use crate::runs::supervise::{self, Ended, Supervised, TIMEOUT_CODE, Why, until_end};
@@ -35,7 +36,7 @@ impl Turn {
     }
 
     /// A session does not move: a command that names another place is a mistake.
-    pub(crate) fn check_target(&self, asked: &Target) -> Result<(), Error> {
+    pub(crate) fn admits(&self, asked: &Target) -> Result<(), Error> {
         let own = &self.session.target;
         if asked.is_local() || asked == own {
             return Ok(());
@@ -48,6 +49,12 @@ impl Turn {
         Err(Error::invalid("host", message))
     }
 
+    /// Who we are at the session's host from now on: what was said first is forgotten when the
+    /// server starts again.
+    pub(crate) fn enter_with(&mut self, access: &Access) {
+        self.session.enter_with(access);
+    }
+
     /// Where its shell runs. Nobody asks a host again while the shell lives.
     pub(crate) async fn spot(&mut self, inner: &Inner) -> Result<Spot, Error> {
         let lives = self
@@ -58,7 +65,7 @@ impl Turn {
         if let (true, Some(spot)) = (lives, self.living.spot.as_ref().and_then(Spot::again)) {
             return Ok(spot);
         }
-        let spot = places::spot(inner, &self.session.target, &self.session.access).await?;
+        let spot = places::spot(inner, &self.session.target, &self.session.access()).await?;
         self.living.spot = spot.again();
         Ok(spot)
     }
@@ -290,7 +297,8 @@ async fn see_through(
         let (report, why) = until_end(&watch, &tree, shell.finish()).await;
         let report = match report {
             Ended::With(report) => report,
-            Ended::Held => {
+            // A session's commands are its shell's: none of them is kept.
+            Ended::Held | Ended::Left => {
                 abandon(&mut living);
                 return held(watch, &session, why).await;
             }

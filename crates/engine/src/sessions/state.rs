@@ -22,7 +22,7 @@ pub(crate) struct Session {
     pub(crate) owner: Caller,
     pub(crate) target: Target,
     /// Who we are there. Not kept: after a restart of the server what is configured has to do.
-    pub(crate) access: Access,
+    access: Mutex<Access>,
     pub(crate) created: Timestamp,
     pub(crate) timeout: Duration,
     pub(crate) client_info: Option<serde_json::Value>,
@@ -96,7 +96,7 @@ impl Session {
             id,
             owner,
             target,
-            access,
+            access: Mutex::new(access),
             created: now,
             timeout,
             client_info,
@@ -146,6 +146,18 @@ impl Session {
             known.used = known.used.checked_sub(idle).unwrap_or(known.used);
         }
         Some(session)
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        self.entering().clone()
+    }
+
+    pub(crate) fn enter_with(&self, access: &Access) {
+        self.entering().clone_from(access);
+    }
+
+    fn entering(&self) -> MutexGuard<'_, Access> {
+        self.access.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn cwd(&self) -> PathBuf {

@@ -103,6 +103,21 @@ pub struct Summary {
     pub stderr_digest: Option<String>,
 }
 
+impl Summary {
+    /// Of what writes no output.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            place: super::PLACE_NONE.to_owned(),
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            dropped: 0,
+            stdout_digest: None,
+            stderr_digest: None,
+        }
+    }
+}
+
 impl RunOutput {
     pub(super) fn new(journal: &Arc<Journal>, run: &RunId, eager: bool) -> Arc<Self> {
         Arc::new(Self {

@@ -8,15 +8,15 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_ssh::RemoteExit;
 
-use super::RemoteExecutor;
 use super::durable_words::{self, Work};
 use super::flow::Flow;
 use super::input::Input;
 use super::line::{Pair, past_noise};
 use super::words::ENTRY;
+use super::{RemoteExecutor, Shared};
 use crate::journal::{RunOutput, Stream};
 
 /// Bytes that a host keeps of each stream of one run; what follows is counted and dropped.
@@ -25,6 +25,8 @@ pub const HOST_CAP: u64 = 1024 * 1024 * 1024;
 const START_PATIENCE: Duration = Duration::from_secs(60);
 /// For a signal, and for the removal.
 const ACT_PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes of what is told about a run's processes.
+const MAX_LOOK: u64 = 4 * 1024 * 1024;
 /// Letters of a run's name, and of marks.
 const ID_LETTERS: usize = 20;
 /// More than what a holder says of itself.
@@ -93,6 +95,42 @@ impl RemoteExecutor {
     /// # Errors
     /// [`DurableError::Lost`] says that it may have begun all the same; it is not begun twice.
     pub async fn start_durable(&self, run: &DurableRun) -> Result<Durable, DurableError> {
+        self.shared.start_durable(run).await
+    }
+
+    /// Takes what a run writes into `output` until it has ended, from where `output` is now: what
+    /// it has got already is not fetched again.
+    ///
+    /// # Errors
+    /// [`DurableError::Lost`]: ask again, and it goes on where this broke off.
+    pub async fn follow(
+        &self,
+        run: &Durable,
+        output: &RunOutput,
+    ) -> Result<DurableEnd, DurableError> {
+        self.shared.follow(run, output).await
+    }
+
+    /// Sends a signal, named without `SIG`, to all processes of a run but its holder. With `KILL`
+    /// none is left.
+    ///
+    /// # Errors
+    /// When the host does not do it in its time.
+    pub async fn signal_durable(&self, run: &Durable, signal: &str) -> Result<(), DurableError> {
+        self.shared.signal_durable(run, signal).await
+    }
+
+    /// Ends what is left of a run and removes what it has left behind.
+    ///
+    /// # Errors
+    /// When the host does not do it in its time.
+    pub async fn forget(&self, run: &Durable) -> Result<(), DurableError> {
+        self.shared.forget(run).await
+    }
+}
+
+impl Shared {
+    pub(super) async fn start_durable(&self, run: &DurableRun) -> Result<Durable, DurableError> {
         let starting = self.start_holder(run);
         match tokio::time::timeout(START_PATIENCE, starting).await {
             Ok(started) => started,
@@ -104,17 +142,14 @@ impl RemoteExecutor {
     }
 
     async fn start_holder(&self, run: &DurableRun) -> Result<Durable, DurableError> {
-        let (id, mark) = (
-            self.shared.random(ID_LETTERS),
-            self.shared.random(ID_LETTERS),
-        );
+        let (id, mark) = (self.random(ID_LETTERS), self.random(ID_LETTERS));
         let work = Work {
             text: &run.text,
             cwd: run.cwd.as_deref(),
             env: &run.env,
             cap: HOST_CAP,
         };
-        let mut channel = self.shared.opener.open(ENTRY).await?;
+        let mut channel = self.opener.open(ENTRY).await?;
         let line = durable_words::start(&id, &mark, &work);
         let sent = async {
             channel.stdin.write_all(line.as_bytes()).await?;
@@ -150,22 +185,14 @@ impl RemoteExecutor {
         }
     }
 
-    /// Takes what a run writes into `output` until it has ended, from where `output` is now: what
-    /// it has got already is not fetched again.
-    ///
-    /// # Errors
-    /// [`DurableError::Lost`]: ask again, and it goes on where this broke off.
-    pub async fn follow(
+    pub(super) async fn follow(
         &self,
         run: &Durable,
         output: &RunOutput,
     ) -> Result<DurableEnd, DurableError> {
-        let (start, mark) = (
-            self.shared.random(ID_LETTERS),
-            self.shared.random(ID_LETTERS),
-        );
+        let (start, mark) = (self.random(ID_LETTERS), self.random(ID_LETTERS));
         let seen = output.totals();
-        let channel = self.shared.opener.open(ENTRY).await?;
+        let channel = self.opener.open(ENTRY).await?;
         // Held open: its end is the follower's.
         let mut input = Input::new(channel.stdin);
         let line = durable_words::follow(&run.directory, seen.stdout, seen.stderr, &mark, &start);
@@ -214,12 +241,11 @@ impl RemoteExecutor {
         }
     }
 
-    /// Sends a signal, named without `SIG`, to all processes of a run but its holder. With `KILL`
-    /// none is left.
-    ///
-    /// # Errors
-    /// When the host does not do it in its time.
-    pub async fn signal_durable(&self, run: &Durable, signal: &str) -> Result<(), DurableError> {
+    pub(super) async fn signal_durable(
+        &self,
+        run: &Durable,
+        signal: &str,
+    ) -> Result<(), DurableError> {
         if !signal.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(DurableError::Refused(format!("know a signal {signal}")));
         }
@@ -227,18 +253,48 @@ impl RemoteExecutor {
             .await
     }
 
-    /// Ends what is left of a run and removes what it has left behind.
-    ///
-    /// # Errors
-    /// When the host does not do it in its time.
-    pub async fn forget(&self, run: &Durable) -> Result<(), DurableError> {
+    pub(super) async fn forget(&self, run: &Durable) -> Result<(), DurableError> {
         let line = durable_words::remove(&run.id, &run.directory);
         self.tell(&line, "remove what the command left").await
     }
 
+    /// The processes of a run but its holder, and the ports on which they listen.
+    pub(super) async fn look_durable(
+        &self,
+        run: &Durable,
+    ) -> Result<(Vec<u32>, Vec<u16>), DurableError> {
+        let mark = self.random(ID_LETTERS);
+        let looked = async {
+            let mut channel = self.opener.open(ENTRY).await?;
+            let line = durable_words::look(&run.id, &mark);
+            let sent = channel.stdin.write_all(line.as_bytes()).await;
+            sent.map_err(|_| DurableError::Lost)?;
+            let mut said = Vec::new();
+            let mut from = channel.stdout.take(MAX_LOOK);
+            let read = from.read_to_end(&mut said).await;
+            read.map_err(|_| DurableError::Lost)?;
+            let said = String::from_utf8_lossy(&said);
+            let mut parts = said.split(mark.as_str()).skip(1);
+            let processes = parts.next().and_then(|part| part.split_once('\n'));
+            let (numbers, descriptors) = processes.ok_or(DurableError::Lost)?;
+            let pids = numbers
+                .split_whitespace()
+                .filter_map(|pid| pid.parse().ok());
+            let sockets = crate::ports::sockets_in(descriptors);
+            let ports = crate::ports::in_tables(parts.next().unwrap_or_default(), &sockets);
+            Ok((pids.collect(), ports))
+        };
+        tokio::time::timeout(ACT_PATIENCE, looked)
+            .await
+            .map_err(|_| DurableError::TooSlow {
+                what: "tell about the command's processes",
+                within: ACT_PATIENCE,
+            })?
+    }
+
     async fn tell(&self, line: &str, what: &'static str) -> Result<(), DurableError> {
         let told = async {
-            let mut channel = self.shared.opener.open(ENTRY).await?;
+            let mut channel = self.opener.open(ENTRY).await?;
             let sent = channel.stdin.write_all(line.as_bytes()).await;
             sent.map_err(|_| DurableError::Lost)?;
             match channel.exit.await {

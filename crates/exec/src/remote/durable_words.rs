@@ -71,6 +71,11 @@ pub(super) fn signal(id: &str, name: &str) -> String {
     guard_words::signal(&held(id), name)
 }
 
+/// The line that looks at what a holder holds.
+pub(super) fn look(id: &str, mark: &str) -> String {
+    guard_words::look(&held(id), mark)
+}
+
 /// The line that ends a run with its holder, and removes all that it has left behind.
 pub(super) fn remove(id: &str, directory: &str) -> String {
     let kill = guard_words::signal(id, "KILL");

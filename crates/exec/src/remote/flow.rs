@@ -5,52 +5,81 @@ use std::io;
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use crate::shell::report::{self, Found};
+
 /// What one read takes.
 const READ_BYTES: usize = 32 * 1024;
+/// Stands behind a mark when the report does not.
+const APART: u8 = b'.';
 
 /// A stream whose bytes are handed on as they come, up to a mark that is dropped.
-pub(super) struct Flow {
+pub(crate) struct Flow {
     reader: Option<Box<dyn AsyncRead + Send + Unpin>>,
     /// What was read and not handed on: it could be the beginning of the mark, or is behind it.
     held: Vec<u8>,
     /// What is looked for; empty when nothing is.
     mark: Vec<u8>,
     chunk: Vec<u8>,
+    /// What may stand behind the mark is still to be looked at.
+    is_reporting: bool,
 }
 
 impl Flow {
-    pub(super) fn new(reader: Box<dyn AsyncRead + Send + Unpin>) -> Self {
+    pub(crate) fn new(reader: Box<dyn AsyncRead + Send + Unpin>) -> Self {
         Self {
             reader: Some(reader),
             held: Vec::new(),
             mark: Vec::new(),
             chunk: Vec::new(),
+            is_reporting: false,
         }
     }
 
     /// The far side writes no more.
-    pub(super) const fn closed(&self) -> bool {
+    pub(crate) const fn closed(&self) -> bool {
         self.reader.is_none()
     }
 
     /// From here on, what comes is handed on until `mark`.
-    pub(super) fn look_for(&mut self, mark: &str) {
+    pub(crate) fn look_for(&mut self, mark: &str) {
         self.mark.clear();
         self.mark.extend_from_slice(mark.as_bytes());
+        self.is_reporting = false;
     }
 
-    /// The mark was seen, or will never be.
-    pub(super) const fn passed(&self) -> bool {
-        self.mark.is_empty() || self.reader.is_none()
+    /// The same, and behind the mark a report or a word that it is elsewhere.
+    pub(super) fn look_for_report(&mut self, mark: &str) {
+        self.look_for(mark);
+        self.is_reporting = true;
+    }
+
+    /// All up to the mark and what belongs to it was seen, or will never be.
+    pub(crate) const fn passed(&self) -> bool {
+        self.mark.is_empty() && !self.is_reporting || self.reader.is_none()
+    }
+
+    /// The report behind the mark, when it is there.
+    pub(super) fn report(&mut self) -> Found {
+        if !self.is_reporting || !self.mark.is_empty() || self.held.is_empty() {
+            return Found::Nothing;
+        }
+        if self.held.first() == Some(&APART) {
+            self.held.drain(..1);
+            self.is_reporting = false;
+            return Found::Nothing;
+        }
+        let found = report::take(&mut self.held);
+        self.is_reporting = matches!(found, Found::Nothing);
+        found
     }
 
     /// The mark was seen.
-    pub(super) const fn found(&self) -> bool {
+    pub(crate) const fn found(&self) -> bool {
         self.mark.is_empty()
     }
 
     /// Waits for one read. Safe to drop and call again. [`Self::take`] says what is there then.
-    pub(super) async fn read(&mut self) {
+    pub(crate) async fn read(&mut self) {
         let Some(reader) = &mut self.reader else {
             return std::future::pending().await;
         };
@@ -67,7 +96,7 @@ impl Flow {
     }
 
     /// Hands on what is certainly before the mark. Behind a mark that was seen, nothing is.
-    pub(super) fn take(&mut self, mut sink: impl FnMut(&[u8])) {
+    pub(crate) fn take(&mut self, mut sink: impl FnMut(&[u8])) {
         if self.held.is_empty() || self.mark.is_empty() {
             return;
         }
@@ -88,12 +117,31 @@ impl Flow {
     }
 
     /// What is there, whatever it is: where no mark is looked for.
-    pub(super) fn take_all(&mut self, into: &mut Vec<u8>) {
+    pub(crate) fn take_all(&mut self, into: &mut Vec<u8>) {
         into.append(&mut self.held);
     }
 
+    /// Waits until there is something, or the end.
+    pub(crate) async fn is_there(&mut self) {
+        while self.held.is_empty() && !self.closed() {
+            self.read().await;
+        }
+    }
+
+    /// Drops what is there.
+    pub(crate) fn drop_all(&mut self) {
+        self.held.clear();
+    }
+
+    /// The next byte that is there, where no mark is looked for.
+    pub(crate) fn take_one(&mut self) -> Option<u8> {
+        let first = self.held.first().copied()?;
+        self.held.remove(0);
+        Some(first)
+    }
+
     /// Hands on everything until the far side writes no more.
-    pub(super) async fn read_rest(&mut self, mut sink: impl FnMut(&[u8])) {
+    pub(crate) async fn read_rest(&mut self, mut sink: impl FnMut(&[u8])) {
         loop {
             sink(&self.held);
             self.held.clear();
@@ -170,5 +218,56 @@ mod tests {
         );
         let (said, rest, passed) = through(&["abMA"], "MARK").await;
         assert_eq!((said.as_str(), rest.as_str(), passed), ("ab", "MA", false));
+    }
+
+    /// A report as a shell writes it.
+    const REPORT: &[u8] = b"\x007\0/\0 1.25 d\x000 hB 0\0\0";
+
+    #[tokio::test]
+    async fn a_report_behind_the_mark_is_told_from_output_wherever_it_is_cut() {
+        let sent = [b"out\0.MARK".as_slice(), REPORT, b".rest"].concat();
+        for cut in 1..sent.len() {
+            let (reader, mut writer) = tokio::io::duplex(1024);
+            let mut flow = Flow::new(Box::new(reader));
+            flow.look_for_report("MARK");
+            let (mut said, mut reports) = (Vec::new(), Vec::new());
+            for part in [&sent[..cut], &sent[cut..]] {
+                tokio::io::AsyncWriteExt::write_all(&mut writer, part)
+                    .await
+                    .unwrap();
+                flow.read().await;
+                flow.take(|bytes| said.extend_from_slice(bytes));
+                if let Found::Report(report) = flow.report() {
+                    assert!(flow.passed(), "{cut}");
+                    reports.push((report.number, report.tick, report.left));
+                }
+            }
+            let mut rest = Vec::new();
+            flow.take_all(&mut rest);
+            assert_eq!(
+                (said.as_slice(), rest.as_slice()),
+                (&b"out\0."[..], &b".rest"[..])
+            );
+            assert_eq!(reports, [(Some(7), Some(125), "d".to_owned())], "{cut}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_report_that_is_elsewhere_is_said_to_be() {
+        let (reader, mut writer) = tokio::io::duplex(1024);
+        let mut flow = Flow::new(Box::new(reader));
+        flow.look_for_report("MARK");
+        for (part, passed) in [("out MARK", false), (".\0rest", true)] {
+            tokio::io::AsyncWriteExt::write_all(&mut writer, part.as_bytes())
+                .await
+                .unwrap();
+            flow.read().await;
+            flow.take(|_| {});
+            assert!(matches!(flow.report(), Found::Nothing));
+            assert_eq!((flow.found(), flow.passed()), (true, passed));
+        }
+        let mut rest = Vec::new();
+        flow.take_all(&mut rest);
+        assert_eq!(rest, b"\0rest");
     }
 }

@@ -81,6 +81,9 @@ impl Guard {
     /// Removes files of the state directory that are no longer needed, if there is room to ask:
     /// what is left is removed with the directory.
     pub(super) fn remove(&self, names: &[String]) {
+        if names.is_empty() {
+            return;
+        }
         let request = Request {
             number: 0,
             answer: None,

@@ -91,6 +91,21 @@ pub(super) fn signal(id: &str, signal: &str) -> String {
     words.concat()
 }
 
+/// The line that tells which processes [`signal`] would reach, and on which ports they listen: a line
+/// of numbers, a line for each of their sockets, and the system's tables of sockets.
+pub(super) fn look(id: &str, mark: &str) -> String {
+    let words = [
+        format!("exec 2>/dev/null; w=-1; n=-1; i={id}; o=0; "),
+        FIELDS.to_owned(),
+        looking(),
+        format!(
+            "m 0 {FOREVER}; echo {mark}$M; for p in $M; do ls -l /proc/$p/fd/; done; \
+             echo {mark}; cat /proc/net/tcp /proc/net/tcp6; echo {mark}\n"
+        ),
+    ];
+    words.concat()
+}
+
 /// All processes into `L`: number, parent, session, start, state.
 const LIST: &str = "l() { L=; if [ -r /proc/self/stat ]; then for e in /proc/[0-9]*; do e=${e#/proc/}; f $e; \
      [ -n \"$t\" ] || continue; set -- $t; L=\"$L $e:$2:$4:${20}:$1\"; done; \

@@ -13,6 +13,7 @@ use wharf_ssh::{Connector, Destination, HostOpener, Pool, PoolLimits};
 
 use super::{RemoteExecutor, facts};
 use crate::executor::{BoxFuture, Facts, HostConnection, Hosts, LaunchError, Place, Way};
+use crate::files::{Files, RemoteFiles};
 
 /// Hosts, or identities on them, that are known at once. The one that was unused for the longest
 /// time is forgotten for a new one, together with its idle connections.
@@ -39,6 +40,7 @@ struct Known {
     key: Arc<str>,
     opener: HostOpener,
     executor: Arc<RemoteExecutor>,
+    files: Arc<RemoteFiles>,
     facts: OnceCell<Arc<Facts>>,
     used: Mutex<Used>,
 }
@@ -72,7 +74,11 @@ impl SshHosts {
     pub async fn shutdown(&self) {
         let known: Vec<Arc<Known>> = lock(&self.known).drain().map(|(_, known)| known).collect();
         lock(&self.resolved).clear();
-        join_all(known.iter().map(|known| known.executor.shutdown())).await;
+        let ends = known.iter().map(|known| async {
+            known.files.shutdown().await;
+            known.executor.shutdown().await;
+        });
+        join_all(ends).await;
         drop(known);
         let pool = lock(&self.pool).take();
         if let Some(pool) = pool {
@@ -144,6 +150,10 @@ impl SshHosts {
         let key: Arc<str> = Arc::from(opener.key());
         let known = Arc::new(Known {
             executor: RemoteExecutor::new(Arc::new(opener.clone()), Arc::clone(&self.entropy)),
+            files: Arc::new(RemoteFiles::new(
+                Arc::new(opener.clone()),
+                Arc::clone(&self.entropy),
+            )),
             opener,
             facts: OnceCell::new(),
             used: Mutex::new(Used {
@@ -169,6 +179,7 @@ impl Hosts for SshHosts {
             Ok(Place {
                 executor,
                 facts,
+                files: Arc::clone(&known.files) as Arc<dyn Files>,
                 key: Arc::clone(&known.key),
             })
         })

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::Shared;
 use super::line::{End, Line, Pair, broken};
 use super::words::{self, Kind, Purpose};
@@ -23,8 +25,9 @@ pub(super) struct Lane {
     pub(super) line: Line,
     said: Vec<u8>,
     number: u16,
-    /// What will stand behind the output of the run for which it has forked.
+    /// What will stand behind the output of the next run.
     mark: String,
+    _room: OwnedSemaphorePermit,
 }
 
 /// What a lane says.
@@ -45,18 +48,24 @@ pub(super) enum Failure {
 }
 
 impl Lane {
-    pub(super) async fn open(shared: &Arc<Shared>) -> Result<Self, LaunchError> {
+    pub(super) async fn open(
+        shared: &Arc<Shared>,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Self, LaunchError> {
         let line = Line::open(shared, Purpose::Lane, false).await?;
         let mut lane = Self {
             line,
             said: Vec::new(),
             number: script::FIRST,
-            mark: String::new(),
+            mark: shared.random(MARK_LETTERS),
+            _room: room,
         };
-        let first = format!("{} -{}", script::FIRST, lane.end());
+        let first = match lane.line.place.kind {
+            Kind::Bash => format!("-\0{}\0", lane.mark),
+            Kind::Posix => format!("{} -\n", script::FIRST),
+        };
         lane.line.input.put(first.as_bytes());
-        lane.line.outputs.stdout.look_for("-");
-        lane.line.outputs.stderr.look_for("-");
+        lane.look_for("-");
         let heard = tokio::time::timeout(START_PATIENCE, lane.hear_first()).await;
         if heard != Ok(true) {
             return Err(broken("the host's shell ended as it started"));
@@ -77,20 +86,14 @@ impl Lane {
         true
     }
 
-    /// What ends a message.
-    const fn end(&self) -> char {
-        match self.line.place.kind {
-            Kind::Bash => '\0',
-            Kind::Posix => '\n',
-        }
-    }
-
-    /// Lets it fork for the next run.
+    /// It forks for the next run.
     pub(super) async fn fork_ahead(&mut self, shared: &Shared) {
         self.number = self.number % script::MAX_NUMBER + 1;
-        self.mark = shared.random(MARK_LETTERS);
-        let message = format!("{} {}{}", self.number, self.mark, self.end());
-        self.line.input.put(message.as_bytes());
+        if self.line.place.kind == Kind::Posix {
+            self.mark = shared.random(MARK_LETTERS);
+            let message = format!("{} {}\n", self.number, self.mark);
+            self.line.input.put(message.as_bytes());
+        }
         self.line.input.push_all().await;
     }
 
@@ -107,19 +110,31 @@ impl Lane {
     }
 
     /// Gives the fork that waits its text.
-    pub(super) async fn begin(&mut self, text: &str) {
+    pub(super) async fn begin(&mut self, shared: &Shared, text: &str) {
+        let mark = std::mem::take(&mut self.mark);
+        self.look_for(&mark);
         let message = match self.line.place.kind {
-            Kind::Bash => format!("{text}\0"),
+            Kind::Bash => {
+                self.mark = shared.random(MARK_LETTERS);
+                format!("{text}\0{}\0", self.mark)
+            }
             Kind::Posix => {
                 let lines = text.matches('\n').count().saturating_add(1);
                 format!("{lines}\n{text}\n")
             }
         };
         self.line.input.put(message.as_bytes());
-        self.line.outputs.stdout.look_for(&self.mark);
-        self.line.outputs.stderr.look_for(&self.mark);
         // It runs from here on, whether or not anybody waits for it.
         self.line.input.push_all().await;
+    }
+
+    fn look_for(&mut self, mark: &str) {
+        let Line { place, outputs, .. } = &mut self.line;
+        match place.kind {
+            Kind::Bash => outputs.stdout.look_for_report(mark),
+            Kind::Posix => outputs.stdout.look_for(mark),
+        }
+        outputs.stderr.look_for(mark);
     }
 
     pub(super) fn outputs_passed(&self) -> bool {
@@ -168,7 +183,11 @@ impl Lane {
             self.said.drain(..length.min(self.said.len()));
             return Some(word);
         }
-        match report::take(&mut self.said) {
+        let found = match report::take(&mut self.said) {
+            Found::Nothing => self.line.outputs.stdout.report(),
+            found => found,
+        };
+        match found {
             Found::Nothing => None,
             Found::Garbage => Some(Word::Garbage),
             Found::Report(report) if report.number == Some(self.number) => {
@@ -193,7 +212,8 @@ impl Lane {
         let tell = |kind: &str, value: &str| {
             format!("printf '%s\\000%s\\000' '!{kind}' {value} 1<>{reports}")
         };
-        let mut text = "unset -v __w __wc __wl __wv __wn __wd __wm __ws __wf __wz __c;".to_owned();
+        let mut text =
+            "unset -v __w __wc __wl __wv __wn __wd __wm __wo __ws __wf __wz __c;".to_owned();
         if launch.wants_pid && posix {
             let told = tell("pid", "\"${__wp:-0}\"");
             text.push_str(&format!(

@@ -168,7 +168,7 @@ pub(super) fn broken(text: &str) -> LaunchError {
 }
 
 /// Drops what comes before the mark on both streams.
-pub(super) async fn past_noise(
+pub(crate) async fn past_noise(
     stdout: &mut Flow,
     stderr: &mut Flow,
     mark: &str,

@@ -15,8 +15,11 @@
 //!
 //! A command is one message and one answer, so that it takes one round trip: the text, its number
 //! and a random mark go out together. After the command the shell reads the mark, which the command
-//! never saw, writes it to both outputs, and then reports. The output is whole when report and both
-//! marks are there. What decides the code is the report alone; a mark only says where output ends.
+//! never saw, writes it to both outputs, and reports. A bash reports behind the mark in its standard
+//! output where that is one write, which nobody's bytes can get into: that takes the far side one
+//! process and one packet less. Else the mark is followed by a word that says so, and the report
+//! goes through the FIFO. The output is whole when report and both marks are there. What decides
+//! the code is the report alone; a mark only says where output ends.
 //! The program of a session in bash is that of this machine (`shell/script.rs`) with other
 //! surroundings, and what is said there about its words holds here.
 //!
@@ -71,6 +74,7 @@ mod guard;
 mod guard_words;
 mod hosts;
 mod input;
+mod kept;
 mod lane;
 mod line;
 mod pair;
@@ -88,6 +92,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wharf_model::{Entropy, Secret};
 
+pub(crate) use flow::Flow;
+pub(crate) use line::past_noise;
+pub(crate) use words::ENTRY;
+
 pub use durable::{Durable, DurableEnd, DurableError, DurableRun, HOST_CAP};
 pub use hosts::{MAX_PLACES, SshHosts};
 use wharf_ssh::Opener;
@@ -95,7 +103,9 @@ pub use wharf_ssh::{Credentials as Access, SessionState as HostState};
 
 use crate::askpass::Askpass;
 use crate::executor::{BoxFuture, Executor, Launch, LaunchError, Process, Shell, ShellStart};
+use crate::journal::RunOutput;
 use crate::pool::{self, Pool};
+use kept::KeptProcess;
 use lane::Lane;
 use process::LaneProcess;
 use shell::RemoteShell;
@@ -110,6 +120,8 @@ const HOUSEKEEPING: Duration = Duration::from_secs(30);
 /// From the end of the work on a host to the end of what it left there.
 const END_PATIENCE: Duration = Duration::from_secs(10);
 
+const NO_MORE: &str = "no more is started on the host";
+
 /// Runs commands on one host as one user.
 pub struct RemoteExecutor {
     shared: Arc<Shared>,
@@ -122,6 +134,8 @@ pub(crate) struct Shared {
     tasks: TaskTracker,
     lanes: Pool<Lane>,
     permits: Arc<Semaphore>,
+    /// One for each lane that there is: runs that take each other's open no more than are needed.
+    rooms: Arc<Semaphore>,
     /// A lane has come back.
     back: Notify,
     /// A lane is being opened ahead of need.
@@ -152,7 +166,7 @@ impl Shared {
         let place = Arc::clone(&self.permits).acquire_owned();
         match tokio::time::timeout(PLACE_PATIENCE, place).await {
             Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) => Err(line::broken("no more is started on the host")),
+            Ok(Err(_)) => Err(line::broken(NO_MORE)),
             Err(_) => Err(line::broken(
                 "as many commands run on the host as may at once; end one, or use a session",
             )),
@@ -162,7 +176,7 @@ impl Shared {
     /// A lane that is there or comes back, or a new one, whichever is first; another is opened for
     /// whoever comes next.
     async fn lane(self: &Arc<Self>) -> Result<Lane, LaunchError> {
-        let mut opened = None;
+        let mut opening = None;
         loop {
             let back = self.back.notified();
             while let Some(mut lane) = self.lanes.take() {
@@ -173,31 +187,44 @@ impl Shared {
                     return Ok(lane);
                 }
             }
-            let failed = opened.get_or_insert_with(|| self.open_another());
-            tokio::select! {
-                () = back => {}
-                Ok(error) = failed => {
-                    // Where a host gives no more channels, another run's lane will do.
-                    let others = MAX_LANES.saturating_sub(self.permits.available_permits());
-                    if others <= 1 {
-                        return Err(error);
+            let told = match &mut opening {
+                Some(told) => tokio::select! {
+                    () = back => continue,
+                    told = told => told,
+                },
+                None => tokio::select! {
+                    () = back => continue,
+                    room = Arc::clone(&self.rooms).acquire_owned() => {
+                        let room = room.map_err(|_| line::broken(NO_MORE))?;
+                        opening = Some(self.open_another(room));
+                        continue;
                     }
-                    let back = tokio::time::timeout(PLACE_PATIENCE, self.back.notified());
-                    if back.await.is_err() {
-                        return Err(error);
-                    }
-                    opened = None;
-                }
+                },
+            };
+            // Where it was opened and another run was quicker to take it, another is opened.
+            opening = None;
+            let Ok(error) = told else { continue };
+            // Where a host gives no more channels, another run's lane will do.
+            let others = MAX_LANES.saturating_sub(self.permits.available_permits());
+            if others <= 1 {
+                return Err(error);
+            }
+            let back = tokio::time::timeout(PLACE_PATIENCE, self.back.notified());
+            if back.await.is_err() {
+                return Err(error);
             }
         }
     }
 
     /// Opens a lane that goes to whoever takes it first; why not, where that fails.
-    fn open_another(self: &Arc<Self>) -> oneshot::Receiver<LaunchError> {
+    fn open_another(
+        self: &Arc<Self>,
+        room: OwnedSemaphorePermit,
+    ) -> oneshot::Receiver<LaunchError> {
         let (failed, told) = oneshot::channel();
         let shared = Arc::clone(self);
         self.tasks.spawn(async move {
-            match Lane::open(&shared).await {
+            match Lane::open(&shared, room).await {
                 Ok(lane) => shared.put(lane),
                 Err(error) => {
                     let _gone_away = failed.send(error);
@@ -220,7 +247,9 @@ impl Shared {
         let shared = Arc::clone(self);
         self.tasks.spawn(async move {
             // Whoever needs one and finds none opens it and hears why that fails.
-            if let Ok(lane) = Lane::open(&shared).await {
+            if let Ok(room) = Arc::clone(&shared.rooms).try_acquire_owned()
+                && let Ok(lane) = Lane::open(&shared, room).await
+            {
                 shared.put(lane);
             }
             shared.opening.store(false, Ordering::Release);
@@ -238,6 +267,7 @@ impl RemoteExecutor {
             tasks: TaskTracker::new(),
             lanes: Pool::new(),
             permits: Arc::new(Semaphore::new(MAX_LANES)),
+            rooms: Arc::new(Semaphore::new(MAX_LANES)),
             back: Notify::new(),
             opening: AtomicBool::new(false),
             channels: Mutex::new(()),
@@ -255,6 +285,7 @@ impl RemoteExecutor {
         self.stop.cancel();
         self.shared.lanes.close();
         self.shared.permits.close();
+        self.shared.rooms.close();
         self.shared.tasks.close();
         let ended = tokio::time::timeout(END_PATIENCE, self.shared.tasks.wait()).await;
         if ended.is_err() {
@@ -273,9 +304,24 @@ impl Drop for RemoteExecutor {
 impl Executor for RemoteExecutor {
     fn launch(&self, launch: Launch) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>> {
         Box::pin(async move {
+            if launch.keep {
+                let process = KeptProcess::launch(&self.shared, launch).await?;
+                return Ok(Box::new(process) as Box<dyn Process>);
+            }
             let process = LaneProcess::launch(&self.shared, launch).await?;
             Ok(Box::new(process) as Box<dyn Process>)
         })
+    }
+
+    fn adopt(
+        &self,
+        handle: &str,
+        output: Arc<RunOutput>,
+    ) -> BoxFuture<'_, Result<Box<dyn Process>, LaunchError>> {
+        let adopted = KeptProcess::adopt(&self.shared, handle, output);
+        Box::pin(std::future::ready(
+            adopted.map(|process| Box::new(process) as Box<dyn Process>),
+        ))
     }
 
     fn shell(&self, start: ShellStart) -> BoxFuture<'_, Result<Box<dyn Shell>, LaunchError>> {

@@ -32,6 +32,7 @@ pub(super) struct LaneProcess {
     output: Arc<RunOutput>,
     tree: Arc<RemoteTree>,
     pid: Option<u32>,
+    wants_pid: bool,
     failure: Option<Failure>,
     report: Option<Box<Report>>,
     garbled: bool,
@@ -63,7 +64,7 @@ impl LaneProcess {
             }
         }
         let text = lane.text(&launch, files.first().map(String::as_str), inline);
-        lane.begin(&text).await;
+        lane.begin(shared, &text).await;
         let name = match &launch.program {
             Program::Direct(argv) => argv.first().cloned().unwrap_or_default(),
             Program::Shell { .. } => String::new(),
@@ -76,6 +77,7 @@ impl LaneProcess {
             output: launch.output,
             tree,
             pid: None,
+            wants_pid: launch.wants_pid,
             failure: None,
             report: None,
             garbled: false,
@@ -110,7 +112,12 @@ impl LaneProcess {
                     }
                 }
             }
-            let whole = self.report.is_some() && lane.outputs_passed();
+            let whole = match &self.report {
+                // The report of a success comes another way and may be here first.
+                Some(report) if report.status == 0 && self.wants_pid && self.pid.is_none() => false,
+                Some(_) => lane.outputs_passed(),
+                None => false,
+            };
             let gone = lane.line.ended.is_some() || lane.line.reports.closed();
             if whole || gone || self.garbled || enough(self) {
                 return;
@@ -149,7 +156,8 @@ impl LaneProcess {
         if let Some(lane) = &self.lane {
             lane.line.guard.remove(&self.files);
         }
-        if reusable {
+        // A signal that came as late as the run's end may have met the fork that waits.
+        if reusable && !self.tree.was_signalled() {
             self.give_back(left.contains('?') && !self.may_leave).await;
         }
         if let Some(failure) = self.failure.take() {

@@ -39,8 +39,18 @@ struct Acts {
     going: u32,
     /// The shell itself was ended.
     spoiled: bool,
+    /// Something was signalled before the command's end was known.
+    signalled: bool,
     /// The command has ended.
     over: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Look,
+    Signal,
+    /// Ends what there is, and a session's shell with it.
+    End,
 }
 
 impl RemoteTree {
@@ -84,7 +94,7 @@ impl RemoteTree {
     /// Has the guard act, and waits for it. Not for a runtime's thread.
     fn act(
         self: &Arc<Self>,
-        spoils: bool,
+        act: Act,
         line: impl FnOnce(u64, u64, u64, bool) -> String + Send + 'static,
     ) -> Option<String> {
         let guard = self.guard.upgrade()?;
@@ -92,7 +102,8 @@ impl RemoteTree {
             let mut acts = self.acts();
             if !acts.over {
                 acts.going = acts.going.saturating_add(1);
-                acts.spoiled |= spoils && self.living;
+                acts.spoiled |= act == Act::End && self.living;
+                acts.signalled |= act != Act::Look;
             }
             !acts.over
         };
@@ -114,6 +125,11 @@ impl RemoteTree {
             let _gave_up = sender.send(answer);
         });
         receiver.recv_timeout(ACT_PATIENCE).ok().flatten()
+    }
+
+    /// Something was signalled while the command was not known to have ended.
+    pub(super) fn was_signalled(&self) -> bool {
+        self.acts().signalled
     }
 
     fn is_current(&self) -> bool {
@@ -153,14 +169,14 @@ impl Tree for Held {
     fn signal(&self, signal: i32) {
         let act =
             move |number, since, until, _: bool| format!("S {number} {since} {until} {signal}");
-        self.0.act(false, act);
+        self.0.act(Act::Signal, act);
     }
 
     fn end(&self) {
         if self.0.single || !self.0.living || !self.0.is_current() {
             return self.signal(libc::SIGTERM);
         }
-        self.0.act(true, |number, since, until, current| {
+        self.0.act(Act::End, |number, since, until, current| {
             if current {
                 format!("E {number} {since} {until}")
             } else {
@@ -170,9 +186,14 @@ impl Tree for Held {
     }
 
     fn kill(&self) {
-        self.0.act(true, |number, since, until, current| {
+        self.0.act(Act::End, |number, since, until, current| {
             format!("K {number} {since} {until} {}", u8::from(current))
         });
+    }
+
+    /// The guard is not asked for that.
+    fn listens(&self) -> Option<Vec<u16>> {
+        None
     }
 
     /// What was seen last: the processes of this machine say nothing about another's.
@@ -186,7 +207,7 @@ impl Tree for Held {
 
     fn members(&self) -> Vec<u32> {
         let act = |number, since, until, _: bool| format!("Q {number} {since} {until}");
-        let said = self.0.act(false, act);
+        let said = self.0.act(Act::Look, act);
         self.0.saw(said.as_deref().unwrap_or_default())
     }
 }

@@ -6,7 +6,7 @@
 use crate::shell::script::{self, Around, Surroundings, quote_into};
 
 /// What the login shell is given, whichever it is: it means the same to sh, csh and fish.
-pub(super) const ENTRY: &str = r#"exec sh -c 'IFS= read -r l; eval "$l"'"#;
+pub(crate) const ENTRY: &str = r#"exec sh -c 'IFS= read -r l; eval "$l"'"#;
 /// The variable by which the processes of a shell are found, wherever they went. Its name begins as
 /// those of our own do, which no report of an environment shows.
 pub(super) const TAG: &str = "__wharf";
@@ -80,9 +80,16 @@ pub(super) fn place(id: &str, pipes: &str) -> String {
 const BASH_FIRST: &str = "__wd=$1; shift; exec 58<&0 59<>\"$__wd/r\" 57>&1 56>&2 55<>\"$__wd/0.l\" 54<\"$__wd/0.l\" 55>&- 0</dev/null; ";
 const BASH_CLOSED: &str = "58<&- 59>&- 57>&- 56>&- 54<&-";
 /// Marks the ends of the outputs, and learns what the report says about what was left running.
+///
+/// A report stands behind the mark in the standard output, where it needs no other process, if it
+/// is one write that nobody's bytes can get into (`PIPE_BUF`, and no line feed, at which bash would
+/// write). Else a point stands there, and the report takes the way through the guard.
 const BASH_BEFORE_REPORT: &str = "case $__w in *s*) exec 57>\"$__wd/$__wk.o\" 56>\"$__wd/$__wk.e\" \
      55<>\"$__wd/$__wk.l\" 54<\"$__wd/$__wk.l\" 55>&-;; esac; \
-     builtin printf %s \"$__wm\" >&57; builtin printf %s \"$__wm\" >&56; \
+     builtin printf %s \"$__wm\" >&56; __wo=59 __wx=; \
+     case ${__wm:+$__w} in ''|*[est]*) ;; *) __wx=${PWD-}$__ws${__wp-}; \
+     [[ ${#__wx} -lt 900 && $__wx != *$'\\n'* ]] && __wo=57 __wx=$__wm || __wx=;; esac; \
+     [[ $__wo = 57 || ! $__wm ]] || builtin printf %s. \"$__wm\" >&57; \
      IFS=' ' builtin read -r __wu __wz </proc/uptime; __wf=; \
      case $__w in *o*) [[ ${BASH_VERSINFO-} -ge 4 ]] && builtin read -t 0 -u 54 __wz || __wf=d;; esac; \
      case ${!-} in ''|\"${__wj-}\") ;; *) __wj=$!; __w=$__w builtin kill -0 $! && __wf=${__wf}l;; esac; \
@@ -99,22 +106,35 @@ fn bash_living() -> String {
         control: "1<>\"$__wd/r\"",
         number: &format!("IFS=\" \" {} __w __wk __wm", script::read_words()),
         before_report: BASH_BEFORE_REPORT,
+        head: "\"$__wx\"",
+        to: "\"$__wo\"",
         job: "${!-} ${__wu-} ${__wf-}",
         before_command: BASH_MOVE,
         closed: BASH_CLOSED,
     })
 }
 
-/// Forks when it gets a run's number and mark, which is ahead of need; the fork reads the text, whose
-/// first words take both from it. See `shell/forker.rs`, which does the same on this machine.
+/// Forks ahead of need; the fork reads the text, whose first words take the mark from it. See
+/// `shell/forker.rs`, which does the same on this machine. Behind a text stands the mark of the
+/// next run, so that the next fork waits for nothing.
+///
+/// The report of a run that failed goes through the guard: behind what the run itself has told that
+/// way about its start. That of another stands behind the mark, see [`BASH_BEFORE_REPORT`].
+///
+/// There is no next run after one that has left something, or that was ended by a signal and may
+/// not have read its text: no fork may be taken for what it left, and what was sent is read as
+/// nothing else.
 fn bash_lane() -> String {
     let read = script::read_words();
     format!(
-        "{BASH_FIRST}while IFS=' ' {read} __w __wm; do case $__w in 0) ;; *) ( IFS= {read} __c && \
-         builtin eval \"$__c\" {BASH_CLOSED} ) 55>\"$__wd/0.l\";; esac; __ws=$?; \
-         builtin printf %s \"$__wm\" >&57; builtin printf %s \"$__wm\" >&56; \
+        "{BASH_FIRST}__w=0 __ws=0; {read} __wm; while builtin printf %s \"$__wm\" >&56; \
          builtin read -t 0 -u 54 __wz && __wf= || __wf=d; \
-         builtin printf '%s\\0' '' \"$__w\" \"$PWD\" \" 0 $__wf\" \"$__ws $-\" '' >&59; done"
+         case $__ws in 0) __wo=57;; *) builtin printf %s. \"$__wm\" >&57; __wm= __wo=59;; esac; \
+         builtin printf '%s\\0' \"$__wm\" \"$__w\" '' \" 0 $__wf\" \"$__ws $-\" '' >&$__wo; \
+         case $__ws$__wf in *d|12[89]|1[3-9]?|2??) while {read} __wm; do :; done;; esac; \
+         IFS= {read} __wm; do __w=$((__w % {} + 1)); \
+         ( IFS= {read} __c && builtin eval \"$__c\" {BASH_CLOSED} ) 55>\"$__wd/0.l\"; __ws=$?; done",
+        script::MAX_NUMBER
     )
 }
 

@@ -45,6 +45,10 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) number: &'a str,
     /// Words between the end of a command and its report.
     pub(crate) before_report: &'a str,
+    /// What a report begins with, before the NUL behind its first field.
+    pub(crate) head: &'a str,
+    /// The descriptor that takes reports.
+    pub(crate) to: &'a str,
     /// The field that names the latest job.
     pub(crate) job: &'a str,
     /// Words before a command, with its outputs open.
@@ -65,6 +69,8 @@ pub(crate) fn program(control: &str) -> String {
         control: &format!(">{control}"),
         number: &format!("IFS= {} __w", read_words()),
         before_report: "",
+        head: "''",
+        to: &CONTROL_FD.to_string(),
         job: "${!-}",
         before_command: "",
         closed: &format!("{INPUT_FD}<&- {CONTROL_FD}>&-"),
@@ -78,6 +84,8 @@ pub(crate) fn program_around(around: &Surroundings<'_>) -> String {
         control,
         number,
         before_report,
+        head,
+        to,
         job,
         before_command,
         closed,
@@ -95,7 +103,7 @@ pub(crate) fn program_around(around: &Surroundings<'_>) -> String {
          __w= builtin trap -p RETURN ERR DEBUG >&{CONTROL_FD}; \
          __w= builtin trap - DEBUG ERR RETURN;; esac; \
          case $- in *[xv]*) builtin set +xv;; esac;; esac; {before_report}\
-         builtin printf '%s\\0' '' \"$__w\" \"${{PWD-}}\" \"{job}\" \"$__ws\" \"${{__wp-}}\" >&{CONTROL_FD}; }} && \
+         builtin printf '%s\\0' {head} \"$__w\" \"${{PWD-}}\" \"{job}\" \"$__ws\" \"${{__wp-}}\" >&{to}; }} && \
          case $__w in *e*) builtin export -p >&{CONTROL_FD} && builtin printf '\\0' >&{CONTROL_FD};; esac && \
          __w= __wp= && IFS= TMOUT= {read} __w || __w=; [[ ! $__w ]]; }} >&- 2>&-; do __ws=; \
          {before_command}builtin eval \"$__w\" {closed}; done; done"

@@ -98,10 +98,13 @@ impl Bench {
         self.session_with(ShellStart::default()).await
     }
 
+    /// Whose commands report no environment, unless that is asked for: such a report takes another
+    /// way.
     pub(crate) async fn session_with(&self, start: ShellStart) -> Living {
         Living {
             shell: self.executor.shell(start).await.unwrap(),
             journal: Arc::clone(&self.journal),
+            report_env: false,
         }
     }
 
@@ -113,6 +116,7 @@ impl Bench {
             stdin: None,
             output: self.journal.begin(&run_id(), false),
             wants_pid: false,
+            keep: false,
         }
     }
 

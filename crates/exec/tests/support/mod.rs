@@ -134,6 +134,7 @@ impl Bench {
             stdin: None,
             output: self.journal.begin(&run_id(), false),
             wants_pid: false,
+            keep: false,
         }
     }
 
@@ -178,6 +179,7 @@ impl Bench {
         Living {
             shell,
             journal: Arc::clone(&self.journal),
+            report_env: true,
         }
     }
 }
@@ -185,6 +187,7 @@ impl Bench {
 pub(crate) struct Living {
     pub(crate) shell: Box<dyn Shell>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) report_env: bool,
 }
 
 pub(crate) struct Said {
@@ -213,7 +216,7 @@ impl Living {
             stdin: None,
             output: self.journal.begin(&run_id(), false),
             own_pipes: false,
-            report_env: true,
+            report_env: self.report_env,
             single: true,
         }
     }

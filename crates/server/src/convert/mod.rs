@@ -4,6 +4,7 @@ pub(crate) mod analysis;
 pub(crate) mod answer;
 pub(crate) mod approval;
 pub(crate) mod fields;
+pub(crate) mod files;
 pub(crate) mod knowledge;
 pub(crate) mod policy;
 pub(crate) mod process;

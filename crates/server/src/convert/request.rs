@@ -71,6 +71,7 @@ pub(crate) fn run(
         sudo_password: wire.sudo_password.take().map(Secret::new),
         timeout,
         background: wire.background,
+        durable: wire.durable,
         output_limit,
         confirmation,
         idempotency: key.map(|key| Idempotency {
@@ -419,7 +420,6 @@ mod tests {
             .map(|(field, message)| format!("{field}: {message}"))
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
-        remote: SSH hosts are not available in this version; leave it out to run here
         command: the command is empty
         session_id: a session id must be 1 to 128 characters of A-Z a-z 0-9 . _ - and start with a letter or digit
         cwd: must not hold a NUL character
@@ -455,6 +455,37 @@ mod tests {
         assert_eq!(wrong(r#"{"command":"x","timeout":0.999}"#).len(), 1);
         assert_eq!(wrong(r#"{"command":"x","timeout":-1}"#).len(), 1);
         assert_eq!(wrong(r#"{"command":"x","host":"db.example"}"#).len(), 1);
+        for (field, body) in [
+            ("host", r#"{"command":"x","remote":true}"#),
+            (
+                "host",
+                r#"{"command":"x","remote":true,"host":"-oProxyCommand=x"}"#,
+            ),
+            (
+                "username",
+                r#"{"command":"x","remote":true,"host":"a","username":"-x"}"#,
+            ),
+            (
+                "password",
+                r#"{"command":"x","remote":true,"host":"a","password":""}"#,
+            ),
+            (
+                "private_key_path",
+                r#"{"command":"x","remote":true,"host":"a","private_key_path":""}"#,
+            ),
+        ] {
+            assert_eq!(
+                wrong(body).first().map(|(field, _)| field.clone()),
+                Some(field.to_owned())
+            );
+        }
+        let body =
+            r#"{"command":"x","remote":true,"host":"a","port":2222,"username":"b","password":"c"}"#;
+        let wire: api::RunRequest = serde_json::from_str(body).unwrap();
+        let request = run(wire, None, body.as_bytes()).unwrap();
+        assert_eq!(request.target.to_string(), "ssh://b@a:2222");
+        assert!(!request.access.is_empty());
+        assert!(!format!("{request:?}").contains("\"c\""), "{request:?}");
     }
 
     #[test]

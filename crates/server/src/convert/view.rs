@@ -41,6 +41,8 @@ pub(crate) fn process(view: ProcessView) -> api::ProcessInfo {
         started_at: view.run.started.to_string(),
         stdout_bytes: view.run.stdout_bytes,
         stderr_bytes: view.run.stderr_bytes,
+        ready: view.ports.as_ref().map(|ports| !ports.is_empty()),
+        ports: view.ports,
         processes: view.processes,
     }
 }

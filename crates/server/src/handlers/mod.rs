@@ -2,6 +2,7 @@
 //! answer.
 
 pub(crate) mod approvals;
+pub(crate) mod files;
 pub(crate) mod knowledge;
 pub(crate) mod policy;
 pub(crate) mod processes;

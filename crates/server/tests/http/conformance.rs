@@ -73,6 +73,7 @@ fn every_answer_is_as_the_document_says() {
         reading(&mut seen, &run).await;
         sessions(&mut seen).await;
         processes(&mut seen).await;
+        files(&mut seen).await;
         approvals(&mut seen).await;
         policy(&mut seen).await;
         the_rest(&mut seen).await;
@@ -257,6 +258,40 @@ async fn processes(seen: &mut Seen<'_>) {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
     seen.get("/api/ssh-sessions", "/api/ssh-sessions").await;
+}
+
+async fn files(seen: &mut Seen<'_>) {
+    let template = "/api/files";
+    let put = |path: &str| seen.server.ask("PUT", path).body("content");
+    let asks = [
+        put("/api/files?path=note"),
+        put("/api/files?path=no/such/note"),
+    ];
+    for ask in asks {
+        seen.send(template, "PUT", ask).await;
+    }
+    for query in [
+        "path=note",
+        "path=note&digest=true",
+        "path=note&partial=00",
+        "path=none",
+        "path=.",
+        "path=/etc/shadow",
+        "path=note&target=ssh://-x",
+    ] {
+        seen.get(template, &format!("{template}?{query}")).await;
+    }
+    for query in ["path=.", "path=note", "path=none"] {
+        let list = "/api/files/list";
+        seen.get(list, &format!("{list}?{query}")).await;
+    }
+    for range in ["bytes=1-2", "bytes=100-", "bytes=2-1"] {
+        let ask = seen
+            .server
+            .ask("GET", "/api/files?path=note")
+            .header("range", range);
+        seen.send(template, "GET", ask).await;
+    }
 }
 
 async fn approvals(seen: &mut Seen<'_>) {

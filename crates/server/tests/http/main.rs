@@ -10,6 +10,8 @@
 
 mod approvals;
 mod conformance;
+mod files;
+mod hosts;
 mod ids;
 mod knowledge;
 mod logs;

@@ -377,4 +377,9 @@ impl Opener for HostOpener {
         let start = Start::Command(command.to_owned());
         Box::pin(self.start(start))
     }
+
+    fn subsystem(&self, name: &str) -> BoxFuture<'_, Result<Channel, Error>> {
+        let start = Start::Subsystem(name.to_owned());
+        Box::pin(self.start(start))
+    }
 }

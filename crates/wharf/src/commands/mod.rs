@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod completion;
 pub(crate) mod config;
+pub(crate) mod cp;
 pub(crate) mod decision;
 pub(crate) mod doctor;
 pub(crate) mod explain;
@@ -61,6 +62,7 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
         Command::Run(args) => run::run(&client(world, args.flags())?, args),
         Command::Explain(args) => explain::explain(&client(world, vec![])?, &args),
         Command::Session(command) => session::dispatch(&client(world, vec![])?, command),
+        Command::Cp(args) => cp::cp(&client(world, vec![])?, args),
         Command::Logs(args) => logs::logs(&client(world, vec![])?, &args),
         Command::Kill(args) => kill::kill(&client(world, vec![])?, &args),
         Command::Approvals(command) => approvals::dispatch(&client(world, vec![])?, command),

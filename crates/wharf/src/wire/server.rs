@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use wharf_engine::knowledge::PackageManager;
 use wharf_engine::registry::UserRegistry;
 use wharf_engine::{Engine, Limits, Options, PackageLocks, Parts};
+use wharf_exec::files::LocalFiles;
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::remote::SshHosts;
 use wharf_exec::{Hosts, LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
@@ -95,6 +96,10 @@ pub(crate) async fn open(
         clock: Arc::new(SystemClock::here()),
         entropy: Arc::new(SystemEntropy),
         executor: Arc::clone(&executor) as Arc<dyn wharf_exec::Executor>,
+        files: Arc::new(LocalFiles::new(
+            cx.world.home().unwrap_or_else(|| "/".into()),
+            Arc::new(SystemEntropy),
+        )),
         audit,
         audit_directory: cx.places.audit_dir(),
         database,

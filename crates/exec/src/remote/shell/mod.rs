@@ -131,7 +131,11 @@ impl RemoteShell {
     }
 
     fn next_report(&mut self) -> Option<Report> {
-        match report::take(&mut self.said) {
+        let found = match report::take(&mut self.said) {
+            Found::Nothing => self.line.outputs.stdout.report(),
+            found => found,
+        };
+        match found {
             Found::Nothing => None,
             Found::Report(report) => Some(*report),
             Found::Garbage => {
@@ -239,7 +243,10 @@ impl RemoteShell {
             traps: self.wary && self.line.place.kind == Kind::Bash,
         };
         let mark = self.shared.random(MARK_LETTERS);
-        self.line.outputs.stdout.look_for(&mark);
+        match self.line.place.kind {
+            Kind::Bash => self.line.outputs.stdout.look_for_report(&mark),
+            Kind::Posix => self.line.outputs.stdout.look_for(&mark),
+        }
         self.line.outputs.stderr.look_for(&mark);
         let more = if command.own_pipes { "o" } else { "" };
         self.put(Some(&text), asked, more, &mark);

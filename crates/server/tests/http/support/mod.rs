@@ -14,6 +14,7 @@ use tower::ServiceExt;
 use wharf_engine::Engine;
 use wharf_model::Caller;
 use wharf_server::{ServerOptions, Tokens, router};
+use wharf_testkit::TestHost;
 
 /// The owner's token.
 pub(crate) const TOKEN: &str = "token-of-the-owner";
@@ -42,6 +43,20 @@ pub(crate) fn with_server_of<F: Future<Output = ()>>(
     engine::with_engine(|engine| {
         let router = router(engine.clone(), &options);
         test(Server { engine, router })
+    });
+}
+
+/// [`with_server`], with a host that it can reach; none where no SSH server is installed.
+pub(crate) fn with_server_and_host<F: Future<Output = ()>>(
+    sshd: &str,
+    test: impl FnOnce(Server, Arc<TestHost>) -> F,
+) {
+    let Some(host) = TestHost::start(sshd).map(Arc::new) else {
+        return;
+    };
+    engine::with_engine_and(&host, |engine| {
+        let router = router(engine.clone(), &options());
+        test(Server { engine, router }, Arc::clone(&host))
     });
 }
 

@@ -98,7 +98,7 @@ pub(super) fn exit_code(code: i32) -> u8 {
 
 /// Comes to an end when somebody wants us to; as what, says the kind. Both signals are waited for
 /// from here on, so that a second one while we stop changes nothing; a third party can still KILL.
-pub(super) async fn interrupted() -> CommandError {
+pub(crate) async fn interrupted() -> CommandError {
     let (Ok(mut interrupt), Ok(mut terminate)) = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),

@@ -83,7 +83,7 @@ fn no(approval: &Approval, asked: &ApprovalRef) -> CommandError {
 }
 
 /// The server's words are for programs that can repeat the request; these are for whoever typed.
-pub(super) fn missing(cx: &Context, problem: &Problem) -> CommandError {
+pub(crate) fn missing(cx: &Context, problem: &Problem) -> CommandError {
     let mut error = CommandError::refused(problem);
     if error.kind != Kind::Approval {
         return error;

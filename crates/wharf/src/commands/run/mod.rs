@@ -1,7 +1,7 @@
 //! `wharf run`: a command, as if it were typed here, with a decision before and a record after.
 
-mod after;
-mod consent;
+pub(crate) mod after;
+pub(crate) mod consent;
 mod follow;
 mod password;
 mod plain;

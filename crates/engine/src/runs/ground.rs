@@ -1,0 +1,95 @@
+//! Where a command will run, before it is judged: its turn in a session, the machine, the directory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wharf_model::{Caller, Target};
+
+use crate::engine::Inner;
+use crate::error::Error;
+use crate::places::{self, Spot};
+use crate::request::RunRequest;
+use crate::sessions;
+use crate::sessions::run::Turn;
+use crate::sessions::state::Session;
+
+/// What a command stands on.
+pub(crate) struct Ground {
+    /// Its turn, where it runs in a session.
+    pub(crate) turn: Option<Turn>,
+    pub(crate) spot: Spot,
+    /// Where it would start; relative directories go from here.
+    pub(crate) base: PathBuf,
+}
+
+/// Finds it. From here on the request's target is where it runs.
+pub(crate) async fn find(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    request: &mut RunRequest,
+) -> Result<Ground, Error> {
+    if inner.options.force_local {
+        request.target = Target::Local;
+    }
+    let session = match &request.session {
+        Some(id) => Some(inner.sessions.get(caller, id)?),
+        None => None,
+    };
+    let Some(session) = session else {
+        return alone(inner, request).await;
+    };
+    if moves(&session, request) {
+        let spot = places::spot(inner, &request.target, &request.access).await?;
+        if spot.unreachable().is_none() {
+            sessions::create::lead(inner, caller, &session, request).await?;
+        } else {
+            let base = spot.default_cwd(inner);
+            return Ok(Ground {
+                turn: None,
+                spot,
+                base,
+            });
+        }
+        let led = inner.sessions.get(caller, &session.id)?;
+        return within(inner, led, request).await;
+    }
+    within(inner, session, request).await
+}
+
+/// A session that was made without a target and has done nothing yet follows its first command to
+/// a host.
+fn moves(session: &Session, request: &RunRequest) -> bool {
+    !request.target.is_local() && session.target.is_local() && session.count() == 0
+}
+
+async fn alone(inner: &Arc<Inner>, request: &RunRequest) -> Result<Ground, Error> {
+    let spot = places::spot(inner, &request.target, &request.access).await?;
+    let base = spot.default_cwd(inner);
+    Ok(Ground {
+        turn: None,
+        spot,
+        base,
+    })
+}
+
+/// Its turn first: until then an earlier command may change the directory that this one is judged
+/// in.
+async fn within(
+    inner: &Arc<Inner>,
+    session: Arc<Session>,
+    request: &mut RunRequest,
+) -> Result<Ground, Error> {
+    let mut turn = sessions::run::turn(inner, session).await?;
+    turn.admits(&request.target)?;
+    if !request.access.is_empty() {
+        turn.enter_with(&request.access);
+    }
+    let spot = turn.spot(inner).await?;
+    request.target = spot.target.clone();
+    let base = turn.cwd();
+    Ok(Ground {
+        turn: Some(turn),
+        spot,
+        base,
+    })
+}
