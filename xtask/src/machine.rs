@@ -53,6 +53,11 @@ const TOOLS: &[Tool] = &[
         needed_for: "tests against another SSH server",
     },
     Tool {
+        program: "sudo",
+        packages: &["sudo"],
+        needed_for: "tests that become root by a password",
+    },
+    Tool {
         program: "setsid",
         packages: &["util-linux"],
         needed_for: "tests with daemons",

@@ -57,6 +57,11 @@ pub struct RunRequest {
     /// A private key file for that host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_key_path: Option<String>,
+    /// What each `sudo` of the command gets when it asks for a password; one line of at most 1023
+    /// bytes, given on a private way and never recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 1023)]
+    pub sudo_password: Option<String>,
     /// Run in this living session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
@@ -201,7 +206,8 @@ pub struct Truncated {
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunError {
-    /// `timeout`, `killed`, `not_found`, `not_executable`, `needs_input`, `failed`, …
+    /// `timeout`, `killed`, `not_found`, `not_executable`, `needs_input`, `sudo_password`,
+    /// `locked`, `failed`, …
     pub kind: String,
     /// A sentence for people.
     pub message: String,

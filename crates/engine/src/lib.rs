@@ -38,7 +38,7 @@ mod whole;
 
 pub use engine::{Elsewhere, Engine, Gauges, Surroundings};
 pub use error::{Error, Field};
-pub use options::{Limits, Options, Parts};
+pub use options::{Limits, Options, PackageLocks, Parts};
 pub use policies::{Reloaded, Tested};
 pub use request::{Idempotency, NewSession, ProcessSelector, RunRequest, Stream};
 pub use view::{

@@ -59,10 +59,38 @@ pub struct Options {
     pub allow_dangerous: bool,
     /// What is asked to run on a host runs here.
     pub force_local: bool,
+    /// A program of this machine that sudo asks for a password, where none comes with a request.
+    pub askpass: Option<String>,
+    /// Where Debian's package tools have their locks.
+    pub package_locks: PackageLocks,
     /// Bounds.
     pub limits: Limits,
     /// A key that seals what must not lie readable on disk (32 bytes).
     pub seal_key: [u8; 32],
+}
+
+/// The files by which Debian's package tools keep each other away.
+#[derive(Debug, Clone)]
+pub struct PackageLocks {
+    /// Whoever is about to install or remove something.
+    pub frontend: String,
+    /// dpkg's own.
+    pub dpkg: String,
+    /// For the lists of packages.
+    pub lists: String,
+    /// For downloaded packages.
+    pub archives: String,
+}
+
+impl Default for PackageLocks {
+    fn default() -> Self {
+        Self {
+            frontend: "/var/lib/dpkg/lock-frontend".to_owned(),
+            dpkg: "/var/lib/dpkg/lock".to_owned(),
+            lists: "/var/lib/apt/lists/lock".to_owned(),
+            archives: "/var/cache/apt/archives/lock".to_owned(),
+        }
+    }
 }
 
 /// Bounds, each with a default that suits a laptop.

@@ -61,6 +61,11 @@ impl Approved {
         &self.request
     }
 
+    /// The password for sudo, which is kept no longer than it is needed.
+    pub(crate) fn take_sudo_password(&mut self) -> Option<wharf_model::Secret> {
+        self.request.sudo_password.take()
+    }
+
     pub(crate) const fn decision(&self) -> &Decision {
         &self.decision
     }

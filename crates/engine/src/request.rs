@@ -14,6 +14,9 @@ pub const MAX_OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
 pub const TIMEOUT_RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(3600);
 
+/// The longest password for sudo, in bytes.
+pub use wharf_exec::MAX_PASSWORD as MAX_SUDO_PASSWORD;
+
 /// A command to run.
 #[derive(Debug, Clone)]
 pub struct RunRequest {
@@ -31,6 +34,8 @@ pub struct RunRequest {
     pub env: Vec<(String, Secret)>,
     /// Bytes for its standard input; closed when absent.
     pub stdin: Option<Vec<u8>>,
+    /// What each sudo of the text gets when it asks for a password.
+    pub sudo_password: Option<Secret>,
     /// When to end it; by its kind when absent.
     pub timeout: Option<Duration>,
     /// Answer at once.
@@ -58,6 +63,7 @@ impl RunRequest {
             cwd: None,
             env: Vec::new(),
             stdin: None,
+            sudo_password: None,
             timeout: None,
             background: false,
             durable: None,

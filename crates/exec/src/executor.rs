@@ -9,9 +9,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_model::SshTarget;
+use wharf_model::{Secret, SshTarget};
 use wharf_ssh::{Credentials, HostKey, SessionInfo, TrustError, Trusted};
 
+use crate::askpass::Askpass;
 use crate::journal::RunOutput;
 use crate::tree::Processes;
 
@@ -25,6 +26,9 @@ pub trait Executor: Send + Sync + 'static {
 
     /// Starts a shell that lives on between commands.
     fn shell(&self, start: ShellStart) -> BoxFuture<'_, Result<Box<dyn Shell>, LaunchError>>;
+
+    /// Makes a private way on which sudo can ask for `password`.
+    fn askpass(&self, password: Secret) -> BoxFuture<'_, Result<Askpass, LaunchError>>;
 
     /// Takes up a command again that was launched with [`Launch::keep`], by [`Process::handle`].
     /// All that it wrote and goes on writing goes into `output`, which is empty.

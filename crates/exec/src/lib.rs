@@ -15,6 +15,7 @@ pub mod files;
 pub mod journal;
 pub mod remote;
 
+mod askpass;
 mod frame;
 mod hold;
 mod local;
@@ -28,6 +29,7 @@ mod sys;
 mod tree;
 mod zygote;
 
+pub use askpass::{Askpass, MAX_PASSWORD, Outcome as AskpassOutcome};
 pub use executor::{
     BoxFuture, Executor, Exit, Facts, HostConnection, Hosts, Launch, LaunchError, Place, Process,
     Program, Shell, ShellCommand, ShellEnv, ShellReport, ShellStart, Status, Tested, Tree, Way,

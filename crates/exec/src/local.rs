@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wharf_model::Secret;
 
+use crate::askpass::{self, Askpass};
 use crate::executor::{
     BoxFuture, Executor, Launch, LaunchError, Process, Program, Shell, ShellEnv, ShellStart,
 };
@@ -51,6 +53,7 @@ impl LocalExecutor {
         use rustix::fs::{Mode, OFlags};
         let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
         let options = zygote.options.clone();
+        askpass::here::sweep(&options.private);
         let zygote_pid = zygote.pid();
         let client = ZygoteClient::new(zygote)?;
         let shared = Arc::new(Shared {
@@ -113,6 +116,13 @@ impl Executor for LocalExecutor {
             let zygote = &self.shared.zygote;
             let shell = LocalShell::start(zygote, Purpose::Living, &env, cwd, null).await?;
             Ok(Box::new(shell) as Box<dyn Shell>)
+        })
+    }
+
+    fn askpass(&self, password: Secret) -> BoxFuture<'_, Result<Askpass, LaunchError>> {
+        Box::pin(async move {
+            let private = &self.shared.options.private;
+            askpass::here::start(private, password, &self.tasks).map_err(LaunchError::System)
         })
     }
 

@@ -152,6 +152,12 @@ impl Places {
         self.data.join("wharf.db")
     }
 
+    /// What lives no longer than a command.
+    #[must_use]
+    pub fn private_dir(&self) -> PathBuf {
+        self.state_dir().join("private")
+    }
+
     /// The server's log files.
     #[must_use]
     pub fn log_dir(&self) -> PathBuf {

@@ -97,6 +97,22 @@ impl TestHost {
         sshd::PASSWORD
     }
 
+    /// The host as a target for an account that becomes root by [`TestHost::password`], and that
+    /// account; none where the server has no files of its own or no sudo.
+    #[must_use]
+    pub fn sudoer(&self) -> Option<(Target, &'static str)> {
+        crate::sudo::is_there().then(|| {
+            let target = SshTarget::new(NAME, None, Some(sshd::SUDOER)).unwrap();
+            (Target::Ssh(target), sshd::SUDOER)
+        })
+    }
+
+    /// The folder with the files of the server.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        &self.directory
+    }
+
     /// The host as a target.
     #[must_use]
     pub fn target(&self) -> Target {

@@ -16,8 +16,10 @@ mod host;
     reason = "a server that the tests of the connections start as well"
 )]
 mod sshd;
+mod sudo;
 
 pub use host::{NAME as HOST, TestHost};
+pub use sudo::with_sudo;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +27,7 @@ use std::time::Duration;
 
 use wharf_engine::knowledge::{Manual, NoManual};
 use wharf_engine::registry::UserRegistry;
-use wharf_engine::{Engine, Limits, Options, Parts};
+use wharf_engine::{Engine, Limits, Options, PackageLocks, Parts};
 use wharf_exec::files::LocalFiles;
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::remote::SshHosts;
@@ -84,6 +86,10 @@ pub struct Setup {
     pub registry: Arc<UserRegistry>,
     /// What the system says of programs that the registry does not know.
     pub manual: Arc<dyn Manual>,
+    /// A program that sudo asks for a password.
+    pub askpass: Option<String>,
+    /// Where the package tools have their locks.
+    pub package_locks: PackageLocks,
     /// Other machines: made when the engine is, and ended after it.
     pub hosts: Option<Arc<TestHost>>,
 }
@@ -99,6 +105,8 @@ impl Default for Setup {
             policy: Vec::new(),
             registry: Arc::default(),
             manual: Arc::new(NoManual),
+            askpass: None,
+            package_locks: PackageLocks::default(),
             hosts: None,
         }
     }
@@ -159,6 +167,7 @@ pub fn zygote_options(directory: &Path, setup: &Setup) -> ZygoteOptions {
     ZygoteOptions {
         base_env: base_env(directory),
         default_cwd: directory.to_owned(),
+        private: directory.join("private"),
         limits: setup.tree,
     }
 }
@@ -211,6 +220,8 @@ impl TestEngine {
             host: "testhost".into(),
             allow_dangerous: setup.allow_dangerous,
             force_local: false,
+            askpass: setup.askpass,
+            package_locks: setup.package_locks,
             limits: setup.limits,
             seal_key: [7; 32],
         };

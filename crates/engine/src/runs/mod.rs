@@ -7,7 +7,10 @@ pub(crate) mod answer;
 pub(crate) mod ground;
 pub(crate) mod idempotency;
 pub(crate) mod kept;
+pub(crate) mod locks;
+pub(crate) mod privilege;
 pub(crate) mod read;
+pub(crate) mod ready;
 pub(crate) mod start;
 pub(crate) mod supervise;
 pub(crate) mod table;
@@ -32,6 +35,8 @@ pub(crate) struct Run {
     /// The first process, 0 while it is not known.
     pid: AtomicU32,
     tree: Mutex<Option<Arc<dyn Tree>>>,
+    /// The way on which its sudo asks for a password.
+    way: Mutex<Option<ready::Way>>,
     phase: watch::Sender<Phase>,
     /// It goes on when the server stops, and is taken up again at the next start.
     kept: AtomicBool,
@@ -94,6 +99,7 @@ impl Run {
             since: Instant::now(),
             pid: AtomicU32::new(0),
             tree: Mutex::new(None),
+            way: Mutex::new(None),
             phase: watch::Sender::new(Phase::Running),
             kept: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -110,6 +116,18 @@ impl Run {
 
     pub(crate) fn tree(&self) -> Option<Arc<dyn Tree>> {
         self.tree
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Keeps the way to a password as long as something of the run may ask.
+    pub(crate) fn set_way(&self, way: ready::Way) {
+        *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some(way);
+    }
+
+    pub(crate) fn way(&self) -> Option<ready::Way> {
+        self.way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -184,6 +202,10 @@ impl Run {
 
     pub(crate) fn set_over(&self) {
         self.tree
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        self.way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();

@@ -12,8 +12,9 @@ use wharf_shell::{Analysis, Launch as HowToLaunch};
 use wharf_store::db::RunRow;
 
 use super::ground::{self, Ground};
+use super::ready::{Extra, ready};
 use super::supervise::{self, Supervised};
-use super::{About, Run, idempotency, kept, read};
+use super::{About, Run, idempotency, kept, privilege, read};
 use crate::approvals::sight::Sight;
 use crate::engine::Inner;
 use crate::error::Error;
@@ -109,6 +110,11 @@ pub(crate) async fn start(
         return Err(Error::Stopping);
     }
     policy::check_env(&request.env)?;
+    let password = request.sudo_password.as_ref();
+    if let Some(field) = password.and_then(|password| privilege::check(password.expose())) {
+        let fields = vec![field];
+        return Err(Error::Invalid { fields });
+    }
     let Some(key) = request.idempotency.clone() else {
         return fresh(inner, caller, request).await.map(Asked::New);
     };
@@ -250,26 +256,14 @@ async fn alone(
     told: Told,
 ) -> Result<(), Error> {
     let id = RunId::random(inner.parts.entropy.as_ref());
-    let recorded = record::open(inner, &id, approved, cwd).await?;
-    let request = recorded.approved.request();
-    let output = inner.parts.journal.begin(&id, request.background);
-    let launch = Launch {
-        program: program(&recorded.approved),
-        cwd: request
-            .cwd
-            .clone()
-            .filter(|_| spot.target == request.target),
-        env: exposed(&request.env),
-        stdin: request.stdin.clone(),
-        output: Arc::clone(&output),
-        wants_pid: request.background,
-        keep: keeps(request),
-    };
-    let run = Run::new(about(inner, &recorded, output));
+    let mut recorded = record::open(inner, &id, approved, cwd).await?;
+    let background = recorded.approved.request().background;
+    let output = inner.parts.journal.begin(&id, background);
+    let run = Run::new(about(inner, &recorded, Arc::clone(&output)));
     inner.runs.insert(&run);
     let limit = time_limit(&recorded.approved);
     let blind = blind(&recorded.approved);
-    let watch = Supervised {
+    let mut watch = Supervised {
         inner: Arc::clone(inner),
         run: Arc::clone(&run),
         receipt: recorded.receipt,
@@ -281,6 +275,29 @@ async fn alone(
         return Ok(());
     }
     spot.used(inner, cwd);
+    let (mut told, approved) = (Some(told), &mut recorded.approved);
+    let ready = ready(&mut watch, approved, spot.reached.as_ref().ok(), &mut told);
+    let extra = match ready.await {
+        Ok(extra) => extra,
+        Err(never) => {
+            never.answer(watch).await;
+            return Ok(());
+        }
+    };
+    let request = recorded.approved.request();
+    let launch = Launch {
+        program: program(&recorded.approved, &extra),
+        cwd: request
+            .cwd
+            .clone()
+            .filter(|_| spot.target == request.target),
+        env: extra.env(exposed(&request.env)),
+        stdin: request.stdin.clone(),
+        output,
+        wants_pid: background,
+        keep: keeps(request),
+    };
+    let tell = |run| told.map(|told: Told| told.send(run));
     let launched = match spot.reached {
         Ok(executor) => executor.launch(launch).await,
         Err(error) => Err(error),
@@ -295,11 +312,11 @@ async fn alone(
             if run.background {
                 run.launched();
             }
-            let _nobody_waits = told.send(run);
+            let _nobody_waits = tell(run);
             supervise::process(watch, process, place).await;
         }
         Err(error) => {
-            let _nobody_waits = told.send(run);
+            let _nobody_waits = tell(run);
             supervise::not_started(watch, &error).await;
         }
     }
@@ -429,12 +446,14 @@ pub(crate) fn exposed(env: &[(String, wharf_model::Secret)]) -> Vec<(String, Str
 }
 
 /// How a command of its own is started.
-fn program(approved: &Approved) -> Program {
+fn program(approved: &Approved, extra: &Extra) -> Program {
     let analysis: &Analysis = &approved.decision().analysis;
     if analysis.parse_error.is_some() {
         return syntax::check(approved.request().command.as_str());
     }
-    if let HowToLaunch::Direct { argv } = &analysis.launch {
+    if let HowToLaunch::Direct { argv } = &analysis.launch
+        && !extra.changes_text()
+    {
         return Program::Direct(argv.clone());
     }
     let text = approved.request().command.as_str();
@@ -445,7 +464,7 @@ fn program(approved: &Approved) -> Program {
     let shell_use = &analysis.shell_use;
     let forkable = !shell_use.inspects_shell && !shell_use.backgrounds;
     Program::Shell {
-        text: text.to_owned(),
+        text: extra.text(text),
         forkable,
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use wharf_exec::journal::Stream;
 use wharf_exec::{Exit, LaunchError, Process, Tree};
 
-use super::{End, Run};
+use super::{End, Run, locks, privilege};
 use crate::engine::Inner;
 use crate::record::{self, Closing, Receipt};
 use crate::runs::start::as_result;
@@ -357,6 +357,10 @@ pub(crate) async fn close(
     } else {
         run.output.finish()
     };
+    if end.error.is_none() {
+        let sudo = privilege::explain(inner, run, &end).await;
+        end.error = sudo.or_else(|| locks::explain(run, &end));
+    }
     end.duration = run.since.elapsed();
     end.at = Some(inner.parts.clock.now());
     let cwd = end

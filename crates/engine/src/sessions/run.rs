@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
-use wharf_exec::{LaunchError, ShellCommand, ShellReport, ShellStart};
+use wharf_exec::{Executor, LaunchError, ShellCommand, ShellReport, ShellStart};
 use wharf_model::{RunId, Target};
 use wharf_shell::{Analysis, Kind, ShellUse};
 
@@ -18,6 +18,7 @@ use crate::places::{self, Spot};
 use crate::policy::Approved;
 use crate::record;
 use crate::request::Access;
+use crate::runs::ready::{Extra, ready};
 use crate::runs::start::{Told, Waiting, about, as_result, background_place, exposed, time_limit};
 use crate::runs::supervise::{self, Ended, Supervised, TIMEOUT_CODE, Why, until_end};
 use crate::runs::{End, Run};
@@ -117,7 +118,7 @@ pub(crate) async fn run(
         unreachable = Some(error);
     }
     let id = RunId::random(inner.parts.entropy.as_ref());
-    let recorded = record::open(inner, &id, approved, cwd).await?;
+    let mut recorded = record::open(inner, &id, approved, cwd).await?;
     let restored = unreachable.is_none() && std::mem::take(&mut living.lost);
     let background = recorded.approved.request().background;
     let output = inner.parts.journal.begin(&id, background);
@@ -125,7 +126,7 @@ pub(crate) async fn run(
     inner.runs.insert(&run);
     session.begins(&run);
 
-    let watch = Supervised {
+    let mut watch = Supervised {
         inner: Arc::clone(inner),
         run: Arc::clone(&run),
         limit: time_limit(&recorded.approved),
@@ -134,33 +135,58 @@ pub(crate) async fn run(
     if let Some(spot) = &living.spot {
         spot.used(inner, cwd);
     }
+    let executor = executor(inner, &session, &living).filter(|_| unreachable.is_none());
+    let (mut told, approved) = (Some(told), &mut recorded.approved);
+    let extra = match ready(&mut watch, approved, executor.as_ref(), &mut told).await {
+        Ok(extra) => extra,
+        Err(never) => {
+            session.ends(inner.parts.clock.now(), Change::default());
+            never.answer(watch).await;
+            return Ok(());
+        }
+    };
+    let ordered = Ordered {
+        approved: recorded.approved,
+        extra,
+    };
     let begun = match unreachable {
-        None => begin(&recorded.approved, &mut living, &run),
+        None => begin(&ordered, &mut living, &run),
         Some(error) => Err(error),
     };
-    let _nobody_waits = told.send(run);
+    let _nobody_waits = told.map(|told| told.send(run));
     match begun {
         Ok(()) => {
             let turn = Turn { session, living };
-            see_through(watch, recorded.approved, turn, restored, place).await;
+            see_through(watch, ordered, turn, restored, place).await;
         }
         Err(error) => {
-            session.ends(
-                inner.parts.clock.now(),
-                Change {
-                    cwd: None,
-                    env: None,
-                },
-            );
+            session.ends(inner.parts.clock.now(), Change::default());
             supervise::not_started(watch, &error).await;
         }
     }
     Ok(())
 }
 
+/// A command as it was approved, and what it gets besides.
+struct Ordered {
+    approved: Box<Approved>,
+    extra: Extra,
+}
+
+/// What runs commands where the session is.
+fn executor(inner: &Inner, session: &Session, living: &Living) -> Option<Arc<dyn Executor>> {
+    match &living.spot {
+        Some(spot) => spot.reached.as_ref().ok().map(Arc::clone),
+        None => session
+            .target
+            .is_local()
+            .then(|| Arc::clone(&inner.parts.executor)),
+    }
+}
+
 /// Gives the command to the shell.
-fn begin(approved: &Approved, living: &mut Living, run: &Run) -> Result<(), LaunchError> {
-    let command = command(approved, living, Arc::clone(&run.output));
+fn begin(ordered: &Ordered, living: &mut Living, run: &Run) -> Result<(), LaunchError> {
+    let command = command(ordered, living, Arc::clone(&run.output));
     let shell = living.shell.as_mut().ok_or(LaunchError::ZygoteGone)?;
     shell.begin(command)?;
     run.attach(shell.tree(), None);
@@ -182,14 +208,7 @@ pub(crate) async fn revive(
         cwd: Some(cwd.clone()),
         env: session.env(),
     };
-    let executor = match &living.spot {
-        Some(spot) => spot.reached.as_ref().ok().map(Arc::clone),
-        None => session
-            .target
-            .is_local()
-            .then(|| Arc::clone(&inner.parts.executor)),
-    };
-    let shell = executor
+    let shell = executor(inner, session, living)
         .ok_or(LaunchError::ZygoteGone)?
         .shell(start)
         .await?;
@@ -209,7 +228,7 @@ pub(crate) fn no_shell(session: &Session, error: LaunchError) -> Error {
 
 /// The command as the shell gets it.
 fn command(
-    approved: &Approved,
+    Ordered { approved, extra }: &Ordered,
     living: &mut Living,
     output: Arc<wharf_exec::journal::RunOutput>,
 ) -> ShellCommand {
@@ -219,14 +238,15 @@ fn command(
     living.custom |= shell_use.mutates_state && may_define(text);
     living.redirected |= shell_use.redirects_shell;
     let detach = request.background && shell_use.background_tail.is_none();
+    let text = extra.text(text);
     ShellCommand {
         text: if detach {
             format!("{{ {text}\n}} &")
         } else {
-            text.to_owned()
+            text
         },
         cwd: request.cwd.clone(),
-        env: exposed(&request.env),
+        env: extra.env(exposed(&request.env)),
         stdin: request.stdin.clone(),
         output,
         own_pipes: !living.redirected && own_pipes(shell_use, living.custom) || request.background,
@@ -258,7 +278,7 @@ fn may_define(text: &str) -> bool {
 /// Stays with a command until its end, and with what it leaves running until theirs.
 async fn see_through(
     watch: Supervised,
-    approved: Box<Approved>,
+    ordered: Ordered,
     turn: Turn,
     mut restored: bool,
     mut place: Option<OwnedSemaphorePermit>,
@@ -288,7 +308,7 @@ async fn see_through(
         let again = report.not_started && why.is_none() && !restored;
         if again
             && revive(&watch.inner, &session, &mut living).await.is_ok()
-            && begin(&approved, &mut living, &watch.run).is_ok()
+            && begin(&ordered, &mut living, &watch.run).is_ok()
         {
             restored = std::mem::take(&mut living.lost);
             continue;

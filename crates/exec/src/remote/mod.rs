@@ -65,6 +65,7 @@
 //! [`Tree::members_in`](crate::Tree::members_in) knows what was seen last. LVM's tools complain
 //! about the leash.
 
+mod askpass;
 mod durable;
 mod durable_words;
 mod facts;
@@ -90,7 +91,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wharf_model::Entropy;
+use wharf_model::{Entropy, Secret};
 
 pub(crate) use flow::Flow;
 pub(crate) use line::past_noise;
@@ -104,6 +105,7 @@ pub use wharf_ssh::{
     TrustError, Trusted,
 };
 
+use crate::askpass::Askpass;
 use crate::executor::{BoxFuture, Executor, Launch, LaunchError, Process, Shell, ShellStart};
 use crate::journal::RunOutput;
 use crate::pool::{self, Pool};
@@ -342,6 +344,10 @@ impl Executor for RemoteExecutor {
             };
             Ok(Box::new(shell) as Box<dyn Shell>)
         })
+    }
+
+    fn askpass(&self, password: Secret) -> BoxFuture<'_, Result<Askpass, LaunchError>> {
+        Box::pin(askpass::start(&self.shared, password))
     }
 }
 

@@ -48,8 +48,7 @@ pub(super) fn start(id: &str, mark: &str, purpose: Purpose, bare: bool) -> Strin
     let clean = if bare { "env -i " } else { "env " };
     format!(
         "{place}\
-         s=; [ -r /proc/self/stat ] && IFS= read -r s </proc/self/stat; set -- ${{s##*) }} 0 0 0 0; \
-         [ -n \"$d\" ] && printf '%s %s' \"$$\" \"${{20-}}\" >\"$d/owner\"; \
+         {OWNER} \
          b=$(command -v bash) && k=bash || {{ b=$(command -v sh); k=posix; }}; \
          printf '%s%s\\000%s\\000%s\\000%s\\000%s\\000' {mark} \"$d\" \"$$\" \"$4\" \"$k\" \"$b\"; printf %s {mark} >&2; \
          [ -n \"$d\" ] || exit 1; \
@@ -59,6 +58,11 @@ pub(super) fn start(id: &str, mark: &str, purpose: Purpose, bare: bool) -> Strin
         place = place(id, "r 0.l"),
     )
 }
+
+/// Says in the state directory `$d` who keeps it, so that others know when that one is gone, and
+/// leaves what the system says of the shell in `$1` and so on.
+pub(super) const OWNER: &str = "s=; [ -r /proc/self/stat ] && IFS= read -r s </proc/self/stat; \
+     set -- ${s##*) } 0 0 0 0; [ -n \"$d\" ] && printf '%s %s' \"$$\" \"${20-}\" >\"$d/owner\";";
 
 /// Makes the state directory `$d` with these pipes in it: below the user's cache, or, where that
 /// cannot be written, in the session's or the machine's directory for such things.

@@ -39,6 +39,8 @@ pub struct ZygoteOptions {
     pub base_env: Vec<(String, String)>,
     /// The directory commands start in unless told otherwise.
     pub default_cwd: PathBuf,
+    /// A directory for what lives no longer than a command; made when it is needed.
+    pub private: PathBuf,
     /// Bounds on each run's process tree.
     pub limits: TreeLimits,
 }

@@ -56,6 +56,7 @@ pub(crate) fn with_options<F: Future<Output = ()>>(
             ("LANG".into(), "C.UTF-8".into()),
         ],
         default_cwd: PathBuf::from("/"),
+        private: directory.path().join("private"),
         limits,
     };
     let zygote = Zygote::fork(options).unwrap();

@@ -30,8 +30,14 @@ const SESSION_RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(2_592_000);
 
 /// Members of the body that do not make it another request: a repetition after a 428 carries a
-/// token that the first one did not have.
-const NOT_PRINTED: [&str; 2] = ["idempotency_key", "confirmation_token"];
+/// token that the first one did not have. A password is left out because the print is kept, and
+/// what it was made of could be guessed.
+const NOT_PRINTED: [&str; 4] = [
+    "idempotency_key",
+    "confirmation_token",
+    "password",
+    "sudo_password",
+];
 
 /// A run. `key` is the `Idempotency-Key` header and `body` what the request was read from.
 pub(crate) fn run(
@@ -62,6 +68,7 @@ pub(crate) fn run(
         cwd,
         env,
         stdin,
+        sudo_password: wire.sudo_password.take().map(Secret::new),
         timeout,
         background: wire.background,
         durable: wire.durable,
@@ -516,7 +523,10 @@ mod tests {
         let two =
             fingerprint(br#" {"confirmation_token":"t", "env":{"B":"2","A":"1"},"command":"x"}"#);
         let three = fingerprint(br#"{"command":"x","env":{"A":"2","B":"1"}}"#);
+        let secret =
+            br#"{"command":"x","env":{"A":"1","B":"2"},"sudo_password":"a","password":"b"}"#;
         assert_eq!(one, two);
+        assert_eq!(one, fingerprint(secret));
         assert_ne!(one, three);
     }
 

@@ -42,6 +42,24 @@ fn a_malformed_request_names_every_member() {
 }
 
 #[test]
+fn a_password_for_sudo_is_one_line_and_is_not_repeated() {
+    with_server(async |server| {
+        for password in ["", "hunter2\nhunter3", &"hunter2".repeat(147)] {
+            let body = json!({"command": "true", "sudo_password": password});
+            let answer = server.post("/api/run-command", &body).await;
+            assert_eq!(answer.status, 422);
+            let field = &answer.json()["errors"][0]["field"];
+            assert_eq!(field, "sudo_password");
+            assert!(!answer.text().contains("hunter"));
+        }
+        let body = json!({"command": "true", "sudo_password": "hunter2"});
+        let answer = server.post("/api/run-command", &body).await;
+        assert_eq!(answer.status, 200);
+        assert!(!answer.text().contains("hunter"));
+    });
+}
+
+#[test]
 fn wrong_types_are_named_without_their_values() {
     with_server(async |server| {
         let body = json!({"env": ["A=1"], "password": 1234567, "timeout": "soon"});

@@ -24,7 +24,12 @@ use wharf_ssh::{Config, Connector, Settings, World};
 /// The password of the account, where the server has files of its own.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
+/// The account that becomes root by that password, where the server has files of its own.
+pub(crate) const SUDOER: &str = "ada";
+pub(crate) const SUDOER_ID: u32 = 4711;
+
 const SSHD: &str = "/usr/sbin/sshd";
+pub(crate) const SUDO: &str = "/usr/bin/sudo";
 
 /// False where there is no server to test against. In CI that is a failure.
 pub(crate) fn is_there() -> bool {
@@ -320,14 +325,21 @@ pub(crate) fn make_key(path: &Path, kind: &str, passphrase: &str) {
     );
 }
 
-/// An account with an empty home, a plain shell and a known password.
+/// An account with an empty home, a plain shell and a known password, and another one that is not
+/// root's and may become root by its password.
 pub(crate) fn own_files(path: &Path) {
-    let home = path.join("account");
+    let (home, other) = (path.join("account"), path.join(SUDOER));
     fs::create_dir_all(&home).unwrap();
+    fs::create_dir_all(&other).unwrap();
+    std::os::unix::fs::chown(&other, Some(SUDOER_ID), Some(SUDOER_ID)).unwrap();
     let passwd = fs::read_to_string("/etc/passwd").unwrap();
     let others = passwd.lines().filter(|line| !line.starts_with("root:"));
     let mut lines: Vec<String> = others.map(str::to_owned).collect();
     lines.insert(0, format!("root:x:0:0:root:{}:/bin/sh", home.display()));
+    let other = other.display();
+    lines.push(format!(
+        "{SUDOER}:x:{SUDOER_ID}:{SUDOER_ID}::{other}:/bin/sh"
+    ));
     fs::write(path.join("passwd"), lines.join("\n") + "\n").unwrap();
     let hash = run(
         "perl",
@@ -335,19 +347,37 @@ pub(crate) fn own_files(path: &Path) {
     );
     fs::write(
         path.join("shadow"),
-        format!("root:{hash}:19000:0:99999:7:::\n"),
+        format!("root:{hash}:19000:0:99999:7:::\n{SUDOER}:{hash}:19000:0:99999:7:::\n"),
     )
     .unwrap();
+    if Path::new(SUDO).exists() {
+        // It asks each time, and a wrong password is told at once.
+        let sudoers = format!(
+            "Defaults !fqdn,!requiretty,timestamp_timeout=0\nroot ALL=(ALL:ALL) ALL\n\
+             {SUDOER} ALL=(ALL:ALL) ALL\n"
+        );
+        let _made_before = fs::remove_file(path.join("sudoers"));
+        fs::write(path.join("sudoers"), sudoers).unwrap();
+        fs::set_permissions(path.join("sudoers"), fs::Permissions::from_mode(0o440)).unwrap();
+        let pam = "auth required pam_unix.so nodelay\naccount required pam_unix.so\n\
+                   session required pam_permit.so\n";
+        fs::write(path.join("pam"), pam).unwrap();
+    }
 }
+
+/// A shell's words that put the files of a folder `$1` into their places, in a mount namespace of
+/// its own.
+pub(crate) const ENTER: &str = "mount --make-rprivate / && mount --bind \"$1/passwd\" /etc/passwd && \
+     mount --bind \"$1/shadow\" /etc/shadow && mount -t tmpfs none /run && \
+     { [ ! -e \"$1/sudoers\" ] || { mount --bind \"$1/sudoers\" /etc/sudoers && \
+     mount --bind \"$1/pam\" /etc/pam.d/sudo; }; }";
 
 fn command(path: &Path) -> Command {
     let config = path.join("sshd_config");
     let mut command = if has_own_files() {
-        let script = "mount --make-rprivate / && mount --bind \"$1/passwd\" /etc/passwd && \
-                      mount --bind \"$1/shadow\" /etc/shadow && mount -t tmpfs none /run && \
-                      mkdir -m 755 /run/sshd && exec \"$2\" -D -e -f \"$3\"";
+        let script = format!("{ENTER} && mkdir -m 755 /run/sshd && exec \"$2\" -D -e -f \"$3\"");
         let mut command = Command::new("unshare");
-        command.args(["-m", "sh", "-c", script, "sh"]);
+        command.args(["-m", "sh", "-c", &script, "sh"]);
         command.arg(path).arg(SSHD).arg(config);
         command
     } else {

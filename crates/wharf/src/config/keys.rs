@@ -95,6 +95,8 @@ pub(crate) const KEYS: &[Key] = &[
         "what is denied may be confirmed instead; nothing runs unasked"), &["ALLOW_DANGEROUS_COMMANDS"]),
     with(key("serve.environment", Kind::Choice(&["development", "production"]), "development",
         "WHARF_ENVIRONMENT", Scope::Serve, "production writes its log as JSON"), &["ENV"]),
+    key("serve.askpass", Kind::Text, "", "WHARF_ASKPASS", Scope::Serve,
+        "a program that asks somebody for sudo's password, where none comes with a command"),
     key("serve.log_format", Kind::Choice(&["pretty", "json"]), "", "WHARF_LOG_FORMAT", Scope::Serve,
         "how the log is written; without it, by serve.environment"),
     with(key("serve.log_level", Kind::Choice(LEVELS), "info", "WHARF_LOG_LEVEL", Scope::Serve,

@@ -29,6 +29,8 @@ pub(crate) struct ServeOptions {
     pub(crate) force_local: bool,
     /// Other machines cannot be asked for.
     pub(crate) disable_remote: bool,
+    /// The program that sudo asks for a password.
+    pub(crate) askpass: Option<String>,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) cors_origins: Vec<String>,
     pub(crate) log_json: bool,
@@ -63,6 +65,8 @@ pub(crate) enum Refused {
     PlainHttp(IpAddr),
     #[error("{0} can be reached from other machines; asking for no token is for the loopback only")]
     NoToken(IpAddr),
+    #[error("serve.askpass must be an absolute path, not {0:?}")]
+    Askpass(String),
 }
 
 impl ClientOptions {
@@ -101,6 +105,11 @@ impl ServeOptions {
                 .as_deref()
                 .and_then(host_of),
         );
+        // From a relative path sudo would start what lies in the command's own directory.
+        let askpass = text(settings, "serve.askpass").filter(|path| !path.is_empty());
+        if let Some(path) = askpass.as_ref().filter(|path| !path.starts_with('/')) {
+            return Err(Refused::Askpass(path.clone()));
+        }
         let log_json = match text(settings, "serve.log_format") {
             Some(format) => format == "json",
             None => text(settings, "serve.environment").as_deref() == Some("production"),
@@ -111,6 +120,7 @@ impl ServeOptions {
             allow_dangerous: truth(settings, "serve.allow_dangerous"),
             force_local: truth(settings, "serve.force_local"),
             disable_remote: truth(settings, "serve.disable_remote"),
+            askpass,
             allowed_hosts,
             cors_origins: list(settings, "serve.cors_origins"),
             log_json,
@@ -231,6 +241,15 @@ mod tests {
                 .unwrap()
                 .bypass_auth
         );
+    }
+
+    #[test]
+    fn what_asks_for_passwords_is_named_by_its_whole_path() {
+        let askpass = |path: &str| resolve(&format!("[serve]\naskpass = '{path}'"));
+        let path = askpass("/usr/bin/ssh-askpass").unwrap().askpass;
+        assert_eq!(path.as_deref(), Some("/usr/bin/ssh-askpass"));
+        assert_eq!(resolve("").unwrap().askpass, None);
+        assert!(matches!(askpass("ssh-askpass"), Err(Refused::Askpass(_))));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Ui {
     pub(crate) quiet: bool,
     /// A person is there to answer.
     pub(crate) may_ask: bool,
+    /// Questions are not forbidden, whoever is there.
+    pub(crate) asks: bool,
     /// Output is for programs.
     pub(crate) json: bool,
 }
@@ -40,6 +42,7 @@ impl Ui {
             talks,
             quiet: global.quiet,
             may_ask: world.stdin_terminal && world.stderr_terminal && !global.no_input,
+            asks: !global.no_input,
             json: global.json,
         }
     }
@@ -55,6 +58,7 @@ impl Ui {
         Self {
             color: colors(world, choice, world.stderr_terminal),
             may_ask: self.may_ask && !no_input,
+            asks: self.asks && !no_input,
             ..self
         }
     }
@@ -73,6 +77,7 @@ impl Ui {
             talks: true,
             quiet: false,
             may_ask: false,
+            asks: false,
             json: false,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wharf_engine::knowledge::PackageManager;
 use wharf_engine::registry::UserRegistry;
-use wharf_engine::{Engine, Limits, Options, Parts};
+use wharf_engine::{Engine, Limits, Options, PackageLocks, Parts};
 use wharf_exec::files::LocalFiles;
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::remote::SshHosts;
@@ -57,6 +57,7 @@ pub(crate) fn fork_zygote(cx: &Context, options: &ServeOptions) -> Result<Zygote
     let options = ZygoteOptions {
         base_env: base_env(cx, options),
         default_cwd: default_cwd(cx),
+        private: cx.places.private_dir(),
         limits: TreeLimits {
             processes: u64::try_from(options.processes).ok(),
             memory: Some(options.memory_bytes).filter(|bytes| *bytes > 0),
@@ -158,6 +159,8 @@ fn engine_options(cx: &Context, options: &ServeOptions, seal_key: [u8; KEY_BYTES
         host: host(),
         allow_dangerous: options.allow_dangerous,
         force_local: options.force_local,
+        askpass: options.askpass.clone(),
+        package_locks: PackageLocks::default(),
         limits: Limits {
             concurrent_runs: options.concurrent_runs,
             queued_runs: options.queued_runs,

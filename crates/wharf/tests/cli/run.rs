@@ -428,3 +428,62 @@ fn a_command_that_is_not_found_in_time_says_where_to_look() {
     --- exit 125
     "#);
 }
+
+/// A program that asks as sudo does, and shows that it was answered without showing what.
+fn like_sudo(home: &Home) {
+    let text = "#!/bin/sh\nwhile [ \"$1\" = -A ]; do shift; \"$SUDO_ASKPASS\" | tr a-z b-za; done\n\
+                echo \"$@\" $(cat)\n";
+    let file = home.work().join("sudo");
+    std::fs::write(&file, text).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&file, open).unwrap();
+}
+
+#[test]
+fn the_password_for_sudo_is_typed_unseen_or_read_from_a_file() {
+    let home = Home::new();
+    like_sudo(&home);
+    let _filters = filters();
+    let file = home.path("password");
+    std::fs::write(&file, "secret\n").unwrap();
+    let file = file.to_str().unwrap();
+
+    let with_file = ["run", "--sudo-password-file", file, "--", "./sudo", "id"];
+    insta::assert_snapshot!(home.show(&home.fed(&with_file, b"in")), @r"
+    tfdsfu
+    id in
+    --- stderr
+    --- exit 0
+    ");
+    let from_input = ["run", "--sudo-password-file", "-", "--", "./sudo", "id"];
+    insta::assert_snapshot!(home.show(&home.fed(&from_input, b"secret")), @r"
+    tfdsfu
+    id
+    --- stderr
+    --- exit 0
+    ");
+    let asking = || home.wharf(&["run", "-n", "--sudo", "--", "./sudo", "id"]);
+    let question = "wharf: password for sudo: \n";
+    let typed = on_terminal(asking(), "secret\n");
+    assert_eq!(typed, (format!("{question}tfdsfu\nid\n"), Some(0)));
+    let (shown, code) = on_terminal(asking(), "sec\x03");
+    assert!(
+        shown.starts_with(question) && !shown.contains("sec"),
+        "{shown}"
+    );
+    assert!(shown.ends_with(" no password was typed; nothing was run\n"));
+    assert_eq!(code, Some(125));
+
+    insta::assert_snapshot!(home.seen(&["run", "--no-input", "--sudo", "--", "./sudo", "id"]), @r"
+    --- stderr
+    error[usage]: --sudo asks for the password on a terminal, and there is none to ask on
+      hint: give --sudo-password-file FILE, or - for standard input
+    --- exit 125
+    ");
+    std::fs::write(file, "one\ntwo\n").unwrap();
+    insta::assert_snapshot!(home.seen(&with_file), @r"
+    --- stderr
+    error[usage]: the password for sudo must be one line of 1 to 1023 bytes
+    --- exit 125
+    ");
+}

@@ -33,7 +33,7 @@ pub(crate) fn on_terminal(mut command: Command, answer: &str) -> (String, Option
     // EIO: everybody has closed the terminal.
     while let Ok(read @ 1..) = master.read(&mut piece) {
         shown.extend_from_slice(&piece[..read]);
-        if !answered && shown.ends_with(b"[y/N] ") {
+        if !answered && (shown.ends_with(b"[y/N] ") || shown.ends_with(b"for sudo: ")) {
             answered = true;
             master.write_all(answer.as_bytes()).unwrap();
         }

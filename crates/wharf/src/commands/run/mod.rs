@@ -4,10 +4,12 @@ pub(crate) mod after;
 pub(crate) mod consent;
 mod follow;
 mod many;
+mod password;
 mod plain;
 pub(crate) mod request;
 mod stdin;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use wharf_client::Error as ClientError;
@@ -93,6 +95,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,
         default_missing_value = "60m", value_parser = parse_duration)]
     wait: Option<Duration>,
+    /// Ask here for the password that the command's sudo will want
+    #[arg(long)]
+    sudo: bool,
+    /// Read that password from a file of one line; - for standard input, which is then not the
+    /// command's
+    #[arg(long, value_name = "FILE", conflicts_with = "sudo")]
+    sudo_password_file: Option<PathBuf>,
     /// Do not read standard input; the command's is closed
     #[arg(short = 'n', long)]
     no_stdin: bool,
@@ -152,13 +161,15 @@ fn named(hosts: &[SshTarget]) -> Vec<SshTarget> {
 /// Runs it; asks when a yes is needed and somebody is there to give it.
 pub(crate) fn run(cx: &Context, args: Args) -> Outcome {
     let options = ClientOptions::resolve(&cx.settings);
-    let stdin = if args.no_stdin || args.background {
+    let sudo_password = password::get(cx, &args)?;
+    let stdin = if args.no_stdin || args.background || password::takes_stdin(&args) {
         None
     } else {
         stdin::read(cx)?
     };
     let server = connect::find_or_start(cx)?;
     let mut request = request::build(cx, &args, &options, stdin, server.local, &SystemEntropy)?;
+    request.sudo_password = sudo_password;
     let hosts = named(&args.hosts);
     if args.group.is_some() || hosts.len() > 1 {
         args.check_for_many()?;

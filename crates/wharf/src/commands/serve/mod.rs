@@ -123,6 +123,7 @@ fn refused(refused: Refused) -> CommandError {
         Refused::PlainHttp(_) => error
             .hint("keep to the loopback and reach it through ssh -L 7304:127.0.0.1:7304 HOST")
             .hint("or, in a network that you trust, add --allow-plain-http"),
+        Refused::Askpass(_) => error.hint("wharf config set serve.askpass /usr/bin/ssh-askpass"),
         Refused::NoToken(_) => error.hint("unset BYPASS_AUTH, or listen on 127.0.0.1"),
     }
 }
