@@ -10,14 +10,14 @@ use crate::home::{Home, filters};
 use crate::terminal::on_terminal;
 
 /// A home whose server is the person that the host lets in.
-struct Away {
-    home: Home,
-    host: TestHost,
+pub(crate) struct Away {
+    pub(crate) home: Home,
+    pub(crate) host: TestHost,
 }
 
 impl Away {
     /// None where no SSH server is installed.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let host = TestHost::start("")?;
         // The file of known hosts is named by the configuration, and names are to be read.
         let config = format!(
@@ -30,13 +30,13 @@ impl Away {
     }
 
     /// `wharf ARGS` as the person.
-    fn wharf(&self, args: &[&str]) -> Command {
+    pub(crate) fn wharf(&self, args: &[&str]) -> Command {
         let mut command = self.home.wharf(args);
         command.env("HOME", self.host.person());
         command
     }
 
-    fn seen(&self, args: &[&str]) -> String {
+    pub(crate) fn seen(&self, args: &[&str]) -> String {
         let shown = self.home.show(&self.wharf(args).output().unwrap());
         self.same_everywhere(&shown)
     }
@@ -49,7 +49,7 @@ impl Away {
         read.unwrap()
     }
 
-    fn add(&self, name: &str, more: &[&str]) -> String {
+    pub(crate) fn add(&self, name: &str, more: &[&str]) -> String {
         let address = format!("{}@127.0.0.1:{}", self.host.user(), self.host.port());
         let key = self.host.key().display().to_string();
         let args = ["host", "add", name, &address, "--identity", &key, "-v"];

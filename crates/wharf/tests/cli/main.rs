@@ -9,6 +9,7 @@
 mod approvals;
 mod audit;
 mod config;
+mod cp;
 mod danger;
 mod doctor;
 mod help;

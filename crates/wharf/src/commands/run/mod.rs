@@ -90,6 +90,10 @@ pub(crate) struct Args {
     /// Leave it running and print its id
     #[arg(long, visible_alias = "detach")]
     background: bool,
+    /// On a host: it goes on when the connection or the server is gone, and is taken up again, as
+    /// what --background starts there does by itself
+    #[arg(long)]
+    durable: bool,
     /// Where it needs a yes, wait for somebody's instead of asking here: until the question ends,
     /// or for so long; an hour at most when no time is given
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true,

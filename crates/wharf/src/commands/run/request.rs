@@ -46,6 +46,7 @@ pub(super) fn build(
         stdin_base64,
         timeout: options.timeout.map(|time| time.as_secs_f64()),
         background: args.background,
+        durable: args.durable.then_some(true),
         metadata_format: options.meta,
         token_budget: args.budget,
         include: args
