@@ -104,7 +104,6 @@ fn a_session_is_a_place_and_a_question_is_asked() {
     HIGH  needs a yes  write-system
       cat > /etc/wharf-test
             ^^^^^^^^^^^^^^^ writes to a file of the system
-      instead: ADVICE
     error[approval_required]: not run: it needs a yes, and there is nobody to ask here
       hint: approve it until TIME: wharf approvals approve APPROVAL
       hint: then run it again; --wait waits for the yes

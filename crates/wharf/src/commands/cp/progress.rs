@@ -36,7 +36,7 @@ impl Progress {
         Self {
             shows: cx.world.stderr_terminal && !cx.ui.json && !cx.ui.quiet,
             json: cx.ui.json,
-            ui: cx.ui.clone(),
+            ui: cx.ui,
             state: Mutex::new(State {
                 began: Instant::now(),
                 shown: None,

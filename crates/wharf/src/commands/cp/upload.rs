@@ -159,12 +159,9 @@ async fn one(
         };
         let sending = send(work, source, how.from, sender);
         let (written, sent) = tokio::join!(client.write_file(asked, &how, body), sending);
-        let error = match written {
-            Ok(_) => {
-                work.progress.done();
-                return Ok(());
-            }
-            Err(error) => error,
+        let Err(error) = written else {
+            work.progress.done();
+            return Ok(());
         };
         match &error {
             ClientError::Refused { problem, .. } if problem.status == 428 => {
