@@ -89,11 +89,11 @@ pub(crate) enum Command {
     /// Living shells that keep directory and variables
     #[command(subcommand)]
     Session(session::Command),
-    /// Copy files to and from hosts and sessions
-    Cp(cp::Args),
     /// Machines that commands run on over SSH
     #[command(subcommand)]
     Host(host::Command),
+    /// Copy files to and from hosts and sessions
+    Cp(cp::Args),
     /// What a run wrote
     Logs(logs::Args),
     /// End a run, or send it a signal

@@ -59,11 +59,16 @@ fn operations(document: &Value) -> Vec<Operation> {
             };
             let body = operation
                 .get("requestBody")
+                .filter(|body| body["content"]["application/json"].is_object())
                 .map(|body| members(document, body));
             found.push(Operation {
                 method: method.to_uppercase(),
                 path: path.clone(),
-                query: names("query"),
+                query: names("query")
+                    .into_iter()
+                    // What is written somewhere is not left to chance.
+                    .filter(|name| name != "path" || method != "put")
+                    .collect(),
                 body,
             });
         }

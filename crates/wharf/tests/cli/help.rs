@@ -29,6 +29,7 @@ fn help_begins_with_examples() {
       explain     Say what a command would do and whether it may; runs nothing
       session     Living shells that keep directory and variables
       host        Machines that commands run on over SSH
+      cp          Copy files to and from hosts and sessions
       logs        What a run wrote
       kill        End a run, or send it a signal
       approvals   Questions that wait for a person, and yeses that hold for longer

@@ -89,7 +89,8 @@ impl Progress {
     pub(super) fn skipped(&self, name: &str, why: &str) {
         self.with(|state| state.skipped += 1);
         self.clear();
-        self.ui.warn(&format!("{}: {why}", neutral_line(name)));
+        self.ui
+            .warn_always(&format!("{}: {why}", neutral_line(name)));
     }
 
     /// What it came to; after a failure only where something was copied.
