@@ -100,17 +100,18 @@ pub(super) async fn run(
         has_failed: Cell::new(false),
     };
     let share = OUTPUT_TOTAL / u64::try_from(hosts.len()).unwrap_or(u64::MAX).max(1);
-    let runs = hosts.iter().map(|host| {
+    let runs = hosts.iter().enumerate().map(|(at, host)| {
         let mut request = request::on(base.clone(), host);
         request.idempotency_key = Some(request::random_key(&SystemEntropy));
         request.output_limit = Some(share.clamp(OUTPUT_LEAST, OUTPUT_MOST));
-        fleet.one(host, request)
+        let run = fleet.one(host, request);
+        async move { (at, run.await) }
     });
     let all = stream::iter(runs)
-        .buffered(args.parallel.into())
+        .buffer_unordered(args.parallel.into())
         .collect::<Vec<_>>();
     let results = tokio::select! {
-        results = all => results,
+        results = all => in_order(results),
         wanted = after::interrupted() => {
             fleet.progress.clear();
             let running = fleet.running.take();
@@ -129,6 +130,12 @@ pub(super) async fn run(
         report::show(cx, &results)?;
     }
     Ok(code)
+}
+
+/// As they were named, whichever ended first.
+fn in_order(mut results: Vec<(usize, Result)>) -> Vec<Result> {
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 impl Fleet<'_> {
@@ -170,7 +177,7 @@ impl Fleet<'_> {
                 Err(error) => return Err(error.into()),
             };
             let _mine = self.asking.lock().await;
-            self.progress.clear();
+            let _quiet = self.progress.pause();
             if !self.cx.ui.json {
                 self.cx.ui.say(&format!("{}:\n", neutral_line(host)));
             }

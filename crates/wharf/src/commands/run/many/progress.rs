@@ -13,6 +13,17 @@ pub(super) struct Progress {
     running: Cell<usize>,
     well: Cell<usize>,
     failed: Cell<usize>,
+    /// Somebody is being asked on that line.
+    is_paused: Cell<bool>,
+}
+
+/// The line belongs to somebody else until this is dropped.
+pub(super) struct Pause<'a>(&'a Progress);
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.0.is_paused.set(false);
+    }
 }
 
 /// To the beginning of the line, and nothing on it.
@@ -26,6 +37,7 @@ impl Progress {
             running: Cell::new(0),
             well: Cell::new(0),
             failed: Cell::new(0),
+            is_paused: Cell::new(false),
         }
     }
 
@@ -41,6 +53,13 @@ impl Progress {
         self.show();
     }
 
+    /// Makes room for a question.
+    pub(super) fn pause(&self) -> Pause<'_> {
+        self.clear();
+        self.is_paused.set(true);
+        Pause(self)
+    }
+
     /// Makes room for other words.
     pub(super) fn clear(&self) {
         if let Some(ui) = &self.ui {
@@ -49,7 +68,7 @@ impl Progress {
     }
 
     fn show(&self) {
-        if let Some(ui) = &self.ui {
+        if let Some(ui) = self.ui.as_ref().filter(|_| !self.is_paused.get()) {
             ui.say(&format!("{CLEAR}{}", self.words()));
         }
     }
@@ -79,6 +98,7 @@ mod tests {
             running: Cell::new(0),
             well: Cell::new(0),
             failed: Cell::new(0),
+            is_paused: Cell::new(false),
         };
         progress.started();
         progress.started();
