@@ -171,7 +171,6 @@ fn an_unknown_key_is_shown_compared_and_trusted() {
     insta::assert_snapshot!(refused, @r"
     --- stderr
     web-1:SSHPORT: the host key is not known: [127.0.0.1]:SSHPORT shows the ssh-ed25519 key SHA256:PRINT. Nothing was sent. Compare the fingerprint with the one that the machine's owner gives, then add the key to PERSON/.ssh/known_hosts: wharf host trust web-1:SSHPORT
-    wharf: host_key: web-1:SSHPORT: the host key is not known: [127.0.0.1]:SSHPORT shows the ssh-ed25519 key SHA256:PRINT. Nothing was sent. Compare the fingerprint with the one that the machine's owner gives, then add the key to PERSON/.ssh/known_hosts: wharf host trust web-1:SSHPORT
     --- exit 255
     ");
     let nobody = away.seen(&["host", "trust", "web-1", "--no-input"]);

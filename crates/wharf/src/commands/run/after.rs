@@ -15,13 +15,25 @@ use crate::ui::neutral::neutral_line;
 /// How long the server may take to say that a run has ended after Ctrl-C.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Kinds of failure of what was not started: the command's standard error says why already.
+const ON_STDERR: [&str; 7] = [
+    "not_found",
+    "not_executable",
+    "cwd",
+    "system",
+    "host_key",
+    "authentication_failed",
+    "connection_failed",
+];
+
 /// The lines that `--meta` asks for, and why Wharf ended it if it did.
 pub(super) fn say(cx: &Context, answer: &RunResponse) {
     if let Some(metadata) = &answer.metadata {
         let summary = Summary::deserialize(metadata).unwrap_or_default();
         cx.ui.say(&lines(answer, &summary));
     }
-    if let Some(error) = &answer.error {
+    let unsaid = |kind: &str| !ON_STDERR.contains(&kind);
+    if let Some(error) = answer.error.as_ref().filter(|error| unsaid(&error.kind)) {
         cx.ui.note(&format!("{}: {}", error.kind, error.message));
     }
     if answer.restored {
