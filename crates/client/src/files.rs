@@ -56,7 +56,8 @@ pub struct Upload {
 pub struct Download {
     client: Client,
     response: Response,
-    left: u64,
+    /// What is still to come; none where the server cannot say.
+    left: Option<u64>,
 }
 
 impl Download {
@@ -67,7 +68,7 @@ impl Download {
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let piece = self.response.chunk().await;
         let Some(piece) = piece.map_err(|error| self.client.broken(error))? else {
-            return match self.left {
+            return match self.left.unwrap_or(0) {
                 0 => Ok(None),
                 left => {
                     let status = self.response.status();
@@ -76,9 +77,8 @@ impl Download {
                 }
             };
         };
-        self.left = self
-            .left
-            .saturating_sub(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        self.left = self.left.map(|left| left.saturating_sub(length));
         Ok(Some(piece))
     }
 }
@@ -150,17 +150,15 @@ impl Client {
         let length = response.headers().get(CONTENT_LENGTH);
         let left = length.and_then(|value| value.to_str().ok()?.parse().ok());
         let whole = from > 0 && response.status() != StatusCode::PARTIAL_CONTENT;
-        match left {
-            Some(left) if !whole => Ok(Download {
-                client: self.clone(),
-                response,
-                left,
-            }),
-            _ => Err(self.odd(
-                response.status(),
-                "it is not the part that was asked for".to_owned(),
-            )),
+        if whole {
+            let why = "it is not the part that was asked for".to_owned();
+            return Err(self.odd(response.status(), why));
         }
+        Ok(Download {
+            client: self.clone(),
+            response,
+            left,
+        })
     }
 
     /// Writes a file. `body` is what is behind [`Upload::from`].

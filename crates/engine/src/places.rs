@@ -2,17 +2,22 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use serde_json::json;
 use wharf_exec::files::Files;
 use wharf_exec::{Executor, Facts, HostConnection, LaunchError};
-use wharf_model::Target;
+use wharf_model::{Caller, Target};
 use wharf_shell::Context;
 
 use crate::engine::{Engine, Inner};
 use crate::error::Error;
-use crate::hosts;
 use crate::request::Access;
 use crate::runs::start::{as_result, checked_cwd};
+use crate::{hosts, record};
+
+/// The kind of entry that says that connections were closed.
+const HOST_DISCONNECTED: &str = "host.disconnected";
 
 /// A target at the moment that a command goes there.
 pub(crate) struct Spot {
@@ -35,6 +40,18 @@ impl Spot {
         Self {
             target: Target::Local,
             reached: Ok(Arc::clone(&inner.parts.executor)),
+            host: None,
+        }
+    }
+
+    /// A host that could not be reached in the time that a command has.
+    pub(crate) fn too_slow(target: &Target, within: Duration) -> Self {
+        Self {
+            target: target.clone(),
+            reached: Err(LaunchError::TooSlow {
+                what: "the host",
+                within,
+            }),
             host: None,
         }
     }
@@ -135,6 +152,15 @@ pub(crate) async fn spot(inner: &Inner, target: &Target, access: &Access) -> Res
     })
 }
 
+/// A session on a host, while everything is to run here.
+pub(crate) fn only_here() -> Error {
+    Error::Conflict(
+        "this session lives on a host, and the server is set to run everything here \
+         (serve.force_local)"
+            .to_owned(),
+    )
+}
+
 /// A target that cannot be reached, where that is no command's result.
 pub(crate) fn unreachable(error: &LaunchError) -> Error {
     let (_, _, why) = as_result(error);
@@ -179,13 +205,13 @@ impl Engine {
     ///
     /// # Errors
     /// When there are none.
-    pub async fn disconnect(&self, key: &str) -> Result<(), Error> {
+    pub async fn disconnect(&self, caller: &Caller, key: &str) -> Result<(), Error> {
         let none = || Error::not_found("SSH session", key);
         let hosts = self.inner().parts.hosts.as_ref().ok_or_else(none)?;
-        if hosts.close(key).await {
-            Ok(())
-        } else {
-            Err(none())
+        if !hosts.close(key).await {
+            return Err(none());
         }
+        let body = json!({ "caller": caller.name(), "extra": { "connection": key } });
+        record::note(self.inner(), HOST_DISCONNECTED, &body)
     }
 }

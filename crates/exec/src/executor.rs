@@ -431,6 +431,11 @@ pub enum LaunchError {
         /// Its time.
         within: Duration,
     },
+    /// The connection was lost while it was handed over.
+    #[error(
+        "the connection to the host was lost as the command was handed over; it may have begun, and is not run again"
+    )]
+    Uncertain,
     /// The host cannot be reached or does not take it.
     #[error("{0}")]
     Host(#[source] Box<wharf_ssh::Error>),

@@ -1,6 +1,6 @@
 //! Files of this machine and of hosts, under the policy and the record that hold for commands.
 //!
-//! What is done to a file is judged as the command that would do it (`cat -- FILE`, `ls -la -- FILE`,
+//! What is done to a file is judged as the command that would do it (`cat -- FILE`, `ls -lad -- FILE`,
 //! `cat > FILE`), by the same straight path: analysed, decided, recorded, done, closed. So a policy
 //! that keeps commands from a file keeps everybody from it, and the record has one kind of entry.
 
@@ -116,12 +116,14 @@ impl Begun {
     }
 }
 
-/// Judges, decides and records.
+/// Judges, decides and records. `content`: what is written, as a yes is bound to it; none where
+/// that is not known before.
 pub(crate) async fn begin(
     inner: &Arc<Inner>,
     caller: &Caller,
     asked: FileRequest,
     deed: Deed,
+    content: Option<String>,
 ) -> Result<Begun, Error> {
     if inner.stopping.is_cancelled() {
         return Err(Error::Stopping);
@@ -141,6 +143,10 @@ pub(crate) async fn begin(
         session: asked.session,
         target: spot.target.clone(),
         confirmation: asked.confirmation,
+        stdin: match deed {
+            Deed::Write => Some(content.clone().unwrap_or_default().into_bytes()),
+            Deed::Read | Deed::Look => None,
+        },
         ..RunRequest::new(command)
     };
     let cwd = base.to_string_lossy().into_owned();
@@ -155,6 +161,13 @@ pub(crate) async fn begin(
         runs_nothing: false,
     };
     let judgement = policy::judge(inner, caller, &request, analysis, around);
+    if judgement.asks() && deed == Deed::Write && content.is_none() {
+        // A yes is one to this content, which has to be known then.
+        return Err(Error::invalid(
+            "repr-digest",
+            "is needed where a yes is: sha-256=:BASE64: of the whole content",
+        ));
+    }
     let seen = match judgement.asks() {
         true => Some(sight(&judgement, &spot, &cwd).await?),
         false => None,
@@ -191,6 +204,9 @@ async fn ground(
         None => None,
     };
     let (target, access) = match &session {
+        Some(session) if inner.options.force_local && !session.target.is_local() => {
+            return Err(places::only_here());
+        }
         Some(session) => (session.target.clone(), session.access()),
         None if inner.options.force_local => (Target::Local, Access::default()),
         None => (asked.target.clone(), asked.access.clone()),

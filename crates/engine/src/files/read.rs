@@ -11,6 +11,7 @@ use wharf_model::{Caller, RunId};
 use super::{Begun, Deed, FileRequest, begin, failure};
 use crate::engine::Inner;
 use crate::error::Error;
+use crate::whole::Whole;
 
 /// Pieces that wait for a slow reader.
 const PIECES_AHEAD: usize = 4;
@@ -37,13 +38,25 @@ impl Pieces {
     }
 }
 
+/// Whoever asked may go away: the record is closed all the same.
 pub(super) async fn read(
     inner: &Arc<Inner>,
     caller: &Caller,
     request: FileRequest,
     what: Read,
 ) -> Result<Reading, Error> {
-    let begun = begin(inner, caller, request, Deed::Read).await?;
+    let (engine, caller) = (Arc::clone(inner), caller.clone());
+    let work = async move { opened(&engine, &caller, request, what).await };
+    Whole::new(&inner.tasks, work).await
+}
+
+async fn opened(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    request: FileRequest,
+    what: Read,
+) -> Result<Reading, Error> {
+    let begun = begin(inner, caller, request, Deed::Read, None).await?;
     let source = match begun.files.read(&begun.path, what).await {
         Ok(source) => source,
         Err(error) => {
@@ -73,26 +86,34 @@ async fn hand_over(
     taker: mpsc::Sender<Result<Bytes, FilesError>>,
 ) {
     let mut bytes = 0_u64;
+    // The last piece waits for the word that the file has not changed meanwhile: a reader goes away
+    // with it.
+    let mut held: Option<Bytes> = None;
     let error = loop {
         let piece = tokio::select! {
             piece = source.next() => piece,
             () = taker.closed() => break Some("abandoned"),
             () = inner.cancelled.cancelled() => break Some("killed"),
         };
-        match piece {
-            Ok(None) => break None,
-            Ok(Some(piece)) => {
-                let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
-                if taker.send(Ok(piece)).await.is_err() {
-                    break Some("abandoned");
-                }
-                bytes = bytes.saturating_add(length);
-            }
+        let (ready, next) = match piece {
+            Ok(None) => (held.take(), None),
+            Ok(Some(piece)) => (held.take(), Some(piece)),
             Err(error) => {
                 let word = failure(&error);
                 let _gone = taker.send(Err(error)).await;
                 break Some(word);
             }
+        };
+        if let Some(piece) = ready {
+            let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+            if taker.send(Ok(piece)).await.is_err() {
+                break Some("abandoned");
+            }
+            bytes = bytes.saturating_add(length);
+        }
+        match next {
+            Some(piece) => held = Some(piece),
+            None => break None,
         }
     };
     drop(source);
@@ -105,18 +126,23 @@ pub(super) async fn look(
     request: FileRequest,
     digest: bool,
 ) -> Result<(PathBuf, Stat, Option<Digest>), Error> {
-    let begun = begin(inner, caller, request, Deed::Look).await?;
-    let looked = async {
-        let stat = begun.files.stat(&begun.path, Links::Follow).await?;
-        let wanted = digest && stat.kind == Kind::File;
-        let digest = match wanted {
-            true => Some(begun.files.digest(&begun.path).await?),
-            false => None,
+    let (engine, caller) = (Arc::clone(inner), caller.clone());
+    // A digest tells of the content, so that it is reading.
+    let deed = if digest { Deed::Read } else { Deed::Look };
+    let work = async move {
+        let begun = begin(&engine, &caller, request, deed, None).await?;
+        let looked = async {
+            let stat = begun.files.stat(&begun.path, Links::Follow).await?;
+            let digest = match digest && stat.kind == Kind::File {
+                true => Some(begun.files.digest(&begun.path).await?),
+                false => None,
+            };
+            Ok((begun.path.clone(), stat, digest))
         };
-        Ok((begun.path.clone(), stat, digest))
+        let looked = looked.await;
+        ended(&engine, begun, looked).await
     };
-    let looked = looked.await;
-    ended(inner, begun, looked).await
+    Whole::new(&inner.tasks, work).await
 }
 
 pub(super) async fn list(
@@ -125,10 +151,14 @@ pub(super) async fn list(
     request: FileRequest,
     most: usize,
 ) -> Result<(PathBuf, Listing), Error> {
-    let begun = begin(inner, caller, request, Deed::Look).await?;
-    let listed = begun.files.list(&begun.path, most).await;
-    let listed = listed.map(|listing| (begun.path.clone(), listing));
-    ended(inner, begun, listed).await
+    let (engine, caller) = (Arc::clone(inner), caller.clone());
+    let work = async move {
+        let begun = begin(&engine, &caller, request, Deed::Look, None).await?;
+        let listed = begun.files.list(&begun.path, most).await;
+        let listed = listed.map(|listing| (begun.path.clone(), listing));
+        ended(&engine, begun, listed).await
+    };
+    Whole::new(&inner.tasks, work).await
 }
 
 async fn ended<T>(inner: &Inner, begun: Begun, done: Result<T, FilesError>) -> Result<T, Error> {

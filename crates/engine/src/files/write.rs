@@ -33,7 +33,12 @@ pub(super) async fn write(
     directories: bool,
     mut incoming: Box<dyn Incoming>,
 ) -> Result<(RunId, Written, Digest), Error> {
-    let begun = begin(&inner, &caller, request, Deed::Write).await?;
+    // The digest is compared before the file gets its name.
+    let content = how.whole.map(|digest| {
+        let mode = how.mode.map(|mode| format!("{mode:04o}"));
+        format!("{digest} {} {directories}", mode.unwrap_or_default())
+    });
+    let begun = begin(&inner, &caller, request, Deed::Write, content).await?;
     let engine = Arc::clone(&inner);
     let work = async move {
         let inner = engine;

@@ -66,9 +66,18 @@ impl HostTable {
         };
         let host = target.host();
         let mut groups: Vec<String> = self.read(|entries| {
+            // Entries with the address of the one that is named are the same machine.
+            let named = entries
+                .values()
+                .find(|entry| entry.name.eq_ignore_ascii_case(host));
+            let address = named.map(|entry| entry.place.address.clone());
             let is_meant = |entry: &&Arc<HostEntry>| {
+                let place = &entry.place.address;
                 entry.name.eq_ignore_ascii_case(host)
-                    || entry.place.address.eq_ignore_ascii_case(host)
+                    || place.eq_ignore_ascii_case(host)
+                    || address
+                        .as_ref()
+                        .is_some_and(|own| place.eq_ignore_ascii_case(own))
             };
             let meant = entries.values().filter(is_meant);
             meant.flat_map(|entry| entry.groups.clone()).collect()

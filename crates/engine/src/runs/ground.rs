@@ -38,8 +38,11 @@ pub(crate) async fn find(
     let Some(session) = session else {
         return alone(inner, request).await;
     };
+    if inner.options.force_local && !session.target.is_local() {
+        return Err(places::only_here());
+    }
     if moves(&session, request) {
-        let spot = places::spot(inner, &request.target, &request.access).await?;
+        let spot = reach(inner, request).await?;
         if spot.unreachable().is_none() {
             sessions::create::lead(inner, caller, &session, request).await?;
         } else {
@@ -62,8 +65,20 @@ fn moves(session: &Session, request: &RunRequest) -> bool {
     !request.target.is_local() && session.target.is_local() && session.count() == 0
 }
 
+/// Reaches the request's target, within its time limit where it has one.
+async fn reach(inner: &Inner, request: &RunRequest) -> Result<Spot, Error> {
+    let reaching = places::spot(inner, &request.target, &request.access);
+    let Some(within) = request.timeout else {
+        return reaching.await;
+    };
+    match tokio::time::timeout(within, reaching).await {
+        Ok(spot) => spot,
+        Err(_) => Ok(Spot::too_slow(&request.target, within)),
+    }
+}
+
 async fn alone(inner: &Arc<Inner>, request: &RunRequest) -> Result<Ground, Error> {
-    let spot = places::spot(inner, &request.target, &request.access).await?;
+    let spot = reach(inner, request).await?;
     let base = spot.default_cwd(inner);
     Ok(Ground {
         turn: None,

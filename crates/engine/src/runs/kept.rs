@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use wharf_exec::LaunchError;
 use wharf_model::{Caller, CommandText, RunId, SessionId, Target, Timestamp};
 use wharf_shell::Verdict;
 use wharf_store::audit::Reader;
 use wharf_store::db::RunRow;
 
+use super::start::as_result;
 use super::supervise::{self, Supervised};
 use super::{About, Run};
 use crate::engine::Inner;
@@ -25,6 +27,10 @@ use crate::{judge, places, record};
 const RUN_KEPT: &str = "run.kept";
 /// The first and the longest pause before a host that cannot be reached is asked again.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// Before a host is asked again that does not let us in: nothing but a person changes that.
+const REFUSED_PAUSE: Duration = Duration::from_secs(3600);
+/// The least that a run is followed.
+const LAST_MOMENT: Duration = Duration::from_secs(10);
 /// How long a host is asked for. What is kept there is swept after the same time.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -35,16 +41,20 @@ struct Kept {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Handle {
+pub(crate) struct Handle {
     handle: String,
+    /// Its time limit in milliseconds, from its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit_ms: Option<u64>,
 }
 
 /// Records how a run is found again.
-pub(crate) fn note(inner: &Inner, run: &RunId, handle: &str) {
+pub(crate) fn note(inner: &Inner, run: &RunId, handle: &str, limit: Option<Duration>) {
     let body = Kept {
         run: run.to_string(),
         extra: Handle {
             handle: handle.to_owned(),
+            limit_ms: limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
         },
     };
     let body = serde_json::to_value(body).unwrap_or_default();
@@ -54,7 +64,7 @@ pub(crate) fn note(inner: &Inner, run: &RunId, handle: &str) {
 }
 
 /// The handles of runs that an earlier process left open. Reads the record from the first of them.
-pub(crate) fn handles(inner: &Inner, open: &[RunRow]) -> HashMap<String, String> {
+pub(crate) fn handles(inner: &Inner, open: &[RunRow]) -> HashMap<String, Handle> {
     let remote = |row: &&RunRow| Target::parse(&row.target).is_ok_and(|target| !target.is_local());
     let first = open.iter().filter(remote).map(|row| row.seq_opened).min();
     let Some(first) = first.and_then(|seq| u64::try_from(seq).ok()) else {
@@ -67,7 +77,7 @@ pub(crate) fn handles(inner: &Inner, open: &[RunRow]) -> HashMap<String, String>
             if record.kind() == RUN_KEPT
                 && let Ok(kept) = record.body::<Kept>()
             {
-                found.insert(kept.run, kept.extra.handle);
+                found.insert(kept.run, kept.extra);
             }
         }
         Ok::<_, wharf_store::audit::AuditError>(found)
@@ -79,7 +89,7 @@ pub(crate) fn handles(inner: &Inner, open: &[RunRow]) -> HashMap<String, String>
 }
 
 /// Takes a run up again: it is there at once, and followed as soon as its host can be reached.
-pub(crate) fn adopt(inner: &Arc<Inner>, row: &RunRow, handle: String) -> Result<(), Error> {
+pub(crate) fn adopt(inner: &Arc<Inner>, row: &RunRow, kept: Handle) -> Result<(), Error> {
     let bad = |what: &'static str| Error::internal("taking a run up again", what);
     let id = RunId::parse(&row.id).map_err(|_| bad("its id is none"))?;
     let target = Target::parse(&row.target).map_err(|_| bad("its target is none"))?;
@@ -117,10 +127,23 @@ pub(crate) fn adopt(inner: &Arc<Inner>, row: &RunRow, handle: String) -> Result<
         inner: Arc::clone(inner),
         run,
         receipt,
-        limit: None,
+        limit: left_of(inner, row, kept.limit_ms),
     };
-    inner.tasks.spawn(see_through(watch, target, handle));
+    inner.tasks.spawn(see_through(watch, target, kept.handle));
     Ok(())
+}
+
+/// What is left of its time; a moment at least, so that its end is seen where it has ended.
+fn left_of(inner: &Inner, row: &RunRow, limit_ms: Option<u64>) -> Option<Duration> {
+    let gone = inner
+        .parts
+        .clock
+        .now()
+        .millis()
+        .saturating_sub(row.started_ms);
+    let gone = Duration::from_millis(u64::try_from(gone).unwrap_or(0));
+    let limit = Duration::from_millis(limit_ms?);
+    Some(limit.saturating_sub(gone).max(LAST_MOMENT))
 }
 
 async fn see_through(watch: Supervised, target: Target, handle: String) {
@@ -129,12 +152,16 @@ async fn see_through(watch: Supervised, target: Target, handle: String) {
     let mut pause = PAUSES.0;
     let process = loop {
         let spot = places::spot(&inner, &target, &Access::default()).await;
+        let mut refused = false;
         let error = match spot.map(|spot| spot.reached) {
             Ok(Ok(executor)) => match executor.adopt(&handle, Arc::clone(&run.output)).await {
                 Ok(process) => break process,
                 Err(error) => error.to_string(),
             },
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => {
+                refused = lets_nobody_in(&error);
+                error.to_string()
+            }
             Err(error) => error.to_string(),
         };
         tracing::warn!(target: "command", run = %run.id, %error, "a run on a host is not taken up again yet");
@@ -142,20 +169,39 @@ async fn see_through(watch: Supervised, target: Target, handle: String) {
             let text = format!("the host could not be reached for a week: {error}");
             return supervise::never_ran(watch, UNKNOWN_CODE, "lost", text).await;
         }
+        let wait = if refused { REFUSED_PAUSE } else { pause };
         tokio::select! {
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSES.1),
+            biased;
+            // A stop of the server cancels every run as well: then this one is left where it is.
             () = inner.cancelled.cancelled() => return supervise::left(watch),
             () = run.cancellation().cancelled() => {
                 let text = format!("its host could not be told to end it: {error}");
                 return supervise::never_ran(watch, UNKNOWN_CODE, "lost", text).await;
             }
+            () = tokio::time::sleep(wait) => pause = (pause * 2).min(PAUSES.1),
         }
     };
     run.attach(process.tree(), process.pid());
-    let Ok(place) = Arc::clone(&inner.background).acquire_owned().await else {
-        return supervise::left(watch);
+    let place = tokio::select! {
+        place = Arc::clone(&inner.background).acquire_owned() => place.ok(),
+        () = run.cancellation().cancelled() => None,
+    };
+    // One that is to end needs no place for that.
+    let place = match place {
+        Some(place) => place,
+        None if inner.cancelled.is_cancelled() => return supervise::left(watch),
+        None => {
+            run.tree().iter().for_each(supervise::kill_apart);
+            let text = "ended on request before it was followed again".to_owned();
+            return supervise::never_ran(watch, UNKNOWN_CODE, "killed", text).await;
+        }
     };
     supervise::process(watch, process, place).await;
+}
+
+/// Whether trying again soon would only fill a log there.
+fn lets_nobody_in(error: &LaunchError) -> bool {
+    matches!(as_result(error).1, "host_key" | "authentication_failed")
 }
 
 /// The code of a run of which it is not known how it ended.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use wharf_exec::{Launch, LaunchError, Program};
+use wharf_exec::{Launch, LaunchError, Process, Program};
 use wharf_model::{Caller, RunId};
 use wharf_shell::{Analysis, Launch as HowToLaunch};
 use wharf_store::db::RunRow;
@@ -141,6 +141,7 @@ async fn fresh(
     caller: &Caller,
     mut request: RunRequest,
 ) -> Result<Begun, Error> {
+    check_durable(&request)?;
     let Ground { turn, spot, base } = ground::find(inner, caller, &mut request).await?;
     check_durable(&request)?;
     request.cwd = spot.cwd(request.cwd.as_deref(), &base)?;
@@ -299,7 +300,8 @@ async fn alone(
     };
     let tell = |run| told.map(|told: Told| told.send(run));
     let launched = match spot.reached {
-        Ok(executor) => executor.launch(launch).await,
+        Ok(executor) if spot.target.is_local() || launch.keep => executor.launch(launch).await,
+        Ok(executor) => launched_in_time(&watch, executor.launch(launch)).await,
         Err(error) => Err(error),
     };
     match launched {
@@ -307,7 +309,7 @@ async fn alone(
             run.attach(process.tree(), process.pid());
             if let Some(handle) = process.handle() {
                 run.keep();
-                kept::note(inner, &run.id, &handle);
+                kept::note(inner, &run.id, &handle, limit);
             }
             if run.background {
                 run.launched();
@@ -321,6 +323,23 @@ async fn alone(
         }
     }
     Ok(())
+}
+
+/// A lane of a host may have to be waited for: within the time limit, and until somebody wants the
+/// run to end. Nothing was handed over when it is given up.
+async fn launched_in_time(
+    watch: &Supervised,
+    launching: impl Future<Output = Result<Box<dyn Process>, LaunchError>>,
+) -> Result<Box<dyn Process>, LaunchError> {
+    let within = watch.limit.unwrap_or(Duration::MAX);
+    let too_slow = LaunchError::TooSlow {
+        what: "the command on the host",
+        within,
+    };
+    tokio::select! {
+        launched = tokio::time::timeout(within, launching) => launched.unwrap_or(Err(too_slow)),
+        () = watch.run.cancellation().cancelled() => Err(too_slow),
+    }
 }
 
 /// Whether it goes on when its connection or this server is gone.
@@ -492,6 +511,7 @@ pub(crate) fn as_result(error: &LaunchError) -> (i32, &'static str, String) {
         LaunchError::NotFound(_) => (127, "not_found", error.to_string()),
         LaunchError::NotExecutable { .. } => (126, "not_executable", error.to_string()),
         LaunchError::Cwd { .. } => (126, "cwd", error.to_string()),
+        LaunchError::Uncertain => (255, "lost", error.to_string()),
         LaunchError::Host(why) => (255, why.step().failure(), error.to_string()),
         LaunchError::System(_) | LaunchError::TooSlow { .. } | LaunchError::ZygoteGone => {
             (126, "system", error.to_string())

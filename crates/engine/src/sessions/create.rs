@@ -15,7 +15,7 @@ use super::state::Session;
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::places::{self, Spot};
-use crate::request::{NewSession, RunRequest};
+use crate::request::{Access, NewSession, RunRequest};
 use crate::runs::start::exposed;
 use crate::{policy, record};
 
@@ -101,8 +101,19 @@ pub(crate) async fn lead(
         target: request.target.clone(),
         access: request.access.clone(),
     };
+    let before = NewSession {
+        target: Target::Local,
+        access: Access::default(),
+        cwd: Some(session.cwd()),
+        ..new.clone()
+    };
     end(inner, session, "moved").await?;
-    create(inner, caller, new).await.map(|_| ())
+    let Err(error) = create(inner, caller, new).await else {
+        return Ok(());
+    };
+    // It goes on where it was: whoever made it finds it again.
+    create(inner, caller, before).await?;
+    Err(error)
 }
 
 fn session(inner: &Inner, caller: &Caller, new: NewSession, spot: &Spot) -> Result<Session, Error> {

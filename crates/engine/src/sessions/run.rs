@@ -395,6 +395,15 @@ async fn held(watch: Supervised, session: &Session, why: Option<Why>) {
     inner.runs.over(&run);
 }
 
+/// The code of a command on a host of which it is not known how it ended.
+const UNKNOWN_CODE: i32 = 255;
+
+/// What became of the shell, in a word.
+fn fault(run: &Run, exit_code: i32) -> &'static str {
+    let lost = !run.decision.target.is_local() && exit_code == UNKNOWN_CODE;
+    if lost { "lost" } else { "killed" }
+}
+
 fn end_of(
     run: &Run,
     session: &Session,
@@ -411,7 +420,11 @@ fn end_of(
         exit_code: Some(exit_code),
         error: why
             .map(|why| why.explain(run.decision.analysis.interactive))
-            .or_else(|| report.fault.map(|text| ("killed", text.to_owned()))),
+            .or_else(|| {
+                report
+                    .fault
+                    .map(|text| (fault(run, exit_code), text.to_owned()))
+            }),
         cwd: Some(report.cwd.clone().unwrap_or_else(|| session.cwd())),
         restored,
         survivors: job.into_iter().collect(),

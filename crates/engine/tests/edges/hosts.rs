@@ -93,9 +93,9 @@ fn a_command_runs_there_and_is_recorded_with_its_target() {
         assert_eq!(connection.info.state, HostState::Connected);
         assert_eq!(connection.commands, 4);
         let key = connection.info.key.clone();
-        test.engine.disconnect(&key).await.unwrap();
+        test.engine.disconnect(&me(), &key).await.unwrap();
         assert!(matches!(
-            test.engine.disconnect(&key).await,
+            test.engine.disconnect(&me(), &key).await,
             Err(Error::NotFound { .. })
         ));
         let again = test
@@ -315,7 +315,10 @@ fn what_cannot_be_reached_is_a_result_and_no_session() {
         let (name, _) = known.split_once(' ').unwrap();
         std::fs::write(host.known_hosts(), format!("{name} ssh-ed25519 {other}\n")).unwrap();
         for connection in test.engine.connections() {
-            test.engine.disconnect(&connection.info.key).await.unwrap();
+            test.engine
+                .disconnect(&me(), &connection.info.key)
+                .await
+                .unwrap();
         }
         support::until("the shell has gone", || async {
             say(&test.engine, &id, "echo ran").await.exit_code == Some(255)

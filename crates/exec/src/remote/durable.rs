@@ -17,7 +17,7 @@ use super::input::Input;
 use super::line::{Pair, past_noise};
 use super::words::ENTRY;
 use super::{RemoteExecutor, Shared};
-use crate::journal::{RunOutput, Stream};
+use crate::journal::{RunOutput, Stream, Totals};
 
 /// Bytes that a host keeps of each stream of one run; what follows is counted and dropped.
 pub const HOST_CAP: u64 = 1024 * 1024 * 1024;
@@ -108,7 +108,7 @@ impl RemoteExecutor {
         run: &Durable,
         output: &RunOutput,
     ) -> Result<DurableEnd, DurableError> {
-        self.shared.follow(run, output).await
+        self.shared.follow(run, output, Totals::default()).await
     }
 
     /// Sends a signal, named without `SIG`, to all processes of a run but its holder. With `KILL`
@@ -148,6 +148,7 @@ impl Shared {
             cwd: run.cwd.as_deref(),
             env: &run.env,
             cap: HOST_CAP,
+            input: run.stdin.len(),
         };
         let mut channel = self.opener.open(ENTRY).await?;
         let line = durable_words::start(&id, &mark, &work);
@@ -189,13 +190,18 @@ impl Shared {
         &self,
         run: &Durable,
         output: &RunOutput,
+        before: Totals,
     ) -> Result<DurableEnd, DurableError> {
         let (start, mark) = (self.random(ID_LETTERS), self.random(ID_LETTERS));
         let seen = output.totals();
         let channel = self.opener.open(ENTRY).await?;
         // Held open: its end is the follower's.
         let mut input = Input::new(channel.stdin);
-        let line = durable_words::follow(&run.directory, seen.stdout, seen.stderr, &mark, &start);
+        let (out, err) = (
+            seen.stdout.saturating_sub(before.stdout),
+            seen.stderr.saturating_sub(before.stderr),
+        );
+        let line = durable_words::follow(&run.directory, out, err, &mark, &start);
         input.put(line.as_bytes());
         input.push_all().await;
         let mut pair = Pair {

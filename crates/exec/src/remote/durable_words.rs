@@ -1,6 +1,6 @@
 //! What a host is told to do for a run that outlives its connection, as text.
 
-use super::guard_words;
+use super::guard_words::{self, FIELDS};
 use super::words::{self, TAG, quoted};
 
 /// Pauses of a fifth of a second until a follower looks only every second.
@@ -13,13 +13,15 @@ pub(super) struct Work<'a> {
     pub(super) env: &'a [(String, String)],
     /// Bytes kept of each stream.
     pub(super) cap: u64,
+    /// Bytes of its input. Where fewer arrive, the connection was cut, and nothing is started.
+    pub(super) input: usize,
 }
 
 /// The line that starts a holder. What follows it on the channel's input, to its end, is the run's
 /// own. It says the mark, the directory and the holder's number.
 pub(super) fn start(id: &str, mark: &str, work: &Work<'_>) -> String {
     format!(
-        "{} [ -n \"$d\" ] && : >\"$d/run\" && : >\"$d/out\" && : >\"$d/err\" && cat >\"$d/in\" || {{ printf '%s\\000\\000' {mark}; printf %s {mark} >&2; exit 1; }}; \
+        "{} [ -n \"$d\" ] && : >\"$d/run\" && : >\"$d/out\" && : >\"$d/err\" && cat >\"$d/in\" && [ $(($(wc -c <\"$d/in\"))) -eq {input} ] || {{ rm -rf \"$d\"; printf '%s\\000\\000' {mark}; printf %s {mark} >&2; exit 1; }}; \
          h={}; if command -v setsid >/dev/null; then {TAG}={id} setsid sh -c \"$h\" sh \"$d\" \"$PWD\" </dev/null >/dev/null 2>&1 & \
          elif command -v nohup >/dev/null; then {TAG}={id} nohup sh -c \"$h\" sh \"$d\" \"$PWD\" </dev/null >/dev/null 2>&1 & \
          else ( {TAG}={id} sh -c \"$h\" sh \"$d\" \"$PWD\" </dev/null >/dev/null 2>&1 & ); fi; \
@@ -27,6 +29,7 @@ pub(super) fn start(id: &str, mark: &str, work: &Work<'_>) -> String {
          printf '%s%s\\000%s\\000' {mark} \"$d\" \"$p\"; printf %s {mark} >&2\n",
         words::place(id, "o e"),
         quoted(&holder(id, work)),
+        input = work.input,
     )
 }
 
@@ -55,10 +58,11 @@ fn holder(id: &str, work: &Work<'_>) -> String {
 /// with its channel.
 pub(super) fn follow(directory: &str, out: u64, err: u64, mark: &str, start: &str) -> String {
     format!(
-        "cd {} 2>/dev/null || {{ printf '%s%s' {start} {mark}; printf '%s%s' {start} {mark} >&2; exit 3; }}; \
+        "{FIELDS}cd {} 2>/dev/null || {{ printf '%s%s' {start} {mark}; printf '%s%s' {start} {mark} >&2; exit 3; }}; \
          printf %s {start}; printf %s {start} >&2; m=$$; exec 3<&0; {{ cat <&3; kill $m; }} >/dev/null 2>&1 & c=$!; exec 3<&-; \
          w() {{ s=$(($(wc -c <$1))); [ $s -gt $2 ] || return 1; tail -c +$(($2+1)) $1 | head -c $((s-$2)); }}; \
          a={out}; b={err}; i=0; while :; do f=; [ -e done ] && f=1; IFS=' ' read -r p q <owner; kill -0 $p 2>/dev/null || f=1; \
+         z=; {{ g $p; }} 2>/dev/null; [ -n \"$q\" ] && [ -n \"$z\" ] && [ \"$z\" != \"$q\" ] && f=1; \
          n=; w out $a && a=$s && n=1; w err $b >&2 && b=$s && n=1; [ -n \"$f\" ] && break; \
          if [ -n \"$n\" ]; then i=0; elif [ $i -lt {HURRIED_LOOKS} ]; then i=$((i+1)); sleep 0.2 || sleep 1; else sleep 1; fi; done; \
          x=; [ -e exit ] && read -r x <exit; printf '%s%s ' {mark} \"$x\"; printf %s {mark} >&2; exec >&- 2>&-; kill $c\n",

@@ -48,7 +48,7 @@ pub(super) fn program(id: &str, directory: &str, pid: u32, session: u32, mark: &
 }
 
 /// The fields of a process into `t`, and its start into `z`.
-const FIELDS: &str = "f() { t=; IFS= read -r t <\"/proc/$1/stat\"; t=${t##*) }; }; \
+pub(super) const FIELDS: &str = "f() { t=; IFS= read -r t <\"/proc/$1/stat\"; t=${t##*) }; }; \
      g() { f $1; set -- $t; z=${20-}; }; ";
 
 /// Words that find the processes of a shell: `m SINCE UNTIL` into `M`, `x SINCE UNTIL` kills them.

@@ -9,7 +9,7 @@ use super::durable::{Durable, DurableEnd, DurableError, DurableRun};
 use super::hosts::host_error;
 use super::line::broken;
 use crate::executor::{BoxFuture, Exit, Launch, LaunchError, Process, Program, Status, Tree};
-use crate::journal::RunOutput;
+use crate::journal::{RunOutput, Totals};
 use crate::shell::script::quote_into;
 use crate::tree::Processes;
 
@@ -26,6 +26,8 @@ pub(super) struct KeptProcess {
     shared: Arc<Shared>,
     run: Arc<Durable>,
     output: Arc<RunOutput>,
+    /// What stood in `output` before: words of ours, which its host does not know of.
+    before: Totals,
     tree: Arc<KeptTree>,
 }
 
@@ -53,6 +55,7 @@ impl KeptProcess {
             .await
             .map_err(|error| match error {
                 DurableError::Open(error) => host_error(error),
+                DurableError::Lost | DurableError::TooSlow { .. } => LaunchError::Uncertain,
                 other => broken(&other.to_string()),
             })?;
         Ok(Self::of(shared, run, launch.output))
@@ -68,6 +71,7 @@ impl KeptProcess {
             }),
             shared: Arc::clone(shared),
             run,
+            before: output.totals(),
             output,
         }
     }
@@ -87,7 +91,11 @@ impl KeptProcess {
         let mut pause = PAUSES.0;
         loop {
             let before = self.output.totals();
-            let error = match self.shared.follow(&self.run, &self.output).await {
+            let error = match self
+                .shared
+                .follow(&self.run, &self.output, self.before)
+                .await
+            {
                 Ok(end) => return exit(end),
                 Err(error) => error,
             };
@@ -189,10 +197,23 @@ impl KeptTree {
     }
 }
 
+/// By name where the far side does more than send it: what kills goes on until none is left, and
+/// what ends wakes those that are stopped.
+fn name_of(signal: i32) -> String {
+    let name = match signal {
+        1 => "HUP",
+        2 => "INT",
+        9 => "KILL",
+        15 => "TERM",
+        other => return other.to_string(),
+    };
+    name.to_owned()
+}
+
 impl Tree for KeptTree {
     fn signal(&self, signal: i32) {
-        let (name, sent) = (signal.to_string(), &self.shared);
-        let sending = sent.signal_durable(&self.run, &name);
+        let name = name_of(signal);
+        let sending = self.shared.signal_durable(&self.run, &name);
         if let Err(error) = self.runtime.block_on(sending) {
             tracing::warn!(target: "system", run = self.run.id, %error, "a signal did not reach its host");
         }

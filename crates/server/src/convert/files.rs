@@ -44,6 +44,10 @@ pub(crate) fn request(params: &mut Params, headers: &HeaderMap) -> FileRequest {
             None
         }
     };
+    if session.is_some() && params.text("target").is_some() {
+        let message = "must be left out where session_id is given: a session has its own";
+        params.wrong("target", message.to_owned());
+    }
     let target = match params
         .text("target")
         .map_or(Ok(Target::Local), Target::parse)

@@ -237,7 +237,25 @@ fn files_are_read_and_written_on_a_host_and_in_a_session_there() {
 #[test]
 fn a_file_is_judged_and_recorded_as_the_command_that_would_touch_it() {
     with_server(async |server| {
-        let asked = put(&server, "path=/etc/wharf-test-file", b"x").await;
+        let blind = put(&server, "path=/etc/wharf-test-file", b"x").await;
+        assert_eq!(
+            blind.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{}",
+            blind.text()
+        );
+        let of = |content: &str| {
+            format!(
+                "sha-256=:{}:",
+                BASE64_STANDARD.encode(Sha256::digest(content))
+            )
+        };
+        let ask = || {
+            server
+                .ask("PUT", "/api/files?path=/etc/wharf-test-file")
+                .header("repr-digest", of("x"))
+        };
+        let asked = ask().body("x").send().await;
         assert_eq!(
             asked.status,
             StatusCode::PRECONDITION_REQUIRED,
@@ -250,13 +268,21 @@ fn a_file_is_judged_and_recorded_as_the_command_that_would_touch_it() {
         assert!(!Path::new("/etc/wharf-test-file").exists());
         // A yes to one is none to another.
         let token = problem["confirmation_token"].as_str().unwrap().to_owned();
-        let other = server.ask("PUT", "/api/files?path=/etc/wharf-test-other");
-        let other = other
-            .header("x-confirmation-token", token)
-            .body("x")
-            .send()
-            .await;
-        assert_eq!(other.status, StatusCode::PRECONDITION_REQUIRED);
+        let others = [
+            ("path=/etc/wharf-test-other", "x"),
+            ("path=/etc/wharf-test-file", "y"),
+            ("path=/etc/wharf-test-file&mode=4755", "x"),
+        ];
+        for (query, content) in others {
+            let other = server.ask("PUT", &format!("/api/files?{query}"));
+            let other = other
+                .header("x-confirmation-token", token.clone())
+                .header("repr-digest", of(content))
+                .body(content)
+                .send()
+                .await;
+            assert_eq!(other.status, StatusCode::PRECONDITION_REQUIRED, "{query}");
+        }
 
         let made = put(&server, "path=note", b"0123").await.json();
         let id = made["command_id"].as_str().unwrap();

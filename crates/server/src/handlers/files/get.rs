@@ -97,7 +97,9 @@ pub(crate) async fn get(
     };
     let reading = app.engine.read_file(caller, request, what).await?;
     let whole = reading.stat.size;
-    if wanted.is_some() && what.from >= whole {
+    // Files of /proc say that they are empty, and have content.
+    let unknown = whole == 0;
+    if wanted.is_some() && !unknown && what.from >= whole {
         return Err(Failure::range_not_there(whole));
     }
     let length = whole
@@ -106,12 +108,14 @@ pub(crate) async fn get(
     let body = Body::from_stream(pieces(reading.pieces));
     let mut response = reply::with_type(HeaderValue::from_static("application/octet-stream"), body);
     let out = response.headers_mut();
-    out.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    if !unknown {
+        out.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
     files::describe(out, &reading.stat);
     if let Ok(id) = HeaderValue::from_str(reading.run.as_str()) {
         out.insert(COMMAND_ID, id);
     }
-    if wanted.is_some() {
+    if wanted.is_some() && !unknown {
         let last = what.from.saturating_add(length).saturating_sub(1);
         let range = format!("bytes {}-{last}/{whole}", what.from);
         if let Ok(range) = HeaderValue::from_str(&range) {

@@ -7,8 +7,12 @@ use wharf_api::{SshSession, Success};
 use crate::convert::process::ssh_session;
 use crate::error::Failure;
 use crate::extract::id::Name;
+use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
+
+/// Why others are refused: what is done over a connection is several callers' at once.
+const OWNER: &str = "The connections to hosts are the business of this server's owner.";
 
 /// Connections to other machines
 ///
@@ -17,7 +21,8 @@ use crate::state::App;
     get, path = "/api/ssh-sessions", tag = "processes",
     responses((status = 200, description = "Connections", body = Vec<SshSession>)),
 )]
-pub(crate) async fn list(State(app): State<App>) -> Result<Response, Failure> {
+pub(crate) async fn list(State(app): State<App>, context: Context) -> Result<Response, Failure> {
+    context.must_be_owner(OWNER)?;
     let connections = app.engine.connections();
     let all: Vec<SshSession> = connections.into_iter().map(ssh_session).collect();
     reply::json(&all)
@@ -32,7 +37,12 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Response, Failure> {
     params(("session_key" = String, Path, description = "Names the connections")),
     responses((status = 200, description = "They have ended", body = Success)),
 )]
-pub(crate) async fn remove(State(app): State<App>, Name(key): Name) -> Result<Response, Failure> {
-    app.engine.disconnect(&key).await?;
+pub(crate) async fn remove(
+    State(app): State<App>,
+    context: Context,
+    Name(key): Name,
+) -> Result<Response, Failure> {
+    context.must_be_owner(OWNER)?;
+    app.engine.disconnect(&context.caller, &key).await?;
     reply::json(&Success { success: true })
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use wharf_api::FileInfo;
+use wharf_api::{DirectoryListing, FileInfo};
 use wharf_client::Error as ClientError;
 use wharf_client::files::FileAt;
 
@@ -40,6 +40,7 @@ pub(super) async fn all(
     for source in sources {
         let info = look(work, source).await?;
         let name = info.path.rsplit('/').find(|part| !part.is_empty());
+        let name = name.filter(|name| !matches!(*name, "." | ".."));
         let target = match name {
             Some(name) if into => target.join(name),
             _ => target.to_owned(),
@@ -76,6 +77,25 @@ async fn look(work: &Arc<Work<'_>>, path: &str) -> Result<FileInfo, CommandError
     }
 }
 
+/// What is in a directory, with a yes where that is needed.
+async fn entries(work: &Arc<Work<'_>>, path: &str) -> Result<DirectoryListing, CommandError> {
+    let mut token: Option<String> = None;
+    loop {
+        let at = FileAt {
+            place: &work.place,
+            path,
+            confirmation: token.as_deref(),
+        };
+        match work.server.client.list_directory(at, MAX_ENTRIES).await {
+            Ok(listing) => return Ok(listing),
+            Err(error) => {
+                let about = format!("ls -lad -- {path}");
+                token = Some(work.consent.get(work.cx, &about, true, error).await?);
+            }
+        }
+    }
+}
+
 /// The files of a source. Links are left out, which is said: they may lead anywhere.
 async fn gather(
     work: &Arc<Work<'_>>,
@@ -93,12 +113,7 @@ async fn gather(
             }
             "directory" => {
                 fs::create_dir_all(&target).map_err(|error| here(&target, error))?;
-                let at = FileAt {
-                    place: &work.place,
-                    path: &info.path,
-                    confirmation: None,
-                };
-                let listing = work.server.client.list_directory(at, MAX_ENTRIES).await?;
+                let listing = entries(work, &info.path).await?;
                 if listing.more {
                     let message = format!("{}: over {MAX_ENTRIES} entries", info.path);
                     return Err(CommandError::new(Kind::Failed, message));

@@ -93,6 +93,8 @@ fn directory(cx: &Context, args: &Args, local: bool) -> Result<Option<String>, C
         // A host has directories of its own.
         (Some(given), _) if args.is_elsewhere() => Ok(Some(given.clone())),
         (None, _) if args.is_elsewhere() => Ok(None),
+        // From the session's own directory, which may be on a host.
+        (Some(given), _) if args.session.is_some() => Ok(Some(given.clone())),
         (Some(given), Some(here)) if local => text(&here.join(given)),
         (Some(given), _) => Ok(Some(given.clone())),
         (None, _) if args.session.is_some() || !local => Ok(None),

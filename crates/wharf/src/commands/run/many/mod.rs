@@ -176,12 +176,17 @@ impl Fleet<'_> {
                 Err(ClientError::Refused { problem, .. }) if problem.decision.is_some() => problem,
                 Err(error) => return Err(error.into()),
             };
-            let _mine = self.asking.lock().await;
+            let mine = self.asking.lock().await;
+            if self.args.fail_fast && self.has_failed.get() {
+                return Err(consent::missing(self.cx, &problem));
+            }
             let _quiet = self.progress.pause();
             if !self.cx.ui.json {
                 self.cx.ui.say(&format!("{}:\n", neutral_line(host)));
             }
             decision::tell(self.cx, &request.command, &problem);
+            // Somebody else's yes is waited for side by side.
+            let _mine = self.args.wait.is_none().then_some(mine);
             match consent::get(self.cx, self.client, &problem, self.args.wait).await? {
                 Some(token) => request.confirmation_token = Some(token),
                 None => return Err(consent::missing(self.cx, &problem)),
@@ -190,10 +195,10 @@ impl Fleet<'_> {
     }
 }
 
-/// The kind of the error of a run whose host was not reached.
-const UNREACHED: &str = "connection_failed";
+/// The kinds of error of a run whose host was not reached.
+const UNREACHED: [&str; 3] = ["connection_failed", "host_key", "authentication_failed"];
 
 fn was_unreached(answer: &RunResponse) -> bool {
     let error = answer.error.as_ref();
-    error.is_some_and(|error| error.kind == UNREACHED)
+    error.is_some_and(|error| UNREACHED.contains(&error.kind.as_str()))
 }

@@ -75,6 +75,13 @@ pub(super) fn show(cx: &Context, results: &[Result]) -> io::Result<()> {
             Err(error) if ui::is_gone(&error) => {}
             other => other?,
         }
+        if is_cut(answer) {
+            cx.ui.event(&format!(
+                "{}: not all of it is here: wharf logs {}",
+                neutral_line(&names(&hosts)),
+                neutral_line(&answer.command_id)
+            ));
+        }
         if !err.is_empty() {
             let names = neutral_line(&names(&hosts));
             cx.ui
@@ -95,6 +102,14 @@ pub(super) fn show(cx: &Context, results: &[Result]) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the middle of its output was left out.
+fn is_cut(answer: &RunResponse) -> bool {
+    answer
+        .truncated
+        .as_ref()
+        .is_some_and(|cut| cut.stdout_bytes > 0 || cut.stderr_bytes > 0)
+}
+
 /// Hosts that gave the same, with what they gave, in the order of the first of each.
 fn groups(results: &[Result]) -> Vec<(Vec<&str>, &RunResponse)> {
     let mut groups: Vec<(Vec<&str>, &RunResponse)> = Vec::new();
@@ -102,9 +117,12 @@ fn groups(results: &[Result]) -> Vec<(Vec<&str>, &RunResponse)> {
         let Came::Ran(answer) = &result.came else {
             continue;
         };
+        // What was left out may differ.
         let same = |other: &RunResponse| {
-            (&other.stdout, &other.stderr, other.exit_code)
-                == (&answer.stdout, &answer.stderr, answer.exit_code)
+            !is_cut(answer)
+                && !is_cut(other)
+                && (&other.stdout, &other.stderr, other.exit_code)
+                    == (&answer.stdout, &answer.stderr, answer.exit_code)
         };
         match groups.iter_mut().find(|(_, other)| same(other)) {
             Some((hosts, _)) => hosts.push(&result.host),
