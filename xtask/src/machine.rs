@@ -53,6 +53,26 @@ const TOOLS: &[Tool] = &[
         needed_for: "tests against another SSH server",
     },
     Tool {
+        program: "busybox",
+        packages: &["busybox"],
+        needed_for: "tests with another shell on the far side",
+    },
+    Tool {
+        program: "fish",
+        packages: &["fish"],
+        needed_for: "tests with login shells that are no POSIX shell",
+    },
+    Tool {
+        program: "tcsh",
+        packages: &["tcsh"],
+        needed_for: "tests with login shells that are no POSIX shell",
+    },
+    Tool {
+        program: "perl",
+        packages: &["perl-base"],
+        needed_for: "tests that listen on a port and hold locks",
+    },
+    Tool {
         program: "sudo",
         packages: &["sudo"],
         needed_for: "tests that become root by a password",
