@@ -56,6 +56,39 @@ async fn what_is_copied_into_must_be_empty(kind: Kind) {
     other.db.set_meta("c", "3").await.unwrap();
 }
 
+/// Each writer's mark in a table that is copied late says what a table that is copied early held
+/// when it was made.
+async fn a_copy_is_of_one_moment(kind: Kind) {
+    let place = filled(&kind).await;
+    let other = Place::new(&kind).await;
+    let mut written = 0_u32;
+    let write = async {
+        loop {
+            written += 1;
+            let session = place.session("eve", &format!("s{written}"), 1);
+            place.db.insert_session(&session).await.unwrap();
+            place
+                .db
+                .set_meta("written", &written.to_string())
+                .await
+                .unwrap();
+        }
+    };
+    tokio::select! {
+        copied = place.db.copy_into(&other.db) => drop(copied.unwrap()),
+        () = write => unreachable!("it writes without end"),
+    }
+    assert!(written > 1, "nothing was written meanwhile");
+    let marked = other.db.meta("written").await.unwrap();
+    let marked: usize = marked.map_or(0, |text| text.parse().unwrap());
+    let sessions = other.db.sessions_of("eve").await.unwrap().len();
+    // The mark follows the session.
+    assert!(
+        sessions == marked || sessions == marked + 1,
+        "{sessions} {marked}"
+    );
+}
+
 async fn filled(kind: &Kind) -> Place {
     let place = Place::new(kind).await;
     for n in 0..i64::from(2 * COPY_ROWS_MAX + 1) {
@@ -132,4 +165,8 @@ async fn all_of(db: &Database) -> All {
     )
 }
 
-on_both!(a_copy_holds_the_same, what_is_copied_into_must_be_empty);
+on_both!(
+    a_copy_holds_the_same,
+    a_copy_is_of_one_moment,
+    what_is_copied_into_must_be_empty,
+);
