@@ -73,6 +73,11 @@ const TOOLS: &[Tool] = &[
         needed_for: "tests that listen on a port and hold locks",
     },
     Tool {
+        program: "initdb",
+        packages: &["postgresql"],
+        needed_for: "tests against a real PostgreSQL",
+    },
+    Tool {
         program: "sudo",
         packages: &["sudo"],
         needed_for: "tests that become root by a password",
@@ -106,8 +111,11 @@ pub(crate) fn prepare(project: &Project) -> Result<Outcome> {
 }
 
 fn is_there(project: &Project, tool: &Tool) -> bool {
-    // Servers lie where only root looks by default.
-    let script = "PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\"; command -v -- \"$1\"";
+    // Servers lie where only root looks by default, and Debian keeps each version of PostgreSQL in
+    // a folder of its own.
+    let script = "PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\"; \
+                  for bin in /usr/lib/postgresql/*/bin; do PATH=\"$PATH:$bin\"; done; \
+                  command -v -- \"$1\"";
     let look = ["-c", script, "sh", tool.program];
     succeeds(&mut command(project.root(), "sh", &look))
 }

@@ -38,6 +38,22 @@ async fn it_is_opened_again_with_what_it_held() {
 }
 
 #[tokio::test]
+async fn a_url_names_the_file_as_well() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("wharf.db");
+    let url = format!("sqlite://{}", path.display());
+    Database::open(&url).await.unwrap().close().await;
+    assert!(path.exists());
+    for url in ["sqlite://wharf.db", "sqlite:wharf.db", "wharf.db"] {
+        let refused = Database::open(url).await;
+        assert!(
+            matches!(refused, Err(DbError::Address { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_refused_and_kept() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("wharf.db");

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use sqlx::{Row as _, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _};
 
+use super::copy::TABLES;
 use super::error::{reading, writing};
 use super::limits::{PROBLEMS_MAX, SWEEP_ROWS_MAX};
+use super::open::Kind;
 use super::{Database, DbError};
 
 /// How large the database is.
@@ -15,9 +17,9 @@ pub struct Sizes {
     pub runs: i64,
     /// Rows in `sessions`.
     pub sessions: i64,
-    /// Bytes of the database file.
+    /// Bytes of the database, which with SQLite is a file.
     pub file_bytes: u64,
-    /// Bytes of its write-ahead log.
+    /// Bytes of its write-ahead log, where it has one of its own.
     pub wal_bytes: u64,
 }
 
@@ -31,12 +33,20 @@ pub struct Sweep {
 }
 
 impl Database {
-    /// Checks that the database file is whole. An empty list is good news; at most
-    /// [`PROBLEMS_MAX`] problems are told.
+    /// Checks that the database is whole. An empty list is good news; at most [`PROBLEMS_MAX`]
+    /// problems are told. PostgreSQL looks after its files itself and is asked only whether every
+    /// table answers.
     ///
     /// # Errors
     /// When the database does not even answer.
     pub async fn check(&self) -> Result<Vec<String>, DbError> {
+        match self.kind {
+            Kind::Sqlite { .. } => self.check_file().await,
+            Kind::Postgres => self.check_tables().await,
+        }
+    }
+
+    async fn check_file(&self) -> Result<Vec<String>, DbError> {
         let query = sqlx::query("PRAGMA quick_check(20)");
         let rows = query
             .fetch_all(&self.readers)
@@ -49,16 +59,38 @@ impl Database {
         Ok(lines)
     }
 
+    async fn check_tables(&self) -> Result<Vec<String>, DbError> {
+        let mut lines = Vec::new();
+        for table in TABLES {
+            let query = AssertSqlSafe(format!("SELECT * FROM {} LIMIT 1", table.name));
+            let query = sqlx::query(query);
+            match self.within(query.fetch_optional(&self.readers)).await {
+                Ok(_) => {}
+                Err(sqlx::Error::Database(error)) => lines.push(error.to_string()),
+                Err(error) => return Err(reading("the check")(error)),
+            }
+        }
+        lines.truncate(PROBLEMS_MAX);
+        Ok(lines)
+    }
+
     /// How large the database is.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn sizes(&self) -> Result<Sizes, DbError> {
+        let (file_bytes, wal_bytes) = match &self.kind {
+            Kind::Sqlite { path } => (file_bytes(path), file_bytes(&wal_path(path))),
+            Kind::Postgres => {
+                let bytes = self.count("SELECT pg_database_size(current_database())");
+                (bytes.await?.unsigned_abs(), 0)
+            }
+        };
         Ok(Sizes {
             runs: self.count("SELECT COUNT(*) FROM runs").await?,
             sessions: self.count("SELECT COUNT(*) FROM sessions").await?,
-            file_bytes: file_bytes(&self.path),
-            wal_bytes: file_bytes(&wal_path(&self.path)),
+            file_bytes,
+            wal_bytes,
         })
     }
 
@@ -74,39 +106,31 @@ impl Database {
              ORDER BY seq_opened DESC LIMIT 1 OFFSET $2), -1)) ORDER BY seq_opened LIMIT $3)",
         );
         let query = query.bind(sweep.before_ms).bind(i64::from(sweep.keep_runs));
-        let runs = query
-            .bind(i64::from(SWEEP_ROWS_MAX))
-            .execute(&self.writer)
-            .await;
+        let runs = query.bind(i64::from(SWEEP_ROWS_MAX)).execute(&self.writer);
+        let runs = self.within(runs).await;
         let query = sqlx::query(
             "DELETE FROM sessions WHERE ended_ms < $1 AND (owner, id) IN (SELECT owner, id \
              FROM sessions WHERE ended_ms < $1 ORDER BY ended_ms LIMIT $2)",
         );
         let query = query.bind(sweep.before_ms).bind(i64::from(SWEEP_ROWS_MAX));
         let runs = runs.map_err(writing("the sweep"))?;
-        let sessions = query
-            .execute(&self.writer)
-            .await
-            .map_err(writing("the sweep"))?;
+        let sessions = self.within(query.execute(&self.writer)).await;
+        let sessions = sessions.map_err(writing("the sweep"))?;
         let query = sqlx::query(
             "DELETE FROM consents WHERE changed_ms < $1 AND until_ms < $1 AND (kind, id) IN \
              (SELECT kind, id FROM consents WHERE changed_ms < $1 AND until_ms < $1 \
              ORDER BY changed_ms LIMIT $2)",
         );
         let query = query.bind(sweep.before_ms).bind(i64::from(SWEEP_ROWS_MAX));
-        let consents = query
-            .execute(&self.writer)
-            .await
-            .map_err(writing("the sweep"))?;
+        let consents = self.within(query.execute(&self.writer)).await;
+        let consents = consents.map_err(writing("the sweep"))?;
         Ok(runs.rows_affected() + sessions.rows_affected() + consents.rows_affected())
     }
 
     async fn count(&self, query: &'static str) -> Result<i64, DbError> {
         let query = sqlx::query(query.into_sql_str());
-        let row = query
-            .fetch_one(&self.readers)
-            .await
-            .map_err(reading("a count"))?;
+        let row = self.within(query.fetch_one(&self.readers)).await;
+        let row = row.map_err(reading("a count"))?;
         row.try_get(0).map_err(reading("a count"))
     }
 }

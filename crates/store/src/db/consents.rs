@@ -41,7 +41,7 @@ impl Database {
         let query = query.bind(consent.kind).bind(consent.id);
         let query = query.bind(consent.until_ms).bind(i64::from(consent.open));
         let query = query.bind(consent.changed_ms).bind(consent.body);
-        let done = query.execute(&self.writer).await;
+        let done = self.within(query.execute(&self.writer)).await;
         done.map(|_| ()).map_err(writing("a consent"))
     }
 
@@ -95,7 +95,7 @@ impl Database {
         &self,
         query: sqlx::query::Query<'static, sqlx::Any, sqlx::any::AnyArguments>,
     ) -> Result<Vec<ConsentRow>, DbError> {
-        let rows = query.fetch_all(&self.readers).await;
+        let rows = self.within(query.fetch_all(&self.readers)).await;
         rows.and_then(|rows| rows.iter().map(consent_of).collect())
             .map_err(reading("consents"))
     }

@@ -17,32 +17,63 @@ pub enum DbError {
         /// Why it failed.
         source: io::Error,
     },
+    /// The URL does not say where the database is, or not in a way that is safe.
+    #[error("the database's URL is of no use: {problem}")]
+    Address {
+        /// What is wrong with it; never the URL, which may hold a password.
+        problem: &'static str,
+    },
     /// The database could not be opened.
-    #[error("cannot open the database {}", path.display())]
+    #[error("cannot open the database {database}")]
     Open {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the URL without a password.
+        database: String,
         /// Why it failed.
         source: SqlError,
     },
+    /// The database cannot keep every text.
+    #[error(
+        "the database {database} keeps its texts as {encoding} and has to keep them as UTF8; make it anew with ENCODING 'UTF8'"
+    )]
+    Encoding {
+        /// The URL without a password.
+        database: String,
+        /// What it says of itself.
+        encoding: String,
+    },
     /// The tables could not be brought up to date.
-    #[error("cannot bring the database {} up to date", path.display())]
+    #[error("cannot bring the database {database} up to date")]
     Migrate {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the URL without a password.
+        database: String,
         /// Why it failed.
         source: SqlError,
     },
     /// The database was made by a newer version of this program.
     #[error(
-        "the database {} was made by a newer version (its schema has step {step}); use that version, or another data directory",
-        path.display()
+        "the database {database} was made by a newer version (its schema has step {step}); use that version, or another database"
     )]
     Newer {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the URL without a password.
+        database: String,
         /// A step of the schema that this version does not know.
         step: i64,
+    },
+    /// What was to be copied into holds something already.
+    #[error("cannot copy into a database whose table {table} is not empty")]
+    NotEmpty {
+        /// The table.
+        table: &'static str,
+    },
+    /// After a copy the two databases did not hold the same.
+    #[error("of {wanted} rows of {table}, {found} arrived; nothing was copied")]
+    Miscounted {
+        /// The table.
+        table: &'static str,
+        /// Rows to be copied.
+        wanted: i64,
+        /// Rows that are in the copy.
+        found: i64,
     },
     /// A question was not answered.
     #[error("cannot read {what} from the database")]

@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 
 use super::error::{reading, writing};
 use super::limits::{GROUPS_MAX, HOSTS_MAX};
+use super::text::without_nul;
 use super::{Database, DbError};
 
 /// One host.
@@ -62,7 +63,10 @@ impl Database {
             );
             let query = query.bind(host.name.clone()).bind(host.address);
             let query = query.bind(host.port).bind(host.account);
-            let query = query.bind(host.key_file).bind(host.jump).bind(host.note);
+            let query = query
+                .bind(host.key_file)
+                .bind(host.jump)
+                .bind(without_nul(host.note));
             let query = query.bind(host.added_by).bind(host.added_ms);
             let query = query.bind(host.changed_ms).bind(host.facts);
             let query = query.bind(host.facts_ms);
@@ -75,7 +79,7 @@ impl Database {
             }
             transaction.commit().await
         };
-        write.await.map_err(writing("a host"))
+        self.within(write).await.map_err(writing("a host"))
     }
 
     /// Writes down what a host said of itself. False when there is none of that name.
@@ -90,8 +94,8 @@ impl Database {
     ) -> Result<bool, DbError> {
         let query = sqlx::query("UPDATE hosts SET facts = $1, facts_ms = $2 WHERE name = $3");
         let query = query.bind(facts.to_owned()).bind(at_ms);
-        let done = query.bind(name.to_owned()).execute(&self.writer).await;
-        let done = done.map_err(writing("a host's facts"))?;
+        let done = query.bind(name.to_owned()).execute(&self.writer);
+        let done = self.within(done).await.map_err(writing("a host's facts"))?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -108,7 +112,7 @@ impl Database {
             transaction.commit().await?;
             Ok(done.rows_affected() > 0)
         };
-        write.await.map_err(writing("a host"))
+        self.within(write).await.map_err(writing("a host"))
     }
 
     /// All hosts by name; at most [`HOSTS_MAX`].
@@ -121,14 +125,18 @@ impl Database {
              changed_ms, facts, facts_ms FROM hosts ORDER BY name LIMIT $1",
         );
         let rows = query.bind(i64::from(HOSTS_MAX)).fetch_all(&self.readers);
-        let rows = rows.await;
+        let rows = self.within(rows).await;
         let hosts: Result<Vec<HostRow>, _> =
             rows.and_then(|rows| rows.iter().map(host_of).collect());
         let mut hosts = hosts.map_err(reading("hosts"))?;
         let query = sqlx::query("SELECT host, name FROM host_groups ORDER BY host, name LIMIT $1");
         let rows = query.bind(i64::from(GROUPS_MAX)).fetch_all(&self.readers);
         let mut groups: HashMap<String, Vec<String>> = HashMap::new();
-        for row in rows.await.map_err(reading("groups of hosts"))? {
+        for row in self
+            .within(rows)
+            .await
+            .map_err(reading("groups of hosts"))?
+        {
             let pair = row
                 .try_get(0)
                 .and_then(|host: String| Ok((host, row.try_get::<String, _>(1)?)));

@@ -25,3 +25,15 @@ pub const READERS_MAX: u32 = 4;
 pub const WAIT_MAX: Duration = Duration::from_secs(10);
 /// Most problems that an integrity check reports.
 pub const PROBLEMS_MAX: usize = 20;
+/// How long an answer of a database server is waited for: longer than the server itself takes
+/// before it gives up.
+pub const ANSWER_MAX: Duration = Duration::from_secs(30);
+/// How long bringing the tables of a database server up to date may take, waiting for its turn
+/// included.
+pub const MIGRATE_MAX: Duration = Duration::from_secs(120);
+/// How long a connection to a database server may be idle.
+pub const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
+/// How old a connection to a database server may become.
+pub const LIFETIME_MAX: Duration = Duration::from_secs(60 * 60);
+/// Rows that a copy reads at once.
+pub const COPY_ROWS_MAX: u32 = 512;

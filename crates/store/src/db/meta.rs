@@ -35,10 +35,8 @@ impl Database {
     /// When the database does not answer.
     pub async fn meta(&self, key: &str) -> Result<Option<String>, DbError> {
         let query = sqlx::query("SELECT value FROM meta WHERE key = $1").bind(key.to_owned());
-        let row = query
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(reading("meta"))?;
+        let row = self.within(query.fetch_optional(&self.readers)).await;
+        let row = row.map_err(reading("meta"))?;
         row.map(|row| row.try_get(0))
             .transpose()
             .map_err(reading("meta"))
@@ -49,10 +47,11 @@ impl Database {
     /// # Errors
     /// When the database does not take it.
     pub async fn set_meta(&self, key: &str, value: &str) -> Result<(), DbError> {
-        let mut connection = self.writer.acquire().await.map_err(writing("meta"))?;
-        put(&mut connection, key, value.to_owned())
-            .await
-            .map_err(writing("meta"))
+        let write = async {
+            let mut connection = self.writer.acquire().await?;
+            put(&mut connection, key, value.to_owned()).await
+        };
+        self.within(write).await.map_err(writing("meta"))
     }
 
     /// The last entry of the log that is in the tables: the anchor against which
@@ -80,7 +79,7 @@ impl Database {
             query.execute(&mut *transaction).await?;
             transaction.commit().await
         };
-        write.await.map_err(writing("the projection"))
+        self.within(write).await.map_err(writing("the projection"))
     }
 
     pub(super) async fn projected(&self) -> Result<Projected, DbError> {

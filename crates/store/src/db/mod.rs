@@ -5,31 +5,39 @@
 //! topic, a file each: runs, sessions, hosts, consents, meta,
 //! care.
 //!
-//! SQLite today. The statements and migrations are written so that PostgreSQL takes them as they
-//! are (`$1`, `ON CONFLICT`, four types), and go through the library's runtime driver; the suite in
-//! `tests/conformance/` takes any [`Database`]. What differs between the two (connection
-//! settings, integrity check, file sizes) is in `open.rs` and `care.rs` only.
+//! SQLite or PostgreSQL. Both take the same statements and the same migrations (`$1`,
+//! `ON CONFLICT`, four types), through the library's runtime driver; the suite in
+//! `tests/conformance/` is run over both. What differs (addresses, connection settings, two words
+//! of the schema) is in `sqlite.rs` and `postgres.rs`; integrity check and sizes are in `care.rs`.
 //!
-//! One connection writes, a few read. With WAL neither waits for the other. A crash of the process
-//! loses nothing that was committed; a power cut may lose the last commits, never consistency, and
-//! what is lost is projected again.
+//! One connection writes, a few read, and neither waits for the other. A crash of the process
+//! loses nothing that was committed; with SQLite a power cut may lose the last commits, never
+//! consistency, and what is lost is projected again.
+//!
+//! A PostgreSQL database belongs to one server of ours, as a file does: how far the log is
+//! projected is kept there once, and there is a log for each server.
 
 mod ahead;
 mod care;
 mod consents;
+mod copy;
 mod error;
 mod hosts;
 pub mod limits;
 mod meta;
 mod open;
+mod postgres;
 mod project;
 mod run_writes;
 mod runs;
 mod sessions;
+mod sqlite;
+mod text;
 
 pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};
 pub use consents::ConsentRow;
+pub use copy::Copied;
 pub use error::{DbError, SqlError};
 pub use hosts::HostRow;
 pub use open::Database;

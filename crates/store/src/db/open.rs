@@ -1,91 +1,108 @@
-//! Opening the database: files, connections, settings, migrations.
+//! The database as a value: which kind it is, its two pools, and the steps of its schema.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::future::Future;
+use std::path::PathBuf;
 
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use sqlx::{AnyConnection, AnyPool, SqlSafeStr as _};
 
-use super::limits::{READERS_MAX, WAIT_MAX};
-use super::{DbError, SqlError};
+use super::limits::ANSWER_MAX;
+use super::{DbError, SqlError, postgres, sqlite};
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Database {
     pub(super) writer: AnyPool,
     pub(super) readers: AnyPool,
-    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
+}
+
+/// What differs by the kind of database, beside how it is opened.
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    /// One file, and beside it its write-ahead log.
+    Sqlite { path: PathBuf },
+    /// A server.
+    Postgres,
 }
 
 impl Database {
-    /// Opens the SQLite database at `path` (0600, its directory 0700), making it when there is
-    /// none, and brings its tables up to date.
+    /// Opens the database at a URL and brings its tables up to date:
+    /// `postgres://ACCOUNT[:PASSWORD]@HOST[:PORT]/NAME`, or `sqlite:///PATH`, for which see
+    /// [`open_sqlite`](Self::open_sqlite).
+    ///
+    /// A database of PostgreSQL has to be there. Its URL may say `sslmode`, `host` (the directory
+    /// of a Unix socket), `application_name` and `options`. Connections are not encrypted, so that
+    /// for a server on another machine the URL has to say `sslmode=disable`. A password is never
+    /// part of an error.
     ///
     /// # Errors
-    /// Names the step: making the file, opening it, bringing it up to date.
-    pub async fn open_sqlite(path: &Path) -> Result<Self, DbError> {
-        create_private(path).map_err(|source| DbError::Create {
-            path: path.to_owned(),
-            source,
-        })?;
-        let failed = |error: sqlx::Error| DbError::Open {
-            path: path.to_owned(),
-            source: SqlError::new(error),
-        };
-        // Fails when they are installed already, which is as good.
-        let _installed = sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER]);
-        let options: AnyConnectOptions = sqlite_url(path).parse().map_err(failed)?;
-        let options = options.disable_statement_logging();
-        // A pool goes on trying until its time is up and forgets why; one connection says at once
-        // what is wrong with the file.
-        let mut first = options.connect().await.map_err(failed)?;
-        sqlx::raw_sql(WRITER_SETTINGS)
-            .execute(&mut first)
-            .await
-            .map_err(failed)?;
-        migrate(&mut first, path).await?;
-        let writer = pool(1, WRITER_SETTINGS).connect_with(options.clone()).await;
-        let writer = writer.map_err(failed)?;
-        // Only now: the last connection to leave would clear the write-ahead log away.
-        first.close().await.map_err(failed)?;
-        let readers = pool(READERS_MAX, READER_SETTINGS).connect_lazy_with(options);
-        Ok(Self {
-            writer,
-            readers,
-            path: path.to_owned(),
-        })
+    /// Names the step: understanding the URL, opening, bringing it up to date.
+    pub async fn open(url: &str) -> Result<Self, DbError> {
+        match sqlite::path_of(url) {
+            Some(path) => Self::open_sqlite(&path?).await,
+            None => postgres::open(url).await,
+        }
     }
 
-    /// Finishes what is on its way and closes the files.
+    /// Finishes what is on its way and closes the files and connections.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
+
+    /// Waits for an answer, and no longer than [`ANSWER_MAX`] where it comes from a server: that
+    /// may vanish without a word. SQLite has its own bounds.
+    pub(super) async fn within<T>(
+        &self,
+        answer: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
+        match self.kind {
+            Kind::Sqlite { .. } => answer.await,
+            Kind::Postgres => within(answer).await,
+        }
+    }
 }
 
-async fn migrate(connection: &mut AnyConnection, path: &Path) -> Result<(), DbError> {
-    let steps = MIGRATIONS.iter().map(|(version, name, sql)| {
+/// Waits for the answer of a server.
+pub(super) async fn within<T>(
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let waited = tokio::time::timeout(ANSWER_MAX, answer).await;
+    waited.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+}
+
+/// Both at once: the library takes them only the first time.
+pub(super) fn install_drivers() {
+    // Fails when they are installed already, which is as good.
+    let _installed =
+        sqlx::any::install_drivers(&[sqlx::sqlite::any::DRIVER, sqlx::postgres::any::DRIVER]);
+}
+
+/// Brings the tables up to date. `dialect` puts a step into the words of the database; `name` is
+/// what errors call it.
+pub(super) async fn migrate(
+    connection: &mut AnyConnection,
+    dialect: fn(&'static str) -> Cow<'static, str>,
+    name: &str,
+) -> Result<(), DbError> {
+    let steps = MIGRATIONS.iter().map(|(version, title, sql)| {
+        let sql = match dialect(sql) {
+            Cow::Borrowed(sql) => sql.into_sql_str(),
+            Cow::Owned(sql) => sqlx::AssertSqlSafe(sql).into_sql_str(),
+        };
         let kind = MigrationType::Simple;
-        Migration::new(
-            *version,
-            Cow::Borrowed(name),
-            kind,
-            sql.into_sql_str(),
-            false,
-        )
+        Migration::new(*version, Cow::Borrowed(title), kind, sql, false)
     });
     let migrator = Migrator::with_migrations(steps.collect());
     migrator.run(connection).await.map_err(|error| match error {
         MigrateError::VersionMissing(step) => DbError::Newer {
-            path: path.to_owned(),
+            database: name.to_owned(),
             step,
         },
         error => DbError::Migrate {
-            path: path.to_owned(),
+            database: name.to_owned(),
             source: SqlError::new(error),
         },
     })
@@ -101,58 +118,3 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
     ),
     (3, "hosts", include_str!("../../migrations/0003_hosts.sql")),
 ];
-
-/// A commit is safe from a crash of the process without waiting for the disk; the log is the truth.
-const WRITER_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
-     PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864";
-const READER_SETTINGS: &str =
-    "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA query_only = ON";
-
-/// Connections that live as long as the pool: a local file does not go away, so asking before each
-/// use whether it is still there would only cost time.
-fn pool(connections: u32, settings: &'static str) -> AnyPoolOptions {
-    AnyPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(WAIT_MAX)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                sqlx::raw_sql(settings).execute(connection).await?;
-                Ok(())
-            })
-        })
-}
-
-/// The library would make the file readable for all, and the WAL files after its likeness.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    if let Some(dir) = path.parent() {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)?;
-    }
-    let options = std::fs::File::options()
-        .write(true)
-        .create(true)
-        .mode(0o600)
-        .to_owned();
-    options.open(path).map(drop)
-}
-
-fn sqlite_url(path: &Path) -> String {
-    let mut url = String::from("sqlite://");
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                url.push(char::from(*byte));
-            }
-            _ => {
-                // Writing into a string cannot fail.
-                let _infallible = write!(url, "%{byte:02X}");
-            }
-        }
-    }
-    url
-}

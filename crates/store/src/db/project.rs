@@ -10,6 +10,7 @@ use super::error::writing;
 use super::limits::{AHEAD_ENTRIES_MAX, PROJECT_ENTRIES_MAX};
 use super::meta::{Projected, put_projected};
 use super::run_writes::{RunEnd, close_runs, insert_runs};
+use super::text::without_nul;
 use super::{Ahead, Database, DbError, RunRow, state};
 use crate::audit::event::{self, RunClosed, RunOpened, RunRefused, SessionCreated, SessionEnded};
 use crate::audit::{AuditError, Reader, Record};
@@ -103,7 +104,8 @@ impl Projector {
 
     async fn apply(&self, batch: Batch, done: &Projected) -> Result<(), sqlx::Error> {
         let mut connection = self.database.writer.acquire().await?;
-        let applied = apply_on(&mut connection, batch, done).await;
+        let applied = apply_on(&mut connection, batch, done);
+        let applied = self.database.within(applied).await;
         if applied.is_err() {
             // After some errors, a full disk among them, SQLite has rolled back by itself, and the
             // connection no longer agrees with its owner on whether a transaction is open.
@@ -225,22 +227,22 @@ fn body<T: DeserializeOwned>(record: &Record) -> Result<T, serde_json::Error> {
 fn run_row(record: &Record, body: RunOpened, state: &str) -> RunRow {
     let (key, fingerprint) = body
         .idempotency
-        .map(|idempotency| (idempotency.key, idempotency.fingerprint))
+        .map(|given| (without_nul(given.key), without_nul(given.fingerprint)))
         .unzip();
     let extra = serde_json::to_string(&body.extra)
         .ok()
         .filter(|_| !body.extra.is_empty());
     RunRow {
-        id: body.run,
+        id: without_nul(body.run),
         seq_opened: signed(record.seq),
-        caller: body.caller,
-        session_id: body.session,
-        target: body.target,
-        command: body.command,
-        cwd: body.cwd,
-        kind: body.command_type,
-        risk: body.risk,
-        verdict: body.verdict,
+        caller: without_nul(body.caller),
+        session_id: body.session.map(without_nul),
+        target: without_nul(body.target),
+        command: without_nul(body.command),
+        cwd: without_nul(body.cwd),
+        kind: without_nul(body.command_type),
+        risk: without_nul(body.risk),
+        verdict: without_nul(body.verdict),
         background: body.background,
         state: state.to_owned(),
         started_ms: record.time_ms,
@@ -269,18 +271,18 @@ fn refused_row(record: &Record, body: RunRefused) -> RunRow {
 
 fn run_end(record: &Record, body: RunClosed) -> RunEnd {
     RunEnd {
-        id: body.run,
+        id: without_nul(body.run),
         seq_closed: signed(record.seq),
-        state: body.state,
+        state: without_nul(body.state),
         exit_code: body.exit_code,
         ended_ms: record.time_ms,
         duration_ms: body.ms,
         stdout_bytes: body.stdout_bytes,
         stderr_bytes: body.stderr_bytes,
-        output_location: body.output,
-        output_digest: body.digest,
-        error_kind: body.error,
-        cwd_after: body.cwd,
+        output_location: body.output.map(without_nul),
+        output_digest: body.digest.map(without_nul),
+        error_kind: body.error.map(without_nul),
+        cwd_after: body.cwd.map(without_nul),
     }
 }
 
@@ -303,21 +305,21 @@ impl SessionChange {
                  command_count = 0 WHERE sessions.ended_ms <= excluded.created_ms \
                  AND sessions.created_ms < excluded.created_ms",
             )
-            .bind(session.caller)
-            .bind(session.session)
-            .bind(session.target)
+            .bind(without_nul(session.caller))
+            .bind(without_nul(session.session))
+            .bind(without_nul(session.target))
             .bind(at_ms)
             .bind(session.timeout_s)
-            .bind(session.cwd)
-            .bind(session.client_info),
+            .bind(without_nul(session.cwd))
+            .bind(session.client_info.map(without_nul)),
             Self::Ended { at_ms, session } => sqlx::query(
                 "UPDATE sessions SET ended_ms = $1, end_reason = $2, env_sealed = NULL \
                  WHERE owner = $3 AND id = $4 AND ended_ms IS NULL AND created_ms <= $1",
             )
             .bind(at_ms)
-            .bind(session.reason)
-            .bind(session.caller)
-            .bind(session.session),
+            .bind(without_nul(session.reason))
+            .bind(without_nul(session.caller))
+            .bind(without_nul(session.session)),
         };
         query.execute(connection).await?;
         Ok(())

@@ -76,7 +76,7 @@ pub(super) async fn close_runs(
 /// driver looks up each one's name, in a list as long as all of them: with 1,664 parameters that
 /// took three quarters of the time. Statements with few parameters are numbered for both.
 #[derive(Clone, Copy)]
-enum Parameters {
+pub(super) enum Parameters {
     /// `?`
     Unnamed,
     /// `$1`
@@ -84,7 +84,7 @@ enum Parameters {
 }
 
 impl Parameters {
-    fn of(connection: &AnyConnection) -> Self {
+    pub(super) fn of(connection: &AnyConnection) -> Self {
         if connection.backend_name() == "SQLite" {
             Self::Unnamed
         } else {
@@ -170,7 +170,7 @@ fn assignments(from: &str) -> String {
 }
 
 /// `($1, CAST($2 AS BIGINT)), ($3, …` for `count` rows.
-fn values(count: usize, casts: &[Option<&str>], parameters: Parameters) -> String {
+pub(super) fn values(count: usize, casts: &[Option<&str>], parameters: Parameters) -> String {
     let mut number = 0;
     let mut parameter = |cast: &Option<&str>| {
         number += 1;

@@ -1,10 +1,11 @@
 //! Questions about runs.
 
+use sqlx::Row as _;
 use sqlx::any::AnyRow;
-use sqlx::{AnyPool, Row as _};
 
 use super::error::reading;
 use super::limits::PAGE_ROWS_MAX;
+use super::text::without_nul;
 use super::{Database, DbError};
 
 /// The states that this crate itself writes or asks for. Others come from the closing entry.
@@ -126,9 +127,7 @@ impl Database {
     /// When the database does not answer.
     pub async fn run(&self, caller: &str, id: &str) -> Result<Option<RunRow>, DbError> {
         let query = select_runs!("WHERE id = $1 AND caller = $2").bind(id.to_owned());
-        Ok(fetch(&self.readers, query.bind(caller.to_owned()))
-            .await?
-            .pop())
+        Ok(self.fetch_runs(query.bind(caller.to_owned())).await?.pop())
     }
 
     /// The runs of a caller's session, newest first.
@@ -146,7 +145,8 @@ impl Database {
              ORDER BY seq_opened DESC LIMIT $4"
         );
         let query = query.bind(caller.to_owned()).bind(session_id.to_owned());
-        fetch(&self.readers, query.bind(page.before()).bind(page.limit())).await
+        self.fetch_runs(query.bind(page.before()).bind(page.limit()))
+            .await
     }
 
     /// A caller's runs, newest first; with a `text`, those whose command contains it, in any case
@@ -165,7 +165,7 @@ impl Database {
                 "WHERE caller = $1 AND seq_opened < $2 ORDER BY seq_opened DESC LIMIT $3"
             ),
             Some(_) => select_runs!(
-                "WHERE caller = $1 AND seq_opened < $2 AND LOWER(command) LIKE LOWER($4) ESCAPE '!' \
+                "WHERE caller = $1 AND seq_opened < $2 AND LOWER(command) LIKE $4 ESCAPE '!' \
                  ORDER BY seq_opened DESC LIMIT $3"
             ),
         };
@@ -175,9 +175,9 @@ impl Database {
             .bind(page.limit());
         let query = match text {
             None => query,
-            Some(text) => query.bind(contains_pattern(text)),
+            Some(text) => query.bind(without_nul(contains_pattern(text))),
         };
-        fetch(&self.readers, query).await
+        self.fetch_runs(query).await
     }
 
     /// How a caller's latest runs ended, newest first; those with an exit code, among the latest
@@ -186,15 +186,14 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn recent_ends(&self, caller: &str, limit: u32) -> Result<Vec<RunEnd>, DbError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT SUBSTR(command, 1, 512), exit_code FROM runs WHERE caller = $1 \
              ORDER BY seq_opened DESC LIMIT $2",
         )
         .bind(caller.to_owned())
-        .bind(i64::from(limit.clamp(1, PAGE_ROWS_MAX)))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(reading("runs"))?;
+        .bind(i64::from(limit.clamp(1, PAGE_ROWS_MAX)));
+        let rows = self.within(query.fetch_all(&self.readers)).await;
+        let rows = rows.map_err(reading("runs"))?;
         let mut ends = Vec::with_capacity(rows.len());
         for row in &rows {
             let code: Option<i64> = row.try_get(1).map_err(reading("runs"))?;
@@ -215,11 +214,8 @@ impl Database {
         let query = select_runs!(
             "WHERE state = 'running' AND seq_opened > $1 ORDER BY seq_opened LIMIT $2"
         );
-        fetch(
-            &self.readers,
-            query.bind(after).bind(i64::from(PAGE_ROWS_MAX)),
-        )
-        .await
+        self.fetch_runs(query.bind(after).bind(i64::from(PAGE_ROWS_MAX)))
+            .await
     }
 
     /// The newest run that a caller started under an idempotency key at `since_ms` or later.
@@ -239,18 +235,19 @@ impl Database {
         );
         let query = query
             .bind(caller.to_owned())
-            .bind(key.to_owned())
+            .bind(without_nul(key.to_owned()))
             .bind(since_ms);
-        Ok(fetch(&self.readers, query).await?.pop())
+        Ok(self.fetch_runs(query).await?.pop())
     }
-}
 
-async fn fetch(readers: &AnyPool, query: Query) -> Result<Vec<RunRow>, DbError> {
-    let rows = query.fetch_all(readers).await.map_err(reading("runs"))?;
-    rows.iter()
-        .map(run_of)
-        .collect::<Result<_, _>>()
-        .map_err(reading("runs"))
+    async fn fetch_runs(&self, query: Query) -> Result<Vec<RunRow>, DbError> {
+        let rows = self.within(query.fetch_all(&self.readers)).await;
+        let rows = rows.map_err(reading("runs"))?;
+        rows.iter()
+            .map(run_of)
+            .collect::<Result<_, _>>()
+            .map_err(reading("runs"))
+    }
 }
 
 fn run_of(row: &AnyRow) -> Result<RunRow, sqlx::Error> {
@@ -284,10 +281,12 @@ fn run_of(row: &AnyRow) -> Result<RunRow, sqlx::Error> {
     })
 }
 
-/// A `LIKE` pattern for "contains this text", whose own wildcards mean themselves.
+/// A `LIKE` pattern for "contains this text in small letters", whose own wildcards mean themselves.
 fn contains_pattern(text: &str) -> String {
     let mut pattern = String::from("%");
     for character in text.chars() {
+        // Here and not by `LOWER`, which of a parameter goes by the database's own language.
+        let character = character.to_ascii_lowercase();
         if matches!(character, '%' | '_' | '!') {
             pattern.push('!');
         }

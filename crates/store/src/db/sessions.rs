@@ -151,7 +151,7 @@ impl Database {
     pub async fn update_sessions(&self, updates: &[SessionUpdate]) -> Result<(), DbError> {
         let written = async {
             let mut connection = self.writer.acquire().await?;
-            let updated = update_on(&mut connection, updates).await;
+            let updated = self.within(update_on(&mut connection, updates)).await;
             if updated.is_err() {
                 // As in the projection: after a full disk the connection no longer knows whether
                 // a transaction is open, and the next one to use it would not either.
@@ -183,18 +183,14 @@ impl Database {
     }
 
     async fn change_session(&self, query: Query) -> Result<bool, DbError> {
-        let done = query
-            .execute(&self.writer)
-            .await
-            .map_err(writing("a session"))?;
+        let done = self.within(query.execute(&self.writer)).await;
+        let done = done.map_err(writing("a session"))?;
         Ok(done.rows_affected() > 0)
     }
 
     async fn fetch_sessions(&self, query: Query) -> Result<Vec<SessionRow>, DbError> {
-        let rows = query
-            .fetch_all(&self.readers)
-            .await
-            .map_err(reading("sessions"))?;
+        let rows = self.within(query.fetch_all(&self.readers)).await;
+        let rows = rows.map_err(reading("sessions"))?;
         rows.iter()
             .map(session_of)
             .collect::<Result<_, _>>()

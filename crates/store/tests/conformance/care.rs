@@ -3,20 +3,18 @@
 use wharf_store::db::limits::SWEEP_ROWS_MAX;
 use wharf_store::db::{Page, Sweep};
 
-use crate::Place;
+use crate::{Kind, Place, on_both};
 
-#[tokio::test]
-async fn meta_keeps_the_last_value() {
-    let place = Place::new().await;
+async fn meta_keeps_the_last_value(kind: Kind) {
+    let place = Place::new(&kind).await;
     assert_eq!(place.db.meta("a").await.unwrap(), None);
     place.db.set_meta("a", "1").await.unwrap();
     place.db.set_meta("a", "2").await.unwrap();
     assert_eq!(place.db.meta("a").await.unwrap().as_deref(), Some("2"));
 }
 
-#[tokio::test]
-async fn old_rows_are_swept_step_by_step_and_running_ones_stay() {
-    let place = Place::new().await;
+async fn old_rows_are_swept_step_by_step_and_running_ones_stay(kind: Kind) {
+    let place = Place::new(&kind).await;
     let rows = i64::from(SWEEP_ROWS_MAX) + 100;
     for n in 0..rows {
         place.open_run(&format!("r{n}"), "ann", "x", n);
@@ -75,9 +73,8 @@ async fn old_rows_are_swept_step_by_step_and_running_ones_stay() {
     assert_eq!(place.db.session("ann", "ended").await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_database_tells_how_it_is() {
-    let place = Place::new().await;
+async fn a_database_tells_how_it_is(kind: Kind) {
+    let place = Place::new(&kind).await;
     place.open_run("r", "ann", "x", 0);
     place.catch_up().await;
     assert_eq!(place.db.check().await.unwrap(), Vec::<String>::new());
@@ -85,3 +82,9 @@ async fn a_database_tells_how_it_is() {
     assert_eq!((sizes.runs, sizes.sessions), (1, 0));
     assert!(sizes.file_bytes + sizes.wal_bytes > 4_096);
 }
+
+on_both!(
+    meta_keeps_the_last_value,
+    old_rows_are_swept_step_by_step_and_running_ones_stay,
+    a_database_tells_how_it_is,
+);

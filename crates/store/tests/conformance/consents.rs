@@ -2,7 +2,7 @@
 
 use wharf_store::db::{ConsentRow, Sweep};
 
-use crate::Place;
+use crate::{Kind, Place, on_both};
 
 fn row(kind: &str, id: &str, open: bool, ms: i64) -> ConsentRow {
     ConsentRow {
@@ -19,9 +19,8 @@ fn ids(rows: &[ConsentRow]) -> Vec<&str> {
     rows.iter().map(|row| row.id.as_str()).collect()
 }
 
-#[tokio::test]
-async fn a_question_is_kept_as_it_stands() {
-    let place = Place::new().await;
+async fn a_question_is_kept_as_it_stands(kind: Kind) {
+    let place = Place::new(&kind).await;
     let asked = row("approval", "a", true, 1);
     place.db.put_consent(&asked).await.unwrap();
     assert_eq!(
@@ -37,9 +36,8 @@ async fn a_question_is_kept_as_it_stands() {
     assert_eq!(place.db.consent("grant", "a").await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn open_ones_come_oldest_first_and_recent_ones_newest_first() {
-    let place = Place::new().await;
+async fn open_ones_come_oldest_first_and_recent_ones_newest_first(kind: Kind) {
+    let place = Place::new(&kind).await;
     for (id, open, ms) in [("a", true, 3), ("b", false, 2), ("c", true, 1)] {
         let row = row("approval", id, open, ms);
         place.db.put_consent(&row).await.unwrap();
@@ -52,9 +50,8 @@ async fn open_ones_come_oldest_first_and_recent_ones_newest_first() {
     assert_eq!(ids(&recent), ["a", "b"]);
 }
 
-#[tokio::test]
-async fn what_is_over_is_swept() {
-    let place = Place::new().await;
+async fn what_is_over_is_swept(kind: Kind) {
+    let place = Place::new(&kind).await;
     for (id, ms) in [("old", 1), ("new", 100)] {
         let row = row("approval", id, false, ms);
         place.db.put_consent(&row).await.unwrap();
@@ -67,3 +64,9 @@ async fn what_is_over_is_swept() {
     let left = place.db.recent_consents("approval", 10).await.unwrap();
     assert_eq!(ids(&left), ["new"]);
 }
+
+on_both!(
+    a_question_is_kept_as_it_stands,
+    open_ones_come_oldest_first_and_recent_ones_newest_first,
+    what_is_over_is_swept,
+);

@@ -2,7 +2,7 @@
 
 use wharf_store::db::HostRow;
 
-use crate::Place;
+use crate::{Kind, Place, on_both};
 
 fn row(name: &str, groups: &[&str]) -> HostRow {
     HostRow {
@@ -16,9 +16,8 @@ fn row(name: &str, groups: &[&str]) -> HostRow {
     }
 }
 
-#[tokio::test]
-async fn a_host_is_kept_as_it_stands_and_replaced_whole() {
-    let place = Place::new().await;
+async fn a_host_is_kept_as_it_stands_and_replaced_whole(kind: Kind) {
+    let place = Place::new(&kind).await;
     let full = HostRow {
         port: Some(2222),
         account: Some("ada".to_owned()),
@@ -48,12 +47,16 @@ async fn a_host_is_kept_as_it_stands_and_replaced_whole() {
     assert_eq!(place.db.all_hosts().await.unwrap(), [other, plain]);
 }
 
-#[tokio::test]
-async fn a_host_that_is_removed_leaves_no_group() {
-    let place = Place::new().await;
+async fn a_host_that_is_removed_leaves_no_group(kind: Kind) {
+    let place = Place::new(&kind).await;
     place.db.put_host(&row("a", &["g"])).await.unwrap();
     assert!(place.db.remove_host("a").await.unwrap());
     assert!(!place.db.remove_host("a").await.unwrap());
     place.db.put_host(&row("a", &[])).await.unwrap();
     assert_eq!(place.db.all_hosts().await.unwrap(), [row("a", &[])]);
 }
+
+on_both!(
+    a_host_is_kept_as_it_stands_and_replaced_whole,
+    a_host_that_is_removed_leaves_no_group,
+);

@@ -1,22 +1,109 @@
-//! What every database must do. Each check takes a [`Database`]; `made` is where another kind of
-//! database joins in.
+//! What every database must do. Each case is one text that is run over both: over SQLite as a test
+//! of its own, and over PostgreSQL by [`on_postgres`], which starts one server for all.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests fail by panicking, as tests do"
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "helpers of tests fail by panicking, as tests do, and say what they leave out"
 )]
 
 mod care;
 mod consents;
+mod copies;
 mod hosts;
+mod postgres;
 mod projection;
 mod runs;
+mod schema;
+mod server;
 mod sessions;
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 use wharf_store::audit::event::{RUN_CLOSED, RUN_OPENED, RunClosed, RunOpened};
 use wharf_store::audit::{AuditLog, Options};
 use wharf_store::db::{CaughtUp, Database, Projector, SessionRow};
+
+use server::Server;
+
+/// Which database a case is run over.
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres(Arc<Server>),
+}
+
+type Case = (&'static str, fn(Kind) -> Running);
+type Running = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Makes tests of cases: one each over SQLite, and a list for PostgreSQL.
+macro_rules! on_both {
+    ($($case:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(crate::Kind::Sqlite).await;
+                }
+            )+
+        }
+
+        pub(crate) const CASES: &[crate::Case] = &[
+            $((concat!(module_path!(), "::", stringify!($case)), |kind| Box::pin($case(kind)))),+
+        ];
+    };
+}
+pub(crate) use on_both;
+
+/// Cases that run at once. Each has three databases at the most.
+const AT_ONCE: usize = 4;
+
+/// One test, and not one for each case, so that there is one server: a runner may give every test
+/// a process of its own.
+#[tokio::test]
+async fn on_postgres() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let server = Arc::new(server);
+    let cases = [
+        postgres::CASES,
+        schema::CASES,
+        care::CASES,
+        consents::CASES,
+        copies::CASES,
+        hosts::CASES,
+        projection::CASES,
+        runs::CASES,
+        sessions::CASES,
+    ];
+    // Why one fails is printed where it does.
+    let mut failed = Vec::new();
+    let mut running = JoinSet::new();
+    let all = async {
+        for (name, case) in cases.concat() {
+            if running.len() == AT_ONCE {
+                failed.extend(running.join_next().await.unwrap().unwrap());
+            }
+            let case = case(Kind::Postgres(Arc::clone(&server)));
+            running.spawn_local(async move {
+                let ended = tokio::task::spawn_local(case).await;
+                ended.is_err().then_some(name)
+            });
+        }
+        while let Some(ended) = running.join_next().await {
+            failed.extend(ended.unwrap());
+        }
+    };
+    tokio::task::LocalSet::new().run_until(all).await;
+    assert_eq!(failed, Vec::<&str>::new());
+}
 
 /// A log and a database, in a directory of their own.
 pub(crate) struct Place {
@@ -26,10 +113,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) async fn new() -> Self {
+    pub(crate) async fn new(kind: &Kind) -> Self {
         let dir = TempDir::new().unwrap();
         let (log, _) = AuditLog::open(&dir.path().join("audit"), Options::default()).unwrap();
-        let db = made(&dir).await;
+        let db = made(kind, &dir).await;
         Self { dir, log, db }
     }
 
@@ -87,8 +174,14 @@ impl Place {
     }
 }
 
-async fn made(dir: &TempDir) -> Database {
-    Database::open_sqlite(&dir.path().join("wharf.db"))
-        .await
-        .unwrap()
+async fn made(kind: &Kind, dir: &TempDir) -> Database {
+    match kind {
+        Kind::Sqlite => Database::open_sqlite(&dir.path().join("wharf.db"))
+            .await
+            .unwrap(),
+        Kind::Postgres(server) => {
+            let name = server.make_database().await;
+            Database::open(&server.url(&name)).await.unwrap()
+        }
+    }
 }

@@ -5,11 +5,10 @@ use wharf_store::audit::event::RUN_OPENED;
 use wharf_store::db::limits::PROJECT_ENTRIES_MAX;
 use wharf_store::db::{CaughtUp, DbError, Page, Projector};
 
-use crate::Place;
+use crate::{Kind, Place, on_both};
 
-#[tokio::test]
-async fn it_does_not_matter_how_the_entries_are_batched() {
-    let (whole, pieces) = (Place::new().await, Place::new().await);
+async fn it_does_not_matter_how_the_entries_are_batched(kind: Kind) {
+    let (whole, pieces) = (Place::new(&kind).await, Place::new(&kind).await);
     for n in 0..200 {
         for place in [&whole, &pieces] {
             place.open_run(&format!("r{n}"), "ann", &format!("echo {n}"), n);
@@ -47,9 +46,8 @@ async fn it_does_not_matter_how_the_entries_are_batched() {
 }
 
 /// While the tables cannot follow, the log answers: the same as they would.
-#[tokio::test]
-async fn what_is_ahead_of_the_tables_is_read_from_the_log() {
-    let place = Place::new().await;
+async fn what_is_ahead_of_the_tables_is_read_from_the_log(kind: Kind) {
+    let place = Place::new(&kind).await;
     let runs = i64::try_from(2 * PROJECT_ENTRIES_MAX).unwrap();
     for n in 0..runs {
         let caller = if n % 3 == 0 { "bob" } else { "ann" };
@@ -97,9 +95,8 @@ async fn what_is_ahead_of_the_tables_is_read_from_the_log() {
     }
 }
 
-#[tokio::test]
-async fn what_nobody_understands_is_passed_over() {
-    let place = Place::new().await;
+async fn what_nobody_understands_is_passed_over(kind: Kind) {
+    let place = Place::new(&kind).await;
     place
         .log
         .append("approval.granted", 1, &json!({"by": "ann"}))
@@ -116,9 +113,8 @@ async fn what_nobody_understands_is_passed_over() {
     assert!(place.db.run("ann", "r").await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn projecting_goes_on_where_it_stopped_and_anchors_the_head() {
-    let place = Place::new().await;
+async fn projecting_goes_on_where_it_stopped_and_anchors_the_head(kind: Kind) {
+    let place = Place::new(&kind).await;
     assert_eq!(place.db.anchored_head().await.unwrap(), None);
     let entries = 2 * PROJECT_ENTRIES_MAX as u64;
     for n in 0..entries {
@@ -142,9 +138,8 @@ async fn projecting_goes_on_where_it_stopped_and_anchors_the_head() {
     );
 }
 
-#[tokio::test]
-async fn another_log_than_the_projected_one_is_noticed() {
-    let (place, other) = (Place::new().await, Place::new().await);
+async fn another_log_than_the_projected_one_is_noticed(kind: Kind) {
+    let (place, other) = (Place::new(&kind).await, Place::new(&kind).await);
     place.open_run("r", "ann", "x", 0);
     place.open_run("r2", "ann", "x", 0);
     place.catch_up().await;
@@ -163,9 +158,8 @@ async fn another_log_than_the_projected_one_is_noticed() {
     );
 }
 
-#[tokio::test]
-async fn projecting_can_be_cancelled_at_any_moment() {
-    let place = Place::new().await;
+async fn projecting_can_be_cancelled_at_any_moment(kind: Kind) {
+    let place = Place::new(&kind).await;
     let mut projector = Projector::open(&place.db, &place.audit()).await.unwrap();
     let mut cancelled = 0;
     for n in 0..300 {
@@ -197,3 +191,12 @@ async fn projecting_can_be_cancelled_at_any_moment() {
     assert_eq!(rows, place.db.recent_runs("ann", None, page).await.unwrap());
     assert_eq!(rows.len(), 300);
 }
+
+on_both!(
+    it_does_not_matter_how_the_entries_are_batched,
+    what_is_ahead_of_the_tables_is_read_from_the_log,
+    what_nobody_understands_is_passed_over,
+    projecting_goes_on_where_it_stopped_and_anchors_the_head,
+    another_log_than_the_projected_one_is_noticed,
+    projecting_can_be_cancelled_at_any_moment,
+);

@@ -7,11 +7,10 @@ use wharf_store::audit::event::{
 use wharf_store::db::limits::PAGE_ROWS_MAX;
 use wharf_store::db::{Page, RunRow};
 
-use crate::Place;
+use crate::{Kind, Place, on_both};
 
-#[tokio::test]
-async fn a_run_is_seen_open_and_then_closed() {
-    let place = Place::new().await;
+async fn a_run_is_seen_open_and_then_closed(kind: Kind) {
+    let place = Place::new(&kind).await;
     let opened = RunOpened {
         session: Some("s1".to_owned()),
         background: true,
@@ -88,9 +87,8 @@ async fn a_run_is_seen_open_and_then_closed() {
     assert_eq!(place.db.open_runs(0).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_refusal_is_a_run_that_never_ran() {
-    let place = Place::new().await;
+async fn a_refusal_is_a_run_that_never_ran(kind: Kind) {
+    let place = Place::new(&kind).await;
     let mut request = place.opened("r1", "ann", "rm -rf /");
     request.verdict = "deny".to_owned();
     request.idempotency = Some(Idempotency {
@@ -124,9 +122,8 @@ async fn a_refusal_is_a_run_that_never_ran() {
     );
 }
 
-#[tokio::test]
-async fn pages_go_from_the_newest_to_the_oldest_and_are_bounded() {
-    let place = Place::new().await;
+async fn pages_go_from_the_newest_to_the_oldest_and_are_bounded(kind: Kind) {
+    let place = Place::new(&kind).await;
     let rows = i64::from(PAGE_ROWS_MAX) + 5;
     for n in 0..rows {
         let session = Some(if n % 2 == 0 { "even" } else { "odd" }.to_owned());
@@ -215,9 +212,8 @@ async fn pages_go_from_the_newest_to_the_oldest_and_are_bounded() {
     );
 }
 
-#[tokio::test]
-async fn runs_are_found_by_what_their_command_contains() {
-    let place = Place::new().await;
+async fn runs_are_found_by_what_their_command_contains(kind: Kind) {
+    let place = Place::new(&kind).await;
     for (n, command) in [
         "Cargo Test",
         "cargo build",
@@ -226,6 +222,7 @@ async fn runs_are_found_by_what_their_command_contains() {
         "a_b",
         "axb",
         "a!b",
+        "ÄRGER",
     ]
     .into_iter()
     .enumerate()
@@ -240,6 +237,8 @@ async fn runs_are_found_by_what_their_command_contains() {
         ("100%", vec!["echo 100%"]),
         ("a_b", vec!["a_b"]),
         ("a!b", vec!["a!b"]),
+        ("Ärger", vec!["ÄRGER"]),
+        ("ärger", vec![]),
         ("' OR 1=1 --", vec![]),
     ] {
         let page = Page {
@@ -257,9 +256,8 @@ async fn runs_are_found_by_what_their_command_contains() {
     }
 }
 
-#[tokio::test]
-async fn an_idempotency_key_leads_to_the_callers_own_newest_run() {
-    let place = Place::new().await;
+async fn an_idempotency_key_leads_to_the_callers_own_newest_run(kind: Kind) {
+    let place = Place::new(&kind).await;
     for (run, caller, time) in [("r1", "ann", 100), ("r2", "ann", 200), ("r3", "bob", 300)] {
         let idempotency = Some(Idempotency {
             key: "k".to_owned(),
@@ -286,3 +284,11 @@ async fn an_idempotency_key_leads_to_the_callers_own_newest_run() {
         None
     );
 }
+
+on_both!(
+    a_run_is_seen_open_and_then_closed,
+    a_refusal_is_a_run_that_never_ran,
+    pages_go_from_the_newest_to_the_oldest_and_are_bounded,
+    runs_are_found_by_what_their_command_contains,
+    an_idempotency_key_leads_to_the_callers_own_newest_run,
+);

@@ -3,11 +3,10 @@
 use wharf_store::audit::event::{SESSION_CREATED, SESSION_ENDED, SessionCreated, SessionEnded};
 use wharf_store::db::{SessionRow, SessionUpdate};
 
-use crate::Place;
+use crate::{Kind, Place, on_both};
 
-#[tokio::test]
-async fn sessions_live_change_and_end() {
-    let place = Place::new().await;
+async fn sessions_live_change_and_end(kind: Kind) {
+    let place = Place::new(&kind).await;
     let session = place.session("ann", "s", 100);
     assert!(place.db.insert_session(&session).await.unwrap());
     assert!(
@@ -82,9 +81,8 @@ async fn sessions_live_change_and_end() {
     assert_eq!(place.db.session("ann", "s").await.unwrap(), Some(again));
 }
 
-#[tokio::test]
-async fn sessions_are_projected_without_undoing_what_the_engine_wrote() {
-    let place = Place::new().await;
+async fn sessions_are_projected_without_undoing_what_the_engine_wrote(kind: Kind) {
+    let place = Place::new(&kind).await;
     let created = SessionCreated {
         session: "s".to_owned(),
         caller: "ann".to_owned(),
@@ -123,3 +121,8 @@ async fn sessions_are_projected_without_undoing_what_the_engine_wrote() {
         (Some(50), Some("idle"))
     );
 }
+
+on_both!(
+    sessions_live_change_and_end,
+    sessions_are_projected_without_undoing_what_the_engine_wrote,
+);

@@ -1,4 +1,4 @@
-//! `wharf host add NAME [USER@]HOST[:PORT]`
+//! `wharf host add NAME ADDRESS`
 
 use wharf_api::HostRequest;
 use wharf_model::SshTarget;
@@ -23,13 +23,13 @@ opens it.";
 pub(crate) struct Args {
     /// Its name: letters, digits and . _ -
     name: String,
-    /// Where it is: [USER@]HOST[:PORT]
+    /// Where it is: HOST, USER@HOST or USER@HOST:PORT
     #[arg(value_name = "[USER@]HOST[:PORT]", value_parser = parse_target)]
     address: SshTarget,
     /// The file of the key that opens it, on the server's machine
     #[arg(long, value_name = "FILE")]
     identity: Option<String>,
-    /// Hosts on the way: [USER@]HOST[:PORT], more of them after commas
+    /// Hosts on the way, as USER@HOST:PORT, more of them after commas
     #[arg(long, value_name = "HOSTS")]
     jump: Option<String>,
     /// A group that it is in; may be given again

@@ -20,7 +20,7 @@ const AT_ONCE: usize = 16;
     before_help = "Examples:\n  wharf host test web-1\n  wharf host test --group production\n  wharf host test --all --json"
 )]
 pub(crate) struct Args {
-    /// The hosts' names, or [USER@]HOST[:PORT]
+    /// The hosts' names, or addresses as USER@HOST:PORT
     #[arg(required_unless_present_any = ["group", "all"])]
     hosts: Vec<String>,
     /// Those of this group

@@ -22,7 +22,7 @@ Compare the fingerprint with the one that the machine's owner gives; on the mach
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The host's name, or [USER@]HOST[:PORT]
+    /// The host's name, or its address as USER@HOST:PORT
     host: String,
     /// The fingerprint that you have compared; nothing is asked then
     #[arg(long, value_name = "FINGERPRINT")]
