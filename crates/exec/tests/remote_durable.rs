@@ -3,12 +3,18 @@
 mod far;
 mod support;
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use far::LocalOpener;
 use far::bench::{with_bench, with_each};
-use support::{run_id, text, until};
+use support::{Real, run_id, text, until};
+use tokio::io::AsyncWrite;
 use wharf_exec::journal::Stream;
-use wharf_exec::remote::{DurableEnd, DurableError, DurableRun};
+use wharf_exec::remote::{DurableEnd, DurableError, DurableRun, RemoteExecutor};
+use wharf_ssh::{BoxFuture, Channel, Error, Opener};
 
 const AT_ONCE: Duration = Duration::from_secs(30);
 
@@ -156,5 +162,85 @@ fn a_holder_that_was_killed_is_told() {
         assert_eq!(end.unwrap(), DurableEnd::Unknown);
         assert_eq!(text(&output, Stream::Stdout), "out\n");
         bench.executor.forget(&run).await.unwrap();
+    });
+}
+
+/// A link that breaks after so many bytes to the host: for the far side, its input just ends.
+struct Breaking {
+    opener: LocalOpener,
+    after: usize,
+}
+
+struct BreakingInput {
+    input: Box<dyn AsyncWrite + Send + Unpin>,
+    left: usize,
+}
+
+impl Opener for Breaking {
+    fn open(&self, command: &str) -> BoxFuture<'_, Result<Channel, Error>> {
+        let (opened, left) = (self.opener.open(command), self.after);
+        Box::pin(async move {
+            let channel = opened.await?;
+            let input = channel.stdin;
+            Ok(Channel {
+                stdin: Box::new(BreakingInput { input, left }),
+                ..channel
+            })
+        })
+    }
+}
+
+impl AsyncWrite for BreakingInput {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        if self.left == 0 {
+            let _ended = std::task::ready!(Pin::new(&mut self.input).poll_shutdown(cx));
+            return Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into()));
+        }
+        let most = bytes.len().min(self.left);
+        let part = bytes.get(..most).unwrap_or_default();
+        let count = std::task::ready!(Pin::new(&mut self.input).poll_write(cx, part))?;
+        self.left -= count;
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.input).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.input).poll_shutdown(cx)
+    }
+}
+
+#[test]
+fn half_of_an_input_starts_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().to_owned();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let opener = Breaking {
+            opener: LocalOpener::new(&["bash"], &home),
+            after: 100_000,
+        };
+        let executor = RemoteExecutor::new(Arc::new(opener), Arc::new(Real));
+        let wanted = DurableRun {
+            text: "cat >~/copy; touch ~/ran".to_owned(),
+            stdin: vec![b'x'; 200_000],
+            ..DurableRun::default()
+        };
+        let error = executor.start_durable(&wanted).await.unwrap_err();
+        assert!(matches!(error, DurableError::Lost), "{error}");
+        // What there was for it goes when the far side has seen that it is not whole.
+        until("nothing is left", || {
+            let kept = std::fs::read_dir(home.join(".cache/wharf"));
+            kept.is_ok_and(|entries| entries.count() == 0)
+        })
+        .await;
+        assert!(!home.join("ran").exists() && !home.join("copy").exists());
+        executor.shutdown().await;
     });
 }
