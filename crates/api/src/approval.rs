@@ -115,6 +115,9 @@ pub struct PreviewRequest {
     pub pattern: String,
     /// The project's root, absolute.
     pub project: String,
+    /// Where; `local` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 /// What a pattern would have matched among the caller's latest runs.

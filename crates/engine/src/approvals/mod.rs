@@ -9,7 +9,7 @@ pub(crate) mod table;
 
 use std::time::Duration;
 
-use wharf_model::Caller;
+use wharf_model::{Caller, Target};
 use wharf_policy::approval::{Approval, Grant, Matched, Past, Refused, Scope, State, matched};
 use wharf_policy::{Pattern, Who};
 use wharf_store::db::Page;
@@ -118,7 +118,7 @@ impl Engine {
         Ok(approval)
     }
 
-    /// What a pattern would have matched in this machine's history, in a project.
+    /// What a pattern would have matched in the caller's history, in a project at a target.
     ///
     /// # Errors
     /// When it is no pattern, or the database does not answer.
@@ -127,6 +127,7 @@ impl Engine {
         caller: &Caller,
         pattern: &str,
         project: &str,
+        target: &Target,
     ) -> Result<Matched, Error> {
         let pattern = Pattern::parse(pattern)
             .map_err(|error| Error::invalid("pattern", error.to_string()))?;
@@ -147,7 +148,7 @@ impl Engine {
             cwd: &row.cwd,
             target: &row.target,
         });
-        Ok(matched(&pattern, project, "local", past))
+        Ok(matched(&pattern, project, &target.to_string(), past))
     }
 
     /// Yeses that hold for longer than one run.

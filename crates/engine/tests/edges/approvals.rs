@@ -141,7 +141,16 @@ fn a_yes_for_a_pattern_shows_what_it_is_for_and_can_be_taken_back() {
         let project = test.directory.display().to_string();
         let (_, id) = asked(engine, command("git push --force origin one")).await;
         let pattern = "git push --force origin <word>";
-        let seen = engine.try_pattern(&me(), pattern, &project).await.unwrap();
+        let seen = engine
+            .try_pattern(&me(), pattern, &project, &wharf_model::Target::Local)
+            .await
+            .unwrap();
+        let elsewhere = wharf_model::Target::parse("ssh://web-1").unwrap();
+        let other = engine
+            .try_pattern(&me(), pattern, &project, &elsewhere)
+            .await
+            .unwrap();
+        assert_eq!(other.matched, 0, "what ran here says nothing of a host");
         assert_eq!((seen.matched, seen.spared), (1, 1), "{seen:?}");
         let yes = Answer::Approve(Scope::Pattern {
             pattern: pattern.to_owned(),

@@ -3,6 +3,7 @@
 use wharf_api as api;
 use wharf_engine::approvals::suggested_pattern;
 use wharf_engine::rules::approval::{Approval, Grant, Granted, Matched, Scope, State};
+use wharf_model::Target;
 
 use super::fields::{Fields, MAX_PATH_BYTES};
 use crate::error::Failure;
@@ -77,23 +78,28 @@ pub(crate) fn scope(wire: api::ApproveRequest, cwd: &str) -> Result<Scope, Failu
             let wire = api::PreviewRequest {
                 pattern: pattern.unwrap_or_default(),
                 project: project.unwrap_or_else(|| cwd.to_owned()),
+                target: None,
             };
-            let (pattern, project) = preview_request(wire)?;
+            let (pattern, project, _) = preview_request(wire)?;
             Ok(Scope::Pattern { pattern, project })
         }
     }
 }
 
 /// A pattern and the root of its project.
-pub(crate) fn preview_request(wire: api::PreviewRequest) -> Result<(String, String), Failure> {
+pub(crate) fn preview_request(
+    wire: api::PreviewRequest,
+) -> Result<(String, String, Target), Failure> {
     let mut fields = Fields::default();
     let pattern = fields.short("pattern", Some(wire.pattern), MAX_PATTERN_BYTES);
     let project = fields.short("project", Some(wire.project), MAX_PATH_BYTES);
     if project.as_ref().is_some_and(|path| !path.starts_with('/')) {
         fields.wrong("project", "must be an absolute path");
     }
+    let target = fields.target(wire.target.as_deref());
     fields.check()?;
-    Ok((pattern.unwrap_or_default(), project.unwrap_or_default()))
+    let (pattern, project) = (pattern.unwrap_or_default(), project.unwrap_or_default());
+    Ok((pattern, project, target))
 }
 
 pub(crate) fn preview(matched: Matched) -> api::Preview {

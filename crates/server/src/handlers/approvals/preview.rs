@@ -19,10 +19,10 @@ use crate::state::App;
 )]
 pub(crate) async fn preview(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (context, wire) = json::read::<PreviewRequest>(&app, request).await?;
-    let (pattern, project) = approval::preview_request(wire)?;
+    let (pattern, project, target) = approval::preview_request(wire)?;
     let matched = app
         .engine
-        .try_pattern(&context.caller, &pattern, &project)
+        .try_pattern(&context.caller, &pattern, &project, &target)
         .await?;
     reply::json(&approval::preview(matched))
 }

@@ -90,6 +90,7 @@ async fn show(
             let ask = PreviewRequest {
                 pattern: pattern.clone(),
                 project: yes.project.clone().unwrap_or_default(),
+                target: Some(asked.target.clone()),
             };
             let preview = client.preview_pattern(&ask).await?;
             if talks {
