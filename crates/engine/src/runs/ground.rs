@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wharf_model::{Caller, Target};
 
@@ -22,6 +23,17 @@ pub(crate) struct Ground {
     pub(crate) base: PathBuf,
 }
 
+impl Ground {
+    /// Outside of every session.
+    fn alone(inner: &Inner, spot: Spot) -> Self {
+        Self {
+            turn: None,
+            base: spot.default_cwd(inner),
+            spot,
+        }
+    }
+}
+
 /// Finds it. From here on the request's target is where it runs.
 pub(crate) async fn find(
     inner: &Arc<Inner>,
@@ -36,27 +48,22 @@ pub(crate) async fn find(
         None => None,
     };
     let Some(session) = session else {
-        return alone(inner, request).await;
+        let spot = reach(inner, request).await?;
+        return Ok(Ground::alone(inner, spot));
     };
     if inner.options.force_local && !session.target.is_local() {
         return Err(places::only_here());
     }
-    if moves(&session, request) {
-        let spot = reach(inner, request).await?;
-        if spot.unreachable().is_none() {
-            sessions::create::lead(inner, caller, &session, request).await?;
-        } else {
-            let base = spot.default_cwd(inner);
-            return Ok(Ground {
-                turn: None,
-                spot,
-                base,
-            });
-        }
-        let led = inner.sessions.get(caller, &session.id)?;
-        return within(inner, led, request).await;
+    if !moves(&session, request) {
+        return within(inner, session, request).await;
     }
-    within(inner, session, request).await
+    let spot = reach(inner, request).await?;
+    if spot.unreachable().is_some() {
+        return Ok(Ground::alone(inner, spot));
+    }
+    sessions::create::lead(inner, caller, &session, request).await?;
+    let led = inner.sessions.get(caller, &session.id)?;
+    within(inner, led, request).await
 }
 
 /// A session that was made without a target and has done nothing yet follows its first command to
@@ -68,23 +75,21 @@ fn moves(session: &Session, request: &RunRequest) -> bool {
 /// Reaches the request's target, within its time limit where it has one.
 async fn reach(inner: &Inner, request: &RunRequest) -> Result<Spot, Error> {
     let reaching = places::spot(inner, &request.target, &request.access);
-    let Some(within) = request.timeout else {
+    in_time(request.timeout, &request.target, reaching).await
+}
+
+async fn in_time(
+    within: Option<Duration>,
+    target: &Target,
+    reaching: impl Future<Output = Result<Spot, Error>>,
+) -> Result<Spot, Error> {
+    let Some(within) = within else {
         return reaching.await;
     };
     match tokio::time::timeout(within, reaching).await {
         Ok(spot) => spot,
-        Err(_) => Ok(Spot::too_slow(&request.target, within)),
+        Err(_) => Ok(Spot::too_slow(target, within)),
     }
-}
-
-async fn alone(inner: &Arc<Inner>, request: &RunRequest) -> Result<Ground, Error> {
-    let spot = reach(inner, request).await?;
-    let base = spot.default_cwd(inner);
-    Ok(Ground {
-        turn: None,
-        spot,
-        base,
-    })
 }
 
 /// Its turn first: until then an earlier command may change the directory that this one is judged
@@ -94,13 +99,14 @@ async fn within(
     session: Arc<Session>,
     request: &mut RunRequest,
 ) -> Result<Ground, Error> {
+    let target = session.target.clone();
     let mut turn = sessions::run::turn(inner, session).await?;
     turn.admits(&request.target)?;
     if !request.access.is_empty() {
         turn.enter_with(&request.access);
     }
-    let spot = turn.spot(inner).await?;
-    request.target = spot.target.clone();
+    let spot = in_time(request.timeout, &target, turn.spot(inner)).await?;
+    request.target = target;
     let base = turn.cwd();
     Ok(Ground {
         turn: Some(turn),

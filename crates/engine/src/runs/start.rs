@@ -141,8 +141,10 @@ async fn fresh(
     caller: &Caller,
     mut request: RunRequest,
 ) -> Result<Begun, Error> {
+    // Before a session moves for it.
     check_durable(&request)?;
     let Ground { turn, spot, base } = ground::find(inner, caller, &mut request).await?;
+    // Where everything is to run here, the target has become another.
     check_durable(&request)?;
     request.cwd = spot.cwd(request.cwd.as_deref(), &base)?;
     let cwd = request.cwd.as_ref().unwrap_or(&base).display().to_string();
