@@ -1,4 +1,4 @@
-//! Names of things: runs, sessions, callers.
+//! Names of things: runs, sessions, and whatever else is kept.
 
 use std::fmt;
 use std::sync::Arc;
@@ -107,6 +107,12 @@ impl SessionId {
     }
 }
 
+/// A new id of any kind that nobody can guess: `prefix` and 26 characters.
+#[must_use]
+pub fn random_text_id(prefix: &str, entropy: &dyn Entropy) -> String {
+    random_id(prefix, entropy).as_ref().to_owned()
+}
+
 fn random_id(prefix: &str, entropy: &dyn Entropy) -> Arc<str> {
     let mut bits = [0_u8; 16];
     entropy.fill(&mut bits);
@@ -137,34 +143,6 @@ macro_rules! text_id {
 }
 text_id!(RunId);
 text_id!(SessionId);
-
-/// Who asks. What is one caller's is invisible to every other.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Caller {
-    name: Arc<str>,
-}
-
-impl Caller {
-    /// The caller called `name`.
-    #[must_use]
-    pub fn new(name: &str) -> Self {
-        Self {
-            name: Arc::from(name),
-        }
-    }
-
-    /// The holder of this machine's own token.
-    #[must_use]
-    pub fn local() -> Self {
-        Self::new("local")
-    }
-
-    /// The name that is recorded.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -5,14 +5,16 @@
 //!
 //! Start reading at [`id`], then [`command`].
 
+pub mod caller;
 pub mod clock;
 pub mod command;
 pub mod id;
 pub mod secret;
 pub mod target;
 
+pub use caller::{Caller, Grants, InvalidScope, Organization, Person, Role, Scope, Scopes};
 pub use clock::{Clock, Entropy, Timestamp};
 pub use command::{CommandText, InvalidCommand, MAX_COMMAND_BYTES};
-pub use id::{Caller, InvalidId, MAX_SESSION_ID_BYTES, RunId, SessionId};
+pub use id::{InvalidId, MAX_SESSION_ID_BYTES, RunId, SessionId, random_text_id};
 pub use secret::Secret;
 pub use target::{InvalidTarget, SshTarget, Target};

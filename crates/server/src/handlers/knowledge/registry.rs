@@ -6,7 +6,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use wharf_api::{RegistryEntry, RegistryList, Success};
 use wharf_engine::shell::registry::{Entry, Origin};
-use wharf_model::Caller;
 
 use crate::error::Failure;
 use crate::extract::id::{self, Name};
@@ -133,7 +132,7 @@ fn missing(name: &str) -> Failure {
 }
 
 fn owner(context: &Context) -> Result<(), Failure> {
-    if context.caller == Caller::local() {
+    if context.caller.administers() {
         Ok(())
     } else {
         Err(Failure::forbidden(
