@@ -49,8 +49,9 @@ impl OriginPolicy {
         }
     }
 
-    /// `host` is the request's authority, already known to be ours.
-    pub(crate) fn source(&self, headers: &HeaderMap, host: &str) -> Source {
+    /// `host` is the request's authority, already known to be ours; `secure`: a proxy of ours has
+    /// been asked for it over TLS.
+    pub(crate) fn source(&self, headers: &HeaderMap, host: &str, secure: bool) -> Source {
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return site(headers);
@@ -64,8 +65,9 @@ impl OriginPolicy {
         if self.configured.iter().any(|known| known == text) {
             return Source::Configured(origin.clone());
         }
+        let scheme = if secure { "https://" } else { "http://" };
         let own = text
-            .strip_prefix("http://")
+            .strip_prefix(scheme)
             .is_some_and(|name| name.eq_ignore_ascii_case(host));
         if own { site(headers) } else { Source::Foreign }
     }
