@@ -282,7 +282,7 @@ impl Failure {
     /// 405 where no route says which methods there are.
     pub(crate) fn no_preflight() -> Self {
         Self::method_not_allowed()
-            .with_header(ALLOW, HeaderValue::from_static("GET, POST, PUT, DELETE"))
+            .with_header(ALLOW, HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"))
     }
 
     /// 408: the body did not arrive in time.
@@ -347,6 +347,16 @@ impl Failure {
             "unsupported_media_type",
             "JSON is needed",
             "Send the body with `Content-Type: application/json`, not compressed.",
+        )
+    }
+
+    /// 415, where a form is read.
+    pub(crate) fn not_a_form() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "A form is needed",
+            "Send the body with `Content-Type: application/x-www-form-urlencoded`, not compressed.",
         )
     }
 

@@ -24,6 +24,7 @@ mod handlers;
 mod metrics;
 mod middleware;
 mod openapi;
+mod pages;
 mod reply;
 mod state;
 mod stream;

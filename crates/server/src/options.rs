@@ -49,6 +49,10 @@ pub struct ServerOptions {
     pub allow_addresses: bool,
     /// Origins (`https://app.example.com`) whose pages may call; none unless configured.
     pub allowed_origins: Vec<String>,
+    /// The address under which clients know the server, such as `https://wharf.example.com`: links
+    /// lead there, its pages are own ones, and with `https` cookies are for TLS alone. Without it
+    /// the server goes by the name that it is called by.
+    pub public_url: Option<String>,
     /// Proxies whose word counts about whom they ask for; none unless configured.
     pub trusted_proxies: Proxies,
     /// Where the owner's policy is read again.
@@ -69,6 +73,7 @@ impl ServerOptions {
             allowed_hosts: Vec::new(),
             allow_addresses: false,
             allowed_origins: Vec::new(),
+            public_url: None,
             trusted_proxies: Proxies::default(),
             policy_files: PolicyFiles::default(),
             limits: ServerLimits::default(),

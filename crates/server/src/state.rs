@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use wharf_engine::Engine;
 
 use crate::extract::body::{Bodies, LARGE_BYTES_TOTAL};
+use crate::extract::form::FORM_BYTES;
 use crate::metrics::Metrics;
 use crate::middleware::gate::Gate;
 use crate::options::{Machine, PolicyFiles, ServerOptions};
@@ -20,6 +21,7 @@ pub(crate) struct Inner {
     pub(crate) policy_files: PolicyFiles,
     pub(crate) version: String,
     pub(crate) bodies: Bodies,
+    pub(crate) forms: Bodies,
     pub(crate) heartbeat: Duration,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) gate: Arc<Gate>,
@@ -36,6 +38,7 @@ impl App {
             policy_files: options.policy_files.clone(),
             version: options.version.clone(),
             bodies: Bodies::new(limits.body_bytes, limits.body_timeout, LARGE_BYTES_TOTAL),
+            forms: Bodies::new(FORM_BYTES, limits.body_timeout, FORM_BYTES),
             heartbeat: limits.heartbeat,
             gate: Arc::new(Gate::new(options, Arc::clone(&metrics))),
             metrics,

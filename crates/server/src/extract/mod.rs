@@ -1,6 +1,8 @@
 //! From a request's parts to checked values. Whatever is wrong becomes a [`crate::error::Failure`].
 
 pub(crate) mod body;
+pub(crate) mod cookie;
+pub(crate) mod form;
 pub(crate) mod id;
 pub(crate) mod json;
 pub(crate) mod query;

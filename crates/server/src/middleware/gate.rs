@@ -27,6 +27,8 @@ use crate::options::ServerOptions;
 
 /// The paths that a browser's login box may open; they have no effects.
 const READERS: [&str; 4] = ["/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
+/// The pages that people are sent to by links, which may stand in a mail or a chat.
+const PAGES: [&str; 2] = ["/device", "/setup"];
 /// What routes that do not exist are called in metrics and log.
 const NO_ROUTE: &str = "none";
 
@@ -77,7 +79,7 @@ impl Gate {
             proxies: options.trusted_proxies.clone(),
             ask_timeout: options.limits.ask_timeout,
             hosts: HostPolicy::new(&options.allowed_hosts, options.allow_addresses),
-            origins: OriginPolicy::new(&options.allowed_origins),
+            origins: OriginPolicy::new(&options.allowed_origins, options.public_url.as_deref()),
             correlations: Correlations::new(&options.instance),
             most_requests: options.limits.requests,
             requests: AtomicUsize::new(0),
@@ -101,7 +103,11 @@ impl Gate {
         let Some(host) = self.hosts.admit(request.uri(), headers) else {
             return (None, Err(Failure::host_refused()));
         };
+        let page = route.is_some_and(|route| PAGES.contains(&route));
         let origin = match self.origins.source(headers, host, peer.secure) {
+            Source::Foreign if page && origin::is_visit(request.method(), headers) => None,
+            // Our forms are sent by our own pages and by nobody else's, whoever is configured.
+            Source::Configured(_) if page => return (None, Err(Failure::origin_refused())),
             Source::Foreign => return (None, Err(Failure::origin_refused())),
             Source::Configured(origin) => Some(origin),
             Source::Own => None,
