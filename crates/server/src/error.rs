@@ -165,8 +165,8 @@ impl Failure {
 
     fn insufficient(scope: &'static str, detail: String) -> Self {
         let header = format!("{BEARER}, error=\"insufficient_scope\", scope=\"{scope}\"");
-        let header = HeaderValue::try_from(header)
-            .unwrap_or_else(|_| HeaderValue::from_static(BEARER));
+        let header =
+            HeaderValue::try_from(header).unwrap_or_else(|_| HeaderValue::from_static(BEARER));
         Self::new(
             StatusCode::FORBIDDEN,
             "insufficient_scope",
@@ -281,8 +281,10 @@ impl Failure {
 
     /// 405 where no route says which methods there are.
     pub(crate) fn no_preflight() -> Self {
-        Self::method_not_allowed()
-            .with_header(ALLOW, HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"))
+        Self::method_not_allowed().with_header(
+            ALLOW,
+            HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"),
+        )
     }
 
     /// 408: the body did not arrive in time.

@@ -44,12 +44,11 @@ pub struct LoginSession {
     pub id: String,
     /// What it calls itself.
     pub device: String,
-    /// The address that it was begun from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
+    /// The address that it was last used from.
+    pub address: String,
     /// RFC 3339.
     pub created_at: String,
-    /// When it last refreshed.
+    /// When it was last used, to the minute.
     pub last_used_at: String,
     /// When it ends unless it refreshes before.
     pub expires_at: String,

@@ -36,9 +36,8 @@ pub(crate) fn page(token: &str, seconds: u64, secure: bool) -> Option<HeaderValu
 
 fn written(name: &str, value: &str, path: &str, seconds: u64, secure: bool) -> Option<HeaderValue> {
     let secure = if secure { "; Secure" } else { "" };
-    let text = format!(
-        "{name}={value}; HttpOnly; SameSite=Lax; Path={path}; Max-Age={seconds}{secure}"
-    );
+    let text =
+        format!("{name}={value}; HttpOnly; SameSite=Lax; Path={path}; Max-Age={seconds}{secure}");
     let mut header = HeaderValue::try_from(text).ok()?;
     header.set_sensitive(true);
     Some(header)
@@ -51,7 +50,10 @@ mod tests {
     #[test]
     fn cookies_are_found_by_name_and_written_as_the_contract_has_them() {
         let mut headers = HeaderMap::new();
-        headers.append(COOKIE, HeaderValue::from_static("a=1; refresh_token=whr_x; b"));
+        headers.append(
+            COOKIE,
+            HeaderValue::from_static("a=1; refresh_token=whr_x; b"),
+        );
         headers.append(COOKIE, HeaderValue::from_static("wharf_page=p"));
         assert_eq!(cookie(&headers, REFRESH), Some("whr_x"));
         assert_eq!(cookie(&headers, PAGE), Some("p"));

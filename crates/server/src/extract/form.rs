@@ -33,7 +33,10 @@ impl Form {
         for (name, value) in form_urlencoded::parse(bytes) {
             if pairs.iter().any(|(known, _)| *known == name) {
                 // Never twice (RFC 6749, 3.2): two readers could take two different ones.
-                return Err(Failure::invalid_field("body", "a member occurs more than once"));
+                return Err(Failure::invalid_field(
+                    "body",
+                    "a member occurs more than once",
+                ));
             }
             if pairs.len() == MAX_PAIRS {
                 return Err(Failure::invalid_field("body", "has too many members"));
@@ -85,8 +88,10 @@ fn is_form(headers: &HeaderMap) -> Result<(), Failure> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let kind = types.next().and_then(|value| value.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next());
-    let fits = essence
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+    let fits = essence.is_some_and(|kind| {
+        kind.trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    });
     if fits && types.next().is_none() && !headers.contains_key(CONTENT_ENCODING) {
         Ok(())
     } else {

@@ -76,7 +76,11 @@ impl OriginPolicy {
             .strip_prefix(scheme)
             .is_some_and(|name| name.eq_ignore_ascii_case(host));
         let public = self.public.as_deref() == Some(text);
-        if own || public { site(headers) } else { Source::Foreign }
+        if own || public {
+            site(headers)
+        } else {
+            Source::Foreign
+        }
     }
 }
 

@@ -68,7 +68,9 @@ pub(crate) fn sign_in(view: &SignIn<'_>) -> Html {
         .markup("<input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"username\" ")
         .markup("maxlength=\"254\" required");
     focus(&mut html, view.email.is_empty());
-    html.markup(" value=\"").text(view.email).markup("\"></div>");
+    html.markup(" value=\"")
+        .text(view.email)
+        .markup("\"></div>");
     html.markup("<div class=\"field\"><label for=\"password\">Password</label>")
         .markup("<input id=\"password\" name=\"password\" type=\"password\" ")
         .markup("autocomplete=\"current-password\" maxlength=\"1024\" required");
@@ -131,7 +133,9 @@ pub(crate) fn confirm(view: &Confirm<'_>) -> Html {
         .markup("somebody may be trying to get in with your account.</p>");
     html.markup("<div class=\"buttons\">")
         .markup("<button name=\"answer\" value=\"deny\">Deny</button>")
-        .markup("<button class=\"main\" name=\"answer\" value=\"allow\">Allow</button></div></form>");
+        .markup(
+            "<button class=\"main\" name=\"answer\" value=\"allow\">Allow</button></div></form>",
+        );
     who(&mut html, view.who, view.csrf, view.code);
     html
 }
@@ -140,7 +144,8 @@ pub(crate) fn ended(end: End, device: &str, organization: &str) -> Html {
     let mut html = Html::new();
     match end {
         End::Allowed => {
-            html.markup(CHECK).markup("<h1>The device is connected</h1>");
+            html.markup(CHECK)
+                .markup("<h1>The device is connected</h1>");
             html.markup("<p class=\"lead\"><b>").text(device);
             html.markup("</b> has a key of its own now, for <b>");
             html.text(organization).markup("</b>.</p>");
@@ -148,7 +153,8 @@ pub(crate) fn ended(end: End, device: &str, organization: &str) -> Html {
                 .markup("and <code>wharf key revoke</code> ends it.</p>");
         }
         End::Denied => {
-            html.markup(CROSS).markup("<h1>The device was not let in</h1>");
+            html.markup(CROSS)
+                .markup("<h1>The device was not let in</h1>");
             html.markup("<p class=\"lead\"><b>").text(device);
             html.markup("</b> has been told so. Nothing else has changed.</p>")
                 .markup("<p>If you did not start this yourself, somebody else has your attention ")
@@ -200,7 +206,9 @@ fn organizations(html: &mut Html, all: &[Choice]) {
     html.markup("<div class=\"field\"><label for=\"organization\">For which organization</label>")
         .markup("<select id=\"organization\" name=\"organization\" required>");
     for choice in all {
-        html.markup("<option value=\"").text(&choice.id).markup("\"");
+        html.markup("<option value=\"")
+            .text(&choice.id)
+            .markup("\"");
         html.markup(if choice.chosen { " selected>" } else { ">" });
         html.text(&choice.name).markup(" (");
         html.markup(choice.role).markup(")</option>");
@@ -285,7 +293,10 @@ mod tests {
     #[test]
     fn the_two_answers_are_in_one_form_and_neither_is_given_by_itself() {
         let text = confirm(&Confirm::default()).into_string();
-        let form = text.split("<form").find(|form| form.contains("answer")).unwrap();
+        let form = text
+            .split("<form")
+            .find(|form| form.contains("answer"))
+            .unwrap();
         assert!(form.contains("value=\"allow\"") && form.contains("value=\"deny\""));
         assert!(!text.contains("<script") && !text.contains("http-equiv"));
     }

@@ -81,7 +81,8 @@ fn policy() -> HeaderValue {
              frame-ancestors 'none'"
         );
         // Base 64 and constants always make a header; without one the page has no style.
-        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+        HeaderValue::try_from(text)
+            .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
     });
     written.clone()
 }

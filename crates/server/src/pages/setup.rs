@@ -26,17 +26,22 @@ pub(crate) fn form(view: &Setup<'_>) -> Html {
         .markup("autocapitalize=\"characters\" autocorrect=\"off\" spellcheck=\"false\" ")
         .markup("maxlength=\"40\" required");
     focus(&mut html, view.code.is_empty());
-    html.markup(" value=\"").text(view.code).markup("\">")
+    html.markup(" value=\"")
+        .text(view.code)
+        .markup("\">")
         .markup("<span class=\"hint\">It is on the terminal where the server was started.</span>")
         .markup("</div><div class=\"field\"><label for=\"email\">E-mail</label>")
         .markup("<input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"username\" ")
         .markup("maxlength=\"254\" required");
     focus(&mut html, !view.code.is_empty());
-    html.markup(" value=\"").text(view.email).markup("\"></div>")
+    html.markup(" value=\"")
+        .text(view.email)
+        .markup("\"></div>")
         .markup("<div class=\"field\"><label for=\"username\">Name</label>")
         .markup("<input id=\"username\" name=\"username\" autocomplete=\"nickname\" ")
         .markup("maxlength=\"100\" required value=\"");
-    html.text(view.username).markup("\"></div>")
+    html.text(view.username)
+        .markup("\"></div>")
         .markup("<div class=\"field\"><label for=\"password\">Password</label>")
         .markup("<input id=\"password\" name=\"password\" type=\"password\" ")
         .markup("autocomplete=\"new-password\" minlength=\"8\" maxlength=\"1024\" required>")
