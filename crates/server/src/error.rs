@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -54,7 +54,7 @@ struct Parts {
 }
 
 impl Failure {
-    fn new(
+    pub(crate) fn new(
         status: StatusCode,
         code: &'static str,
         title: &'static str,
@@ -163,7 +163,7 @@ impl Failure {
         Self::insufficient(scope, detail.to_owned())
     }
 
-    fn insufficient(scope: &'static str, detail: String) -> Self {
+    pub(crate) fn insufficient(scope: &'static str, detail: String) -> Self {
         let header = format!("{BEARER}, error=\"insufficient_scope\", scope=\"{scope}\"");
         let header =
             HeaderValue::try_from(header).unwrap_or_else(|_| HeaderValue::from_static(BEARER));
@@ -387,14 +387,32 @@ impl Failure {
         failure
     }
 
-    fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
     }
 
-    fn retryable(mut self) -> Self {
+    pub(crate) fn retryable(mut self) -> Self {
         self.0.retryable = true;
         self
+    }
+
+    /// What happened, for the log alone.
+    pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    pub(crate) fn errors(&self) -> Option<&[FieldError]> {
+        self.0.errors.as_deref()
+    }
+
+    pub(crate) fn header(&self) -> Option<&(HeaderName, HeaderValue)> {
+        self.0.header.as_ref()
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -410,10 +428,10 @@ impl Failure {
         self.0.source.as_deref()
     }
 
-    /// The document as JSON.
-    pub(crate) fn document(&self, correlation_id: &str) -> Vec<u8> {
+    /// The document.
+    pub(crate) fn problem(&self, correlation_id: &str) -> Problem {
         let parts = &self.0;
-        let problem = Problem {
+        Problem {
             kind: format!("/problems/{}", parts.code),
             title: parts.title.to_owned(),
             status: parts.status.as_u16(),
@@ -426,18 +444,13 @@ impl Failure {
             confirmation_token: parts.confirmation_token.clone(),
             measured: parts.measured.clone(),
             approval: parts.approval.clone(),
-        };
-        serde_json::to_vec(&problem).unwrap_or_default()
+            error: None,
+        }
     }
 
-    /// Fills the shell that [`IntoResponse`] made.
-    pub(crate) fn write(self, response: &mut Response, correlation_id: &str) {
-        *response.body_mut() = Body::from(self.document(correlation_id));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
-        if let Some((name, value)) = self.0.header {
-            headers.insert(name, value);
-        }
+    /// The document as JSON.
+    pub(crate) fn document(&self, correlation_id: &str) -> Vec<u8> {
+        serde_json::to_vec(&self.problem(correlation_id)).unwrap_or_default()
     }
 }
 
@@ -577,14 +590,14 @@ struct Step {
 }
 
 /// Never zero: a client that obeys it must not spin.
-fn whole_seconds(time: Duration) -> u64 {
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
     time.as_secs()
         .saturating_add(u64::from(time.subsec_nanos() > 0))
         .max(1)
 }
 
 /// The engine's words begin small and end without a stop, as error messages in Rust do.
-fn sentence(words: &str) -> String {
+pub(crate) fn sentence(words: &str) -> String {
     let mut text = String::with_capacity(words.len() + 1);
     let mut letters = words.chars();
     if let Some(first) = letters.next() {

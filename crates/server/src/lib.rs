@@ -12,6 +12,7 @@
 //! that each of head, body and answer may take. HTTP/1.1 only; bodies are never decompressed.
 
 pub mod access;
+pub mod accounts;
 pub mod auth;
 pub mod options;
 pub mod routes;
@@ -26,9 +27,11 @@ mod middleware;
 mod openapi;
 mod pages;
 mod reply;
+mod shape;
 mod state;
 mod stream;
 
+pub use accounts::{AccountTokens, Accounts};
 pub use auth::{Authentication, Authenticator, Everybody, InTurn, Peer, Tokens, Why};
 pub use options::{Machine, PolicyFiles, Proxies, ServerLimits, ServerOptions};
 pub use routes::router;

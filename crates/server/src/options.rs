@@ -6,6 +6,7 @@ use std::time::Duration;
 pub use wharf_engine::knowledge::Machine;
 use wharf_engine::rules::File;
 
+use crate::accounts::Accounts;
 use crate::auth::Authenticator;
 pub use crate::middleware::proxy::{InvalidProxy, Proxies};
 
@@ -53,6 +54,8 @@ pub struct ServerOptions {
     /// lead there, its pages are own ones, and with `https` cookies are for TLS alone. Without it
     /// the server goes by the name that it is called by.
     pub public_url: Option<String>,
+    /// Accounts; without them every route of theirs says that they cannot be looked up.
+    pub accounts: Option<Accounts>,
     /// Proxies whose word counts about whom they ask for; none unless configured.
     pub trusted_proxies: Proxies,
     /// Where the owner's policy is read again.
@@ -74,6 +77,7 @@ impl ServerOptions {
             allow_addresses: false,
             allowed_origins: Vec::new(),
             public_url: None,
+            accounts: None,
             trusted_proxies: Proxies::default(),
             policy_files: PolicyFiles::default(),
             limits: ServerLimits::default(),

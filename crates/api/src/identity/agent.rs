@@ -38,3 +38,10 @@ pub struct CreateAgent {
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
 }
+
+/// `PATCH /api/v1/agents/{id}`
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct UpdateAgent {
+    /// What it may use up, all of it anew.
+    pub limits: AccountLimits,
+}

@@ -62,3 +62,10 @@ pub struct LoginSessionList {
     /// Those that still go on, the last used first.
     pub sessions: Vec<LoginSession>,
 }
+
+/// `POST /api/v1/auth/organization`
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct SwitchOrganization {
+    /// The organization, by id or short name.
+    pub organization: String,
+}

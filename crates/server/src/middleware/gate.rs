@@ -24,6 +24,7 @@ use crate::auth::{Asked, Authentication, Authenticator, Peer, Why};
 use crate::error::Failure;
 use crate::metrics::Metrics;
 use crate::options::ServerOptions;
+use crate::shape::Shape;
 
 /// The paths that a browser's login box may open; they have no effects.
 const READERS: [&str; 4] = ["/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
@@ -205,31 +206,34 @@ pub(crate) async fn pass(
     let matched = path.as_ref().map(MatchedPath::as_str);
     let route = matched.unwrap_or(NO_ROUTE);
     let method = request.method().clone();
+    let shape = Shape::of(request.uri().path());
     let peer = gate.peer(&mut request);
     let (origin, admission) = gate.admit(&request, &peer, matched);
 
     let mut response = match admission {
-        Err(failure) => refusal(failure, request.headers(), route, &correlation),
+        Err(failure) => refusal(failure, request.headers(), route, shape, &correlation),
         Ok(Admission::Preflight) => origin::preflight(request.headers()),
         Ok(Admission::Enter(caller)) => match gate.place() {
-            Some(_place) => enter(request, caller, next, route, &correlation).await,
+            Some(_place) => enter(request, caller, next, route, shape, &correlation).await,
             None => refusal(
                 Failure::overloaded(),
                 request.headers(),
                 route,
+                shape,
                 &correlation,
             ),
         },
         // Whoever is asked has a bound as well, so that asking takes a place too.
         Ok(Admission::Ask(pending)) => match gate.place() {
             Some(_place) => match gate.ask(pending).await {
-                Ok(caller) => enter(request, Some(caller), next, route, &correlation).await,
-                Err(failure) => refusal(failure, request.headers(), route, &correlation),
+                Ok(caller) => enter(request, Some(caller), next, route, shape, &correlation).await,
+                Err(failure) => refusal(failure, request.headers(), route, shape, &correlation),
             },
             None => refusal(
                 Failure::overloaded(),
                 request.headers(),
                 route,
+                shape,
                 &correlation,
             ),
         },
@@ -262,6 +266,7 @@ async fn enter(
     caller: Option<Caller>,
     next: Next,
     route: &str,
+    shape: Shape,
     correlation: &CorrelationId,
 ) -> Response {
     if let Some(caller) = caller {
@@ -276,7 +281,7 @@ async fn enter(
         answer.unwrap_or_else(|_| Failure::internal("a handler panicked").into_response());
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         log::refused(&failure, &HeaderMap::new(), route, correlation.as_str());
-        failure.write(&mut response, correlation.as_str());
+        shape.write(&failure, &mut response, correlation.as_str());
     }
     response
 }
@@ -285,11 +290,12 @@ fn refusal(
     failure: Failure,
     headers: &HeaderMap,
     route: &str,
+    shape: Shape,
     correlation: &CorrelationId,
 ) -> Response {
     log::refused(&failure, headers, route, correlation.as_str());
     let mut response = failure.clone().into_response();
     response.extensions_mut().remove::<Failure>();
-    failure.write(&mut response, correlation.as_str());
+    shape.write(&failure, &mut response, correlation.as_str());
     response
 }

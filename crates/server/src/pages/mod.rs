@@ -10,6 +10,5 @@
 pub(crate) mod device;
 pub(crate) mod frame;
 pub(crate) mod html;
+pub(crate) mod session;
 pub(crate) mod setup;
-
-pub(crate) use frame::page;
