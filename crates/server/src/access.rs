@@ -67,15 +67,18 @@ impl Class {
         let scopes = &grants.scopes;
         let scoped = match self {
             Self::Open | Self::Any => true,
-            Self::Read | Self::Run => scopes.as_slice().iter().any(|scope| {
-                matches!(scope, Scope::Run | Scope::RunLow | Scope::Session(_))
-            }),
+            Self::Read | Self::Run => scopes
+                .as_slice()
+                .iter()
+                .any(|scope| matches!(scope, Scope::Run | Scope::RunLow | Scope::Session(_))),
             Self::Answer => scopes.has(&Scope::Run) || scopes.has(&Scope::Admin),
             Self::Sync => scopes.has(&Scope::Sync),
             Self::Manage | Self::Admin => scopes.has(&Scope::Admin),
         };
         if !scoped {
-            return Err(Failure::insufficient_scope(self.scope().unwrap_or_default()));
+            return Err(Failure::insufficient_scope(
+                self.scope().unwrap_or_default(),
+            ));
         }
         match self {
             Self::Run | Self::Answer if !grants.role.may_run() => {

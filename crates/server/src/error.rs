@@ -165,8 +165,8 @@ impl Failure {
 
     fn insufficient(scope: &'static str, detail: String) -> Self {
         let header = format!("{BEARER}, error=\"insufficient_scope\", scope=\"{scope}\"");
-        let header = HeaderValue::try_from(header)
-            .unwrap_or_else(|_| HeaderValue::from_static(BEARER));
+        let header =
+            HeaderValue::try_from(header).unwrap_or_else(|_| HeaderValue::from_static(BEARER));
         Self::new(
             StatusCode::FORBIDDEN,
             "insufficient_scope",

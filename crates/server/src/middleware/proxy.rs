@@ -164,7 +164,10 @@ mod tests {
         assert_eq!(of(&[]), "10.1.1.1");
         // What cannot be read ends the chain at whoever passed it on.
         assert_eq!(of(&["1.2.3.4, unknown, 10.9.9.9"]), "10.9.9.9");
-        assert_eq!(resolved(&trusted, "::ffff:10.0.0.1", &["1.2.3.4"]), "1.2.3.4");
+        assert_eq!(
+            resolved(&trusted, "::ffff:10.0.0.1", &["1.2.3.4"]),
+            "1.2.3.4"
+        );
     }
 
     #[test]
@@ -194,7 +197,15 @@ mod tests {
 
     #[test]
     fn networks_are_read_and_nonsense_is_refused() {
-        for wrong in ["", "proxy", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10/8"] {
+        for wrong in [
+            "",
+            "proxy",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.0/",
+            "10.0.0.0/-1",
+            "10/8",
+        ] {
             assert!(Proxies::parse([wrong]).is_err(), "{wrong}");
         }
         let network: Network = "10.0.0.0/7".parse().unwrap();

@@ -21,10 +21,7 @@ use crate::state::App;
     params(("name" = String, Path, description = "The host's name, or `[USER@]HOST[:PORT]`")),
     responses((status = 200, description = "How far it went", body = HostTest)),
 )]
-pub(crate) async fn test(
-    State(app): State<App>,
-    Name(name): Name,
-) -> Result<Response, Failure> {
+pub(crate) async fn test(State(app): State<App>, Name(name): Name) -> Result<Response, Failure> {
     let tested = app.engine.test_host(&target(&name)?).await?;
     reply::json(&host::test(tested))
 }

@@ -29,10 +29,7 @@ struct Stored {
     params(("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "How many; 50 when absent")),
     responses((status = 200, description = "Entries", body = AuditTail)),
 )]
-pub(crate) async fn tail(
-    State(app): State<App>,
-    mut params: Params,
-) -> Result<Response, Failure> {
+pub(crate) async fn tail(State(app): State<App>, mut params: Params) -> Result<Response, Failure> {
     let limit = params.number("limit", 1..=MAX_ENTRIES, DEFAULT_ENTRIES);
     params.check()?;
     let lines = app.engine.audit_tail(size(limit)).await?;
