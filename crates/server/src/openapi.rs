@@ -95,6 +95,7 @@ const PROBLEMS: [(&str, &str); 10] = [
         system::health::health,
         system::metrics::metrics,
         system::openapi::openapi,
+        system::usage::usage,
     ),
     components(schemas(wharf_api::Problem)),
     security(("token" = []), ("key" = [])),

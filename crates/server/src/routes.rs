@@ -9,7 +9,7 @@ use wharf_engine::Engine;
 
 use crate::error::Failure;
 use crate::handlers::runs::{analyze, cancel, events, list, output, run, show, tool_result};
-use crate::handlers::system::{audit, docs, health, metrics, openapi};
+use crate::handlers::system::{audit, docs, health, metrics, openapi, usage};
 use crate::handlers::{approvals, files, hosts, knowledge, policy, processes, sessions};
 use crate::middleware::gate;
 use crate::options::ServerOptions;
@@ -92,6 +92,8 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
                 .put(knowledge::registry::put)
                 .delete(knowledge::registry::remove),
         )
+        // Accounts
+        .route("/api/v1/usage", get(usage::usage))
         // The server
         .route("/api/audit", get(audit::tail))
         .route("/health", get(health::health))

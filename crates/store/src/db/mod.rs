@@ -31,6 +31,7 @@ mod project;
 mod run_writes;
 mod runs;
 mod sessions;
+mod spent;
 mod sqlite;
 mod text;
 
@@ -44,3 +45,4 @@ pub use open::Database;
 pub use project::{CaughtUp, Projector};
 pub use runs::{Page, RunEnd, RunRow, state};
 pub use sessions::{SessionRow, SessionUpdate};
+pub use spent::SpentRow;

@@ -170,6 +170,7 @@ fn engine_options(cx: &Context, options: &ServeOptions, seal_key: [u8; KEY_BYTES
             grace: options.grace,
             session_timeout: options.session_timeout,
         },
+        quotas: options.quotas,
         seal_key,
     }
 }
