@@ -149,7 +149,13 @@ mod tests {
             refusal(&caller, &request(session), risk).map(|reason| reason.rule)
         };
         let refused = Some("scope".to_owned());
-        for risk in [Risk::Low, Risk::Medium, Risk::High, Risk::Unknown, Risk::Critical] {
+        for risk in [
+            Risk::Low,
+            Risk::Medium,
+            Risk::High,
+            Risk::Unknown,
+            Risk::Critical,
+        ] {
             assert_eq!(rule("run", None, risk), None);
             let above = (risk != Risk::Low).then(|| "scope".to_owned());
             assert_eq!(rule("run:low", None, risk), above, "{risk:?}");
@@ -173,7 +179,10 @@ mod tests {
         for owner in ["acme/ada@x", "acme/ada@x/bot"] {
             assert!(sees(&ada, owner) && sees(&bob, owner) && sees(&Caller::local(), owner));
             assert!(!sees(&other, owner) && !sees(&member("eve@x", Role::Member), owner));
-            assert!(!sees(&member("ada@", Role::Member), owner), "a part of an address");
+            assert!(
+                !sees(&member("ada@", Role::Member), owner),
+                "a part of an address"
+            );
         }
         assert!(sees(&bot, "acme/ada@x/bot") && !sees(&bot, "acme/ada@x"));
         assert!(!sees(&bot, "acme/ada@x/other"));
@@ -181,7 +190,10 @@ mod tests {
             assert!(!sees(&ada, owner) && !sees(&bob, owner), "{owner}");
         }
         let narrow = Caller::of_account(grants("acme", "bob@x", Role::Admin, "run"));
-        assert!(!sees(&narrow, "acme/ada@x"), "the token is not for administration");
+        assert!(
+            !sees(&narrow, "acme/ada@x"),
+            "the token is not for administration"
+        );
     }
 
     #[test]

@@ -446,7 +446,10 @@ mod tests {
         assert!(confined.confine() && confined.reach(Some(&session("a"))));
         assert!(!confined.reach(Some(&session("b"))) && !confined.reach(None));
         for free in ["run", "run:low session:a", "sync", ""] {
-            assert!(of(free).reach(Some(&session("b"))) && of(free).reach(None), "{free}");
+            assert!(
+                of(free).reach(Some(&session("b"))) && of(free).reach(None),
+                "{free}"
+            );
         }
     }
 

@@ -10,8 +10,8 @@ pub(crate) mod table;
 use std::time::Duration;
 
 use wharf_model::{Caller, Scope as TokenScope, Target};
-use wharf_policy::approval::{Approval, Grant, Matched, Past, Refused, Scope, State, matched};
 use wharf_policy::Pattern;
+use wharf_policy::approval::{Approval, Grant, Matched, Past, Refused, Scope, State, matched};
 use wharf_store::db::Page;
 
 use crate::engine::{Engine, Inner};

@@ -28,8 +28,8 @@ use crate::error::Error;
 use crate::judge;
 use crate::places::{self, Spot};
 use crate::policy::{self, Outcome};
-use crate::record::{self, Closing, Receipt};
 use crate::quotas::{Charge, Spent};
+use crate::record::{self, Closing, Receipt};
 use crate::request::{Access, RunRequest};
 use crate::runs::start::{RETRY_AFTER, sight, turn_away};
 

@@ -69,10 +69,16 @@ impl fmt::Display for Exceeded {
             What::ConcurrentRuns => write!(f, "{whose} may run {limit} commands at once")?,
             What::Sessions => write!(f, "{whose} may have {limit} living sessions")?,
             What::OutputPerDay => {
-                write!(f, "{whose} may write {limit} bytes of output in a day (UTC)")?;
+                write!(
+                    f,
+                    "{whose} may write {limit} bytes of output in a day (UTC)"
+                )?;
             }
             What::WallPerDay => {
-                write!(f, "{whose} may run commands for {limit} seconds in a day (UTC)")?;
+                write!(
+                    f,
+                    "{whose} may run commands for {limit} seconds in a day (UTC)"
+                )?;
             }
         }
         match (self.free, self.what) {

@@ -13,7 +13,9 @@ impl Ledger {
     pub(crate) async fn load(&self, inner: &Inner) -> Result<(), Error> {
         let now = inner.parts.clock.now();
         let midnight = now.millis().div_euclid(DAY_MS).saturating_mul(DAY_MS);
-        let window = i64::try_from(WINDOW_SECONDS).unwrap_or(0).saturating_mul(1_000);
+        let window = i64::try_from(WINDOW_SECONDS)
+            .unwrap_or(0)
+            .saturating_mul(1_000);
         let minute_ago = now.millis().saturating_sub(window);
         let database = &inner.parts.database;
         let from = midnight.saturating_sub(DAY_MS).min(minute_ago);

@@ -169,12 +169,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn usage(
-        &self,
-        caller: &Caller,
-        now: Timestamp,
-        owners: &[&str],
-    ) -> Usage {
+    fn usage(&self, caller: &Caller, now: Timestamp, owners: &[&str]) -> Usage {
         let parts = Parts::of(caller.name());
         let [person, organization, agent] = self.limits(caller);
         let share = |kind: Kind, limits: Limits| {

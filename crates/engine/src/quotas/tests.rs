@@ -152,7 +152,14 @@ fn what_is_written_counts_while_it_runs_and_once() {
     charge.close(at(5), spent);
     charge.close(at(5), spent);
     drop(charge);
-    assert_eq!(ledger.usage(&ada, at(6), &[]).person.used.output_bytes_today, 99);
+    assert_eq!(
+        ledger
+            .usage(&ada, at(6), &[])
+            .person
+            .used
+            .output_bytes_today,
+        99
+    );
     assert!(ledger.check(&ada, at(6)).is_ok());
     ran(&ledger, &ada, 7, 1, 1);
     assert!(ledger.check(&ada, at(DAY_MS - 1)).is_err());
@@ -169,14 +176,26 @@ fn time_counts_while_it_runs_and_once() {
         },
     );
     let ada = ada(limits);
-    let used = |ms: i64| ledger.usage(&ada, at(ms), &[]).person.used.wall_seconds_today;
+    let used = |ms: i64| {
+        ledger
+            .usage(&ada, at(ms), &[])
+            .person
+            .used
+            .wall_seconds_today
+    };
     let (mut one, two) = (begun(&ledger, &ada, 0), begun(&ledger, &ada, 1_000));
     assert_eq!(used(5_000), 9);
     assert!(ledger.check(&ada, at(5_499)).is_ok());
     let exceeded = refused(ledger.begin(&ada, at(5_500)));
     assert_eq!((exceeded.what, exceeded.limit), (What::WallPerDay, 10));
     assert_eq!(exceeded.retry_after, Duration::from_millis(86_394_500));
-    one.close(at(6_000), Spent { bytes: 0, ms: 6_000 });
+    one.close(
+        at(6_000),
+        Spent {
+            bytes: 0,
+            ms: 6_000,
+        },
+    );
     assert_eq!(used(6_000), 11);
     // One that comes to nothing that is known leaves nothing.
     drop(two);
@@ -184,7 +203,13 @@ fn time_counts_while_it_runs_and_once() {
     // One that goes on over midnight counts whole on the day on which it ends.
     let mut late = begun(&ledger, &ada, DAY_MS - 3_000);
     assert_eq!(used(DAY_MS + 2_000), 5);
-    late.close(at(DAY_MS + 2_000), Spent { bytes: 0, ms: 5_000 });
+    late.close(
+        at(DAY_MS + 2_000),
+        Spent {
+            bytes: 0,
+            ms: 5_000,
+        },
+    );
     assert_eq!(used(DAY_MS + 2_000), 5);
 }
 
@@ -241,7 +266,10 @@ fn an_agent_counts_for_its_person_and_everybody_for_the_organization() {
     let shares = shares.map(Option::unwrap);
     let bytes = shares.each_ref().map(|share| share.used.output_bytes_today);
     assert_eq!(bytes, [60, 100, 10]);
-    assert_eq!(shares.each_ref().map(|share| share.used.sessions), [3, 2, 1]);
+    assert_eq!(
+        shares.each_ref().map(|share| share.used.sessions),
+        [3, 2, 1]
+    );
     assert_eq!(shares.map(|share| share.limits), [one(3), one(4), one(1)]);
     assert_eq!(usage.day_ends, at(DAY_MS));
 }
@@ -255,7 +283,10 @@ fn defaults_are_for_accounts_and_what_is_said_of_somebody_comes_first() {
     let ledger = Ledger::new(person(none));
     let exceeded = refused(ledger.begin(&ada(Limits::NONE), at(0)));
     assert_eq!(exceeded.free, None);
-    assert!(exceeded.to_string().ends_with("there is never room"), "{exceeded}");
+    assert!(
+        exceeded.to_string().ends_with("there is never room"),
+        "{exceeded}"
+    );
     let more = Limits {
         runs_per_minute: Some(1),
         ..Limits::NONE
@@ -291,7 +322,14 @@ fn a_clock_that_is_set_back_frees_the_minute_and_no_more() {
     ran(&ledger, &ada, 1_000 * SECOND, 1, 7);
     assert!(ledger.check(&ada, at(990 * SECOND)).is_err());
     assert!(ledger.check(&ada, at(0)).is_ok());
-    assert_eq!(ledger.usage(&ada, at(0), &[]).person.used.output_bytes_today, 7);
+    assert_eq!(
+        ledger
+            .usage(&ada, at(0), &[])
+            .person
+            .used
+            .output_bytes_today,
+        7
+    );
 }
 
 #[test]
@@ -312,7 +350,12 @@ fn so_many_are_remembered_and_those_that_count_are_not_forgotten() {
     ran(&ledger, &named(MAX_COUNTED + 1), 100 * SECOND, 0, 0);
     assert!(count() <= 4, "{}", count());
     drop(held);
-    let used = |number| ledger.usage(&named(number), at(100 * SECOND), &[]).person.used;
+    let used = |number| {
+        ledger
+            .usage(&named(number), at(100 * SECOND), &[])
+            .person
+            .used
+    };
     assert_eq!(used(1).output_bytes_today + used(0).runs_in_minute, 1);
 }
 
@@ -327,11 +370,31 @@ fn a_refusal_says_what_whose_and_when() {
     };
     let free = Some(Timestamp::from_millis(1_700_000_000_000));
     let words = [
-        (What::RunsPerMinute, free, "the organization acme may begin 5 commands in a minute and has; there is room again at 2023-11-14T22:13:20.000Z"),
-        (What::ConcurrentRuns, None, "the organization acme may run 5 commands at once and does; there is room again when one of them has ended"),
-        (What::Sessions, None, "the organization acme may have 5 living sessions and has; end one, or wait until one has not been used for its time"),
-        (What::OutputPerDay, free, "the organization acme may write 5 bytes of output in a day (UTC) and has; there is room again at 2023-11-14T22:13:20.000Z"),
-        (What::WallPerDay, free, "the organization acme may run commands for 5 seconds in a day (UTC) and has; there is room again at 2023-11-14T22:13:20.000Z"),
+        (
+            What::RunsPerMinute,
+            free,
+            "the organization acme may begin 5 commands in a minute and has; there is room again at 2023-11-14T22:13:20.000Z",
+        ),
+        (
+            What::ConcurrentRuns,
+            None,
+            "the organization acme may run 5 commands at once and does; there is room again when one of them has ended",
+        ),
+        (
+            What::Sessions,
+            None,
+            "the organization acme may have 5 living sessions and has; end one, or wait until one has not been used for its time",
+        ),
+        (
+            What::OutputPerDay,
+            free,
+            "the organization acme may write 5 bytes of output in a day (UTC) and has; there is room again at 2023-11-14T22:13:20.000Z",
+        ),
+        (
+            What::WallPerDay,
+            free,
+            "the organization acme may run commands for 5 seconds in a day (UTC) and has; there is room again at 2023-11-14T22:13:20.000Z",
+        ),
     ];
     for (what, free, text) in words {
         assert_eq!(exceeded(what, free).to_string(), text);

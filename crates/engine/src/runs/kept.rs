@@ -106,7 +106,9 @@ pub(crate) fn adopt(inner: &Arc<Inner>, row: &RunRow, kept: Handle) -> Result<()
     };
     let caller = Caller::stored(&row.caller);
     let started = Timestamp::from_millis(row.started_ms);
-    let charge = inner.quotas.adopt(&caller, started, inner.parts.clock.now());
+    let charge = inner
+        .quotas
+        .adopt(&caller, started, inner.parts.clock.now());
     let about = About {
         id: id.clone(),
         caller,

@@ -103,7 +103,8 @@ fn there_are_so_many_roles_and_no_more() {
 
 #[test]
 fn a_role_in_an_organization_comes_beside_the_others() {
-    let header = parse("default_role = \"read-only\"\n[roles]\nadmin = [\"user:olga\"]").expect("legal");
+    let header =
+        parse("default_role = \"read-only\"\n[roles]\nadmin = [\"user:olga\"]").expect("legal");
     let roles = |who: &str, given: &[&str]| -> Vec<String> {
         let bits = header.roles_of(&Who::user(who), given);
         header.role_names(bits).map(str::to_owned).collect()
@@ -114,5 +115,8 @@ fn a_role_in_an_organization_comes_beside_the_others() {
     // One that the file gives is a role like another.
     assert_eq!(roles("olga", &[]), ["admin"]);
     assert_eq!(roles("olga", &["member"]), ["admin", "member"]);
-    assert_eq!(roles("eve", &["developer", "viewer"]), ["developer", "viewer"]);
+    assert_eq!(
+        roles("eve", &["developer", "viewer"]),
+        ["developer", "viewer"]
+    );
 }

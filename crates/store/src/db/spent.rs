@@ -66,7 +66,9 @@ impl Database {
         .bind(i64::from(BEGUN_MAX));
         let rows = self.within(query.fetch_all(&self.readers)).await;
         let rows = rows.map_err(reading("runs"))?;
-        let begun = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+        let begun = rows
+            .iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
         begun.collect::<Result<_, _>>().map_err(reading("runs"))
     }
 

@@ -212,6 +212,7 @@ fn server_options(cx: &Context, options: &ServeOptions, token: &Token) -> Server
         },
         allowed_hosts: options.allowed_hosts.clone(),
         allowed_origins: options.cors_origins.clone(),
+        trusted_proxies: options.trusted_proxies.clone(),
         policy_files: policy_files(cx),
         limits: ServerLimits {
             patience: options.patience,

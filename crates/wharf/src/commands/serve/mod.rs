@@ -124,6 +124,7 @@ fn refused(refused: Refused) -> CommandError {
             .hint("keep to the loopback and reach it through ssh -L 7304:127.0.0.1:7304 HOST")
             .hint("or, in a network that you trust, add --allow-plain-http"),
         Refused::Askpass(_) => error.hint("wharf config set serve.askpass /usr/bin/ssh-askpass"),
+        Refused::Proxy(_) => error.hint("wharf config set serve.trusted_proxies 10.0.0.1"),
         Refused::NoToken(_) => error.hint("unset BYPASS_AUTH, or listen on 127.0.0.1"),
     }
 }
