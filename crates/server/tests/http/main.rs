@@ -9,8 +9,10 @@
 )]
 
 mod access;
+mod accounts;
 mod approvals;
 mod conformance;
+mod devices;
 mod files;
 mod hosts;
 mod ids;
