@@ -274,8 +274,8 @@ impl Identity {
 }
 
 impl Inner {
-    /// An organization and what the caller is there: an owner, for whoever administers the server.
-    /// A key is for its own organization and no other.
+    /// An organization and what the caller is there: whoever administers the server counts as an
+    /// owner of all others. A key is for its own organization and no other.
     pub(crate) async fn place_in(
         &self,
         caller: &Caller,
@@ -287,10 +287,12 @@ impl Inner {
         let Some(row) = row else {
             return Err(missing);
         };
-        if caller.administers() {
+        let grants = caller.grants();
+        // In the server's own organization an administrator is what they are there, or they would
+        // make themselves its owner.
+        if caller.administers() && (!row.home || grants.person.is_none()) {
             return Ok((row, Role::Owner));
         }
-        let grants = caller.grants();
         if grants
             .organization
             .as_ref()

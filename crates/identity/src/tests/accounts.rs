@@ -64,7 +64,7 @@ async fn guessing_the_first_code_is_slow() {
     let code = world.identity.first_run_code().await.unwrap().unwrap();
     let mut heard = 0;
     let wrong = secret("00000-00000-00000-00000");
-    for _ in 0..60 {
+    for _ in 0..58 {
         let first = world
             .identity
             .first(&wrong, OWNER, None, &secret(PASSWORD), &home())

@@ -212,6 +212,7 @@ async fn a_day_of_guessing_from_everywhere_is_a_hundred_tries() {
     // Meanwhile the person gets in from where they were before.
     assert!(login(&world, PASSWORD, "192.0.2.1").await.is_ok());
     // And from elsewhere within a quarter of an hour.
+    assert!(login(&world, "guessed pw", "203.0.113.76").await.is_err());
     let wait = throttled(login(&world, PASSWORD, "203.0.113.77").await);
     assert!(wait <= BLOCK_MAX);
     world.pass(wait);

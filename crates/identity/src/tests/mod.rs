@@ -107,7 +107,6 @@ impl Mail for Letters {
 /// A server with accounts. Another one on the same database is made by [`World::beside`].
 pub(crate) struct World {
     pub(crate) identity: Identity,
-    pub(crate) database: Database,
     pub(crate) clock: SetClock,
     pub(crate) documents: Arc<Documents>,
     pub(crate) letters: Arc<Letters>,
@@ -129,7 +128,7 @@ impl World {
         let (documents, letters) = (Arc::<Documents>::default(), Arc::<Letters>::default());
         let (audit, _) = AuditLog::open(&dir.path().join("audit"), Default::default()).unwrap();
         let parts = Parts {
-            database: database.clone(),
+            database,
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(Counted(AtomicU64::new(0))),
             audit,
@@ -146,7 +145,6 @@ impl World {
         };
         Self {
             identity: Identity::open(parts.clone(), options.clone()).unwrap(),
-            database,
             clock,
             documents,
             letters,
