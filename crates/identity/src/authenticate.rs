@@ -156,6 +156,7 @@ impl Inner {
             administrator: row.home && role.may_administer() && !is_agent,
             role,
             limits: person.and(agent),
+            organization_limits: limits_from(row.organization_limits.as_deref()),
         }))
     }
 

@@ -36,8 +36,11 @@ pub struct Grants {
     pub scopes: Scopes,
     /// Whether the server itself is theirs to look after: hosts, policy, accounts.
     pub administrator: bool,
-    /// How much they may use: of each number the smallest that was set for them.
+    /// How much they may use: of each number the smaller one of what was set for the person and for
+    /// the agent.
     pub limits: Limits,
+    /// How much all of the organization may use together.
+    pub organization_limits: Limits,
 }
 
 /// A person with an account.
