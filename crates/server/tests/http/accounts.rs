@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::accounts::{ADA, PASSWORD, Team, logged_in, set_cookie, with_team, with_team_of};
+use crate::support::accounts::{
+    ADA, PASSWORD, Team, logged_in, set_cookie, with_team, with_team_of,
+};
 
 /// A refresh with this cookie.
 async fn refresh(team: &Team, token: &str) -> crate::support::Answer {
@@ -26,11 +28,20 @@ fn a_login_goes_on_and_ends_as_the_contract_says() {
         );
         assert_eq!(answer.header("cache-control"), "no-store");
 
-        let me = team.with(&login.access, "GET", "/api/v1/auth/me").send().await;
+        let me = team
+            .with(&login.access, "GET", "/api/v1/auth/me")
+            .send()
+            .await;
         assert_eq!(me.status, 200, "{}", me.text());
         let me = me.json();
-        assert_eq!((&me["email"], &me["username"]), (&json!(ADA), &json!("Ada")));
-        assert_eq!((&me["role"], &me["administrator"]), (&json!("owner"), &json!(true)));
+        assert_eq!(
+            (&me["email"], &me["username"]),
+            (&json!(ADA), &json!("Ada"))
+        );
+        assert_eq!(
+            (&me["role"], &me["administrator"]),
+            (&json!("owner"), &json!(true))
+        );
         assert_eq!(me["id"].as_str().unwrap().len(), 36);
         assert!(me["created_at"].as_str().unwrap().ends_with('Z'));
 
@@ -43,7 +54,9 @@ fn a_login_goes_on_and_ends_as_the_contract_says() {
         assert_eq!(refresh(&team, &next.refresh).await.problem().0, 401);
 
         // The other login is not concerned, and ends when it is told to.
-        let out = team.with(&first.access, "POST", "/api/v1/auth/logout").send();
+        let out = team
+            .with(&first.access, "POST", "/api/v1/auth/logout")
+            .send();
         let out = out.await;
         assert_eq!(out.status, 200, "{}", out.text());
         assert!(out.json()["message"].is_string());
@@ -53,7 +66,10 @@ fn a_login_goes_on_and_ends_as_the_contract_says() {
         );
         assert_eq!(refresh(&team, &first.refresh).await.problem().0, 401);
         team.clock.pass(1);
-        let me = team.with(&first.access, "GET", "/api/v1/auth/me").send().await;
+        let me = team
+            .with(&first.access, "GET", "/api/v1/auth/me")
+            .send()
+            .await;
         assert_eq!(me.problem().0, 401);
     });
 }
@@ -70,16 +86,32 @@ fn what_is_wrong_is_said_as_the_contract_says() {
             assert!(!answer.headers.contains_key("set-cookie"));
         }
         // With and without what OAuth's form has.
-        let form = [("grant_type", "password"), ("username", ADA), ("password", PASSWORD),
-            ("scope", ""), ("client_id", "x")];
+        let form = [
+            ("grant_type", "password"),
+            ("username", ADA),
+            ("password", PASSWORD),
+            ("scope", ""),
+            ("client_id", "x"),
+        ];
         logged_in(&team.form("/api/v1/auth/login", &form).send().await);
-        let form = [("grant_type", "magic"), ("username", ADA), ("password", PASSWORD)];
+        let form = [
+            ("grant_type", "magic"),
+            ("username", ADA),
+            ("password", PASSWORD),
+        ];
         let answer = team.form("/api/v1/auth/login", &form).send().await;
         assert_eq!(answer.problem().0, 422);
-        let answer = team.form("/api/v1/auth/login", &[("username", ADA)]).send().await;
+        let answer = team
+            .form("/api/v1/auth/login", &[("username", ADA)])
+            .send()
+            .await;
         assert_eq!(answer.json()["errors"][0]["field"], "password");
         let json = json!({"username": ADA, "password": PASSWORD});
-        let answer = team.open("POST", "/api/v1/auth/login").json(&json).send().await;
+        let answer = team
+            .open("POST", "/api/v1/auth/login")
+            .json(&json)
+            .send()
+            .await;
         assert_eq!(answer.problem().0, 415);
         for token in ["", "whr_x", "eyJhbGciOiJub25lIn0.e30."] {
             assert_eq!(refresh(&team, token).await.problem().0, 401, "{token}");
@@ -110,11 +142,12 @@ fn many_wrong_passwords_are_held_off() {
 
 #[test]
 fn registration_is_closed_unless_it_was_opened() {
-    let body = |email: &str, password: &str| {
-        json!({"email": email, "username": "Bob", "password": password})
-    };
+    let body = |email: &str, password: &str| json!({"email": email, "username": "Bob", "password": password});
     let register = async |team: &Team, body: &Value| {
-        team.open("POST", "/api/v1/auth/register").json(body).send().await
+        team.open("POST", "/api/v1/auth/register")
+            .json(body)
+            .send()
+            .await
     };
     with_team(async |team| {
         team.first().await;
@@ -156,10 +189,17 @@ fn keys_are_made_shown_once_used_and_revoked() {
         let made = ask.send().await;
         assert_eq!(made.status, 201, "{}", made.text());
         let made = made.json();
-        let (key, id) = (made["token"].as_str().unwrap(), made["key"]["id"].as_str().unwrap());
+        let (key, id) = (
+            made["token"].as_str().unwrap(),
+            made["key"]["id"].as_str().unwrap(),
+        );
         assert!(key.starts_with("whk_"), "{key}");
         let run = json!({"command": "echo hi"});
-        let ran = team.with(key, "POST", "/api/run-command").json(&run).send().await;
+        let ran = team
+            .with(key, "POST", "/api/run-command")
+            .json(&run)
+            .send()
+            .await;
         assert_eq!(ran.status, 200, "{}", ran.text());
         let small = team.with(key, "GET", "/api/v1/keys").send().await;
         assert_eq!(small.problem(), (403, "insufficient_scope".to_owned()));
@@ -170,7 +210,11 @@ fn keys_are_made_shown_once_used_and_revoked() {
         let gone = team.with(&ada.access, "DELETE", &path).send().await;
         assert_eq!(gone.status, 200, "{}", gone.text());
         team.clock.pass(1);
-        let after = team.with(key, "POST", "/api/run-command").json(&run).send().await;
+        let after = team
+            .with(key, "POST", "/api/run-command")
+            .json(&run)
+            .send()
+            .await;
         assert_eq!(after.problem().0, 401);
         let wrong = json!({"name": "x", "scopes": ["everything"]});
         let ask = team.with(&ada.access, "POST", "/api/v1/keys").json(&wrong);
@@ -194,16 +238,27 @@ fn people_and_organizations_are_looked_after_by_those_who_may() {
             assert_eq!(ask.send().await.status, status);
         }
         team.clock.pass(1);
-        let me = team.with(&bobs.access, "GET", "/api/v1/auth/me").send().await;
+        let me = team
+            .with(&bobs.access, "GET", "/api/v1/auth/me")
+            .send()
+            .await;
         assert_eq!(me.problem().0, 401);
 
         let body = json!({"name": "Babbage & Sons"});
-        let made = team.with(&ada.access, "POST", "/api/v1/orgs").json(&body).send().await;
+        let made = team
+            .with(&ada.access, "POST", "/api/v1/orgs")
+            .json(&body)
+            .send()
+            .await;
         assert_eq!(made.status, 201, "{}", made.text());
         assert_eq!(made.json()["slug"], "babbage-sons");
         let body = json!({"email": "carl@example.com", "role": "viewer"});
         let invite = "/api/v1/orgs/babbage-sons/invitations";
-        let made = team.with(&ada.access, "POST", invite).json(&body).send().await;
+        let made = team
+            .with(&ada.access, "POST", invite)
+            .json(&body)
+            .send()
+            .await;
         assert_eq!(made.status, 201, "{}", made.text());
         let code = made.json()["code"].clone();
         let body = json!({"code": code, "username": "Carl", "password": PASSWORD});
@@ -212,11 +267,19 @@ fn people_and_organizations_are_looked_after_by_those_who_may() {
         let again = team.open("POST", "/api/v1/auth/invitation").json(&body);
         assert_eq!(again.send().await.problem(), (400, "wrong_code".to_owned()));
         // What Carl does not belong to is not there for him.
-        let other = team.with(&carl.access, "GET", "/api/v1/orgs/main").send().await;
+        let other = team
+            .with(&carl.access, "GET", "/api/v1/orgs/main")
+            .send()
+            .await;
         assert_eq!(other.problem().0, 404);
         let run = json!({"command": "true"});
-        let run = team.with(&carl.access, "POST", "/api/run-command").json(&run);
-        assert_eq!(run.send().await.problem(), (403, "insufficient_scope".to_owned()));
+        let run = team
+            .with(&carl.access, "POST", "/api/run-command")
+            .json(&run);
+        assert_eq!(
+            run.send().await.problem(),
+            (403, "insufficient_scope".to_owned())
+        );
     });
 }
 
@@ -225,7 +288,11 @@ fn a_password_is_set_anew_by_a_code_that_is_read_out() {
     with_team(async |team| {
         let ada = team.first().await;
         let body = json!({"email": "bob@example.com"});
-        let made = team.with(&ada.access, "POST", "/api/v1/users").json(&body).send().await;
+        let made = team
+            .with(&ada.access, "POST", "/api/v1/users")
+            .json(&body)
+            .send()
+            .await;
         assert_eq!(made.status, 201, "{}", made.text());
         let code = made.json()["reset"]["code"].clone();
         let body = json!({"code": code, "new_password": PASSWORD});
@@ -244,12 +311,15 @@ fn a_password_is_set_anew_by_a_code_that_is_read_out() {
 
 #[test]
 fn ssh_keys_are_as_the_gateway_has_them() {
-    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me";
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me";
     with_team(async |team| {
         let ada = team.first().await;
         let path = "/api/cli/ssh-keys";
         let post = |body: Value| team.with(&ada.access, "POST", path).json(&body);
-        let made = post(json!({"publicKey": KEY, "name": "kepler"})).send().await;
+        let made = post(json!({"publicKey": KEY, "name": "kepler"}))
+            .send()
+            .await;
         assert_eq!(made.status, 200, "{}", made.text());
         let key = made.json()["key"].clone();
         assert!(key["fingerprint"].as_str().unwrap().starts_with("SHA256:"));
@@ -259,18 +329,29 @@ fn ssh_keys_are_as_the_gateway_has_them() {
         assert_eq!(again.status, 409);
         let words = again.json()["error"].as_str().unwrap().to_owned();
         assert!(words.contains("already registered"), "{words}");
-        for wrong in [json!({"publicKey": "x"}), json!({"publicKey": 7}), json!({})] {
+        for wrong in [
+            json!({"publicKey": "x"}),
+            json!({"publicKey": 7}),
+            json!({}),
+        ] {
             let answer = post(wrong).send().await;
             assert_eq!(answer.status, 400, "{}", answer.text());
             assert!(answer.json()["error"].is_string());
         }
-        let bare = team.open("POST", path).json(&json!({"publicKey": KEY})).send().await;
+        let bare = team
+            .open("POST", path)
+            .json(&json!({"publicKey": KEY}))
+            .send()
+            .await;
         assert_eq!(bare.problem().0, 401);
 
         let call = async |procedure: &str, input: Value| {
             let path = format!("/api/rpc/cli/sshKeys/{procedure}");
             let body = json!({"json": input, "meta": []});
-            team.with(&ada.access, "POST", &path).json(&body).send().await
+            team.with(&ada.access, "POST", &path)
+                .json(&body)
+                .send()
+                .await
         };
         let listed = call("list", json!({})).await.json();
         assert_eq!(listed["json"]["keys"][0]["fingerprint"], key["fingerprint"]);
@@ -282,14 +363,25 @@ fn ssh_keys_are_as_the_gateway_has_them() {
             (&error["defined"], &error["code"], &error["status"]),
             (&json!(false), &json!("CONFLICT"), &json!(409))
         );
-        assert!(error["message"].as_str().unwrap().contains("already registered"));
+        assert!(
+            error["message"]
+                .as_str()
+                .unwrap()
+                .contains("already registered")
+        );
         let gone = call("delete", json!({"id": key["id"]})).await.json();
         assert_eq!(gone["json"]["success"], true, "{gone}");
         let missing = call("delete", json!({"id": "sky_none"})).await.json();
         assert_eq!(missing["json"]["code"], "NOT_FOUND");
         let wrong = call("delete", json!({})).await;
-        assert_eq!((wrong.status.as_u16(), wrong.json()["json"]["code"].clone()), (400, json!("BAD_REQUEST")));
-        assert_eq!(call("deleteAll", Value::Null).await.json()["json"]["deleted"], 0);
+        assert_eq!(
+            (wrong.status.as_u16(), wrong.json()["json"]["code"].clone()),
+            (400, json!("BAD_REQUEST"))
+        );
+        assert_eq!(
+            call("deleteAll", Value::Null).await.json()["json"]["deleted"],
+            0
+        );
     });
 }
 
@@ -298,13 +390,19 @@ fn the_local_token_has_no_account_and_says_so() {
     with_team(async |team| {
         let me = team.server.get("/api/v1/auth/me").await.json();
         assert_eq!(me["id"], "00000000-0000-0000-0000-000000000000");
-        assert_eq!((&me["username"], &me["administrator"]), (&json!("local"), &json!(true)));
+        assert_eq!(
+            (&me["username"], &me["administrator"]),
+            (&json!("local"), &json!(true))
+        );
         // It makes the first account without a code.
         let body = json!({"email": ADA, "username": "Ada", "password": PASSWORD});
         let made = team.server.post("/api/v1/users", &body).await;
         assert_eq!(made.status, 201, "{}", made.text());
         let login = logged_in(&team.login(ADA, PASSWORD).await);
-        let me = team.with(&login.access, "GET", "/api/v1/auth/me").send().await;
+        let me = team
+            .with(&login.access, "GET", "/api/v1/auth/me")
+            .send()
+            .await;
         assert_eq!(me.json()["administrator"], true);
         assert!(team.identity.first_run_code().await.unwrap().is_none());
     });

@@ -24,7 +24,10 @@ impl<'t> Browser<'t> {
     }
 
     fn ask(&self, method: &str, path: &str) -> crate::support::Ask {
-        let ask = self.team.open(method, path).header("sec-fetch-site", "same-origin");
+        let ask = self
+            .team
+            .open(method, path)
+            .header("sec-fetch-site", "same-origin");
         match &self.cookie {
             Some(cookie) => ask.header("cookie", format!("wharf_page={cookie}")),
             None => ask,
@@ -62,7 +65,12 @@ impl<'t> Browser<'t> {
     /// Signs in, and follows to the page that comes then.
     async fn sign_in(&mut self, code: &str) -> Answer {
         self.get("/device").await;
-        let form = [("step", "sign-in"), ("email", ADA), ("password", PASSWORD), ("code", code)];
+        let form = [
+            ("step", "sign-in"),
+            ("email", ADA),
+            ("password", PASSWORD),
+            ("code", code),
+        ];
         let answer = self.post(&form).await;
         assert_eq!(answer.status, 303, "{}", answer.text());
         let to = answer.header("location").to_owned();
@@ -86,7 +94,10 @@ async fn begin(team: &Team) -> Value {
 async fn poll(team: &Team, code: &Value) -> Answer {
     team.clock.pass(6);
     let body = json!({"deviceCode": code});
-    team.open("POST", "/api/cli/auth/device/poll").json(&body).send().await
+    team.open("POST", "/api/cli/auth/device/poll")
+        .json(&body)
+        .send()
+        .await
 }
 
 #[test]
@@ -94,32 +105,66 @@ fn a_device_is_let_in_through_the_page() {
     with_team(async |team| {
         team.first().await;
         let body = json!({"deviceName": "kepler <b>", "scope": "run sync"});
-        let asked = team.open("POST", "/api/cli/auth/device").json(&body).send().await.json();
-        assert_eq!((&asked["expiresIn"], &asked["interval"]), (&json!(900), &json!(5)));
+        let asked = team
+            .open("POST", "/api/cli/auth/device")
+            .json(&body)
+            .send()
+            .await
+            .json();
+        assert_eq!(
+            (&asked["expiresIn"], &asked["interval"]),
+            (&json!(900), &json!(5))
+        );
         let user_code = asked["userCode"].as_str().unwrap().to_owned();
         let (letters, digits) = user_code.split_once('-').unwrap();
-        assert!(letters.len() == 4 && letters.chars().all(|c| c.is_ascii_uppercase() && !"IO".contains(c)));
+        assert!(
+            letters.len() == 4
+                && letters
+                    .chars()
+                    .all(|c| c.is_ascii_uppercase() && !"IO".contains(c))
+        );
         assert!(digits.len() == 4 && digits.chars().all(|c| c.is_ascii_digit()));
         let url = format!("http://localhost:7304/device?code={user_code}");
         assert_eq!(asked["verificationUrl"], url);
         let code = &asked["deviceCode"];
-        assert_eq!(poll(&team, code).await.json(), json!({"error": "authorization_pending"}));
+        assert_eq!(
+            poll(&team, code).await.json(),
+            json!({"error": "authorization_pending"})
+        );
 
         let mut browser = Browser::new(&team);
         let page = browser.get(&format!("/device?code={user_code}")).await;
         assert!(page.text().contains("Sign in"), "{}", page.text());
         let page = browser.sign_in(&user_code).await;
-        assert!(page.text().contains(&format!("value=\"{user_code}\"")), "{}", page.text());
-        assert!(!page.text().contains("kepler"), "nothing is looked up by itself");
+        assert!(
+            page.text().contains(&format!("value=\"{user_code}\"")),
+            "{}",
+            page.text()
+        );
+        assert!(
+            !page.text().contains("kepler"),
+            "nothing is looked up by itself"
+        );
         let typed = user_code.to_lowercase().replace('-', " ");
         let page = browser.post(&[("step", "look"), ("code", &typed)]).await;
         assert_eq!(page.status, 200, "{}", page.text());
-        for shown in ["kepler &lt;b&gt;", &user_code, "run", "sync", "Allow", "Deny"] {
+        for shown in [
+            "kepler &lt;b&gt;",
+            &user_code,
+            "run",
+            "sync",
+            "Allow",
+            "Deny",
+        ] {
             assert!(page.text().contains(shown), "{shown}: {}", page.text());
         }
         let organization = member(&page.text(), "organization").unwrap();
-        let form = [("step", "answer"), ("answer", "allow"), ("code", &user_code),
-            ("organization", &organization)];
+        let form = [
+            ("step", "answer"),
+            ("answer", "allow"),
+            ("code", &user_code),
+            ("organization", &organization),
+        ];
         let page = browser.post(&form).await;
         assert!(page.text().contains("connected"), "{}", page.text());
 
@@ -128,14 +173,21 @@ fn a_device_is_let_in_through_the_page() {
         let done = done.json();
         let token = done["token"].as_str().unwrap();
         assert!(token.starts_with("whk_"), "{done}");
-        assert_eq!((&done["user"]["email"], &done["user"]["name"]), (&json!(ADA), &json!("Ada")));
+        assert_eq!(
+            (&done["user"]["email"], &done["user"]["name"]),
+            (&json!(ADA), &json!("Ada"))
+        );
         assert!(done["org"]["id"].is_string() && done["org"]["name"].is_string());
         assert_eq!(done["hasGitHubConnection"], false);
         assert_eq!(done["scopes"], json!(["run", "sync"]));
         let again = poll(&team, code).await.json();
         assert_eq!(again, json!({"error": "invalid_device_code"}));
         let run = json!({"command": "echo in"});
-        let ran = team.with(token, "POST", "/api/run-command").json(&run).send().await;
+        let ran = team
+            .with(token, "POST", "/api/run-command")
+            .json(&run)
+            .send()
+            .await;
         assert_eq!(ran.json()["stdout"], "in\n");
     });
 }
@@ -162,7 +214,12 @@ fn what_a_poll_is_told_is_exactly_this() {
     with_team(async |team| {
         team.first().await;
         let path = "/api/cli/auth/device/poll";
-        for body in [json!({}), json!({"deviceCode": 7}), json!({"deviceCode": null}), json!([])] {
+        for body in [
+            json!({}),
+            json!({"deviceCode": 7}),
+            json!({"deviceCode": null}),
+            json!([]),
+        ] {
             let answer = team.open("POST", path).json(&body).send().await;
             assert_eq!(answer.status, 400, "{body}");
             assert_eq!(answer.json(), json!({"error": "invalid_device_code"}));
@@ -177,7 +234,10 @@ fn what_a_poll_is_told_is_exactly_this() {
         let soon = team.open("POST", path).json(&body).send().await;
         assert_eq!(soon.json(), json!({"error": "slow_down"}));
         team.clock.pass(900);
-        assert_eq!(poll(&team, code).await.json(), json!({"error": "expired_token"}));
+        assert_eq!(
+            poll(&team, code).await.json(),
+            json!({"error": "expired_token"})
+        );
     });
 }
 
@@ -199,13 +259,22 @@ fn the_same_by_procedure_calls() {
         assert_eq!(bare.status, 401);
         assert_eq!(bare.json()["json"]["code"], "UNAUTHORIZED");
         let allowed = call(Some(&ada.access), "authorizeDevice", input).await;
-        assert_eq!(allowed.json(), json!({"json": {"success": true}, "meta": []}));
+        assert_eq!(
+            allowed.json(),
+            json!({"json": {"success": true}, "meta": []})
+        );
         team.clock.pass(6);
         let input = json!({"deviceCode": asked["deviceCode"]});
         let done = call(None, "pollDevice", input).await.json();
-        assert!(done["json"]["token"].as_str().unwrap().starts_with("whk_"), "{done}");
+        assert!(
+            done["json"]["token"].as_str().unwrap().starts_with("whk_"),
+            "{done}"
+        );
         let wrong = call(None, "pollDevice", json!({})).await;
-        assert_eq!((wrong.status.as_u16(), &wrong.json()["json"]["defined"]), (400, &json!(false)));
+        assert_eq!(
+            (wrong.status.as_u16(), &wrong.json()["json"]["defined"]),
+            (400, &json!(false))
+        );
     });
 }
 
@@ -213,19 +282,39 @@ fn the_same_by_procedure_calls() {
 fn the_same_as_the_standards_have_it() {
     with_team_of(Some("https://wharf.example.com/"), false, async |team| {
         let ada = team.first().await;
-        let found = team.open("GET", "/.well-known/oauth-authorization-server").send().await.json();
+        let found = team
+            .open("GET", "/.well-known/oauth-authorization-server")
+            .send()
+            .await
+            .json();
         assert_eq!(found["issuer"], "https://wharf.example.com");
-        assert_eq!(found["token_endpoint"], "https://wharf.example.com/oauth/token");
-        let keys = team.open("GET", "/.well-known/jwks.json").send().await.json();
+        assert_eq!(
+            found["token_endpoint"],
+            "https://wharf.example.com/oauth/token"
+        );
+        let keys = team
+            .open("GET", "/.well-known/jwks.json")
+            .send()
+            .await
+            .json();
         let key = &keys["keys"][0];
-        assert_eq!((&key["kty"], &key["alg"], &key["use"]), (&json!("RSA"), &json!("RS256"), &json!("sig")));
-        assert!(key["n"].as_str().unwrap().len() > 300 && key["e"] == "AQAB", "{key}");
+        assert_eq!(
+            (&key["kty"], &key["alg"], &key["use"]),
+            (&json!("RSA"), &json!("RS256"), &json!("sig"))
+        );
+        assert!(
+            key["n"].as_str().unwrap().len() > 300 && key["e"] == "AQAB",
+            "{key}"
+        );
 
         let form = [("client_id", "kepler"), ("scope", "run")];
         let asked = team.form("/oauth/device_authorization", &form).send().await;
         assert_eq!(asked.status, 200, "{}", asked.text());
         let asked = asked.json();
-        assert_eq!(asked["verification_uri"], "https://wharf.example.com/device");
+        assert_eq!(
+            asked["verification_uri"],
+            "https://wharf.example.com/device"
+        );
         let complete = asked["verification_uri_complete"].as_str().unwrap();
         assert!(complete.ends_with(asked["user_code"].as_str().unwrap()));
         let device_code = asked["device_code"].as_str().unwrap();
@@ -233,36 +322,72 @@ fn the_same_as_the_standards_have_it() {
             team.clock.pass(6);
             team.form("/oauth/token", pairs).send().await
         };
-        let ask = [("grant_type", GRANT), ("device_code", device_code), ("client_id", "kepler")];
+        let ask = [
+            ("grant_type", GRANT),
+            ("device_code", device_code),
+            ("client_id", "kepler"),
+        ];
         let pending = token(&ask).await;
         assert_eq!(pending.status, 400);
         assert_eq!(pending.json()["error"], "authorization_pending");
-        assert_eq!((pending.header("cache-control"), pending.header("pragma")), ("no-store", "no-cache"));
+        assert_eq!(
+            (pending.header("cache-control"), pending.header("pragma")),
+            ("no-store", "no-cache")
+        );
         let body = json!({"json": {"userCode": asked["user_code"]}, "meta": []});
         let path = "/api/rpc/cli/auth/authorizeDevice";
-        let allowed = team.with(&ada.access, "POST", path).json(&body).send().await;
+        let allowed = team
+            .with(&ada.access, "POST", path)
+            .json(&body)
+            .send()
+            .await;
         assert_eq!(allowed.status, 200, "{}", allowed.text());
         let done = token(&ask).await;
         assert_eq!(done.status, 200, "{}", done.text());
         let done = done.json();
-        assert_eq!((&done["token_type"], &done["scope"]), (&json!("Bearer"), &json!("run")));
+        assert_eq!(
+            (&done["token_type"], &done["scope"]),
+            (&json!("Bearer"), &json!("run"))
+        );
         assert!(done["expires_in"].as_u64().unwrap() > 89 * 86_400);
         for (pairs, error) in [
-            (vec![("grant_type", GRANT), ("device_code", device_code)], "invalid_grant"),
+            (
+                vec![("grant_type", GRANT), ("device_code", device_code)],
+                "invalid_grant",
+            ),
             (vec![("grant_type", GRANT)], "invalid_request"),
             (vec![("grant_type", "password")], "unsupported_grant_type"),
             (vec![], "invalid_request"),
-            (vec![("grant_type", "refresh_token"), ("refresh_token", "whr_x")], "invalid_grant"),
-            (vec![("grant_type", GRANT), ("grant_type", GRANT)], "invalid_request"),
+            (
+                vec![("grant_type", "refresh_token"), ("refresh_token", "whr_x")],
+                "invalid_grant",
+            ),
+            (
+                vec![("grant_type", GRANT), ("grant_type", GRANT)],
+                "invalid_request",
+            ),
         ] {
             let answer = token(&pairs).await;
-            assert_eq!((answer.status.as_u16(), answer.json()["error"].clone()), (400, json!(error)), "{pairs:?}");
+            assert_eq!(
+                (answer.status.as_u16(), answer.json()["error"].clone()),
+                (400, json!(error)),
+                "{pairs:?}"
+            );
         }
-        let wrong = team.form("/oauth/device_authorization", &[("scope", "all")]).send().await;
+        let wrong = team
+            .form("/oauth/device_authorization", &[("scope", "all")])
+            .send()
+            .await;
         assert_eq!(wrong.json()["error"], "invalid_scope");
-        let go_on = [("grant_type", "refresh_token"), ("refresh_token", ada.refresh.as_str())];
+        let go_on = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", ada.refresh.as_str()),
+        ];
         let next = token(&go_on).await.json();
-        assert!(next["refresh_token"].as_str().unwrap().starts_with("whr_"), "{next}");
+        assert!(
+            next["refresh_token"].as_str().unwrap().starts_with("whr_"),
+            "{next}"
+        );
     });
 }
 
@@ -276,8 +401,12 @@ fn a_form_that_is_not_the_pages_own_does_nothing() {
         browser.sign_in("").await;
         let page = browser.post(&[("step", "look"), ("code", user_code)]).await;
         let organization = member(&page.text(), "organization").unwrap();
-        let form = [("step", "answer"), ("answer", "allow"), ("code", user_code),
-            ("organization", organization.as_str())];
+        let form = [
+            ("step", "answer"),
+            ("answer", "allow"),
+            ("code", user_code),
+            ("organization", organization.as_str()),
+        ];
         let good = browser.csrf.clone();
 
         // Without the value, with another browser's, and without the cookie that it belongs to.
@@ -329,9 +458,20 @@ fn the_cookie_of_the_pages_opens_nothing_else() {
         );
         let before = browser.cookie.clone();
         browser.sign_in("").await;
-        assert_ne!(before, browser.cookie, "a cookie from before signing in is worth nothing");
-        for (method, path) in [("GET", "/api/v1/auth/me"), ("GET", "/api/sessions"), ("GET", "/api/v1/keys")] {
-            assert_eq!(browser.ask(method, path).send().await.problem().0, 401, "{path}");
+        assert_ne!(
+            before, browser.cookie,
+            "a cookie from before signing in is worth nothing"
+        );
+        for (method, path) in [
+            ("GET", "/api/v1/auth/me"),
+            ("GET", "/api/sessions"),
+            ("GET", "/api/v1/keys"),
+        ] {
+            assert_eq!(
+                browser.ask(method, path).send().await.problem().0,
+                401,
+                "{path}"
+            );
         }
         let cookie = browser.cookie.clone().unwrap();
         let bearer = team.with(&cookie, "GET", "/api/v1/auth/me").send().await;
@@ -340,7 +480,13 @@ fn the_cookie_of_the_pages_opens_nothing_else() {
         let old = browser.cookie.clone();
         assert_eq!(browser.post(&[("step", "sign-out")]).await.status, 303);
         browser.cookie = old;
-        assert!(browser.get("/device").await.text().contains("Sign in to connect"));
+        assert!(
+            browser
+                .get("/device")
+                .await
+                .text()
+                .contains("Sign in to connect")
+        );
     });
 }
 
@@ -356,7 +502,11 @@ fn pages_are_held_by_their_headers_and_reached_by_links() {
             assert_eq!(page.header("referrer-policy"), "same-origin");
             assert_eq!(page.header("x-frame-options"), "DENY");
             let policy = page.header("content-security-policy");
-            for part in ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'"] {
+            for part in [
+                "default-src 'none'",
+                "form-action 'self'",
+                "frame-ancestors 'none'",
+            ] {
                 assert!(policy.contains(part), "{policy}");
             }
             assert!(!policy.contains("unsafe"), "{policy}");
@@ -371,7 +521,11 @@ fn pages_are_held_by_their_headers_and_reached_by_links() {
                 .header("sec-fetch-dest", dest)
         };
         assert_eq!(visit("navigate", "document").send().await.status, 200);
-        for (mode, dest) in [("navigate", "iframe"), ("no-cors", "image"), ("cors", "empty")] {
+        for (mode, dest) in [
+            ("navigate", "iframe"),
+            ("no-cors", "image"),
+            ("cors", "empty"),
+        ] {
             assert_eq!(visit(mode, dest).send().await.status, 403, "{mode} {dest}");
         }
     });
@@ -383,13 +537,18 @@ fn wrong_codes_are_told_and_bounded() {
         team.first().await;
         let mut browser = Browser::new(&team);
         browser.sign_in("").await;
-        let page = browser.post(&[("step", "look"), ("code", "ABCD-0000")]).await;
+        let page = browser
+            .post(&[("step", "look"), ("code", "ABCD-0000")])
+            .await;
         assert_eq!(page.status, 404, "{}", page.text());
         assert!(page.text().contains("No device waits with this code"));
         let mut last = page.status;
         for number in 0..20 {
             let code = format!("ABCD-{number:04}");
-            last = browser.post(&[("step", "look"), ("code", &code)]).await.status;
+            last = browser
+                .post(&[("step", "look"), ("code", &code)])
+                .await
+                .status;
             if last == 429 {
                 break;
             }
@@ -407,8 +566,13 @@ fn the_first_account_is_made_on_the_page() {
         assert!(page.text().contains("First-run code"), "{}", page.text());
         let csrf = browser.csrf.clone();
         let post = async |code: &str, password: &str| {
-            let pairs = [("csrf", csrf.as_str()), ("code", code), ("email", ADA),
-                ("username", "Ada"), ("password", password)];
+            let pairs = [
+                ("csrf", csrf.as_str()),
+                ("code", code),
+                ("email", ADA),
+                ("username", "Ada"),
+                ("password", password),
+            ];
             let ask = browser
                 .ask("POST", "/setup")
                 .header("origin", "http://localhost:7304")
@@ -423,7 +587,10 @@ fn the_first_account_is_made_on_the_page() {
         assert_eq!(short.status, 422, "{}", short.text());
         let made = post(code.expose(), PASSWORD).await;
         assert_eq!(made.status, 200, "{}", made.text());
-        assert!(made.text().contains("wharf auth login --api-url http://localhost:7304"));
+        assert!(
+            made.text()
+                .contains("wharf auth login --api-url http://localhost:7304")
+        );
         assert!(browser.get("/setup").await.text().contains("is set up"));
         assert_eq!(post(code.expose(), PASSWORD).await.status, 409);
         let login = team.login(ADA, PASSWORD).await;

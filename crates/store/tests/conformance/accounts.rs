@@ -30,8 +30,13 @@ pub(crate) fn organization(slug: &str) -> OrganizationRow {
 
 /// The first account, `ann`, who owns the server's own organization.
 pub(crate) async fn with_first(db: &Database) {
-    let made = db.insert_first_user(&user("ann"), &organization("main"), None);
-    assert_eq!(made.await.unwrap(), UserMade::Made);
+    assert_eq!(first(db, "ann", None).await, UserMade::Made);
+}
+
+async fn first(db: &Database, name: &str, code: Option<&str>) -> UserMade {
+    let (user, organization) = (user(name), organization("main"));
+    let made = db.insert_first_user(&user, &organization, code).await;
+    made.unwrap()
 }
 
 /// Joins a set that runs on one thread: waits at the database are where they meet.
@@ -62,16 +67,17 @@ async fn the_first_account_is_made_once_and_by_its_code(kind: Kind) {
     db.put_code("first", "", "old", (0, 100)).await.unwrap();
     db.put_code("first", "", "new", (0, 100)).await.unwrap();
     for wrong in ["old", "none"] {
-        let made = db.insert_first_user(&user("ann"), &organization("main"), Some(wrong));
-        assert_eq!(made.await.unwrap(), UserMade::Refused, "{wrong}");
+        assert_eq!(
+            first(db, "ann", Some(wrong)).await,
+            UserMade::Refused,
+            "{wrong}"
+        );
     }
     assert!(db.has_code("first", "new", 99).await.unwrap());
     assert!(!db.has_code("first", "new", 100).await.unwrap());
-    let made = db.insert_first_user(&user("ann"), &organization("main"), Some("new"));
-    assert_eq!(made.await.unwrap(), UserMade::Made);
+    assert_eq!(first(db, "ann", Some("new")).await, UserMade::Made);
     db.put_code("first", "", "again", (0, 100)).await.unwrap();
-    let made = db.insert_first_user(&user("bob"), &organization("main"), Some("again"));
-    assert_eq!(made.await.unwrap(), UserMade::Refused);
+    assert_eq!(first(db, "bob", Some("again")).await, UserMade::Refused);
     assert_eq!(db.count_users().await.unwrap(), 1);
     let places = db.memberships("id-ann").await.unwrap();
     assert_eq!(places.len(), 1);
@@ -90,12 +96,12 @@ async fn one_address_is_one_account_however_many_ask_at_once(kind: Kind) {
             ..user("bob")
         })
         .collect();
-    let made = at_once(
-        rows.iter()
-            .map(|row| place.db.insert_user(row, "org-main", "member"))
-            .collect(),
-    )
-    .await;
+    let other = place.beside().await;
+    let here_and_there = rows.iter().enumerate().map(|(n, row)| {
+        let db = if n % 2 == 0 { &place.db } else { &other };
+        db.insert_user(row, "org-main", "member")
+    });
+    let made = at_once(here_and_there.collect()).await;
     let made: Vec<UserMade> = made.into_iter().map(Result::unwrap).collect();
     assert_eq!(made.iter().filter(|it| **it == UserMade::Made).count(), 1);
     assert_eq!(made.iter().filter(|it| **it == UserMade::Taken).count(), 7);
@@ -108,18 +114,15 @@ async fn one_address_is_one_account_however_many_ask_at_once(kind: Kind) {
     };
     let made = place.db.insert_user(&same_name, "org-main", "member").await;
     assert_eq!(made.unwrap(), UserMade::Taken);
-    let nowhere = place.db.insert_user(&user("eve"), "org-none", "member");
-    assert_eq!(nowhere.await.unwrap(), UserMade::Refused);
-    let name = place.db.rename_user("id-ann", "Bob", "name0").await;
-    let other = place.db.rename_user("id-ann", "Anna", "anna").await;
-    assert!(other.unwrap());
-    let taken = made_name(&place.db).await;
-    assert_eq!(name.unwrap(), taken != "name0");
-}
-
-async fn made_name(db: &Database) -> String {
-    let bob = db.user_by_email("bob@example.com").await.unwrap().unwrap();
-    bob.username_key
+    let eve = user("eve");
+    let nowhere = place.db.insert_user(&eve, "org-none", "member").await;
+    assert_eq!(nowhere.unwrap(), UserMade::Refused);
+    let bob = place.db.user_by_email("bob@example.com").await;
+    let taken = bob.unwrap().unwrap().username_key;
+    let renamed = place.db.rename_user("id-ann", "Bob", &taken).await;
+    assert!(!renamed.unwrap());
+    let renamed = place.db.rename_user("id-ann", "Anna", "anna").await;
+    assert!(renamed.unwrap());
 }
 
 async fn an_organization_keeps_an_owner(kind: Kind) {
@@ -145,10 +148,11 @@ async fn an_organization_keeps_an_owner(kind: Kind) {
     );
     assert_eq!(put("id-bob", "owner").await, Joined::Done);
 
-    // Both go at once: one of them stays.
+    // Both go at once, at two servers: one of them stays.
+    let other = place.beside().await;
     let both = at_once(vec![
         db.put_member("org-main", "id-ann", "member", (10, 10), 3),
-        db.put_member("org-main", "id-bob", "member", (10, 10), 3),
+        other.put_member("org-main", "id-bob", "member", (10, 10), 3),
     ])
     .await;
     let both: Vec<Joined> = both.into_iter().map(Result::unwrap).collect();
@@ -244,9 +248,10 @@ async fn an_invitation_is_used_once(kind: Kind) {
     assert_eq!(db.invitations("org-main", 5).await.unwrap(), [row(2)]);
 
     let (used, bob) = (row(2), user("bob"));
+    let other_server = place.beside().await;
     let both = at_once(vec![
         db.accept_invitation(&used, &bob, true, 5),
-        db.accept_invitation(&used, &bob, true, 5),
+        other_server.accept_invitation(&used, &bob, true, 5),
     ])
     .await;
     let both: Vec<UserMade> = both.into_iter().map(Result::unwrap).collect();
@@ -274,9 +279,10 @@ async fn a_code_for_a_password_works_once_and_ends_logins(kind: Kind) {
     db.insert_login(&login, "r1", 10).await.unwrap();
     db.put_code("reset", "id-ann", "c", (1, 50)).await.unwrap();
     assert_eq!(db.reset_password("c", "new", 50).await.unwrap(), None);
+    let other = place.beside().await;
     let both = at_once(vec![
         db.reset_password("c", "one", 10),
-        db.reset_password("c", "two", 10),
+        other.reset_password("c", "two", 10),
     ])
     .await;
     let both: Vec<_> = both.into_iter().map(Result::unwrap).collect();
