@@ -9,6 +9,7 @@ pub mod analyze;
 pub mod approval;
 pub mod file;
 pub mod host;
+pub mod identity;
 pub mod meaning;
 pub mod policy;
 pub mod problem;

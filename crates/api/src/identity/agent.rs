@@ -1,0 +1,39 @@
+//! `/api/v1/agents`: programs that act for a person.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::OrganizationRef;
+
+/// One agent. Its credentials are API keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Agent {
+    /// `agt_…`
+    pub id: String,
+    /// Its name, the last part of the name that is recorded.
+    pub name: String,
+    /// Where it acts.
+    pub organization: OrganizationRef,
+    /// The address of the person that it acts for.
+    pub acts_for: String,
+    /// RFC 3339.
+    pub created_at: String,
+}
+
+/// `GET /api/v1/agents`
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct AgentList {
+    /// By name.
+    pub agents: Vec<Agent>,
+}
+
+/// `POST /api/v1/agents`: an agent that acts for who asks.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct CreateAgent {
+    /// Letters, digits, `.`, `_` and `-`.
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+    /// The organization, by id or short name; that of the caller's own token when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+}
