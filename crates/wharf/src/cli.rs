@@ -47,6 +47,9 @@ pub(crate) struct Global {
     /// The server to talk to, instead of the one on this machine
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) api_url: Option<String>,
+    /// The login to use, of those that wharf auth switch lists
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
     /// A file with the token for that server
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<String>,
