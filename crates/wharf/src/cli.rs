@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     approvals, audit, auth, config, cp, doctor, explain, host, key, keys, kill, logs, org, policy,
-    registry, run, serve, session, user,
+    registry, reset, run, serve, session, user,
 };
 
 const EXAMPLES: &str = "\
@@ -138,6 +138,8 @@ pub(crate) enum Command {
     Config(config::Command),
     /// Look for what is wrong, and say how to put it right
     Doctor(doctor::Args),
+    /// Forget what this machine has as a client
+    Reset(reset::Args),
     /// Completions for a shell
     #[command(
         before_help = "Example:\n  wharf completion bash > ~/.local/share/bash-completion/completions/wharf"

@@ -19,6 +19,7 @@ pub(crate) mod logs;
 pub(crate) mod org;
 pub(crate) mod policy;
 pub(crate) mod registry;
+pub(crate) mod reset;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod session;
@@ -90,6 +91,7 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
             )
         }
         Command::Doctor(args) => doctor::doctor(world, global, &args),
+        Command::Reset(args) => reset::reset(&client(world, vec![])?, &args),
         Command::Completion { shell } => completion::completion(shell),
     }
 }

@@ -80,6 +80,14 @@ pub(crate) fn set_profile(text: &str, profile: &str, url: &str) -> Result<String
     Ok(document.to_string())
 }
 
+/// `text` without profiles and without which of them is used; `None` where there are none.
+pub(crate) fn forget_profiles(text: &str) -> Result<Option<String>, EditError> {
+    let mut document: DocumentMut = text.parse()?;
+    let removed = [document.remove("profile"), document.remove("profiles")];
+    let any = removed.iter().any(Option::is_some);
+    Ok(any.then(|| document.to_string()))
+}
+
 fn split(name: &str) -> (Option<&str>, &str) {
     name.split_once('.')
         .map_or((None, name), |(section, last)| (Some(section), last))
@@ -126,6 +134,8 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("[profiles.\"127.0.0.1\"]\n"), "{text}");
+        assert_eq!(forget_profiles(&text).unwrap().unwrap().trim(), "a = 1");
+        assert_eq!(forget_profiles("a = 1\n").unwrap(), None);
     }
 
     #[test]

@@ -209,3 +209,44 @@ pub(crate) fn who(me: &Me) -> String {
     }
     text
 }
+
+/// How it is with the login, for the doctor.
+pub(crate) enum Standing {
+    /// The server knows it.
+    Works {
+        who: String,
+        days: Option<i64>,
+        place: String,
+    },
+    /// There is none.
+    None,
+    /// The server does not take it any more.
+    Ended(String),
+    /// The server cannot be asked.
+    Unknown(String),
+}
+
+/// As `wharf auth status` has it.
+pub(crate) fn standing(cx: &Context) -> Result<Standing, CommandError> {
+    let shown = look(cx)?;
+    let kept = shown.about.as_ref();
+    let kept = kept
+        .filter(|about| about.kind == TokenKind::Key)
+        .and_then(|it| it.expires_at);
+    Ok(match shown.state {
+        State::Works(me) => Standing::Works {
+            days: me
+                .expires_at
+                .as_deref()
+                .and_then(moment)
+                .or(kept)
+                .map(days_until),
+            who: who(&me),
+            place: shown.kept_in,
+        },
+        State::LoggedOut => Standing::None,
+        State::Ended(why) => Standing::Ended(why),
+        State::Unknown(_) if shown.profile.is_none() && shown.url.is_empty() => Standing::None,
+        State::Unknown(error) => Standing::Unknown(error.message),
+    })
+}
