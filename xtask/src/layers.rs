@@ -167,6 +167,12 @@ const HOMES: &[Home] = &[
               the channel comes from wharf-ssh, since this crate cannot connect",
     },
     Home {
+        family: &["argon2", "aws-lc-rs", "jsonwebtoken"],
+        allowed: &["wharf-identity"],
+        why: "passwords are tried and tokens verified in one crate, so that there is one answer to \
+              who somebody is",
+    },
+    Home {
         family: &["clap", "clap_complete"],
         allowed: &["wharf", TASKS],
         why: "flags are parsed at the edge and become plain options",

@@ -109,6 +109,12 @@ impl Places {
         self.state.join("seal.key")
     }
 
+    /// The private half of the key that signs this server's access tokens.
+    #[must_use]
+    pub fn signing_key_file(&self) -> PathBuf {
+        self.state.join("signing.key")
+    }
+
     /// What a server in the background said on standard error while it started.
     #[must_use]
     pub fn start_log(&self) -> PathBuf {

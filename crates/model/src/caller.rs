@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::SessionId;
+use crate::{Limits, SessionId};
 
 /// Who asks. What is one caller's is invisible to every other.
 ///
@@ -36,6 +36,8 @@ pub struct Grants {
     pub scopes: Scopes,
     /// Whether the server itself is theirs to look after: hosts, policy, accounts.
     pub administrator: bool,
+    /// How much they may use: of each number the smallest that was set for them.
+    pub limits: Limits,
 }
 
 /// A person with an account.

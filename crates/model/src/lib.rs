@@ -9,12 +9,16 @@ pub mod caller;
 pub mod clock;
 pub mod command;
 pub mod id;
+pub mod limits;
 pub mod secret;
 pub mod target;
+pub mod token;
 
 pub use caller::{Caller, Grants, InvalidScope, Organization, Person, Role, Scope, Scopes};
 pub use clock::{Clock, Entropy, Timestamp};
 pub use command::{CommandText, InvalidCommand, MAX_COMMAND_BYTES};
 pub use id::{InvalidId, MAX_SESSION_ID_BYTES, RunId, SessionId, random_text_id};
+pub use limits::Limits;
 pub use secret::Secret;
 pub use target::{InvalidTarget, SshTarget, Target};
+pub use token::{NotAToken, TokenKind};

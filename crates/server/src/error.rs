@@ -9,18 +9,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use wharf_api::{FieldError, Problem};
-use wharf_engine::Error;
-use wharf_engine::files::FilesError;
 
-use crate::convert::decision_json;
+use crate::auth::Why;
+use crate::middleware::auth::BEARER;
+
+mod engine;
 
 /// The media type of all errors.
 pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+const NO_TOKEN: &str = "Send a token as `Authorization: Bearer TOKEN`; on the server's machine \
+                        `wharf auth token` prints one.";
+const WRONG_TOKEN: &str = "This token is none of this server's, or it has been revoked. Log in \
+                           again; on the server's machine `wharf auth token` prints one.";
+const EXPIRED_TOKEN: &str = "This token has expired. Log in again, or refresh it.";
+const BEARER_WRONG: &str = "Bearer realm=\"wharf\", error=\"invalid_token\"";
+const BEARER_EXPIRED: &str = "Bearer realm=\"wharf\", error=\"invalid_token\", \
+                              error_description=\"the token has expired\"";
 
 /// A refusal, on its way to becoming a problem document.
 #[derive(Clone, Debug)]
@@ -43,7 +53,7 @@ struct Parts {
 }
 
 impl Failure {
-    fn new(
+    pub(crate) fn new(
         status: StatusCode,
         code: &'static str,
         title: &'static str,
@@ -97,21 +107,72 @@ impl Failure {
         }])
     }
 
-    /// 401. `scheme` is what the client should have sent.
-    pub(crate) fn unauthorized(scheme: &'static str) -> Self {
+    /// Nobody is known by the token. `scheme` is what the client should have sent.
+    pub(crate) fn unknown(why: Why, scheme: &'static str) -> Self {
+        let bearer = scheme == BEARER;
+        match why {
+            Why::Missing => Self::unauthorized(NO_TOKEN, scheme),
+            Why::Wrong if bearer => Self::unauthorized(WRONG_TOKEN, BEARER_WRONG),
+            Why::Wrong => Self::unauthorized(WRONG_TOKEN, scheme),
+            Why::Expired if bearer => Self::unauthorized(EXPIRED_TOKEN, BEARER_EXPIRED),
+            Why::Expired => Self::unauthorized(EXPIRED_TOKEN, scheme),
+            Why::Throttled { retry_after } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "throttled",
+                "Too many attempts",
+                "Too many wrong tokens came from this address; try again later.",
+            )
+            .with_header(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)))
+            .retryable(),
+            Why::Unavailable => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "accounts_unavailable",
+                "Accounts cannot be looked up",
+                "Whose token this is cannot be found out at the moment; the token may well be \
+                 good. Try again.",
+            )
+            .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+            .retryable(),
+        }
+    }
+
+    fn unauthorized(detail: &'static str, header: &'static str) -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
             "A token is needed",
-            "Send the server's token as `Authorization: Bearer TOKEN`; on the server's machine \
-             `wharf auth token` prints it.",
+            detail,
         )
-        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(scheme))
+        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(header))
     }
 
-    /// 403 for a caller who is known but not entitled.
-    pub(crate) fn forbidden(detail: &'static str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+    /// 403: the token is not for this (RFC 6750, 3.1).
+    pub(crate) fn insufficient_scope(scope: &'static str) -> Self {
+        Self::insufficient(
+            scope,
+            format!(
+                "This token is not for this: it would need the scope {scope}. Make or use one \
+                 that has it."
+            ),
+        )
+    }
+
+    /// 403: no token of theirs would be for this, as long as the role is what it is.
+    pub(crate) fn insufficient_role(scope: &'static str, detail: &'static str) -> Self {
+        Self::insufficient(scope, detail.to_owned())
+    }
+
+    pub(crate) fn insufficient(scope: &'static str, detail: String) -> Self {
+        let header = format!("{BEARER}, error=\"insufficient_scope\", scope=\"{scope}\"");
+        let header =
+            HeaderValue::try_from(header).unwrap_or_else(|_| HeaderValue::from_static(BEARER));
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "insufficient_scope",
+            "Not allowed",
+            detail,
+        )
+        .with_header(WWW_AUTHENTICATE, header)
     }
 
     /// 421: addressed to a name that is not this server's.
@@ -151,62 +212,6 @@ impl Failure {
         )
     }
 
-    /// What is wrong with a file.
-    fn file(error: &FilesError) -> Self {
-        let words = error.to_string();
-        let (status, code, title) = match error {
-            FilesError::NotFound { .. } => return Self::not_found(words),
-            FilesError::Path { .. } => return Self::invalid_field("path", words),
-            FilesError::PermissionDenied { .. } => (
-                StatusCode::FORBIDDEN,
-                "permission_denied",
-                "The account may not",
-            ),
-            FilesError::IsDirectory { .. }
-            | FilesError::NotDirectory { .. }
-            | FilesError::NotRegular { .. }
-            | FilesError::NotEmpty { .. }
-            | FilesError::TooManyLinks { .. }
-            | FilesError::ReadOnly { .. } => (
-                StatusCode::CONFLICT,
-                "not_possible",
-                "It cannot be done to this",
-            ),
-            FilesError::Exists { .. } | FilesError::Changed { .. } => (
-                StatusCode::PRECONDITION_FAILED,
-                "precondition_failed",
-                "It is not what was expected",
-            ),
-            FilesError::Partial { .. } => (
-                StatusCode::CONFLICT,
-                "wrong_offset",
-                "The transfer goes on elsewhere",
-            ),
-            FilesError::Damaged { .. } => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "damaged",
-                "What arrived is not what was sent",
-            ),
-            FilesError::NoSpace { .. } => (
-                StatusCode::INSUFFICIENT_STORAGE,
-                "no_space",
-                "No space is left",
-            ),
-            FilesError::NoWay { .. }
-            | FilesError::Open(_)
-            | FilesError::Lost { .. }
-            | FilesError::Failed { .. } => (
-                StatusCode::BAD_GATEWAY,
-                "connection_failed",
-                "The host does not do it",
-            ),
-            FilesError::TooSlow { .. } => {
-                (StatusCode::GATEWAY_TIMEOUT, "timeout", "It takes too long")
-            }
-        };
-        Self::new(status, code, title, words)
-    }
-
     /// 405; the router adds `Allow`.
     pub(crate) fn method_not_allowed() -> Self {
         Self::new(
@@ -219,8 +224,10 @@ impl Failure {
 
     /// 405 where no route says which methods there are.
     pub(crate) fn no_preflight() -> Self {
-        Self::method_not_allowed()
-            .with_header(ALLOW, HeaderValue::from_static("GET, POST, PUT, DELETE"))
+        Self::method_not_allowed().with_header(
+            ALLOW,
+            HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"),
+        )
     }
 
     /// 408: the body did not arrive in time.
@@ -288,6 +295,16 @@ impl Failure {
         )
     }
 
+    /// 415, where a form is read.
+    pub(crate) fn not_a_form() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "A form is needed",
+            "Send the body with `Content-Type: application/x-www-form-urlencoded`, not compressed.",
+        )
+    }
+
     /// 503: as many requests as may be are being worked on.
     pub(crate) fn overloaded() -> Self {
         let mut failure = Self::new(
@@ -313,14 +330,32 @@ impl Failure {
         failure
     }
 
-    fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
     }
 
-    fn retryable(mut self) -> Self {
+    pub(crate) fn retryable(mut self) -> Self {
         self.0.retryable = true;
         self
+    }
+
+    /// What happened, for the log alone.
+    pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    pub(crate) fn errors(&self) -> Option<&[FieldError]> {
+        self.0.errors.as_deref()
+    }
+
+    pub(crate) fn header(&self) -> Option<&(HeaderName, HeaderValue)> {
+        self.0.header.as_ref()
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -336,10 +371,10 @@ impl Failure {
         self.0.source.as_deref()
     }
 
-    /// The document as JSON.
-    pub(crate) fn document(&self, correlation_id: &str) -> Vec<u8> {
+    /// The document.
+    pub(crate) fn problem(&self, correlation_id: &str) -> Problem {
         let parts = &self.0;
-        let problem = Problem {
+        Problem {
             kind: format!("/problems/{}", parts.code),
             title: parts.title.to_owned(),
             status: parts.status.as_u16(),
@@ -352,18 +387,13 @@ impl Failure {
             confirmation_token: parts.confirmation_token.clone(),
             measured: parts.measured.clone(),
             approval: parts.approval.clone(),
-        };
-        serde_json::to_vec(&problem).unwrap_or_default()
+            error: None,
+        }
     }
 
-    /// Fills the shell that [`IntoResponse`] made.
-    pub(crate) fn write(self, response: &mut Response, correlation_id: &str) {
-        *response.body_mut() = Body::from(self.document(correlation_id));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
-        if let Some((name, value)) = self.0.header {
-            headers.insert(name, value);
-        }
+    /// The document as JSON.
+    pub(crate) fn document(&self, correlation_id: &str) -> Vec<u8> {
+        serde_json::to_vec(&self.problem(correlation_id)).unwrap_or_default()
     }
 }
 
@@ -376,141 +406,15 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Every refusal of the engine has its one answer here.
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let words = error.to_string();
-        match error {
-            Error::Invalid { fields } => Self::invalid(
-                fields
-                    .into_iter()
-                    .map(|field| FieldError {
-                        field: field.name,
-                        message: field.message,
-                    })
-                    .collect(),
-            ),
-            Error::NotFound { .. } => Self::not_found(sentence(&words)),
-            Error::Denied { decision } => {
-                let mut failure = Self::new(
-                    StatusCode::FORBIDDEN,
-                    "denied_by_policy",
-                    "Denied by policy",
-                    "The policy refuses this command; the decision says why.",
-                );
-                failure.0.decision = Some(decision_json(&decision));
-                failure
-            }
-            Error::NeedsConfirmation {
-                decision,
-                token,
-                approval,
-                until,
-                measured,
-            } => {
-                let detail = if token.is_some() {
-                    "This command needs a yes. Show the decision to whoever may give it, then send \
-                     the same request with `confirmation_token` within five minutes; or have \
-                     `approval` approved and send the same request again."
-                } else {
-                    "This command needs the yes of somebody else. Have `approval` approved, then \
-                     send the same request again."
-                };
-                let mut failure = Self::new(
-                    StatusCode::PRECONDITION_REQUIRED,
-                    "needs_confirmation",
-                    "A confirmation is needed",
-                    detail,
-                );
-                failure.0.decision = Some(decision_json(&decision));
-                failure.0.confirmation_token = token;
-                failure.0.measured = measured.and_then(|it| serde_json::to_value(*it).ok());
-                failure.0.approval = Some(wharf_api::ApprovalRef {
-                    id: approval,
-                    expires_at: until.to_string(),
-                });
-                failure
-            }
-            Error::Conflict(_) => Self::new(
-                StatusCode::CONFLICT,
-                "conflict",
-                "It is too late for that",
-                sentence(&words),
-            ),
-            Error::IdempotencyMismatch => {
-                let mut failure = Self::invalid_field("idempotency_key", words);
-                failure.0.code = "idempotency_mismatch";
-                failure
-            }
-            Error::Busy { retry_after, .. } => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "busy",
-                "A limit is reached",
-                sentence(&words),
-            )
-            .with_header(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)))
-            .retryable(),
-            Error::NoSpace => Self::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "no_space",
-                "No space is left",
-                sentence(&words),
-            )
-            .retryable(),
-            Error::NotRecordable(source) => {
-                let mut failure = Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "not_recordable",
-                    "The record cannot be written",
-                    sentence(&words),
-                )
-                .retryable();
-                failure.0.source = Some(Arc::from(source));
-                failure
-            }
-            Error::Unreachable { why } => Self::new(
-                StatusCode::BAD_GATEWAY,
-                "connection_failed",
-                "The host cannot be reached",
-                sentence(&format!("no shell is there: {why}")),
-            )
-            .retryable(),
-            Error::File(error) => Self::file(&error),
-            Error::Stopping => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "stopping",
-                "The server is stopping",
-                sentence(&words),
-            )
-            .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
-            .retryable(),
-            Error::Unsupported(why) => {
-                let mut failure = Self::invalid_field("request", sentence(why));
-                failure.0.code = "unsupported";
-                failure
-            }
-            Error::Internal { context, source } => Self::internal(Step { context, source }),
-        }
-    }
-}
-
-/// The engine's private failure with what it was doing.
-#[derive(Debug, thiserror::Error)]
-#[error("{context}")]
-struct Step {
-    context: &'static str,
-    source: Box<dyn StdError + Send + Sync>,
-}
-
 /// Never zero: a client that obeys it must not spin.
-fn whole_seconds(time: Duration) -> u64 {
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
     time.as_secs()
         .saturating_add(u64::from(time.subsec_nanos() > 0))
         .max(1)
 }
 
 /// The engine's words begin small and end without a stop, as error messages in Rust do.
-fn sentence(words: &str) -> String {
+pub(crate) fn sentence(words: &str) -> String {
     let mut text = String::with_capacity(words.len() + 1);
     let mut letters = words.chars();
     if let Some(first) = letters.next() {
@@ -525,6 +429,8 @@ fn sentence(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wharf_engine::Error;
+
     use super::*;
 
     #[test]

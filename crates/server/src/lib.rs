@@ -4,12 +4,15 @@
 //! decide, run, store or analyse anything; read the environment or the wall clock; bind a port
 //! or read a token file, which are the binary's.
 //!
-//! Start reading at [`routes`], where all paths are on one page; then `middleware/gate.rs`, which
+//! Start reading at [`routes`], where all paths are on one page, and [`access`], where it stands
+//! what each asks of its caller; then `middleware/gate.rs`, which
 //! every request passes before its body is read; then `handlers/runs/run.rs`, the busiest path.
 //!
 //! Limits, each a named constant in [`options`]: body, head, connections, requests, and the time
 //! that each of head, body and answer may take. HTTP/1.1 only; bodies are never decompressed.
 
+pub mod access;
+pub mod accounts;
 pub mod auth;
 pub mod options;
 pub mod routes;
@@ -22,11 +25,14 @@ mod handlers;
 mod metrics;
 mod middleware;
 mod openapi;
+mod pages;
 mod reply;
+mod shape;
 mod state;
 mod stream;
 
-pub use auth::{Authenticator, Everybody, Tokens};
-pub use options::{Machine, PolicyFiles, ServerLimits, ServerOptions};
+pub use accounts::{AccountTokens, Accounts};
+pub use auth::{Authentication, Authenticator, Everybody, InTurn, Peer, Tokens, Why};
+pub use options::{Machine, PolicyFiles, Proxies, ServerLimits, ServerOptions};
 pub use routes::router;
 pub use serve::{ServeError, serve};

@@ -10,9 +10,15 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
+use crate::handlers::identity::{
+    agents, auth, device, invitations, keys, members, oauth, organizations, rpc, ssh_keys, users,
+    well_known,
+};
 use crate::handlers::{
     approvals, files, hosts, knowledge, policy, processes, runs, sessions, system,
 };
+
+use crate::shape::Shape;
 
 /// Paths that are another's under an older or plainer name, both for POST.
 const ALIASES: [(&str, &str); 2] = [
@@ -21,10 +27,12 @@ const ALIASES: [(&str, &str); 2] = [
 ];
 
 /// Answers that any operation may give.
-const PROBLEMS: [(&str, &str); 10] = [
+const PROBLEMS: [(&str, &str); 12] = [
+    ("400", "Malformed, where it is not 422"),
     ("401", "No token, or a wrong one"),
     ("403", "Not allowed"),
     ("404", "Not there, or somebody else's"),
+    ("409", "Something stands in the way"),
     ("408", "The body did not arrive in time"),
     ("413", "The body is too large"),
     ("415", "The body is not JSON"),
@@ -91,12 +99,69 @@ const PROBLEMS: [(&str, &str); 10] = [
         knowledge::registry::show,
         knowledge::registry::put,
         knowledge::registry::remove,
+        auth::register::register,
+        auth::login::login,
+        auth::refresh::refresh,
+        auth::logout::logout,
+        auth::me::me,
+        auth::organization::switch,
+        auth::password::change,
+        auth::reset::ask,
+        auth::reset::reset,
+        auth::first::first,
+        auth::invitation::accept,
+        auth::sessions::list,
+        auth::sessions::end,
+        keys::list,
+        keys::create,
+        keys::revoke,
+        ssh_keys::list,
+        ssh_keys::create,
+        ssh_keys::delete,
+        users::list,
+        users::create,
+        users::show,
+        users::update,
+        users::remove,
+        users::reset_code,
+        organizations::list,
+        organizations::create,
+        organizations::show,
+        organizations::update,
+        organizations::remove,
+        members::list,
+        members::put,
+        members::remove,
+        invitations::list,
+        invitations::create,
+        invitations::remove,
+        agents::list,
+        agents::create,
+        agents::update,
+        agents::remove,
+        device::begin,
+        device::poll,
+        rpc::create_device_code,
+        rpc::poll_device,
+        rpc::authorize_device,
+        rpc::list_ssh_keys,
+        rpc::create_ssh_key,
+        rpc::delete_ssh_key,
+        rpc::delete_all_ssh_keys,
+        oauth::device_authorization,
+        oauth::token,
+        well_known::server,
+        well_known::keys,
         system::audit::tail,
         system::health::health,
         system::metrics::metrics,
         system::openapi::openapi,
     ),
-    components(schemas(wharf_api::Problem)),
+    components(schemas(
+        wharf_api::Problem,
+        wharf_api::identity::RpcFailure,
+        wharf_api::identity::OAuthError,
+    )),
     security(("token" = []), ("key" = [])),
     modifiers(&Tokens, &Aliases, &Names, &Problems),
 )]
@@ -153,6 +218,7 @@ impl Modify for Names {
                 ("get", &mut item.get),
                 ("post", &mut item.post),
                 ("put", &mut item.put),
+                ("patch", &mut item.patch),
                 ("delete", &mut item.delete),
             ] {
                 if let Some(operation) = operation {
@@ -167,24 +233,29 @@ struct Problems;
 
 impl Modify for Problems {
     fn modify(&self, document: &mut Document) {
-        for item in document.paths.paths.values_mut() {
-            let with_body = [&mut item.post, &mut item.put];
+        for (path, item) in &mut document.paths.paths {
+            let with_body = [&mut item.post, &mut item.put, &mut item.patch];
             let without = [&mut item.get, &mut item.delete];
             for operation in with_body.into_iter().chain(without).flatten() {
-                add(operation);
+                add(Shape::of(path), operation);
             }
         }
     }
 }
 
-fn add(operation: &mut Operation) {
+fn add(shape: Shape, operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
+    let (schema, kind) = match shape {
+        Shape::Rpc => ("RpcFailure", "application/json"),
+        Shape::OAuth => ("OAuthError", "application/json"),
+        Shape::Problem | Shape::Plain | Shape::Page => ("Problem", "application/problem+json"),
+    };
     for (status, description) in PROBLEMS {
-        let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+        let schema = RefOr::Ref(Ref::from_schema_name(schema));
         let content = ContentBuilder::new().schema(Some(schema)).build();
         let response = ResponseBuilder::new()
             .description(description)
-            .content("application/problem+json", content)
+            .content(kind, content)
             .build();
         responses
             .entry(status.to_owned())

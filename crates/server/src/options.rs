@@ -6,7 +6,9 @@ use std::time::Duration;
 pub use wharf_engine::knowledge::Machine;
 use wharf_engine::rules::File;
 
+use crate::accounts::Accounts;
 use crate::auth::Authenticator;
+pub use crate::middleware::proxy::{InvalidProxy, Proxies};
 
 /// The largest request body: [`wharf_api::STDIN_BYTES_MAX`] in base 64, and the rest of a request.
 pub const DEFAULT_BODY_BYTES: usize = 12 * 1024 * 1024;
@@ -21,6 +23,8 @@ pub const DEFAULT_REQUESTS: usize = 1024;
 pub const DEFAULT_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the end of a request's head to the end of its body.
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(12);
+/// From asking who a token belongs to, where that is not known from memory, to the answer.
+pub const DEFAULT_ASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may leave an answer unread before its connection is cut.
 pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Silence in a stream of events after which a comment shows that both ends are still there.
@@ -46,6 +50,14 @@ pub struct ServerOptions {
     pub allow_addresses: bool,
     /// Origins (`https://app.example.com`) whose pages may call; none unless configured.
     pub allowed_origins: Vec<String>,
+    /// The address under which clients know the server, such as `https://wharf.example.com`: links
+    /// lead there, its pages are own ones, and with `https` cookies are for TLS alone. Without it
+    /// the server goes by the name that it is called by.
+    pub public_url: Option<String>,
+    /// Accounts; without them every route of theirs says that they cannot be looked up.
+    pub accounts: Option<Accounts>,
+    /// Proxies whose word counts about whom they ask for; none unless configured.
+    pub trusted_proxies: Proxies,
     /// Where the owner's policy is read again.
     pub policy_files: PolicyFiles,
     /// Bounds.
@@ -64,6 +76,9 @@ impl ServerOptions {
             allowed_hosts: Vec::new(),
             allow_addresses: false,
             allowed_origins: Vec::new(),
+            public_url: None,
+            accounts: None,
+            trusted_proxies: Proxies::default(),
             policy_files: PolicyFiles::default(),
             limits: ServerLimits::default(),
         }
@@ -104,6 +119,8 @@ pub struct ServerLimits {
     pub head_timeout: Duration,
     /// Time for a request's body to arrive.
     pub body_timeout: Duration,
+    /// Time to find out who a token belongs to.
+    pub ask_timeout: Duration,
     /// Time without progress in sending an answer.
     pub stall_timeout: Duration,
     /// Silence in a stream of events before a sign of life.
@@ -121,6 +138,7 @@ impl Default for ServerLimits {
             requests: DEFAULT_REQUESTS,
             head_timeout: DEFAULT_HEAD_TIMEOUT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
+            ask_timeout: DEFAULT_ASK_TIMEOUT,
             stall_timeout: DEFAULT_STALL_TIMEOUT,
             heartbeat: DEFAULT_HEARTBEAT,
             patience: DEFAULT_PATIENCE,

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post, put};
 use wharf_engine::Engine;
 
 use crate::error::Failure;
+use crate::handlers::identity::{
+    agents, auth, device, invitations, keys, members, oauth, organizations, pages, rpc, ssh_keys,
+    users, well_known,
+};
 use crate::handlers::runs::{analyze, cancel, events, list, output, run, show, tool_result};
 use crate::handlers::system::{audit, docs, health, metrics, openapi};
 use crate::handlers::{approvals, files, hosts, knowledge, policy, processes, sessions};
@@ -92,6 +96,100 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
                 .put(knowledge::registry::put)
                 .delete(knowledge::registry::remove),
         )
+        // The account of who asks
+        .route("/api/v1/auth/register", post(auth::register::register))
+        .route("/api/v1/auth/login", post(auth::login::login))
+        .route("/api/v1/auth/refresh", post(auth::refresh::refresh))
+        .route("/api/v1/auth/logout", post(auth::logout::logout))
+        .route("/api/v1/auth/me", get(auth::me::me))
+        .route(
+            "/api/v1/auth/organization",
+            post(auth::organization::switch),
+        )
+        .route("/api/v1/auth/password", post(auth::password::change))
+        .route("/api/v1/auth/reset/request", post(auth::reset::ask))
+        .route("/api/v1/auth/reset", post(auth::reset::reset))
+        .route("/api/v1/auth/first", post(auth::first::first))
+        .route("/api/v1/auth/invitation", post(auth::invitation::accept))
+        .route("/api/v1/auth/sessions", get(auth::sessions::list))
+        .route("/api/v1/auth/sessions/{id}", delete(auth::sessions::end))
+        // Keys
+        .route("/api/v1/keys", get(keys::list).post(keys::create))
+        .route("/api/v1/keys/{id}", delete(keys::revoke))
+        .route(
+            "/api/cli/ssh-keys",
+            get(ssh_keys::list).post(ssh_keys::create),
+        )
+        .route("/api/cli/ssh-keys/{id}", delete(ssh_keys::delete))
+        // People, organizations, agents
+        .route("/api/v1/users", get(users::list).post(users::create))
+        .route(
+            "/api/v1/users/{id}",
+            get(users::show).patch(users::update).delete(users::remove),
+        )
+        .route("/api/v1/users/{id}/reset-code", post(users::reset_code))
+        .route(
+            "/api/v1/orgs",
+            get(organizations::list).post(organizations::create),
+        )
+        .route(
+            "/api/v1/orgs/{id}",
+            get(organizations::show)
+                .patch(organizations::update)
+                .delete(organizations::remove),
+        )
+        .route("/api/v1/orgs/{id}/members", get(members::list))
+        .route(
+            "/api/v1/orgs/{id}/members/{user}",
+            put(members::put).delete(members::remove),
+        )
+        .route(
+            "/api/v1/orgs/{id}/invitations",
+            get(invitations::list).post(invitations::create),
+        )
+        .route(
+            "/api/v1/orgs/{id}/invitations/{invitation}",
+            delete(invitations::remove),
+        )
+        .route("/api/v1/agents", get(agents::list).post(agents::create))
+        .route(
+            "/api/v1/agents/{id}",
+            patch(agents::update).delete(agents::remove),
+        )
+        // Devices
+        .route("/api/cli/auth/device", post(device::begin))
+        .route("/api/cli/auth/device/poll", post(device::poll))
+        .route(
+            "/api/rpc/cli/auth/createDeviceCode",
+            post(rpc::create_device_code),
+        )
+        .route("/api/rpc/cli/auth/pollDevice", post(rpc::poll_device))
+        .route(
+            "/api/rpc/cli/auth/authorizeDevice",
+            post(rpc::authorize_device),
+        )
+        .route("/api/rpc/cli/sshKeys/list", post(rpc::list_ssh_keys))
+        .route("/api/rpc/cli/sshKeys/create", post(rpc::create_ssh_key))
+        .route("/api/rpc/cli/sshKeys/delete", post(rpc::delete_ssh_key))
+        .route(
+            "/api/rpc/cli/sshKeys/deleteAll",
+            post(rpc::delete_all_ssh_keys),
+        )
+        .route(
+            "/oauth/device_authorization",
+            post(oauth::device_authorization),
+        )
+        .route("/oauth/token", post(oauth::token))
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(well_known::server),
+        )
+        .route("/.well-known/jwks.json", get(well_known::keys))
+        .route(
+            "/device",
+            get(pages::device::show).post(pages::device::step),
+        )
+        .route("/setup", get(pages::setup::show).post(pages::setup::make))
         // The server
         .route("/api/audit", get(audit::tail))
         .route("/health", get(health::health))

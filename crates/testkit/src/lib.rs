@@ -122,6 +122,10 @@ pub struct TestEngine {
     pub hosts: Option<Arc<SshHosts>>,
     /// Everything that is kept.
     pub directory: PathBuf,
+    /// The engine's record.
+    pub audit: AuditLog,
+    /// The engine's database.
+    pub database: Database,
 }
 
 /// Runs an async test with an engine of its own and checks that no process is left.
@@ -191,6 +195,10 @@ impl TestEngine {
             ..audit::Options::default()
         };
         let (log, _) = AuditLog::open(&audit_directory, options).unwrap();
+        let database = Database::open_sqlite(&directory.join("wharf.db"))
+            .await
+            .unwrap();
+        let (audit, kept) = (log.clone(), database.clone());
         let parts = Parts {
             clock: Arc::new(WallClock),
             entropy: Arc::new(SystemEntropy),
@@ -202,9 +210,7 @@ impl TestEngine {
             journal: Journal::open(&directory.join("journal"), setup.journal).unwrap(),
             audit: log,
             audit_directory,
-            database: Database::open_sqlite(&directory.join("wharf.db"))
-                .await
-                .unwrap(),
+            database,
             policy: wharf_policy::Policy::load(&setup.policy).unwrap(),
             registry: setup.registry,
             manual: setup.manual,
@@ -231,6 +237,8 @@ impl TestEngine {
             executor,
             hosts,
             directory: directory.to_owned(),
+            audit,
+            database: kept,
         }
     }
 }

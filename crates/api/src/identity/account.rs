@@ -71,7 +71,8 @@ pub struct Message {
 /// An organization, by its names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrganizationRef {
-    /// `org_…`
+    /// `org_…`; absent where only the short name is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
     /// The short name, of letters, digits and dashes.
     pub slug: String,
@@ -139,10 +140,9 @@ pub struct ResetRequest {
 }
 
 /// `POST /api/v1/auth/reset`: a new password for a code. All logins of the account end with it.
+/// Answered as a login.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct PasswordReset {
-    /// The account's address.
-    pub email: String,
     /// The code that was mailed or read out, in any case, with or without dashes.
     #[schema(value_type = String)]
     pub code: Hidden,

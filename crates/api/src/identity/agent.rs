@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::OrganizationRef;
+use super::{AccountLimits, OrganizationRef};
 
 /// One agent. Its credentials are API keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -18,6 +18,9 @@ pub struct Agent {
     pub acts_for: String,
     /// RFC 3339.
     pub created_at: String,
+    /// What it may use up; what is absent is the server's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<AccountLimits>,
 }
 
 /// `GET /api/v1/agents`
@@ -27,13 +30,18 @@ pub struct AgentList {
     pub agents: Vec<Agent>,
 }
 
-/// `POST /api/v1/agents`: an agent that acts for who asks.
+/// `POST /api/v1/agents`: an agent that acts for who asks, in the organization that their token is
+/// for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct CreateAgent {
     /// Letters, digits, `.`, `_` and `-`.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// The organization, by id or short name; that of the caller's own token when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub organization: Option<String>,
+}
+
+/// `PATCH /api/v1/agents/{id}`
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct UpdateAgent {
+    /// What it may use up, all of it anew.
+    pub limits: AccountLimits,
 }

@@ -17,10 +17,6 @@ pub struct DeviceCodeRequest {
     /// when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// Seconds that the key shall live; 90 days when absent, at most 366 days.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 31_622_400)]
-    pub key_expires_in: Option<u64>,
 }
 
 /// The answer to [`DeviceCodeRequest`].

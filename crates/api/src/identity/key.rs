@@ -16,6 +16,8 @@ pub struct ApiKey {
     pub scopes: Vec<String>,
     /// The organization that it is bound to.
     pub organization: OrganizationRef,
+    /// The address of the person whose it is.
+    pub owner: String,
     /// The agent whose it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
@@ -47,20 +49,19 @@ pub struct CreateApiKey {
     /// Its name.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// What it is for, nothing that the caller's own token is not for; `run` and `sync` when
-    /// absent, as far as the caller's own goes.
+    /// What it is for, nothing that the caller's own token is not for; all of that when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 16)]
     pub scopes: Option<Vec<String>>,
     /// The organization, by id or short name; that of the caller's own token when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
-    /// The agent whose it is, by id or name.
+    /// The agent whose it is, by id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// Seconds until it ends; 90 days when absent, at most 366 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 31_622_400)]
+    #[schema(minimum = 60, maximum = 31_622_400)]
     pub expires_in: Option<u64>,
 }
 

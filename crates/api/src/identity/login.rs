@@ -44,12 +44,11 @@ pub struct LoginSession {
     pub id: String,
     /// What it calls itself.
     pub device: String,
-    /// The address that it was begun from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
+    /// The address that it was last used from.
+    pub address: String,
     /// RFC 3339.
     pub created_at: String,
-    /// When it last refreshed.
+    /// When it was last used, to the minute.
     pub last_used_at: String,
     /// When it ends unless it refreshes before.
     pub expires_at: String,
@@ -62,4 +61,11 @@ pub struct LoginSession {
 pub struct LoginSessionList {
     /// Those that still go on, the last used first.
     pub sessions: Vec<LoginSession>,
+}
+
+/// `POST /api/v1/auth/organization`
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct SwitchOrganization {
+    /// The organization, by id or short name.
+    pub organization: String,
 }

@@ -22,14 +22,14 @@ pub use account::{
     AcceptInvitation, AccountRole, FirstUser, Me, Message, OrganizationRef, PasswordChange,
     PasswordReset, Register, Registered, ResetRequest,
 };
-pub use agent::{Agent, AgentList, CreateAgent};
+pub use agent::{Agent, AgentList, CreateAgent, UpdateAgent};
 pub use device::{
     AuthorizeDevice, DeviceCode, DeviceCodeRequest, DeviceOrganization, DevicePoll,
     DevicePollRequest, DeviceToken, DeviceUser, PlainError,
 };
 pub use hidden::Hidden;
 pub use key::{ApiKey, ApiKeyCreated, ApiKeyList, CreateApiKey};
-pub use login::{AccessGranted, LoginForm, LoginSession, LoginSessionList};
+pub use login::{AccessGranted, LoginForm, LoginSession, LoginSessionList, SwitchOrganization};
 pub use oauth::{
     AuthorizationServer, DeviceAuthorization, DeviceAuthorizationForm, JsonWebKey, JsonWebKeySet,
     OAuthError, TokenForm, TokenGranted,

@@ -37,8 +37,8 @@ pub struct Organization {
     /// What who asks may do there; absent for one who looks after the server and is no member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<AccountRole>,
-    /// How many belong to it.
-    pub members: u64,
+    /// It is the server's own: its owners and admins look after the server.
+    pub home: bool,
     /// RFC 3339.
     pub created_at: String,
     /// What its members may use up together.
@@ -61,7 +61,7 @@ pub struct CreateOrganization {
     pub name: String,
     /// The short name; made of the name when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 40)]
+    #[schema(min_length = 1, max_length = 39)]
     pub slug: Option<String>,
 }
 
@@ -90,6 +90,8 @@ pub struct Member {
     pub role: AccountRole,
     /// When they joined.
     pub joined_at: String,
+    /// Nothing of theirs is let in.
+    pub disabled: bool,
 }
 
 /// `GET /api/v1/orgs/{id}/members`
@@ -150,4 +152,6 @@ pub struct InvitationCreated {
     pub code: Hidden,
     /// What it is.
     pub invitation: Invitation,
+    /// The code has been mailed, too.
+    pub mailed: bool,
 }

@@ -21,9 +21,10 @@ pub struct User {
     pub administrator: bool,
     /// RFC 3339.
     pub created_at: String,
-    /// When they last logged in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_login_at: Option<String>,
+    /// There is a password; without one they wait for a code to set it with.
+    pub has_password: bool,
+    /// What they may do in the first organization, or else in their first one.
+    pub role: AccountRole,
     /// Where they belong.
     #[serde(default)]
     pub organizations: Vec<MembershipRef>,
@@ -87,9 +88,6 @@ pub struct UserCreated {
 /// `PATCH /api/v1/users/{id}`: what is absent stays.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct UpdateUser {
-    /// The address to log in with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
     /// The name that others see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,

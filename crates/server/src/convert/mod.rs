@@ -6,6 +6,7 @@ pub(crate) mod approval;
 pub(crate) mod fields;
 pub(crate) mod files;
 pub(crate) mod host;
+pub(crate) mod identity;
 pub(crate) mod knowledge;
 pub(crate) mod policy;
 pub(crate) mod process;

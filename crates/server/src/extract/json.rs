@@ -3,6 +3,7 @@
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
@@ -45,6 +46,17 @@ pub(crate) async fn read<T: DeserializeOwned>(
     is_json(&parts.headers)?;
     let bytes = app.bodies.read(body).await?;
     Ok((context, parse(&bytes)?))
+}
+
+/// The rest of the request, and its body as a `T`.
+pub(crate) async fn open<T: DeserializeOwned>(
+    app: &App,
+    request: Request,
+) -> Result<(Parts, T), Failure> {
+    let (parts, body) = request.into_parts();
+    is_json(&parts.headers)?;
+    let bytes = app.bodies.read(body).await?;
+    Ok((parts, parse(&bytes)?))
 }
 
 /// Reads `bytes` as a `T`.

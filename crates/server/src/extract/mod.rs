@@ -1,13 +1,18 @@
 //! From a request's parts to checked values. Whatever is wrong becomes a [`crate::error::Failure`].
 
 pub(crate) mod body;
+pub(crate) mod cookie;
+pub(crate) mod form;
 pub(crate) mod id;
 pub(crate) mod json;
 pub(crate) mod query;
 
+use std::convert::Infallible;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use crate::auth::Peer;
 use crate::error::Failure;
 use crate::middleware::gate::Context;
 
@@ -21,18 +26,18 @@ impl<S: Sync> FromRequestParts<S> for Context {
 }
 
 impl Context {
-    /// For what is the business of the server's owner alone.
-    pub(crate) fn must_be_owner(&self, why: &'static str) -> Result<(), Failure> {
-        if self.caller.administers() {
-            Ok(())
-        } else {
-            Err(Failure::forbidden(why))
-        }
-    }
-
-    /// The same without waiting.
+    /// Without waiting.
     pub(crate) fn of(parts: &Parts) -> Result<Self, Failure> {
         let context = parts.extensions.get::<Self>().cloned();
         context.ok_or_else(|| Failure::internal("a route behind the token was entered without one"))
+    }
+}
+
+/// Who is at the other end, also where no token is asked for.
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().copied().unwrap_or_default())
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod approvals;
 pub(crate) mod files;
 pub(crate) mod hosts;
+pub(crate) mod identity;
 pub(crate) mod knowledge;
 pub(crate) mod policy;
 pub(crate) mod processes;

@@ -1,9 +1,10 @@
-//! The one layer: correlation id, host, origin, token, bound, then the handler, then the log.
+//! The one layer: correlation id, host, origin, token, bound, access, then the handler, then the
+//! log.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
@@ -16,22 +17,28 @@ use wharf_model::Caller;
 use super::correlation::{self, CorrelationId, Correlations};
 use super::host::HostPolicy;
 use super::origin::{self, OriginPolicy, Source};
+use super::proxy::Proxies;
 use super::{auth, log};
-use crate::auth::Authenticator;
+use crate::access::{Class, Classes};
+use crate::auth::{Asked, Authentication, Authenticator, Peer, Why};
 use crate::error::Failure;
 use crate::metrics::Metrics;
 use crate::options::ServerOptions;
+use crate::shape::Shape;
 
-/// The only path that needs no token.
-const OPEN: &str = "/health";
 /// The paths that a browser's login box may open; they have no effects.
 const READERS: [&str; 4] = ["/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
+/// The pages that people are sent to by links, which may stand in a mail or a chat.
+const PAGES: [&str; 2] = ["/device", "/setup"];
 /// What routes that do not exist are called in metrics and log.
 const NO_ROUTE: &str = "none";
 
 /// What the layer needs.
 pub(crate) struct Gate {
     authenticator: Arc<dyn Authenticator>,
+    classes: Classes,
+    proxies: Proxies,
+    ask_timeout: Duration,
     hosts: HostPolicy,
     origins: OriginPolicy,
     correlations: Correlations,
@@ -51,16 +58,29 @@ pub(crate) struct Context {
 
 /// What the checks found.
 enum Admission {
+    /// It may enter; without a caller where none is asked for.
     Enter(Option<Caller>),
+    /// It may if the answer is a caller who may.
+    Ask(Pending),
     Preflight,
+}
+
+/// A caller who is not known yet.
+struct Pending {
+    asked: Asked,
+    class: Class,
+    scheme: &'static str,
 }
 
 impl Gate {
     pub(crate) fn new(options: &ServerOptions, metrics: Arc<Metrics>) -> Self {
         Self {
             authenticator: Arc::clone(&options.authenticator),
+            classes: Classes::new(),
+            proxies: options.trusted_proxies.clone(),
+            ask_timeout: options.limits.ask_timeout,
             hosts: HostPolicy::new(&options.allowed_hosts, options.allow_addresses),
-            origins: OriginPolicy::new(&options.allowed_origins),
+            origins: OriginPolicy::new(&options.allowed_origins, options.public_url.as_deref()),
             correlations: Correlations::new(&options.instance),
             most_requests: options.limits.requests,
             requests: AtomicUsize::new(0),
@@ -77,13 +97,18 @@ impl Gate {
     fn admit(
         &self,
         request: &Request,
-        route: &str,
+        peer: &Peer,
+        route: Option<&str>,
     ) -> (Option<HeaderValue>, Result<Admission, Failure>) {
         let headers = request.headers();
         let Some(host) = self.hosts.admit(request.uri(), headers) else {
             return (None, Err(Failure::host_refused()));
         };
-        let origin = match self.origins.source(headers, host) {
+        let page = route.is_some_and(|route| PAGES.contains(&route));
+        let origin = match self.origins.source(headers, host, peer.secure) {
+            Source::Foreign if page && origin::is_visit(request.method(), headers) => None,
+            // Our forms are sent by our own pages and by nobody else's, whoever is configured.
+            Source::Configured(_) if page => return (None, Err(Failure::origin_refused())),
             Source::Foreign => return (None, Err(Failure::origin_refused())),
             Source::Configured(origin) => Some(origin),
             Source::Own => None,
@@ -95,24 +120,48 @@ impl Gate {
             };
             return (origin, answer);
         }
-        (origin, self.identify(request, route).map(Admission::Enter))
+        (origin, self.identify(request, peer, route))
     }
 
-    fn identify(&self, request: &Request, route: &str) -> Result<Option<Caller>, Failure> {
+    fn identify(
+        &self,
+        request: &Request,
+        peer: &Peer,
+        route: Option<&str>,
+    ) -> Result<Admission, Failure> {
         let headers = request.headers();
-        if route == OPEN {
-            return Ok(None);
+        let class = self.classes.of(request.method().as_str(), route);
+        if class == Class::Open {
+            return Ok(Admission::Enter(None));
         }
-        let reader = READERS.contains(&route) && *request.method() == Method::GET;
-        let (token, scheme) = if reader {
+        let reader = route.is_some_and(|route| READERS.contains(&route));
+        let (token, scheme) = if reader && *request.method() == Method::GET {
             (auth::token_of_reader(headers), auth::BASIC)
         } else {
             (auth::token(headers), auth::BEARER)
         };
-        match self.authenticator.authenticate(token.as_deref()) {
-            Some(caller) => Ok(Some(caller)),
-            None => Err(Failure::unauthorized(scheme)),
+        match self.authenticator.authenticate(token.as_deref(), peer) {
+            Authentication::Known(caller) => {
+                class.admit(&caller)?;
+                Ok(Admission::Enter(Some(caller)))
+            }
+            Authentication::Unknown(why) => Err(Failure::unknown(why, scheme)),
+            Authentication::Ask(asked) => Ok(Admission::Ask(Pending {
+                asked,
+                class,
+                scheme,
+            })),
         }
+    }
+
+    /// Waits until it is known who asks.
+    async fn ask(&self, pending: Pending) -> Result<Caller, Failure> {
+        let answer = tokio::time::timeout(self.ask_timeout, pending.asked).await;
+        let caller = answer
+            .unwrap_or(Err(Why::Unavailable))
+            .map_err(|why| Failure::unknown(why, pending.scheme))?;
+        pending.class.admit(&caller)?;
+        Ok(caller)
     }
 }
 
@@ -120,6 +169,18 @@ impl Gate {
 struct Place<'a>(&'a AtomicUsize);
 
 impl Gate {
+    /// Who is at the other end. Handlers find it where the connection put what it knew.
+    fn peer(&self, request: &mut Request) -> Peer {
+        let Some(known) = request.extensions().get::<Peer>().copied() else {
+            return Peer::default();
+        };
+        let peer = self.proxies.resolve(known, request.headers());
+        if peer != known {
+            request.extensions_mut().insert(peer);
+        }
+        peer
+    }
+
     fn place(&self) -> Option<Place<'_>> {
         let place = Place(&self.requests);
         let before = self.requests.fetch_add(1, Ordering::Relaxed);
@@ -142,30 +203,39 @@ pub(crate) async fn pass(
     let begun = Instant::now();
     let correlation = gate.correlations.of(request.headers());
     let path = request.extensions_mut().remove::<MatchedPath>();
-    let route = path.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    let matched = path.as_ref().map(MatchedPath::as_str);
+    let route = matched.unwrap_or(NO_ROUTE);
     let method = request.method().clone();
-    let (origin, admission) = gate.admit(&request, route);
+    let shape = Shape::of(request.uri().path());
+    let peer = gate.peer(&mut request);
+    let (origin, admission) = gate.admit(&request, &peer, matched);
 
     let mut response = match admission {
-        Err(failure) => refusal(failure, request.headers(), route, &correlation),
+        Err(failure) => refusal(failure, request.headers(), route, shape, &correlation),
         Ok(Admission::Preflight) => origin::preflight(request.headers()),
         Ok(Admission::Enter(caller)) => match gate.place() {
+            Some(_place) => enter(request, caller, next, route, shape, &correlation).await,
             None => refusal(
                 Failure::overloaded(),
                 request.headers(),
                 route,
+                shape,
                 &correlation,
             ),
-            Some(_place) => {
-                if let Some(caller) = caller {
-                    let context = Context {
-                        caller,
-                        correlation: correlation.clone(),
-                    };
-                    request.extensions_mut().insert(context);
-                }
-                enter(request, next, route, &correlation).await
-            }
+        },
+        // Whoever is asked has a bound as well, so that asking takes a place too.
+        Ok(Admission::Ask(pending)) => match gate.place() {
+            Some(_place) => match gate.ask(pending).await {
+                Ok(caller) => enter(request, Some(caller), next, route, shape, &correlation).await,
+                Err(failure) => refusal(failure, request.headers(), route, shape, &correlation),
+            },
+            None => refusal(
+                Failure::overloaded(),
+                request.headers(),
+                route,
+                shape,
+                &correlation,
+            ),
         },
     };
 
@@ -191,13 +261,27 @@ pub(crate) async fn pass(
 }
 
 /// Runs the handler. A panic is a bug of ours; its client gets an answer and others notice nothing.
-async fn enter(request: Request, next: Next, route: &str, correlation: &CorrelationId) -> Response {
+async fn enter(
+    mut request: Request,
+    caller: Option<Caller>,
+    next: Next,
+    route: &str,
+    shape: Shape,
+    correlation: &CorrelationId,
+) -> Response {
+    if let Some(caller) = caller {
+        let context = Context {
+            caller,
+            correlation: correlation.clone(),
+        };
+        request.extensions_mut().insert(context);
+    }
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response =
         answer.unwrap_or_else(|_| Failure::internal("a handler panicked").into_response());
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         log::refused(&failure, &HeaderMap::new(), route, correlation.as_str());
-        failure.write(&mut response, correlation.as_str());
+        shape.write(&failure, &mut response, correlation.as_str());
     }
     response
 }
@@ -206,11 +290,12 @@ fn refusal(
     failure: Failure,
     headers: &HeaderMap,
     route: &str,
+    shape: Shape,
     correlation: &CorrelationId,
 ) -> Response {
     log::refused(&failure, headers, route, correlation.as_str());
     let mut response = failure.clone().into_response();
     response.extensions_mut().remove::<Failure>();
-    failure.write(&mut response, correlation.as_str());
+    shape.write(&failure, &mut response, correlation.as_str());
     response
 }

@@ -68,7 +68,7 @@ pub(crate) fn neutral(text: &str) -> String {
 }
 
 /// Characters that change the direction or the place of their neighbours.
-fn is_format(letter: char) -> bool {
+pub(crate) fn is_format(letter: char) -> bool {
     matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 

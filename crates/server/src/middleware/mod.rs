@@ -10,3 +10,4 @@ pub(crate) mod gate;
 pub(crate) mod host;
 pub(crate) mod log;
 pub(crate) mod origin;
+pub(crate) mod proxy;

@@ -14,6 +14,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const REQUEST_PRIVATE_NETWORK: HeaderName =
     HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName =
@@ -23,6 +25,8 @@ const ALLOW_PRIVATE_NETWORK: HeaderName =
 #[derive(Clone, Debug)]
 pub(crate) struct OriginPolicy {
     configured: Vec<String>,
+    /// This server's own, behind a proxy that speaks TLS for it.
+    public: Option<String>,
 }
 
 /// Where a request comes from.
@@ -38,7 +42,8 @@ pub(crate) enum Source {
 
 impl OriginPolicy {
     /// `null` and `*` cannot be configured: the first is what every sandboxed frame sends.
-    pub(crate) fn new(configured: &[String]) -> Self {
+    /// Pages that came from `public`, the address that the server is known by, are its own.
+    pub(crate) fn new(configured: &[String], public: Option<&str>) -> Self {
         let usable = |origin: &String| {
             let (scheme, rest) = origin.split_once("://")?;
             (!scheme.is_empty() && !rest.is_empty() && !origin.contains('*'))
@@ -46,11 +51,13 @@ impl OriginPolicy {
         };
         Self {
             configured: configured.iter().filter_map(usable).collect(),
+            public: public.and_then(origin_of),
         }
     }
 
-    /// `host` is the request's authority, already known to be ours.
-    pub(crate) fn source(&self, headers: &HeaderMap, host: &str) -> Source {
+    /// `host` is the request's authority, already known to be ours; `secure`: a proxy of ours has
+    /// been asked for it over TLS.
+    pub(crate) fn source(&self, headers: &HeaderMap, host: &str, secure: bool) -> Source {
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return site(headers);
@@ -64,11 +71,40 @@ impl OriginPolicy {
         if self.configured.iter().any(|known| known == text) {
             return Source::Configured(origin.clone());
         }
+        let scheme = if secure { "https://" } else { "http://" };
         let own = text
-            .strip_prefix("http://")
+            .strip_prefix(scheme)
             .is_some_and(|name| name.eq_ignore_ascii_case(host));
-        if own { site(headers) } else { Source::Foreign }
+        let public = self.public.as_deref() == Some(text);
+        if own || public {
+            site(headers)
+        } else {
+            Source::Foreign
+        }
     }
+}
+
+/// The origin of an address, as browsers write it.
+fn origin_of(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let scheme = scheme.to_ascii_lowercase();
+    let usual = match scheme.as_str() {
+        "https" => ":443",
+        _ => ":80",
+    };
+    let authority = authority.strip_suffix(usual).unwrap_or(authority);
+    (!authority.is_empty()).then(|| format!("{scheme}://{}", authority.to_ascii_lowercase()))
+}
+
+/// Whether a person follows a link, wherever it stands: the whole window goes there, nothing of
+/// what is shown can be read by who sent them, and a GET changes nothing.
+pub(crate) fn is_visit(method: &Method, headers: &HeaderMap) -> bool {
+    let is = |name: HeaderName, value: &str| headers.get(name).is_some_and(|given| given == value);
+    *method == Method::GET
+        && !headers.contains_key(ORIGIN)
+        && is(SEC_FETCH_MODE, "navigate")
+        && is(SEC_FETCH_DEST, "document")
 }
 
 /// Without `Origin` (images, links, forms with GET) the browser's own words decide.
@@ -91,7 +127,7 @@ pub(crate) fn preflight(headers: &HeaderMap) -> Response {
     let answer = response.headers_mut();
     answer.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST, PUT, DELETE"),
+        HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"),
     );
     answer.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,
@@ -121,4 +157,37 @@ pub(crate) fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
         ),
     );
     headers.append(VARY, HeaderValue::from_static("origin"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_of_an_address_is_as_browsers_write_it() {
+        for (url, origin) in [
+            ("https://Box.example/wharf", "https://box.example"),
+            ("https://box.example:443", "https://box.example"),
+            ("http://box.lan:7304/x?y", "http://box.lan:7304"),
+            ("http://[::1]:80", "http://[::1]"),
+        ] {
+            assert_eq!(origin_of(url).as_deref(), Some(origin), "{url}");
+        }
+        assert_eq!(origin_of("box.example"), None);
+        assert_eq!(origin_of("https://"), None);
+    }
+
+    #[test]
+    fn pages_of_the_public_address_are_own_ones() {
+        let policy = OriginPolicy::new(&[], Some("https://box.example/"));
+        let of = |origin: &'static str| {
+            let headers = [(ORIGIN, HeaderValue::from_static(origin))];
+            policy.source(&headers.into_iter().collect(), "box.example", false)
+        };
+        assert_eq!(of("https://box.example"), Source::Own);
+        assert_eq!(of("http://box.example"), Source::Own);
+        assert_eq!(of("https://box.example.evil"), Source::Foreign);
+        assert_eq!(of("https://box.example:8443"), Source::Foreign);
+        assert_eq!(of("null"), Source::Foreign);
+    }
 }

@@ -12,6 +12,8 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tower::{Service, ServiceExt};
 
+use crate::auth::Peer;
+
 /// Nobody asks: whatever is written now is hyper's own.
 const IDLE: u8 = 0;
 /// A request is being answered.
@@ -56,9 +58,10 @@ impl Exchange {
     }
 }
 
-/// `router` for one connection, telling `exchange` of each request and each answer.
+/// `router` for one connection from `peer`, telling `exchange` of each request and each answer.
 pub(super) fn watched(
     router: Router,
+    peer: Peer,
     exchange: &Arc<Exchange>,
 ) -> impl Service<
     hyper::Request<Incoming>,
@@ -70,8 +73,9 @@ pub(super) fn watched(
 + use<> {
     let (asked, told) = (Arc::clone(exchange), Arc::clone(exchange));
     router
-        .map_request(move |request: hyper::Request<Incoming>| {
+        .map_request(move |mut request: hyper::Request<Incoming>| {
             asked.asked();
+            request.extensions_mut().insert(peer);
             request.map(|body| Asked {
                 ended: body.is_end_stream(),
                 body,

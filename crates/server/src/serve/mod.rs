@@ -29,6 +29,7 @@ use self::again::Again;
 use self::exchange::{Exchange, watched};
 use self::stall::Stall;
 use self::wire::Wire;
+use crate::auth::Peer;
 use crate::options::{ServerLimits, ServerOptions};
 use crate::routes::router;
 
@@ -137,7 +138,7 @@ impl Server {
     fn take(&self, socket: TcpStream, peer: SocketAddr) {
         match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => {
-                self.tasks.spawn(self.connection(socket, place));
+                self.tasks.spawn(self.connection(socket, peer, place));
             }
             Err(_) => {
                 tracing::warn!(target: "system", %peer, limit = self.limits.connections,
@@ -155,12 +156,17 @@ impl Server {
     fn connection(
         &self,
         socket: TcpStream,
+        peer: SocketAddr,
         place: OwnedSemaphorePermit,
     ) -> impl Future<Output = ()> + use<> {
         // Answers are written whole; waiting for more to send would only delay them.
         let _ = socket.set_nodelay(true);
         let exchange = Arc::new(Exchange::default());
-        let service = TowerToHyperService::new(watched(self.router.clone(), &exchange));
+        let peer = Peer {
+            address: Some(peer.ip().to_canonical()),
+            secure: false,
+        };
+        let service = TowerToHyperService::new(watched(self.router.clone(), peer, &exchange));
         let socket = Stall::new(socket, self.limits.stall_timeout);
         let io = TokioIo::new(Wire::new(socket, exchange, self.limits.head_bytes));
         let connection = self.http.serve_connection(io, service);

@@ -8,6 +8,7 @@
     reason = "what a test did not expect is a failed test"
 )]
 
+mod access;
 mod approvals;
 mod conformance;
 mod files;

@@ -20,7 +20,7 @@ pub(crate) async fn documented(server: &Server) -> Vec<(String, String)> {
     found
 }
 
-fn filled(path: &str) -> String {
+pub(crate) fn filled(path: &str) -> String {
     path.replace("{id}", "run_00000000000000000000000000")
         .replace("{session_id}", "build")
         .replace("{session_key}", "box")

@@ -178,7 +178,10 @@ fn a_run_is_its_callers_alone() {
         let audit = server
             .ask("GET", "/api/audit")
             .header("authorization", format!("Bearer {STRANGER}"));
-        assert_eq!(audit.send().await.problem(), (403, "forbidden".to_owned()));
+        assert_eq!(
+            audit.send().await.problem(),
+            (403, "insufficient_scope".to_owned())
+        );
     });
 }
 

@@ -409,3 +409,42 @@ fn stopping_ends_what_does_not_finish_and_says_so() {
         open.end().await;
     });
 }
+
+/// Says from where it was asked, in a problem that a test can read.
+struct From(std::sync::Mutex<Vec<wharf_server::Peer>>);
+
+impl wharf_server::Authenticator for From {
+    fn authenticate(
+        &self,
+        _token: Option<&str>,
+        from: &wharf_server::Peer,
+    ) -> wharf_server::Authentication {
+        self.0.lock().unwrap().push(*from);
+        wharf_server::Authentication::Unknown(wharf_server::Why::Wrong)
+    }
+}
+
+#[test]
+fn the_address_is_the_connections_or_a_trusted_proxys_word() {
+    with_server(async |server| {
+        let request = "GET /api/sessions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                       x-forwarded-for: 192.0.2.7\r\nx-forwarded-proto: https\r\n\r\n";
+        for (proxies, address, secure) in
+            [("", "127.0.0.1", false), ("127.0.0.0/8", "192.0.2.7", true)]
+        {
+            let from = std::sync::Arc::new(From(std::sync::Mutex::default()));
+            let proxies = Some(proxies).filter(|proxies| !proxies.is_empty());
+            let options = ServerOptions {
+                authenticator: from.clone(),
+                trusted_proxies: wharf_server::Proxies::parse(proxies).unwrap(),
+                ..options()
+            };
+            let open = open(server.engine.clone(), options);
+            assert_eq!(refusal(&open.exchange(request).await).0, 401);
+            open.end().await;
+            let seen = from.0.lock().unwrap().clone();
+            let address = Some(address.parse().unwrap());
+            assert_eq!(seen, [wharf_server::Peer { address, secure }]);
+        }
+    });
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _};
 
-use super::copy::TABLES;
+use super::copy_tables::TABLES;
 use super::error::{reading, writing};
 use super::limits::{PROBLEMS_MAX, SWEEP_ROWS_MAX};
 use super::open::Kind;

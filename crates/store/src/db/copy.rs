@@ -3,6 +3,7 @@
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 
+use super::copy_tables::TABLES;
 use super::error::{reading, writing};
 use super::limits::COPY_ROWS_MAX;
 use super::open::Kind;
@@ -116,18 +117,18 @@ impl Database {
 /// Rows that one statement inserts. The widest table makes 1,664 parameters of them.
 const INSERT_ROWS: usize = 64;
 
-/// A table as it is after all steps of the schema. A test compares this with both databases.
+/// A table to be copied.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: &'static str,
     /// The columns of the primary key come first.
-    columns: &'static [(&'static str, Type)],
+    pub(super) columns: &'static [(&'static str, Type)],
     /// How many columns make the primary key. They are texts.
-    key: usize,
+    pub(super) key: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
+pub(super) enum Type {
     Text,
     Integer,
     Bytes,
@@ -201,100 +202,6 @@ fn bind_cell(query: Query<'_>, cell: Cell) -> Query<'_> {
         Cell::Bytes(bytes) => query.bind(bytes),
     }
 }
-
-/// All tables, `meta` last: while the position in the log is missing, nothing counts as projected.
-pub(super) const TABLES: &[Table] = &[
-    Table {
-        name: "runs",
-        columns: &[
-            ("id", Type::Text),
-            ("seq_opened", Type::Integer),
-            ("seq_closed", Type::Integer),
-            ("caller", Type::Text),
-            ("session_id", Type::Text),
-            ("target", Type::Text),
-            ("command", Type::Text),
-            ("cwd", Type::Text),
-            ("kind", Type::Text),
-            ("risk", Type::Text),
-            ("verdict", Type::Text),
-            ("background", Type::Integer),
-            ("state", Type::Text),
-            ("exit_code", Type::Integer),
-            ("started_ms", Type::Integer),
-            ("ended_ms", Type::Integer),
-            ("duration_ms", Type::Integer),
-            ("stdout_bytes", Type::Integer),
-            ("stderr_bytes", Type::Integer),
-            ("output_location", Type::Text),
-            ("output_digest", Type::Text),
-            ("error_kind", Type::Text),
-            ("cwd_after", Type::Text),
-            ("idempotency_key", Type::Text),
-            ("idempotency_fingerprint", Type::Text),
-            ("extra", Type::Text),
-        ],
-        key: 1,
-    },
-    Table {
-        name: "sessions",
-        columns: &[
-            ("owner", Type::Text),
-            ("id", Type::Text),
-            ("target", Type::Text),
-            ("created_ms", Type::Integer),
-            ("last_used_ms", Type::Integer),
-            ("timeout_s", Type::Integer),
-            ("ended_ms", Type::Integer),
-            ("end_reason", Type::Text),
-            ("cwd", Type::Text),
-            ("env_sealed", Type::Bytes),
-            ("client_info", Type::Text),
-            ("command_count", Type::Integer),
-        ],
-        key: 2,
-    },
-    Table {
-        name: "consents",
-        columns: &[
-            ("kind", Type::Text),
-            ("id", Type::Text),
-            ("until_ms", Type::Integer),
-            ("open", Type::Integer),
-            ("changed_ms", Type::Integer),
-            ("body", Type::Text),
-        ],
-        key: 2,
-    },
-    Table {
-        name: "hosts",
-        columns: &[
-            ("name", Type::Text),
-            ("address", Type::Text),
-            ("port", Type::Integer),
-            ("account", Type::Text),
-            ("key_file", Type::Text),
-            ("jump", Type::Text),
-            ("note", Type::Text),
-            ("added_by", Type::Text),
-            ("added_ms", Type::Integer),
-            ("changed_ms", Type::Integer),
-            ("facts", Type::Text),
-            ("facts_ms", Type::Integer),
-        ],
-        key: 1,
-    },
-    Table {
-        name: "host_groups",
-        columns: &[("host", Type::Text), ("name", Type::Text)],
-        key: 2,
-    },
-    Table {
-        name: "meta",
-        columns: &[("key", Type::Text), ("value", Type::Text)],
-        key: 1,
-    },
-];
 
 #[cfg(test)]
 mod tests {

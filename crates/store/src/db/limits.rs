@@ -12,6 +12,8 @@ pub const OPEN_CONSENTS_MAX: u32 = 10_000;
 pub const HOSTS_MAX: u32 = 10_000;
 /// Most pairs of host and group that are read back at start-up.
 pub const GROUPS_MAX: u32 = 32 * HOSTS_MAX;
+/// Most members of an organization that are listed.
+pub const MEMBERS_MAX: u32 = 10_000;
 /// Most entries that are projected in one transaction: the writer is not held longer than it takes.
 pub const PROJECT_ENTRIES_MAX: usize = 512;
 /// Most entries that are read from the log for one question while the tables cannot follow it. A

@@ -2,7 +2,7 @@
 //!
 //! [`Projector`] applies the entries of the audit log to the tables, exactly once: rows and the
 //! position in the log change in one transaction. The other methods of [`Database`] are grouped by
-//! topic, a file each: runs, sessions, hosts, consents, meta,
+//! topic, a file each: runs, sessions, hosts, consents, accounts, meta,
 //! care.
 //!
 //! SQLite or PostgreSQL. Both take the same statements and the same migrations (`$1`,
@@ -17,10 +17,12 @@
 //! A PostgreSQL database belongs to one server of ours, as a file does: how far the log is
 //! projected is kept there once, and there is a log for each server.
 
+mod accounts;
 mod ahead;
 mod care;
 mod consents;
 mod copy;
+mod copy_tables;
 mod error;
 mod hosts;
 pub mod limits;
@@ -34,6 +36,11 @@ mod sessions;
 mod sqlite;
 mod text;
 
+pub use accounts::{
+    AgentRow, AttemptRow, DeviceRow, Ending, InvitationRow, Joined, KeyRow, LoginRow, MemberRow,
+    Membership, OrganizationRow, Polled, PrincipalRow, Rotation, RotationAsk, SigningKeyRow,
+    SshKeyRow, UserMade, UserRow,
+};
 pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};
 pub use consents::ConsentRow;

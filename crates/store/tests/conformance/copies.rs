@@ -21,6 +21,19 @@ async fn a_copy_holds_the_same(kind: Kind) {
         ("consents", 2),
         ("hosts", 2),
         ("host_groups", 2),
+        ("users", 1),
+        ("organizations", 1),
+        ("memberships", 1),
+        ("invitations", 0),
+        ("logins", 0),
+        ("refresh_tokens", 0),
+        ("agents", 0),
+        ("api_keys", 0),
+        ("device_requests", 0),
+        ("ssh_keys", 0),
+        ("signing_keys", 0),
+        ("one_time_codes", 1),
+        ("attempts", 0),
         ("meta", 2),
     ];
     assert_eq!(out.tables, expected);
@@ -132,6 +145,9 @@ async fn filled(kind: &Kind) -> Place {
         };
         place.db.put_host(&host).await.unwrap();
     }
+    crate::accounts::with_first(&place.db).await;
+    let code = place.db.put_code("reset", "id-ann", "h", (1, 2));
+    code.await.unwrap();
     place.db.set_meta("a", "1").await.unwrap();
     place
 }

@@ -10,9 +10,11 @@
     reason = "helpers of tests fail by panicking, as tests do, and say what they leave out"
 )]
 
+mod accounts;
 mod care;
 mod consents;
 mod copies;
+mod credentials;
 mod hosts;
 mod postgres;
 mod projection;
@@ -75,6 +77,8 @@ async fn on_postgres() {
     let cases = [
         postgres::CASES,
         schema::CASES,
+        accounts::CASES,
+        credentials::CASES,
         care::CASES,
         consents::CASES,
         copies::CASES,

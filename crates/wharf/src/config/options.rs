@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wharf_api::MetadataFormat;
 
-use super::layers::{Origin, Settings};
+use super::layers::Settings;
 use super::value::Value;
 
 /// For commands that talk to a server.
@@ -50,8 +50,20 @@ pub(crate) struct ServeOptions {
     pub(crate) journal_run_bytes: u64,
     pub(crate) journal_total_bytes: u64,
     pub(crate) journal_age: Duration,
-    /// Settings that were given and that this version has no use for.
-    pub(crate) without_effect: Vec<String>,
+    pub(crate) accounts: AccountOptions,
+}
+
+/// What accounts are like, for `wharf serve` and for looking after them on its machine.
+#[derive(Debug, Default)]
+pub(crate) struct AccountOptions {
+    /// As long as there is no account, it is said at the start how the first one is made.
+    pub(crate) team: bool,
+    /// Anybody may make an account.
+    pub(crate) registration: bool,
+    /// The address under which clients know the server.
+    pub(crate) public_url: Option<String>,
+    /// Whom access tokens are for.
+    pub(crate) audience: Option<String>,
 }
 
 /// Settings that do not go together.
@@ -64,6 +76,8 @@ pub(crate) enum Refused {
     PlainHttp(IpAddr),
     #[error("{0} can be reached from other machines; asking for no token is for the loopback only")]
     NoToken(IpAddr),
+    #[error("serve.jwt_algorithm is RS256 and cannot be {0:?}")]
+    Algorithm(String),
     #[error("serve.askpass must be an absolute path, not {0:?}")]
     Askpass(String),
 }
@@ -139,22 +153,31 @@ impl ServeOptions {
             journal_run_bytes: number(settings, "journal.run_bytes"),
             journal_total_bytes: number(settings, "journal.total_bytes"),
             journal_age: time(settings, "journal.age").unwrap_or_default(),
-            without_effect: without_effect(settings),
+            accounts: AccountOptions::resolve(settings)?,
         })
     }
 }
 
-/// Accepted, because a server of the older kind was set up with them; said, because silence would
-/// let somebody believe in them.
-fn without_effect(settings: &Settings) -> Vec<String> {
-    let mut names = Vec::new();
-    for name in ["serve.jwt_algorithm", "serve.jwt_audience"] {
-        let given = settings
-            .set_by(name)
-            .filter(|set| set.origin != Origin::Default);
-        names.extend(given.map(|set| set.origin.to_string()));
+impl AccountOptions {
+    /// # Errors
+    /// When access tokens were to be signed in another way than there is. A server that went on
+    /// would let somebody believe in it.
+    pub(crate) fn resolve(settings: &Settings) -> Result<Self, Refused> {
+        let given = |name| text(settings, name).filter(|text| !text.is_empty());
+        match given("serve.jwt_algorithm") {
+            Some(other) if !other.eq_ignore_ascii_case("RS256") => {
+                return Err(Refused::Algorithm(other));
+            }
+            _ => {}
+        }
+        let public_url = given("serve.public_url");
+        Ok(Self {
+            team: truth(settings, "serve.team"),
+            registration: truth(settings, "serve.registration"),
+            public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
+            audience: given("serve.jwt_audience"),
+        })
     }
-    names
 }
 
 /// The host in an address: what stands between `//` and the port or the path.
@@ -208,6 +231,7 @@ fn list(settings: &Settings, name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::layers::Origin;
     use super::*;
 
     fn resolve(toml: &str) -> Result<ServeOptions, Refused> {
@@ -256,6 +280,19 @@ mod tests {
         assert_eq!(options.allowed_hosts, ["box.lan"]);
         assert_eq!(host_of("http://[::1]:80/").as_deref(), Some("::1"));
         assert_eq!(host_of("http://"), None);
+    }
+
+    #[test]
+    fn tokens_are_signed_in_the_one_way_there_is() {
+        let accounts = |toml: &str| resolve(toml).map(|options| options.accounts);
+        let older = "[serve]\njwt_algorithm = 'rs256'\njwt_audience = 'team'\nteam = true";
+        let options = accounts(older).unwrap();
+        assert_eq!(options.audience.as_deref(), Some("team"));
+        assert!(options.team && !options.registration);
+        assert_eq!(
+            accounts("[serve]\njwt_algorithm = 'HS256'").unwrap_err(),
+            Refused::Algorithm("HS256".into())
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use wharf_engine::knowledge::PackageManager;
@@ -11,14 +12,16 @@ use wharf_exec::files::LocalFiles;
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::remote::SshHosts;
 use wharf_exec::{Hosts, LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
+use wharf_identity::Identity;
 use wharf_localstate::{Token, key::KEY_BYTES};
 use wharf_server::{
-    Authenticator, Everybody, Machine, PolicyFiles, ServerLimits, ServerOptions, Tokens, serve,
+    AccountTokens, Accounts, Authenticator, Everybody, InTurn, Machine, PolicyFiles, ServerLimits,
+    ServerOptions, Tokens, serve,
 };
 use wharf_store::audit::{self, AuditLog, Durability};
 use wharf_store::db::Database;
 
-use super::{SystemClock, SystemEntropy, manual, policy, ssh};
+use super::{SystemClock, SystemEntropy, identity, manual, policy, ssh};
 use crate::config::options::ServeOptions;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -27,6 +30,8 @@ use crate::error::CommandError;
 const BASE_VARIABLES: &[&str] = &[
     "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
 ];
+/// Between two cleanings of what has ended.
+const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
 /// Where programs are looked for when the server itself was not told.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -36,19 +41,44 @@ pub(crate) struct Ready {
     executor: Arc<LocalExecutor>,
     hosts: Option<Arc<SshHosts>>,
     options: ServerOptions,
+    /// Who looks after accounts.
+    pub(crate) identity: Identity,
     /// Ends the serving, in order.
     pub(crate) stop: CancellationToken,
 }
 
 impl Ready {
+    /// The address under which clients know the server, where one is configured.
+    pub(crate) fn public_url(&self) -> Option<String> {
+        self.options.public_url.clone()
+    }
+
     /// Serves until [`Ready::stop`], then ends all commands and the zygote.
     pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), CommandError> {
-        let served = serve(listener, self.engine, self.options, self.stop).await;
+        let sweeping = tokio::spawn(sweep(self.identity, self.stop.clone()));
+        let served = serve(listener, self.engine, self.options, self.stop.clone()).await;
+        self.stop.cancel();
+        // It ends by itself once it is told; a panic of it has been logged.
+        let _ended = sweeping.await;
         self.executor.shutdown().await;
         if let Some(hosts) = self.hosts {
             hosts.shutdown().await;
         }
         served.map_err(|error| CommandError::failed("cannot serve").because(error))
+    }
+}
+
+/// Deletes now and then what has ended: logins, codes, keys.
+async fn sweep(identity: Identity, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+        match identity.sweep().await {
+            Ok(rows) => tracing::debug!(target: "system", rows, "swept accounts"),
+            Err(error) => tracing::warn!(target: "system", %error, "accounts were not swept"),
+        }
     }
 }
 
@@ -91,6 +121,7 @@ pub(crate) async fn open(
     let journal = Journal::open(&cx.places.journal_dir(), journal_options(options))
         .map_err(|error| CommandError::failed("cannot open the journal").because(error))?;
     let policy = policy::load(&cx.places.policy_dir())?;
+    let accounts = identity::accounts(cx, &options.accounts, database.clone(), audit.clone())?;
     let hosts = (!options.disable_remote).then(|| ssh::hosts(cx, user(cx), host()));
     let parts = Parts {
         clock: Arc::new(SystemClock::here()),
@@ -112,9 +143,6 @@ pub(crate) async fn open(
     let engine = Engine::open(parts, engine_options(cx, options, seal_key))
         .await
         .map_err(|error| CommandError::failed("cannot start the engine").because(error))?;
-    for name in &options.without_effect {
-        tracing::warn!(target: "system", "{name} has no effect in this version");
-    }
     if options.bypass_auth {
         tracing::warn!(target: "system", "no token is asked for: every process of this machine may run commands");
     }
@@ -122,7 +150,8 @@ pub(crate) async fn open(
         engine,
         executor,
         hosts,
-        options: server_options(cx, options, token),
+        identity: accounts.identity.clone(),
+        options: server_options(cx, options, token, accounts),
         stop: CancellationToken::new(),
     })
 }
@@ -188,11 +217,18 @@ fn registry(cx: &Context) -> Arc<UserRegistry> {
     Arc::new(registry)
 }
 
-fn server_options(cx: &Context, options: &ServeOptions, token: &Token) -> ServerOptions {
+fn server_options(
+    cx: &Context,
+    options: &ServeOptions,
+    token: &Token,
+    accounts: Accounts,
+) -> ServerOptions {
     let authenticator: Arc<dyn Authenticator> = if options.bypass_auth {
         Arc::new(Everybody)
     } else {
-        Arc::new(Tokens::local(token.secret().expose()))
+        let local = Tokens::local(token.secret().expose());
+        let of_accounts = AccountTokens::new(accounts.identity.clone());
+        Arc::new(InTurn::new(Arc::new(local), Arc::new(of_accounts)))
     };
     let mut instance = [0; 3];
     wharf_model::Entropy::fill(&SystemEntropy, &mut instance);
@@ -211,6 +247,8 @@ fn server_options(cx: &Context, options: &ServeOptions, token: &Token) -> Server
         },
         allowed_hosts: options.allowed_hosts.clone(),
         allowed_origins: options.cors_origins.clone(),
+        public_url: options.accounts.public_url.clone(),
+        accounts: Some(accounts),
         policy_files: policy_files(cx),
         limits: ServerLimits {
             patience: options.patience,

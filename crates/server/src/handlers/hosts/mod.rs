@@ -12,9 +12,6 @@ use wharf_model::SshTarget;
 use crate::error::Failure;
 use crate::extract::id;
 
-/// Who may change hosts, connect to them without a command, and trust their keys.
-const OWNER: &str = "Hosts and their keys are the business of the owner of this server.";
-
 /// A name of an entry, or of the SSH configuration. What cannot be either is not there.
 fn target(name: &str) -> Result<SshTarget, Failure> {
     SshTarget::parse(name).map_err(|_| id::missing("host", name))

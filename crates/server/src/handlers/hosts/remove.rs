@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::response::Response;
 use wharf_api::Success;
 
-use super::OWNER;
 use crate::error::Failure;
 use crate::extract::id::Name;
 use crate::middleware::gate::Context;
@@ -25,7 +24,6 @@ pub(crate) async fn remove(
     context: Context,
     Name(name): Name,
 ) -> Result<Response, Failure> {
-    context.must_be_owner(OWNER)?;
     app.engine.remove_host(&context.caller, &name).await?;
     reply::json(&Success { success: true })
 }

@@ -11,18 +11,15 @@ use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
 
-/// Why others are refused: what is done over a connection is several callers' at once.
-const OWNER: &str = "The connections to hosts are the business of this server's owner.";
-
 /// Connections to other machines
 ///
-/// One entry a connection; those of one identity to one host share a key.
+/// One entry a connection; those of one identity to one host share a key. What is done over a
+/// connection is several callers' at once, so that they are for who administers the server.
 #[utoipa::path(
     get, path = "/api/ssh-sessions", tag = "processes",
     responses((status = 200, description = "Connections", body = Vec<SshSession>)),
 )]
-pub(crate) async fn list(State(app): State<App>, context: Context) -> Result<Response, Failure> {
-    context.must_be_owner(OWNER)?;
+pub(crate) async fn list(State(app): State<App>) -> Result<Response, Failure> {
     let connections = app.engine.connections();
     let all: Vec<SshSession> = connections.into_iter().map(ssh_session).collect();
     reply::json(&all)
@@ -42,7 +39,6 @@ pub(crate) async fn remove(
     context: Context,
     Name(key): Name,
 ) -> Result<Response, Failure> {
-    context.must_be_owner(OWNER)?;
     app.engine.disconnect(&context.caller, &key).await?;
     reply::json(&Success { success: true })
 }

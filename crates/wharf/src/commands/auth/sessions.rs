@@ -44,13 +44,7 @@ pub(crate) fn dispatch(cx: &Context, command: &Command) -> Outcome {
                     } else {
                         it.device
                     };
-                    [
-                        it.id,
-                        device,
-                        it.address.unwrap_or_default(),
-                        it.last_used_at,
-                        it.expires_at,
-                    ]
+                    [it.id, device, it.address, it.last_used_at, it.expires_at]
                 })
                 .collect();
             ui::data(&table(

@@ -86,15 +86,16 @@ async fn carry_out(cx: &Context, client: &Client, command: Command) -> Outcome {
                 .iter()
                 .map(|org| {
                     let role = org.role.map_or("", |role| role.as_str());
+                    let home = if org.home { "the server's own" } else { "" };
                     [
                         org.slug.clone(),
                         org.name.clone(),
                         role.to_owned(),
-                        org.members.to_string(),
+                        home.to_owned(),
                     ]
                 })
                 .collect();
-            show(cx, &list, ["ORGANIZATION", "NAME", "YOU", "MEMBERS"], &rows)?;
+            show(cx, &list, ["ORGANIZATION", "NAME", "YOU", ""], &rows)?;
         }
         Command::Create { name, slug } => {
             let made = client

@@ -12,16 +12,24 @@ use wharf_localstate::{Registration, private};
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::ui;
+use crate::ui::{self, neutral::neutral};
 
 /// How long a server may take until it answers.
 const START_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest first line.
 const LINE_BYTES_MAX: usize = 1024;
 
-/// `wharf serve --background`: says where it listens, as in the foreground.
-pub(crate) fn command(cx: &Context, words: &[String]) -> Outcome {
+/// `wharf serve --background`: says where it listens, as in the foreground; with `team` also what
+/// the server has said on how the first account is made.
+pub(crate) fn command(cx: &Context, words: &[String], team: bool) -> Outcome {
     let server = start(cx, words)?;
+    if team {
+        let log = cx.places.start_log();
+        let said = private::read(&log)?.unwrap_or_default();
+        cx.ui.say(&neutral(&said));
+        // There is a code in it, which now stands where it belongs.
+        private::write(&log, b"")?;
+    }
     ui::data(&format!("listening on {}\n", server.url))?;
     cx.ui
         .note(&format!("pid {}; wharf serve --stop ends it", server.pid));

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use wharf_identity::Identity;
 use wharf_localstate::{FileLock, Registration, Token, key, server::start_ticks};
 use wharf_model::Clock as _;
 
@@ -53,7 +54,9 @@ pub(super) fn serve(cx: &Context, args: &Args, options: &ServeOptions) -> Outcom
         .map_err(|error| CommandError::failed("cannot set up the event loop").because(error))?;
     let outcome = runtime.block_on(async {
         let ready = parts::open(cx, options, zygote, &token, seal_key).await?;
-        run(cx, ready, listener).await
+        // From settings alone, a server in the background has nobody to say it to.
+        let team = options.accounts.team && (args.team || !args.detached);
+        run(cx, ready, listener, team).await
     });
     // What is left after a second signal is cut off, not waited for.
     runtime.shutdown_background();
@@ -73,14 +76,23 @@ fn raise_open_files() {
     let _stays_as_it_is = setrlimit(Resource::Nofile, raised);
 }
 
-async fn run(cx: &Context, ready: Ready, listener: TcpListener) -> Outcome {
+async fn run(cx: &Context, ready: Ready, listener: TcpListener, team: bool) -> Outcome {
     let address = listener
         .local_addr()
         .map_err(|error| CommandError::failed("the port cannot be used").because(error))?;
     let mut signals = Signals::listen()?;
     let stop = ready.stop.clone();
+    let (identity, public_url) = (ready.identity.clone(), ready.public_url());
     let mut serving = Box::pin(ready.serve(listener));
     let server = register(cx, address)?;
+    if team {
+        say_first_run(
+            cx,
+            &identity,
+            &public_url.unwrap_or_else(|| server.url.clone()),
+        )
+        .await?;
+    }
     ui::data(&format!("listening on http://{address}\n"))?;
     tracing::info!(target: "system", %address, pid = server.pid, version = server.version, "listening");
     let early = tokio::select! {
@@ -104,6 +116,23 @@ async fn run(cx: &Context, ready: Ready, listener: TcpListener) -> Outcome {
     tracing::info!(target: "system", "stopped");
     withdrawn?;
     ended.map(|()| DONE)
+}
+
+/// How the first account is made, for whoever sits at this terminal. The code is said here and in
+/// no log.
+async fn say_first_run(cx: &Context, identity: &Identity, url: &str) -> Result<(), CommandError> {
+    let code = identity.first_run_code().await.map_err(|error| {
+        CommandError::failed("cannot make the code for the first account").because(error)
+    })?;
+    if let Some(code) = code {
+        cx.ui.say(&format!(
+            "wharf: there is no account yet. Make the first one, which looks after this server:\n\
+             \n  open  {url}/setup\n  code  {}\n\n\
+             The code works once, within 24 hours, and until the server is started again.\n",
+            code.expose()
+        ));
+    }
+    Ok(())
 }
 
 /// Says who serves here.

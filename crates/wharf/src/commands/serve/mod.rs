@@ -21,6 +21,7 @@ Examples:
   wharf serve                      serve this machine on 127.0.0.1:7304, until Ctrl-C
   wharf serve --port 0             on any free port; the first line on stdout says which
   wharf serve --background         go on without this terminal
+  wharf serve --team               with accounts: says how the first one is made
   wharf serve --stop               end the server of this machine
 
 The first start makes a token, readable by you alone; wharf run finds it by itself, and
@@ -39,6 +40,9 @@ pub(crate) struct Args {
     /// Allow an address that other machines can reach, without encryption
     #[arg(long)]
     allow_plain_http: bool,
+    /// As long as there is no account, say how the first one is made
+    #[arg(long)]
+    team: bool,
     /// How the log files are written
     #[arg(long, value_name = "FORMAT", value_parser = ["pretty", "json"])]
     log_format: Option<String>,
@@ -69,6 +73,8 @@ impl Args {
         );
         add("serve.listen", "--listen", self.listen.clone());
         add("serve.log_format", "--log-format", self.log_format.clone());
+        let team = self.team.then(|| "true".to_owned());
+        add("serve.team", "--team", team);
         let allow = self.allow_plain_http.then(|| "true".to_owned());
         add("serve.allow_plain_http", "--allow-plain-http", allow);
         flags
@@ -99,7 +105,11 @@ pub(crate) fn serve(world: World, global: &Global, args: Args) -> Outcome {
     }
     let options = ServeOptions::resolve(&cx.settings).map_err(refused)?;
     if args.background {
-        return background::command(&cx, &args.words());
+        let mut words = args.words();
+        if options.accounts.team && !args.team {
+            words.push("--team".to_owned());
+        }
+        return background::command(&cx, &words, options.accounts.team);
     }
     say_found_settings(&cx);
     foreground::serve(&cx, &args, &options)
@@ -124,6 +134,7 @@ fn refused(refused: Refused) -> CommandError {
             .hint("keep to the loopback and reach it through ssh -L 7304:127.0.0.1:7304 HOST")
             .hint("or, in a network that you trust, add --allow-plain-http"),
         Refused::Askpass(_) => error.hint("wharf config set serve.askpass /usr/bin/ssh-askpass"),
+        Refused::Algorithm(_) => error.hint("wharf config unset serve.jwt_algorithm"),
         Refused::NoToken(_) => error.hint("unset BYPASS_AUTH, or listen on 127.0.0.1"),
     }
 }

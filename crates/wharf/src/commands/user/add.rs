@@ -59,7 +59,7 @@ pub(crate) fn add(cx: &Context, args: &Args) -> Outcome {
         organization: args.org.clone(),
     };
     let made = if is_offline(cx)? {
-        wire::identity::create_user(cx, &ask)?
+        wire::offline::create_user(cx, &ask)?
     } else {
         let server = connect::find(cx)?;
         block_on(async { Ok(server.client.create_user(&ask).await?) })?

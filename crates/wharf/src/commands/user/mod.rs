@@ -77,28 +77,25 @@ fn list(cx: &Context) -> Outcome {
         return Ok(DONE);
     }
     let rows: Vec<_> = list.users.into_iter().map(row).collect();
-    ui::data(&table(
-        ["ADDRESS", "NAME", "BELONGS TO", "LAST LOGIN", "STATE"],
-        &rows,
-    ))?;
+    ui::data(&table(["ADDRESS", "NAME", "BELONGS TO", "STATE"], &rows))?;
     Ok(DONE)
 }
 
-fn row(user: User) -> [String; 5] {
+fn row(user: User) -> [String; 4] {
     let belongs = user.organizations.iter();
     let belongs: Vec<_> = belongs
         .map(|org| format!("{} ({})", org.slug, org.role.as_str()))
         .collect();
-    let state = match (user.disabled, user.administrator) {
-        (true, _) => "disabled",
-        (false, true) => "looks after the server",
-        (false, false) => "",
+    let state = match (user.disabled, user.administrator, user.has_password) {
+        (true, _, _) => "disabled",
+        (false, _, false) => "has no password yet",
+        (false, true, true) => "looks after the server",
+        (false, false, true) => "",
     };
     [
         user.email,
         user.username,
         belongs.join(", "),
-        user.last_login_at.unwrap_or_else(|| "never".to_owned()),
         state.to_owned(),
     ]
 }

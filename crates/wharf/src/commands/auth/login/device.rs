@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use wharf_api::identity::{DeviceCode, DeviceCodeRequest, DeviceToken};
+use wharf_api::identity::{CreateApiKey, DeviceCode, DeviceCodeRequest, DeviceToken};
 use wharf_client::{Client, Error as ClientError, Polled};
 use wharf_localstate::credentials::Kind as TokenKind;
 use wharf_model::Secret;
@@ -36,7 +36,6 @@ pub(super) fn login(cx: &Context, client: &Client, args: &Args) -> Result<Logged
     let ask = DeviceCodeRequest {
         device_name: Some(device::name()),
         scope: args.scope.clone(),
-        key_expires_in: args.expires.map(|life| life.as_secs()),
     };
     block_on(async {
         let code = client.device_code(&ask).await?;
@@ -47,6 +46,10 @@ pub(super) fn login(cx: &Context, client: &Client, args: &Args) -> Result<Logged
             _ = tokio::signal::ctrl_c() => return Err(stopped()),
         };
         drop(browser);
+        let done = match args.expires {
+            Some(life) => shortened(cx, client, done, life).await?,
+            None => done,
+        };
         let token = Secret::new(done.token.expose().to_owned());
         let client = Client::new(client.url(), Some(&token))?;
         // Who it is was said with the token; the role was not, and is not worth losing the login.
@@ -54,6 +57,42 @@ pub(super) fn login(cx: &Context, client: &Client, args: &Args) -> Result<Logged
         let mut logged_in = describe(client.url(), token, &me, TokenKind::Key, None);
         complete(&mut logged_in, done);
         Ok(logged_in)
+    })
+}
+
+/// A key that ends sooner in place of the one that the login made.
+async fn shortened(
+    cx: &Context,
+    client: &Client,
+    done: DeviceToken,
+    life: Duration,
+) -> Result<DeviceToken, CommandError> {
+    let token = Secret::new(done.token.expose().to_owned());
+    let client = Client::new(client.url(), Some(&token))?;
+    let ask = CreateApiKey {
+        name: device::name(),
+        scopes: (!done.scopes.is_empty()).then(|| done.scopes.clone()),
+        organization: Some(done.org.id.clone()),
+        expires_in: Some(life.as_secs()),
+        ..CreateApiKey::default()
+    };
+    let made = match client.create_api_key(&ask).await {
+        Ok(made) => made,
+        Err(error) => {
+            cx.ui
+                .warn_always(&format!("--expires has no effect on this login: {error}"));
+            return Ok(done);
+        }
+    };
+    if let Err(error) = client.logout(false).await {
+        cx.ui
+            .warn_always(&format!("the longer key of this login goes on: {error}"));
+    }
+    Ok(DeviceToken {
+        token: made.token,
+        key_id: Some(made.key.id),
+        expires_at: Some(made.key.expires_at),
+        ..done
     })
 }
 

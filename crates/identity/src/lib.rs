@@ -1,0 +1,22 @@
+//! Who somebody is: people, organizations, agents; how they log in; what tokens they have.
+//!
+//! [`Identity::authenticate`] turns a token into a [`Caller`](wharf_model::Caller); everything else
+//! looks after accounts. Each change is an entry of the audit log before it is made, and none of
+//! them holds a secret. Secrets that people choose are kept as Argon2id, those that we make as
+//! SHA-256, since they have enough bits of their own.
+//!
+//! What this crate may not do: know HTTP or SQL, run anything, read clock, randomness, files or
+//! the network itself: they come in as [`Parts`].
+//!
+//! Start reading at [`Identity`], then [`views`] for what is asked and answered. Every bound is a
+//! constant in [`limits`].
+
+mod error;
+mod identity;
+pub mod limits;
+mod parts;
+pub mod views;
+
+pub use error::{Error, Field};
+pub use identity::Identity;
+pub use parts::{Fetch, Issuer, KeyFile, Letter, Mail, Options, Parts, PasswordCost};

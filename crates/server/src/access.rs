@@ -1,0 +1,325 @@
+//! What each route asks of whoever calls it: one table, which the gate reads before anything of
+//! the request's body is read.
+//!
+//! Whether a thing is the caller's own is the engine's question, and what somebody else owns is
+//! not found. Here it is asked whether the token and the role are for such a route at all. A route
+//! without a row is the administrators' until it has one, and a test says that it has none.
+
+use std::collections::HashMap;
+
+use wharf_model::{Caller, Scope};
+
+use crate::error::Failure;
+
+/// What a route asks of a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Nothing, not even a token.
+    Open,
+    /// Any known token.
+    Any,
+    /// Looking at what is one's own: a token for running, in any role.
+    Read,
+    /// Running commands, and whatever changes or reads what commands can.
+    Run,
+    /// Saying yes or no to a question: a token for all of running, or for administration. One that
+    /// is for low risks or for one session alone cannot widen what it is for.
+    Answer,
+    /// Agent configuration.
+    Sync,
+    /// Accounts, keys, organizations: a token for administration; whose they may look after is
+    /// decided where that is known.
+    Manage,
+    /// The server itself: hosts, policy, the record of all callers.
+    Admin,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Open,
+        Self::Any,
+        Self::Read,
+        Self::Run,
+        Self::Answer,
+        Self::Sync,
+        Self::Manage,
+        Self::Admin,
+    ];
+
+    /// The scope that a refusal names; none where any token will do.
+    #[must_use]
+    pub const fn scope(self) -> Option<&'static str> {
+        match self {
+            Self::Open | Self::Any => None,
+            Self::Read | Self::Run | Self::Answer => Some("run"),
+            Self::Sync => Some("sync"),
+            Self::Manage | Self::Admin => Some("admin"),
+        }
+    }
+
+    /// Whether a caller may call such a route at all.
+    ///
+    /// # Errors
+    /// 403 when the token is not for it, or the role is too small.
+    pub(crate) fn admit(self, caller: &Caller) -> Result<(), Failure> {
+        let grants = caller.grants();
+        let scopes = &grants.scopes;
+        let scoped = match self {
+            Self::Open | Self::Any => true,
+            Self::Read | Self::Run => scopes
+                .as_slice()
+                .iter()
+                .any(|scope| matches!(scope, Scope::Run | Scope::RunLow | Scope::Session(_))),
+            Self::Answer => scopes.has(&Scope::Run) || scopes.has(&Scope::Admin),
+            Self::Sync => scopes.has(&Scope::Sync),
+            Self::Manage | Self::Admin => scopes.has(&Scope::Admin),
+        };
+        if !scoped {
+            return Err(Failure::insufficient_scope(
+                self.scope().unwrap_or_default(),
+            ));
+        }
+        match self {
+            Self::Run | Self::Answer if !grants.role.may_run() => {
+                Err(Failure::insufficient_role("run", RUNS_NOTHING))
+            }
+            Self::Admin if !caller.administers() => {
+                Err(Failure::insufficient_role("admin", NOT_THEIRS))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+const RUNS_NOTHING: &str = "A viewer may look at what is there and runs nothing. An owner or \
+                            admin of the organization can give another role.";
+const NOT_THEIRS: &str = "This is for those who look after the server: the holder of its own \
+                          token, and the owners and admins of its first organization.";
+
+/// Each operation and what it asks.
+pub const ROUTES: &[(&str, &str, Class)] = &[
+    // Commands
+    ("POST", "/api/run-command", Class::Run),
+    ("POST", "/api/local-command-executor", Class::Run),
+    ("POST", "/api/analyze", Class::Read),
+    ("POST", "/api/tool-result", Class::Read),
+    ("GET", "/api/commands", Class::Read),
+    ("GET", "/api/commands/{id}", Class::Read),
+    ("DELETE", "/api/commands/{id}", Class::Run),
+    ("GET", "/api/commands/{id}/output", Class::Read),
+    ("GET", "/api/commands/{id}/events", Class::Read),
+    // Files: the machine's, not the caller's
+    ("GET", "/api/files", Class::Run),
+    ("PUT", "/api/files", Class::Run),
+    ("GET", "/api/files/list", Class::Run),
+    // Sessions
+    ("POST", "/api/create-session", Class::Run),
+    ("POST", "/api/sessions", Class::Run),
+    ("GET", "/api/sessions", Class::Read),
+    ("GET", "/api/session/{id}", Class::Read),
+    ("DELETE", "/api/session/{id}", Class::Run),
+    ("GET", "/api/session/{id}/history", Class::Read),
+    ("GET", "/api/session/{id}/suggestions", Class::Read),
+    // Processes
+    ("POST", "/api/process-manager", Class::Run),
+    ("GET", "/api/dev-server-logs/{session_id}", Class::Read),
+    ("GET", "/api/ssh-sessions", Class::Admin),
+    ("DELETE", "/api/ssh-sessions/{session_key}", Class::Admin),
+    // Hosts
+    ("GET", "/api/hosts", Class::Read),
+    ("GET", "/api/hosts/{name}", Class::Read),
+    ("PUT", "/api/hosts/{name}", Class::Admin),
+    ("DELETE", "/api/hosts/{name}", Class::Admin),
+    ("POST", "/api/hosts/{name}/test", Class::Admin),
+    ("POST", "/api/hosts/{name}/trust", Class::Admin),
+    // Approvals
+    ("GET", "/api/approvals", Class::Read),
+    ("POST", "/api/approvals/preview", Class::Read),
+    ("GET", "/api/approvals/{id}", Class::Read),
+    ("POST", "/api/approvals/{id}/approve", Class::Answer),
+    ("POST", "/api/approvals/{id}/deny", Class::Answer),
+    ("GET", "/api/grants", Class::Read),
+    ("DELETE", "/api/grants/{id}", Class::Answer),
+    // Policy
+    ("GET", "/api/policy", Class::Read),
+    ("POST", "/api/policy/test", Class::Read),
+    ("POST", "/api/policy/replay", Class::Read),
+    ("POST", "/api/policy/reload", Class::Admin),
+    // Knowledge
+    ("GET", "/api/registry", Class::Read),
+    ("GET", "/api/registry/{command}", Class::Read),
+    ("PUT", "/api/registry/{command}", Class::Admin),
+    ("DELETE", "/api/registry/{command}", Class::Admin),
+    // The account of who asks
+    ("POST", "/api/v1/auth/register", Class::Open),
+    ("POST", "/api/v1/auth/login", Class::Open),
+    ("POST", "/api/v1/auth/refresh", Class::Open),
+    ("POST", "/api/v1/auth/logout", Class::Any),
+    ("GET", "/api/v1/auth/me", Class::Any),
+    ("POST", "/api/v1/auth/organization", Class::Manage),
+    ("POST", "/api/v1/auth/password", Class::Manage),
+    ("POST", "/api/v1/auth/reset/request", Class::Open),
+    ("POST", "/api/v1/auth/reset", Class::Open),
+    ("POST", "/api/v1/auth/first", Class::Open),
+    ("POST", "/api/v1/auth/invitation", Class::Open),
+    ("GET", "/api/v1/auth/sessions", Class::Manage),
+    ("DELETE", "/api/v1/auth/sessions/{id}", Class::Manage),
+    // Keys
+    ("GET", "/api/v1/keys", Class::Manage),
+    ("POST", "/api/v1/keys", Class::Manage),
+    ("DELETE", "/api/v1/keys/{id}", Class::Manage),
+    ("GET", "/api/cli/ssh-keys", Class::Read),
+    ("POST", "/api/cli/ssh-keys", Class::Read),
+    ("DELETE", "/api/cli/ssh-keys/{id}", Class::Read),
+    // People, organizations, agents
+    ("GET", "/api/v1/users", Class::Manage),
+    ("POST", "/api/v1/users", Class::Manage),
+    ("GET", "/api/v1/users/{id}", Class::Manage),
+    ("PATCH", "/api/v1/users/{id}", Class::Manage),
+    ("DELETE", "/api/v1/users/{id}", Class::Manage),
+    ("POST", "/api/v1/users/{id}/reset-code", Class::Manage),
+    ("GET", "/api/v1/orgs", Class::Any),
+    ("POST", "/api/v1/orgs", Class::Manage),
+    ("GET", "/api/v1/orgs/{id}", Class::Any),
+    ("PATCH", "/api/v1/orgs/{id}", Class::Manage),
+    ("DELETE", "/api/v1/orgs/{id}", Class::Manage),
+    ("GET", "/api/v1/orgs/{id}/members", Class::Manage),
+    ("PUT", "/api/v1/orgs/{id}/members/{user}", Class::Manage),
+    ("DELETE", "/api/v1/orgs/{id}/members/{user}", Class::Manage),
+    ("GET", "/api/v1/orgs/{id}/invitations", Class::Manage),
+    ("POST", "/api/v1/orgs/{id}/invitations", Class::Manage),
+    (
+        "DELETE",
+        "/api/v1/orgs/{id}/invitations/{invitation}",
+        Class::Manage,
+    ),
+    ("GET", "/api/v1/agents", Class::Manage),
+    ("POST", "/api/v1/agents", Class::Manage),
+    ("PATCH", "/api/v1/agents/{id}", Class::Manage),
+    ("DELETE", "/api/v1/agents/{id}", Class::Manage),
+    // Devices
+    ("POST", "/api/cli/auth/device", Class::Open),
+    ("POST", "/api/cli/auth/device/poll", Class::Open),
+    ("POST", "/api/rpc/cli/auth/createDeviceCode", Class::Open),
+    ("POST", "/api/rpc/cli/auth/pollDevice", Class::Open),
+    ("POST", "/api/rpc/cli/auth/authorizeDevice", Class::Manage),
+    ("POST", "/api/rpc/cli/sshKeys/list", Class::Read),
+    ("POST", "/api/rpc/cli/sshKeys/create", Class::Read),
+    ("POST", "/api/rpc/cli/sshKeys/delete", Class::Read),
+    ("POST", "/api/rpc/cli/sshKeys/deleteAll", Class::Read),
+    ("POST", "/oauth/device_authorization", Class::Open),
+    ("POST", "/oauth/token", Class::Open),
+    (
+        "GET",
+        "/.well-known/oauth-authorization-server",
+        Class::Open,
+    ),
+    ("GET", "/.well-known/jwks.json", Class::Open),
+    ("GET", "/device", Class::Open),
+    ("POST", "/device", Class::Open),
+    ("GET", "/setup", Class::Open),
+    ("POST", "/setup", Class::Open),
+    // The server
+    ("GET", "/api/audit", Class::Admin),
+    ("GET", "/health", Class::Open),
+    ("GET", "/metrics", Class::Admin),
+    ("GET", "/openapi.json", Class::Any),
+    ("GET", "/docs", Class::Any),
+    ("GET", "/docs/", Class::Any),
+    ("GET", "/docs/{*file}", Class::Any),
+];
+
+/// [`ROUTES`], to be found in.
+pub(crate) struct Classes(HashMap<&'static str, Vec<(&'static str, Class)>>);
+
+impl Classes {
+    pub(crate) fn new() -> Self {
+        let mut found: HashMap<_, Vec<_>> = HashMap::new();
+        for (method, path, class) in ROUTES {
+            found.entry(*path).or_default().push((*method, *class));
+        }
+        Self(found)
+    }
+
+    /// What a request asks for; `path` is the route's, none where there is no such route. What is
+    /// not there is told to anybody with a token.
+    pub(crate) fn of(&self, method: &str, path: Option<&str>) -> Class {
+        let Some(path) = path else {
+            return Class::Any;
+        };
+        let Some(methods) = self.0.get(path) else {
+            return Class::Admin;
+        };
+        let method = if method == "HEAD" { "GET" } else { method };
+        let mut methods = methods.iter();
+        let known = methods.find(|(known, _)| *known == method);
+        known.map_or(Class::Any, |(_, class)| *class)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_model::{Grants, Role, Scopes};
+
+    use super::*;
+
+    fn caller(role: Role, scopes: &str, administrator: bool) -> Caller {
+        let grants = Grants {
+            role,
+            scopes: Scopes::parse(scopes).unwrap(),
+            administrator,
+            ..Grants::default()
+        };
+        Caller::with("acme/ada@example.com", grants)
+    }
+
+    /// The classes that let a caller in.
+    fn open_to(caller: &Caller) -> Vec<Class> {
+        let admits = |class: &Class| class.admit(caller).is_ok();
+        Class::ALL.into_iter().filter(admits).collect()
+    }
+
+    #[test]
+    fn each_scope_opens_what_it_is_for() {
+        use Class::{Admin, Answer, Any, Manage, Open, Read, Run, Sync};
+        let member = |scopes| open_to(&caller(Role::Member, scopes, false));
+        assert_eq!(member(""), [Open, Any]);
+        assert_eq!(member("run:low"), [Open, Any, Read, Run]);
+        assert_eq!(member("session:a"), [Open, Any, Read, Run]);
+        assert_eq!(member("run"), [Open, Any, Read, Run, Answer]);
+        assert_eq!(member("sync"), [Open, Any, Sync]);
+        assert_eq!(member("admin"), [Open, Any, Answer, Manage]);
+        let all = open_to(&caller(Role::Admin, "run sync admin", true));
+        assert_eq!(all, Class::ALL);
+        let narrow = open_to(&caller(Role::Admin, "run", true));
+        assert!(!narrow.contains(&Admin) && !narrow.contains(&Manage));
+    }
+
+    #[test]
+    fn a_viewer_looks_and_runs_nothing() {
+        let open = open_to(&caller(Role::Viewer, "run sync admin", false));
+        for class in [Class::Run, Class::Answer, Class::Admin] {
+            assert!(!open.contains(&class), "{class:?}");
+        }
+        assert!(open.contains(&Class::Read));
+    }
+
+    #[test]
+    fn what_has_no_row_is_closed_and_what_is_not_there_is_told() {
+        let classes = Classes::new();
+        assert_eq!(classes.of("GET", Some("/api/new")), Class::Admin);
+        assert_eq!(classes.of("GET", None), Class::Any);
+        assert_eq!(classes.of("BREW", Some("/api/run-command")), Class::Any);
+        assert_eq!(classes.of("HEAD", Some("/api/audit")), Class::Admin);
+        assert_eq!(classes.of("POST", Some("/api/run-command")), Class::Run);
+    }
+
+    #[test]
+    fn no_operation_has_two_rows() {
+        let mut seen = std::collections::HashSet::new();
+        for (method, path, _) in ROUTES {
+            assert!(seen.insert((method, path)), "{method} {path}");
+        }
+    }
+}

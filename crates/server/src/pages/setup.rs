@@ -1,0 +1,98 @@
+//! `/setup`: the first account.
+
+use super::device::{error, focus};
+use super::html::Html;
+
+/// The form.
+#[derive(Debug, Default)]
+pub(crate) struct Setup<'a> {
+    pub(crate) csrf: &'a str,
+    pub(crate) code: &'a str,
+    pub(crate) email: &'a str,
+    pub(crate) username: &'a str,
+    pub(crate) error: Option<&'a str>,
+}
+
+pub(crate) fn form(view: &Setup<'_>) -> Html {
+    let mut html = Html::new();
+    html.markup("<h1>Welcome aboard</h1>")
+        .markup("<p class=\"lead\">This server has no accounts yet. The first one is yours, and ")
+        .markup("looks after all others.</p>");
+    error(&mut html, view.error);
+    html.markup("<form method=\"post\" action=\"/setup\">");
+    html.hidden("csrf", view.csrf);
+    html.markup("<div class=\"field\"><label for=\"code\">First-run code</label>")
+        .markup("<input id=\"code\" class=\"code small\" name=\"code\" autocomplete=\"off\" ")
+        .markup("autocapitalize=\"characters\" autocorrect=\"off\" spellcheck=\"false\" ")
+        .markup("maxlength=\"40\" required");
+    focus(&mut html, view.code.is_empty());
+    html.markup(" value=\"")
+        .text(view.code)
+        .markup("\">")
+        .markup("<span class=\"hint\">It is on the terminal where the server was started.</span>")
+        .markup("</div><div class=\"field\"><label for=\"email\">E-mail</label>")
+        .markup("<input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"username\" ")
+        .markup("maxlength=\"254\" required");
+    focus(&mut html, !view.code.is_empty());
+    html.markup(" value=\"")
+        .text(view.email)
+        .markup("\"></div>")
+        .markup("<div class=\"field\"><label for=\"username\">Name</label>")
+        .markup("<input id=\"username\" name=\"username\" autocomplete=\"nickname\" ")
+        .markup("maxlength=\"100\" required value=\"");
+    html.text(view.username)
+        .markup("\"></div>")
+        .markup("<div class=\"field\"><label for=\"password\">Password</label>")
+        .markup("<input id=\"password\" name=\"password\" type=\"password\" ")
+        .markup("autocomplete=\"new-password\" minlength=\"8\" maxlength=\"1024\" required>")
+        .markup("<span class=\"hint\">At least 8 characters; a few words are better than a short ")
+        .markup("riddle.</span></div>")
+        .markup("<button class=\"main wide\">Make the account</button></form>");
+    html
+}
+
+/// It worked. `url` is what clients call the server.
+pub(crate) fn done(email: &str, url: &str) -> Html {
+    let mut html = Html::new();
+    html.markup("<h1>The server is yours</h1><p class=\"lead\"><b>")
+        .text(email)
+        .markup("</b> can log in now, and so can whoever it invites.</p>")
+        .markup("<h2>On your own machine</h2><pre><code>wharf auth login --api-url ")
+        .text(url)
+        .markup("</code></pre><h2>Inviting others</h2>")
+        .markup("<pre><code>wharf org invite main ada@example.com</code></pre>");
+    html
+}
+
+/// There is an account already.
+pub(crate) fn over() -> Html {
+    let mut html = Html::new();
+    html.markup("<h1>This server is set up</h1>")
+        .markup("<p>It has accounts, so the first one can no longer be made here. Whoever looks ")
+        .markup("after it can invite you, or make an account for you.</p>")
+        .markup("<form method=\"get\" action=\"/device\">")
+        .markup("<button class=\"wide\">Connect a device</button></form>");
+    html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_is_shown_again_as_text_but_no_password_is() {
+        let evil = "\"><script>";
+        let text = form(&Setup {
+            csrf: evil,
+            code: evil,
+            email: evil,
+            username: evil,
+            error: Some(evil),
+        })
+        .into_string();
+        assert!(!text.contains("<script"), "{text}");
+        let password = text.split("id=\"password\"").nth(1).unwrap();
+        assert!(!password.split('>').next().unwrap().contains("value="));
+        assert!(!done(evil, evil).into_string().contains("<script"));
+    }
+}

@@ -1,0 +1,189 @@
+//! API keys.
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
+
+use super::super::error::{reading, writing};
+use super::super::limits::PAGE_ROWS_MAX;
+use super::super::{Database, DbError};
+use super::statement;
+
+/// One key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Its id.
+    pub id: String,
+    /// The SHA-256 of its text.
+    pub hash: String,
+    /// Whose it is; an agent's belongs to the person whom the agent acts for.
+    pub user_id: String,
+    /// What it is for.
+    pub organization_id: String,
+    /// The agent whose it is.
+    pub agent_id: Option<String>,
+    /// What its owner calls it.
+    pub name: String,
+    /// Its scopes, with spaces between.
+    pub scopes: String,
+    /// When it was made.
+    pub created_ms: i64,
+    /// When it ends.
+    pub expires_ms: i64,
+    /// When it was last used.
+    pub used_ms: Option<i64>,
+    /// The address it was last used from.
+    pub used_address: Option<String>,
+    /// When it was revoked.
+    pub revoked_ms: Option<i64>,
+}
+
+macro_rules! key_columns {
+    () => {
+        "id, hash, user_id, organization_id, agent_id, name, scopes, created_ms, expires_ms, \
+         used_ms, used_address, revoked_ms"
+    };
+}
+
+impl Database {
+    /// Writes a key down. False when the person has `most` good ones already.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn insert_key(&self, key: &KeyRow, most: u32) -> Result<bool, DbError> {
+        let write = async {
+            let mut transaction = self.writer.begin().await?;
+            // The account's row decides: of two that make the last one that there may be, one waits.
+            let query = statement!(
+                "UPDATE users SET created_ms = created_ms WHERE id = $1",
+                key.user_id.as_str()
+            );
+            query.execute(&mut *transaction).await?;
+            if !insert_on(&mut transaction, key, most).await? {
+                return Ok(false);
+            }
+            transaction.commit().await?;
+            Ok(true)
+        };
+        self.within(write).await.map_err(writing("a key"))
+    }
+
+    /// One key.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn key(&self, id: &str) -> Result<Option<KeyRow>, DbError> {
+        let query = statement!(
+            concat!("SELECT ", key_columns!(), " FROM api_keys WHERE id = $1"),
+            id,
+        );
+        let row = self.within(query.fetch_optional(&self.readers)).await;
+        row.and_then(|row| row.as_ref().map(key_of).transpose())
+            .map_err(reading("keys"))
+    }
+
+    /// The keys of a person that are good, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn keys(&self, user: &str, now_ms: i64) -> Result<Vec<KeyRow>, DbError> {
+        let query = statement!(
+            concat!(
+                "SELECT ",
+                key_columns!(),
+                " FROM api_keys WHERE user_id = $1 AND revoked_ms IS NULL AND expires_ms > $2 \
+                 ORDER BY created_ms, id LIMIT $3"
+            ),
+            user,
+            now_ms,
+            i64::from(PAGE_ROWS_MAX),
+        );
+        let rows = self.within(query.fetch_all(&self.readers)).await;
+        rows.and_then(|rows| rows.iter().map(key_of).collect())
+            .map_err(reading("keys"))
+    }
+
+    /// Revokes a key. False when it is not good any more.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn revoke_key(&self, id: &str, now_ms: i64) -> Result<bool, DbError> {
+        let query = statement!(
+            "UPDATE api_keys SET revoked_ms = $1 WHERE id = $2 AND revoked_ms IS NULL",
+            now_ms,
+            id,
+        );
+        let done = self.within(query.execute(&self.writer)).await;
+        Ok(done.map_err(writing("a key"))?.rows_affected() > 0)
+    }
+
+    /// Writes down that a key was used.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn touch_key(&self, id: &str, address: &str, now_ms: i64) -> Result<(), DbError> {
+        let query = statement!(
+            "UPDATE api_keys SET used_ms = $1, used_address = $2 \
+             WHERE id = $3 AND (used_ms IS NULL OR used_ms < $1)",
+            now_ms,
+            address,
+            id,
+        );
+        let done = self.within(query.execute(&self.writer)).await;
+        done.map(drop).map_err(writing("a key"))
+    }
+}
+
+/// Inserts a key; false when the person has `most` good ones.
+pub(super) async fn insert_on(
+    connection: &mut AnyConnection,
+    key: &KeyRow,
+    most: u32,
+) -> Result<bool, sqlx::Error> {
+    let query = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM api_keys WHERE user_id = $1 AND revoked_ms IS NULL \
+         AND expires_ms > $2",
+    );
+    let query = query.bind(key.user_id.as_str()).bind(key.created_ms);
+    let good: i64 = query.fetch_one(&mut *connection).await?;
+    if good >= i64::from(most) {
+        return Ok(false);
+    }
+    let query = statement!(
+        concat!(
+            "INSERT INTO api_keys (",
+            key_columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        ),
+        key.id.as_str(),
+        key.hash.as_str(),
+        key.user_id.as_str(),
+        key.organization_id.as_str(),
+        key.agent_id.as_deref(),
+        key.name.as_str(),
+        key.scopes.as_str(),
+        key.created_ms,
+        key.expires_ms,
+        key.used_ms,
+        key.used_address.as_deref(),
+        key.revoked_ms,
+    );
+    query.execute(connection).await?;
+    Ok(true)
+}
+
+fn key_of(row: &AnyRow) -> Result<KeyRow, sqlx::Error> {
+    Ok(KeyRow {
+        id: row.try_get(0)?,
+        hash: row.try_get(1)?,
+        user_id: row.try_get(2)?,
+        organization_id: row.try_get(3)?,
+        agent_id: row.try_get(4)?,
+        name: row.try_get(5)?,
+        scopes: row.try_get(6)?,
+        created_ms: row.try_get(7)?,
+        expires_ms: row.try_get(8)?,
+        used_ms: row.try_get(9)?,
+        used_address: row.try_get(10)?,
+        revoked_ms: row.try_get(11)?,
+    })
+}

@@ -1,0 +1,41 @@
+//! People, organizations, agents, and what opens doors for them; a file for each topic.
+//!
+//! What has to happen together does so in one transaction, here and not above. Where two servers
+//! could do it at once on PostgreSQL, the first statement of the transaction is a change of the row
+//! that decides: the second waits for the first and then sees what it did.
+
+mod agents;
+mod attempts;
+mod codes;
+mod devices;
+mod invitations;
+mod keys;
+mod logins;
+mod organizations;
+mod people;
+mod principals;
+mod signing_keys;
+mod ssh_keys;
+mod sweep;
+mod users;
+
+pub use agents::AgentRow;
+pub use attempts::AttemptRow;
+pub use devices::{DeviceRow, Polled};
+pub use invitations::InvitationRow;
+pub use keys::KeyRow;
+pub use logins::{LoginRow, Rotation, RotationAsk};
+pub use organizations::{Membership, OrganizationRow};
+pub use people::{Ending, Joined, MemberRow};
+pub use principals::PrincipalRow;
+pub use signing_keys::SigningKeyRow;
+pub use ssh_keys::SshKeyRow;
+pub use users::{UserMade, UserRow};
+
+/// A statement with its values.
+macro_rules! statement {
+    ($sql:expr $(, $value:expr)* $(,)?) => {
+        sqlx::query($sql)$(.bind($value))*
+    };
+}
+pub(super) use statement;
