@@ -17,6 +17,7 @@ pub mod process;
 pub mod run;
 pub mod session;
 pub mod system;
+pub mod usage;
 
 pub use analyze::{
     AnalyzeContext, AnalyzeRequest, AnalyzeResponse, AnalyzedEffect, AnalyzedError, AnalyzedProgram,
@@ -49,6 +50,7 @@ pub use session::{
     SessionSummary, Success, Suggestion, Suggestions,
 };
 pub use system::{AuditEntry, AuditTail, Health, RegistryEntry, RegistryList};
+pub use usage::{Usage, UsageShare};
 
 /// The port that `wharf serve` listens on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 7304;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharf_model::{Caller, RunId};
+use wharf_model::{Caller, RunId, SessionId};
 use wharf_store::db::Ahead;
 
 use crate::engine::Inner;
@@ -42,7 +42,7 @@ impl Inner {
     ) -> Result<runs::start::Found, Error> {
         let unknown = || Error::not_found("command", id.as_str());
         if let Some(run) = self.runs.get(id) {
-            return if run.caller == *caller {
+            return if run.is_for(caller) {
                 Ok(runs::start::Found::Here(run))
             } else {
                 Err(unknown())
@@ -53,6 +53,11 @@ impl Inner {
         let row = row.map_err(Error::from_database)?;
         let row = ahead.run(caller.name(), id.as_str(), row);
         let row = row.ok_or_else(unknown)?;
+        let session = row.session_id.as_deref();
+        let session = session.and_then(|id| SessionId::parse(id).ok());
+        if !caller.reaches(session.as_ref()) {
+            return Err(unknown());
+        }
         Ok(runs::start::Found::Stored(Box::new(row)))
     }
 

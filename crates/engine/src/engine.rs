@@ -17,6 +17,7 @@ use crate::knowledge::metadata::Format;
 use crate::knowledge::{Knowledge, Machine, ToolResult, Wanted};
 use crate::measure::Measured;
 use crate::options::{Options, Parts};
+use crate::quotas::Ledger;
 use crate::request::{NewSession, RunRequest, Stream};
 use crate::runs::idempotency::Keys;
 use crate::runs::start::Asked;
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) runs: RunTable,
     pub(crate) sessions: SessionTable,
     pub(crate) approvals: Approvals,
+    /// What everybody has used of what they may.
+    pub(crate) quotas: Ledger,
     pub(crate) hosts: hosts::table::HostTable,
     pub(crate) manual: knowledge::Remembered,
     pub(crate) pasts: knowledge::Pasts,
@@ -122,6 +125,7 @@ impl Engine {
         let projector = Projector::open(&parts.database, &parts.audit_directory)
             .await
             .map_err(Error::from_database)?;
+        let quotas = Ledger::new(options.quotas);
         let inner = Arc::new(Inner {
             hosts: hosts::table::HostTable::open(&parts.database).await?,
             places: Arc::new(Semaphore::new(options.limits.concurrent_runs)),
@@ -136,6 +140,7 @@ impl Engine {
             runs: RunTable::default(),
             sessions: SessionTable::default(),
             approvals: Approvals::default(),
+            quotas,
             manual: knowledge::Remembered::default(),
             pasts: knowledge::Pasts::default(),
             policy: RwLock::new(policy),
@@ -147,6 +152,8 @@ impl Engine {
         });
         inner.catch_up().await?;
         inner.close_lost_runs().await?;
+        inner.catch_up().await?;
+        inner.quotas.load(&inner).await?;
         approvals::keep::restore(&inner).await?;
         sessions::restore::all(&inner).await?;
         housekeeping::start(&inner);

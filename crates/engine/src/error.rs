@@ -59,6 +59,15 @@ pub enum Error {
     /// It cannot be done to this any more, or not by this caller.
     #[error("{0}")]
     Conflict(String),
+    /// The token is not for this.
+    #[error("this token is not for this: it would need the scope {needs}")]
+    Scope {
+        /// The scope that it would need.
+        needs: &'static str,
+    },
+    /// Somebody has used as much as they may.
+    #[error("{0}")]
+    Quota(crate::quotas::Exceeded),
     /// A queue or a limit is full.
     #[error("{what} is full ({limit}); try again")]
     Busy {

@@ -41,6 +41,7 @@ pub(crate) fn start(inner: &Arc<Inner>) {
         }
     });
     spawn(inner, SESSIONS, |inner| async move {
+        inner.runs.count_written();
         sessions::end::idle(&inner).await;
         approvals::expire(&inner).await;
         sessions::state::flush(&inner).await;

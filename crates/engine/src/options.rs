@@ -7,7 +7,7 @@ use std::time::Duration;
 use wharf_exec::files::Files;
 use wharf_exec::journal::Journal;
 use wharf_exec::{Executor, Hosts};
-use wharf_model::{Clock, Entropy};
+use wharf_model::{Clock, Entropy, Quotas};
 use wharf_policy::Policy;
 use wharf_store::{audit::AuditLog, db::Database};
 
@@ -65,6 +65,8 @@ pub struct Options {
     pub package_locks: PackageLocks,
     /// Bounds.
     pub limits: Limits,
+    /// How much those with an account may use, where nothing else is said of them.
+    pub quotas: Quotas,
     /// A key that seals what must not lie readable on disk (32 bytes).
     pub seal_key: [u8; 32],
 }

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use wharf_exec::Facts;
 use wharf_model::Caller;
 use wharf_policy::approval::{Approval, Bound};
-use wharf_policy::{Moment, Question, Who};
+use wharf_policy::{Moment, Question};
 use wharf_shell::{Analysis, Reason, Span, Verdict};
 
 use crate::approvals::sight::Sight;
 use crate::approvals::table::{Asked, Yes, new_id};
 use crate::engine::Inner;
 use crate::error::{Error, Field};
+use crate::principal::{self, who};
+use crate::quotas::Charge;
 use crate::request::RunRequest;
 use crate::view::Decision;
 
@@ -28,15 +30,39 @@ pub(crate) struct Approved {
     /// What the command would have found when the yes was looked for.
     sight: Option<Sight>,
     grant: Option<String>,
+    /// What it takes of what its caller may use.
+    charge: Option<Charge>,
 }
 
 impl Approved {
+    /// Counts it against what its caller may use.
+    ///
+    /// # Errors
+    /// When one of the limits is reached; the yes is given back then.
+    pub(crate) fn charge(&mut self, inner: &Inner) -> Result<(), Error> {
+        let now = inner.parts.clock.now();
+        self.charge = Some(inner.quotas.begin(&self.caller, now)?);
+        Ok(())
+    }
+
+    /// It is on record, and counts from here on, whatever comes of it.
+    pub(crate) fn opened(&mut self) {
+        if let Some(charge) = &mut self.charge {
+            charge.opened();
+        }
+    }
+
+    /// What it was counted as, for whoever sees it to its end.
+    pub(crate) fn take_charge(&mut self) -> Option<Charge> {
+        self.charge.take()
+    }
+
     /// The run is on record: its yes, if it needed one, is used up, and what became of it is to be
     /// kept. Until here a request that comes to nothing gives it back.
     pub(crate) fn spend(&mut self, inner: &Inner, run: &str, cwd: &str) -> Option<Approval> {
         let yes = self.yes.take()?;
         let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
-        let who = Who::user(self.caller.name());
+        let who = who(&self.caller);
         let about = (&self.request, self.sight.as_ref());
         bound(&self.caller, about, cwd, |bound| {
             yes.spend(bound, &who, run, now, &rules)
@@ -158,6 +184,7 @@ pub(crate) fn decide(
         yes: given,
         sight,
         grant,
+        charge: None,
     }))
 }
 
@@ -177,11 +204,11 @@ fn ask(
             names.push(reason.rule.clone());
         }
     }
-    let requester = Who::user(caller.name());
+    let requester = who(caller);
     let question = bound(caller, seen, cwd, |bound| {
         Approval::ask(&new_id(entropy), bound, &requester, names, now, &rules)
     });
-    let own_yes = rules.requester_may_approve;
+    let own_yes = rules.requester_may_approve && principal::may_confirm(caller);
     inner.approvals.ask(question, now, own_yes, entropy)
 }
 
@@ -219,9 +246,14 @@ pub(crate) fn judge(
         at: Some(Moment::from_timestamp(now, clock.utc_offset_minutes())),
         env: &env,
         allow_dangerous: inner.options.allow_dangerous,
-        ..Question::new(Who::user(caller.name()), &analysis)
+        roles: &[caller.grants().role.as_str()],
+        ..Question::new(who(caller), &analysis)
     };
-    let answer = policy.decide(&question);
+    let mut answer = policy.decide(&question);
+    let refused = principal::refusal(caller, request, analysis.risk);
+    if refused.is_some() {
+        answer.verdict = Verdict::Deny;
+    }
     let grant = (answer.verdict == Verdict::Confirm)
         .then(|| {
             let (command, stdin) = (request.command.as_str(), request.stdin.is_some());
@@ -232,7 +264,10 @@ pub(crate) fn judge(
         .flatten();
     let decision = Decision {
         verdict: answer.verdict,
-        reasons: answer.reasons.into_iter().map(Into::into).collect(),
+        reasons: refused
+            .into_iter()
+            .chain(answer.reasons.into_iter().map(Into::into))
+            .collect(),
         analysis,
         command: request.command.clone(),
         registry: inner.parts.registry.current(),

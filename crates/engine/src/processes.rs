@@ -114,7 +114,7 @@ async fn look(run: Arc<Run>) -> Result<ProcessView, Error> {
 async fn find(inner: &Inner, caller: &Caller, which: &ProcessSelector) -> Result<Arc<Run>, Error> {
     let (pid, session) = match which {
         ProcessSelector::Run(id) => {
-            let found = inner.runs.get(id).filter(|run| run.caller == *caller);
+            let found = inner.runs.get(id).filter(|run| run.is_for(caller));
             return found.ok_or_else(|| Error::not_found("process", id.as_str()));
         }
         ProcessSelector::Pid { pid, session } => (*pid, session.as_ref()),

@@ -28,6 +28,8 @@ use wharf_model::Caller;
 const REDACTED: &str = "[redacted]";
 /// Bytes of a directory's name that the record keeps.
 const MAX_RECORDED_PATH: usize = 1024;
+/// Bytes of a name of whoever asked that the record keeps.
+const MAX_RECORDED_NAME: usize = 320;
 
 /// A request that may run and whose record is open. Only [`open`] makes one.
 pub(crate) struct Recorded {
@@ -109,6 +111,7 @@ pub(crate) async fn open_with(
         .audit
         .open_entry(RUN_OPENED, now, &body)
         .map_err(Error::from_audit)?;
+    approved.opened();
     inner
         .parts
         .audit
@@ -330,6 +333,9 @@ fn describe(
             .map(|reason| Value::from(reason.rule.as_str()));
         extra.insert("rules".to_owned(), rules.collect());
     }
+    if let Some(who) = who(caller) {
+        extra.insert("who".to_owned(), who);
+    }
     if !request.env.is_empty() {
         let names = request
             .env
@@ -357,6 +363,26 @@ fn describe(
         }),
         extra,
     }
+}
+
+/// Who stands behind a caller's name, where it is an account: the person, the agent that acts for
+/// them, for which organization, and the name and id of the token or login.
+pub(crate) fn who(caller: &Caller) -> Option<Value> {
+    let grants = caller.grants();
+    let person = grants.person.as_ref()?;
+    let organization = grants.organization.as_ref().map(|it| it.slug.as_ref());
+    let members = [
+        ("person", Some(person.email.as_ref())),
+        ("agent", grants.agent.as_deref()),
+        ("organization", organization),
+        ("credential", grants.credential.as_deref()),
+        ("credential_id", grants.credential_id.as_deref()),
+    ];
+    let members = members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, bounded_to(value?, MAX_RECORDED_NAME))))
+        .map(|(name, value)| (name.to_owned(), Value::from(value)));
+    Some(Value::Object(members.collect()))
 }
 
 /// The one-word form that goes over the wire.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::{Limits, SessionId};
+use crate::{Quotas, SessionId};
 
 /// Who asks. What is one caller's is invisible to every other.
 ///
@@ -36,8 +36,8 @@ pub struct Grants {
     pub scopes: Scopes,
     /// Whether the server itself is theirs to look after: hosts, policy, accounts.
     pub administrator: bool,
-    /// How much they may use: of each number the smallest that was set for them.
-    pub limits: Limits,
+    /// How much the person, the organization and the agent may use.
+    pub limits: Quotas,
 }
 
 /// A person with an account.
@@ -226,6 +226,27 @@ impl Scopes {
         })
     }
 
+    /// Whether it may be used in sessions that it names and nowhere else.
+    #[must_use]
+    pub fn confine(&self) -> bool {
+        let anywhere = |scope: &Scope| matches!(scope, Scope::Run | Scope::RunLow);
+        let bound = |scope: &Scope| matches!(scope, Scope::Session(_));
+        self.0.iter().any(bound) && !self.0.iter().any(anywhere)
+    }
+
+    /// Whether what is in this session, or in none, is within its reach.
+    #[must_use]
+    pub fn reach(&self, session: Option<&SessionId>) -> bool {
+        !self.confine() || session.is_some_and(|session| self.names(session))
+    }
+
+    /// Whether it names this session.
+    #[must_use]
+    pub fn names(&self, session: &SessionId) -> bool {
+        let named = |scope: &Scope| matches!(scope, Scope::Session(id) if id == session);
+        self.0.iter().any(named)
+    }
+
     /// The sessions that it is bound to; none where it may run anywhere, or nowhere.
     #[must_use]
     pub fn bound_to(&self) -> Vec<&SessionId> {
@@ -269,6 +290,17 @@ impl Caller {
         }
     }
 
+    /// The caller that a stored name stands for: it says whose something is, and gives nothing.
+    #[must_use]
+    pub fn stored(name: &str) -> Self {
+        let grants = Grants {
+            role: Role::Viewer,
+            scopes: Scopes(Vec::new()),
+            ..Grants::default()
+        };
+        Self::with(name, grants)
+    }
+
     /// The holder of this machine's own token: the server is theirs.
     #[must_use]
     pub fn local() -> Self {
@@ -309,6 +341,18 @@ impl Caller {
             Some(person) => &person.email,
             None => &self.name,
         }
+    }
+
+    /// Whether a person asks, and no agent for one.
+    #[must_use]
+    pub fn is_a_person(&self) -> bool {
+        self.grants.agent.is_none() && self.grants.role != Role::Agent
+    }
+
+    /// Whether what is in this session, or in none, is within the token's reach.
+    #[must_use]
+    pub fn reaches(&self, session: Option<&SessionId>) -> bool {
+        self.grants.scopes.reach(session)
     }
 
     /// Whether the server itself is theirs to look after, and this token is for that.
@@ -392,6 +436,29 @@ mod tests {
         let of = |text| Scopes::parse(text).unwrap();
         assert_eq!(of("session:a").bound_to().len(), 1);
         assert!(of("session:a run").bound_to().is_empty());
+    }
+
+    #[test]
+    fn a_confined_token_reaches_its_session_and_nothing_else() {
+        let of = |text| Scopes::parse(text).unwrap();
+        let session = |id| SessionId::parse(id).unwrap();
+        let confined = of("session:a sync");
+        assert!(confined.confine() && confined.reach(Some(&session("a"))));
+        assert!(!confined.reach(Some(&session("b"))) && !confined.reach(None));
+        for free in ["run", "run:low session:a", "sync", ""] {
+            assert!(
+                of(free).reach(Some(&session("b"))) && of(free).reach(None),
+                "{free}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stored_name_gives_nothing() {
+        let stored = Caller::stored("local");
+        assert_eq!(stored, Caller::local());
+        assert!(!stored.administers() && !stored.grants().role.may_run());
+        assert_eq!(stored.grants().scopes.as_slice(), []);
     }
 
     #[test]

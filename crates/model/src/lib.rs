@@ -18,7 +18,7 @@ pub use caller::{Caller, Grants, InvalidScope, Organization, Person, Role, Scope
 pub use clock::{Clock, Entropy, Timestamp};
 pub use command::{CommandText, InvalidCommand, MAX_COMMAND_BYTES};
 pub use id::{InvalidId, MAX_SESSION_ID_BYTES, RunId, SessionId, random_text_id};
-pub use limits::Limits;
+pub use limits::{Limits, Quotas};
 pub use secret::Secret;
 pub use target::{InvalidTarget, SshTarget, Target};
 pub use token::{NotAToken, TokenKind};

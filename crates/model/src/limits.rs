@@ -54,6 +54,36 @@ impl Limits {
     }
 }
 
+/// The limits of all whom one caller stands for: the person, the organization, the agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quotas {
+    /// What the person may use, their agents included.
+    pub person: Limits,
+    /// What all people and agents of the organization may use together.
+    pub organization: Limits,
+    /// What the agent may use.
+    pub agent: Limits,
+}
+
+impl Quotas {
+    /// Nothing is limited.
+    pub const NONE: Self = Self {
+        person: Limits::NONE,
+        organization: Limits::NONE,
+        agent: Limits::NONE,
+    };
+
+    /// What is not said here is as `other` says.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            person: self.person.or(other.person),
+            organization: self.organization.or(other.organization),
+            agent: self.agent.or(other.agent),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,8 +22,9 @@ pub enum Class {
     Read,
     /// Running commands, and whatever changes or reads what commands can.
     Run,
-    /// Saying yes or no to a question: a token for all of running, or for administration. One that
-    /// is for low risks or for one session alone cannot widen what it is for.
+    /// Saying yes or no to a question, and trying rules on all of one's own past: a token for all
+    /// of running, or for administration. One that is for low risks or for one session alone
+    /// cannot widen what it is for.
     Answer,
     /// Agent configuration.
     Sync,
@@ -135,7 +136,7 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("POST", "/api/hosts/{name}/trust", Class::Admin),
     // Approvals
     ("GET", "/api/approvals", Class::Read),
-    ("POST", "/api/approvals/preview", Class::Read),
+    ("POST", "/api/approvals/preview", Class::Answer),
     ("GET", "/api/approvals/{id}", Class::Read),
     ("POST", "/api/approvals/{id}/approve", Class::Answer),
     ("POST", "/api/approvals/{id}/deny", Class::Answer),
@@ -144,7 +145,7 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     // Policy
     ("GET", "/api/policy", Class::Read),
     ("POST", "/api/policy/test", Class::Read),
-    ("POST", "/api/policy/replay", Class::Read),
+    ("POST", "/api/policy/replay", Class::Answer),
     ("POST", "/api/policy/reload", Class::Admin),
     // Knowledge
     ("GET", "/api/registry", Class::Read),
@@ -220,6 +221,8 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("POST", "/device", Class::Open),
     ("GET", "/setup", Class::Open),
     ("POST", "/setup", Class::Open),
+    // Accounts
+    ("GET", "/api/v1/usage", Class::Any),
     // The server
     ("GET", "/api/audit", Class::Admin),
     ("GET", "/health", Class::Open),

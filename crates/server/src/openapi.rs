@@ -156,6 +156,7 @@ const PROBLEMS: [(&str, &str); 12] = [
         system::health::health,
         system::metrics::metrics,
         system::openapi::openapi,
+        system::usage::usage,
     ),
     components(schemas(
         wharf_api::Problem,

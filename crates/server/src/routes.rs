@@ -13,7 +13,7 @@ use crate::handlers::identity::{
     users, well_known,
 };
 use crate::handlers::runs::{analyze, cancel, events, list, output, run, show, tool_result};
-use crate::handlers::system::{audit, docs, health, metrics, openapi};
+use crate::handlers::system::{audit, docs, health, metrics, openapi, usage};
 use crate::handlers::{approvals, files, hosts, knowledge, policy, processes, sessions};
 use crate::middleware::gate;
 use crate::options::ServerOptions;
@@ -190,6 +190,8 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
             get(pages::device::show).post(pages::device::step),
         )
         .route("/setup", get(pages::setup::show).post(pages::setup::make))
+        // Accounts
+        .route("/api/v1/usage", get(usage::usage))
         // The server
         .route("/api/audit", get(audit::tail))
         .route("/health", get(health::health))

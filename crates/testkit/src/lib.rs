@@ -76,6 +76,8 @@ pub struct Setup {
     pub tree: TreeLimits,
     /// Bounds of the journal.
     pub journal: JournalOptions,
+    /// How much those with an account may use.
+    pub quotas: wharf_model::Quotas,
     /// What an acknowledged record survives.
     pub durability: audit::Durability,
     /// Deny becomes confirm.
@@ -100,6 +102,7 @@ impl Default for Setup {
             limits: Limits::default(),
             tree: TreeLimits::default(),
             journal: JournalOptions::default(),
+            quotas: wharf_model::Quotas::default(),
             durability: audit::Durability::default(),
             allow_dangerous: false,
             policy: Vec::new(),
@@ -229,6 +232,7 @@ impl TestEngine {
             askpass: setup.askpass,
             package_locks: setup.package_locks,
             limits: setup.limits,
+            quotas: setup.quotas,
             seal_key: [7; 32],
         };
         let engine = Engine::open(parts, options).await.unwrap();

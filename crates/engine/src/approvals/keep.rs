@@ -4,7 +4,7 @@
 //! Approvals hold commands without their secrets.
 
 use serde_json::{Value, json};
-use wharf_model::Timestamp;
+use wharf_model::{Caller, Timestamp};
 use wharf_policy::approval::{Approval, Grant, Granted, State};
 use wharf_store::db::ConsentRow;
 
@@ -47,6 +47,7 @@ async fn asked(inner: &Inner, approval: &Approval) -> Result<(), Error> {
 /// A person has answered.
 pub(crate) async fn answered(
     inner: &Inner,
+    caller: &Caller,
     approval: &Approval,
     grant: Option<&Grant>,
 ) -> Result<(), Error> {
@@ -55,7 +56,12 @@ pub(crate) async fn answered(
         State::Denied { by, why, .. } => ("approval.denied", by.as_str(), why.as_str()),
         State::Pending | State::Expired | State::Used { .. } => return Ok(()),
     };
-    let mut body = json!({"approval": approval.id, "by": by, "command": approval.command});
+    let mut body = json!({
+        "approval": approval.id,
+        "by": by,
+        "caller": caller.name(),
+        "command": approval.command,
+    });
     if let Value::Object(members) = &mut body {
         if !why.is_empty() {
             members.insert("why".to_owned(), wharf_shell::redact(why).into());

@@ -9,13 +9,14 @@ pub(crate) mod table;
 
 use std::time::Duration;
 
-use wharf_model::{Caller, Target};
+use wharf_model::{Caller, Scope as TokenScope, Target};
+use wharf_policy::Pattern;
 use wharf_policy::approval::{Approval, Grant, Matched, Past, Refused, Scope, State, matched};
-use wharf_policy::{Pattern, Who};
 use wharf_store::db::Page;
 
 use crate::engine::{Engine, Inner};
 use crate::error::Error;
+use crate::principal::{sees, who};
 
 /// Approvals that one answer lists.
 pub const MAX_LISTED: u32 = 200;
@@ -36,20 +37,22 @@ pub enum Answer {
 }
 
 impl Engine {
-    /// Approvals, open ones first, then the latest that are over.
+    /// Approvals that concern the caller, open ones first, then the latest that are over: among
+    /// the latest [`MAX_LISTED`] of all.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn approvals(&self, limit: u32) -> Result<Vec<Approval>, Error> {
+    pub async fn approvals(&self, caller: &Caller, limit: u32) -> Result<Vec<Approval>, Error> {
         let inner = self.inner();
         expire(inner).await;
         let mut approvals = inner.approvals.open();
         approvals.reverse();
-        for approval in keep::recent(inner, limit.min(MAX_LISTED)).await? {
+        for approval in keep::recent(inner, MAX_LISTED).await? {
             if !approvals.iter().any(|known| known.id == approval.id) {
                 approvals.push(approval);
             }
         }
+        approvals.retain(|approval| sees(caller, &approval.caller));
         approvals.truncate(usize::try_from(limit.min(MAX_LISTED)).unwrap_or(usize::MAX));
         Ok(approvals)
     }
@@ -58,8 +61,13 @@ impl Engine {
     /// the time is up.
     ///
     /// # Errors
-    /// When there is none with this id.
-    pub async fn approval(&self, id: &str, wait: Duration) -> Result<Approval, Error> {
+    /// When there is none with this id that concerns the caller.
+    pub async fn approval(
+        &self,
+        caller: &Caller,
+        id: &str,
+        wait: Duration,
+    ) -> Result<Approval, Error> {
         let inner = self.inner();
         let until = tokio::time::Instant::now() + wait.min(MAX_WAIT);
         loop {
@@ -71,6 +79,9 @@ impl Engine {
                     .await?
                     .ok_or_else(|| Error::not_found("approval", id))?,
             };
+            if !sees(caller, &approval.caller) {
+                return Err(Error::not_found("approval", id));
+            }
             let left = until.saturating_duration_since(tokio::time::Instant::now());
             if approval.state != State::Pending || left.is_zero() {
                 return Ok(approval);
@@ -89,7 +100,8 @@ impl Engine {
     /// A person's answer to a question, on record before it holds.
     ///
     /// # Errors
-    /// When there is no such question, it has been answered, or the caller may not answer it.
+    /// When there is no such question that concerns the caller, it has been answered, or the caller
+    /// may not answer it: an agent may not, nor a token that is for less than running.
     pub async fn answer(
         &self,
         caller: &Caller,
@@ -97,8 +109,18 @@ impl Engine {
         answer: Answer,
     ) -> Result<Approval, Error> {
         let inner = self.inner();
+        self.approval(caller, id, Duration::ZERO).await?;
         let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
-        let who = Who::user(caller.name());
+        if !caller.is_a_person() {
+            return Err(conflict(Refused::NotAPerson));
+        }
+        let scopes = &caller.grants().scopes;
+        if !caller.grants().role.may_run()
+            || !(scopes.has(&TokenScope::Run) || scopes.has(&TokenScope::Admin))
+        {
+            return Err(Error::Scope { needs: "run" });
+        }
+        let who = who(caller);
         let step = |approval: &Approval| match &answer {
             Answer::Approve(scope) => approval.approve(&who, scope.clone(), now, &rules),
             Answer::Deny(why) => {
@@ -114,7 +136,7 @@ impl Engine {
             });
         };
         let (approval, grant) = answered.map_err(conflict)?;
-        keep::answered(inner, &approval, grant.as_ref()).await?;
+        keep::answered(inner, caller, &approval, grant.as_ref()).await?;
         Ok(approval)
     }
 
@@ -151,21 +173,25 @@ impl Engine {
         Ok(matched(&pattern, project, &target.to_string(), past))
     }
 
-    /// Yeses that hold for longer than one run.
+    /// Yeses that hold for longer than one run and concern the caller.
     #[must_use]
-    pub fn grants(&self) -> Vec<Grant> {
+    pub fn grants(&self, caller: &Caller) -> Vec<Grant> {
         let now = self.inner().parts.clock.now();
         let mut grants = self.inner().approvals.grants();
-        grants.retain(|grant| grant.until > now);
+        grants.retain(|grant| grant.until > now && sees(caller, &grant.caller));
         grants
     }
 
     /// Takes a standing yes back.
     ///
     /// # Errors
-    /// When there is none from this approval.
+    /// When there is none from this approval that concerns the caller.
     pub async fn revoke_grant(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         let inner = self.inner();
+        let concerns = |grant: &Grant| grant.approval == id && sees(caller, &grant.caller);
+        if !inner.approvals.grants().iter().any(concerns) {
+            return Err(Error::not_found("grant", id));
+        }
         let revoked = inner.approvals.revoke(id);
         let (grant, left) = revoked.ok_or_else(|| Error::not_found("grant", id))?;
         keep::revoked(inner, &grant, caller.name()).await?;

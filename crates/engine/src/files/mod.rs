@@ -28,6 +28,7 @@ use crate::error::Error;
 use crate::judge;
 use crate::places::{self, Spot};
 use crate::policy::{self, Outcome};
+use crate::quotas::{Charge, Spent};
 use crate::record::{self, Closing, Receipt};
 use crate::request::{Access, RunRequest};
 use crate::runs::start::{RETRY_AFTER, sight, turn_away};
@@ -93,6 +94,7 @@ pub(crate) struct Begun {
     pub(crate) files: Arc<dyn Files>,
     pub(crate) path: PathBuf,
     receipt: Receipt,
+    charge: Option<Charge>,
     since: Instant,
     _place: OwnedSemaphorePermit,
 }
@@ -113,6 +115,10 @@ impl Begun {
             cwd: None,
         };
         record::close(inner, &mut self.receipt, &closing).await;
+        if let Some(charge) = &mut self.charge {
+            let ms = closing.ms;
+            charge.close(inner.parts.clock.now(), Spent { bytes, ms });
+        }
     }
 }
 
@@ -128,6 +134,7 @@ pub(crate) async fn begin(
     if inner.stopping.is_cancelled() {
         return Err(Error::Stopping);
     }
+    inner.quotas.check(caller, inner.parts.clock.now())?;
     let place = Arc::clone(&inner.transfers).try_acquire_owned();
     let place = place.map_err(|_full| Error::Busy {
         what: "the number of transfers",
@@ -172,21 +179,23 @@ pub(crate) async fn begin(
         true => Some(sight(&judgement, &spot, &cwd).await?),
         false => None,
     };
-    let approved = match policy::decide(inner, caller, request, &cwd, judgement, seen) {
+    let mut approved = match policy::decide(inner, caller, request, &cwd, judgement, seen) {
         Outcome::Approved(approved) => approved,
         Outcome::Refused(refused) => return Err(turn_away(inner, caller, *refused, &cwd).await),
     };
+    approved.charge(inner)?;
     let files = spot
         .files(inner)
         .ok_or(Error::Unsupported("files cannot be reached here"))?;
     let id = RunId::random(inner.parts.entropy.as_ref());
     let extra = [("file", deed.word())];
-    let recorded = record::open_with(inner, &id, approved, &cwd, &extra).await?;
+    let mut recorded = record::open_with(inner, &id, approved, &cwd, &extra).await?;
     spot.used(inner, &cwd);
     Ok(Begun {
         id,
         files,
         path,
+        charge: recorded.approved.take_charge(),
         receipt: recorded.receipt,
         since: Instant::now(),
         _place: place,

@@ -104,9 +104,14 @@ pub(crate) fn adopt(inner: &Arc<Inner>, row: &RunRow, kept: Handle) -> Result<()
         target: target.clone(),
         facts: None,
     };
-    let run = Run::new(About {
+    let caller = Caller::stored(&row.caller);
+    let started = Timestamp::from_millis(row.started_ms);
+    let charge = inner
+        .quotas
+        .adopt(&caller, started, inner.parts.clock.now());
+    let about = About {
         id: id.clone(),
-        caller: Caller::new(&row.caller),
+        caller,
         session: row
             .session_id
             .as_deref()
@@ -114,12 +119,13 @@ pub(crate) fn adopt(inner: &Arc<Inner>, row: &RunRow, kept: Handle) -> Result<()
         decision,
         redacted: row.command.clone(),
         background: true,
-        started: Timestamp::from_millis(row.started_ms),
+        started,
         seq: receipt.seq,
         output: inner.parts.journal.begin(&id, true),
         cwd: row.cwd.clone(),
         cancel: inner.cancelled.child_token(),
-    });
+    };
+    let run = Run::new(about, Some(charge));
     run.keep();
     run.launched();
     inner.runs.insert(&run);

@@ -17,7 +17,7 @@ pub(crate) mod table;
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -26,6 +26,7 @@ use wharf_exec::Tree;
 use wharf_exec::journal::RunOutput;
 use wharf_model::{Caller, RunId, SessionId, Timestamp};
 
+use crate::quotas::{Charge, Spent};
 use crate::view::{Decision, RunView};
 
 /// A run that goes on, or has just ended.
@@ -35,6 +36,8 @@ pub(crate) struct Run {
     /// The first process, 0 while it is not known.
     pid: AtomicU32,
     tree: Mutex<Option<Arc<dyn Tree>>>,
+    /// As what it is counted against what its caller may use.
+    charge: Mutex<Option<Charge>>,
     /// The way on which its sudo asks for a password.
     way: Mutex<Option<ready::Way>>,
     phase: watch::Sender<Phase>,
@@ -93,17 +96,42 @@ pub(crate) struct End {
 }
 
 impl Run {
-    pub(crate) fn new(about: About) -> Arc<Self> {
+    pub(crate) fn new(about: About, charge: Option<Charge>) -> Arc<Self> {
         Arc::new(Self {
             about,
             since: Instant::now(),
             pid: AtomicU32::new(0),
             tree: Mutex::new(None),
+            charge: Mutex::new(charge),
             way: Mutex::new(None),
             phase: watch::Sender::new(Phase::Running),
             kept: AtomicBool::new(false),
             over: AtomicBool::new(false),
         })
+    }
+
+    /// Whether it is this caller's, and within the reach of their token.
+    pub(crate) fn is_for(&self, caller: &Caller) -> bool {
+        self.caller == *caller && caller.reaches(self.session.as_ref())
+    }
+
+    /// What it has written by now counts.
+    pub(crate) fn count_written(&self) {
+        if let Some(charge) = self.charge().as_mut() {
+            let totals = self.output.totals();
+            charge.written(totals.stdout.saturating_add(totals.stderr));
+        }
+    }
+
+    /// What it came to counts.
+    pub(crate) fn count(&self, now: Timestamp, spent: Spent) {
+        if let Some(charge) = self.charge().as_mut() {
+            charge.close(now, spent);
+        }
+    }
+
+    fn charge(&self) -> MutexGuard<'_, Option<Charge>> {
+        self.charge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who to signal from now on, and the first process where it is known.
@@ -201,6 +229,7 @@ impl Run {
     }
 
     pub(crate) fn set_over(&self) {
+        drop(self.charge().take());
         self.tree
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -27,13 +27,23 @@ pub(crate) async fn recent(
         limit: u32::try_from(limit).unwrap_or(u32::MAX),
         ..Page::default()
     };
-    let rows = inner
-        .parts
-        .database
-        .recent_runs(caller.name(), None, page)
-        .await;
-    let rows = rows.map_err(Error::from_database)?;
-    let rows = ahead.page(caller.name(), None, page, rows);
+    let (name, database) = (caller.name(), &inner.parts.database);
+    let scopes = &caller.grants().scopes;
+    let mut rows = Vec::new();
+    if scopes.confine() {
+        for session in scopes.bound_to() {
+            let session = session.as_str();
+            let its = database.session_runs(name, session, page).await;
+            let its = its.map_err(Error::from_database)?;
+            rows.extend(ahead.page(name, Some(session), page, its));
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.seq_opened));
+        rows.truncate(limit);
+    } else {
+        let its = database.recent_runs(name, None, page).await;
+        let its = its.map_err(Error::from_database)?;
+        rows = ahead.page(name, None, page, its);
+    }
     Ok(rows.iter().map(|row| live_view(inner, row)).collect())
 }
 

@@ -141,6 +141,7 @@ async fn fresh(
     caller: &Caller,
     mut request: RunRequest,
 ) -> Result<Begun, Error> {
+    inner.quotas.check(caller, inner.parts.clock.now())?;
     // Before a session moves for it.
     check_durable(&request)?;
     let Ground { turn, spot, base } = ground::find(inner, caller, &mut request).await?;
@@ -168,13 +169,14 @@ async fn fresh(
         true => Some(sight(&judgement, &spot, &cwd).await?),
         false => None,
     };
-    let approved = match policy::decide(inner, caller, request, &cwd, judgement, sight) {
+    let mut approved = match policy::decide(inner, caller, request, &cwd, judgement, sight) {
         Outcome::Approved(approved) => approved,
         Outcome::Refused(refused) => {
             drop(turn);
             return Err(turn_away(inner, caller, *refused, &cwd).await);
         }
     };
+    approved.charge(inner)?;
     // Whoever asked may go away from here on: the run is still begun whole, recorded and seen to
     // its end.
     let (told, begun) = oneshot::channel();
@@ -262,7 +264,8 @@ async fn alone(
     let mut recorded = record::open(inner, &id, approved, cwd).await?;
     let background = recorded.approved.request().background;
     let output = inner.parts.journal.begin(&id, background);
-    let run = Run::new(about(inner, &recorded, Arc::clone(&output)));
+    let about = about(inner, &recorded, Arc::clone(&output));
+    let run = Run::new(about, recorded.approved.take_charge());
     inner.runs.insert(&run);
     let limit = time_limit(&recorded.approved);
     let blind = blind(&recorded.approved);

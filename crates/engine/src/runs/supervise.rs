@@ -11,6 +11,7 @@ use wharf_exec::{Exit, LaunchError, Process, Tree};
 
 use super::{End, Run, locks, privilege};
 use crate::engine::Inner;
+use crate::quotas::Spent;
 use crate::record::{self, Closing, Receipt};
 use crate::runs::start::as_result;
 use crate::sessions::state::{Change, Session};
@@ -376,6 +377,11 @@ pub(crate) async fn close(
         cwd: cwd.as_deref(),
     };
     record::close(inner, receipt, &closing).await;
+    let spent = Spent {
+        bytes: summary.stdout_bytes.saturating_add(summary.stderr_bytes),
+        ms: closing.ms,
+    };
+    run.count(inner.parts.clock.now(), spent);
     if let Some(code) = end.exit_code {
         let (analysis, registry) = (&run.decision.analysis, inner.parts.registry.current());
         let pasts = &inner.pasts;

@@ -63,13 +63,26 @@ impl RunTable {
             .runs
             .values()
             .filter(|run| {
-                run.caller == *caller && session.is_none_or(|s| run.session.as_ref() == Some(s))
+                run.is_for(caller) && session.is_none_or(|s| run.session.as_ref() == Some(s))
             })
             .filter(|run| run.background || (run.end().is_some() && !run.is_over()))
             .cloned()
             .collect();
         found.sort_by_key(|run| run.seq);
         found
+    }
+
+    /// What those that go on have written by now counts against what their callers may use.
+    pub(crate) fn count_written(&self) {
+        let state = self.lock();
+        let going: Vec<Arc<Run>> = state
+            .runs
+            .values()
+            .filter(|run| !run.is_over())
+            .cloned()
+            .collect();
+        drop(state);
+        going.iter().for_each(|run| run.count_written());
     }
 
     /// Runs that go on: all, and those in the background.

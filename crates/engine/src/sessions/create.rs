@@ -37,6 +37,9 @@ pub(crate) async fn create(
     {
         return Ok((id.clone(), false));
     }
+    if caller.grants().scopes.confine() {
+        return Err(Error::Scope { needs: "run" });
+    }
     if inner.options.force_local {
         new.target = Target::Local;
     }
@@ -47,10 +50,9 @@ pub(crate) async fn create(
     let session = Arc::new(session(inner, caller, new, &spot)?);
     // Locked before anybody can find it: whoever does waits until it is complete.
     let mut living = Arc::clone(&session.living).lock_owned().await;
-    if !inner
-        .sessions
-        .insert(&session, inner.options.limits.sessions)?
-    {
+    let most = inner.options.limits.sessions;
+    let room = |owners: &[&str]| inner.quotas.session(caller, owners);
+    if !inner.sessions.insert(&session, most, room)? {
         return Ok((session.id.clone(), false));
     }
     let made = async {

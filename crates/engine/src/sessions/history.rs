@@ -35,6 +35,9 @@ pub(crate) async fn rows(
     limit: usize,
     before: Option<i64>,
 ) -> Result<Vec<RunRow>, Error> {
+    if !caller.reaches(Some(id)) {
+        return Err(Error::not_found("session", id.as_str()));
+    }
     let ahead = inner.catch_up_for_reading().await;
     if inner.sessions.get(caller, id).is_err() {
         let stored = inner

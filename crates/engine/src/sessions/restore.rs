@@ -20,7 +20,11 @@ pub(crate) async fn all(inner: &Arc<Inner>) -> Result<(), Error> {
         };
         if inner
             .sessions
-            .insert(&Arc::new(session), inner.options.limits.sessions)
+            .insert(
+                &Arc::new(session),
+                inner.options.limits.sessions,
+                |_| Ok(()),
+            )
             .is_err()
         {
             tracing::warn!(target: "system", "more sessions are stored than may live; the rest waits");

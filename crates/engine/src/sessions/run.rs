@@ -122,7 +122,8 @@ pub(crate) async fn run(
     let restored = unreachable.is_none() && std::mem::take(&mut living.lost);
     let background = recorded.approved.request().background;
     let output = inner.parts.journal.begin(&id, background);
-    let run = Run::new(about(inner, &recorded, Arc::clone(&output)));
+    let about = about(inner, &recorded, Arc::clone(&output));
+    let run = Run::new(about, recorded.approved.take_charge());
     inner.runs.insert(&run);
     session.begins(&run);
 

@@ -125,7 +125,7 @@ impl Session {
             })),
             ..Self::new(
                 SessionId::parse(&row.id).ok()?,
-                Caller::new(&row.owner),
+                Caller::stored(&row.owner),
                 (Target::parse(&row.target).ok()?, Access::default()),
                 Duration::from_secs(u64::try_from(row.timeout_s).unwrap_or(0)),
                 row.client_info

@@ -17,11 +17,18 @@ pub(crate) struct SessionTable(Mutex<Sessions>);
 impl SessionTable {
     pub(crate) fn get(&self, caller: &Caller, id: &SessionId) -> Result<Arc<Session>, Error> {
         let found = self.lock().get(&(caller.clone(), id.clone())).cloned();
+        let found = found.filter(|_| caller.reaches(Some(id)));
         found.ok_or_else(|| Error::not_found("session", id.as_str()))
     }
 
-    /// Puts a session in unless one of that name is there or there are `limit` of them.
-    pub(crate) fn insert(&self, session: &Arc<Session>, limit: usize) -> Result<bool, Error> {
+    /// Puts a session in unless one of that name is there, there are `limit` of them, or there may
+    /// be no more beside those of these owners.
+    pub(crate) fn insert(
+        &self,
+        session: &Arc<Session>,
+        limit: usize,
+        room: impl FnOnce(&[&str]) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
         let mut sessions = self.lock();
         let name = (session.owner.clone(), session.id.clone());
         if sessions.contains_key(&name) {
@@ -36,6 +43,8 @@ impl SessionTable {
                 retry_after,
             });
         }
+        let owners: Vec<&str> = sessions.keys().map(|(owner, _)| owner.name()).collect();
+        room(&owners)?;
         sessions.insert(name, Arc::clone(session));
         Ok(true)
     }
@@ -48,9 +57,15 @@ impl SessionTable {
     pub(crate) fn of(&self, caller: &Caller) -> Vec<Arc<Session>> {
         self.lock()
             .values()
-            .filter(|session| session.owner == *caller)
+            .filter(|session| session.owner == *caller && caller.reaches(Some(&session.id)))
             .cloned()
             .collect()
+    }
+
+    /// The names of the owners of all, one for each session.
+    pub(crate) fn owners(&self) -> Vec<Caller> {
+        let sessions = self.lock();
+        sessions.keys().map(|(owner, _)| owner.clone()).collect()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {

@@ -14,6 +14,11 @@ use wharf_testkit::{Setup, in_directory, with_engine};
 /// It asks, and does no harm.
 const RISKY: &str = "rm -rf .git";
 
+/// Somebody else who looks after the server.
+fn ann() -> Caller {
+    Caller::with("ann", me().grants().clone())
+}
+
 /// Asks for a command that is not to run unasked; the token and the approval's id.
 async fn asked(engine: &Engine, request: RunRequest) -> (Option<String>, String) {
     match engine.run(&me(), request).await {
@@ -25,7 +30,11 @@ async fn asked(engine: &Engine, request: RunRequest) -> (Option<String>, String)
 }
 
 async fn state(engine: &Engine, id: &str) -> State {
-    engine.approval(id, Duration::ZERO).await.unwrap().state
+    engine
+        .approval(&me(), id, Duration::ZERO)
+        .await
+        .unwrap()
+        .state
 }
 
 async fn ran(engine: &Engine, request: RunRequest) -> Option<Finished> {
@@ -40,10 +49,7 @@ fn a_persons_yes_lets_the_same_command_through_once() {
         assert_eq!(asked(engine, command(RISKY)).await.1, id, "one question");
         assert_eq!(state(engine, &id).await, State::Pending);
         let yes = Answer::Approve(Scope::Once);
-        engine
-            .answer(&Caller::new("ann"), &id, yes.clone())
-            .await
-            .unwrap();
+        engine.answer(&ann(), &id, yes.clone()).await.unwrap();
         assert!(ran(engine, command("rm -rf ./.git")).await.is_none());
         let done = ran(engine, command(RISKY)).await.unwrap();
         assert_eq!(done.exit_code, Some(0));
@@ -82,10 +88,7 @@ fn a_no_is_a_no_and_says_why() {
     with_engine(Setup::default(), |test| async move {
         let (token, id) = asked(&test.engine, command(RISKY)).await;
         let no = Answer::Deny("the history is needed".to_owned());
-        test.engine
-            .answer(&Caller::new("ann"), &id, no)
-            .await
-            .unwrap();
+        test.engine.answer(&ann(), &id, no).await.unwrap();
         assert!(matches!(
             state(&test.engine, &id).await,
             State::Denied { why, .. } if why == "the history is needed"
@@ -105,7 +108,7 @@ fn who_waits_hears_of_the_answer() {
         let (engine, asked) = (test.engine.clone(), id.clone());
         let waits = tokio::spawn(async move {
             let wait = Duration::from_secs(60);
-            engine.approval(&asked, wait).await.unwrap().state
+            engine.approval(&me(), &asked, wait).await.unwrap().state
         });
         tokio::task::yield_now().await;
         let yes = Answer::Approve(Scope::Once);
@@ -164,9 +167,9 @@ fn a_yes_for_a_pattern_shows_what_it_is_for_and_can_be_taken_back() {
                 .await
                 .is_none()
         );
-        assert_eq!(engine.grants().len(), 1);
+        assert_eq!(engine.grants(&me()).len(), 1);
         engine.revoke_grant(&me(), &id).await.unwrap();
-        assert!(engine.grants().is_empty());
+        assert!(engine.grants(&me()).is_empty());
         // Nothing of what was agreed to is left, not even the one run that was asked about.
         assert!(ran(engine, again).await.is_none());
         let first = command("git push --force origin one");
@@ -191,10 +194,7 @@ fn where_the_policy_wants_it_somebody_else_says_yes() {
         let yes = Answer::Approve(Scope::Once);
         let own = test.engine.answer(&me(), &id, yes.clone()).await;
         assert!(matches!(own, Err(Error::Conflict(_))));
-        test.engine
-            .answer(&Caller::new("ann"), &id, yes)
-            .await
-            .unwrap();
+        test.engine.answer(&ann(), &id, yes).await.unwrap();
         assert!(ran(&test.engine, command(RISKY)).await.is_some());
     });
 }
@@ -219,7 +219,7 @@ fn what_is_open_outlives_the_server() {
             state(&test.engine, &approved).await,
             State::Used { .. }
         ));
-        let listed = test.engine.approvals(10).await.unwrap();
+        let listed = test.engine.approvals(&me(), 10).await.unwrap();
         let ids: Vec<&str> = listed.iter().map(|approval| approval.id.as_str()).collect();
         assert_eq!(ids, [pending.as_str(), approved.as_str()]);
     });

@@ -10,6 +10,8 @@ mod approvals;
 mod bounds;
 mod hosts;
 mod named_hosts;
+mod permissions;
+mod quotas;
 mod record;
 mod registry;
 #[path = "../support/mod.rs"]

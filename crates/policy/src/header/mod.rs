@@ -17,6 +17,9 @@ use crate::question::{Moment, Weekday, Who};
 pub const DEVELOPER: &str = "developer";
 /// The role that looks and changes nothing.
 pub const READ_ONLY: &str = "read-only";
+/// Roles in an organization, which a policy may name without defining them. They come from the
+/// server, beside the roles that the file gives, and take nobody's default role away.
+pub(crate) const MEMBERSHIP: [&str; 5] = ["owner", "admin", "member", "viewer", "agent"];
 /// Roles that a policy may name, with the built-in ones.
 pub const MAX_ROLES: usize = 64;
 /// Classes, paths, groups of targets and hours that a policy may name, each.
@@ -175,7 +178,11 @@ impl Header {
         Self {
             default_role: DEVELOPER.to_owned(),
             without: Vec::new(),
-            roles: vec![role(DEVELOPER), role(READ_ONLY)],
+            roles: [DEVELOPER, READ_ONLY]
+                .into_iter()
+                .chain(MEMBERSHIP)
+                .map(role)
+                .collect(),
             classes: Vec::new(),
             paths: Vec::new(),
             targets: Vec::new(),
@@ -200,16 +207,23 @@ impl Header {
     /// The roles of a caller, as bits in the order of [`roles`](Self::roles): those that the file
     /// gives, those that the server gives, and the default role where there is none.
     pub(crate) fn roles_of(&self, who: &Who<'_>, given: &[&str]) -> u64 {
-        let mut bits = 0;
+        let (mut bits, mut membership) = (0, 0);
         for (index, role) in self.roles.iter().enumerate() {
-            let has = given.contains(&role.name.as_str())
-                || role.members.iter().any(|member| is_member(member, who));
-            bits |= u64::from(has) << index;
+            let name = role.name.as_str();
+            if role.members.iter().any(|member| is_member(member, who)) {
+                bits |= 1 << index;
+            } else if given.contains(&name) {
+                if MEMBERSHIP.contains(&name) {
+                    membership |= 1 << index;
+                } else {
+                    bits |= 1 << index;
+                }
+            }
         }
         if bits == 0 {
             bits = self.role_bit(&self.default_role);
         }
-        bits
+        bits | membership
     }
 
     pub(crate) fn role_bit(&self, name: &str) -> u64 {

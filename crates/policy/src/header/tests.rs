@@ -35,7 +35,8 @@ allow = ["ls", { run = "id", target = "prod-1", at = "sat 03:00" }]
     let roles: Vec<&str> = header.role_names(header.roles_of(&anna, &[])).collect();
     assert_eq!(roles, ["ops"]);
     assert_eq!(header.roles_of(&Who::user("eve"), &["read-only"]), 0b10);
-    assert_eq!(header.roles_of(&Who::user("eve"), &["unheard-of"]), 0b100);
+    let ops = header.role_bit("ops");
+    assert_eq!(header.roles_of(&Who::user("eve"), &["unheard-of"]), ops);
     assert!(header.targets[0].holds("prod-1", &[]));
     assert_eq!(header.examples[1].line, 21);
     assert_eq!(header.approvals.open_seconds, 300);
@@ -98,4 +99,24 @@ fn there_are_so_many_roles_and_no_more() {
     // Two are built in.
     assert!(roles(MAX_ROLES - 2).is_ok());
     assert!(roles(MAX_ROLES - 1).is_err());
+}
+
+#[test]
+fn a_role_in_an_organization_comes_beside_the_others() {
+    let header =
+        parse("default_role = \"read-only\"\n[roles]\nadmin = [\"user:olga\"]").expect("legal");
+    let roles = |who: &str, given: &[&str]| -> Vec<String> {
+        let bits = header.roles_of(&Who::user(who), given);
+        header.role_names(bits).map(str::to_owned).collect()
+    };
+    for role in MEMBERSHIP {
+        assert_eq!(roles("eve", &[role]), ["read-only", role]);
+    }
+    // One that the file gives is a role like another.
+    assert_eq!(roles("olga", &[]), ["admin"]);
+    assert_eq!(roles("olga", &["member"]), ["admin", "member"]);
+    assert_eq!(
+        roles("eve", &["developer", "viewer"]),
+        ["developer", "viewer"]
+    );
 }

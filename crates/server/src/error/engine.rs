@@ -78,6 +78,18 @@ impl From<Error> for Failure {
                 failure.0.code = "idempotency_mismatch";
                 failure
             }
+            Error::Scope { needs } => Self::insufficient_scope(needs),
+            Error::Quota(exceeded) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "quota_exceeded",
+                "As much is used as may be",
+                sentence(&words),
+            )
+            .with_header(
+                RETRY_AFTER,
+                HeaderValue::from(whole_seconds(exceeded.retry_after)),
+            )
+            .retryable(),
             Error::Busy { retry_after, .. } => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "busy",

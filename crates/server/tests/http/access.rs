@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use serde_json::Value;
-use wharf_model::{Caller, Grants, Organization, Person, Role, Scopes};
+use wharf_model::{Caller, Grants, Limits, Organization, Person, Quotas, Role, Scopes};
 use wharf_server::access::{Class, ROUTES};
 use wharf_server::{Authentication, Authenticator, InTurn, Peer, ServerOptions, Tokens, Why};
 
@@ -137,7 +137,7 @@ fn without_a_token_or_with_a_foreign_one_nothing_is_done() {
 
 /// What a token opens, written down apart from how the server decides it.
 fn opens(class: Class, who: &str) -> bool {
-    use Class::{Admin, Answer, Any, Manage, Open, Read, Run, Sync};
+    use Class::{Answer, Any, Manage, Open, Read, Run, Sync};
     let classes: &[Class] = match who {
         "nothing" => &[Open, Any],
         "low" | "session" => &[Open, Any, Read, Run],
@@ -271,5 +271,57 @@ fn a_body_is_not_read_before_it_is_known_who_asks() {
             .await;
         assert_eq!(answer.problem().0, 401);
         assert!(!read.load(Ordering::Relaxed));
+    });
+}
+
+#[test]
+fn what_is_used_up_is_said_with_whose_it_is_and_when_there_is_room() {
+    let limits = Limits {
+        runs_per_minute: Some(1),
+        ..Limits::NONE
+    };
+    let limited = Caller::of_account(Grants {
+        limits: Quotas {
+            organization: limits,
+            ..Quotas::NONE
+        },
+        ..caller(Role::Member, "run", false).grants().clone()
+    });
+    let mine = ServerOptions {
+        authenticator: Arc::new(Tokens::of([("ada", limited)])),
+        ..options()
+    };
+    with_server_of(mine, async |server| {
+        let ask = |method: &str, path: &str| {
+            let ask = server.ask(method, path);
+            ask.header("authorization", "Bearer ada")
+        };
+        let run = || ask("POST", "/api/run-command").json(&serde_json::json!({"command": "true"}));
+        assert_eq!(run().send().await.status, StatusCode::OK);
+        let full = run().send().await;
+        assert_eq!(full.problem(), (429, "quota_exceeded".to_owned()));
+        assert_eq!(members(&full), MEMBERS);
+        let wait: u64 = full.header("retry-after").parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+        let body = full.json();
+        let detail = body["detail"].as_str().unwrap();
+        let begin = "The organization acme may begin 1 commands in a minute and has; there is room \
+                     again at 2";
+        assert!(detail.starts_with(begin), "{detail}");
+        assert_eq!(body["retryable"], true);
+
+        let usage = ask("GET", "/api/v1/usage").send().await.json();
+        assert_eq!(usage["person"]["name"], "ada@example.com");
+        assert_eq!(usage["person"]["runs_in_minute"], 1);
+        assert_eq!(usage["person"]["runs_per_minute"], Value::Null);
+        assert_eq!(usage["organization"]["name"], "acme");
+        assert_eq!(usage["organization"]["runs_per_minute"], 1);
+        assert_eq!(usage["agent"], Value::Null);
+        assert!(
+            usage["day_ends_at"]
+                .as_str()
+                .unwrap()
+                .ends_with("T00:00:00.000Z")
+        );
     });
 }

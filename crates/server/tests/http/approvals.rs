@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use wharf_engine::rules::File;
 use wharf_server::{PolicyFiles, ServerOptions};
 
-use crate::support::{STRANGER, Server, options, with_server, with_server_of};
+use crate::support::{SECOND, STRANGER, Server, options, with_server, with_server_of};
 
 /// It asks, and does no harm: there is no such directory.
 const RISKY: &str = "rm -rf /opt/wharf-no-such-dir";
@@ -40,15 +40,22 @@ fn a_yes_over_http_lets_the_run_through_and_is_used_up() {
             let (server, path) = (server.clone(), format!("{path}?wait=60"));
             async move { server.get(&path).await.json() }
         });
+        for (method, path) in [("GET", path.clone()), ("POST", format!("{path}/approve"))] {
+            let strangers = server
+                .ask(method, &path)
+                .header("authorization", format!("Bearer {STRANGER}"))
+                .json(&json!({}));
+            assert_eq!(strangers.send().await.status, StatusCode::NOT_FOUND);
+        }
         let by_another = server
             .ask("POST", &format!("{path}/approve"))
-            .header("authorization", format!("Bearer {STRANGER}"))
+            .header("authorization", format!("Bearer {SECOND}"))
             .json(&json!({}));
         assert_eq!(by_another.send().await.status, StatusCode::OK);
         let heard = waits.await.unwrap();
         assert_eq!(
             (&heard["state"], &heard["answered_by"]),
-            (&json!("approved"), &json!("stranger"))
+            (&json!("approved"), &json!("second"))
         );
 
         let run = server

@@ -39,3 +39,7 @@ pub const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 pub const LIFETIME_MAX: Duration = Duration::from_secs(60 * 60);
 /// Rows that a copy reads at once.
 pub const COPY_ROWS_MAX: u32 = 512;
+/// Callers whose use of the day is read at start-up; the others begin at nothing.
+pub const SPENT_CALLERS_MAX: u32 = 100_000;
+/// Runs of the last minute that are read at start-up.
+pub const BEGUN_MAX: u32 = 100_000;

@@ -33,6 +33,7 @@ mod project;
 mod run_writes;
 mod runs;
 mod sessions;
+mod spent;
 mod sqlite;
 mod text;
 
@@ -51,3 +52,4 @@ pub use open::Database;
 pub use project::{CaughtUp, Projector};
 pub use runs::{Page, RunEnd, RunRow, state};
 pub use sessions::{SessionRow, SessionUpdate};
+pub use spent::SpentRow;

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wharf_api::MetadataFormat;
+use wharf_model::{Limits, Quotas};
+use wharf_server::Proxies;
+use wharf_server::options::InvalidProxy;
 
 use super::layers::Settings;
 use super::value::Value;
@@ -32,6 +35,10 @@ pub(crate) struct ServeOptions {
     pub(crate) askpass: Option<String>,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) cors_origins: Vec<String>,
+    /// Proxies whose word counts about whom they ask for.
+    pub(crate) trusted_proxies: Proxies,
+    /// How much those with an account may use, where nothing else is said of them.
+    pub(crate) quotas: Quotas,
     pub(crate) log_json: bool,
     pub(crate) log_level: String,
     pub(crate) log_days: usize,
@@ -78,6 +85,8 @@ pub(crate) enum Refused {
     NoToken(IpAddr),
     #[error("serve.jwt_algorithm is RS256 and cannot be {0:?}")]
     Algorithm(String),
+    #[error("serve.trusted_proxies: {0}")]
+    Proxy(#[from] InvalidProxy),
     #[error("serve.askpass must be an absolute path, not {0:?}")]
     Askpass(String),
 }
@@ -135,6 +144,16 @@ impl ServeOptions {
             askpass,
             allowed_hosts,
             cors_origins: list(settings, "serve.cors_origins"),
+            trusted_proxies: Proxies::parse(
+                list(settings, "serve.trusted_proxies")
+                    .iter()
+                    .map(String::as_str),
+            )?,
+            quotas: Quotas {
+                person: quota(settings, "person"),
+                organization: quota(settings, "organization"),
+                agent: quota(settings, "agent"),
+            },
             log_json,
             log_level: text(settings, "serve.log_level").unwrap_or_else(|| "info".to_owned()),
             log_days: count(settings, "serve.log_days"),
@@ -155,6 +174,21 @@ impl ServeOptions {
             journal_age: time(settings, "journal.age").unwrap_or_default(),
             accounts: AccountOptions::resolve(settings)?,
         })
+    }
+}
+
+/// What one of a kind may use. Nothing is a bound of none.
+fn quota(settings: &Settings, kind: &str) -> Limits {
+    let of = |what: &str| {
+        let bound = number(settings, &format!("quotas.{kind}_{what}"));
+        Some(bound).filter(|bound| *bound > 0)
+    };
+    Limits {
+        runs_per_minute: of("runs_per_minute"),
+        concurrent_runs: of("concurrent_runs"),
+        sessions: of("sessions"),
+        output_bytes_per_day: of("output_bytes_per_day"),
+        wall_seconds_per_day: of("wall_seconds_per_day"),
     }
 }
 
@@ -246,6 +280,23 @@ mod tests {
         assert_eq!(options.address.to_string(), "127.0.0.1:7304");
         assert!(!options.bypass_auth && !options.log_json && !options.durable);
         assert_eq!(options.patience, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn nobody_has_a_bound_unless_one_is_given() {
+        assert_eq!(resolve("").unwrap().quotas, Quotas::NONE);
+        let given = "[quotas]\nagent_runs_per_minute = 30\nperson_output_bytes_per_day = '1GiB'\n";
+        let quotas = resolve(given).unwrap().quotas;
+        assert_eq!(quotas.agent.runs_per_minute, Some(30));
+        assert_eq!(quotas.person.output_bytes_per_day, Some(1 << 30));
+        assert_eq!(quotas.organization, Limits::NONE);
+    }
+
+    #[test]
+    fn a_proxy_is_an_address_or_a_network() {
+        let with = |proxy| resolve(&format!("[serve]\ntrusted_proxies = ['{proxy}']\n"));
+        assert!(with("10.0.0.0/8").is_ok());
+        assert!(matches!(with("proxy.local"), Err(Refused::Proxy(_))));
     }
 
     #[test]

@@ -199,6 +199,7 @@ fn engine_options(cx: &Context, options: &ServeOptions, seal_key: [u8; KEY_BYTES
             grace: options.grace,
             session_timeout: options.session_timeout,
         },
+        quotas: options.quotas,
         seal_key,
     }
 }
@@ -249,6 +250,7 @@ fn server_options(
         allowed_origins: options.cors_origins.clone(),
         public_url: options.accounts.public_url.clone(),
         accounts: Some(accounts),
+        trusted_proxies: options.trusted_proxies.clone(),
         policy_files: policy_files(cx),
         limits: ServerLimits {
             patience: options.patience,

@@ -32,7 +32,10 @@ pub(crate) async fn approve(
     request: Request,
 ) -> Result<Response, Failure> {
     let (context, wire) = json::read::<ApproveRequest>(&app, request).await?;
-    let asked = app.engine.approval(&id, Duration::ZERO).await?;
+    let asked = app
+        .engine
+        .approval(&context.caller, &id, Duration::ZERO)
+        .await?;
     let scope = approval::scope(wire, &asked.cwd)?;
     let answer = Answer::Approve(scope);
     let answered = app.engine.answer(&context.caller, &id, answer).await?;

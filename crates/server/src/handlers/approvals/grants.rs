@@ -18,8 +18,9 @@ use crate::state::App;
     get, path = "/api/grants", tag = "approvals",
     responses((status = 200, description = "Grants", body = GrantList)),
 )]
-pub(crate) async fn list(State(app): State<App>) -> Result<Response, Failure> {
-    let grants = app.engine.grants().into_iter().map(approval::grant);
+pub(crate) async fn list(State(app): State<App>, context: Context) -> Result<Response, Failure> {
+    let grants = app.engine.grants(&context.caller);
+    let grants = grants.into_iter().map(approval::grant);
     reply::json(&GrantList {
         grants: grants.collect(),
     })

@@ -8,6 +8,7 @@ use wharf_engine::approvals::MAX_LISTED;
 use crate::convert::approval;
 use crate::error::Failure;
 use crate::extract::query::{Params, size};
+use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
 
@@ -22,7 +23,7 @@ const STATES: [(&str, ApprovalState); 5] = [
 
 /// Approvals
 ///
-/// Open ones first, then the latest that are over. With `state`, those of the latest 200 that are
+/// Those that concern the caller, open ones first, then the latest that are over. With `state`, those of the latest 200 that are
 /// in it.
 #[utoipa::path(
     get, path = "/api/approvals", tag = "approvals",
@@ -32,7 +33,11 @@ const STATES: [(&str, ApprovalState); 5] = [
     ),
     responses((status = 200, description = "Approvals", body = ApprovalList)),
 )]
-pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<Response, Failure> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    context: Context,
+    mut params: Params,
+) -> Result<Response, Failure> {
     let limit = size(params.number("limit", 1..=u64::from(MAX_LISTED), DEFAULT_LISTED));
     let named = params.text("state").map(str::to_owned);
     let state = named.as_deref().and_then(|named| {
@@ -44,7 +49,7 @@ pub(crate) async fn list(State(app): State<App>, mut params: Params) -> Result<R
         params.wrong("state", format!("must be one of {names}"));
     }
     params.check()?;
-    let found = app.engine.approvals(MAX_LISTED).await?;
+    let found = app.engine.approvals(&context.caller, MAX_LISTED).await?;
     let wanted = found.into_iter().map(approval::approval);
     let wanted = wanted.filter(|approval| state.is_none_or(|state| approval.state == state));
     reply::json(&ApprovalList {

@@ -1,6 +1,7 @@
 //! Questions that wait for a person, and yeses that hold for longer than one run.
 //!
-//! Everybody whom this server knows may see and answer them; who may say yes, the policy says.
+//! They are seen by whoever asked, the person whom an agent acts for, those who look after the
+//! organization, and those who look after the server; who of them may say yes, the policy says.
 
 pub(crate) mod approve;
 pub(crate) mod deny;

@@ -10,6 +10,7 @@ use crate::convert::approval;
 use crate::error::Failure;
 use crate::extract::id::Name;
 use crate::extract::query::Params;
+use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
 
@@ -26,11 +27,15 @@ use crate::state::App;
 )]
 pub(crate) async fn show(
     State(app): State<App>,
+    context: Context,
     Name(id): Name,
     mut params: Params,
 ) -> Result<Response, Failure> {
     let wait = params.number("wait", 0..=APPROVAL_WAIT_MAX, 0);
     params.check()?;
-    let found = app.engine.approval(&id, Duration::from_secs(wait)).await?;
+    let found = {
+        let wait = Duration::from_secs(wait);
+        app.engine.approval(&context.caller, &id, wait).await?
+    };
     reply::json(&approval::approval(found))
 }

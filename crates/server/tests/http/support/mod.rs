@@ -20,6 +20,8 @@ use wharf_testkit::TestHost;
 pub(crate) const TOKEN: &str = "token-of-the-owner";
 /// Another caller's token.
 pub(crate) const STRANGER: &str = "token-of-a-stranger";
+/// The token of somebody else who looks after the server.
+pub(crate) const SECOND: &str = "token-of-a-second-owner";
 /// An origin that the tests' server is configured with.
 pub(crate) const FRIEND: &str = "https://console.example.com";
 
@@ -64,6 +66,10 @@ pub(crate) fn options() -> ServerOptions {
     let tokens = Tokens::of([
         (TOKEN, Caller::local()),
         (STRANGER, Caller::new("stranger")),
+        (
+            SECOND,
+            Caller::with("second", Caller::local().grants().clone()),
+        ),
     ]);
     ServerOptions {
         allowed_origins: vec![FRIEND.to_owned()],

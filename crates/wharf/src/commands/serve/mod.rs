@@ -135,6 +135,7 @@ fn refused(refused: Refused) -> CommandError {
             .hint("or, in a network that you trust, add --allow-plain-http"),
         Refused::Askpass(_) => error.hint("wharf config set serve.askpass /usr/bin/ssh-askpass"),
         Refused::Algorithm(_) => error.hint("wharf config unset serve.jwt_algorithm"),
+        Refused::Proxy(_) => error.hint("wharf config set serve.trusted_proxies 10.0.0.1"),
         Refused::NoToken(_) => error.hint("unset BYPASS_AUTH, or listen on 127.0.0.1"),
     }
 }
