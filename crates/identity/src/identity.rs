@@ -1,169 +1,137 @@
-//! The one value that the rest of the program holds.
+//! The one value that the rest of the program holds. What it can do is in a file for each topic.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use wharf_model::{Caller, Limits, Role, Secret};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use wharf_model::{Caller, Scope, random_text_id};
 
-use crate::views::{
-    AgentView, DeviceAnswer, DeviceAsk, DeviceCodes, DevicePoll, DeviceView, InvitationView,
-    KeyView, LimitsOf, LimitsView, LoggedIn, LoginView, MadeInvitation, MadeKey, MeView,
-    MemberView, NewKey, NewUser, OrganizationView, Peer, PublicKey, SshKeyView, UserChange,
-    UserView,
-};
+use crate::beliefs::Beliefs;
+use crate::issuers::Issuers;
+use crate::limits::ISSUERS_MAX;
+use crate::passwords::Passwords;
+use crate::signing::Signing;
 use crate::{Error, Options, Parts};
 
 /// Accounts and what opens doors. Cheap to clone.
 #[derive(Clone)]
 pub struct Identity {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    parts: Parts,
-    options: Options,
+pub(crate) struct Inner {
+    pub(crate) parts: Parts,
+    pub(crate) options: Options,
+    pub(crate) passwords: Passwords,
+    pub(crate) signing: Signing,
+    pub(crate) issuers: Issuers,
+    pub(crate) beliefs: Beliefs,
+    /// Mail on its way.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) mailing: Arc<Semaphore>,
 }
 
-macro_rules! surface {
-    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)+) => {
-        impl Identity {
-            $(
-                $(#[$doc])*
-                ///
-                /// # Errors
-                /// Says which step failed.
-                #[expect(clippy::unused_async, clippy::too_many_arguments, reason = "the surface")]
-                pub async fn $name(&self, $($argument: $type),*) -> Result<$answer, Error> {
-                    let _held = (&self.inner.parts, &self.inner.options, $(&$argument),*);
-                    Err(Error::internal("do this yet"))
-                }
-            )+
-        }
-    };
+/// Mails that are on their way at once; more are not sent.
+const MAILS_AT_ONCE: usize = 16;
+/// How long the end waits for mail on its way.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").finish_non_exhaustive()
+    }
 }
 
 impl Identity {
     /// Puts it together. Nothing is made yet: the first signing key is when it is needed.
     ///
     /// # Errors
-    /// When the options are of no use.
+    /// When the options are of no use: an API key that is good for ever or for no time, too many
+    /// issuers.
     pub fn open(parts: Parts, options: Options) -> Result<Self, Error> {
+        crate::keys::lifetime(Some(options.key_lifetime), options.key_lifetime)?;
+        if options.issuers.len() > ISSUERS_MAX {
+            return Err(Error::invalid(
+                "issuers",
+                format!("must be at most {ISSUERS_MAX}"),
+            ));
+        }
+        if options.issuers.iter().any(|it| it.url == options.issuer) {
+            return Err(Error::invalid("issuers", "must not name this server"));
+        }
+        let inner = Inner {
+            passwords: Passwords::new(options.password_cost),
+            signing: Signing::default(),
+            issuers: Issuers::new(&options.issuers),
+            beliefs: Beliefs::default(),
+            tasks: TaskTracker::new(),
+            mailing: Arc::new(Semaphore::new(MAILS_AT_ONCE)),
+            parts,
+            options,
+        };
         Ok(Self {
-            inner: Arc::new(Inner { parts, options }),
+            inner: Arc::new(inner),
         })
+    }
+
+    /// Waits for mail on its way, a few seconds at the most.
+    pub async fn close(&self) {
+        self.inner.tasks.close();
+        let _waited = tokio::time::timeout(CLOSE_MAX, self.inner.tasks.wait()).await;
+    }
+
+    /// Deletes what has ended; to be called now and then. Says how many rows went.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn sweep(&self) -> Result<u64, Error> {
+        let mut gone = 0;
+        loop {
+            let step = self
+                .inner
+                .parts
+                .database
+                .sweep_accounts(self.inner.now_ms());
+            match step.await? {
+                0 => return Ok(gone),
+                step => gone += step,
+            }
+        }
     }
 }
 
-surface! {
-    /// Who shows this token: an API key, an access token of ours, or one of an external issuer.
-    authenticate(token: &Secret, peer: &Peer) -> Caller;
-    /// The account behind a caller.
-    me(caller: &Caller) -> MeView;
-    /// The public keys that verify access tokens.
-    public_keys() -> Vec<PublicKey>;
-    /// Deletes what has ended; to be called now and then. Says how many rows went.
-    sweep() -> u64;
+impl Inner {
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.parts.clock.now().millis()
+    }
 
-    /// Whether there is any account.
-    has_users() -> bool;
-    /// A new code for the first account, in place of an older one; none when there is an account.
-    first_run_code() -> Option<Secret>;
-    /// Makes the first account, the server's own organization and its owner, by that code.
-    first(code: &Secret, email: &str, username: Option<&str>, password: &Secret, peer: &Peer) -> LoggedIn;
-    /// Makes an account, where anybody may. The answer is its id.
-    register(email: &str, username: Option<&str>, password: &Secret, peer: &Peer) -> String;
-    /// Begins a login by password, for the person's first organization or the one named.
-    login(email: &str, password: &Secret, organization: Option<&str>, peer: &Peer) -> LoggedIn;
-    /// Goes on with a login. The token is used up.
-    refresh(token: &Secret, peer: &Peer) -> LoggedIn;
-    /// Ends the login or revokes the key that the caller shows; with `all`, all logins of theirs.
-    logout(caller: &Caller, all: bool) -> ();
-    /// The logins of a caller's person that are good.
-    logins(caller: &Caller) -> Vec<LoginView>;
-    /// Ends one of them.
-    revoke_login(caller: &Caller, id: &str) -> ();
-    /// Sets another password, and ends all other logins.
-    change_password(caller: &Caller, old: &Secret, new: &Secret, peer: &Peer) -> ();
-    /// Mails a code for a new password, if there is such an account and a way to send mail. The
-    /// answer is the same whether or not.
-    request_reset(email: &str, peer: &Peer) -> ();
-    /// Sets a new password by a code, ends all logins and begins one.
-    reset(code: &Secret, password: &Secret, peer: &Peer) -> LoggedIn;
-    /// A code for a new password, for an administrator to read out.
-    reset_code(caller: &Caller, user: &str) -> Secret;
+    pub(crate) fn new_id(&self, prefix: &str) -> String {
+        random_text_id(prefix, &*self.parts.entropy)
+    }
+}
 
-    /// All accounts, for an administrator; after the one with this id where one is given.
-    users(caller: &Caller, after: Option<&str>) -> Vec<UserView>;
-    /// One account by id or address: one's own, or any for an administrator.
-    user(caller: &Caller, user: &str) -> UserView;
-    /// Makes an account, as an administrator. The first one makes the server's own organization
-    /// as well and is its owner.
-    add_user(caller: &Caller, user: NewUser) -> UserView;
-    /// Changes an account: one's own name, or anything for an administrator.
-    change_user(caller: &Caller, user: &str, change: UserChange) -> UserView;
-    /// Disables an account for good: its address is nobody else's ever after.
-    remove_user(caller: &Caller, user: &str) -> ();
+/// The account's id of a caller who has one.
+pub(crate) fn person_of(caller: &Caller) -> Result<&str, Error> {
+    let person = caller.grants().person.as_ref();
+    person
+        .map(|person| &*person.id)
+        .ok_or(Error::needs_role("a login with an account"))
+}
 
-    /// The organizations of a caller; all for an administrator.
-    organizations(caller: &Caller) -> Vec<OrganizationView>;
-    /// One of them by id or short name.
-    organization(caller: &Caller, organization: &str) -> OrganizationView;
-    /// Makes an organization whose owner the caller is.
-    add_organization(caller: &Caller, slug: &str, name: &str) -> OrganizationView;
-    /// Gives an organization another name.
-    rename_organization(caller: &Caller, organization: &str, name: &str) -> OrganizationView;
-    /// Ends an organization: its members, keys, agents and invitations go; its short name is kept.
-    remove_organization(caller: &Caller, organization: &str) -> ();
-    /// Lets the caller's login be for another organization of theirs.
-    switch_organization(caller: &Caller, organization: &str) -> LoggedIn;
-    /// The members of an organization.
-    members(caller: &Caller, organization: &str) -> Vec<MemberView>;
-    /// Makes a user, by id or address, a member or gives them another role.
-    set_member(caller: &Caller, organization: &str, user: &str, role: Role) -> MemberView;
-    /// Takes somebody out of an organization; also oneself.
-    remove_member(caller: &Caller, organization: &str, user: &str) -> ();
-    /// The invitations of an organization that wait.
-    invitations(caller: &Caller, organization: &str) -> Vec<InvitationView>;
-    /// Invites somebody.
-    invite(caller: &Caller, organization: &str, email: &str, role: Role) -> MadeInvitation;
-    /// Takes an invitation back.
-    revoke_invitation(caller: &Caller, organization: &str, id: &str) -> ();
-    /// Follows an invitation: with a new account, or with the password of the one that is there.
-    accept_invitation(code: &Secret, username: Option<&str>, password: &Secret, peer: &Peer) -> LoggedIn;
+/// Whether the caller's token is for looking after accounts, their own included.
+pub(crate) fn manages(caller: &Caller) -> Result<(), Error> {
+    if caller.grants().scopes.has(&Scope::Admin) {
+        Ok(())
+    } else {
+        Err(Error::needs_scope("admin"))
+    }
+}
 
-    /// The agents that act for the caller; with `all`, those of the organization.
-    agents(caller: &Caller, all: bool) -> Vec<AgentView>;
-    /// Makes an agent that acts for the caller in their organization.
-    add_agent(caller: &Caller, name: &str) -> AgentView;
-    /// Ends an agent and its keys.
-    remove_agent(caller: &Caller, id: &str) -> ();
-
-    /// The API keys of the caller's person that are good, or of somebody else's for an administrator.
-    keys(caller: &Caller, of: Option<&str>) -> Vec<KeyView>;
-    /// Makes an API key.
-    make_key(caller: &Caller, key: NewKey) -> MadeKey;
-    /// Revokes an API key.
-    revoke_key(caller: &Caller, id: &str) -> ();
-
-    /// A device asks to be let in.
-    begin_device(ask: DeviceAsk, peer: &Peer) -> DeviceCodes;
-    /// A device asks whether it was.
-    poll_device(device_code: &Secret, peer: &Peer) -> DevicePoll;
-    /// The device with this user code, for the person who is to decide.
-    find_device(caller: &Caller, user_code: &str, peer: &Peer) -> DeviceView;
-    /// Decides.
-    answer_device(caller: &Caller, user_code: &str, answer: DeviceAnswer, peer: &Peer) -> ();
-
-    /// The SSH keys of a caller.
-    ssh_keys(caller: &Caller) -> Vec<SshKeyView>;
-    /// Adds one; [`Error::Conflict`] `… already registered` when it is there.
-    add_ssh_key(caller: &Caller, public_key: &str, name: Option<&str>, fingerprint: Option<&str>) -> SshKeyView;
-    /// Removes one, by id or fingerprint.
-    remove_ssh_key(caller: &Caller, id: &str) -> ();
-    /// Removes all; says how many.
-    remove_ssh_keys(caller: &Caller) -> u64;
-
-    /// How much a caller may use.
-    limits_of(caller: &Caller) -> LimitsView;
-    /// Sets how much somebody may use, as an administrator of what they belong to.
-    set_limits(caller: &Caller, of: LimitsOf, limits: Limits) -> ();
+/// Whether the caller may look after the accounts of the whole server.
+pub(crate) fn administers(caller: &Caller) -> Result<(), Error> {
+    if !caller.grants().administrator {
+        return Err(Error::needs_role("an administrator of this server"));
+    }
+    manages(caller)
 }

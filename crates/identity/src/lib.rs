@@ -11,12 +11,34 @@
 //! Start reading at [`Identity`], then [`views`] for what is asked and answered. Every bound is a
 //! constant in [`limits`].
 
+mod agents;
+mod authenticate;
+mod beliefs;
+mod devices;
 mod error;
 mod identity;
+mod invitations;
+mod issuers;
+mod jwt;
+mod keys;
 pub mod limits;
+mod lockout;
+mod logins;
+mod organizations;
 mod parts;
+mod passwords;
+mod quotas;
+mod record;
+mod reset;
+mod signing;
+mod ssh_keys;
+mod text;
+mod users;
 pub mod views;
 
 pub use error::{Error, Field};
 pub use identity::Identity;
 pub use parts::{Fetch, Issuer, KeyFile, Letter, Mail, Options, Parts, PasswordCost};
+
+#[cfg(test)]
+mod tests;

@@ -30,8 +30,13 @@ pub(crate) fn organization(slug: &str) -> OrganizationRow {
 
 /// The first account, `ann`, who owns the server's own organization.
 pub(crate) async fn with_first(db: &Database) {
-    let made = db.insert_first_user(&user("ann"), &organization("main"), None);
-    assert_eq!(made.await.unwrap(), UserMade::Made);
+    assert_eq!(first(db, "ann", None).await, UserMade::Made);
+}
+
+async fn first(db: &Database, name: &str, code: Option<&str>) -> UserMade {
+    let (user, organization) = (user(name), organization("main"));
+    let made = db.insert_first_user(&user, &organization, code).await;
+    made.unwrap()
 }
 
 /// Joins a set that runs on one thread: waits at the database are where they meet.
@@ -62,16 +67,17 @@ async fn the_first_account_is_made_once_and_by_its_code(kind: Kind) {
     db.put_code("first", "", "old", (0, 100)).await.unwrap();
     db.put_code("first", "", "new", (0, 100)).await.unwrap();
     for wrong in ["old", "none"] {
-        let made = db.insert_first_user(&user("ann"), &organization("main"), Some(wrong));
-        assert_eq!(made.await.unwrap(), UserMade::Refused, "{wrong}");
+        assert_eq!(
+            first(db, "ann", Some(wrong)).await,
+            UserMade::Refused,
+            "{wrong}"
+        );
     }
     assert!(db.has_code("first", "new", 99).await.unwrap());
     assert!(!db.has_code("first", "new", 100).await.unwrap());
-    let made = db.insert_first_user(&user("ann"), &organization("main"), Some("new"));
-    assert_eq!(made.await.unwrap(), UserMade::Made);
+    assert_eq!(first(db, "ann", Some("new")).await, UserMade::Made);
     db.put_code("first", "", "again", (0, 100)).await.unwrap();
-    let made = db.insert_first_user(&user("bob"), &organization("main"), Some("again"));
-    assert_eq!(made.await.unwrap(), UserMade::Refused);
+    assert_eq!(first(db, "bob", Some("again")).await, UserMade::Refused);
     assert_eq!(db.count_users().await.unwrap(), 1);
     let places = db.memberships("id-ann").await.unwrap();
     assert_eq!(places.len(), 1);
@@ -108,18 +114,15 @@ async fn one_address_is_one_account_however_many_ask_at_once(kind: Kind) {
     };
     let made = place.db.insert_user(&same_name, "org-main", "member").await;
     assert_eq!(made.unwrap(), UserMade::Taken);
-    let nowhere = place.db.insert_user(&user("eve"), "org-none", "member");
-    assert_eq!(nowhere.await.unwrap(), UserMade::Refused);
-    let name = place.db.rename_user("id-ann", "Bob", "name0").await;
-    let other = place.db.rename_user("id-ann", "Anna", "anna").await;
-    assert!(other.unwrap());
-    let taken = made_name(&place.db).await;
-    assert_eq!(name.unwrap(), taken != "name0");
-}
-
-async fn made_name(db: &Database) -> String {
-    let bob = db.user_by_email("bob@example.com").await.unwrap().unwrap();
-    bob.username_key
+    let eve = user("eve");
+    let nowhere = place.db.insert_user(&eve, "org-none", "member").await;
+    assert_eq!(nowhere.unwrap(), UserMade::Refused);
+    let bob = place.db.user_by_email("bob@example.com").await;
+    let taken = bob.unwrap().unwrap().username_key;
+    let renamed = place.db.rename_user("id-ann", "Bob", &taken).await;
+    assert!(!renamed.unwrap());
+    let renamed = place.db.rename_user("id-ann", "Anna", "anna").await;
+    assert!(renamed.unwrap());
 }
 
 async fn an_organization_keeps_an_owner(kind: Kind) {

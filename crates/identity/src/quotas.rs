@@ -1,0 +1,139 @@
+//! How much somebody may use: numbers that are kept here and enforced where things run.
+
+use serde::{Deserialize, Serialize};
+use wharf_model::{Caller, Limits, Role};
+
+use crate::identity::administers;
+use crate::record::Note;
+use crate::text;
+use crate::views::{LimitsOf, LimitsView};
+use crate::{Error, Identity};
+
+impl Identity {
+    /// How much a caller may use. What is not said is the server's to say.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn limits_of(&self, caller: &Caller) -> Result<LimitsView, Error> {
+        let database = &self.inner.parts.database;
+        let grants = caller.grants();
+        let mut view = LimitsView::default();
+        if let Some(person) = &grants.person {
+            let row = database.user(&person.id).await?;
+            view.user = limits_from(row.and_then(|row| row.limits).as_deref());
+        }
+        if let Some(organization) = &grants.organization {
+            let row = database.organization(&organization.id).await?;
+            view.organization = limits_from(row.and_then(|row| row.limits).as_deref());
+            if let (Some(agent), Some(person)) = (&grants.agent, &grants.person) {
+                let rows = database.agents(&organization.id, Some(&person.id)).await?;
+                let row = rows.into_iter().find(|row| row.name == **agent);
+                view.agent = limits_from(row.and_then(|row| row.limits).as_deref());
+            }
+        }
+        view.effective = view.user.and(view.agent).and(view.organization);
+        Ok(view)
+    }
+
+    /// Sets how much somebody may use: a person or an organization, as an administrator of the
+    /// server; an agent, as whoever may look after it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is nobody like that, or not for the caller.
+    pub async fn set_limits(
+        &self,
+        caller: &Caller,
+        of: LimitsOf,
+        limits: Limits,
+    ) -> Result<(), Error> {
+        let inner = &self.inner;
+        let database = &inner.parts.database;
+        let text = limits_text(limits)?;
+        let written = text.as_deref();
+        let note = Note {
+            detail: Some(written.unwrap_or("none")),
+            ..Note::by(caller)
+        };
+        let kind = "limits.set";
+        let set = match &of {
+            LimitsOf::User(user) => {
+                administers(caller)?;
+                let row = inner.user_for(caller, user).await?;
+                let user = Some(row.id.as_str());
+                inner.record(kind, &Note { user, ..note })?;
+                database.set_user_limits(&row.id, written).await?
+            }
+            LimitsOf::Organization(name) => {
+                administers(caller)?;
+                let (row, _) = inner.administered(caller, name).await?;
+                let organization = Some(row.id.as_str());
+                inner.record(
+                    kind,
+                    &Note {
+                        organization,
+                        ..note
+                    },
+                )?;
+                database.set_organization_limits(&row.id, written).await?
+            }
+            LimitsOf::Agent(id) => {
+                crate::identity::manages(caller)?;
+                let row = inner.agent_for(caller, text::known("agent", id)?).await?;
+                if caller.grants().role == Role::Agent {
+                    return Err(Error::needs_role("the person it acts for"));
+                }
+                let agent = Some(row.id.as_str());
+                inner.record(kind, &Note { agent, ..note })?;
+                database.set_agent_limits(&row.id, written).await?
+            }
+        };
+        inner.beliefs.forget();
+        set.then_some(()).ok_or(Error::NotFound("account"))
+    }
+}
+
+/// Limits as they are kept.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runs_per_minute: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrent_runs: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_bytes_per_day: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wall_seconds_per_day: Option<u64>,
+}
+
+/// Nothing is kept of limits that say nothing.
+fn limits_text(limits: Limits) -> Result<Option<String>, Error> {
+    if limits == Limits::NONE {
+        return Ok(None);
+    }
+    let kept = Kept {
+        runs_per_minute: limits.runs_per_minute,
+        concurrent_runs: limits.concurrent_runs,
+        sessions: limits.sessions,
+        output_bytes_per_day: limits.output_bytes_per_day,
+        wall_seconds_per_day: limits.wall_seconds_per_day,
+    };
+    let text = serde_json::to_string(&kept);
+    text.map(Some).map_err(|_| Error::internal("write limits"))
+}
+
+/// Limits as they were kept. What cannot be read was not written here, and limits nothing.
+pub(crate) fn limits_from(text: Option<&str>) -> Limits {
+    let kept: Kept = text
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    Limits {
+        runs_per_minute: kept.runs_per_minute,
+        concurrent_runs: kept.concurrent_runs,
+        sessions: kept.sessions,
+        output_bytes_per_day: kept.output_bytes_per_day,
+        wall_seconds_per_day: kept.wall_seconds_per_day,
+    }
+}
