@@ -11,10 +11,10 @@ use wharf_localstate::credentials::{Place, StoreError};
 use wharf_model::Secret;
 
 /// Starts the daemon with this password for its keyring, which is made if there is none.
-const UNLOCKED: &str = "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1 && \"$@\"";
+const UNLOCKED: &str =
+    "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1 && \"$@\"";
 /// Starts it without any.
-const LOCKED: &str =
-    "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1; \"$@\"";
+const LOCKED: &str = "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1; \"$@\"";
 
 /// Runs one of the inner tests below in a shell text on a private bus with these lines of
 /// configuration.
