@@ -61,7 +61,7 @@ fn check(profile: &str, kept: &Credential) -> Result<(), CommandError> {
 }
 
 /// Whether a token is to be renewed before it is used.
-fn is_due(kept: &Credential, now: Timestamp) -> bool {
+pub(crate) fn is_due(kept: &Credential, now: Timestamp) -> bool {
     let about = &kept.about;
     match (about.kind, about.expires_at, &kept.refresh) {
         (TokenKind::Login, Some(end), Some(_)) => {
@@ -162,11 +162,10 @@ fn renewed(kept: &Credential, session: Session, now: Timestamp) -> Credential {
     }
 }
 
-/// Whether the server was reached and said no to this login, as opposed to having trouble.
+/// Whether the server was reached and said no to this login, as opposed to having trouble. A 403
+/// says that something is not allowed, or that the request was not for this server.
 pub(crate) fn is_refusal(error: &ClientError) -> bool {
-    error
-        .problem()
-        .is_some_and(|problem| matches!(problem.status, 400 | 401 | 403))
+    error.problem().is_some_and(|problem| problem.status == 401)
 }
 
 fn unavailable(profile: &str, url: &str) -> CommandError {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use wharf_localstate::credentials::{Credential, KeepError, Keeper, Place, StoreError};
 use wharf_localstate::private;
+use wharf_model::Secret;
 
 use crate::config::edit;
 use crate::context::Context;
@@ -42,11 +43,25 @@ pub(crate) fn place(
             before.map_or(Place::SecretService, |login| login.place)
         }
     };
+    if let Place::File(file) = &place {
+        not_somebody_elses(file)?;
+    }
     keeper
         .probe(profile, &place)
         .map_err(|error| no_store(&place, error))?;
     cx.ui.note(&format!("store: {place}, write test ok"));
     Ok(place)
+}
+
+/// A file that holds something else than a login is not overwritten.
+fn not_somebody_elses(file: &std::path::Path) -> Result<(), CommandError> {
+    let there = private::read(file)?.filter(|text| !text.trim().is_empty());
+    let is_login = |text: String| Credential::from_text(&Secret::new(text)).is_some();
+    if there.is_none_or(is_login) {
+        return Ok(());
+    }
+    let message = format!("{} is there already and holds no login", file.display());
+    Err(CommandError::new(Kind::Conflict, message).hint("name another file"))
 }
 
 fn absolute(cx: &Context, file: &std::path::Path) -> PathBuf {

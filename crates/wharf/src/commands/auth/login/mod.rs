@@ -19,9 +19,10 @@ use crate::commands::{DONE, Outcome};
 use crate::config::Origin;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::login::fresh::is_due;
 use crate::login::keep::{self, StoreChoice};
 use crate::login::ssh_key::{self, Made};
-use crate::login::{self, LOCAL, day, days_until, same_url};
+use crate::login::{self, LOCAL, day, days_until, now, same_url};
 use crate::ui;
 use crate::wire::block_on;
 
@@ -181,16 +182,22 @@ fn plain_text_to(url: &str) -> Option<&str> {
 
 /// The login that was replaced is ended at the server as well, if it can be reached. A key that was
 /// given and not made here stays what it was.
-fn revoke_before(cx: &Context, before: Option<Credential>, now: &Credential) {
-    let Some(before) = before.filter(|before| !before.is_same_token(now)) else {
+fn revoke_before(cx: &Context, before: Option<Credential>, new: &Credential) {
+    let Some(before) = before.filter(|before| !before.is_same_token(new)) else {
         return;
     };
     if before.about.id.is_none() || before.about.refused {
         return;
     }
-    let ended = Client::new(&before.about.url, Some(&before.token))
-        .map_err(CommandError::from)
-        .and_then(|client| block_on(async { Ok(client.logout(false).await?) }));
+    let ended = block_on(async {
+        let mut token = before.token.clone();
+        if let Some(refresh) = before.refresh.as_ref().filter(|_| is_due(&before, now())) {
+            let client = Client::new(&before.about.url, None)?;
+            token = client.refresh(refresh).await?.access;
+        }
+        let client = Client::new(&before.about.url, Some(&token))?;
+        Ok(client.logout(false).await?)
+    });
     match ended {
         Ok(_) => cx.ui.note("the login before this one has been ended"),
         Err(error) if error.kind == crate::error::Kind::Login => {}
