@@ -178,6 +178,15 @@ const HOMES: &[Home] = &[
         why: "flags are parsed at the edge and become plain options",
     },
     Home {
+        family: &[
+            "keyring-core",
+            "linux-keyutils-keyring-store",
+            "zbus-secret-service-keyring-store",
+        ],
+        allowed: &["wharf-localstate"],
+        why: "where a login is kept is decided in one crate, which never falls back to a weaker place",
+    },
+    Home {
         family: &["reqwest"],
         allowed: &["wharf-client"],
         why: "requests are made in one crate, which holds the rules for tokens and retries",

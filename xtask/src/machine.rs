@@ -78,6 +78,16 @@ const TOOLS: &[Tool] = &[
         needed_for: "tests against a real PostgreSQL",
     },
     Tool {
+        program: "gnome-keyring-daemon",
+        packages: &["gnome-keyring"],
+        needed_for: "tests that keep logins in a real keyring",
+    },
+    Tool {
+        program: "dbus-run-session",
+        packages: &["dbus"],
+        needed_for: "tests with a D-Bus of their own",
+    },
+    Tool {
         program: "sudo",
         packages: &["sudo"],
         needed_for: "tests that become root by a password",

@@ -63,6 +63,17 @@ impl Client {
         self.json(self.request(Method::GET, &["health"])).await
     }
 
+    /// As [`Client::health`], with the time that the server has: its `Date` header.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn health_and_date(&self) -> Result<(Health, Option<String>), Error> {
+        let response = self.send(self.request(Method::GET, &["health"])).await?;
+        let date = response.headers().get(reqwest::header::DATE);
+        let date = date.and_then(|date| date.to_str().ok()).map(str::to_owned);
+        Ok((self.read_json(response).await?, date))
+    }
+
     /// Runs a command and waits for its end. Sent again after a broken connection only when it
     /// carries an idempotency key.
     ///

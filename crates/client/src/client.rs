@@ -6,6 +6,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 use wharf_api::Problem;
+use wharf_api::identity::PlainError;
 use wharf_model::Secret;
 
 use crate::error::Error;
@@ -31,13 +32,16 @@ impl Client {
     pub fn new(url: &str, token: Option<&Secret>) -> Result<Self, Error> {
         let base = parse_base(url)?;
         let authorization = token.map(bearer).transpose()?;
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .no_proxy()
             .redirect(redirect::Policy::none())
-            .tcp_nodelay(true)
-            .build()
-            .map_err(Error::Setup)?;
+            .tcp_nodelay(true);
+        if base.scheme() == "http" {
+            // Reading the system's certificates takes longer than most calls.
+            http = http.tls_certs_only([]);
+        }
+        let http = http.build().map_err(Error::Setup)?;
         Ok(Self {
             http,
             base,
@@ -120,13 +124,13 @@ impl Client {
             Ok(body) => body,
             Err(error) => return error,
         };
-        match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => Error::Refused {
+        match read_problem(status, &body) {
+            Some(problem) => Error::Refused {
                 problem: Box::new(problem),
                 retry_after,
             },
             // Another program on that port, or something between here and there.
-            Err(_) => self.odd(status, "it is not one of a Wharf server".to_owned()),
+            None => self.odd(status, "it is not one of a Wharf server".to_owned()),
         }
     }
 
@@ -160,6 +164,20 @@ impl Client {
     }
 }
 
+/// The server's reasons. Routes of the device login say them in one member, `error`.
+fn read_problem(status: StatusCode, body: &[u8]) -> Option<Problem> {
+    if let Ok(problem) = serde_json::from_slice(body) {
+        return Some(problem);
+    }
+    let plain: PlainError = serde_json::from_slice(body).ok()?;
+    Some(Problem {
+        title: status.canonical_reason().unwrap_or_default().to_owned(),
+        status: status.as_u16(),
+        detail: plain.error,
+        ..Problem::default()
+    })
+}
+
 fn parse_base(text: &str) -> Result<Url, Error> {
     let bad = |reason| Error::Address {
         url: text.to_owned(),
@@ -167,9 +185,8 @@ fn parse_base(text: &str) -> Result<Url, Error> {
     };
     let url = Url::parse(text).map_err(|_| bad("it should look like http://127.0.0.1:7304"))?;
     match url.scheme() {
-        "http" => {}
-        "https" => return Err(bad("this version speaks plain http only")),
-        _ => return Err(bad("it should begin with http://")),
+        "http" | "https" => {}
+        _ => return Err(bad("it should begin with https:// or http://")),
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(bad("a user or password does not belong there"));
@@ -195,8 +212,7 @@ mod tests {
     fn addresses_are_checked_at_once() {
         for (text, says) in [
             ("", "should look like"),
-            ("localhost:7304", "should begin with http://"),
-            ("https://example.com", "plain http only"),
+            ("localhost:7304", "should begin with https://"),
             ("http://a:b@127.0.0.1", "user or password"),
             ("http://127.0.0.1/?x=1", "should end after"),
         ] {

@@ -7,7 +7,7 @@
 //!
 //! Start reading at [`Client`]; a streamed run is [`RunStream`].
 //!
-//! Limits: plain HTTP only, for now. Answers are bounded by [`client::ANSWER_BYTES_MAX`], events
+//! Over TLS it trusts whom the system trusts. Limits: HTTP/1.1. Answers are bounded by [`client::ANSWER_BYTES_MAX`], events
 //! of a stream by [`sse::EVENT_BYTES_MAX`].
 
 pub mod calls;
@@ -16,10 +16,12 @@ pub mod consent;
 pub mod error;
 pub mod files;
 mod hosts;
+mod identity;
 pub mod sse;
 pub mod stream;
 
 pub use calls::{OutputChunk, OutputStream};
 pub use client::Client;
 pub use error::Error;
+pub use identity::{Polled, Session};
 pub use stream::{RunEvent, RunStream};

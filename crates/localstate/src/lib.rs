@@ -5,11 +5,13 @@
 //!
 //! Start reading at [`places`]; [`private`] has the rules for files (0600 in directories of 0700,
 //! replaced in one step), [`server`] how a client finds the running server, [`token`] the secret
-//! between the two, [`lock`] how one of them waits for the other.
+//! between the two, [`lock`] how one of them waits for the other, [`credentials`] the logins to other
+//! servers.
 //!
 //! Limits: Linux only (locks by `flock`, processes by `/proc`). A file system without locks or
 //! modes gives no protection, which `wharf doctor` reports.
 
+pub mod credentials;
 pub mod error;
 pub mod key;
 pub mod lock;

@@ -128,6 +128,24 @@ impl Places {
         self.state.join("server.json")
     }
 
+    /// Logins to servers.
+    #[must_use]
+    pub fn credentials_dir(&self) -> PathBuf {
+        self.state.join("credentials")
+    }
+
+    /// This device's SSH key; its public half is beside it.
+    #[must_use]
+    pub fn ssh_key_file(&self) -> PathBuf {
+        self.state.join("id_ed25519")
+    }
+
+    /// This device's own name, made once.
+    #[must_use]
+    pub fn device_id_file(&self) -> PathBuf {
+        self.state.join("device-id")
+    }
+
     /// Held by whoever starts a server in the background, so that two do not.
     #[must_use]
     pub fn start_lock(&self) -> PathBuf {

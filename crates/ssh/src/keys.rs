@@ -1,4 +1,4 @@
-//! Private keys and certificates in files.
+//! Private keys and certificates in files, and making a key.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -74,6 +74,62 @@ pub fn load_public(path: &Path) -> Option<PublicKey> {
     PublicKey::from_openssh(text.trim()).ok()
 }
 
+/// Bytes of randomness in an ed25519 key.
+pub const SEED_BYTES: usize = 32;
+
+/// A key that was made.
+#[derive(Debug)]
+pub struct NewKey {
+    /// The private half, in the form of OpenSSH.
+    pub private: Secret,
+    /// The other half.
+    pub public: PublicHalf,
+}
+
+/// What others may know of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicHalf {
+    /// As in `authorized_keys`: algorithm, base 64, comment.
+    pub line: String,
+    /// `SHA256:…`, as `ssh-keygen -l` prints it.
+    pub fingerprint: String,
+}
+
+/// An ed25519 key of this randomness.
+///
+/// # Errors
+/// When it cannot be written down.
+pub fn generate(seed: [u8; SEED_BYTES], comment: &str) -> Result<NewKey, KeyFault> {
+    let seed = Zeroizing::new(seed);
+    let pair = russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&seed);
+    let mut key = PrivateKey::from(pair);
+    key.set_comment(comment);
+    let malformed = |error: russh::keys::ssh_key::Error| KeyFault::Malformed(error.to_string());
+    let text = key
+        .to_openssh(russh::keys::ssh_key::LineEnding::LF)
+        .map_err(malformed)?;
+    Ok(NewKey {
+        private: Secret::new(text.to_string()),
+        public: half_of(key.public_key())?,
+    })
+}
+
+/// The public half of the private key in a file, whose mode was looked at.
+///
+/// # Errors
+/// As for [`load`].
+pub fn public_half(path: &Path) -> Result<PublicHalf, KeyFault> {
+    half_of(load(path, None)?.public_key())
+}
+
+fn half_of(key: &PublicKey) -> Result<PublicHalf, KeyFault> {
+    let line = key
+        .to_openssh()
+        .map_err(|error| KeyFault::Malformed(error.to_string()))?;
+    let fingerprint = key.fingerprint(russh::keys::HashAlg::Sha256).to_string();
+    Ok(PublicHalf { line, fingerprint })
+}
+
 /// The path with something added to its last part.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut text = path.as_os_str().to_owned();
@@ -144,6 +200,28 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn a_key_that_is_made_is_one_that_openssh_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("id_ed25519");
+        let made = generate([7; SEED_BYTES], "wharf kepler").unwrap();
+        std::fs::write(&path, made.private.expose()).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(public_half(&path).unwrap(), made.public);
+        assert!(
+            made.public.line.ends_with(" wharf kepler"),
+            "{:?}",
+            made.public
+        );
+
+        let told = std::process::Command::new("ssh-keygen")
+            .arg("-lf")
+            .arg(&path)
+            .output();
+        let told = String::from_utf8(told.unwrap().stdout).unwrap();
+        assert!(told.contains(&made.public.fingerprint), "{told}");
+    }
 
     #[test]
     fn what_is_no_key_is_said() {

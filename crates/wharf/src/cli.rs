@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    approvals, audit, auth, config, cp, doctor, explain, host, kill, logs, policy, registry, run,
-    serve, session,
+    approvals, audit, auth, config, cp, doctor, explain, host, key, keys, kill, logs, org, policy,
+    registry, reset, run, serve, session, user,
 };
 
 const EXAMPLES: &str = "\
@@ -21,7 +21,7 @@ Examples:
   wharf serve                          serve this machine on 127.0.0.1:7304
 
 Exit codes:
-  0 done, 1 failed, 2 wrong usage, 4 token needed, 5 not found, 6 conflict, 7 blocked,
+  0 done, 1 failed, 2 wrong usage, 4 login needed, 5 not found, 6 conflict, 7 blocked,
   8 needs a yes, 9 try later, 130 Ctrl-C, 143 SIGTERM. wharf run: the command's own, 128+n
   for signal n, 124 after a timeout, 125 when it was Wharf that failed or refused.";
 
@@ -47,6 +47,9 @@ pub(crate) struct Global {
     /// The server to talk to, instead of the one on this machine
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) api_url: Option<String>,
+    /// The login to use, of those that wharf auth switch lists
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
     /// A file with the token for that server
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<String>,
@@ -112,14 +115,31 @@ pub(crate) enum Command {
     Audit(audit::Command),
     /// Serve this machine
     Serve(serve::Args),
-    /// The token of this machine's server
+    /// Log in to a server, and out of it
     #[command(subcommand)]
     Auth(auth::Command),
+    /// Say who the server takes you for
+    #[command(before_help = "Example:\n  wharf whoami")]
+    Whoami,
+    /// API keys: tokens for scripts, agents and devices
+    #[command(subcommand)]
+    Key(key::Command),
+    /// SSH keys of your account
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Accounts, for who looks after the server
+    #[command(subcommand)]
+    User(user::Command),
+    /// Organizations, and who belongs to them
+    #[command(subcommand)]
+    Org(org::Command),
     /// Settings
     #[command(subcommand)]
     Config(config::Command),
     /// Look for what is wrong, and say how to put it right
     Doctor(doctor::Args),
+    /// Forget what this machine has as a client
+    Reset(reset::Args),
     /// Completions for a shell
     #[command(
         before_help = "Example:\n  wharf completion bash > ~/.local/share/bash-completion/completions/wharf"

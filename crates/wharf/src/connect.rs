@@ -10,6 +10,7 @@ use crate::commands::serve::background;
 use crate::config::options::ClientOptions;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
+use crate::login::{Target, fresh, target};
 
 /// A server, ready to be asked.
 #[derive(Debug)]
@@ -22,8 +23,8 @@ pub(crate) struct Server {
 /// The server that the settings name, or the one that runs here.
 pub(crate) fn find(cx: &Context) -> Result<Server, CommandError> {
     let options = ClientOptions::resolve(&cx.settings);
-    if let Some(url) = &options.api_url {
-        return named(cx, url, &options);
+    if let Target::Named { url, profile } = target(cx)? {
+        return named(cx, &url, profile.as_deref(), &options);
     }
     match Registration::find(&cx.places.registration_file())? {
         Some(running) => registered(cx, &running, &options),
@@ -40,8 +41,8 @@ pub(crate) fn runs_here(cx: &Context) -> Result<bool, CommandError> {
 /// As [`find`]; where no server runs and none is named, one is started.
 pub(crate) fn find_or_start(cx: &Context) -> Result<Server, CommandError> {
     let options = ClientOptions::resolve(&cx.settings);
-    if let Some(url) = &options.api_url {
-        return named(cx, url, &options);
+    if let Target::Named { url, profile } = target(cx)? {
+        return named(cx, &url, profile.as_deref(), &options);
     }
     if let Some(running) = Registration::find(&cx.places.registration_file())? {
         return registered(cx, &running, &options);
@@ -62,10 +63,24 @@ pub(crate) fn find_or_start(cx: &Context) -> Result<Server, CommandError> {
 
 /// The secret for the server at hand: what the user names, else this machine's own.
 pub(crate) fn current_token(cx: &Context) -> Result<Option<Secret>, CommandError> {
-    match given_token(cx, &ClientOptions::resolve(&cx.settings))? {
-        Some(token) => Ok(Some(token)),
-        None => local_token(cx),
+    let options = ClientOptions::resolve(&cx.settings);
+    if let Some(token) = given_token(cx, &options)? {
+        return Ok(Some(token));
     }
+    match target(cx)? {
+        Target::Here => local_token(cx),
+        Target::Named { url, profile } => match profile {
+            Some(profile) => fresh::token(cx, &profile, &url),
+            None if is_here(cx, &url)? => local_token(cx),
+            None => Ok(None),
+        },
+    }
+}
+
+/// Whether the server at that address is the one that runs on this machine.
+fn is_here(cx: &Context, url: &str) -> Result<bool, CommandError> {
+    let running = Registration::find(&cx.places.registration_file())?;
+    Ok(running.is_some_and(|running| same_server(&running.url, url)))
 }
 
 fn local_token(cx: &Context) -> Result<Option<Secret>, CommandError> {
@@ -93,18 +108,24 @@ fn registered(
     })
 }
 
-/// A server that was named gets only a token that was named, unless it is the one that runs here:
-/// a token belongs to one server.
-fn named(cx: &Context, url: &str, options: &ClientOptions) -> Result<Server, CommandError> {
-    if let Some(running) = Registration::find(&cx.places.registration_file())?
-        && same_server(&running.url, url)
-    {
-        return registered(cx, &running, options);
-    }
-    let token = given_token(cx, options)?;
+/// A server that was named gets a token that was named, or the login for it, or, where it is the
+/// one that runs here, this machine's own: a token belongs to one server.
+fn named(
+    cx: &Context,
+    url: &str,
+    profile: Option<&str>,
+    options: &ClientOptions,
+) -> Result<Server, CommandError> {
+    let local = is_here(cx, url)?;
+    let token = match (given_token(cx, options)?, profile) {
+        (Some(token), _) => Some(token),
+        (None, Some(profile)) => fresh::token(cx, profile, url)?,
+        (None, None) if local => local_token(cx)?,
+        (None, None) => None,
+    };
     Ok(Server {
         client: Client::new(url, token.as_ref())?,
-        local: false,
+        local,
     })
 }
 

@@ -31,6 +31,7 @@ impl Context {
         })?;
         let given = [
             ("api_url", "--api-url", &global.api_url),
+            ("profile", "--profile", &global.profile),
             ("token_file", "--token-file", &global.token_file),
         ];
         for (name, flag, value) in given {

@@ -214,8 +214,8 @@ impl CommandError {
         }
         match kind {
             Kind::Login => error.hint(
-                "the token of a server on this machine is found by itself; for another one set \
-                 WHARF_TOKEN_FILE",
+                "the token of a server on this machine is found by itself; for another one: wharf \
+                 auth login",
             ),
             Kind::Failed if !problem.correlation_id.is_empty() => {
                 let id = &problem.correlation_id;

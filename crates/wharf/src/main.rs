@@ -13,6 +13,7 @@ mod connect;
 mod context;
 mod error;
 mod logging;
+mod login;
 mod ui;
 mod wire;
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod identity;
 pub(crate) mod manual;
+pub(crate) mod offline;
 pub(crate) mod policy;
 pub(crate) mod server;
 pub(crate) mod ssh;

@@ -12,13 +12,19 @@ pub(crate) mod decision;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod host;
+pub(crate) mod key;
+pub(crate) mod keys;
 pub(crate) mod kill;
 pub(crate) mod logs;
+pub(crate) mod org;
 pub(crate) mod policy;
 pub(crate) mod registry;
+pub(crate) mod reset;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod session;
+pub(crate) mod user;
+pub(crate) mod whoami;
 
 use std::process::ExitCode;
 
@@ -71,7 +77,12 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
         Command::Policy(command) => policy::dispatch(&client(world, vec![])?, command),
         Command::Registry(command) => registry::dispatch(&client(world, vec![])?, &command),
         Command::Audit(command) => audit::dispatch(&client(world, vec![])?, command),
-        Command::Auth(command) => auth::dispatch(&client(world, vec![])?, &command),
+        Command::Auth(command) => auth::dispatch(&client(world, vec![])?, command),
+        Command::Whoami => whoami::whoami(&client(world, vec![])?),
+        Command::Keys(command) => keys::dispatch(&client(world, vec![])?, command),
+        Command::Key(command) => key::dispatch(&client(world, vec![])?, command),
+        Command::User(command) => user::dispatch(&client(world, vec![])?, command),
+        Command::Org(command) => org::dispatch(&client(world, vec![])?, command),
         Command::Config(command) => {
             // Shown as the server sees them, which knows every source.
             config::dispatch(
@@ -80,6 +91,7 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
             )
         }
         Command::Doctor(args) => doctor::doctor(world, global, &args),
+        Command::Reset(args) => reset::reset(&client(world, vec![])?, &args),
         Command::Completion { shell } => completion::completion(shell),
     }
 }

@@ -57,6 +57,37 @@ pub(crate) fn unset(text: &str, name: &str) -> Result<Option<String>, EditError>
     Ok(removed.map(|_| document.to_string()))
 }
 
+/// `text` with the server of a profile.
+pub(crate) fn set_profile(text: &str, profile: &str, url: &str) -> Result<String, EditError> {
+    let mut document: DocumentMut = text.parse()?;
+    let no_section = |name: &str| EditError::NoSection(name.to_owned());
+    let profiles = document.entry("profiles").or_insert_with(|| {
+        let mut table = Table::new();
+        // Its own header would stand over nothing.
+        table.set_implicit(true);
+        Item::Table(table)
+    });
+    let profiles = profiles
+        .as_table_like_mut()
+        .ok_or_else(|| no_section("profiles"))?;
+    let entry = profiles
+        .entry(profile)
+        .or_insert_with(|| Item::Table(Table::new()));
+    let entry = entry
+        .as_table_like_mut()
+        .ok_or_else(|| no_section(profile))?;
+    entry.insert("api_url", Item::Value(url.into()));
+    Ok(document.to_string())
+}
+
+/// `text` without profiles and without which of them is used; `None` where there are none.
+pub(crate) fn forget_profiles(text: &str) -> Result<Option<String>, EditError> {
+    let mut document: DocumentMut = text.parse()?;
+    let removed = [document.remove("profile"), document.remove("profiles")];
+    let any = removed.iter().any(Option::is_some);
+    Ok(any.then(|| document.to_string()))
+}
+
 fn split(name: &str) -> (Option<&str>, &str) {
     name.split_once('.')
         .map_or((None, name), |(section, last)| (Some(section), last))
@@ -90,6 +121,21 @@ mod tests {
         assert_eq!(text, "[run]\nmeta = \"full\"\ntimeout = \"5s\"\n");
         let text = set("[run]\n", "api_url", &Value::Text("http://a".into())).unwrap();
         assert_eq!(text, "api_url = \"http://a\"\n[run]\n");
+    }
+
+    #[test]
+    fn a_profile_is_a_section_of_its_own() {
+        let text = set_profile("a = 1\n", "acme", "http://a").unwrap();
+        assert_eq!(text, "a = 1\n\n[profiles.acme]\napi_url = \"http://a\"\n");
+        let text = set_profile(&text, "acme", "http://b").unwrap();
+        let text = set_profile(&text, "127.0.0.1", "http://c").unwrap();
+        assert!(
+            text.contains("http://b") && !text.contains("http://a"),
+            "{text}"
+        );
+        assert!(text.contains("[profiles.\"127.0.0.1\"]\n"), "{text}");
+        assert_eq!(forget_profiles(&text).unwrap().unwrap().trim(), "a = 1");
+        assert_eq!(forget_profiles("a = 1\n").unwrap(), None);
     }
 
     #[test]

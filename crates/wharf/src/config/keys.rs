@@ -67,6 +67,8 @@ const GIB: u64 = 1 << 30;
 pub(crate) const KEYS: &[Key] = &[
     with(key("api_url", Kind::Url, "", "WHARF_API_URL", Scope::User,
         "the server to talk to; without it, the one on this machine"), &["ATLAS_API_URL"]),
+    key("profile", Kind::Text, "", "WHARF_PROFILE", Scope::User,
+        "the login to use, of those that wharf auth switch lists; local: this machine's server"),
     key("token_file", Kind::Text, "", "WHARF_TOKEN_FILE", Scope::User,
         "a file with the token for that server"),
     key("run.timeout", Kind::Time(1, 3600), "", "WHARF_TIMEOUT", Scope::Project,
@@ -179,8 +181,8 @@ pub(crate) const KEYS: &[Key] = &[
         "output is kept this long"),
 ];
 
-/// Variables that are no settings: where things are, and the token itself.
-pub(crate) const OTHER_VARIABLES: &[&str] = &["WHARF_HOME", "WHARF_TOKEN"];
+/// Variables that are no settings: where things are, the token itself, and what opens a page.
+pub(crate) const OTHER_VARIABLES: &[&str] = &["WHARF_HOME", "WHARF_TOKEN", "WHARF_BROWSER"];
 
 /// The setting of that name.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {

@@ -8,6 +8,9 @@ use super::keys::{self, KEYS, Key, Scope};
 use super::nearest::nearest;
 use super::value::Value;
 
+/// The section with a section for each profile.
+const PROFILES: &str = "profiles";
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -80,6 +83,7 @@ pub(crate) enum ConfigError {
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     values: BTreeMap<&'static str, Vec<Set>>,
+    profiles: BTreeMap<String, String>,
     strays: Vec<Stray>,
 }
 
@@ -119,6 +123,9 @@ impl Settings {
             };
             match (keys::find(&name), value) {
                 (Some(key), value) => self.add_value(origin, key, value)?,
+                (None, toml::Value::Table(inner)) if name == PROFILES => {
+                    self.add_profiles(origin, inner)?;
+                }
                 (None, toml::Value::Table(inner)) if is_section(&name) => {
                     self.add_table(origin, &name, inner)?;
                 }
@@ -126,6 +133,46 @@ impl Settings {
             }
         }
         Ok(())
+    }
+
+    /// `[profiles.NAME]` with `api_url`. A checked-out repository must not choose whom a token is
+    /// sent to, so that a project's file has none.
+    fn add_profiles(&mut self, origin: &Origin, table: &toml::Table) -> Result<(), ConfigError> {
+        for (name, value) in table {
+            let key = format!("{PROFILES}.{name}");
+            if matches!(origin, Origin::Project(_)) {
+                let advice = "is not read from a project's file; log in with wharf auth login";
+                let (place, advice) = (origin.to_string(), advice.to_owned());
+                self.strays.push(Stray { place, key, advice });
+                continue;
+            }
+            let wrong = |message: &str| ConfigError::Value {
+                key: key.clone(),
+                origin: origin.clone(),
+                message: message.to_owned(),
+            };
+            let members = value
+                .as_table()
+                .ok_or_else(|| wrong("should be a section"))?;
+            let url = members.get("api_url").and_then(toml::Value::as_str);
+            let url = url.ok_or_else(|| wrong("should have an api_url"))?;
+            let url = match super::value::Kind::Url.read(url) {
+                Ok(url) => url.to_string(),
+                Err(message) => return Err(wrong(&message)),
+            };
+            for stray in members.keys().filter(|member| *member != "api_url") {
+                let advice = "means nothing there; a profile has an api_url".to_owned();
+                let (place, key) = (origin.to_string(), format!("{key}.{stray}"));
+                self.strays.push(Stray { place, key, advice });
+            }
+            self.profiles.insert(name.clone(), url);
+        }
+        Ok(())
+    }
+
+    /// The servers that have a name, by it.
+    pub(crate) fn profiles(&self) -> &BTreeMap<String, String> {
+        &self.profiles
     }
 
     fn add_value(

@@ -15,8 +15,7 @@ use super::value::Value;
 /// For commands that talk to a server.
 #[derive(Debug)]
 pub(crate) struct ClientOptions {
-    /// The server to talk to; the one on this machine when nobody named one.
-    pub(crate) api_url: Option<String>,
+    /// A token that is given by itself, in a file.
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) meta: Option<MetadataFormat>,
@@ -95,7 +94,6 @@ pub(crate) enum Refused {
 impl ClientOptions {
     pub(crate) fn resolve(settings: &Settings) -> Self {
         Self {
-            api_url: text(settings, "api_url"),
             token_file: text(settings, "token_file").map(PathBuf::from),
             timeout: time(settings, "run.timeout"),
             meta: match text(settings, "run.meta").as_deref() {

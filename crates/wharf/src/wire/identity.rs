@@ -43,10 +43,6 @@ pub(crate) fn accounts(
     })
 }
 
-#[expect(
-    dead_code,
-    reason = "for the commands that look after accounts without a server"
-)]
 /// Accounts while no server runs; the caller holds the server's lock. Nothing of the network is
 /// set up.
 pub(crate) async fn open_offline(

@@ -27,12 +27,14 @@ fn on_a_fresh_machine_nothing_is_wrong() {
     let (lines, code) = results(&home, &["doctor"]);
     assert_eq!(code, Some(0));
     assert_eq!(
-        lines[..8],
+        lines[..10],
         [
             "ok version",
             "ok config",
             "ok permissions",
             "skip server",
+            "skip login",
+            "skip keyring",
             "skip token",
             "skip audit",
             "skip database",
@@ -48,13 +50,16 @@ fn with_a_server_everything_is_looked_at() {
     let (lines, code) = results(&home, &["doctor"]);
     assert_eq!(code, Some(0));
     assert_eq!(
-        lines[..9],
+        lines[..12],
         [
             "ok version",
             "ok config",
             "ok permissions",
             "ok server",
+            "ok clock",
+            "skip tls",
             "ok login",
+            "skip keyring",
             "ok token",
             "ok audit",
             "ok database",
@@ -97,6 +102,33 @@ fn what_is_broken_fails_and_the_rest_is_still_examined() {
             "{expected}: {lines:?}"
         );
     }
+}
+
+#[test]
+fn what_can_be_put_right_safely_is() {
+    let home = Home::new();
+    home.ok(&["run", "--", "true"]);
+    let gone = fs::read_to_string(home.path("state/server.json")).unwrap();
+    home.ok(&["serve", "--stop"]);
+    fs::write(home.path("state/server.json"), gone).unwrap();
+    fs::set_permissions(home.path("state/token"), fs::Permissions::from_mode(0o644)).unwrap();
+    let (lines, _) = results(&home, &["doctor"]);
+    for expected in ["warn permissions", "warn server"] {
+        assert!(lines.iter().any(|line| line == expected), "{lines:?}");
+    }
+
+    let fixed = home.ok(&["doctor", "--fix"]);
+
+    assert!(fixed.contains("fixed removed the registration"), "{fixed}");
+    let mode = fs::metadata(home.path("state/token"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(
+        !fixed.contains("warn  permissions") && !fixed.contains("warn  server"),
+        "{fixed}"
+    );
 }
 
 #[test]

@@ -42,6 +42,8 @@ impl Home {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.dir.path())
             .env("WHARF_HOME", self.dir.path())
+            // Nobody's own keyring is found from here.
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no/such/bus")
             .current_dir(self.work())
             .stdin(Stdio::null());
         command

@@ -6,6 +6,7 @@
     reason = "a test may panic, and its helpers too"
 )]
 
+mod accounts;
 mod approvals;
 mod audit;
 mod config;
@@ -15,6 +16,8 @@ mod doctor;
 mod help;
 mod home;
 mod host;
+mod identity;
+mod login;
 mod policy;
 mod registry;
 mod run;

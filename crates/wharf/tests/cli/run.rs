@@ -421,9 +421,9 @@ fn a_command_that_is_not_found_in_time_says_where_to_look() {
       hint: is it running? wharf serve starts one, wharf doctor looks closer
     --- exit 125
     ");
-    insta::assert_snapshot!(home.seen(&["run", "--api-url", "https://example.com", "--", "true"]), @r#"
+    insta::assert_snapshot!(home.seen(&["run", "--api-url", "ftp://example.com", "--", "true"]), @r#"
     --- stderr
-    error[usage]: "https://example.com" is no server address: this version speaks plain http only
+    error[usage]: "ftp://example.com" is no server address: it should begin with https:// or http://
       hint: see wharf config get api_url --origin
     --- exit 125
     "#);

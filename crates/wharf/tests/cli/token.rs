@@ -91,7 +91,7 @@ fn it_can_be_printed_for_scripts() {
     insta::assert_snapshot!(home.show(&output), @r"
     --- stderr
     error[unauthorized]: Send the server's token as `Authorization: Bearer TOKEN`; on the server's machine `wharf auth token` prints it.
-      hint: the token of a server on this machine is found by itself; for another one set WHARF_TOKEN_FILE
+      hint: the token of a server on this machine is found by itself; for another one: wharf auth login
     --- exit 4
     ");
 }

@@ -6,9 +6,9 @@ mod verify;
 use std::path::PathBuf;
 
 use super::Outcome;
-use crate::config::options::ClientOptions;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::login::{Target, target};
 
 /// The record of all that was asked, decided and run
 #[derive(Debug, clap::Subcommand)]
@@ -29,7 +29,7 @@ pub(crate) fn dispatch(cx: &Context, command: Command) -> Outcome {
 /// The folder of this machine's record. Both commands read the files themselves: what is to be
 /// checked is not the word of the server that wrote it.
 pub(crate) fn folder(cx: &Context) -> Result<PathBuf, CommandError> {
-    if let Some(url) = ClientOptions::resolve(&cx.settings).api_url {
+    if let Target::Named { url, .. } = target(cx)? {
         cx.ui
             .note(&format!("this is the record of this machine, not of {url}"));
     }

@@ -42,6 +42,15 @@ pub(super) fn config(cx: &Context) -> Vec<Line> {
         present.join(", ")
     };
     let mut lines = vec![Line::ok("config", read)];
+    // What decides whom we talk to, and who said so.
+    for name in ["profile", "api_url", "token_file"] {
+        if let Some(set) = cx.settings.set_by(name) {
+            lines.push(Line::ok(
+                "config",
+                format!("{name} = {} from {}", set.value, set.origin),
+            ));
+        }
+    }
     for stray in cx.settings.strays() {
         lines.push(Line::warn("config", stray.to_string()));
     }
@@ -57,16 +66,11 @@ pub(super) fn permissions(places: &Places) -> Vec<Line> {
         .into_iter()
         .flatten()
         .map(|path| (path, WRITABLE_BY_OWNER));
-    let dirs = [places.state_dir(), places.data_dir()];
-    let dirs = dirs
+    let dirs = private_dirs(places)
         .into_iter()
-        .map(|dir| (dir.to_owned(), private::DIR_MODE))
+        .map(|dir| (dir, private::DIR_MODE))
         .chain(config);
-    let files = [
-        places.token_file(),
-        places.seal_key_file(),
-        places.registration_file(),
-    ];
+    let files = private_files(places);
     let files = files.into_iter().map(|file| (file, private::FILE_MODE));
     let me = rustix::process::geteuid().as_raw();
     let mut lines = Vec::new();
@@ -80,9 +84,10 @@ pub(super) fn permissions(places: &Places) -> Vec<Line> {
             lines.push(Line::fail("permissions", text).hint("chown it to yourself"));
         } else if is & !mode != 0 {
             let text = format!("{} has mode {is:03o}", path.display());
-            lines.push(
-                Line::warn("permissions", text).hint(format!("chmod {mode:o} {}", path.display())),
-            );
+            lines.push(Line::warn("permissions", text).hint(format!(
+                "wharf doctor --fix, or chmod {mode:o} {}",
+                path.display()
+            )));
         }
     }
     if lines.is_empty() {
@@ -92,6 +97,26 @@ pub(super) fn permissions(places: &Places) -> Vec<Line> {
         ));
     }
     lines
+}
+
+/// Directories of ours that nobody else may look into.
+pub(super) fn private_dirs(places: &Places) -> Vec<std::path::PathBuf> {
+    let (state, data) = (places.state_dir(), places.data_dir());
+    vec![state.to_owned(), data.to_owned(), places.credentials_dir()]
+}
+
+/// Files of ours that nobody else may read.
+pub(super) fn private_files(places: &Places) -> Vec<std::path::PathBuf> {
+    let mut files = vec![
+        places.token_file(),
+        places.seal_key_file(),
+        places.registration_file(),
+        places.ssh_key_file(),
+        places.device_id_file(),
+    ];
+    let logins = fs::read_dir(places.credentials_dir()).into_iter().flatten();
+    files.extend(logins.flatten().map(|entry| entry.path()));
+    files
 }
 
 /// The token's file, without showing what is in it.

@@ -1,9 +1,19 @@
 //! `wharf doctor`: every check on its own, all at once, and what to do about each that fails.
 
+mod around;
+mod bundle;
 mod checks;
+mod fix;
+mod keyring;
+mod login;
 mod server;
+mod stale;
+mod tar;
 
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use owo_colors::Style;
 use serde_json::json;
@@ -20,12 +30,22 @@ use crate::wire::World;
 /// Look for what is wrong, and say how to put it right
 #[derive(Debug, clap::Args)]
 #[command(
-    before_help = "Example:\n  wharf doctor\n\nExit code 1 when something is broken; warnings are no failure."
+    before_help = "Examples:\n  wharf doctor\n  wharf doctor --fix\n  wharf doctor --bundle        a file to show to somebody who helps\n\nExit code 1 when something is broken; warnings are no failure."
 )]
 pub(crate) struct Args {
     /// Ask no server
     #[arg(long)]
     offline: bool,
+    /// Put right what can be put right safely: modes, missing directories, what a server that is
+    /// gone left behind, a lost SSH key of this device
+    #[arg(long)]
+    fix: bool,
+    /// Write all of it, the settings and the ends of the logs into one file, without secrets
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with = "fix")]
+    bundle: Option<Option<PathBuf>>,
+    /// Do not ask before the bundle is written
+    #[arg(long, requires = "bundle")]
+    yes: bool,
 }
 
 /// How a check came out.
@@ -78,66 +98,143 @@ impl Line {
     }
 }
 
+/// The longest that one check may take. What takes longer is worth knowing by itself.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
 /// Carries out all checks side by side. Settings that cannot be read are one more thing that is
 /// wrong, not the end of the examination.
 pub(crate) fn doctor(world: World, global: &Global, args: &Args) -> Outcome {
     let ui = Ui::new(&world, global);
     let places = Places::resolve(&world.surroundings())?;
     let (config, cx) = match Context::new(world, global, Purpose::Client, vec![]) {
-        Ok(cx) => (checks::config(&cx), Some(cx)),
+        Ok(cx) => (checks::config(&cx), Some(Arc::new(cx))),
         Err(error) => (
             vec![Line::fail("config", error.message).hint("put that file right")],
             None,
         ),
     };
+    let fixed = if args.fix {
+        fix::all(&places, cx.as_deref())
+    } else {
+        Vec::new()
+    };
     let mut lines = vec![Line::ok("version", env!("CARGO_PKG_VERSION"))];
     lines.extend(config);
-    let (places, cx) = (&places, cx.as_ref());
-    let checks: Vec<Box<dyn Fn() -> Vec<Line> + Send + Sync + '_>> = vec![
-        Box::new(|| checks::permissions(places)),
-        Box::new(|| match cx {
-            Some(cx) if !args.offline => server::check(cx),
-            _ => vec![Line::skip("server", "not asked")],
-        }),
-        Box::new(|| checks::token(places)),
-        Box::new(|| checks::audit(places)),
-        Box::new(|| checks::database(places)),
-        Box::new(|| checks::disk(places)),
-        Box::new(checks::bash),
-        Box::new(checks::cgroups),
-    ];
-    lines.extend(all_at_once(&checks));
-    show(ui, &lines)
+    lines.extend(all_at_once(
+        list(&places, cx.as_ref(), args.offline),
+        PATIENCE,
+    ));
+    if let Some(file) = &args.bundle {
+        let cx = cx.ok_or_else(|| CommandError::failed("the configuration cannot be read"))?;
+        return bundle::write(&cx, file.as_deref(), &lines, args.yes);
+    }
+    show(ui, &fixed, &lines)
 }
 
-type Check<'a> = Box<dyn Fn() -> Vec<Line> + Send + Sync + 'a>;
-
-fn all_at_once(checks: &[Check<'_>]) -> Vec<Line> {
-    thread::scope(|scope| {
-        let running: Vec<_> = checks.iter().map(|check| scope.spawn(check)).collect();
-        let results = running.into_iter().map(|check| {
-            check
-                .join()
-                .unwrap_or_else(|_| vec![Line::fail("doctor", "a check itself has failed")])
-        });
-        results.flatten().collect()
-    })
+/// What is looked at, in the order in which it is shown.
+fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'static str, Check)> {
+    let mut list: Vec<(&'static str, Check)> = Vec::new();
+    let mut here = |name, check: fn(&Places) -> Vec<Line>| {
+        let places = places.clone();
+        list.push((name, Box::new(move || check(&places))));
+    };
+    here("permissions", checks::permissions);
+    here("server", stale::registration);
+    here("token", checks::token);
+    here("audit", checks::audit);
+    here("database", checks::database);
+    here("disk", checks::disk);
+    list.push(("bash", Box::new(checks::bash)));
+    list.push(("cgroups", Box::new(checks::cgroups)));
+    list.push(("sandbox", Box::new(around::sandbox)));
+    let mut with = |at: usize, name, check: fn(&Context) -> Vec<Line>| {
+        if let Some(cx) = cx {
+            let cx = Arc::clone(cx);
+            let check: Check = Box::new(move || check(&cx));
+            list.insert(at.min(list.len()), (name, check));
+        }
+    };
+    let end = usize::MAX;
+    if offline || cx.is_none() {
+        let skip: Check = Box::new(|| vec![Line::skip("server", "not asked")]);
+        with(1, "keyring", keyring::check);
+        with(end, "shells", around::shells);
+        with(end, "ssh", around::ssh);
+        with(end, "opencode", around::opencode);
+        with(end, "claude", around::claude);
+        list.insert(1, ("server", skip));
+        return list;
+    }
+    with(1, "server", server::check);
+    with(2, "login", login::check);
+    with(3, "keyring", keyring::check);
+    with(end, "shells", around::shells);
+    with(end, "ssh", around::ssh);
+    with(end, "opencode", around::opencode);
+    with(end, "claude", around::claude);
+    list
 }
 
-fn show(ui: Ui, lines: &[Line]) -> Outcome {
+/// Looks at one thing. It may be left behind when it takes too long, so that it owns what it needs.
+type Check = Box<dyn FnOnce() -> Vec<Line> + Send + 'static>;
+
+/// Each in a thread of its own, none waited for longer than `patience`.
+fn all_at_once(checks: Vec<(&'static str, Check)>, patience: Duration) -> Vec<Line> {
+    let end = Instant::now() + patience;
+    let running: Vec<_> = checks
+        .into_iter()
+        .map(|(name, check)| {
+            let (sender, lines) = mpsc::sync_channel(1);
+            thread::spawn(move || {
+                let _nobody_waits = sender.send(check());
+            });
+            (name, lines)
+        })
+        .collect();
+    let results = running.into_iter().map(|(name, lines)| {
+        let left = end.saturating_duration_since(Instant::now());
+        match lines.recv_timeout(left) {
+            Ok(lines) => lines,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let text = format!("took too long: over {} ms", patience.as_millis());
+                let hint = match name {
+                    "audit" => "wharf audit verify takes the time that it needs",
+                    _ => "try again when the machine is less busy",
+                };
+                vec![Line::warn(name, text).hint(hint)]
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                vec![Line::fail(name, "the check itself has failed").hint("please report it")]
+            }
+        }
+    });
+    results.flatten().collect()
+}
+
+fn show(ui: Ui, fixed: &[String], lines: &[Line]) -> Outcome {
     let failed = lines.iter().any(|line| line.level == Level::Fail);
     if ui.json {
         let lines: Vec<_> = lines.iter().map(as_json).collect();
-        ui::data(&format!("{}\n", json!({ "ok": !failed, "checks": lines })))?;
+        let answer = json!({ "ok": !failed, "fixed": fixed, "checks": lines });
+        ui::data(&format!("{answer}\n"))?;
     } else {
-        let text: String = lines.iter().map(|line| as_text(ui, line)).collect();
-        ui::data(&format!("{text}{}\n", count(lines)))?;
+        let fixed: String = fixed
+            .iter()
+            .map(|it| format!("fixed {}\n", neutral_line(it)))
+            .collect();
+        ui::data(&format!("{fixed}{}", as_report(ui, lines)))?;
     }
     Ok(if failed {
         Kind::Failed.exit_code()
     } else {
         DONE
     })
+}
+
+/// All lines, and how many of each.
+fn as_report(ui: Ui, lines: &[Line]) -> String {
+    let text: String = lines.iter().map(|line| as_text(ui, line)).collect();
+    format!("{text}{}. Share: wharf doctor --bundle\n", count(lines))
 }
 
 const fn word(level: Level) -> &'static str {
@@ -209,6 +306,33 @@ mod tests {
         ];
         assert_eq!(count(&lines), "2 ok, 1 warning, 2 failures");
         assert_eq!(count(&lines[..1]), "1 ok");
+    }
+
+    #[test]
+    fn what_hangs_and_what_fails_are_lines_like_others() {
+        let (_held, never) = mpsc::channel::<()>();
+        let checks: Vec<(&'static str, Check)> = vec![
+            ("bash", Box::new(|| vec![Line::ok("bash", "5")])),
+            (
+                "disk",
+                Box::new(move || {
+                    let _ = never.recv();
+                    Vec::new()
+                }),
+            ),
+            ("ssh", Box::new(|| panic!("a mistake"))),
+        ];
+        let lines = all_at_once(checks, Duration::from_millis(50));
+        let levels: Vec<_> = lines.iter().map(|line| (line.name, line.level)).collect();
+        assert_eq!(
+            levels,
+            [
+                ("bash", Level::Ok),
+                ("disk", Level::Warn),
+                ("ssh", Level::Fail)
+            ]
+        );
+        assert!(lines[1].text.starts_with("took too long"), "{:?}", lines[1]);
     }
 
     #[test]

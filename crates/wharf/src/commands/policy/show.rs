@@ -4,10 +4,10 @@ use serde_json::json;
 use wharf_api::{PolicyEntry, PolicyName, PolicyShown};
 
 use crate::commands::{DONE, Outcome};
-use crate::config::options::ClientOptions;
 use crate::connect;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::login;
 use crate::ui::{self, neutral::neutral, neutral::neutral_line, table::table};
 use crate::wire::{self, block_on};
 
@@ -49,7 +49,7 @@ pub(crate) fn show(cx: &Context, args: &Args) -> Outcome {
 
 /// The server's policy; where none runs, the one that it would start with.
 fn held(cx: &Context) -> Result<PolicyShown, CommandError> {
-    let named = ClientOptions::resolve(&cx.settings).api_url.is_some();
+    let named = login::target(cx)? != login::Target::Here;
     if named || connect::runs_here(cx)? {
         let server = connect::find(cx)?;
         return block_on(async { Ok(server.client.policy().await?) });

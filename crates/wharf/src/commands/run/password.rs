@@ -2,16 +2,15 @@
 //! argument and never a variable, which every process of this user can read.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read, Write as _};
-use std::os::fd::AsFd;
+use std::io::{self, Read as _};
 use std::path::Path;
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use wharf_engine::request::MAX_SUDO_PASSWORD;
 
 use super::Args;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::ui::hidden::{self, Answer};
 
 /// The file's name for standard input.
 const STDIN: &str = "-";
@@ -41,18 +40,10 @@ pub(super) fn get(cx: &Context, args: &Args) -> Result<Option<String>, CommandEr
     if !cx.ui.asks {
         return Err(nobody());
     }
-    let stdin = io::stdin();
-    let typed = if stdin.is_terminal() {
-        ask(&stdin, &mut stdin.lock())
-    } else {
-        // The command's input comes from elsewhere, as for sudo itself.
-        let mut terminal = File::open("/dev/tty").map_err(|_| nobody())?;
-        let same = terminal.try_clone().map_err(|_| nobody())?;
-        ask(&same, &mut terminal)
-    };
-    match typed {
-        Ok(Some(password)) => checked(password).map(Some),
-        Ok(None) => Err(CommandError::usage(
+    match hidden::ask(QUESTION, MAX_SUDO_PASSWORD) {
+        Ok(Answer::Text(password)) => checked(password).map(Some),
+        Ok(Answer::Nobody) => Err(nobody()),
+        Ok(Answer::Left) => Err(CommandError::usage(
             "no password was typed; nothing was run",
         )),
         Err(error) => Err(CommandError::failed("cannot read the password").because(error)),
@@ -90,92 +81,9 @@ fn checked(password: String) -> Result<String, CommandError> {
     )))
 }
 
-/// A terminal that shows nothing and hands over each key, until this is dropped. Ctrl-C is a key as
-/// well: a signal would leave the terminal as it is now.
-struct Silent<'a, T: AsFd> {
-    terminal: &'a T,
-    before: Termios,
-}
-
-impl<'a, T: AsFd> Silent<'a, T> {
-    fn new(terminal: &'a T) -> io::Result<Self> {
-        let before = tcgetattr(terminal)?;
-        let mut silent = before.clone();
-        silent.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
-        tcsetattr(terminal, OptionalActions::Flush, &silent)?;
-        Ok(Self { terminal, before })
-    }
-}
-
-impl<T: AsFd> Drop for Silent<'_, T> {
-    fn drop(&mut self) {
-        let _gone = tcsetattr(self.terminal, OptionalActions::Drain, &self.before);
-    }
-}
-
-/// Asks; none when whoever sits there wants to leave it at that.
-fn ask<T: AsFd>(terminal: &T, keys: &mut impl Read) -> io::Result<Option<String>> {
-    let silent = Silent::new(terminal)?;
-    let mut shown = io::stderr().lock();
-    shown.write_all(QUESTION.as_bytes())?;
-    shown.flush()?;
-    let typed = read_line(keys);
-    drop(silent);
-    shown.write_all(b"\n")?;
-    typed
-}
-
-const CTRL_C: u8 = 3;
-const CTRL_D: u8 = 4;
-const BACKSPACE: u8 = 8;
-const CTRL_U: u8 = 21;
-const CTRL_BACKSLASH: u8 = 28;
-const DELETE: u8 = 127;
-
-/// Keys up to the end of a line.
-fn read_line(keys: &mut impl Read) -> io::Result<Option<String>> {
-    let mut line = Vec::new();
-    let mut key = [0];
-    while keys.read(&mut key)? == 1 {
-        let [byte] = key;
-        match byte {
-            b'\n' | b'\r' => {
-                let text = String::from_utf8(line);
-                return text.map(Some).map_err(io::Error::other);
-            }
-            CTRL_C | CTRL_D | CTRL_BACKSLASH => return Ok(None),
-            CTRL_U => line.clear(),
-            BACKSPACE | DELETE => {
-                // A character may have several bytes.
-                while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
-            }
-            byte if line.len() <= MAX_SUDO_PASSWORD => line.push(byte),
-            // It is too long, and will be told so.
-            _ => {}
-        }
-    }
-    Ok(None)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn typed(keys: &[u8]) -> Option<String> {
-        read_line(&mut &*keys).unwrap()
-    }
-
-    #[test]
-    fn keys_make_a_line() {
-        assert_eq!(typed(b"abc\nrest").as_deref(), Some("abc"));
-        assert_eq!(typed("a\u{e9}\u{7f}b\r".as_bytes()).as_deref(), Some("ab"));
-        assert_eq!(typed(b"\x7fwrong\x15right\n").as_deref(), Some("right"));
-        for left in [&b"ab\x03"[..], b"\x04", b"ab", b"ab\x1c\n"] {
-            assert_eq!(typed(left), None);
-        }
-        let long = typed(&[vec![b'x'; MAX_SUDO_PASSWORD * 2], b"\n".to_vec()].concat());
-        assert!(checked(long.unwrap()).is_err());
-    }
 
     #[test]
     fn a_file_has_one_line() {

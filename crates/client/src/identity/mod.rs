@@ -1,0 +1,8 @@
+//! Calls about accounts: logging in, and what an account has.
+
+mod accounts;
+mod device;
+mod login;
+
+pub use device::Polled;
+pub use login::Session;

@@ -1,0 +1,270 @@
+//! Logging in with a code, on any device with a browser (RFC 8628).
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use wharf_api::identity::{CreateApiKey, DeviceCode, DeviceCodeRequest, DeviceToken};
+use wharf_client::{Client, Error as ClientError, Polled};
+use wharf_localstate::credentials::Kind as TokenKind;
+use wharf_model::Secret;
+
+use super::key::describe;
+use super::terminal::{self, Key, Keys};
+use super::{Args, LoggedIn};
+use crate::context::Context;
+use crate::error::{CommandError, Kind};
+use crate::login::{device, moment};
+use crate::ui;
+use crate::wire::block_on;
+
+/// Added to the pause between two polls when the server says that they are too many (RFC 8628).
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+/// The shortest and longest pause between two polls, whatever the server says.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The longest that a code is polled for, whatever the server says.
+const LIFE_MAX: Duration = Duration::from_secs(1800);
+
+pub(super) fn login(cx: &Context, client: &Client, args: &Args) -> Result<LoggedIn, CommandError> {
+    if cx.ui.quiet && !cx.ui.json {
+        return Err(
+            CommandError::usage("a code must be shown to log in with it")
+                .hint("leave out --quiet, or use --token-file"),
+        );
+    }
+    let ask = DeviceCodeRequest {
+        device_name: Some(device::name()),
+        scope: args.scope.clone(),
+    };
+    block_on(async {
+        let code = client.device_code(&ask).await?;
+        let browser = show(cx, &code, args)?;
+        let done = tokio::select! {
+            done = wait(cx, client, &code) => done?,
+            // Also where the terminal hands over Ctrl-C as a key.
+            _ = tokio::signal::ctrl_c() => return Err(stopped()),
+        };
+        drop(browser);
+        let done = match args.expires {
+            Some(life) => shortened(cx, client, done, life).await?,
+            None => done,
+        };
+        let token = Secret::new(done.token.expose().to_owned());
+        let client = Client::new(client.url(), Some(&token))?;
+        // Who it is was said with the token; the role was not, and is not worth losing the login.
+        let me = client.me().await.unwrap_or_default();
+        let mut logged_in = describe(client.url(), token, &me, TokenKind::Key, None);
+        complete(&mut logged_in, done);
+        Ok(logged_in)
+    })
+}
+
+/// A key that ends sooner in place of the one that the login made.
+async fn shortened(
+    cx: &Context,
+    client: &Client,
+    done: DeviceToken,
+    life: Duration,
+) -> Result<DeviceToken, CommandError> {
+    let token = Secret::new(done.token.expose().to_owned());
+    let client = Client::new(client.url(), Some(&token))?;
+    let ask = CreateApiKey {
+        name: device::name(),
+        scopes: (!done.scopes.is_empty()).then(|| done.scopes.clone()),
+        organization: Some(done.org.id.clone()),
+        expires_in: Some(life.as_secs()),
+        ..CreateApiKey::default()
+    };
+    let made = match client.create_api_key(&ask).await {
+        Ok(made) => made,
+        Err(error) => {
+            cx.ui
+                .warn_always(&format!("--expires has no effect on this login: {error}"));
+            return Ok(done);
+        }
+    };
+    if let Err(error) = client.logout(false).await {
+        cx.ui
+            .warn_always(&format!("the longer key of this login goes on: {error}"));
+    }
+    Ok(DeviceToken {
+        token: made.token,
+        key_id: Some(made.key.id),
+        expires_at: Some(made.key.expires_at),
+        ..done
+    })
+}
+
+fn complete(logged_in: &mut LoggedIn, done: DeviceToken) {
+    use wharf_localstate::credentials::Named;
+    let about = &mut logged_in.credential.about;
+    about.user = Some(Named {
+        id: done.user.id,
+        name: done.user.email,
+    });
+    about.org = Some(Named {
+        id: done.org.id,
+        name: done.org.name,
+    });
+    about.id = done.key_id.or(about.id.take());
+    if let Some(end) = done.expires_at.as_deref().and_then(moment) {
+        about.expires_at = Some(end);
+    }
+}
+
+/// Address and code first, so that they are there whatever happens to the browser.
+fn show(cx: &Context, code: &DeviceCode, args: &Args) -> Result<Option<Child>, CommandError> {
+    let (url, user_code) = (&code.verification_url, &code.user_code);
+    if cx.ui.json {
+        let event = json!({
+            "event": "code",
+            "verification_url": url,
+            "user_code": user_code,
+            "expires_in": code.expires_in,
+        });
+        ui::data(&format!("{event}\n"))?;
+        return Ok(None);
+    }
+    let reason = if args.no_browser {
+        Some("--no-browser")
+    } else {
+        device::no_browser(cx)
+    };
+    let reason = if cx.ui.may_ask {
+        reason
+    } else {
+        Some("no terminal")
+    };
+    let why = reason.map_or_else(String::new, |why| format!("      (not opened: {why})"));
+    let line = |text: &str| ui::neutral::neutral_line(text);
+    cx.ui.say(&format!(
+        "Open  {}{why}\nCode  {}    good for {} min\nThe page must show the same code, and this device: {}\n",
+        line(url),
+        line(user_code),
+        code.expires_in / 60,
+        line(&device::name()),
+    ));
+    if args.qr {
+        cx.ui.say(&terminal::picture(url));
+    }
+    Ok(match reason {
+        Some(_) => None,
+        None => open(cx, url),
+    })
+}
+
+/// Opens the page. It gets none of our own secrets with its environment.
+fn open(cx: &Context, url: &str) -> Option<Child> {
+    if !(url.starts_with("http://") || url.starts_with("https://")) {
+        return None;
+    }
+    let opened = Command::new(device::browser(cx))
+        .arg(url)
+        .env_remove("WHARF_TOKEN")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    opened
+        .inspect_err(|error| cx.ui.note(&format!("no browser could be opened: {error}")))
+        .ok()
+}
+
+/// Polls until somebody answers. Trouble with the network is waited out: the code is still good.
+async fn wait(
+    cx: &Context,
+    client: &Client,
+    code: &DeviceCode,
+) -> Result<DeviceToken, CommandError> {
+    let life = Duration::from_secs(code.expires_in).min(LIFE_MAX);
+    let end = Instant::now() + life;
+    let mut pause = Duration::from_secs(code.interval).clamp(PAUSE_MIN, PAUSE_MAX);
+    let mut keys = Keys::watch(cx);
+    let mut unreachable = false;
+    cx.ui.note(&format!(
+        "waiting for an answer{}",
+        if keys.is_some() {
+            "; [c] copy  [q] QR  [o] open here  Ctrl-C stops"
+        } else {
+            ""
+        }
+    ));
+    loop {
+        let next = tokio::time::Instant::now() + pause;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => break,
+                key = Keys::next(&mut keys) => act(cx, key, code)?,
+            }
+        }
+        if Instant::now() >= end {
+            return Err(expired());
+        }
+        match client.poll_device(&code.device_code).await {
+            Ok(Polled::Done(done)) => return Ok(*done),
+            Ok(Polled::Denied) => return Err(denied()),
+            Ok(Polled::Expired | Polled::Unknown) => return Err(expired()),
+            Ok(Polled::SlowDown) => pause = (pause + SLOW_DOWN).min(PAUSE_MAX),
+            Ok(Polled::Pending) => {
+                if std::mem::take(&mut unreachable) {
+                    cx.ui.note("the server answers again");
+                }
+            }
+            Err(error) if passes(&error) => {
+                if !std::mem::replace(&mut unreachable, true) {
+                    cx.ui
+                        .event(&format!("{error}; waiting on, the code is still good"));
+                }
+                if let ClientError::Refused {
+                    retry_after: Some(after),
+                    ..
+                } = &error
+                {
+                    pause = pause.max(*after).min(PAUSE_MAX);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn act(cx: &Context, key: Key, code: &DeviceCode) -> Result<(), CommandError> {
+    match key {
+        Key::Copy => {
+            cx.ui.say(&terminal::copy(&code.user_code));
+            cx.ui.note("the code is copied, if the terminal allows it");
+        }
+        Key::Picture => cx.ui.say(&terminal::picture(&code.verification_url)),
+        Key::Open => drop(open(cx, &code.verification_url)),
+        Key::Stop => return Err(stopped()),
+    }
+    Ok(())
+}
+
+/// Whether a poll that failed may work later.
+fn passes(error: &ClientError) -> bool {
+    match error {
+        ClientError::Connect { .. } | ClientError::Broken { .. } => true,
+        ClientError::Refused { problem, .. } => problem.status == 429 || problem.status >= 500,
+        // A gateway in between, while the server is restarted.
+        ClientError::Answer { status, .. } => *status >= 500,
+        _ => false,
+    }
+}
+
+fn denied() -> CommandError {
+    let mut error = CommandError::new(Kind::Login, "somebody said no to this device");
+    error.code = "access_denied".to_owned();
+    error.hint("if it was not you, tell whoever looks after the server; else log in again")
+}
+
+fn expired() -> CommandError {
+    let mut error = CommandError::new(Kind::Login, "nobody answered while the code was good");
+    error.code = "expired_token".to_owned();
+    error.hint("wharf auth login shows a new code")
+}
+
+fn stopped() -> CommandError {
+    CommandError::new(Kind::Interrupted, "stopped; nothing was kept")
+}

@@ -1,0 +1,185 @@
+//! `wharf reset`: this machine forgets who is logged in.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use serde_json::json;
+use wharf_client::Client;
+use wharf_localstate::credentials::Keeper;
+use wharf_localstate::private;
+
+use super::auth::logout;
+use super::{DONE, Outcome};
+use crate::config::edit;
+use crate::context::Context;
+use crate::error::{CommandError, Kind};
+use crate::login::{fresh, ssh_key};
+use crate::ui;
+use crate::wire::block_on;
+
+/// Forget what this machine has as a client
+#[derive(Debug, clap::Args)]
+#[command(before_help = "\
+Examples:
+  wharf reset              logins, profiles and this device's SSH key
+  wharf reset --all        this device's id as well
+
+What a server keeps here, its record, database and token, is never touched.")]
+pub(crate) struct Args {
+    /// The device's id too
+    #[arg(long)]
+    all: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Leave logins and keys on the servers as they are
+    #[arg(long)]
+    no_revoke: bool,
+}
+
+/// Says what goes, asks, ends what it leaves on servers, and forgets.
+pub(crate) fn reset(cx: &Context, args: &Args) -> Outcome {
+    let keeper = Keeper::new(&cx.places);
+    // A list that cannot be read is what a reset is for.
+    let logins = keeper.list().unwrap_or_default();
+    let files = files(cx, args.all);
+    if logins.is_empty() && files.is_empty() && !has_profiles(cx)? {
+        cx.ui.event("there is nothing to forget");
+        return Ok(DONE);
+    }
+    let mut text = String::from("This machine will forget:\n");
+    for (profile, login) in &logins {
+        let about = login.about.as_ref();
+        let url = about.map_or("no login", |about| about.url.as_str());
+        text.push_str(&format!("  profile {profile}  {url}  in {}\n", login.place));
+    }
+    for file in &files {
+        text.push_str(&format!("  {}\n", file.display()));
+    }
+    text.push_str("Kept: settings, this machine's own server and all its data.\n");
+    cx.ui.say(&ui::neutral::neutral(&text));
+    if !args.yes && !ask(cx, "Forget it?")? {
+        return Err(
+            CommandError::new(Kind::Approval, "nothing was forgotten").hint("--yes does not ask")
+        );
+    }
+    let open = logins.iter().filter(|(_, login)| login.about.is_some());
+    let open: Vec<&String> = open.map(|(profile, _)| profile).collect();
+    let revoke = !open.is_empty()
+        && !args.no_revoke
+        && (args.yes || ask(cx, "End these logins on their servers too?")?);
+    let mut left = Vec::new();
+    for profile in &open {
+        if revoke {
+            remove_key(cx, profile);
+            if let Err(error) = logout::end(cx, &keeper, profile, false) {
+                left.push((profile.to_owned(), error.message));
+            }
+        } else {
+            left.push((
+                profile.to_owned(),
+                "its login goes on at the server".to_owned(),
+            ));
+        }
+    }
+    forget(cx, &keeper, logins.keys(), &files)?;
+    for (profile, why) in &left {
+        cx.ui
+            .warn_always(&format!("{profile}: {why}; wharf key list there shows it"));
+    }
+    cx.ui.event("forgotten");
+    if cx.ui.json {
+        let left: Vec<_> = left.iter().map(|(profile, _)| profile).collect();
+        ui::data(&format!(
+            "{}\n",
+            json!({ "reset": true, "left_on_servers": left })
+        ))?;
+    }
+    Ok(DONE)
+}
+
+fn ask(cx: &Context, question: &str) -> Result<bool, CommandError> {
+    block_on(async { Ok(cx.ui.yes(question).await) })
+}
+
+/// Files of this device that are there.
+fn files(cx: &Context, all: bool) -> Vec<PathBuf> {
+    let key = cx.places.ssh_key_file();
+    let mut files = vec![key.with_extension("pub"), key];
+    if all {
+        files.push(cx.places.device_id_file());
+    }
+    files.retain(|file| file.exists());
+    files
+}
+
+fn has_profiles(cx: &Context) -> Result<bool, CommandError> {
+    let text = private::read(&cx.places.config_file())?.unwrap_or_default();
+    Ok(edit::forget_profiles(&text).is_ok_and(|new| new.is_some()))
+}
+
+/// Takes this device's SSH key from the account. A server that is gone keeps it.
+fn remove_key(cx: &Context, profile: &str) {
+    let Ok(Some((half, _))) = ssh_key::look(&cx.places) else {
+        return;
+    };
+    let remove = || -> Result<(), CommandError> {
+        let url = crate::login::target::bound(cx, profile)?;
+        let Some(token) = fresh::token(cx, profile, &url)? else {
+            return Ok(());
+        };
+        let client = Client::new(&url, Some(&token))?;
+        block_on(async {
+            let keys = client.ssh_keys().await?.keys;
+            for key in keys
+                .iter()
+                .filter(|key| key.fingerprint == half.fingerprint)
+            {
+                client.remove_ssh_key(&key.id).await?;
+            }
+            Ok(())
+        })
+    };
+    if let Err(error) = remove() {
+        cx.ui.note(&format!(
+            "the SSH key stays at the server of {profile}: {}",
+            error.message
+        ));
+    }
+}
+
+fn forget<'a>(
+    cx: &Context,
+    keeper: &Keeper,
+    profiles: impl Iterator<Item = &'a String>,
+    files: &[PathBuf],
+) -> Result<(), CommandError> {
+    for profile in profiles {
+        let held = keeper.hold(profile)?;
+        if let Err(error) = keeper.remove(&held) {
+            cx.ui
+                .warn_always(&format!("{profile}: what its store holds stays: {error}"));
+        }
+    }
+    let gone = |path: &PathBuf, removed: io::Result<()>| match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(CommandError::failed(format!("cannot remove {}", path.display())).because(error))
+        }
+        _ => Ok(()),
+    };
+    for file in files {
+        gone(file, fs::remove_file(file))?;
+    }
+    let dir = cx.places.credentials_dir();
+    gone(&dir, fs::remove_dir_all(&dir))?;
+    let file = cx.places.config_file();
+    let text = private::read(&file)?.unwrap_or_default();
+    let new = edit::forget_profiles(&text).map_err(|error| {
+        CommandError::failed(format!("cannot change {}", file.display())).because(error)
+    })?;
+    match new {
+        Some(new) => Ok(private::write(&file, new.as_bytes())?),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,136 @@
+//! Where a new login goes, found out before anybody logs in.
+
+use std::path::PathBuf;
+
+use wharf_localstate::credentials::{Credential, KeepError, Keeper, Place, StoreError};
+use wharf_localstate::private;
+use wharf_model::Secret;
+
+use crate::config::edit;
+use crate::context::Context;
+use crate::error::{CommandError, Kind};
+
+/// How a store is asked for, if it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum StoreChoice {
+    /// The desktop's keyring
+    Keyring,
+    /// The kernel's keyring: gone when the machine is restarted
+    Kernel,
+    /// A file that only you can read
+    File,
+}
+
+/// The place for the next login of a profile, tried out: as asked for, else where the last one
+/// was, else the keyring. What does not work is an error with the choices that there are.
+pub(crate) fn place(
+    cx: &Context,
+    profile: &str,
+    choice: Option<StoreChoice>,
+    file: Option<&PathBuf>,
+) -> Result<Place, CommandError> {
+    let keeper = Keeper::new(&cx.places);
+    cx.places.make_state()?;
+    let place = match choice {
+        Some(StoreChoice::Keyring) => Place::SecretService,
+        Some(StoreChoice::Kernel) => Place::Kernel,
+        Some(StoreChoice::File) => Place::File(match file {
+            Some(file) => absolute(cx, file),
+            None => keeper.usual_file(profile)?,
+        }),
+        None => {
+            let before = keeper.login(profile)?;
+            before.map_or(Place::SecretService, |login| login.place)
+        }
+    };
+    if let Place::File(file) = &place {
+        not_somebody_elses(file)?;
+    }
+    keeper
+        .probe(profile, &place)
+        .map_err(|error| no_store(&place, error))?;
+    cx.ui.note(&format!("store: {place}, write test ok"));
+    Ok(place)
+}
+
+/// A file that holds something else than a login is not overwritten.
+fn not_somebody_elses(file: &std::path::Path) -> Result<(), CommandError> {
+    let there = private::read(file)?.filter(|text| !text.trim().is_empty());
+    let is_login = |text: String| Credential::from_text(&Secret::new(text)).is_some();
+    if there.is_none_or(is_login) {
+        return Ok(());
+    }
+    let message = format!("{} is there already and holds no login", file.display());
+    Err(CommandError::new(Kind::Conflict, message).hint("name another file"))
+}
+
+fn absolute(cx: &Context, file: &std::path::Path) -> PathBuf {
+    match cx.world.cwd() {
+        Some(cwd) => cwd.join(file),
+        None => file.to_owned(),
+    }
+}
+
+/// Nothing is stored anywhere else than where it was asked for: the person chooses.
+fn no_store(place: &Place, error: KeepError) -> CommandError {
+    let store = match error {
+        KeepError::Store(store) => store,
+        other => return other.into(),
+    };
+    let kind = match &store {
+        StoreError::Locked | StoreError::Slow(_) => Kind::TryLater,
+        _ => Kind::Failed,
+    };
+    let mut said = CommandError::new(kind, store.to_string());
+    said.code = "no_store".to_owned();
+    if let StoreError::File(error) = &store
+        && let Some(source) = std::error::Error::source(error)
+    {
+        said = said.because(source);
+    }
+    if matches!(place, Place::File(_)) {
+        return said.hint("name another file with --store-file=PATH, or set WHARF_TOKEN");
+    }
+    if matches!(store, StoreError::Locked | StoreError::Slow(_)) {
+        said = said.hint("unlock it and log in again");
+    }
+    said.hint("wharf auth login --store-file keeps the login in a file that only you can read")
+        .hint("or set WHARF_TOKEN to a key, and nothing is kept; nobody was asked to log in yet")
+}
+
+/// Keeps a login, makes its profile the usual one, and notes its server in the user's file.
+pub(crate) fn keep(
+    cx: &Context,
+    profile: &str,
+    place: &Place,
+    credential: &Credential,
+) -> Result<(), CommandError> {
+    let keeper = Keeper::new(&cx.places);
+    let held = keeper.hold(profile)?;
+    keeper.put(&held, place, credential)?;
+    drop(held);
+    use_profile(cx, profile, Some(&credential.about.url))
+}
+
+/// Makes a profile the usual one.
+pub(crate) fn use_profile(
+    cx: &Context,
+    profile: &str,
+    url: Option<&str>,
+) -> Result<(), CommandError> {
+    cx.places.make_config()?;
+    let file = cx.places.config_file();
+    let failed = |error: edit::EditError| {
+        CommandError::failed(format!("cannot change {}", file.display())).because(error)
+    };
+    let old = private::read(&file)?.unwrap_or_default();
+    let name = crate::config::value::Value::Text(profile.to_owned());
+    let mut new = edit::set(&old, "profile", &name).map_err(failed)?;
+    if let Some(url) = url {
+        new = edit::set_profile(&new, profile, url).map_err(failed)?;
+    }
+    if new != old {
+        private::write(&file, new.as_bytes())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Which server a command is for, and whose login.
+
+use wharf_localstate::credentials::{Keeper, Login};
+
+use super::{LOCAL, same_url};
+use crate::config::Origin;
+use crate::config::nearest::nearest;
+use crate::config::options::ClientOptions;
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// A server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The one that runs on this machine.
+    Here,
+    /// One that was named.
+    Named {
+        /// Its address.
+        url: String,
+        /// The profile whose login is for it.
+        profile: Option<String>,
+    },
+}
+
+/// Works out the server. Flags beat everything; then the profile of a login beats the environment,
+/// since a token belongs to one server, and that is said; a token that is given by itself goes to
+/// the server that is named beside it.
+pub(crate) fn target(cx: &Context) -> Result<Target, CommandError> {
+    let named = cx.settings.set_by("api_url");
+    let url = named.map(|set| set.value.to_string());
+    let by_flag = named.is_some_and(|set| matches!(set.origin, Origin::Flag(_)));
+    let profile = profile(cx)?;
+    if profile.as_deref() == Some(LOCAL) {
+        if by_flag && let Some(url) = url {
+            return Ok(Target::Named { url, profile: None });
+        }
+        return Ok(Target::Here);
+    }
+    let Some(name) = profile else {
+        return match url {
+            Some(url) => by_url(cx, url),
+            None => Ok(Target::Here),
+        };
+    };
+    let bound = bound(cx, &name)?;
+    match url {
+        Some(url) if same_url(&url, &bound) => {}
+        Some(url) if by_flag && chosen(cx) => {
+            let message = format!("profile {name} is for {bound}, not for {url}");
+            return Err(CommandError::usage(message)
+                .hint("a token belongs to one server; leave out --api-url or --profile"));
+        }
+        Some(url) if by_flag => return by_url(cx, url),
+        Some(url) if has_token(cx) => return Ok(Target::Named { url, profile: None }),
+        Some(url) if chosen(cx) || is_logged_in(cx, &name)? => {
+            let origin = named.map(|set| set.origin.to_string()).unwrap_or_default();
+            if matches!(named.map(|set| &set.origin), Some(Origin::Env(_))) {
+                cx.ui.warn_always(&format!(
+                    "{origin} ({url}) ignored: profile {name} is bound to {bound}"
+                ));
+            }
+        }
+        Some(url) => return by_url(cx, url),
+        None => {}
+    }
+    Ok(Target::Named {
+        url: bound,
+        profile: Some(name),
+    })
+}
+
+/// The profile that counts, whether or not it has a login.
+pub(crate) fn profile(cx: &Context) -> Result<Option<String>, CommandError> {
+    let Some(value) = cx.settings.get("profile") else {
+        return Ok(None);
+    };
+    let name = value.to_string();
+    if name == LOCAL || known(cx)?.contains(&name) {
+        return Ok(Some(name));
+    }
+    let error = CommandError::usage(format!("there is no profile {name}"));
+    let known = known(cx)?;
+    Err(match nearest(&name, known.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean {near}?")),
+        None => error.hint("wharf auth switch lists them; wharf auth login makes one"),
+    })
+}
+
+/// The server of a profile.
+pub(crate) fn bound(cx: &Context, name: &str) -> Result<String, CommandError> {
+    if let Some(login) = Keeper::new(&cx.places).login(name)?
+        && let Some(about) = login.about
+    {
+        return Ok(about.url);
+    }
+    let url = cx.settings.profiles().get(name).cloned();
+    url.ok_or_else(|| {
+        CommandError::usage(format!("profile {name} has no server"))
+            .hint(format!("wharf auth login --profile {name} --api-url URL"))
+    })
+}
+
+/// All profiles: those of the files and those with a login.
+pub(crate) fn known(cx: &Context) -> Result<Vec<String>, CommandError> {
+    let mut names: Vec<String> = cx.settings.profiles().keys().cloned().collect();
+    let logins = Keeper::new(&cx.places).list()?;
+    names.extend(
+        logins
+            .into_iter()
+            .filter(|(_, login)| login.about.is_some())
+            .map(|it| it.0),
+    );
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// Whether a token is given by itself.
+pub(crate) fn has_token(cx: &Context) -> bool {
+    cx.world.has("WHARF_TOKEN") || ClientOptions::resolve(&cx.settings).token_file.is_some()
+}
+
+/// Whether the profile was chosen for this command, and is not just the usual one.
+fn chosen(cx: &Context) -> bool {
+    let set = cx.settings.set_by("profile");
+    set.is_some_and(|set| matches!(set.origin, Origin::Flag(_) | Origin::Env(_)))
+}
+
+fn is_logged_in(cx: &Context, name: &str) -> Result<bool, CommandError> {
+    let login = Keeper::new(&cx.places).login(name)?;
+    Ok(login.is_some_and(|login| login.about.is_some()))
+}
+
+/// A server by its address, with the login for it if there is one.
+fn by_url(cx: &Context, url: String) -> Result<Target, CommandError> {
+    let is_for = |login: &Login| {
+        let about = login.about.as_ref();
+        about.is_some_and(|about| same_url(&about.url, &url))
+    };
+    let logins = Keeper::new(&cx.places).list()?;
+    let profile = logins.into_iter().find(|(_, login)| is_for(login));
+    Ok(Target::Named {
+        profile: profile.map(|(name, _)| name),
+        url,
+    })
+}
