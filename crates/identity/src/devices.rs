@@ -111,7 +111,7 @@ impl Identity {
                 interval: std::time::Duration::from_millis(interval_ms.unsigned_abs()),
             }),
             Polled::Full => Err(FULL),
-            Polled::Made(row) => inner.let_in(token, row).await,
+            Polled::Made(row) => inner.let_in(token, *row).await,
         }
     }
 

@@ -178,7 +178,8 @@ async fn a_key_stands_for_a_member_and_for_nobody_else(kind: Kind) {
     assert_eq!(agents.agent_limits.as_deref(), Some("{}"));
     assert_eq!(db.key_principal("hash-k9").await.unwrap(), None);
 
-    assert_eq!(db.agents("org-main", None).await.unwrap(), [agent.clone()]);
+    let listed = db.agents("org-main", None).await.unwrap();
+    assert_eq!(listed, std::slice::from_ref(&agent));
     assert_eq!(db.agents("org-main", Some("id-bob")).await.unwrap(), []);
     assert!(db.remove_agent("agt", 20).await.unwrap());
     let gone = db.key_principal("hash-k2").await.unwrap().unwrap();
