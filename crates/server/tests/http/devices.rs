@@ -565,6 +565,7 @@ fn the_first_account_is_made_on_the_page() {
         let page = browser.get("/setup").await;
         assert!(page.text().contains("First-run code"), "{}", page.text());
         let csrf = browser.csrf.clone();
+        let cookie = browser.cookie.clone().unwrap();
         let post = async |code: &str, password: &str| {
             let pairs = [
                 ("csrf", csrf.as_str()),
@@ -573,8 +574,9 @@ fn the_first_account_is_made_on_the_page() {
                 ("username", "Ada"),
                 ("password", password),
             ];
-            let ask = browser
-                .ask("POST", "/setup")
+            let ask = team
+                .open("POST", "/setup")
+                .header("cookie", format!("wharf_page={cookie}"))
                 .header("origin", "http://localhost:7304")
                 .header("content-type", "application/x-www-form-urlencoded")
                 .body(encoded(&pairs));

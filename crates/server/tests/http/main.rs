@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod account_conformance;
 mod accounts;
 mod approvals;
 mod conformance;
