@@ -198,7 +198,10 @@ fn too_small_a_scope_or_role_opens_what_it_is_for_and_no_more() {
                     .ask(method, &filled(path))
                     .header("authorization", format!("Bearer {name}"));
                 let answer = ask.send().await;
-                if opens(*class, name) {
+                let makes_sessions = ["/api/create-session", "/api/sessions"].contains(path)
+                    && *method == "POST"
+                    && *name == "session";
+                if opens(*class, name) && !makes_sessions {
                     assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{about}");
                     assert_ne!(answer.status, StatusCode::FORBIDDEN, "{about}");
                 } else {
