@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq as _;
-use wharf_model::{Caller, Grants, Organization, Person, Role, Scope, Scopes, Secret, TokenKind};
+use wharf_model::{
+    Caller, Grants, Organization, Person, Quotas, Role, Scope, Scopes, Secret, TokenKind,
+};
 use wharf_store::db::PrincipalRow;
 
 use crate::identity::Inner;
@@ -138,8 +140,6 @@ impl Inner {
             None => Ok(Scopes::all()),
         };
         let scopes = scopes.map_err(|_| Error::internal("read a key's scopes"))?;
-        let person = limits_from(row.user_limits.as_deref());
-        let agent = limits_from(row.agent_limits.as_deref());
         Ok(Caller::of_account(Grants {
             person: Some(Person {
                 id: Arc::from(row.user_id.as_str()),
@@ -155,7 +155,11 @@ impl Inner {
             scopes: capped(&scopes, role),
             administrator: row.home && role.may_administer() && !is_agent,
             role,
-            limits: person.and(agent),
+            limits: Quotas {
+                person: limits_from(row.user_limits.as_deref()),
+                organization: limits_from(row.organization_limits.as_deref()),
+                agent: limits_from(row.agent_limits.as_deref()),
+            },
         }))
     }
 

@@ -1,7 +1,7 @@
 //! Device login (RFC 8628): a device shows a code, its person says yes somewhere else, and the
 //! device gets an API key.
 
-use wharf_model::{Caller, Role, Scopes, Secret, TokenKind};
+use wharf_model::{Caller, Role, Scope, Scopes, Secret, TokenKind};
 use wharf_store::db::{DeviceRow, KeyRow, Polled};
 
 use crate::authenticate::capped;
@@ -111,7 +111,7 @@ impl Identity {
                 interval: std::time::Duration::from_millis(interval_ms.unsigned_abs()),
             }),
             Polled::Full => Err(FULL),
-            Polled::Made(row) => inner.let_in(token, row).await,
+            Polled::Made(row) => inner.let_in(token, *row).await,
         }
     }
 
@@ -173,9 +173,16 @@ impl Identity {
                 }
                 let role = Role::parse(&place.role).unwrap_or(Role::Viewer);
                 let asked = read(&row.scopes)?;
-                let scopes = scopes.unwrap_or_else(|| asked.clone());
-                if !asked.cover(&scopes) || !caller.grants().scopes.cover(&scopes) {
-                    return Err(Error::needs_role("a token with all of these scopes"));
+                let own = &caller.grants().scopes;
+                let scopes = match scopes {
+                    // Not more than the person has: of what was asked, that much.
+                    None => within(&asked, own),
+                    Some(scopes) if asked.cover(&scopes) && own.cover(&scopes) => scopes,
+                    Some(_) => return Err(Error::needs_role("a token with all of these scopes")),
+                };
+                let scopes = capped(&scopes, role);
+                if scopes.as_slice().is_empty() {
+                    return Err(Error::needs_role("a role that may do what the device asks"));
                 }
                 let name = match name {
                     Some(name) => text::name("name", &name)?,
@@ -185,7 +192,7 @@ impl Identity {
                     state: "allowed".to_owned(),
                     user_id: Some(person.to_owned()),
                     organization_id: Some(place.organization.id),
-                    scopes: capped(&scopes, role).to_string(),
+                    scopes: scopes.to_string(),
                     name: Some(name),
                     ..row
                 }
@@ -266,6 +273,18 @@ impl Inner {
             user: user_view(self, user).await?,
         })))
     }
+}
+
+/// Those of some scopes that others cover.
+fn within(asked: &Scopes, own: &Scopes) -> Scopes {
+    let one = |scope: &Scope| Scopes::parse(&scope.to_string()).is_ok_and(|it| own.cover(&it));
+    let words: Vec<String> = asked
+        .as_slice()
+        .iter()
+        .filter(|scope| one(scope))
+        .map(ToString::to_string)
+        .collect();
+    Scopes::parse(&words.join(" ")).unwrap_or_else(|_| own.clone())
 }
 
 fn read(scopes: &str) -> Result<Scopes, Error> {

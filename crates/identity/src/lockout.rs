@@ -119,8 +119,9 @@ fn at_once(per_minute: u32) -> u32 {
 fn spent(row: Option<AttemptRow>, now_ms: i64, per_minute: u32) -> Result<AttemptRow, i64> {
     let row = row.unwrap_or_default();
     let step = step_ms(per_minute);
-    let until_ms = row.until_ms.max(now_ms) + step;
     let latest = now_ms + step * i64::from(at_once(per_minute));
+    // No later than it can be: the clock may have been put back.
+    let until_ms = row.until_ms.clamp(now_ms, latest) + step;
     if until_ms > latest {
         return Err(until_ms - latest);
     }
@@ -134,9 +135,7 @@ fn spent(row: Option<AttemptRow>, now_ms: i64, per_minute: u32) -> Result<Attemp
 /// After [`FREE_FAILURES`] in a row each further one blocks, for twice as long as the one before.
 fn failed(row: Option<AttemptRow>, now_ms: i64, _: u32) -> Result<AttemptRow, i64> {
     let row = row.unwrap_or_default();
-    if row.until_ms > now_ms {
-        return Err(row.until_ms - now_ms);
-    }
+    blocked(&row, now_ms, ms(BLOCK_MAX))?;
     let old = now_ms - row.changed_ms > ms(FAILURES_FORGOTTEN);
     let count = if old { 1 } else { row.count + 1 };
     Ok(AttemptRow {
@@ -144,6 +143,16 @@ fn failed(row: Option<AttemptRow>, now_ms: i64, _: u32) -> Result<AttemptRow, i6
         until_ms: now_ms + block_ms(count),
         changed_ms: now_ms,
     })
+}
+
+/// How long something is still blocked. A block that is longer than any was made by a clock that
+/// was put back since, and is none.
+fn blocked(row: &AttemptRow, now_ms: i64, longest_ms: i64) -> Result<(), i64> {
+    let left_ms = row.until_ms - now_ms;
+    if (1..=longest_ms).contains(&left_ms) {
+        return Err(left_ms);
+    }
+    Ok(())
 }
 
 fn block_ms(failures: i64) -> i64 {
@@ -157,9 +166,7 @@ fn block_ms(failures: i64) -> i64 {
 /// So many within the life of a code, and then none until it is over.
 fn guessed(row: Option<AttemptRow>, now_ms: i64, most: u32) -> Result<AttemptRow, i64> {
     let row = row.unwrap_or_default();
-    if row.until_ms > now_ms {
-        return Err(row.until_ms - now_ms);
-    }
+    blocked(&row, now_ms, ms(DEVICE_LIFETIME))?;
     let old = row.until_ms > 0 || now_ms - row.changed_ms > ms(DEVICE_LIFETIME);
     let count = if old { 1 } else { row.count + 1 };
     let full = count >= i64::from(most);
@@ -230,6 +237,19 @@ mod tests {
         let later = ms(FAILURES_FORGOTTEN) + 1;
         assert_eq!(failed(Some(row), later, 0).unwrap().count, 1);
         assert_eq!(failed(Some(row), later - 1, 0).unwrap().count, 31);
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_locks_nobody_out() {
+        let row = AttemptRow {
+            count: 30,
+            until_ms: 10 * ms(FAILURES_FORGOTTEN),
+            changed_ms: 10 * ms(FAILURES_FORGOTTEN),
+        };
+        assert!(failed(Some(row), 1_000, 0).is_ok());
+        assert!(guessed(Some(row), 1_000, WRONG_CODES).is_ok());
+        let wait = spent(Some(row), 1_000, TRIES_PER_MINUTE).unwrap_err();
+        assert!(wait <= MINUTE_MS, "{wait}");
     }
 
     #[test]

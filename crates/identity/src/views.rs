@@ -323,7 +323,7 @@ pub struct MadeInvitation {
     pub code: Secret,
     /// What lists will say of it.
     pub invitation: InvitationView,
-    /// Whether it was mailed.
+    /// Whether it was handed over to be mailed.
     pub mailed: bool,
 }
 

@@ -68,6 +68,8 @@ impl Class {
         let scopes = &grants.scopes;
         let scoped = match self {
             Self::Open | Self::Any => true,
+            // No token of a viewer is for running, and looking is what they are there for.
+            Self::Read if !grants.role.may_run() => true,
             Self::Read | Self::Run => scopes
                 .as_slice()
                 .iter()

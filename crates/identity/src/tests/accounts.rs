@@ -500,7 +500,9 @@ async fn limits_are_what_was_set_and_the_smallest_holds() {
     };
     let key = identity.make_key(&bob, key).await.unwrap();
     let caller = world.caller(&key.token).await;
-    assert_eq!(caller.grants().limits, of(2, Some(3)));
+    let quotas = caller.grants().limits;
+    assert_eq!(quotas.person.and(quotas.agent), of(2, Some(3)));
+    assert_eq!(quotas.organization, of(5, None));
     assert_eq!(
         identity.limits_of(&caller).await.unwrap().effective,
         of(2, Some(3))

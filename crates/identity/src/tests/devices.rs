@@ -208,6 +208,17 @@ async fn a_device_is_for_no_more_than_it_asked_and_its_person_may() {
     assert_eq!(caller.name(), "acme/bob@example.com");
     assert_eq!(caller.grants().scopes.to_string(), "run:low");
     assert_eq!(done.key.name, "bob's laptop");
+    // Who looks only lets in what looks only.
+    let codes = begin(&world).await;
+    let code = codes.user_code.expose();
+    identity
+        .answer_device(&bob, code, ALLOW, &home())
+        .await
+        .unwrap();
+    let DevicePoll::Done(done) = poll(identity, &codes).await else {
+        panic!("it was let in");
+    };
+    assert_eq!(done.key.scopes.to_string(), "sync admin");
     // A narrow key lets nothing in.
     let codes = begin(&world).await;
     let refused = identity

@@ -1,12 +1,5 @@
 //! What this crate promises, over a real database and a real log.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests fail by panicking, as tests do"
-)]
-
 mod accounts;
 mod devices;
 mod keys;

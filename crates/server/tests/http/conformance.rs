@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::account_conformance;
+use crate::support::accounts::with_team_of;
 use crate::support::schema::differences;
-use crate::support::{Answer, Ask, Server, with_server};
+use crate::support::{Answer, Ask, Server};
 
 /// The answers seen, by operation: good ones and bad ones.
-struct Seen<'s> {
-    server: &'s Server,
+pub(crate) struct Seen<'s> {
+    pub(crate) server: &'s Server,
     document: Value,
     counts: BTreeMap<(String, String), (usize, usize)>,
 }
@@ -32,7 +34,7 @@ impl Seen<'_> {
         self.send(template, method, ask).await
     }
 
-    async fn send(&mut self, template: &str, method: &str, ask: Ask) -> Answer {
+    pub(crate) async fn send(&mut self, template: &str, method: &str, ask: Ask) -> Answer {
         let answer = ask.send().await;
         let found = differences(&self.document, method, template, &answer);
         assert!(
@@ -62,7 +64,8 @@ impl Seen<'_> {
 
 #[test]
 fn every_answer_is_as_the_document_says() {
-    with_server(async |server| {
+    with_team_of(None, true, async |team| {
+        let server = team.server.clone();
         let document = server.get("/openapi.json").await.json();
         let mut seen = Seen {
             server: &server,
@@ -77,6 +80,7 @@ fn every_answer_is_as_the_document_says() {
         approvals(&mut seen).await;
         policy(&mut seen).await;
         the_rest(&mut seen).await;
+        account_conformance::walk(&mut seen, &team).await;
         refusals(&mut seen).await;
 
         let document = seen.document.clone();
@@ -394,7 +398,9 @@ async fn refusals(seen: &mut Seen<'_>) {
                 .replace("{session_id}", "none")
                 .replace("{session_key}", "none")
                 .replace("{command}", "no-such-command")
-                .replace("{name}", "no-such-host");
+                .replace("{name}", "no-such-host")
+                .replace("{user}", "nobody@example.com")
+                .replace("{invitation}", "none");
             let ask = || seen.server.ask(&method, &path);
             let asks = [
                 ask().without("authorization"),

@@ -9,8 +9,11 @@
 )]
 
 mod access;
+mod account_conformance;
+mod accounts;
 mod approvals;
 mod conformance;
+mod devices;
 mod files;
 mod hosts;
 mod ids;

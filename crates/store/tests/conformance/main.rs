@@ -114,14 +114,20 @@ pub(crate) struct Place {
     dir: TempDir,
     pub(crate) log: AuditLog,
     pub(crate) db: Database,
+    url: String,
 }
 
 impl Place {
     pub(crate) async fn new(kind: &Kind) -> Self {
         let dir = TempDir::new().unwrap();
         let (log, _) = AuditLog::open(&dir.path().join("audit"), Options::default()).unwrap();
-        let db = made(kind, &dir).await;
-        Self { dir, log, db }
+        let (db, url) = made(kind, &dir).await;
+        Self { dir, log, db, url }
+    }
+
+    /// The same database as another server has it, with connections of its own.
+    pub(crate) async fn beside(&self) -> Database {
+        Database::open(&self.url).await.unwrap()
     }
 
     pub(crate) fn audit(&self) -> std::path::PathBuf {
@@ -178,14 +184,10 @@ impl Place {
     }
 }
 
-async fn made(kind: &Kind, dir: &TempDir) -> Database {
-    match kind {
-        Kind::Sqlite => Database::open_sqlite(&dir.path().join("wharf.db"))
-            .await
-            .unwrap(),
-        Kind::Postgres(server) => {
-            let name = server.make_database().await;
-            Database::open(&server.url(&name)).await.unwrap()
-        }
-    }
+async fn made(kind: &Kind, dir: &TempDir) -> (Database, String) {
+    let url = match kind {
+        Kind::Sqlite => format!("sqlite://{}", dir.path().join("wharf.db").display()),
+        Kind::Postgres(server) => server.url(&server.make_database().await),
+    };
+    (Database::open(&url).await.unwrap(), url)
 }

@@ -55,11 +55,12 @@ impl Ready {
 
     /// Serves until [`Ready::stop`], then ends all commands and the zygote.
     pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), CommandError> {
-        let sweeping = tokio::spawn(sweep(self.identity, self.stop.clone()));
+        let sweeping = tokio::spawn(sweep(self.identity.clone(), self.stop.clone()));
         let served = serve(listener, self.engine, self.options, self.stop.clone()).await;
         self.stop.cancel();
         // It ends by itself once it is told; a panic of it has been logged.
         let _ended = sweeping.await;
+        self.identity.close().await;
         self.executor.shutdown().await;
         if let Some(hosts) = self.hosts {
             hosts.shutdown().await;

@@ -1,5 +1,6 @@
 //! A server for each test, and requests in one line.
 
+pub(crate) mod accounts;
 mod engine;
 pub(crate) mod schema;
 

@@ -58,7 +58,7 @@ pub enum Polled {
     /// The person has as many keys as there may be. The request stays.
     Full,
     /// The key was made. It is the only time that this is answered.
-    Made(KeyRow),
+    Made(Box<KeyRow>),
 }
 
 macro_rules! device_columns {
@@ -206,7 +206,7 @@ impl Database {
                 if !insert_on(&mut transaction, &key, most).await? {
                     return Ok(Polled::Full);
                 }
-                Polled::Made(key)
+                Polled::Made(Box::new(key))
             } else {
                 let early = row
                     .polled_ms
