@@ -393,3 +393,57 @@ fn a_bundle_holds_no_secret_and_a_reset_leaves_none() {
     // The server of this machine goes on as before.
     home.ok(&["run", "--", "true"]);
 }
+
+/// All files below a directory that hold this text.
+fn holding(dir: &std::path::Path, text: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(holding(&path, text));
+        } else if fs::read(&path).is_ok_and(|bytes| {
+            bytes
+                .windows(text.len())
+                .any(|part| part == text.as_bytes())
+        }) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_login_is_kept_in_a_real_keyring() {
+    let home = Home::new();
+    let server = device(&["done"]);
+    let script = "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1\n\
+                  \"$0\" auth login --api-url \"$1\" && \"$0\" auth status && \"$0\" auth token \
+                  && \"$0\" doctor && \"$0\" auth logout && \"$0\" auth token";
+    let mut command = std::process::Command::new("dbus-run-session");
+    command
+        .args([
+            "--",
+            "sh",
+            "-c",
+            script,
+            env!("CARGO_BIN_EXE_wharf"),
+            &server.url,
+        ])
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", home.path(""))
+        .env("WHARF_HOME", home.path(""))
+        .env("XDG_RUNTIME_DIR", home.path(""));
+    let output = command.output().unwrap();
+    let seen = home.show(&output);
+    assert!(seen.contains("kept in  Secret Service\n"), "{seen}");
+    assert!(seen.contains("whk_canary_of_the_key\n"), "{seen}");
+    assert!(seen.contains("Secret Service, write test ok"), "{seen}");
+    // Logged out, there is nothing to print.
+    assert_eq!(output.status.code(), Some(4), "{seen}");
+    assert!(home.path(".local/share/keyrings").is_dir(), "{seen}");
+    assert_eq!(
+        holding(&home.path(""), "whk_canary"),
+        Vec::<std::path::PathBuf>::new()
+    );
+}
