@@ -16,6 +16,8 @@ pub struct Database {
     pub(super) writer: AnyPool,
     pub(super) readers: AnyPool,
     pub(super) kind: Kind,
+    /// The server that this is used by.
+    pub(super) server: std::sync::Arc<str>,
 }
 
 /// What differs by the kind of database, beside how it is opened.
@@ -23,8 +25,8 @@ pub struct Database {
 pub(super) enum Kind {
     /// One file, and beside it its write-ahead log.
     Sqlite { path: PathBuf },
-    /// A server.
-    Postgres,
+    /// A server, and whether it is on this machine.
+    Postgres { here: bool },
 }
 
 impl Database {
@@ -60,7 +62,7 @@ impl Database {
     ) -> Result<T, sqlx::Error> {
         match self.kind {
             Kind::Sqlite { .. } => answer.await,
-            Kind::Postgres => within(answer).await,
+            Kind::Postgres { .. } => within(answer).await,
         }
     }
 }
@@ -109,7 +111,7 @@ pub(super) async fn migrate(
 }
 
 /// The steps of the schema. A step that was released is never changed: the next one is added.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (
         2,
@@ -117,4 +119,9 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
         include_str!("../../migrations/0002_consents.sql"),
     ),
     (3, "hosts", include_str!("../../migrations/0003_hosts.sql")),
+    (
+        5,
+        "servers",
+        include_str!("../../migrations/0005_servers.sql"),
+    ),
 ];

@@ -19,7 +19,11 @@ use super::{Database, DbError, SqlError};
 /// Opens the database at a URL and brings its tables up to date. Two that do so at once take
 /// turns: the library holds a lock of the database's meanwhile.
 pub(super) async fn open(url: &str) -> Result<Database, DbError> {
-    let Address { options, name } = Address::parse(url)?;
+    let Address {
+        options,
+        name,
+        here,
+    } = Address::parse(url)?;
     let failed = |error: sqlx::Error| DbError::Open {
         database: name.clone(),
         source: SqlError::new(error),
@@ -55,7 +59,8 @@ pub(super) async fn open(url: &str) -> Result<Database, DbError> {
     Ok(Database {
         writer,
         readers,
-        kind: Kind::Postgres,
+        kind: Kind::Postgres { here },
+        server: "".into(),
     })
 }
 
@@ -73,6 +78,8 @@ struct Address {
     options: AnyConnectOptions,
     /// What errors call the database: the URL without a password.
     name: String,
+    /// The server is on this machine.
+    here: bool,
 }
 
 impl Address {
@@ -141,7 +148,11 @@ impl Address {
             url.port().unwrap_or(PORT),
             url.path()
         );
-        Ok(Self { options, name })
+        Ok(Self {
+            options,
+            name,
+            here: is_here,
+        })
     }
 }
 

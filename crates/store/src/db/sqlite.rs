@@ -51,6 +51,7 @@ impl Database {
             kind: Kind::Sqlite {
                 path: path.to_owned(),
             },
+            server: "".into(),
         })
     }
 }

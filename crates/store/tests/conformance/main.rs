@@ -19,6 +19,7 @@ mod projection;
 mod runs;
 mod schema;
 mod server;
+mod servers;
 mod sessions;
 
 use std::pin::Pin;
@@ -81,6 +82,7 @@ async fn on_postgres() {
         hosts::CASES,
         projection::CASES,
         runs::CASES,
+        servers::CASES,
         sessions::CASES,
     ];
     // Why one fails is printed where it does.
@@ -110,14 +112,33 @@ pub(crate) struct Place {
     dir: TempDir,
     pub(crate) log: AuditLog,
     pub(crate) db: Database,
+    /// The name of the database, where it has one.
+    pub(crate) name: Option<String>,
 }
 
 impl Place {
     pub(crate) async fn new(kind: &Kind) -> Self {
         let dir = TempDir::new().unwrap();
+        let (db, name) = made(kind, &dir).await;
+        Self {
+            name,
+            ..Self::in_dir(dir, db)
+        }
+    }
+
+    /// Another server on the same database, with a log of its own.
+    pub(crate) fn beside(&self, id: &str) -> Self {
+        Self::in_dir(TempDir::new().unwrap(), self.db.as_server(id))
+    }
+
+    fn in_dir(dir: TempDir, db: Database) -> Self {
         let (log, _) = AuditLog::open(&dir.path().join("audit"), Options::default()).unwrap();
-        let db = made(kind, &dir).await;
-        Self { dir, log, db }
+        Self {
+            dir,
+            log,
+            db,
+            name: None,
+        }
     }
 
     pub(crate) fn audit(&self) -> std::path::PathBuf {
@@ -174,14 +195,37 @@ impl Place {
     }
 }
 
-async fn made(kind: &Kind, dir: &TempDir) -> Database {
+async fn made(kind: &Kind, dir: &TempDir) -> (Database, Option<String>) {
     match kind {
-        Kind::Sqlite => Database::open_sqlite(&dir.path().join("wharf.db"))
-            .await
-            .unwrap(),
+        Kind::Sqlite => {
+            let db = Database::open_sqlite(&dir.path().join("wharf.db")).await;
+            (db.unwrap(), None)
+        }
         Kind::Postgres(server) => {
             let name = server.make_database().await;
-            Database::open(&server.url(&name)).await.unwrap()
+            let db = Database::open(&server.url(&name)).await;
+            (db.unwrap(), Some(name))
         }
     }
+}
+
+/// All at once, in the order given.
+pub(crate) async fn join_all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut all: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|cx| {
+        let mut left = false;
+        for (future, done) in all.iter_mut().filter(|one| one.1.is_none()) {
+            match future.as_mut().poll(cx) {
+                std::task::Poll::Ready(value) => *done = Some(value),
+                std::task::Poll::Pending => left = true,
+            }
+        }
+        if left {
+            std::task::Poll::Pending
+        } else {
+            std::task::Poll::Ready(())
+        }
+    })
+    .await;
+    all.into_iter().filter_map(|one| one.1).collect()
 }
