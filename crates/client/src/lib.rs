@@ -16,10 +16,12 @@ pub mod consent;
 pub mod error;
 pub mod files;
 mod hosts;
+pub mod peer;
 pub mod sse;
 pub mod stream;
 
 pub use calls::{OutputChunk, OutputStream};
 pub use client::Client;
 pub use error::Error;
+pub use peer::PeerClient;
 pub use stream::{RunEvent, RunStream};

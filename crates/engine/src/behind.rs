@@ -53,7 +53,33 @@ impl Inner {
         let row = row.map_err(Error::from_database)?;
         let row = ahead.run(caller.name(), id.as_str(), row);
         let row = row.ok_or_else(unknown)?;
+        if self.is_foreign(&row.server) {
+            return Err(self.elsewhere("command", &row.id, &row.server).await);
+        }
         Ok(runs::start::Found::Stored(Box::new(row)))
+    }
+
+    /// A run as far as it can be seen from here: one of another server that has ended or is not
+    /// there, as the database has it.
+    pub(crate) async fn seen_run(
+        &self,
+        caller: &Caller,
+        id: &RunId,
+    ) -> Result<runs::start::Found, Error> {
+        let error = match self.find_run(caller, id).await {
+            Err(error @ Error::Elsewhere { .. }) => error,
+            found => return found,
+        };
+        let row = self.parts.database.run(caller.name(), id.as_str()).await;
+        let row = row.map_err(Error::from_database)?;
+        let is_there =
+            matches!(&error, Error::Elsewhere { server, .. } if server.reachable().is_some());
+        match row {
+            Some(row) if row.seq_closed.is_some() || !is_there => {
+                Ok(runs::start::Found::Stored(Box::new(row)))
+            }
+            _ => Err(error),
+        }
     }
 
     /// Closes what an earlier process left open, save for what goes on on hosts: that is taken up

@@ -49,7 +49,7 @@ pub(crate) fn start(inner: &Arc<Inner>) {
 }
 
 /// Does `work` again and again, until the engine stops.
-fn spawn<F: Future<Output = ()> + Send>(
+pub(crate) fn spawn<F: Future<Output = ()> + Send>(
     inner: &Arc<Inner>,
     every: Duration,
     work: impl Fn(Arc<Inner>) -> F + Send + 'static,

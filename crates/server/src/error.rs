@@ -14,8 +14,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use wharf_api::{FieldError, Problem};
-use wharf_engine::Error;
 use wharf_engine::files::FilesError;
+use wharf_engine::{Error, ServerView};
 
 use crate::convert::decision_json;
 
@@ -40,6 +40,8 @@ struct Parts {
     approval: Option<wharf_api::ApprovalRef>,
     header: Option<(HeaderName, HeaderValue)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// Whose it is.
+    elsewhere: Option<ServerView>,
 }
 
 impl Failure {
@@ -62,6 +64,7 @@ impl Failure {
             approval: None,
             header: None,
             source: None,
+            elsewhere: None,
         }))
     }
 
@@ -313,6 +316,39 @@ impl Failure {
         failure
     }
 
+    /// 503: it is another server's, and cannot be handed on.
+    pub(crate) fn elsewhere(server: &ServerView) -> Self {
+        let detail = format!("It is of another server: {server}. Ask that one, or wait for it.");
+        Self::of_another(StatusCode::SERVICE_UNAVAILABLE, detail).retryable()
+    }
+
+    /// 503: the other server does not answer.
+    pub(crate) fn unreachable_server(server: &ServerView, why: &str) -> Self {
+        let detail = format!(
+            "It is of another server, {server}, and that cannot be reached: {}",
+            sentence(why)
+        );
+        Self::of_another(StatusCode::SERVICE_UNAVAILABLE, detail).retryable()
+    }
+
+    /// 403: the other server does not know who asks.
+    pub(crate) fn unknown_elsewhere(server: &ServerView) -> Self {
+        let detail = format!(
+            "It is of another server, {server}, which does not know this token: the local token \
+             of a machine counts there alone. Log in with an account, or ask that server."
+        );
+        Self::of_another(StatusCode::FORBIDDEN, detail)
+    }
+
+    fn of_another(status: StatusCode, detail: String) -> Self {
+        Self::new(status, "elsewhere", "Another server has it", detail)
+    }
+
+    /// The server whose it is, if it is another's.
+    pub(crate) fn server(&self) -> Option<&ServerView> {
+        self.0.elsewhere.as_ref()
+    }
+
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
@@ -391,6 +427,11 @@ impl From<Error> for Failure {
                     .collect(),
             ),
             Error::NotFound { .. } => Self::not_found(sentence(&words)),
+            Error::Elsewhere { server, .. } => {
+                let mut failure = Self::elsewhere(&server);
+                failure.0.elsewhere = Some(server);
+                failure
+            }
             Error::Denied { decision } => {
                 let mut failure = Self::new(
                     StatusCode::FORBIDDEN,

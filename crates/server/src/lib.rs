@@ -12,6 +12,7 @@
 
 pub mod auth;
 pub mod options;
+pub mod peers;
 pub mod routes;
 pub mod serve;
 
@@ -28,5 +29,6 @@ mod stream;
 
 pub use auth::{Authenticator, Everybody, Tokens};
 pub use options::{Machine, PolicyFiles, ServerLimits, ServerOptions};
+pub use peers::{PeerAnswer, PeerRequest, Peers};
 pub use routes::router;
 pub use serve::{ServeError, serve};

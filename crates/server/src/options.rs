@@ -7,6 +7,7 @@ pub use wharf_engine::knowledge::Machine;
 use wharf_engine::rules::File;
 
 use crate::auth::Authenticator;
+use crate::peers::Peers;
 
 /// The largest request body: [`wharf_api::STDIN_BYTES_MAX`] in base 64, and the rest of a request.
 pub const DEFAULT_BODY_BYTES: usize = 12 * 1024 * 1024;
@@ -46,6 +47,8 @@ pub struct ServerOptions {
     pub allow_addresses: bool,
     /// Origins (`https://app.example.com`) whose pages may call; none unless configured.
     pub allowed_origins: Vec<String>,
+    /// Reaches other servers on the same database; none: what is theirs is not handed on.
+    pub peers: Option<Arc<dyn Peers>>,
     /// Where the owner's policy is read again.
     pub policy_files: PolicyFiles,
     /// Bounds.
@@ -64,6 +67,7 @@ impl ServerOptions {
             allowed_hosts: Vec::new(),
             allow_addresses: false,
             allowed_origins: Vec::new(),
+            peers: None,
             policy_files: PolicyFiles::default(),
             limits: ServerLimits::default(),
         }

@@ -31,13 +31,13 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let limits = &options.limits;
         Self(Arc::new(Inner {
+            gate: Arc::new(Gate::new(options, engine.clone(), Arc::clone(&metrics))),
             engine,
             machine: options.machine.clone(),
             policy_files: options.policy_files.clone(),
             version: options.version.clone(),
             bodies: Bodies::new(limits.body_bytes, limits.body_timeout, LARGE_BYTES_TOTAL),
             heartbeat: limits.heartbeat,
-            gate: Arc::new(Gate::new(options, Arc::clone(&metrics))),
             metrics,
             begun: Instant::now(),
         }))

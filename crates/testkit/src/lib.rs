@@ -92,6 +92,10 @@ pub struct Setup {
     pub package_locks: PackageLocks,
     /// Other machines: made when the engine is, and ended after it.
     pub hosts: Option<Arc<TestHost>>,
+    /// The database, which may be shared; one of its own when absent.
+    pub database: Option<Database>,
+    /// Where other servers on that database reach this one.
+    pub public_url: String,
 }
 
 impl Default for Setup {
@@ -108,6 +112,8 @@ impl Default for Setup {
             askpass: None,
             package_locks: PackageLocks::default(),
             hosts: None,
+            database: None,
+            public_url: String::new(),
         }
     }
 }
@@ -202,9 +208,12 @@ impl TestEngine {
             journal: Journal::open(&directory.join("journal"), setup.journal).unwrap(),
             audit: log,
             audit_directory,
-            database: Database::open_sqlite(&directory.join("wharf.db"))
-                .await
-                .unwrap(),
+            database: match setup.database {
+                Some(database) => database,
+                None => Database::open_sqlite(&directory.join("wharf.db"))
+                    .await
+                    .unwrap(),
+            },
             policy: wharf_policy::Policy::load(&setup.policy).unwrap(),
             registry: setup.registry,
             manual: setup.manual,
@@ -218,6 +227,8 @@ impl TestEngine {
             home: Some("/home/someone".into()),
             user: Some("someone".into()),
             host: "testhost".into(),
+            public_url: setup.public_url,
+            version: "0".into(),
             allow_dangerous: setup.allow_dangerous,
             force_local: false,
             askpass: setup.askpass,

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    approvals, audit, auth, config, cp, doctor, explain, host, kill, logs, policy, registry, run,
-    serve, session,
+    approvals, audit, auth, config, cp, db, doctor, explain, host, kill, logs, policy, registry,
+    run, serve, session,
 };
 
 const EXAMPLES: &str = "\
@@ -118,6 +118,9 @@ pub(crate) enum Command {
     /// Settings
     #[command(subcommand)]
     Config(config::Command),
+    /// The database: bring it up to date, check it, copy it to another
+    #[command(subcommand)]
+    Db(db::Command),
     /// Look for what is wrong, and say how to put it right
     Doctor(doctor::Args),
     /// Completions for a shell

@@ -16,6 +16,7 @@ use wharf_store::db::Page;
 
 use crate::engine::{Engine, Inner};
 use crate::error::Error;
+use crate::shared;
 
 /// Approvals that one answer lists.
 pub const MAX_LISTED: u32 = 200;
@@ -42,6 +43,7 @@ impl Engine {
     /// When the database does not answer.
     pub async fn approvals(&self, limit: u32) -> Result<Vec<Approval>, Error> {
         let inner = self.inner();
+        shared::follow(inner).await?;
         expire(inner).await;
         let mut approvals = inner.approvals.open();
         approvals.reverse();
@@ -97,6 +99,7 @@ impl Engine {
         answer: Answer,
     ) -> Result<Approval, Error> {
         let inner = self.inner();
+        shared::follow(inner).await?;
         let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
         let who = Who::user(caller.name());
         let step = |approval: &Approval| match &answer {
@@ -166,6 +169,7 @@ impl Engine {
     /// When there is none from this approval.
     pub async fn revoke_grant(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         let inner = self.inner();
+        shared::follow(inner).await?;
         let revoked = inner.approvals.revoke(id);
         let (grant, left) = revoked.ok_or_else(|| Error::not_found("grant", id))?;
         keep::revoked(inner, &grant, caller.name()).await?;

@@ -30,10 +30,10 @@ pub(crate) async fn recent(
     let rows = inner
         .parts
         .database
-        .recent_runs(caller.name(), None, page)
+        .recent_runs(caller.name(), None, page.clone())
         .await;
     let rows = rows.map_err(Error::from_database)?;
-    let rows = ahead.page(caller.name(), None, page, rows);
+    let rows = ahead.page(caller.name(), None, &page, rows);
     Ok(rows.iter().map(|row| live_view(inner, row)).collect())
 }
 

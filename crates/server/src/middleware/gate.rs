@@ -11,9 +11,11 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use wharf_engine::Engine;
 use wharf_model::Caller;
 
 use super::correlation::{self, CorrelationId, Correlations};
+use super::forward::Forward;
 use super::host::HostPolicy;
 use super::origin::{self, OriginPolicy, Source};
 use super::{auth, log};
@@ -38,6 +40,7 @@ pub(crate) struct Gate {
     most_requests: usize,
     requests: AtomicUsize,
     metrics: Arc<Metrics>,
+    forward: Forward,
 }
 
 /// What a handler knows of its request beyond the request.
@@ -56,7 +59,7 @@ enum Admission {
 }
 
 impl Gate {
-    pub(crate) fn new(options: &ServerOptions, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(options: &ServerOptions, engine: Engine, metrics: Arc<Metrics>) -> Self {
         Self {
             authenticator: Arc::clone(&options.authenticator),
             hosts: HostPolicy::new(&options.allowed_hosts, options.allow_addresses),
@@ -65,6 +68,7 @@ impl Gate {
             most_requests: options.limits.requests,
             requests: AtomicUsize::new(0),
             metrics,
+            forward: Forward::new(engine, options.peers.clone()),
         }
     }
 
@@ -83,6 +87,9 @@ impl Gate {
         let Some(host) = self.hosts.admit(request.uri(), headers) else {
             return (None, Err(Failure::host_refused()));
         };
+        if !self.forward.is_meant(headers) {
+            return (None, Err(Failure::host_refused()));
+        }
         let origin = match self.origins.source(headers, host) {
             Source::Foreign => return (None, Err(Failure::origin_refused())),
             Source::Configured(origin) => Some(origin),
@@ -164,7 +171,7 @@ pub(crate) async fn pass(
                     };
                     request.extensions_mut().insert(context);
                 }
-                enter(request, next, route, &correlation).await
+                enter(&gate.forward, request, next, route, &correlation).await
             }
         },
     };
@@ -191,11 +198,26 @@ pub(crate) async fn pass(
 }
 
 /// Runs the handler. A panic is a bug of ours; its client gets an answer and others notice nothing.
-async fn enter(request: Request, next: Next, route: &str, correlation: &CorrelationId) -> Response {
+async fn enter(
+    forward: &Forward,
+    mut request: Request,
+    next: Next,
+    route: &str,
+    correlation: &CorrelationId,
+) -> Response {
+    let copy = forward.keep(&mut request);
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response =
         answer.unwrap_or_else(|_| Failure::internal("a handler panicked").into_response());
-    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+    if let Some(mut failure) = response.extensions_mut().remove::<Failure>() {
+        if let Some((copy, server)) = copy.zip(failure.server()) {
+            match forward.send(copy, server).await {
+                Ok(answer) => return answer,
+                Err(other) => failure = other,
+            }
+            response = failure.clone().into_response();
+            response.extensions_mut().remove::<Failure>();
+        }
         log::refused(&failure, &HeaderMap::new(), route, correlation.as_str());
         failure.write(&mut response, correlation.as_str());
     }

@@ -16,6 +16,8 @@ pub struct Database {
     pub(super) writer: AnyPool,
     pub(super) readers: AnyPool,
     pub(super) kind: Kind,
+    /// The file, or the URL without a password.
+    pub(super) name: std::sync::Arc<str>,
     /// The server that this is used by.
     pub(super) server: std::sync::Arc<str>,
 }
@@ -75,6 +77,18 @@ pub(super) async fn within<T>(
     waited.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }
 
+/// A database's URL for people and logs: without its password, and of one that cannot be
+/// understood only how it begins.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn url_without_password(url: &str) -> Result<String, DbError> {
+    match sqlite::path_of(url) {
+        Some(path) => path.map(|path| format!("sqlite://{}", path.display())),
+        None => postgres::name_of(url),
+    }
+}
+
 /// Both at once: the library takes them only the first time.
 pub(super) fn install_drivers() {
     // Fails when they are installed already, which is as good.
@@ -111,7 +125,7 @@ pub(super) async fn migrate(
 }
 
 /// The steps of the schema. A step that was released is never changed: the next one is added.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (
         2,

@@ -19,6 +19,20 @@ use super::{Database, DbError, SqlError};
 /// Opens the database at a URL and brings its tables up to date. Two that do so at once take
 /// turns: the library holds a lock of the database's meanwhile.
 pub(super) async fn open(url: &str) -> Result<Database, DbError> {
+    open_and(url, true).await
+}
+
+/// Opens the database at a URL as it is.
+pub(super) async fn open_as_it_is(url: &str) -> Result<Database, DbError> {
+    open_and(url, false).await
+}
+
+/// What errors call the database at a URL.
+pub(super) fn name_of(url: &str) -> Result<String, DbError> {
+    Address::parse(url).map(|address| address.name)
+}
+
+async fn open_and(url: &str, up_to_date: bool) -> Result<Database, DbError> {
     let Address {
         options,
         name,
@@ -42,7 +56,10 @@ pub(super) async fn open(url: &str) -> Result<Database, DbError> {
                 encoding,
             });
         }
-        migrate(&mut first, dialect, &name).await
+        if up_to_date {
+            migrate(&mut first, dialect, &name).await?;
+        }
+        Ok(())
     };
     let prepared = tokio::time::timeout(MIGRATE_MAX, prepared).await;
     prepared.unwrap_or_else(|_| {
@@ -60,6 +77,7 @@ pub(super) async fn open(url: &str) -> Result<Database, DbError> {
         writer,
         readers,
         kind: Kind::Postgres { here },
+        name: name.as_str().into(),
         server: "".into(),
     })
 }

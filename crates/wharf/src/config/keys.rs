@@ -85,6 +85,8 @@ pub(crate) const KEYS: &[Key] = &[
         "allow an address that other machines can reach, without encryption"),
     with(key("serve.public_url", Kind::Url, "", "WHARF_PUBLIC_URL", Scope::Serve,
         "the address under which clients know the server"), &["API_SERVER_URL"]),
+    key("serve.database", Kind::Database, "", "WHARF_DATABASE_URL", Scope::Serve,
+        "the database, postgres://ACCOUNT:PASSWORD@HOST/NAME; without it, a file"),
     with(key("serve.allowed_hosts", Kind::List, "", "WHARF_ALLOWED_HOSTS", Scope::Serve,
         "names, besides the loopback's, that requests may be addressed to"), &["DOCKER_HOST_IP"]),
     key("serve.cors_origins", Kind::List, "", "WHARF_CORS_ORIGINS", Scope::Serve,

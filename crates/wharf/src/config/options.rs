@@ -32,6 +32,8 @@ pub(crate) struct ServeOptions {
     /// The program that sudo asks for a password.
     pub(crate) askpass: Option<String>,
     pub(crate) allowed_hosts: Vec<String>,
+    /// The address under which clients and other servers know this one.
+    pub(crate) public_url: Option<String>,
     pub(crate) cors_origins: Vec<String>,
     pub(crate) log_json: bool,
     pub(crate) log_level: String,
@@ -122,6 +124,7 @@ impl ServeOptions {
             disable_remote: truth(settings, "serve.disable_remote"),
             askpass,
             allowed_hosts,
+            public_url: text(settings, "serve.public_url"),
             cors_origins: list(settings, "serve.cors_origins"),
             log_json,
             log_level: text(settings, "serve.log_level").unwrap_or_else(|| "info".to_owned()),

@@ -15,7 +15,7 @@ use crate::config::Purpose;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::ui::{self, Ui, neutral::neutral_line};
-use crate::wire::World;
+use crate::wire::{self, World};
 
 /// Look for what is wrong, and say how to put it right
 #[derive(Debug, clap::Args)]
@@ -101,7 +101,10 @@ pub(crate) fn doctor(world: World, global: &Global, args: &Args) -> Outcome {
         }),
         Box::new(|| checks::token(places)),
         Box::new(|| checks::audit(places)),
-        Box::new(|| checks::database(places)),
+        Box::new(|| match cx.and_then(wire::database::url) {
+            Some(url) => checks::database_server(&url),
+            None => checks::database(places),
+        }),
         Box::new(|| checks::disk(places)),
         Box::new(checks::bash),
         Box::new(checks::cgroups),

@@ -20,16 +20,21 @@ const START_PATIENCE: Duration = Duration::from_secs(5);
 const LINE_BYTES_MAX: usize = 1024;
 
 /// `wharf serve --background`: says where it listens, as in the foreground.
-pub(crate) fn command(cx: &Context, words: &[String]) -> Outcome {
-    let server = start(cx, words)?;
+pub(crate) fn command(cx: &Context, words: &[String], database: Option<&str>) -> Outcome {
+    let server = start(cx, words, database)?;
     ui::data(&format!("listening on {}\n", server.url))?;
     cx.ui
         .note(&format!("pid {}; wharf serve --stop ends it", server.pid));
     Ok(DONE)
 }
 
-/// Starts this program anew as a server of its own, and waits until it answers.
-pub(crate) fn start(cx: &Context, words: &[String]) -> Result<Registration, CommandError> {
+/// Starts this program anew as a server of its own, and waits until it answers. `database` is
+/// handed over where the list of processes does not show it.
+pub(crate) fn start(
+    cx: &Context,
+    words: &[String],
+    database: Option<&str>,
+) -> Result<Registration, CommandError> {
     let log = open_log(cx)?;
     let program = cx.world.executable().ok_or_else(|| {
         CommandError::failed("this program's own file cannot be found, so no server was started")
@@ -40,6 +45,7 @@ pub(crate) fn start(cx: &Context, words: &[String]) -> Result<Registration, Comm
     let mut child = Command::new(program)
         .args(["serve", "--detached"])
         .args(words)
+        .envs(database.map(|url| ("WHARF_DATABASE_URL", url)))
         .current_dir(home.unwrap_or_else(|| "/".into()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
