@@ -8,6 +8,17 @@
 )]
 
 mod host;
+mod pair;
+mod postgres;
+#[path = "../../store/tests/conformance/server.rs"]
+#[expect(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::panic,
+    reason = "a server that the tests of the database start as well"
+)]
+mod postgres_server;
 #[path = "../../ssh/tests/real/sshd.rs"]
 #[expect(
     dead_code,
@@ -19,6 +30,8 @@ mod sshd;
 mod sudo;
 
 pub use host::{NAME as HOST, TestHost};
+pub use pair::{Pair, with_pair};
+pub use postgres::TestPostgres;
 pub use sudo::with_sudo;
 
 use std::path::{Path, PathBuf};

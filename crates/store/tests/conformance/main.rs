@@ -202,7 +202,7 @@ async fn made(kind: &Kind, dir: &TempDir) -> (Database, Option<String>) {
             (db.unwrap(), None)
         }
         Kind::Postgres(server) => {
-            let name = server.make_database().await;
+            let name = server.make_database();
             let db = Database::open(&server.url(&name)).await;
             (db.unwrap(), Some(name))
         }

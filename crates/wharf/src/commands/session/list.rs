@@ -20,7 +20,7 @@ pub(crate) fn list(cx: &Context) -> Outcome {
         return Ok(DONE);
     }
     // Where servers share a database, a session may be on any of them.
-    let servers: Vec<_> = found.sessions.iter().map(server).collect();
+    let servers: Vec<_> = found.sessions.iter().map(server_of).collect();
     let sessions = found.sessions.into_iter();
     let rows: Vec<_> = sessions
         .map(|session| {
@@ -57,7 +57,7 @@ pub(crate) fn list(cx: &Context) -> Outcome {
     Ok(DONE)
 }
 
-fn server(session: &SessionSummary) -> String {
+fn server_of(session: &SessionSummary) -> String {
     let Some(server) = &session.server else {
         return String::new();
     };
