@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use tokio::time::{Duration, Instant};
 use wharf_model::{Caller, RunId};
-use wharf_store::db::Ahead;
+use wharf_store::db::{Ahead, RunRow};
 
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::{record, runs};
+
+/// How far the record of another server may be ahead of the database, and how often it is looked.
+const OTHERS_BEHIND: Duration = Duration::from_millis(1_500);
+const LOOK: Duration = Duration::from_millis(100);
 
 impl Inner {
     /// Brings the database up to the record.
@@ -51,12 +56,31 @@ impl Inner {
         let ahead = self.catch_up_for_reading().await;
         let row = self.parts.database.run(caller.name(), id.as_str()).await;
         let row = row.map_err(Error::from_database)?;
-        let row = ahead.run(caller.name(), id.as_str(), row);
+        let row = match ahead.run(caller.name(), id.as_str(), row) {
+            None => self.awaited_run(caller, id).await?,
+            known => known,
+        };
         let row = row.ok_or_else(unknown)?;
         if self.is_foreign(&row.server) {
             return Err(self.elsewhere("command", &row.id, &row.server).await);
         }
         Ok(runs::start::Found::Stored(Box::new(row)))
+    }
+
+    /// A run that another server may just have begun: that one's record is ahead of the database.
+    async fn awaited_run(&self, caller: &Caller, id: &RunId) -> Result<Option<RunRow>, Error> {
+        if !self.parts.database.is_shared() {
+            return Ok(None);
+        }
+        let until = Instant::now() + OTHERS_BEHIND;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let row = self.parts.database.run(caller.name(), id.as_str()).await;
+            let row = row.map_err(Error::from_database)?;
+            if row.is_some() || Instant::now() >= until {
+                return Ok(row);
+            }
+        }
     }
 
     /// A run as far as it can be seen from here: one of another server that has ended or is not

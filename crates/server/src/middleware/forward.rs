@@ -7,6 +7,7 @@
 //! names it, and any other refuses.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -59,6 +60,11 @@ const NEXT_HOP: [HeaderName; 4] = [
 ];
 /// The most of a body that is kept for handing on: what handlers read at once is less.
 const KEPT_BYTES: usize = 16 * 1024 * 1024;
+/// The most of the body of a file, of which nothing is read before it is known where it goes.
+const KEPT_FILE_BYTES: usize = 64 * 1024;
+/// What is kept of all bodies together. Beyond, a request that is another server's is refused and
+/// can be sent again.
+const KEPT_BYTES_TOTAL: usize = 128 * 1024 * 1024;
 /// How often it is looked whether the other server is still there while its answer is waited for.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -66,6 +72,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct Forward {
     engine: Engine,
     peers: Option<Arc<dyn Peers>>,
+    /// Bytes that are kept.
+    kept: Arc<AtomicUsize>,
 }
 
 /// A request as it can be handed on.
@@ -78,7 +86,11 @@ pub(crate) struct Copy {
 
 impl Forward {
     pub(crate) fn new(engine: Engine, peers: Option<Arc<dyn Peers>>) -> Self {
-        Self { engine, peers }
+        Self {
+            engine,
+            peers,
+            kept: Arc::default(),
+        }
     }
 
     /// Whether a request was meant for this server, by a server that has handed it on.
@@ -94,7 +106,12 @@ impl Forward {
             return None;
         }
         let body = std::mem::take(request.body_mut());
-        let body = Arc::new(Mutex::new(Kept::new(body)));
+        let most = match *request.method() {
+            Method::PUT => KEPT_FILE_BYTES,
+            _ => KEPT_BYTES,
+        };
+        let kept = Kept::new(body, most, Arc::clone(&self.kept));
+        let body = Arc::new(Mutex::new(kept));
         *request.body_mut() = Body::new(Lent(Arc::clone(&body)));
         Some(Copy {
             method: request.method().clone(),
@@ -192,25 +209,43 @@ struct Kept {
     /// What was read of it; none when that is too much.
     seen: Option<Vec<Bytes>>,
     bytes: usize,
+    most: usize,
+    total: Arc<AtomicUsize>,
 }
 
 impl Kept {
-    const fn new(body: Body) -> Self {
+    const fn new(body: Body, most: usize, total: Arc<AtomicUsize>) -> Self {
         Self {
             body,
             seen: Some(Vec::new()),
             bytes: 0,
+            most,
+            total,
         }
     }
 
     fn note(&mut self, piece: &Bytes) {
-        self.bytes = self.bytes.saturating_add(piece.len());
-        if self.bytes > KEPT_BYTES {
-            self.seen = None;
+        let Some(seen) = &mut self.seen else {
+            return;
+        };
+        seen.push(piece.clone());
+        self.bytes += piece.len();
+        let before = self.total.fetch_add(piece.len(), Ordering::Relaxed);
+        if self.bytes > self.most || before.saturating_add(piece.len()) > KEPT_BYTES_TOTAL {
+            self.forget();
         }
-        if let Some(seen) = &mut self.seen {
-            seen.push(piece.clone());
-        }
+    }
+
+    fn forget(&mut self) {
+        self.seen = None;
+        let bytes = std::mem::take(&mut self.bytes);
+        self.total.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.forget();
     }
 }
 
@@ -243,5 +278,33 @@ impl HttpBody for Lent {
     fn size_hint(&self) -> SizeHint {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(total: &Arc<AtomicUsize>, most: usize, pieces: &[usize]) -> Kept {
+        let mut kept = Kept::new(Body::empty(), most, Arc::clone(total));
+        for size in pieces {
+            kept.note(&Bytes::from(vec![b'x'; *size]));
+        }
+        kept
+    }
+
+    #[test]
+    fn no_more_is_kept_than_may_be_and_all_is_given_back() {
+        let total = Arc::default();
+        let one = kept(&total, 10, &[4, 6]);
+        assert_eq!(one.seen.as_ref().map(Vec::len), Some(2));
+        let much = kept(&total, 10, &[4, 7, 1]);
+        assert!(much.seen.is_none());
+        assert_eq!(total.load(Ordering::Relaxed), 10);
+        total.fetch_add(KEPT_BYTES_TOTAL - 12, Ordering::Relaxed);
+        assert!(kept(&total, 10, &[2]).seen.is_some());
+        assert!(kept(&total, 10, &[3]).seen.is_none());
+        drop((one, much));
+        assert_eq!(total.load(Ordering::Relaxed), KEPT_BYTES_TOTAL - 12);
     }
 }
