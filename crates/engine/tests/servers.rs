@@ -122,16 +122,20 @@ fn a_confirmation_token_is_good_at_both_and_once() {
 fn a_standing_yes_counts_at_both_until_it_is_taken_back_at_either() {
     pair(|pair| async move {
         let dir = tempfile::tempdir().unwrap();
-        let (_, id) = asked(&pair.a.engine, inside("rm -rf .git", dir.path())).await;
+        let (_, id) = asked(
+            &pair.a.engine,
+            inside("git push --force origin one", dir.path()),
+        )
+        .await;
         let scope = Scope::Pattern {
-            pattern: "rm -rf *".to_owned(),
+            pattern: "git push --force origin <word>".to_owned(),
             project: dir.path().display().to_string(),
         };
         let (ann, yes) = (Caller::new("ann"), Answer::Approve(scope));
         pair.b.engine.answer(&ann, &id, yes).await.unwrap();
         for engine in [&pair.a.engine, &pair.b.engine] {
             for _ in 0..2 {
-                let request = inside("rm -rf .git", dir.path());
+                let request = inside("git push --force origin one", dir.path());
                 engine.run(&me(), request).await.unwrap();
             }
         }
@@ -145,7 +149,7 @@ fn a_standing_yes_counts_at_both_until_it_is_taken_back_at_either() {
         let late = pair
             .b
             .engine
-            .run(&me(), inside("rm -rf .git", dir.path()))
+            .run(&me(), inside("git push --force origin one", dir.path()))
             .await;
         assert!(late.is_err(), "{late:?}");
         let again = pair.b.engine.revoke_grant(&me(), &id).await;

@@ -15,8 +15,8 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH,
-    IF_RANGE, RANGE, TRANSFER_ENCODING,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH,
+    IF_NONE_MATCH, IF_RANGE, RANGE, TRANSFER_ENCODING,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
@@ -35,7 +35,7 @@ const BY: HeaderName = HeaderName::from_static("wharf-forwarded-by");
 const TO: HeaderName = HeaderName::from_static("wharf-forwarded-to");
 /// Headers of the caller's that go along. What a browser adds by itself stays here: it was looked
 /// at here.
-const HANDED_ON: [HeaderName; 14] = [
+const HANDED_ON: [HeaderName; 16] = [
     ACCEPT,
     AUTHORIZATION,
     CONTENT_ENCODING,
@@ -48,7 +48,9 @@ const HANDED_ON: [HeaderName; 14] = [
     HeaderName::from_static("x-api-key"),
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("last-event-id"),
-    HeaderName::from_static("digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("x-confirmation-token"),
+    CONTENT_RANGE,
     correlation::HEADER,
 ];
 /// Headers of an answer that are between two machines.

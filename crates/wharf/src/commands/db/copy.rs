@@ -89,10 +89,10 @@ fn show(cx: &Context, copied: &Copied, name: &str) -> Outcome {
         .iter()
         .map(|(table, rows)| format!("{table:<14}{rows:>10}\n"))
         .collect();
-    ui::data(&format!("{rows}ok copied into {name}, and counted there\n"))?;
-    cx.ui.note(
-        "next: wharf config set serve.database URL, with the same URL; then start the server. \
-         The file stays where it is and is not used any more",
-    );
+    ui::data(&format!(
+        "{rows}ok copied into {name}, and counted there\n\
+         next: wharf config set serve.database URL, with the same URL, then start the server; the \
+         file stays and is not used any more\n"
+    ))?;
     Ok(DONE)
 }
