@@ -47,7 +47,7 @@ pub use run::{
 };
 pub use session::{
     CreateSession, HistoryEntry, HistoryPage, SessionCreated, SessionDetail, SessionList,
-    SessionSummary, Success, Suggestion, Suggestions,
+    SessionServer, SessionSummary, Success, Suggestion, Suggestions,
 };
 pub use system::{AuditEntry, AuditTail, Health, RegistryEntry, RegistryList};
 pub use usage::{Usage, UsageShare};

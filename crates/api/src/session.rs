@@ -106,6 +106,21 @@ pub struct SessionSummary {
     pub expires_at: String,
     /// Where it lives.
     pub target: String,
+    /// The server whose it is, where several share a database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<SessionServer>,
+}
+
+/// A server that shares its database with others.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SessionServer {
+    /// Its id.
+    pub id: String,
+    /// Where it is reached, if it can be by other servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Whether it is there.
+    pub live: bool,
 }
 
 /// One command of a session's past.

@@ -17,6 +17,7 @@ pub mod error;
 pub mod files;
 mod hosts;
 mod identity;
+pub mod peer;
 pub mod sse;
 pub mod stream;
 
@@ -24,4 +25,5 @@ pub use calls::{OutputChunk, OutputStream};
 pub use client::Client;
 pub use error::Error;
 pub use identity::{Polled, Session};
+pub use peer::PeerClient;
 pub use stream::{RunEvent, RunStream};

@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use tokio::time::{Duration, Instant};
 use wharf_model::{Caller, RunId, SessionId};
-use wharf_store::db::Ahead;
+use wharf_store::db::{Ahead, RunRow};
 
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::{record, runs};
+
+/// How far the record of another server may be ahead of the database, and how often it is looked.
+const OTHERS_BEHIND: Duration = Duration::from_millis(1_500);
+const LOOK: Duration = Duration::from_millis(100);
 
 impl Inner {
     /// Brings the database up to the record.
@@ -51,14 +56,59 @@ impl Inner {
         let ahead = self.catch_up_for_reading().await;
         let row = self.parts.database.run(caller.name(), id.as_str()).await;
         let row = row.map_err(Error::from_database)?;
-        let row = ahead.run(caller.name(), id.as_str(), row);
+        let row = match ahead.run(caller.name(), id.as_str(), row) {
+            None => self.awaited_run(caller, id).await?,
+            known => known,
+        };
         let row = row.ok_or_else(unknown)?;
         let session = row.session_id.as_deref();
         let session = session.and_then(|id| SessionId::parse(id).ok());
         if !caller.reaches(session.as_ref()) {
             return Err(unknown());
         }
+        if self.is_foreign(&row.server) {
+            return Err(self.elsewhere("command", &row.id, &row.server).await);
+        }
         Ok(runs::start::Found::Stored(Box::new(row)))
+    }
+
+    /// A run that another server may just have begun: that one's record is ahead of the database.
+    async fn awaited_run(&self, caller: &Caller, id: &RunId) -> Result<Option<RunRow>, Error> {
+        if !self.parts.database.is_shared() {
+            return Ok(None);
+        }
+        let until = Instant::now() + OTHERS_BEHIND;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let row = self.parts.database.run(caller.name(), id.as_str()).await;
+            let row = row.map_err(Error::from_database)?;
+            if row.is_some() || Instant::now() >= until {
+                return Ok(row);
+            }
+        }
+    }
+
+    /// A run as far as it can be seen from here: one of another server that has ended or is not
+    /// there, as the database has it.
+    pub(crate) async fn seen_run(
+        &self,
+        caller: &Caller,
+        id: &RunId,
+    ) -> Result<runs::start::Found, Error> {
+        let error = match self.find_run(caller, id).await {
+            Err(error @ Error::Elsewhere { .. }) => error,
+            found => return found,
+        };
+        let row = self.parts.database.run(caller.name(), id.as_str()).await;
+        let row = row.map_err(Error::from_database)?;
+        let is_there =
+            matches!(&error, Error::Elsewhere { server, .. } if server.reachable().is_some());
+        match row {
+            Some(row) if row.seq_closed.is_some() || !is_there => {
+                Ok(runs::start::Found::Stored(Box::new(row)))
+            }
+            _ => Err(error),
+        }
     }
 
     /// Closes what an earlier process left open, save for what goes on on hosts: that is taken up

@@ -28,7 +28,9 @@ use crate::view::{
     SuggestionView,
 };
 use crate::whole::Whole;
-use crate::{approvals, files, hosts, housekeeping, judge, knowledge, record, runs, sessions};
+use crate::{
+    approvals, files, hosts, housekeeping, judge, knowledge, record, runs, sessions, shared,
+};
 
 /// From asking runs to end at a stop to giving up on them, on top of their own grace.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
@@ -53,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) pasts: knowledge::Pasts,
     policy: RwLock<Arc<Policy>>,
     pub(crate) keys: Keys,
+    pub(crate) shared: shared::Shared,
     /// Ends of runs that the record did not take yet.
     pub(crate) unclosed: record::Unclosed,
     pub(crate) places: Arc<Semaphore>,
@@ -145,18 +148,21 @@ impl Engine {
             pasts: knowledge::Pasts::default(),
             policy: RwLock::new(policy),
             keys: Keys::default(),
+            shared: shared::Shared::default(),
             queued: AtomicUsize::new(0),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             cancelled: CancellationToken::new(),
         });
         inner.catch_up().await?;
+        runs::idempotency::settle_open(&inner).await?;
         inner.close_lost_runs().await?;
         inner.catch_up().await?;
         inner.quotas.load(&inner).await?;
         approvals::keep::restore(&inner).await?;
         sessions::restore::all(&inner).await?;
         housekeeping::start(&inner);
+        shared::start(&inner).await?;
         Ok(Self { inner })
     }
 
@@ -215,7 +221,7 @@ impl Engine {
     /// # Errors
     /// When there is no such run of this caller's.
     pub async fn view(&self, caller: &Caller, run: &RunId) -> Result<RunView, Error> {
-        Ok(self.inner.find_run(caller, run).await?.view())
+        Ok(self.inner.seen_run(caller, run).await?.view())
     }
 
     /// The caller's latest runs, newest first.
@@ -305,21 +311,16 @@ impl Engine {
     /// # Errors
     /// When there is no such session of this caller's.
     pub async fn session(&self, caller: &Caller, id: &SessionId) -> Result<SessionView, Error> {
-        let session = self.inner.sessions.get(caller, id)?;
+        let session = self.inner.session_here(caller, id).await?;
         sessions::view::of(&self.inner, &session, true).await
     }
 
-    /// The caller's sessions, last used first.
+    /// The caller's sessions on all servers, last used first.
     ///
     /// # Errors
-    /// Never at present.
+    /// When the database does not answer, where there may be other servers.
     pub async fn sessions(&self, caller: &Caller) -> Result<Vec<SessionView>, Error> {
-        let mut views = Vec::new();
-        for session in self.inner.sessions.of(caller) {
-            views.push(sessions::view::of(&self.inner, &session, false).await?);
-        }
-        views.sort_by_key(|view| std::cmp::Reverse(view.last_used));
-        Ok(views)
+        sessions::view::all(&self.inner, caller).await
     }
 
     /// Ends a session and everything in it. Its history stays.
@@ -327,7 +328,7 @@ impl Engine {
     /// # Errors
     /// When there is no such session of this caller's.
     pub async fn delete_session(&self, caller: &Caller, id: &SessionId) -> Result<(), Error> {
-        let session = self.inner.sessions.get(caller, id)?;
+        let session = self.inner.session_here(caller, id).await?;
         let inner = Arc::clone(&self.inner);
         self.whole(async move { sessions::end::end(&inner, &session, "deleted").await })
             .await
@@ -369,7 +370,7 @@ impl Engine {
         command: &wharf_model::CommandText,
         around: &Surroundings,
     ) -> Result<Judged, Error> {
-        judge::elsewhere(&self.inner, caller, command, around)
+        judge::elsewhere(&self.inner, caller, command, around).await
     }
 
     /// What is known of a run that has been answered, as far as it is wanted.
@@ -477,6 +478,7 @@ impl Engine {
         if let Err(error) = inner.catch_up().await {
             tracing::warn!(target: "system", %error, "the database is behind the record; it catches up at the next start");
         }
+        shared::leave(inner).await;
         inner.parts.database.close().await;
     }
 

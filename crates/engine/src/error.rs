@@ -38,6 +38,16 @@ pub enum Error {
         /// With its reasons.
         decision: Box<Decision>,
     },
+    /// It is another server's that shares the database with this one.
+    #[error("the {what} {id:?} is of another server: {server}")]
+    Elsewhere {
+        /// `session`, `command`.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// The server.
+        server: crate::view::ServerView,
+    },
     /// It needs a yes.
     #[error("this command needs a confirmation")]
     NeedsConfirmation {

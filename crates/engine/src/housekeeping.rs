@@ -13,6 +13,9 @@ const FOLLOW: Duration = Duration::from_secs(1);
 /// looks it waits at the most.
 const BUSY: u64 = 500;
 const MAX_PUT_OFF: u32 = 10;
+/// The same where other servers ask the database about what runs here.
+const FOLLOW_SHARED: Duration = Duration::from_millis(250);
+const MAX_PUT_OFF_SHARED: u32 = 2;
 /// How often it is looked whether an end is to be recorded late.
 const LATE: Duration = Duration::from_secs(1);
 /// How often sessions are looked at.
@@ -29,7 +32,11 @@ pub(crate) struct Followed {
 }
 
 pub(crate) fn start(inner: &Arc<Inner>) {
-    spawn(inner, FOLLOW, |inner| async move {
+    let follow = match inner.parts.database.is_shared() {
+        true => FOLLOW_SHARED,
+        false => FOLLOW,
+    };
+    spawn(inner, follow, |inner| async move {
         if let Err(error) = inner.follow().await {
             tracing::warn!(target: "system", %error, "the database is behind the record");
         }
@@ -50,7 +57,7 @@ pub(crate) fn start(inner: &Arc<Inner>) {
 }
 
 /// Does `work` again and again, until the engine stops.
-fn spawn<F: Future<Output = ()> + Send>(
+pub(crate) fn spawn<F: Future<Output = ()> + Send>(
     inner: &Arc<Inner>,
     every: Duration,
     work: impl Fn(Arc<Inner>) -> F + Send + 'static,
@@ -80,7 +87,11 @@ impl Inner {
     fn shall_follow(&self, head: u64) -> bool {
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
         let new = head.saturating_sub(std::mem::replace(&mut followed.seen, head));
-        if new > BUSY && followed.put_off < MAX_PUT_OFF {
+        let most = match self.parts.database.is_shared() {
+            true => MAX_PUT_OFF_SHARED,
+            false => MAX_PUT_OFF,
+        };
+        if new > BUSY && followed.put_off < most {
             followed.put_off += 1;
             return false;
         }

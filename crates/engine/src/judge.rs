@@ -31,17 +31,16 @@ fn read(inner: &Inner, command: &CommandText, context: &Context<'_>) -> Arc<Anal
 }
 
 /// Judges without running, here or as if elsewhere.
-pub(crate) fn elsewhere(
+pub(crate) async fn elsewhere(
     inner: &Inner,
     caller: &Caller,
     command: &CommandText,
     around: &Surroundings,
 ) -> Result<Judged, Error> {
-    let session = around
-        .session
-        .as_ref()
-        .map(|id| inner.sessions.get(caller, id))
-        .transpose()?;
+    let session = match &around.session {
+        Some(id) => Some(inner.session_here(caller, id).await?),
+        None => None,
+    };
     let mut cwd = around.cwd.clone();
     let analysis = if let Some(other) = &around.elsewhere {
         let cwd = cwd.as_deref();

@@ -35,6 +35,7 @@ mod record;
 mod runs;
 mod seal;
 mod sessions;
+mod shared;
 mod syntax;
 mod whole;
 
@@ -45,7 +46,7 @@ pub use policies::{Reloaded, Tested};
 pub use request::{Idempotency, NewSession, ProcessSelector, RunRequest, Stream};
 pub use view::{
     AuditLine, Captured, Decision, Finished, HistoryItem, Judged, OutputChunk, ProcessView,
-    RunView, SessionView, Started, SuggestionView,
+    RunView, ServerView, SessionView, Started, SuggestionView,
 };
 /// Other machines, for lists.
 pub use wharf_exec::{BoxFuture, HostConnection, remote::HostState};

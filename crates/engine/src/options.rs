@@ -55,6 +55,10 @@ pub struct Options {
     pub user: Option<String>,
     /// This machine's name, for metadata.
     pub host: String,
+    /// Where other servers on the same database reach this one; empty where they cannot.
+    pub peer_url: String,
+    /// The program's version, which they are told.
+    pub version: String,
     /// Deny becomes confirm; never allow.
     pub allow_dangerous: bool,
     /// What is asked to run on a host runs here.

@@ -145,12 +145,12 @@ async fn records(inner: &Inner, caller: &Caller, limit: usize) -> Result<Vec<Rec
         let left = limit - records.len();
         let page = Page {
             limit: u32::try_from(left).unwrap_or(u32::MAX),
-            before,
+            before: before.clone(),
         };
         let rows = database.recent_runs(caller.name(), None, page).await;
         let rows = rows.map_err(Error::from_database)?;
         let Some(last) = rows.last() else { break };
-        before = Some(last.seq_opened);
+        before = Some(last.cursor());
         records.extend(rows.into_iter().map(|row| record(inner, caller, row)));
     }
     Ok(records)

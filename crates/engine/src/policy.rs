@@ -18,6 +18,7 @@ use crate::error::{Error, Field};
 use crate::principal::{self, who};
 use crate::quotas::Charge;
 use crate::request::RunRequest;
+use crate::shared;
 use crate::view::Decision;
 
 /// A request that may run. Only [`decide`] makes one.
@@ -66,6 +67,22 @@ impl Approved {
         let about = (&self.request, self.sight.as_ref());
         bound(&self.caller, about, cwd, |bound| {
             yes.spend(bound, &who, run, now, &rules)
+        })
+    }
+
+    /// The approval that it may run by, as it is now and as it will be when the run is on record.
+    pub(crate) fn spending(
+        &self,
+        inner: &Inner,
+        run: &str,
+        cwd: &str,
+    ) -> Option<(Approval, Approval)> {
+        let yes = self.yes.as_ref()?;
+        let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
+        let who = Who::user(self.caller.name());
+        let about = (&self.request, self.sight.as_ref());
+        bound(&self.caller, about, cwd, |bound| {
+            yes.spending(bound, &who, run, now, &rules)
         })
     }
 
@@ -218,6 +235,22 @@ fn refused(request: RunRequest, decision: Decision, asked: Option<Asked>) -> Out
         decision,
         asked,
     }))
+}
+
+/// [`judge`] with what other servers have been told: a yes that is given or taken back at any of
+/// them counts from then on.
+pub(crate) async fn judge_now(
+    inner: &Inner,
+    caller: &Caller,
+    request: &RunRequest,
+    analysis: Arc<Analysis>,
+    place: Place<'_>,
+) -> Result<Judgement, Error> {
+    let judgement = judge(inner, caller, request, Arc::clone(&analysis), place);
+    if judgement.decision.verdict == Verdict::Confirm && shared::follow(inner).await? {
+        return Ok(judge(inner, caller, request, analysis, place));
+    }
+    Ok(judgement)
 }
 
 /// Judges a command together with what comes with it.

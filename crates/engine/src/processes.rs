@@ -57,7 +57,7 @@ pub(crate) async fn list(
     session: Option<&SessionId>,
 ) -> Result<Vec<ProcessView>, Error> {
     if let Some(id) = session {
-        inner.sessions.get(caller, id)?;
+        inner.session_here(caller, id).await?;
     }
     views(inner.runs.with_processes(caller, session)).await
 }

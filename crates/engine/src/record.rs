@@ -105,12 +105,15 @@ pub(crate) async fn open_with(
     for (name, value) in more {
         body.extra.insert((*name).to_owned(), Value::from(*value));
     }
+    let claim = approvals::keep::claim(inner, &approved, run.as_str(), cwd).await?;
     let now = inner.parts.clock.now().millis();
-    let (entry, room) = inner
-        .parts
-        .audit
-        .open_entry(RUN_OPENED, now, &body)
-        .map_err(Error::from_audit)?;
+    let (entry, room) = match inner.parts.audit.open_entry(RUN_OPENED, now, &body) {
+        Ok(opened) => opened,
+        Err(error) => {
+            claim.give_back(inner).await;
+            return Err(Error::from_audit(error));
+        }
+    };
     approved.opened();
     inner
         .parts
@@ -119,6 +122,7 @@ pub(crate) async fn open_with(
         .await
         .map_err(Error::from_audit)?;
     if let Some(used) = approved.spend(inner, run.as_str(), cwd)
+        && !claim.is_kept()
         && let Err(error) = approvals::keep::used(inner, &used).await
     {
         // It is used up in memory, and the entry just written names it.

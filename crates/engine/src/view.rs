@@ -167,6 +167,39 @@ pub struct ProcessView {
     pub ports: Option<Vec<u16>>,
 }
 
+/// A server on the same database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerView {
+    /// Its id.
+    pub id: String,
+    /// Where other servers reach it; empty where they cannot.
+    pub url: String,
+    /// Its version.
+    pub version: String,
+    /// Whether it has been there in the last half minute.
+    pub live: bool,
+}
+
+impl ServerView {
+    /// Where it can be reached now.
+    #[must_use]
+    pub fn reachable(&self) -> Option<&str> {
+        Some(self.url.as_str()).filter(|url| self.live && !url.is_empty())
+    }
+}
+
+impl std::fmt::Display for ServerView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { id, url, live, .. } = self;
+        match (url.as_str(), live) {
+            ("", true) => write!(f, "{id}, which has no address for other servers"),
+            (url, true) => write!(f, "{id} at {url}"),
+            ("", false) => write!(f, "{id}, which is not there now"),
+            (url, false) => write!(f, "{id} at {url}, which is not there now"),
+        }
+    }
+}
+
 /// A session.
 #[derive(Debug, Clone)]
 pub struct SessionView {
@@ -192,6 +225,8 @@ pub struct SessionView {
     pub processes: Vec<ProcessView>,
     /// As the client gave it.
     pub client_info: Option<serde_json::Value>,
+    /// The server that its shell lives on, where there may be several.
+    pub server: Option<ServerView>,
 }
 
 /// One command of a session's past.

@@ -18,6 +18,7 @@ pub mod lock;
 pub mod places;
 pub mod private;
 pub mod server;
+pub mod server_id;
 pub mod token;
 
 pub use error::Error;

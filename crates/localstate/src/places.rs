@@ -176,6 +176,12 @@ impl Places {
         self.data.join("wharf.db")
     }
 
+    /// The id by which other servers on the same database know the one of this directory.
+    #[must_use]
+    pub fn server_id_file(&self) -> PathBuf {
+        self.data.join("server.id")
+    }
+
     /// What lives no longer than a command.
     #[must_use]
     pub fn private_dir(&self) -> PathBuf {

@@ -5,6 +5,7 @@
 //! holds for the log (`source`) never reaches a document.
 
 mod access;
+mod engine;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -16,9 +17,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use wharf_api::{FieldError, Problem};
-
-
-mod engine;
+use wharf_engine::ServerView;
 
 /// The media type of all errors.
 pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -41,6 +40,8 @@ struct Parts {
     approval: Option<wharf_api::ApprovalRef>,
     header: Option<(HeaderName, HeaderValue)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// Whose it is.
+    elsewhere: Option<ServerView>,
 }
 
 impl Failure {
@@ -63,6 +64,7 @@ impl Failure {
             approval: None,
             header: None,
             source: None,
+            elsewhere: None,
         }))
     }
 
@@ -251,6 +253,39 @@ impl Failure {
         );
         failure.0.source = Some(Arc::from(source.into()));
         failure
+    }
+
+    /// 503: it is another server's, and cannot be handed on.
+    pub(crate) fn elsewhere(server: &ServerView) -> Self {
+        let detail = format!("It is of another server: {server}. Ask that one, or wait for it.");
+        Self::of_another(StatusCode::SERVICE_UNAVAILABLE, detail).retryable()
+    }
+
+    /// 503: the other server does not answer.
+    pub(crate) fn unreachable_server(server: &ServerView, why: &str) -> Self {
+        let detail = format!(
+            "It is of another server, {server}, and that cannot be reached: {}",
+            sentence(why)
+        );
+        Self::of_another(StatusCode::SERVICE_UNAVAILABLE, detail).retryable()
+    }
+
+    /// 403: the other server does not know who asks.
+    pub(crate) fn unknown_elsewhere(server: &ServerView) -> Self {
+        let detail = format!(
+            "It is of another server, {server}, which does not know this token: the local token \
+             of a machine counts there alone. Log in with an account, or ask that server."
+        );
+        Self::of_another(StatusCode::FORBIDDEN, detail)
+    }
+
+    fn of_another(status: StatusCode, detail: String) -> Self {
+        Self::new(status, "elsewhere", "Another server has it", detail)
+    }
+
+    /// The server whose it is, if it is another's.
+    pub(crate) fn server(&self) -> Option<&ServerView> {
+        self.0.elsewhere.as_ref()
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -15,6 +15,7 @@ pub mod access;
 pub mod accounts;
 pub mod auth;
 pub mod options;
+pub mod peers;
 pub mod routes;
 pub mod serve;
 
@@ -34,5 +35,6 @@ mod stream;
 pub use accounts::{AccountTokens, Accounts};
 pub use auth::{Authentication, Authenticator, Everybody, InTurn, Peer, Tokens, Why};
 pub use options::{Machine, PolicyFiles, Proxies, ServerLimits, ServerOptions};
+pub use peers::{PeerAnswer, PeerRequest, Peers};
 pub use routes::router;
 pub use serve::{ServeError, serve};

@@ -8,6 +8,7 @@ use wharf_engine::rules::File;
 
 use crate::accounts::Accounts;
 use crate::auth::Authenticator;
+use crate::peers::Peers;
 pub use crate::middleware::proxy::{InvalidProxy, Proxies};
 
 /// The largest request body: [`wharf_api::STDIN_BYTES_MAX`] in base 64, and the rest of a request.
@@ -58,6 +59,8 @@ pub struct ServerOptions {
     pub accounts: Option<Accounts>,
     /// Proxies whose word counts about whom they ask for; none unless configured.
     pub trusted_proxies: Proxies,
+    /// Reaches other servers on the same database; none: what is theirs is not handed on.
+    pub peers: Option<Arc<dyn Peers>>,
     /// Where the owner's policy is read again.
     pub policy_files: PolicyFiles,
     /// Bounds.
@@ -79,6 +82,7 @@ impl ServerOptions {
             public_url: None,
             accounts: None,
             trusted_proxies: Proxies::default(),
+            peers: None,
             policy_files: PolicyFiles::default(),
             limits: ServerLimits::default(),
         }

@@ -41,6 +41,7 @@ impl App {
         let metrics = Arc::new(Metrics::default());
         let limits = &options.limits;
         Self(Arc::new(Inner {
+            gate: Arc::new(Gate::new(options, engine.clone(), Arc::clone(&metrics))),
             engine,
             machine: options.machine.clone(),
             policy_files: options.policy_files.clone(),
@@ -51,7 +52,6 @@ impl App {
             public_url: options.public_url.clone(),
             pages: Pages::default(),
             heartbeat: limits.heartbeat,
-            gate: Arc::new(Gate::new(options, Arc::clone(&metrics))),
             metrics,
             begun: Instant::now(),
         }))

@@ -8,6 +8,17 @@
 )]
 
 mod host;
+mod pair;
+mod postgres;
+#[path = "../../store/tests/conformance/server.rs"]
+#[expect(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::panic,
+    reason = "a server that the tests of the database start as well"
+)]
+mod postgres_server;
 #[path = "../../ssh/tests/real/sshd.rs"]
 #[expect(
     dead_code,
@@ -19,6 +30,8 @@ mod sshd;
 mod sudo;
 
 pub use host::{NAME as HOST, TestHost};
+pub use pair::{Pair, with_pair};
+pub use postgres::TestPostgres;
 pub use sudo::with_sudo;
 
 use std::path::{Path, PathBuf};
@@ -94,6 +107,10 @@ pub struct Setup {
     pub package_locks: PackageLocks,
     /// Other machines: made when the engine is, and ended after it.
     pub hosts: Option<Arc<TestHost>>,
+    /// The database, which may be shared; one of its own when absent.
+    pub database: Option<Database>,
+    /// Where other servers on that database reach this one.
+    pub public_url: String,
 }
 
 impl Default for Setup {
@@ -111,6 +128,8 @@ impl Default for Setup {
             askpass: None,
             package_locks: PackageLocks::default(),
             hosts: None,
+            database: None,
+            public_url: String::new(),
         }
     }
 }
@@ -198,9 +217,12 @@ impl TestEngine {
             ..audit::Options::default()
         };
         let (log, _) = AuditLog::open(&audit_directory, options).unwrap();
-        let database = Database::open_sqlite(&directory.join("wharf.db"))
-            .await
-            .unwrap();
+        let database = match setup.database {
+            Some(database) => database,
+            None => Database::open_sqlite(&directory.join("wharf.db"))
+                .await
+                .unwrap(),
+        };
         let (audit, kept) = (log.clone(), database.clone());
         let parts = Parts {
             clock: Arc::new(WallClock),
@@ -227,6 +249,8 @@ impl TestEngine {
             home: Some("/home/someone".into()),
             user: Some("someone".into()),
             host: "testhost".into(),
+            public_url: setup.public_url,
+            version: "0".into(),
             allow_dangerous: setup.allow_dangerous,
             force_local: false,
             askpass: setup.askpass,

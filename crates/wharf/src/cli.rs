@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    approvals, audit, auth, config, cp, doctor, explain, host, key, keys, kill, logs, org, policy,
-    registry, reset, run, serve, session, user,
+    approvals, audit, auth, config, cp, db, doctor, explain, host, key, keys, kill, logs, org,
+    policy, registry, reset, run, serve, session, user,
 };
 
 const EXAMPLES: &str = "\
@@ -136,6 +136,9 @@ pub(crate) enum Command {
     /// Settings
     #[command(subcommand)]
     Config(config::Command),
+    /// The database: bring it up to date, check it, copy it to another
+    #[command(subcommand)]
+    Db(db::Command),
     /// Look for what is wrong, and say how to put it right
     Doctor(doctor::Args),
     /// Forget what this machine has as a client

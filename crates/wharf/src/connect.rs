@@ -53,7 +53,7 @@ pub(crate) fn find_or_start(cx: &Context) -> Result<Server, CommandError> {
     if let Some(running) = Registration::find(&cx.places.registration_file())? {
         return registered(cx, &running, &options);
     }
-    let running = background::start(cx, &["--or-any-port".to_owned()])?;
+    let running = background::start(cx, &["--or-any-port".to_owned()], None)?;
     cx.ui.note(&format!(
         "started a server in the background at {} (pid {}); wharf serve --stop ends it",
         running.url, running.pid

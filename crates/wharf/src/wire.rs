@@ -1,9 +1,11 @@
 //! Where the world comes in: the only place that reads the environment, the current directory,
 //! the clock and randomness, and that finds out what standard input and output are.
 
+pub(crate) mod database;
 pub(crate) mod identity;
 pub(crate) mod manual;
 pub(crate) mod offline;
+pub(crate) mod peers;
 pub(crate) mod policy;
 pub(crate) mod server;
 pub(crate) mod ssh;

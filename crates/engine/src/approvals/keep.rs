@@ -2,15 +2,21 @@
 //!
 //! The record is written first and decides; the database is what is read back after a restart.
 //! Approvals hold commands without their secrets.
+//!
+//! Where several servers share the database, it decides between them: a step is taken from where
+//! the approval is thought to be, and the server whose step fails knows that another was faster.
+//! The step that uses a yes is taken before the run is on record, so that no yes lets two runs
+//! through; should the server end in between, the yes is lost.
 
 use serde_json::{Value, json};
 use wharf_model::{Caller, Timestamp};
 use wharf_policy::approval::{Approval, Grant, Granted, State};
-use wharf_store::db::ConsentRow;
+use wharf_store::db::{ConsentRow, Stage};
 
-use super::table::Asked;
+use super::table::{Asked, Kept};
 use crate::engine::Inner;
 use crate::error::Error;
+use crate::policy::Approved;
 
 const APPROVAL: &str = "approval";
 const GRANT: &str = "grant";
@@ -23,10 +29,12 @@ pub(crate) async fn question(inner: &Inner, asked: &Asked) -> Result<(), Error> 
         expired(inner, &over).await?;
     }
     if asked.new {
-        self::asked(inner, &asked.approval).await
-    } else {
-        put(inner, &asked.approval).await
+        self::asked(inner, &asked.approval).await?;
+        inner.approvals.stored(&asked.approval.id);
+        return Ok(());
     }
+    // One that was answered meanwhile stays as it was answered.
+    step(inner, &asked.approval, Stage::Waiting).await.map(drop)
 }
 
 async fn asked(inner: &Inner, approval: &Approval) -> Result<(), Error> {
@@ -72,11 +80,68 @@ pub(crate) async fn answered(
         }
     }
     append(inner, kind, &body)?;
-    put(inner, approval).await?;
+    if !step(inner, approval, Stage::Waiting).await? {
+        let why = "it was answered, or ended, at another server before";
+        let body = json!({"approval": approval.id, "by": by, "why": why});
+        append(inner, "approval.void", &body)?;
+        inner.approvals.forget(&approval.id);
+        reload(inner).await?;
+        return Err(Error::Conflict(
+            "another answer was faster: this has been answered or has ended".to_owned(),
+        ));
+    }
     match grant {
         Some(grant) => put_grant(inner, grant).await,
         None => Ok(()),
     }
+}
+
+/// A yes that a run is about to use, taken for it alone.
+pub(crate) struct Claim(Option<(ConsentRow, ConsentRow)>);
+
+impl Claim {
+    /// The database has its use already.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Nothing came of the run.
+    pub(crate) async fn give_back(&self, inner: &Inner) {
+        let Some((used, before)) = &self.0 else {
+            return;
+        };
+        let given = inner.parts.database.take_back_consent(used, before).await;
+        if let Err(error) = given {
+            tracing::warn!(target: "decision", approval = used.id, %error, "a yes that was not used is lost");
+        }
+    }
+}
+
+/// Takes the yes by which something may run, if it may by one, from all other servers.
+pub(crate) async fn claim(
+    inner: &Inner,
+    approved: &Approved,
+    run: &str,
+    cwd: &str,
+) -> Result<Claim, Error> {
+    let Some(id) = approved.approval() else {
+        return Ok(Claim(None));
+    };
+    if !inner.parts.database.is_shared() {
+        return Ok(Claim(None));
+    }
+    let gone = || {
+        let message = "the yes to this has been used or taken back at another server; ask again";
+        Error::Conflict(message.to_owned())
+    };
+    let (before, used) = approved.spending(inner, run, cwd).ok_or_else(gone)?;
+    let (before, used) = (row_of(inner, &before)?, row_of(inner, &used)?);
+    let taken = inner.parts.database.move_consent(&used, Stage::Holding);
+    if taken.await.map_err(Error::from_database)? {
+        return Ok(Claim(Some((used, before))));
+    }
+    inner.approvals.forget(id);
+    Err(gone())
 }
 
 /// A run was let through; its own entry names the approval.
@@ -86,8 +151,16 @@ pub(crate) async fn used(inner: &Inner, approval: &Approval) -> Result<(), Error
 
 /// Nobody answered in time, or it had to make room.
 pub(crate) async fn expired(inner: &Inner, approval: &Approval) -> Result<(), Error> {
-    append(inner, "approval.expired", &json!({"approval": approval.id}))?;
-    put(inner, approval).await
+    let body = json!({"approval": approval.id});
+    if !inner.parts.database.is_shared() {
+        append(inner, "approval.expired", &body)?;
+        return put(inner, approval).await;
+    }
+    // Every server sees it end; one of them writes it down.
+    if step(inner, approval, Stage::Holding).await? {
+        append(inner, "approval.expired", &body)?;
+    }
+    Ok(())
 }
 
 /// A standing yes was taken back.
@@ -99,6 +172,11 @@ pub(crate) async fn revoked(inner: &Inner, grant: &Grant, by: &str) -> Result<()
 
 /// Brings back what was open when the server last stopped.
 pub(crate) async fn restore(inner: &Inner) -> Result<(), Error> {
+    reload(inner).await
+}
+
+/// Brings memory up to the database.
+pub(crate) async fn reload(inner: &Inner) -> Result<(), Error> {
     let approvals = read(inner, APPROVAL).await?;
     let grants = read(inner, GRANT).await?;
     inner.approvals.restore(approvals, grants);
@@ -137,43 +215,76 @@ fn body_of<T: serde::de::DeserializeOwned>(row: &ConsentRow) -> Option<T> {
 }
 
 async fn put(inner: &Inner, approval: &Approval) -> Result<(), Error> {
-    let open = matches!(approval.state, State::Pending | State::Approved { .. });
+    write(inner, &row_of(inner, approval)?).await
+}
+
+async fn put_grant(inner: &Inner, grant: &Grant) -> Result<(), Error> {
+    let stage = if grant.revoked {
+        Stage::Over
+    } else {
+        Stage::Holding
+    };
     write(
         inner,
-        APPROVAL,
-        &approval.id,
-        approval.until,
-        open,
-        approval,
+        &row(inner, GRANT, &grant.approval, grant.until, stage, grant)?,
     )
     .await
 }
 
-async fn put_grant(inner: &Inner, grant: &Grant) -> Result<(), Error> {
-    let open = !grant.revoked;
-    write(inner, GRANT, &grant.approval, grant.until, open, grant).await
+async fn write(inner: &Inner, row: &ConsentRow) -> Result<(), Error> {
+    let put = inner.parts.database.put_consent(row).await;
+    put.map_err(Error::from_database)
 }
 
-async fn write(
+/// Brings an approval further, if it is no further than `from`. False when it is: another server
+/// was faster. A server alone knows how far it is.
+async fn step(inner: &Inner, approval: &Approval, from: Stage) -> Result<bool, Error> {
+    let row = row_of(inner, approval)?;
+    if !inner.parts.database.is_shared() {
+        return write(inner, &row).await.map(|()| true);
+    }
+    let moved = inner.parts.database.move_consent(&row, from).await;
+    moved.map_err(Error::from_database)
+}
+
+fn row_of(inner: &Inner, approval: &Approval) -> Result<ConsentRow, Error> {
+    let stage = match approval.state {
+        State::Pending => Stage::Waiting,
+        State::Approved { .. } => Stage::Holding,
+        State::Expired | State::Denied { .. } | State::Used { .. } => Stage::Over,
+    };
+    // A token is good at every server, where there are several.
+    let tokens = match stage {
+        Stage::Over => Vec::new(),
+        _ if inner.parts.database.is_shared() => inner.approvals.tokens(&approval.id),
+        _ => Vec::new(),
+    };
+    let (id, until) = (&approval.id, approval.until);
+    let kept = Kept {
+        approval: approval.clone(),
+        tokens,
+    };
+    row(inner, APPROVAL, id, until, stage, &kept)
+}
+
+fn row(
     inner: &Inner,
     kind: &str,
     id: &str,
     until: Timestamp,
-    open: bool,
+    stage: Stage,
     body: &impl serde::Serialize,
-) -> Result<(), Error> {
+) -> Result<ConsentRow, Error> {
     let body = serde_json::to_string(body)
         .map_err(|error| Error::internal("writing an approval", error))?;
-    let row = ConsentRow {
+    Ok(ConsentRow {
         kind: kind.to_owned(),
         id: id.to_owned(),
         until_ms: until.millis(),
-        open,
+        stage,
         changed_ms: inner.parts.clock.now().millis(),
         body,
-    };
-    let put = inner.parts.database.put_consent(&row).await;
-    put.map_err(Error::from_database)
+    })
 }
 
 fn append(inner: &Inner, kind: &str, body: &Value) -> Result<(), Error> {

@@ -19,6 +19,7 @@ use wharf_store::db::Page;
 use crate::engine::{Engine, Inner};
 use crate::error::Error;
 use crate::principal::{sees, who};
+use crate::shared;
 
 /// Approvals that one answer lists.
 pub const MAX_LISTED: u32 = 200;
@@ -46,6 +47,7 @@ impl Engine {
     /// When the database does not answer.
     pub async fn approvals(&self, caller: &Caller, limit: u32) -> Result<Vec<Approval>, Error> {
         let inner = self.inner();
+        shared::follow(inner).await?;
         expire(inner).await;
         let mut approvals = inner.approvals.open();
         approvals.reverse();
@@ -111,6 +113,7 @@ impl Engine {
         answer: Answer,
     ) -> Result<Approval, Error> {
         let inner = self.inner();
+        shared::follow(inner).await?;
         self.approval(caller, id, Duration::ZERO).await?;
         let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
         if !caller.is_a_person() {
@@ -190,6 +193,7 @@ impl Engine {
     /// When there is none from this approval that concerns the caller.
     pub async fn revoke_grant(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         let inner = self.inner();
+        shared::follow(inner).await?;
         let its = |grant: &Grant| grant.approval == id && is_for(caller, grant);
         if !inner.approvals.grants().iter().any(its) {
             return Err(Error::not_found("grant", id));

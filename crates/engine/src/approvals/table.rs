@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use wharf_model::{Entropy, Timestamp};
 use wharf_policy::approval::{Approval, Bound, Fingerprint, Grant, Refused, Scope, State};
@@ -12,6 +14,8 @@ use wharf_policy::{ApprovalRules, Who};
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(300);
 /// Questions that are open at once; the oldest make room.
 pub(crate) const MAX_OPEN: usize = 1_000;
+/// Tokens of one question: each server gives out one of its own.
+const MAX_TOKENS: usize = 16;
 /// Standing yeses that hold at once; the oldest make room.
 pub(crate) const MAX_GRANTS: usize = 1_000;
 
@@ -34,16 +38,43 @@ struct Table {
 
 struct Entry {
     approval: Approval,
-    /// With it the caller says yes to the own question.
-    token: Option<Token>,
+    /// With each the caller says yes to the own question.
+    tokens: Vec<Token>,
     /// A request holds its yes.
     held: bool,
+    /// The database has it.
+    stored: bool,
 }
 
-#[derive(Clone)]
-struct Token {
-    text: String,
+/// A token for saying yes to the own question.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Token {
+    /// Known to the server that made it.
+    #[serde(skip)]
+    text: Option<String>,
+    /// SHA-256 of it, hexadecimal.
+    hash: String,
     until: Timestamp,
+}
+
+impl Token {
+    fn new(text: String, until: Timestamp) -> Self {
+        let hash = crate::record::hex(&Sha256::digest(&text));
+        Self {
+            text: Some(text),
+            hash,
+            until,
+        }
+    }
+}
+
+/// A question as the database has it, with the hashes of its tokens.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    #[serde(flatten)]
+    pub(crate) approval: Approval,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tokens: Vec<Token>,
 }
 
 /// What came of asking.
@@ -75,10 +106,8 @@ impl Approvals {
         own_yes: bool,
         entropy: &dyn Entropy,
     ) -> Asked {
-        let token = own_yes.then(|| Token {
-            text: random("cnf_", entropy),
-            until: now.plus_seconds(TOKEN_LIFE.as_secs()),
-        });
+        let until = now.plus_seconds(TOKEN_LIFE.as_secs());
+        let new = || Token::new(random("cnf_", entropy), until);
         let mut table = self.lock();
         let same = |entry: &&mut Entry| {
             entry.approval.fingerprint == question.fingerprint
@@ -87,17 +116,9 @@ impl Approvals {
         if let Some(entry) = table.open.iter_mut().find(same) {
             // Asked again, so that it is open for as long again; an earlier token stays good.
             entry.approval.until = question.until;
-            let live = entry.token.take().filter(|token| token.until > now);
-            entry.token = live
-                .map(|live| Token {
-                    until: now.plus_seconds(TOKEN_LIFE.as_secs()),
-                    ..live
-                })
-                .or(token)
-                .filter(|_| own_yes);
             return Asked {
+                token: entry.token(own_yes, now, until, new),
                 approval: entry.approval.clone(),
-                token: entry.token.clone().map(|token| token.text),
                 new: false,
                 dropped: None,
             };
@@ -106,16 +127,19 @@ impl Approvals {
             .then(|| table.open.iter().position(|entry| !entry.held))
             .flatten()
             .map(|at| table.open.remove(at).approval);
-        table.open.push(Entry {
+        let mut entry = Entry {
             approval: question.clone(),
-            token: token.clone(),
+            tokens: Vec::new(),
             held: false,
-        });
+            stored: false,
+        };
+        let token = entry.token(own_yes, now, until, new);
+        table.open.push(entry);
         drop(table);
         self.0.changed.notify_waiters();
         Asked {
             approval: question,
-            token: token.map(|token| token.text),
+            token,
             new: true,
             dropped,
         }
@@ -214,19 +238,59 @@ impl Approvals {
     }
 
     /// Brings back what was open when the server last stopped.
-    pub(crate) fn restore(&self, open: Vec<Approval>, grants: Vec<Grant>) {
+    /// What the database does not have yet stays, and so does what a request holds.
+    pub(crate) fn restore(&self, open: Vec<Kept>, grants: Vec<Grant>) {
         let mut table = self.lock();
-        table.open = open
-            .into_iter()
-            .map(|approval| Entry {
+        let mut before = std::mem::take(&mut table.open);
+        for Kept { approval, tokens } in open {
+            let known = before
+                .iter()
+                .position(|entry| entry.approval.id == approval.id);
+            let known = known.map(|at| before.remove(at));
+            let mut entry = Entry {
                 approval,
-                token: None,
+                tokens,
                 held: false,
-            })
-            .collect();
+                stored: true,
+            };
+            if let Some(known) = known {
+                entry.held = known.held;
+                entry.add_tokens(known.tokens);
+            }
+            table.open.push(entry);
+        }
+        before.retain(|entry| entry.held || !entry.stored);
+        table.open.append(&mut before);
+        table.grants.clear();
         for grant in grants {
             table.add_grant(grant);
         }
+        drop(table);
+        self.0.changed.notify_waiters();
+    }
+
+    /// The database has a question: its tokens, to be kept there as well.
+    pub(crate) fn tokens(&self, id: &str) -> Vec<Token> {
+        let table = self.lock();
+        let mut open = table.open.iter();
+        let entry = open.find(|entry| entry.approval.id == id);
+        entry.map_or_else(Vec::new, |entry| entry.tokens.clone())
+    }
+
+    /// The database has this question from now on.
+    pub(crate) fn stored(&self, id: &str) {
+        let mut table = self.lock();
+        let mut open = table.open.iter_mut();
+        if let Some(entry) = open.find(|entry| entry.approval.id == id) {
+            entry.stored = true;
+        }
+    }
+
+    /// Forgets a question, and a standing yes to it, because another server knows better.
+    pub(crate) fn forget(&self, id: &str) {
+        let mut table = self.lock();
+        table.open.retain(|entry| entry.approval.id != id);
+        table.grants.retain(|grant| grant.approval != id);
     }
 
     /// Takes out those whose time is up, as they are now.
@@ -295,11 +359,45 @@ impl Entry {
 
     /// Whether this token or id is its own and good.
     fn goes_by(&self, given: &str, now: Timestamp) -> bool {
-        let by_token = self
-            .token
-            .as_ref()
-            .is_some_and(|token| token.text == given && token.until > now);
-        by_token || self.approval.id == given
+        if self.approval.id == given {
+            return true;
+        }
+        let hash = crate::record::hex(&Sha256::digest(given));
+        let mut tokens = self.tokens.iter();
+        tokens.any(|token| token.hash == hash && token.until > now)
+    }
+
+    /// A token to give out: the one that was given out before, good for as long again, or a new
+    /// one. None where the caller may not say yes.
+    fn token(
+        &mut self,
+        own_yes: bool,
+        now: Timestamp,
+        until: Timestamp,
+        new: impl FnOnce() -> Token,
+    ) -> Option<String> {
+        self.tokens.retain(|token| own_yes && token.until > now);
+        if !own_yes {
+            return None;
+        }
+        let mut known = self.tokens.iter_mut();
+        if let Some(token) = known.find(|token| token.text.is_some()) {
+            token.until = until;
+            return token.text.clone();
+        }
+        let token = new();
+        let text = token.text.clone();
+        self.add_tokens(vec![token]);
+        text
+    }
+
+    fn add_tokens(&mut self, tokens: Vec<Token>) {
+        for token in tokens {
+            self.tokens.retain(|known| known.hash != token.hash);
+            self.tokens.push(token);
+        }
+        let over = self.tokens.len().saturating_sub(MAX_TOKENS);
+        self.tokens.drain(..over);
     }
 }
 
@@ -307,6 +405,38 @@ impl Yes {
     /// The approval that it comes from.
     pub(crate) fn approval(&self) -> &str {
         &self.id
+    }
+
+    /// The approval as it is, and as it is when the run is on record. Nothing is changed by this.
+    pub(crate) fn spending(
+        &self,
+        bound: &Bound<'_>,
+        caller: &Who<'_>,
+        run: &str,
+        now: Timestamp,
+        rules: &ApprovalRules,
+    ) -> Option<(Approval, Approval)> {
+        let before = self.approvals.find(&self.id)?;
+        let used = self.used(before.clone(), bound, caller, run, now, rules)?;
+        Some((before, used))
+    }
+
+    fn used(
+        &self,
+        approval: Approval,
+        bound: &Bound<'_>,
+        caller: &Who<'_>,
+        run: &str,
+        now: Timestamp,
+        rules: &ApprovalRules,
+    ) -> Option<Approval> {
+        let approved = if self.own && approval.state == State::Pending {
+            let (approved, _) = approval.approve(caller, Scope::Once, now, rules).ok()?;
+            approved
+        } else {
+            approval
+        };
+        approved.use_for(bound, run, now).ok()
     }
 
     /// The run is on record: the yes is used up. The approval as it is now, over.
@@ -326,13 +456,7 @@ impl Yes {
         let approval = table.open.remove(at).approval;
         drop(table);
         self.approvals.0.changed.notify_waiters();
-        let approved = if self.own && approval.state == State::Pending {
-            let (approved, _) = approval.approve(caller, Scope::Once, now, rules).ok()?;
-            approved
-        } else {
-            approval
-        };
-        approved.use_for(bound, run, now).ok()
+        self.used(approval, bound, caller, run, now, rules)
     }
 }
 

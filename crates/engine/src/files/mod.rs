@@ -167,7 +167,7 @@ pub(crate) async fn begin(
         facts: spot.facts(),
         runs_nothing: false,
     };
-    let judgement = policy::judge(inner, caller, &request, analysis, around);
+    let judgement = policy::judge_now(inner, caller, &request, analysis, around).await?;
     if judgement.asks() && deed == Deed::Write && content.is_none() {
         // A yes is one to this content, which has to be known then.
         return Err(Error::invalid(
@@ -209,7 +209,7 @@ async fn ground(
     asked: &FileRequest,
 ) -> Result<(Spot, PathBuf), Error> {
     let session = match &asked.session {
-        Some(id) => Some(inner.sessions.get(caller, id)?),
+        Some(id) => Some(inner.session_here(caller, id).await?),
         None => None,
     };
     let (target, access) = match &session {

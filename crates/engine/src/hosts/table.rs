@@ -24,13 +24,18 @@ pub(crate) struct HostTable {
 impl HostTable {
     /// As the database has them.
     pub(crate) async fn open(database: &Database) -> Result<Self, Error> {
-        let rows = database.all_hosts().await.map_err(Error::from_database)?;
-        let rows = rows.into_iter();
-        let entries = rows.map(|row| (row.name.clone(), Arc::new(entry(row))));
         Ok(Self {
-            entries: RwLock::new(entries.collect()),
+            entries: RwLock::new(read(database).await?),
             changing: Mutex::default(),
         })
+    }
+
+    /// Again as the database has them: another server has changed something.
+    pub(crate) async fn reload(&self, database: &Database) -> Result<(), Error> {
+        let _changing = self.change().await;
+        let entries = read(database).await?;
+        self.write(|known| *known = entries);
+        Ok(())
     }
 
     /// Waits for the turn to change something: record, database and memory go together.
@@ -94,6 +99,13 @@ impl HostTable {
     fn write<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Arc<HostEntry>>) -> T) -> T {
         act(&mut self.entries.write().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+async fn read(database: &Database) -> Result<BTreeMap<String, Arc<HostEntry>>, Error> {
+    let rows = database.all_hosts().await.map_err(Error::from_database)?;
+    let rows = rows.into_iter();
+    let entries = rows.map(|row| (row.name.clone(), Arc::new(entry(row))));
+    Ok(entries.collect())
 }
 
 fn entry(row: HostRow) -> HostEntry {

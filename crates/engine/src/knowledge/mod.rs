@@ -212,7 +212,7 @@ pub(crate) async fn of_tool_result(
         elsewhere: Some(Elsewhere::default()),
         ..Surroundings::default()
     };
-    let judged = judge::elsewhere(inner, caller, &result.command, &around)?;
+    let judged = judge::elsewhere(inner, caller, &result.command, &around).await?;
     let registry = inner.parts.registry.current();
     let decision = circumstances::of_text(&judged.decision);
     let elsewhere = Machine {

@@ -44,7 +44,7 @@ pub(crate) async fn find(
         request.target = Target::Local;
     }
     let session = match &request.session {
-        Some(id) => Some(inner.sessions.get(caller, id)?),
+        Some(id) => Some(inner.session_here(caller, id).await?),
         None => None,
     };
     let Some(session) = session else {

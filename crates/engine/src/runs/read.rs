@@ -33,16 +33,16 @@ pub(crate) async fn recent(
     if scopes.confine() {
         for session in scopes.bound_to() {
             let session = session.as_str();
-            let its = database.session_runs(name, session, page).await;
+            let its = database.session_runs(name, session, page.clone()).await;
             let its = its.map_err(Error::from_database)?;
-            rows.extend(ahead.page(name, Some(session), page, its));
+            rows.extend(ahead.page(name, Some(session), &page, its));
         }
-        rows.sort_by_key(|row| std::cmp::Reverse(row.seq_opened));
+        rows.sort_by_key(|row| std::cmp::Reverse(row.cursor()));
         rows.truncate(limit);
     } else {
-        let its = database.recent_runs(name, None, page).await;
+        let its = database.recent_runs(name, None, page.clone()).await;
         let its = its.map_err(Error::from_database)?;
-        rows = ahead.page(name, None, page, its);
+        rows = ahead.page(name, None, &page, its);
     }
     Ok(rows.iter().map(|row| live_view(inner, row)).collect())
 }

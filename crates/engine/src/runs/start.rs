@@ -121,10 +121,21 @@ pub(crate) async fn start(
     let slot = inner.keys.slot(caller, &key)?;
     let mut started = None;
     let first = slot.run.get_or_try_init(|| async {
-        if let Some(id) = idempotency::stored(inner, caller, &key).await? {
-            return Ok(id);
-        }
-        let begun = fresh(inner, caller, request).await?;
+        let claim = match idempotency::take(inner, caller, &key).await? {
+            idempotency::Taken::Earlier(id) => return Ok(id),
+            idempotency::Taken::Here(claim) => claim,
+        };
+        let begun = match (fresh(inner, caller, request).await, claim) {
+            (Ok(begun), Some(claim)) => {
+                claim.fulfil(&begun.run.id).await;
+                begun
+            }
+            (Err(error), Some(claim)) => {
+                claim.release().await;
+                return Err(error);
+            }
+            (begun, None) => begun?,
+        };
         let id = begun.run.id.clone();
         started = Some(begun);
         Ok::<_, Error>(id)
@@ -164,7 +175,7 @@ async fn fresh(
         facts: spot.facts(),
         runs_nothing: broken || spot.unreachable().is_some(),
     };
-    let judgement = policy::judge(inner, caller, &request, analysis, around);
+    let judgement = policy::judge_now(inner, caller, &request, analysis, around).await?;
     let sight = match judgement.asks() {
         true => Some(sight(&judgement, &spot, &cwd).await?),
         false => None,

@@ -40,6 +40,11 @@ pub(crate) async fn create(
     if caller.grants().scopes.confine() {
         return Err(Error::Scope { needs: "run" });
     }
+    if let Some(id) = &new.id
+        && let Some(server) = inner.session_server(caller, id).await?
+    {
+        return Err(inner.elsewhere("session", id.as_str(), &server).await);
+    }
     if inner.options.force_local {
         new.target = Target::Local;
     }
@@ -189,11 +194,10 @@ async fn record_and_store(inner: &Inner, session: &Session) -> Result<(), Error>
         timeout_s,
         client_info: client_info.clone(),
     };
-    record::session_created(inner, &body)?;
     let row = SessionRow {
-        owner: body.caller,
-        id: body.session,
-        target: body.target,
+        owner: body.caller.clone(),
+        id: body.session.clone(),
+        target: body.target.clone(),
         created_ms: session.created.millis(),
         last_used_ms: session.created.millis(),
         timeout_s,
@@ -202,11 +206,26 @@ async fn record_and_store(inner: &Inner, session: &Session) -> Result<(), Error>
         client_info,
         ..SessionRow::default()
     };
-    inner
-        .parts
-        .database
-        .insert_session(&row)
-        .await
-        .map_err(Error::from_database)?;
+    let database = &inner.parts.database;
+    if !database.is_shared() {
+        record::session_created(inner, &body)?;
+        let inserted = database.insert_session(&row).await;
+        return inserted.map(drop).map_err(Error::from_database);
+    }
+    // Of servers that make the same at once, the database lets one.
+    let inserted = database.insert_session(&row).await;
+    if !inserted.map_err(Error::from_database)? {
+        let server = inner.session_server(&session.owner, &session.id).await?;
+        let server = server.unwrap_or_default();
+        return Err(inner.elsewhere("session", &row.id, &server).await);
+    }
+    if let Err(error) = record::session_created(inner, &body) {
+        let now = inner.parts.clock.now().millis();
+        let ended = database.end_session(&row.owner, &row.id, now, "not recorded");
+        if let Err(error) = ended.await {
+            tracing::warn!(target: "system", session = row.id, %error, "a session that was not made is not taken back");
+        }
+        return Err(error);
+    }
     Ok(())
 }

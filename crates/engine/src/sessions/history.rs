@@ -1,7 +1,7 @@
 //! The commands of a session, also of one that has ended.
 
 use wharf_model::{Caller, SessionId};
-use wharf_store::db::{Page, RunRow};
+use wharf_store::db::{Cursor, Page, RunRow};
 
 use crate::engine::Inner;
 use crate::error::Error;
@@ -18,7 +18,7 @@ pub(crate) async fn page(
 ) -> Result<Vec<HistoryItem>, Error> {
     let before = before
         .map(|cursor| {
-            cursor.parse::<i64>().map_err(|_| {
+            cursor.parse::<Cursor>().map_err(|_| {
                 Error::invalid("before", "must be the `next_before` of an earlier answer")
             })
         })
@@ -33,7 +33,7 @@ pub(crate) async fn rows(
     caller: &Caller,
     id: &SessionId,
     limit: usize,
-    before: Option<i64>,
+    before: Option<Cursor>,
 ) -> Result<Vec<RunRow>, Error> {
     if !caller.reaches(Some(id)) {
         return Err(Error::not_found("session", id.as_str()));
@@ -56,10 +56,10 @@ pub(crate) async fn rows(
     let rows = inner
         .parts
         .database
-        .session_runs(caller.name(), id.as_str(), page)
+        .session_runs(caller.name(), id.as_str(), page.clone())
         .await;
     let rows = rows.map_err(Error::from_database)?;
-    Ok(ahead.page(caller.name(), Some(id.as_str()), page, rows))
+    Ok(ahead.page(caller.name(), Some(id.as_str()), &page, rows))
 }
 
 fn item(inner: &Inner, row: &RunRow) -> HistoryItem {
@@ -72,6 +72,6 @@ fn item(inner: &Inner, row: &RunRow) -> HistoryItem {
         run: read::live_view(inner, row),
         seconds,
         cwd: row.cwd_after.clone(),
-        cursor: row.seq_opened.to_string(),
+        cursor: row.cursor().to_string(),
     }
 }

@@ -78,6 +78,11 @@ pub(crate) fn session_summary(view: SessionView) -> api::SessionSummary {
         last_used_at: view.last_used.to_string(),
         expires_at: view.expires.to_string(),
         target: view.target.to_string(),
+        server: view.server.map(|server| api::SessionServer {
+            id: server.id,
+            url: Some(server.url).filter(|url| !url.is_empty()),
+            live: server.live,
+        }),
     }
 }
 

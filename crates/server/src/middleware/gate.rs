@@ -12,9 +12,11 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use wharf_engine::Engine;
 use wharf_model::Caller;
 
 use super::correlation::{self, CorrelationId, Correlations};
+use super::forward::Forward;
 use super::host::HostPolicy;
 use super::origin::{self, OriginPolicy, Source};
 use super::proxy::Proxies;
@@ -45,6 +47,7 @@ pub(crate) struct Gate {
     most_requests: usize,
     requests: AtomicUsize,
     metrics: Arc<Metrics>,
+    forward: Forward,
 }
 
 /// What a handler knows of its request beyond the request.
@@ -73,7 +76,7 @@ struct Pending {
 }
 
 impl Gate {
-    pub(crate) fn new(options: &ServerOptions, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(options: &ServerOptions, engine: Engine, metrics: Arc<Metrics>) -> Self {
         Self {
             authenticator: Arc::clone(&options.authenticator),
             classes: Classes::new(),
@@ -85,6 +88,7 @@ impl Gate {
             most_requests: options.limits.requests,
             requests: AtomicUsize::new(0),
             metrics,
+            forward: Forward::new(engine, options.peers.clone()),
         }
     }
 
@@ -104,6 +108,9 @@ impl Gate {
         let Some(host) = self.hosts.admit(request.uri(), headers) else {
             return (None, Err(Failure::host_refused()));
         };
+        if !self.forward.is_meant(headers) {
+            return (None, Err(Failure::host_refused()));
+        }
         let page = route.is_some_and(|route| PAGES.contains(&route));
         let origin = match self.origins.source(headers, host, peer.secure) {
             Source::Foreign if page && origin::is_visit(request.method(), headers) => None,
@@ -214,7 +221,7 @@ pub(crate) async fn pass(
         Err(failure) => refusal(failure, request.headers(), route, shape, &correlation),
         Ok(Admission::Preflight) => origin::preflight(request.headers()),
         Ok(Admission::Enter(caller)) => match gate.place() {
-            Some(_place) => enter(request, caller, next, route, shape, &correlation).await,
+            Some(_place) => enter(&gate.forward, request, caller, next, route, shape, &correlation).await,
             None => refusal(
                 Failure::overloaded(),
                 request.headers(),
@@ -226,7 +233,7 @@ pub(crate) async fn pass(
         // Whoever is asked has a bound as well, so that asking takes a place too.
         Ok(Admission::Ask(pending)) => match gate.place() {
             Some(_place) => match gate.ask(pending).await {
-                Ok(caller) => enter(request, Some(caller), next, route, shape, &correlation).await,
+                Ok(caller) => enter(&gate.forward, request, Some(caller), next, route, shape, &correlation).await,
                 Err(failure) => refusal(failure, request.headers(), route, shape, &correlation),
             },
             None => refusal(
@@ -262,6 +269,7 @@ pub(crate) async fn pass(
 
 /// Runs the handler. A panic is a bug of ours; its client gets an answer and others notice nothing.
 async fn enter(
+    forward: &Forward,
     mut request: Request,
     caller: Option<Caller>,
     next: Next,
@@ -276,10 +284,19 @@ async fn enter(
         };
         request.extensions_mut().insert(context);
     }
+    let copy = forward.keep(&mut request);
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response =
         answer.unwrap_or_else(|_| Failure::internal("a handler panicked").into_response());
-    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+    if let Some(mut failure) = response.extensions_mut().remove::<Failure>() {
+        if let Some((copy, server)) = copy.zip(failure.server()) {
+            match forward.send(copy, server).await {
+                Ok(answer) => return answer,
+                Err(other) => failure = other,
+            }
+            response = failure.clone().into_response();
+            response.extensions_mut().remove::<Failure>();
+        }
         log::refused(&failure, &HeaderMap::new(), route, correlation.as_str());
         shape.write(&failure, &mut response, correlation.as_str());
     }

@@ -6,6 +6,7 @@
 
 pub(crate) mod auth;
 pub(crate) mod correlation;
+pub(crate) mod forward;
 pub(crate) mod gate;
 pub(crate) mod host;
 pub(crate) mod log;

@@ -49,20 +49,28 @@ impl Ahead {
         &self,
         caller: &str,
         session: Option<&str>,
-        page: Page,
+        page: &Page,
         mut rows: Vec<RunRow>,
     ) -> Vec<RunRow> {
+        if self.opened.is_empty() && self.closed.is_empty() {
+            return rows;
+        }
         rows.iter_mut().for_each(|row| self.end(row));
+        let before = page.before();
         let wanted = |row: &&RunRow| {
             row.caller == caller
-                && row.seq_opened < page.before()
+                && row.cursor() < before
                 && session.is_none_or(|session| {
                     row.session_id.as_deref() == Some(session) && row.state != state::REFUSED
                 })
         };
         let newer = self.opened.iter().rev().filter(wanted).cloned();
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
-        newer.chain(rows).take(limit).collect()
+        // Other servers may have written newer ones.
+        let mut rows: Vec<RunRow> = newer.chain(rows).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.cursor()));
+        rows.truncate(limit);
+        rows
     }
 
     fn end(&self, row: &mut RunRow) {

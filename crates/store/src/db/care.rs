@@ -42,7 +42,7 @@ impl Database {
     pub async fn check(&self) -> Result<Vec<String>, DbError> {
         match self.kind {
             Kind::Sqlite { .. } => self.check_file().await,
-            Kind::Postgres => self.check_tables().await,
+            Kind::Postgres { .. } => self.check_tables().await,
         }
     }
 
@@ -81,7 +81,7 @@ impl Database {
     pub async fn sizes(&self) -> Result<Sizes, DbError> {
         let (file_bytes, wal_bytes) = match &self.kind {
             Kind::Sqlite { path } => (file_bytes(path), file_bytes(&wal_path(path))),
-            Kind::Postgres => {
+            Kind::Postgres { .. } => {
                 let bytes = self.count("SELECT pg_database_size(current_database())");
                 (bytes.await?.unsigned_abs(), 0)
             }
@@ -102,8 +102,10 @@ impl Database {
     pub async fn sweep(&self, sweep: Sweep) -> Result<u64, DbError> {
         let query = sqlx::query(
             "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE state <> 'running' \
-             AND (started_ms < $1 OR seq_opened <= COALESCE((SELECT seq_opened FROM runs \
-             ORDER BY seq_opened DESC LIMIT 1 OFFSET $2), -1)) ORDER BY seq_opened LIMIT $3)",
+             AND (started_ms < $1 OR (started_ms, server, seq_opened) <= \
+             (SELECT started_ms, server, seq_opened FROM runs \
+             ORDER BY started_ms DESC, server DESC, seq_opened DESC LIMIT 1 OFFSET $2)) \
+             ORDER BY started_ms, server, seq_opened LIMIT $3)",
         );
         let query = query.bind(sweep.before_ms).bind(i64::from(sweep.keep_runs));
         let runs = query.bind(i64::from(SWEEP_ROWS_MAX)).execute(&self.writer);

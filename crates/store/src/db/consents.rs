@@ -6,7 +6,38 @@ use sqlx::any::AnyRow;
 
 use super::error::{reading, writing};
 use super::limits::{OPEN_CONSENTS_MAX, PAGE_ROWS_MAX};
+use super::servers::CONSENTS;
 use super::{Database, DbError};
+
+/// How far a question or yes is. It only goes on from one to the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// It waits for a person.
+    #[default]
+    Waiting,
+    /// It holds.
+    Holding,
+    /// Nothing more can come of it.
+    Over,
+}
+
+impl Stage {
+    const fn number(self) -> i64 {
+        match self {
+            Self::Waiting => 0,
+            Self::Holding => 1,
+            Self::Over => 2,
+        }
+    }
+
+    const fn from_number(number: i64) -> Self {
+        match number {
+            0 => Self::Waiting,
+            1 => Self::Holding,
+            _ => Self::Over,
+        }
+    }
+}
 
 /// One question or yes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,12 +48,23 @@ pub struct ConsentRow {
     pub id: String,
     /// When it ends.
     pub until_ms: i64,
-    /// Whether anything can still come of it.
-    pub open: bool,
+    /// How far it is.
+    pub stage: Stage,
     /// When it was last changed.
     pub changed_ms: i64,
     /// What it says.
     pub body: String,
+}
+
+type Query = sqlx::query::Query<'static, sqlx::Any, sqlx::any::AnyArguments>;
+
+/// All that is kept of one, in the order of `put_consent`.
+fn bound(query: Query, consent: ConsentRow) -> Query {
+    let open = consent.stage != Stage::Over;
+    let query = query.bind(consent.kind).bind(consent.id);
+    let query = query.bind(consent.until_ms).bind(i64::from(open));
+    let query = query.bind(consent.changed_ms).bind(consent.body);
+    query.bind(consent.stage.number())
 }
 
 impl Database {
@@ -33,16 +75,59 @@ impl Database {
     pub async fn put_consent(&self, consent: &ConsentRow) -> Result<(), DbError> {
         let consent = consent.clone();
         let query = sqlx::query(
-            "INSERT INTO consents (kind, id, until_ms, open, changed_ms, body) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (kind, id) DO UPDATE SET \
+            "INSERT INTO consents (kind, id, until_ms, open, changed_ms, body, stage) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, id) DO UPDATE SET \
              until_ms = excluded.until_ms, open = excluded.open, \
-             changed_ms = excluded.changed_ms, body = excluded.body",
+             changed_ms = excluded.changed_ms, body = excluded.body, stage = excluded.stage",
         );
-        let query = query.bind(consent.kind).bind(consent.id);
-        let query = query.bind(consent.until_ms).bind(i64::from(consent.open));
-        let query = query.bind(consent.changed_ms).bind(consent.body);
-        let done = self.within(query.execute(&self.writer)).await;
-        done.map(|_| ()).map_err(writing("a consent"))
+        self.change_consent(bound(query, consent)).await.map(drop)
+    }
+
+    /// Brings a question or yes further, if it is no further than `from`. False, and nothing
+    /// changed, when it is: somebody else was faster. Of several servers that do this at once, one
+    /// succeeds.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn move_consent(&self, consent: &ConsentRow, from: Stage) -> Result<bool, DbError> {
+        let query = sqlx::query(
+            "UPDATE consents SET until_ms = $3, open = $4, changed_ms = $5, body = $6, \
+             stage = $7 WHERE kind = $1 AND id = $2 AND stage <= $8",
+        );
+        let query = bound(query, consent.clone()).bind(from.number());
+        self.change_consent(query).await
+    }
+
+    /// Takes back a step of our own: puts `before` in the place of `step`, if that is still what is
+    /// known. False when it is not.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn take_back_consent(
+        &self,
+        step: &ConsentRow,
+        before: &ConsentRow,
+    ) -> Result<bool, DbError> {
+        let query = sqlx::query(
+            "UPDATE consents SET until_ms = $3, open = $4, changed_ms = $5, body = $6, \
+             stage = $7 WHERE kind = $1 AND id = $2 AND stage = $8 AND body = $9",
+        );
+        let query = bound(query, before.clone()).bind(step.stage.number());
+        self.change_consent(query.bind(step.body.clone())).await
+    }
+
+    async fn change_consent(&self, query: Query) -> Result<bool, DbError> {
+        let write = async {
+            let mut transaction = self.writer.begin().await?;
+            let done = query.execute(&mut *transaction).await?;
+            let changed = done.rows_affected() > 0;
+            if changed {
+                self.count_change(&mut transaction, CONSENTS).await?;
+            }
+            transaction.commit().await?;
+            Ok(changed)
+        };
+        self.within(write).await.map_err(writing("a consent"))
     }
 
     /// Those of a kind that something can still come of, oldest first; at most
@@ -52,7 +137,7 @@ impl Database {
     /// When the database does not answer.
     pub async fn open_consents(&self, kind: &str) -> Result<Vec<ConsentRow>, DbError> {
         let query = sqlx::query(
-            "SELECT kind, id, until_ms, open, changed_ms, body FROM consents \
+            "SELECT kind, id, until_ms, stage, changed_ms, body FROM consents \
              WHERE kind = $1 AND open = 1 ORDER BY changed_ms, id LIMIT $2",
         );
         let query = query.bind(kind.to_owned());
@@ -70,7 +155,7 @@ impl Database {
         limit: u32,
     ) -> Result<Vec<ConsentRow>, DbError> {
         let query = sqlx::query(
-            "SELECT kind, id, until_ms, open, changed_ms, body FROM consents \
+            "SELECT kind, id, until_ms, stage, changed_ms, body FROM consents \
              WHERE kind = $1 ORDER BY changed_ms DESC, id DESC LIMIT $2",
         );
         let query = query.bind(kind.to_owned());
@@ -84,17 +169,14 @@ impl Database {
     /// When the database does not answer.
     pub async fn consent(&self, kind: &str, id: &str) -> Result<Option<ConsentRow>, DbError> {
         let query = sqlx::query(
-            "SELECT kind, id, until_ms, open, changed_ms, body FROM consents \
+            "SELECT kind, id, until_ms, stage, changed_ms, body FROM consents \
              WHERE kind = $1 AND id = $2",
         );
         let query = query.bind(kind.to_owned()).bind(id.to_owned());
         Ok(self.fetch_consents(query).await?.pop())
     }
 
-    async fn fetch_consents(
-        &self,
-        query: sqlx::query::Query<'static, sqlx::Any, sqlx::any::AnyArguments>,
-    ) -> Result<Vec<ConsentRow>, DbError> {
+    async fn fetch_consents(&self, query: Query) -> Result<Vec<ConsentRow>, DbError> {
         let rows = self.within(query.fetch_all(&self.readers)).await;
         rows.and_then(|rows| rows.iter().map(consent_of).collect())
             .map_err(reading("consents"))
@@ -106,7 +188,7 @@ fn consent_of(row: &AnyRow) -> Result<ConsentRow, sqlx::Error> {
         kind: row.try_get(0)?,
         id: row.try_get(1)?,
         until_ms: row.try_get(2)?,
-        open: row.try_get::<i64, _>(3)? != 0,
+        stage: Stage::from_number(row.try_get(3)?),
         changed_ms: row.try_get(4)?,
         body: row.try_get(5)?,
     })

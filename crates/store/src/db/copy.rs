@@ -30,7 +30,7 @@ impl Database {
         // One transaction here, for one view of all tables; one there, for all or nothing.
         let snapshot = match self.kind {
             Kind::Sqlite { .. } => "BEGIN",
-            Kind::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Kind::Postgres { .. } => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
         let begun = self.within(self.readers.begin_with(snapshot)).await;
         let mut from = begun.map_err(reading("what is to be copied"))?;
@@ -114,7 +114,7 @@ impl Database {
     }
 }
 
-/// Rows that one statement inserts. The widest table makes 1,664 parameters of them.
+/// Rows that one statement inserts. The widest table makes 1,728 parameters of them.
 const INSERT_ROWS: usize = 64;
 
 /// A table to be copied.

@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 
 use super::error::{reading, writing};
 use super::limits::{GROUPS_MAX, HOSTS_MAX};
+use super::servers::HOSTS;
 use super::text::without_nul;
 use super::{Database, DbError};
 
@@ -77,6 +78,7 @@ impl Database {
                 let query = query.bind(host.name.clone()).bind(group);
                 query.execute(&mut *transaction).await?;
             }
+            self.count_change(&mut transaction, HOSTS).await?;
             transaction.commit().await
         };
         self.within(write).await.map_err(writing("a host"))
@@ -94,9 +96,15 @@ impl Database {
     ) -> Result<bool, DbError> {
         let query = sqlx::query("UPDATE hosts SET facts = $1, facts_ms = $2 WHERE name = $3");
         let query = query.bind(facts.to_owned()).bind(at_ms);
-        let done = query.bind(name.to_owned()).execute(&self.writer);
-        let done = self.within(done).await.map_err(writing("a host's facts"))?;
-        Ok(done.rows_affected() > 0)
+        let query = query.bind(name.to_owned());
+        let write = async {
+            let mut transaction = self.writer.begin().await?;
+            let done = query.execute(&mut *transaction).await?;
+            self.count_change(&mut transaction, HOSTS).await?;
+            transaction.commit().await?;
+            Ok(done.rows_affected() > 0)
+        };
+        self.within(write).await.map_err(writing("a host's facts"))
     }
 
     /// Forgets a host. False when there is none of that name.
@@ -109,6 +117,7 @@ impl Database {
             forget_groups(&mut transaction, name).await?;
             let query = sqlx::query("DELETE FROM hosts WHERE name = $1").bind(name.to_owned());
             let done = query.execute(&mut *transaction).await?;
+            self.count_change(&mut transaction, HOSTS).await?;
             transaction.commit().await?;
             Ok(done.rows_affected() > 0)
         };

@@ -37,6 +37,10 @@ pub const MIGRATE_MAX: Duration = Duration::from_secs(120);
 pub const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 /// How old a connection to a database server may become.
 pub const LIFETIME_MAX: Duration = Duration::from_secs(60 * 60);
+/// How long a server of ours counts as there after it was last seen. It says so far more often.
+pub const LEASE: Duration = Duration::from_secs(30);
+/// Most servers that one question answers.
+pub const SERVERS_MAX: u32 = 1_000;
 /// Rows that a copy reads at once.
 pub const COPY_ROWS_MAX: u32 = 512;
 /// Callers whose use of the day is read at start-up; the others begin at nothing.

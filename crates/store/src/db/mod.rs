@@ -2,8 +2,7 @@
 //!
 //! [`Projector`] applies the entries of the audit log to the tables, exactly once: rows and the
 //! position in the log change in one transaction. The other methods of [`Database`] are grouped by
-//! topic, a file each: runs, sessions, hosts, consents, accounts, meta,
-//! care.
+//! topic, a file each: runs, sessions, hosts, consents, claims, accounts, servers, meta, care.
 //!
 //! SQLite or PostgreSQL. Both take the same statements and the same migrations (`$1`,
 //! `ON CONFLICT`, four types), through the library's runtime driver; the suite in
@@ -14,24 +13,29 @@
 //! loses nothing that was committed; with SQLite a power cut may lose the last commits, never
 //! consistency, and what is lost is projected again.
 //!
-//! A PostgreSQL database belongs to one server of ours, as a file does: how far the log is
-//! projected is kept there once, and there is a log for each server.
+//! A PostgreSQL database may be shared by several servers of ours. Each projects its own log and
+//! has its own position in it; runs and sessions are marked with the server that they are of, and
+//! all of them are found by all. What two servers might do at once (use a yes, take a key) is one
+//! statement that only one of them succeeds with.
 
 mod accounts;
 mod ahead;
 mod care;
+mod claims;
 mod consents;
 mod copy;
 mod copy_tables;
 mod error;
 mod hosts;
 pub mod limits;
+mod look;
 mod meta;
 mod open;
 mod postgres;
 mod project;
 mod run_writes;
 mod runs;
+mod servers;
 mod sessions;
 mod spent;
 mod sqlite;
@@ -44,12 +48,15 @@ pub use accounts::{
 };
 pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};
-pub use consents::ConsentRow;
+pub use claims::ClaimRow;
+pub use consents::{ConsentRow, Stage};
 pub use copy::Copied;
 pub use error::{DbError, SqlError};
 pub use hosts::HostRow;
-pub use open::Database;
+pub use look::Looked;
+pub use open::{Database, url_without_password};
 pub use project::{CaughtUp, Projector};
-pub use runs::{Page, RunEnd, RunRow, state};
+pub use runs::{Cursor, NoCursor, Page, RunEnd, RunRow, state};
+pub use servers::{ServerRow, Versions};
 pub use sessions::{SessionRow, SessionUpdate};
 pub use spent::SpentRow;

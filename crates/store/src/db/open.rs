@@ -16,6 +16,10 @@ pub struct Database {
     pub(super) writer: AnyPool,
     pub(super) readers: AnyPool,
     pub(super) kind: Kind,
+    /// The file, or the URL without a password.
+    pub(super) name: std::sync::Arc<str>,
+    /// The server that this is used by.
+    pub(super) server: std::sync::Arc<str>,
 }
 
 /// What differs by the kind of database, beside how it is opened.
@@ -23,8 +27,8 @@ pub struct Database {
 pub(super) enum Kind {
     /// One file, and beside it its write-ahead log.
     Sqlite { path: PathBuf },
-    /// A server.
-    Postgres,
+    /// A server, and whether it is on this machine.
+    Postgres { here: bool },
 }
 
 impl Database {
@@ -60,7 +64,7 @@ impl Database {
     ) -> Result<T, sqlx::Error> {
         match self.kind {
             Kind::Sqlite { .. } => answer.await,
-            Kind::Postgres => within(answer).await,
+            Kind::Postgres { .. } => within(answer).await,
         }
     }
 }
@@ -71,6 +75,18 @@ pub(super) async fn within<T>(
 ) -> Result<T, sqlx::Error> {
     let waited = tokio::time::timeout(ANSWER_MAX, answer).await;
     waited.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+}
+
+/// A database's URL for people and logs: without its password, and of one that cannot be
+/// understood only how it begins.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn url_without_password(url: &str) -> Result<String, DbError> {
+    match sqlite::path_of(url) {
+        Some(path) => path.map(|path| format!("sqlite://{}", path.display())),
+        None => postgres::name_of(url),
+    }
 }
 
 /// Both at once: the library takes them only the first time.
@@ -109,7 +125,7 @@ pub(super) async fn migrate(
 }
 
 /// The steps of the schema. A step that was released is never changed: the next one is added.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (
         2,
@@ -121,5 +137,10 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
         4,
         "accounts",
         include_str!("../../migrations/0004_accounts.sql"),
+    ),
+    (
+        5,
+        "servers",
+        include_str!("../../migrations/0005_servers.sql"),
     ),
 ];

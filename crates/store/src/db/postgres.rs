@@ -19,7 +19,25 @@ use super::{Database, DbError, SqlError};
 /// Opens the database at a URL and brings its tables up to date. Two that do so at once take
 /// turns: the library holds a lock of the database's meanwhile.
 pub(super) async fn open(url: &str) -> Result<Database, DbError> {
-    let Address { options, name } = Address::parse(url)?;
+    open_and(url, true).await
+}
+
+/// Opens the database at a URL as it is.
+pub(super) async fn open_as_it_is(url: &str) -> Result<Database, DbError> {
+    open_and(url, false).await
+}
+
+/// What errors call the database at a URL.
+pub(super) fn name_of(url: &str) -> Result<String, DbError> {
+    Address::parse(url).map(|address| address.name)
+}
+
+async fn open_and(url: &str, up_to_date: bool) -> Result<Database, DbError> {
+    let Address {
+        options,
+        name,
+        here,
+    } = Address::parse(url)?;
     let failed = |error: sqlx::Error| DbError::Open {
         database: name.clone(),
         source: SqlError::new(error),
@@ -38,7 +56,10 @@ pub(super) async fn open(url: &str) -> Result<Database, DbError> {
                 encoding,
             });
         }
-        migrate(&mut first, dialect, &name).await
+        if up_to_date {
+            migrate(&mut first, dialect, &name).await?;
+        }
+        Ok(())
     };
     let prepared = tokio::time::timeout(MIGRATE_MAX, prepared).await;
     prepared.unwrap_or_else(|_| {
@@ -55,7 +76,9 @@ pub(super) async fn open(url: &str) -> Result<Database, DbError> {
     Ok(Database {
         writer,
         readers,
-        kind: Kind::Postgres,
+        kind: Kind::Postgres { here },
+        name: name.as_str().into(),
+        server: "".into(),
     })
 }
 
@@ -73,6 +96,8 @@ struct Address {
     options: AnyConnectOptions,
     /// What errors call the database: the URL without a password.
     name: String,
+    /// The server is on this machine.
+    here: bool,
 }
 
 impl Address {
@@ -141,7 +166,11 @@ impl Address {
             url.port().unwrap_or(PORT),
             url.path()
         );
-        Ok(Self { options, name })
+        Ok(Self {
+            options,
+            name,
+            here: is_here,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use sqlx::{AnyConnection, Connection as _};
@@ -42,19 +43,13 @@ impl Projector {
     /// # Errors
     /// [`DbError::NotOfThisLog`] when the last projected entry is not in the log.
     pub async fn open(database: &Database, dir: &Path) -> Result<Self, DbError> {
-        let done = database.projected().await?;
-        if done != Projected::NOTHING {
-            let mut reader = Reader::from_position(dir, done.at);
-            let stands = match reader.next_record() {
-                Ok(record) => record.is_some_and(|record| record.head() == done.head),
-                // In another log, the position is anywhere in a line.
-                Err(AuditError::Damaged { .. }) => false,
-                Err(error) => return Err(error.into()),
-            };
-            if !stands {
+        let done = match database.projected().await? {
+            Some(done) if !stands(dir, &done)? => {
                 return Err(DbError::NotOfThisLog { head: done.head });
             }
-        }
+            Some(done) => done,
+            None => taken_over(database, dir).await?,
+        };
         Ok(Self {
             database: database.clone(),
             dir: dir.to_owned(),
@@ -98,13 +93,14 @@ impl Projector {
     /// When the log cannot be read.
     pub async fn ahead(&self) -> Result<Ahead, DbError> {
         let reader = Reader::from_position(&self.dir, self.done.next);
-        let read = tokio::task::spawn_blocking(move || read_ahead(reader)).await;
+        let server = Arc::clone(&self.database.server);
+        let read = tokio::task::spawn_blocking(move || read_ahead(reader, &server)).await;
         Ok(read.map_err(|_| DbError::Interrupted)??)
     }
 
     async fn apply(&self, batch: Batch, done: &Projected) -> Result<(), sqlx::Error> {
         let mut connection = self.database.writer.acquire().await?;
-        let applied = apply_on(&mut connection, batch, done);
+        let applied = apply_on(&mut connection, &self.database.server, batch, done);
         let applied = self.database.within(applied).await;
         if applied.is_err() {
             // After some errors, a full disk among them, SQLite has rolled back by itself, and the
@@ -115,10 +111,46 @@ impl Projector {
     }
 }
 
-fn read_ahead(mut reader: Reader) -> Result<Ahead, AuditError> {
+/// Whether what was projected last is in the log.
+fn stands(dir: &Path, done: &Projected) -> Result<bool, DbError> {
+    if *done == Projected::NOTHING {
+        return Ok(true);
+    }
+    match Reader::from_position(dir, done.at).next_record() {
+        Ok(record) => Ok(record.is_some_and(|record| record.head() == done.head)),
+        // In another log, the position is anywhere in a line.
+        Err(AuditError::Damaged { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What was projected of this log under another id of its server: from before there were ids, or
+/// before its id was lost. That the position is in the log proves that it is the same.
+async fn taken_over(database: &Database, dir: &Path) -> Result<Projected, DbError> {
+    let others = database.projected_of_others().await?;
+    if others.is_empty() {
+        return Ok(Projected::NOTHING);
+    }
+    let live = database.servers().await?;
+    for (id, done) in &others {
+        let is_live = live.iter().any(|server| server.live && server.id == *id);
+        if !is_live && *done != Projected::NOTHING && stands(dir, done)? {
+            database.take_over(id, done).await?;
+            return Ok(*done);
+        }
+    }
+    match others.first() {
+        // A file has one server, and so one log.
+        Some((_, done)) if !database.is_shared() => Err(DbError::NotOfThisLog { head: done.head }),
+        _ => Ok(Projected::NOTHING),
+    }
+}
+
+fn read_ahead(mut reader: Reader, server: &str) -> Result<Ahead, AuditError> {
     let (mut ahead, mut entries) = (Ahead::default(), 0);
     loop {
-        let (next, batch) = Batch::read(reader)?;
+        let (next, mut batch) = Batch::read(reader)?;
+        batch.mark(server);
         let last = batch.entries < PROJECT_ENTRIES_MAX;
         entries += batch.entries;
         ahead.add(batch.opened, batch.closed);
@@ -131,16 +163,18 @@ fn read_ahead(mut reader: Reader) -> Result<Ahead, AuditError> {
 
 async fn apply_on(
     connection: &mut AnyConnection,
-    batch: Batch,
+    server: &str,
+    mut batch: Batch,
     done: &Projected,
 ) -> Result<(), sqlx::Error> {
+    batch.mark(server);
     let mut transaction = connection.begin().await?;
     insert_runs(&mut transaction, batch.opened).await?;
     close_runs(&mut transaction, batch.closed).await?;
     for change in batch.sessions {
-        change.apply(&mut transaction).await?;
+        change.apply(&mut transaction, server).await?;
     }
-    put_projected(&mut transaction, done).await?;
+    put_projected(&mut transaction, server, done).await?;
     transaction.commit().await
 }
 
@@ -195,6 +229,13 @@ impl Batch {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whose log it is.
+    fn mark(&mut self, server: &str) {
+        for row in &mut self.opened {
+            server.clone_into(&mut row.server);
+        }
     }
 
     fn open(&mut self, row: RunRow) {
@@ -293,16 +334,17 @@ enum SessionChange {
 
 impl SessionChange {
     /// The engine writes sessions itself and knows more: what it wrote is not overwritten.
-    async fn apply(self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    async fn apply(self, connection: &mut AnyConnection, server: &str) -> Result<(), sqlx::Error> {
         let query = match self {
             Self::Created { at_ms, session } => sqlx::query(
                 "INSERT INTO sessions (owner, id, target, created_ms, last_used_ms, timeout_s, \
-                 cwd, client_info, command_count) VALUES ($1, $2, $3, $4, $4, $5, $6, $7, 0) \
+                 cwd, client_info, command_count, server) \
+                 VALUES ($1, $2, $3, $4, $4, $5, $6, $7, 0, $8) \
                  ON CONFLICT (owner, id) DO UPDATE SET target = excluded.target, \
                  created_ms = excluded.created_ms, last_used_ms = excluded.last_used_ms, \
                  timeout_s = excluded.timeout_s, ended_ms = NULL, end_reason = NULL, \
                  cwd = excluded.cwd, env_sealed = NULL, client_info = excluded.client_info, \
-                 command_count = 0 WHERE sessions.ended_ms <= excluded.created_ms \
+                 command_count = 0, server = excluded.server WHERE sessions.ended_ms <= excluded.created_ms \
                  AND sessions.created_ms < excluded.created_ms",
             )
             .bind(without_nul(session.caller))
@@ -311,15 +353,18 @@ impl SessionChange {
             .bind(at_ms)
             .bind(session.timeout_s)
             .bind(without_nul(session.cwd))
-            .bind(session.client_info.map(without_nul)),
+            .bind(session.client_info.map(without_nul))
+            .bind(server.to_owned()),
             Self::Ended { at_ms, session } => sqlx::query(
                 "UPDATE sessions SET ended_ms = $1, end_reason = $2, env_sealed = NULL \
-                 WHERE owner = $3 AND id = $4 AND ended_ms IS NULL AND created_ms <= $1",
+                 WHERE owner = $3 AND id = $4 AND server = $5 AND ended_ms IS NULL \
+                 AND created_ms <= $1",
             )
             .bind(at_ms)
             .bind(without_nul(session.reason))
             .bind(without_nul(session.caller))
-            .bind(without_nul(session.session)),
+            .bind(without_nul(session.session))
+            .bind(server.to_owned()),
         };
         query.execute(connection).await?;
         Ok(())

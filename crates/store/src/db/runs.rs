@@ -1,5 +1,8 @@
 //! Questions about runs.
 
+use std::fmt;
+use std::str::FromStr;
+
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
@@ -21,7 +24,7 @@ pub mod state {
 pub struct RunRow {
     /// Id of the run.
     pub id: String,
-    /// Sequence number of its opening entry; also the cursor of a page.
+    /// Number of its opening entry in the log of its server.
     pub seq_opened: i64,
     /// Sequence number of its closing entry.
     pub seq_closed: Option<i64>,
@@ -71,6 +74,62 @@ pub struct RunRow {
     pub idempotency_fingerprint: Option<String>,
     /// Whatever else the opening entry held, as JSON.
     pub extra: Option<String>,
+    /// The server that it is of.
+    pub server: String,
+}
+
+impl RunRow {
+    /// Its place among all runs.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            started_ms: self.started_ms,
+            server: self.server.clone(),
+            seq_opened: self.seq_opened,
+        }
+    }
+}
+
+/// The place of a run among those of all servers: by time, and where that is the same, by server
+/// and by number.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// When it was opened.
+    pub started_ms: i64,
+    /// The server that it is of.
+    pub server: String,
+    /// The number of its opening entry there.
+    pub seq_opened: i64,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.started_ms, self.seq_opened)?;
+        match self.server.as_str() {
+            "" => Ok(()),
+            server => write!(f, ".{server}"),
+        }
+    }
+}
+
+/// A text that is no [`Cursor`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is no place among runs")]
+pub struct NoCursor;
+
+impl FromStr for Cursor {
+    type Err = NoCursor;
+
+    fn from_str(text: &str) -> Result<Self, NoCursor> {
+        let mut parts = text.splitn(3, '.');
+        let mut number = || parts.next()?.parse().ok();
+        let (started_ms, seq_opened) = number().zip(number()).ok_or(NoCursor)?;
+        Ok(Self {
+            started_ms,
+            server: parts.next().unwrap_or_default().to_owned(),
+            seq_opened,
+        })
+    }
 }
 
 /// How a run ended.
@@ -83,21 +142,24 @@ pub struct RunEnd {
 }
 
 /// A page of rows, newest first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     /// Most rows wanted; taken as at least 1 and at most [`PAGE_ROWS_MAX`].
     pub limit: u32,
-    /// Only rows older than this `seq_opened`: that of the last row of the page before.
-    pub before: Option<i64>,
+    /// Only rows before this place: that of the last row of the page before.
+    pub before: Option<Cursor>,
 }
 
 impl Page {
-    pub(super) fn limit(self) -> i64 {
+    pub(super) fn limit(&self) -> i64 {
         i64::from(self.limit.clamp(1, PAGE_ROWS_MAX))
     }
 
-    pub(super) fn before(self) -> i64 {
-        self.before.unwrap_or(i64::MAX)
+    pub(super) fn before(&self) -> Cursor {
+        self.before.clone().unwrap_or(Cursor {
+            started_ms: i64::MAX,
+            ..Cursor::default()
+        })
     }
 }
 
@@ -107,7 +169,7 @@ macro_rules! run_columns {
         "id, seq_opened, seq_closed, caller, session_id, target, command, cwd, kind, risk, \
          verdict, background, state, exit_code, started_ms, ended_ms, duration_ms, stdout_bytes, \
          stderr_bytes, output_location, output_digest, error_kind, cwd_after, idempotency_key, \
-         idempotency_fingerprint, extra"
+         idempotency_fingerprint, extra, server"
     };
 }
 pub(super) use run_columns;
@@ -141,12 +203,12 @@ impl Database {
         page: Page,
     ) -> Result<Vec<RunRow>, DbError> {
         let query = select_runs!(
-            "WHERE caller = $1 AND session_id = $2 AND seq_opened < $3 \
-             ORDER BY seq_opened DESC LIMIT $4"
+            "WHERE caller = $1 AND session_id = $6 \
+             AND (started_ms, server, seq_opened) < ($2, $3, $4) \
+             ORDER BY started_ms DESC, server DESC, seq_opened DESC LIMIT $5"
         );
-        let query = query.bind(caller.to_owned()).bind(session_id.to_owned());
-        self.fetch_runs(query.bind(page.before()).bind(page.limit()))
-            .await
+        let query = paged(query, caller, &page).bind(session_id.to_owned());
+        self.fetch_runs(query).await
     }
 
     /// A caller's runs, newest first; with a `text`, those whose command contains it, in any case
@@ -162,17 +224,16 @@ impl Database {
     ) -> Result<Vec<RunRow>, DbError> {
         let query = match text {
             None => select_runs!(
-                "WHERE caller = $1 AND seq_opened < $2 ORDER BY seq_opened DESC LIMIT $3"
+                "WHERE caller = $1 AND (started_ms, server, seq_opened) < ($2, $3, $4) \
+                 ORDER BY started_ms DESC, server DESC, seq_opened DESC LIMIT $5"
             ),
             Some(_) => select_runs!(
-                "WHERE caller = $1 AND seq_opened < $2 AND LOWER(command) LIKE $4 ESCAPE '!' \
-                 ORDER BY seq_opened DESC LIMIT $3"
+                "WHERE caller = $1 AND (started_ms, server, seq_opened) < ($2, $3, $4) \
+                 AND LOWER(command) LIKE $6 ESCAPE '!' \
+                 ORDER BY started_ms DESC, server DESC, seq_opened DESC LIMIT $5"
             ),
         };
-        let query = query
-            .bind(caller.to_owned())
-            .bind(page.before())
-            .bind(page.limit());
+        let query = paged(query, caller, &page);
         let query = match text {
             None => query,
             Some(text) => query.bind(without_nul(contains_pattern(text))),
@@ -188,7 +249,7 @@ impl Database {
     pub async fn recent_ends(&self, caller: &str, limit: u32) -> Result<Vec<RunEnd>, DbError> {
         let query = sqlx::query(
             "SELECT SUBSTR(command, 1, 512), exit_code FROM runs WHERE caller = $1 \
-             ORDER BY seq_opened DESC LIMIT $2",
+             ORDER BY started_ms DESC, server DESC, seq_opened DESC LIMIT $2",
         )
         .bind(caller.to_owned())
         .bind(i64::from(limit.clamp(1, PAGE_ROWS_MAX)));
@@ -205,17 +266,18 @@ impl Database {
         Ok(ends)
     }
 
-    /// Runs of all callers that are opened and not closed, oldest first, after `seq_opened`; at
+    /// Runs of this server that are opened and not closed, oldest first, after `seq_opened`; at
     /// most [`PAGE_ROWS_MAX`]. For start-up, which closes what an earlier process left.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn open_runs(&self, after: i64) -> Result<Vec<RunRow>, DbError> {
         let query = select_runs!(
-            "WHERE state = 'running' AND seq_opened > $1 ORDER BY seq_opened LIMIT $2"
+            "WHERE state = 'running' AND server = $3 AND seq_opened > $1 \
+             ORDER BY seq_opened LIMIT $2"
         );
-        self.fetch_runs(query.bind(after).bind(i64::from(PAGE_ROWS_MAX)))
-            .await
+        let query = query.bind(after).bind(i64::from(PAGE_ROWS_MAX));
+        self.fetch_runs(query.bind(self.server.to_string())).await
     }
 
     /// The newest run that a caller started under an idempotency key at `since_ms` or later.
@@ -231,7 +293,7 @@ impl Database {
     ) -> Result<Option<RunRow>, DbError> {
         let query = select_runs!(
             "WHERE caller = $1 AND idempotency_key = $2 AND started_ms >= $3 \
-             AND state <> 'refused' ORDER BY seq_opened DESC LIMIT 1"
+             AND state <> 'refused' ORDER BY started_ms DESC, server DESC, seq_opened DESC LIMIT 1"
         );
         let query = query
             .bind(caller.to_owned())
@@ -278,7 +340,16 @@ fn run_of(row: &AnyRow) -> Result<RunRow, sqlx::Error> {
         idempotency_key: row.try_get(23)?,
         idempotency_fingerprint: row.try_get(24)?,
         extra: row.try_get(25)?,
+        server: row.try_get(26)?,
     })
+}
+
+/// Binds what every page is asked for with: whose, from where, how much.
+fn paged(query: Query, caller: &str, page: &Page) -> Query {
+    let before = page.before();
+    let query = query.bind(caller.to_owned()).bind(before.started_ms);
+    let query = query.bind(before.server).bind(before.seq_opened);
+    query.bind(page.limit())
 }
 
 /// A `LIKE` pattern for "contains this text in small letters", whose own wildcards mean themselves.

@@ -34,6 +34,8 @@ pub struct SessionRow {
     pub client_info: Option<String>,
     /// How many commands it has run.
     pub command_count: i64,
+    /// The server that its shell lives on. Written is always the one that writes.
+    pub server: String,
 }
 
 /// What changes in a session with each command.
@@ -56,7 +58,7 @@ pub struct SessionUpdate {
 macro_rules! session_columns {
     () => {
         "owner, id, target, created_ms, last_used_ms, timeout_s, ended_ms, end_reason, cwd, \
-         env_sealed, client_info, command_count"
+         env_sealed, client_info, command_count, server"
     };
 }
 
@@ -84,13 +86,14 @@ impl Database {
         let query = sqlx::query(concat!(
             "INSERT INTO sessions (",
             session_columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
              ON CONFLICT (owner, id) DO UPDATE SET target = excluded.target, \
              created_ms = excluded.created_ms, last_used_ms = excluded.last_used_ms, \
              timeout_s = excluded.timeout_s, ended_ms = excluded.ended_ms, \
              end_reason = excluded.end_reason, cwd = excluded.cwd, \
              env_sealed = excluded.env_sealed, client_info = excluded.client_info, \
-             command_count = excluded.command_count WHERE sessions.ended_ms IS NOT NULL"
+             command_count = excluded.command_count, server = excluded.server \
+             WHERE sessions.ended_ms IS NOT NULL"
         ));
         let query = query
             .bind(session.owner)
@@ -105,7 +108,9 @@ impl Database {
             .bind(session.cwd)
             .bind(session.env_sealed)
             .bind(session.client_info);
-        let query = query.bind(session.command_count);
+        let query = query
+            .bind(session.command_count)
+            .bind(self.server.to_string());
         self.change_session(query).await
     }
 
@@ -118,7 +123,7 @@ impl Database {
         Ok(self.fetch_sessions(query.bind(id.to_owned())).await?.pop())
     }
 
-    /// The living sessions of an owner, last used first; at most [`PAGE_ROWS_MAX`].
+    /// The living sessions of an owner on all servers, last used first; at most [`PAGE_ROWS_MAX`].
     ///
     /// # Errors
     /// When the database does not answer.
@@ -130,20 +135,22 @@ impl Database {
             .await
     }
 
-    /// The living sessions of everybody, last used first, to bring them back at start-up; at most
-    /// [`LIVE_SESSIONS_MAX`].
+    /// The living sessions of everybody on this server, last used first, to bring them back at
+    /// start-up; at most [`LIVE_SESSIONS_MAX`].
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn live_sessions(&self) -> Result<Vec<SessionRow>, DbError> {
         let query = select_sessions!(
-            "WHERE ended_ms IS NULL ORDER BY last_used_ms DESC, owner, id LIMIT $1"
+            "WHERE ended_ms IS NULL AND server = $1 \
+             ORDER BY last_used_ms DESC, owner, id LIMIT $2"
         );
+        let query = query.bind(self.server.to_string());
         self.fetch_sessions(query.bind(i64::from(LIVE_SESSIONS_MAX)))
             .await
     }
 
-    /// Writes down how living sessions have changed, all in one transaction. Those that have ended
+    /// Writes down how living sessions of this server have changed, all in one transaction. Those that have ended
     /// meanwhile stay as they are.
     ///
     /// # Errors
@@ -151,7 +158,9 @@ impl Database {
     pub async fn update_sessions(&self, updates: &[SessionUpdate]) -> Result<(), DbError> {
         let written = async {
             let mut connection = self.writer.acquire().await?;
-            let updated = self.within(update_on(&mut connection, updates)).await;
+            let updated = self
+                .within(update_on(&mut connection, &self.server, updates))
+                .await;
             if updated.is_err() {
                 // As in the projection: after a full disk the connection no longer knows whether
                 // a transaction is open, and the next one to use it would not either.
@@ -162,7 +171,7 @@ impl Database {
         written.await.map_err(writing("sessions"))
     }
 
-    /// Ends a session. False when there is no such living one.
+    /// Ends a session of this server. False when there is no such living one.
     ///
     /// # Errors
     /// When the database does not take it.
@@ -175,10 +184,11 @@ impl Database {
     ) -> Result<bool, DbError> {
         let query = sqlx::query(
             "UPDATE sessions SET ended_ms = $1, end_reason = $2, env_sealed = NULL \
-             WHERE owner = $3 AND id = $4 AND ended_ms IS NULL",
+             WHERE owner = $3 AND id = $4 AND server = $5 AND ended_ms IS NULL",
         );
         let query = query.bind(ended_ms).bind(reason.to_owned());
-        self.change_session(query.bind(owner.to_owned()).bind(id.to_owned()))
+        let query = query.bind(owner.to_owned()).bind(id.to_owned());
+        self.change_session(query.bind(self.server.to_string()))
             .await
     }
 
@@ -200,6 +210,7 @@ impl Database {
 
 async fn update_on(
     connection: &mut AnyConnection,
+    server: &str,
     updates: &[SessionUpdate],
 ) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
@@ -207,13 +218,14 @@ async fn update_on(
         let query = sqlx::query(
             "UPDATE sessions SET last_used_ms = $1, cwd = $2, \
              env_sealed = COALESCE($3, env_sealed), command_count = $4 \
-             WHERE owner = $5 AND id = $6 AND ended_ms IS NULL",
+             WHERE owner = $5 AND id = $6 AND server = $7 AND ended_ms IS NULL",
         );
         let query = query.bind(update.last_used_ms).bind(update.cwd.clone());
         let query = query
             .bind(update.env_sealed.clone())
             .bind(update.command_count);
         let query = query.bind(update.owner.clone()).bind(update.id.clone());
+        let query = query.bind(server.to_owned());
         query.execute(&mut *transaction).await?;
     }
     transaction.commit().await
@@ -233,5 +245,6 @@ fn session_of(row: &AnyRow) -> Result<SessionRow, sqlx::Error> {
         env_sealed: row.try_get(9)?,
         client_info: row.try_get(10)?,
         command_count: row.try_get(11)?,
+        server: row.try_get(12)?,
     })
 }

@@ -20,6 +20,15 @@ impl Database {
     /// # Errors
     /// Names the step: making the file, opening it, bringing it up to date.
     pub async fn open_sqlite(path: &Path) -> Result<Self, DbError> {
+        Self::open_file(path, true).await
+    }
+
+    /// The file as it is, which has to be there.
+    pub(super) async fn open_file_as_it_is(path: &Path) -> Result<Self, DbError> {
+        Self::open_file(path, false).await
+    }
+
+    async fn open_file(path: &Path, up_to_date: bool) -> Result<Self, DbError> {
         create_private(path).map_err(|source| DbError::Create {
             path: path.to_owned(),
             source,
@@ -39,7 +48,9 @@ impl Database {
             .execute(&mut first)
             .await
             .map_err(failed)?;
-        migrate(&mut first, Cow::Borrowed, &name).await?;
+        if up_to_date {
+            migrate(&mut first, Cow::Borrowed, &name).await?;
+        }
         let writer = pool(1, WRITER_SETTINGS).connect_with(options.clone()).await;
         let writer = writer.map_err(failed)?;
         // Only now: the last connection to leave would clear the write-ahead log away.
@@ -51,6 +62,8 @@ impl Database {
             kind: Kind::Sqlite {
                 path: path.to_owned(),
             },
+            name: name.as_str().into(),
+            server: "".into(),
         })
     }
 }

@@ -96,7 +96,7 @@ async fn one_address_is_one_account_however_many_ask_at_once(kind: Kind) {
             ..user("bob")
         })
         .collect();
-    let other = place.beside().await;
+    let other = place.again().await;
     let here_and_there = rows.iter().enumerate().map(|(n, row)| {
         let db = if n % 2 == 0 { &place.db } else { &other };
         db.insert_user(row, "org-main", "member")
@@ -149,7 +149,7 @@ async fn an_organization_keeps_an_owner(kind: Kind) {
     assert_eq!(put("id-bob", "owner").await, Joined::Done);
 
     // Both go at once, at two servers: one of them stays.
-    let other = place.beside().await;
+    let other = place.again().await;
     let both = at_once(vec![
         db.put_member("org-main", "id-ann", "member", (10, 10), 3),
         other.put_member("org-main", "id-bob", "member", (10, 10), 3),
@@ -248,7 +248,7 @@ async fn an_invitation_is_used_once(kind: Kind) {
     assert_eq!(db.invitations("org-main", 5).await.unwrap(), [row(2)]);
 
     let (used, bob) = (row(2), user("bob"));
-    let other_server = place.beside().await;
+    let other_server = place.again().await;
     let both = at_once(vec![
         db.accept_invitation(&used, &bob, true, 5),
         other_server.accept_invitation(&used, &bob, true, 5),
@@ -279,7 +279,7 @@ async fn a_code_for_a_password_works_once_and_ends_logins(kind: Kind) {
     db.insert_login(&login, "r1", 10).await.unwrap();
     db.put_code("reset", "id-ann", "c", (1, 50)).await.unwrap();
     assert_eq!(db.reset_password("c", "new", 50).await.unwrap(), None);
-    let other = place.beside().await;
+    let other = place.again().await;
     let both = at_once(vec![
         db.reset_password("c", "one", 10),
         other.reset_password("c", "two", 10),

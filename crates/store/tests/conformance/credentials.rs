@@ -84,7 +84,7 @@ async fn of_many_that_refresh_at_once_one_replaces_the_token(kind: Kind) {
     db.insert_login(&login("l", 1), "r0", 10).await.unwrap();
     let names: Vec<String> = (0..12).map(|n| format!("s{n}")).collect();
     // Of those who find it replaced, none is within a grace of less than nothing.
-    let other = place.beside().await;
+    let other = place.again().await;
     let asks = names.iter().enumerate().map(|(n, name)| {
         let ask = RotationAsk {
             grace_ms: -1,
@@ -257,7 +257,7 @@ async fn a_device_gets_one_key_however_many_polls_there_are(kind: Kind) {
     assert!(db.answer_device(&allowed, 21).await.unwrap());
     assert!(!db.answer_device(&allowed, 21).await.unwrap());
     let ids: Vec<String> = (0..8).map(|n| format!("k{n}")).collect();
-    let other = place.beside().await;
+    let other = place.again().await;
     let polls = ids.iter().enumerate().map(|(n, id)| {
         let db = if n % 2 == 0 { db } else { &other };
         poll(db, id, 22)
@@ -298,7 +298,7 @@ async fn tries_are_compared_and_swapped(kind: Kind) {
     assert!(db.swap_attempt("a", None, row(1)).await.unwrap());
     assert!(!db.swap_attempt("a", None, row(1)).await.unwrap());
     assert!(!db.swap_attempt("a", Some(row(2)), row(3)).await.unwrap());
-    let other = place.beside().await;
+    let other = place.again().await;
     let swaps = (0..6).map(|n| {
         let db = if n % 2 == 0 { db } else { &other };
         db.swap_attempt("a", Some(row(1)), row(2))

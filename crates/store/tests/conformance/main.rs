@@ -21,6 +21,7 @@ mod projection;
 mod runs;
 mod schema;
 mod server;
+mod servers;
 mod sessions;
 mod spent;
 
@@ -86,6 +87,7 @@ async fn on_postgres() {
         hosts::CASES,
         projection::CASES,
         runs::CASES,
+        servers::CASES,
         sessions::CASES,
         spent::CASES,
     ];
@@ -117,19 +119,40 @@ pub(crate) struct Place {
     pub(crate) log: AuditLog,
     pub(crate) db: Database,
     url: String,
+    /// The name of the database, where it has one.
+    pub(crate) name: Option<String>,
 }
 
 impl Place {
     pub(crate) async fn new(kind: &Kind) -> Self {
         let dir = TempDir::new().unwrap();
-        let (log, _) = AuditLog::open(&dir.path().join("audit"), Options::default()).unwrap();
-        let (db, url) = made(kind, &dir).await;
-        Self { dir, log, db, url }
+        let (db, url, name) = made(kind, &dir).await;
+        Self {
+            name,
+            url,
+            ..Self::in_dir(dir, db)
+        }
     }
 
-    /// The same database as another server has it, with connections of its own.
-    pub(crate) async fn beside(&self) -> Database {
+    /// The same database over connections of its own.
+    pub(crate) async fn again(&self) -> Database {
         Database::open(&self.url).await.unwrap()
+    }
+
+    /// Another server on the same database, with a log of its own.
+    pub(crate) fn beside(&self, id: &str) -> Self {
+        Self::in_dir(TempDir::new().unwrap(), self.db.as_server(id))
+    }
+
+    fn in_dir(dir: TempDir, db: Database) -> Self {
+        let (log, _) = AuditLog::open(&dir.path().join("audit"), Options::default()).unwrap();
+        Self {
+            dir,
+            log,
+            db,
+            name: None,
+            url: String::new(),
+        }
     }
 
     pub(crate) fn audit(&self) -> std::path::PathBuf {
@@ -186,10 +209,38 @@ impl Place {
     }
 }
 
-async fn made(kind: &Kind, dir: &TempDir) -> (Database, String) {
-    let url = match kind {
-        Kind::Sqlite => format!("sqlite://{}", dir.path().join("wharf.db").display()),
-        Kind::Postgres(server) => server.url(&server.make_database().await),
+/// A new database, its URL and, where it has one, its name.
+async fn made(kind: &Kind, dir: &TempDir) -> (Database, String, Option<String>) {
+    let (url, name) = match kind {
+        Kind::Sqlite => {
+            let file = dir.path().join("wharf.db");
+            (format!("sqlite://{}", file.display()), None)
+        }
+        Kind::Postgres(server) => {
+            let name = server.make_database();
+            (server.url(&name), Some(name))
+        }
     };
-    (Database::open(&url).await.unwrap(), url)
+    (Database::open(&url).await.unwrap(), url, name)
+}
+
+/// All at once, in the order given.
+pub(crate) async fn join_all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut all: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|cx| {
+        let mut left = false;
+        for (future, done) in all.iter_mut().filter(|one| one.1.is_none()) {
+            match future.as_mut().poll(cx) {
+                std::task::Poll::Ready(value) => *done = Some(value),
+                std::task::Poll::Pending => left = true,
+            }
+        }
+        if left {
+            std::task::Poll::Pending
+        } else {
+            std::task::Poll::Ready(())
+        }
+    })
+    .await;
+    all.into_iter().filter_map(|one| one.1).collect()
 }

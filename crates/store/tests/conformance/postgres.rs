@@ -17,11 +17,11 @@ fn server_of(kind: Kind) -> Arc<Server> {
 
 async fn a_password_is_used_and_never_told(kind: Kind) {
     let server = server_of(kind);
-    let name = server.make_database().await;
+    let name = server.make_database();
     let make = format!(
         "CREATE ROLE {GUARDED} LOGIN PASSWORD 'se/cr@t:1'; ALTER DATABASE {name} OWNER TO {GUARDED}"
     );
-    server.execute("postgres", &make).await;
+    server.execute("postgres", &make);
 
     let right = server.guarded_url(":se%2Fcr%40t%3A1", &name);
     let db = Database::open(&right).await.unwrap();
@@ -39,7 +39,7 @@ async fn a_password_is_used_and_never_told(kind: Kind) {
 
 async fn a_socket_is_an_address_too(kind: Kind) {
     let server = server_of(kind);
-    let name = server.make_database().await;
+    let name = server.make_database();
     let db = Database::open(&server.socket_url(&name)).await.unwrap();
     db.set_meta("a", "1").await.unwrap();
     assert_eq!(db.meta("a").await.unwrap().as_deref(), Some("1"));
@@ -55,7 +55,7 @@ async fn a_database_that_is_not_there_is_named(kind: Kind) {
 async fn a_database_that_cannot_keep_every_text_is_refused(kind: Kind) {
     let server = server_of(kind);
     let options = "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'";
-    let name = server.make_database_with(options).await;
+    let name = server.make_database_with(options);
     let error = Database::open(&server.url(&name)).await.unwrap_err();
     assert!(
         matches!(&error, DbError::Encoding { encoding, .. } if encoding == "LATIN1"),
@@ -65,7 +65,7 @@ async fn a_database_that_cannot_keep_every_text_is_refused(kind: Kind) {
 
 async fn a_database_from_a_newer_version_is_refused(kind: Kind) {
     let server = server_of(kind);
-    let name = server.make_database().await;
+    let name = server.make_database();
     Database::open(&server.url(&name))
         .await
         .unwrap()
@@ -73,7 +73,7 @@ async fn a_database_from_a_newer_version_is_refused(kind: Kind) {
         .await;
     let script = "INSERT INTO _sqlx_migrations (version, description, success, checksum, \
                   execution_time) VALUES (9999, 'later', true, '\\x00', 0)";
-    server.execute(&name, script).await;
+    server.execute(&name, script);
     let error = Database::open(&server.url(&name)).await.unwrap_err();
     assert!(
         matches!(error, DbError::Newer { step: 9_999, .. }),
@@ -83,7 +83,7 @@ async fn a_database_from_a_newer_version_is_refused(kind: Kind) {
 
 async fn many_that_open_an_empty_database_at_once_take_turns(kind: Kind) {
     let server = server_of(kind);
-    let name = server.make_database().await;
+    let name = server.make_database();
     let url = server.url(&name);
     let opened = tokio::join!(
         Database::open(&url),
@@ -97,13 +97,13 @@ async fn many_that_open_an_empty_database_at_once_take_turns(kind: Kind) {
 
 async fn connections_that_were_ended_are_made_again(kind: Kind) {
     let server = server_of(kind);
-    let name = server.make_database().await;
+    let name = server.make_database();
     let db = Database::open(&server.url(&name)).await.unwrap();
     db.set_meta("a", "1").await.unwrap();
     assert!(db.meta("a").await.unwrap().is_some());
     let end =
         format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
-    server.execute("postgres", &end).await;
+    server.execute("postgres", &end);
     db.set_meta("a", "2").await.unwrap();
     assert_eq!(db.meta("a").await.unwrap().as_deref(), Some("2"));
 }
@@ -111,9 +111,9 @@ async fn connections_that_were_ended_are_made_again(kind: Kind) {
 /// Ten seconds long, the time that a statement has.
 async fn a_table_that_somebody_holds_is_not_waited_for_without_end(kind: Kind) {
     let server = server_of(kind);
-    let name = server.make_database().await;
+    let name = server.make_database();
     let db = Database::open(&server.url(&name)).await.unwrap();
-    let mut holder = server.connect(&name).await;
+    let mut holder = crate::schema::connect(&server.url(&name)).await;
     let hold = sqlx::raw_sql("BEGIN; LOCK TABLE meta");
     hold.execute(&mut holder).await.unwrap();
     let (read, written) = tokio::join!(db.meta("a"), db.set_meta("a", "1"));

@@ -3,7 +3,7 @@
 use serde_json::json;
 use wharf_store::audit::event::RUN_OPENED;
 use wharf_store::db::limits::PROJECT_ENTRIES_MAX;
-use wharf_store::db::{CaughtUp, DbError, Page, Projector};
+use wharf_store::db::{CaughtUp, Cursor, DbError, Page, Projector};
 
 use crate::{Kind, Place, on_both};
 
@@ -35,7 +35,11 @@ async fn it_does_not_matter_how_the_entries_are_batched(kind: Kind) {
         limit: 500,
         before: None,
     };
-    let rows = whole.db.recent_runs("ann", None, page).await.unwrap();
+    let rows = whole
+        .db
+        .recent_runs("ann", None, page.clone())
+        .await
+        .unwrap();
     assert_eq!(rows.len(), 200);
     assert!(rows.iter().any(|row| row.state == "running"));
     assert!(rows.iter().any(|row| row.state == "lost"));
@@ -62,12 +66,18 @@ async fn what_is_ahead_of_the_tables_is_read_from_the_log(kind: Kind) {
     }
     let projector = Projector::open(&place.db, &place.audit()).await.unwrap();
     let ahead = projector.ahead().await.unwrap();
-    let page = |before| Page { limit: 300, before };
+    let page = |before: Option<i64>| Page {
+        limit: 300,
+        before: before.map(|started_ms| Cursor {
+            started_ms,
+            ..Cursor::default()
+        }),
+    };
     let mut answered = Vec::new();
     for caller in ["ann", "bob"] {
         for before in [None, Some(1500), Some(80)] {
             let rows = place.db.recent_runs(caller, None, page(before)).await;
-            answered.push(ahead.page(caller, None, page(before), rows.unwrap()));
+            answered.push(ahead.page(caller, None, &page(before), rows.unwrap()));
         }
     }
     let mut single = Vec::new();
@@ -185,7 +195,11 @@ async fn projecting_can_be_cancelled_at_any_moment(kind: Kind) {
         limit: 500,
         before: None,
     };
-    let rows = place.db.recent_runs("ann", None, page).await.unwrap();
+    let rows = place
+        .db
+        .recent_runs("ann", None, page.clone())
+        .await
+        .unwrap();
     place.db.forget_projection().await.unwrap();
     place.catch_up().await;
     assert_eq!(rows, place.db.recent_runs("ann", None, page).await.unwrap());

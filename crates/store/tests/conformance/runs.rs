@@ -5,7 +5,7 @@ use wharf_store::audit::event::{
     Idempotency, RUN_CLOSED, RUN_OPENED, RUN_REFUSED, RunClosed, RunOpened, RunRefused,
 };
 use wharf_store::db::limits::PAGE_ROWS_MAX;
-use wharf_store::db::{Page, RunRow};
+use wharf_store::db::{Cursor, Page, RunRow};
 
 use crate::{Kind, Place, on_both};
 
@@ -149,7 +149,7 @@ async fn pages_go_from_the_newest_to_the_oldest_and_are_bounded(kind: Kind) {
         .await
         .unwrap();
     assert_eq!(ids(&first), [rows, rows - 1, rows - 2]);
-    let before = first.last().map(|row| row.seq_opened);
+    let before = first.last().map(RunRow::cursor);
     let second = place
         .db
         .recent_runs("ann", None, Page { limit: 2, before })
@@ -189,7 +189,10 @@ async fn pages_go_from_the_newest_to_the_oldest_and_are_bounded(kind: Kind) {
             "odd",
             Page {
                 limit: 2,
-                before: Some(10),
+                before: Some(Cursor {
+                    started_ms: 9,
+                    ..Cursor::default()
+                }),
             },
         )
         .await

@@ -13,13 +13,13 @@ async fn both_have_the_same_tables_columns_and_indexes(kind: Kind) {
     let Kind::Postgres(server) = kind else {
         return;
     };
-    let name = server.make_database().await;
+    let name = server.make_database();
     Database::open(&server.url(&name))
         .await
         .unwrap()
         .close()
         .await;
-    let mut connection = server.connect(&name).await;
+    let mut connection = crate::schema::connect(&server.url(&name)).await;
     let rows = sqlx::query(POSTGRES_SCHEMA)
         .fetch_all(&mut connection)
         .await;
@@ -42,6 +42,11 @@ async fn both_have_the_same_tables_columns_and_indexes(kind: Kind) {
     sqlite.sort();
     assert!(sqlite.len() > 60, "{sqlite:?}");
     assert_eq!(postgres, sqlite);
+}
+
+pub(crate) async fn connect(url: &str) -> sqlx::PgConnection {
+    let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+    options.connect().await.unwrap()
 }
 
 /// A column is its table, place, name, type, whether it has to be there, and whether it is part of

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
-
 /// Who may do everything there.
 pub(crate) const OWNER: &str = "wharf";
 /// Who is asked for a password.
@@ -23,6 +21,7 @@ pub(crate) struct Server {
     /// Where its files are, its socket among them.
     dir: PathBuf,
     databases: AtomicU32,
+    programs: PathBuf,
 }
 
 impl Server {
@@ -86,6 +85,7 @@ impl Server {
             port,
             dir,
             databases,
+            programs: programs.to_owned(),
         })
     }
 
@@ -107,33 +107,29 @@ impl Server {
     }
 
     /// Makes an empty database in a language whose order is not that of bytes, and gives its name.
-    pub(crate) async fn make_database(&self) -> String {
+    pub(crate) fn make_database(&self) -> String {
         self.make_database_with("ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
-            .await
     }
 
-    pub(crate) async fn make_database_with(&self, options: &str) -> String {
+    pub(crate) fn make_database_with(&self, options: &str) -> String {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let name = format!("test{number}");
         self.execute(
             "postgres",
             &format!("CREATE DATABASE {name} TEMPLATE template0 {options}"),
-        )
-        .await;
+        );
         name
     }
 
-    /// Does something in a database that the code under test does not do.
-    pub(crate) async fn execute(&self, database: &str, script: &str) {
-        let mut connection = self.connect(database).await;
-        let script = sqlx::raw_sql(AssertSqlSafe(script.to_owned()));
-        script.execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-    }
-
-    pub(crate) async fn connect(&self, database: &str) -> sqlx::PgConnection {
-        let options: sqlx::postgres::PgConnectOptions = self.url(database).parse().unwrap();
-        options.connect().await.unwrap()
+    /// Does something in a database that the code under test does not do. What it says.
+    pub(crate) fn execute(&self, database: &str, script: &str) -> String {
+        let mut command = Command::new(self.programs.join("psql"));
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d"]);
+        command.arg(self.url(database)).args(["-c", script]);
+        let done = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{script}: {said}");
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
 }
 
@@ -146,7 +142,8 @@ impl Drop for Server {
 }
 
 /// Makes the files, starts the server, and stays until its input ends, which it does however the
-/// tests end. Root may not run PostgreSQL and gives it to another account.
+/// tests end. Root may not run PostgreSQL and gives it to another account. Making the files takes a
+/// second or two, so that they are made once and copied from then on.
 const KEEPER: &str = r#"
 bin=$1 port=$2 base=$3 account=$4 guarded=$5 owner=$6
 export LC_ALL=C
@@ -160,8 +157,16 @@ else
     as() { exec setpriv --reuid "$account" --regid "$(id -g "$account")" --clear-groups -- "$@"; }
 fi
 cd "$dir" || give_up
-(as "$bin/initdb" -D "$dir/data" -U "$owner" -A trust -E UTF8 --locale=C --no-sync \
-    --no-instructions >"$dir/log" 2>&1) || { cat "$dir/log" >&2; give_up; }
+made="${TMPDIR:-/tmp}/wharf-test-$(basename "$(dirname "$bin")")-$(as id -un)"
+if [ "$(stat -c %U "$made" 2>/dev/null)" = "$(as id -un)" ]; then
+    (as cp -a "$made" "$dir/data") || give_up
+else
+    (as "$bin/initdb" -D "$dir/data" -U "$owner" -A trust -E UTF8 --locale=C --no-sync \
+        --no-instructions >"$dir/log" 2>&1) || { cat "$dir/log" >&2; give_up; }
+    # Another test may be faster, which is as good.
+    (as cp -a "$dir/data" "$made.$$" && as mv -T "$made.$$" "$made" || as rm -rf "$made.$$") \
+        >/dev/null 2>&1
+fi
 printf '%s\n' "host all $guarded 127.0.0.1/32 scram-sha-256" 'host all all 127.0.0.1/32 trust' \
     'local all all trust' >"$dir/data/pg_hba.conf"
 as "$bin/postgres" -D "$dir/data" -p "$port" -c listen_addresses=127.0.0.1 \

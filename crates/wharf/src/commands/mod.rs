@@ -8,6 +8,7 @@ pub(crate) mod auth;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod cp;
+pub(crate) mod db;
 pub(crate) mod decision;
 pub(crate) mod doctor;
 pub(crate) mod explain;
@@ -86,6 +87,13 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
         Command::Config(command) => {
             // Shown as the server sees them, which knows every source.
             config::dispatch(
+                &Context::new(world, global, Purpose::Serve, vec![])?,
+                command,
+            )
+        }
+        Command::Db(command) => {
+            // As the server sees it.
+            db::dispatch(
                 &Context::new(world, global, Purpose::Serve, vec![])?,
                 command,
             )

@@ -14,3 +14,4 @@ pub(crate) mod value;
 
 pub(crate) use layers::{ConfigError, Origin, Settings};
 pub(crate) use sources::{Purpose, read};
+pub(crate) use value::Value;

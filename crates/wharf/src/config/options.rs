@@ -34,6 +34,8 @@ pub(crate) struct ServeOptions {
     /// The program that sudo asks for a password.
     pub(crate) askpass: Option<String>,
     pub(crate) allowed_hosts: Vec<String>,
+    /// Where other servers on the same database reach this one.
+    pub(crate) peer_url: Option<String>,
     pub(crate) cors_origins: Vec<String>,
     /// Proxies whose word counts about whom they ask for.
     pub(crate) trusted_proxies: Proxies,
@@ -121,11 +123,10 @@ impl ServeOptions {
             return Err(Refused::PlainHttp(ip));
         }
         let mut allowed_hosts = list(settings, "serve.allowed_hosts");
-        allowed_hosts.extend(
-            text(settings, "serve.public_url")
-                .as_deref()
-                .and_then(host_of),
-        );
+        for name in ["serve.public_url", "serve.peer_url"] {
+            let known_as = text(settings, name);
+            allowed_hosts.extend(known_as.as_deref().and_then(host_of));
+        }
         // From a relative path sudo would start what lies in the command's own directory.
         let askpass = text(settings, "serve.askpass").filter(|path| !path.is_empty());
         if let Some(path) = askpass.as_ref().filter(|path| !path.starts_with('/')) {
@@ -143,6 +144,7 @@ impl ServeOptions {
             disable_remote: truth(settings, "serve.disable_remote"),
             askpass,
             allowed_hosts,
+            peer_url: text(settings, "serve.peer_url").filter(|url| !url.is_empty()),
             cors_origins: list(settings, "serve.cors_origins"),
             trusted_proxies: Proxies::parse(
                 list(settings, "serve.trusted_proxies")

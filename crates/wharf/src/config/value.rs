@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use wharf_model::Secret;
+use wharf_store::db::url_without_password;
+
 /// The shape of a setting.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -23,6 +26,8 @@ pub(crate) enum Kind {
     Time(u64, u64),
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// The URL of a database. It may hold a password and is shown without.
+    Database,
     /// Several texts; in an environment variable separated by commas.
     List,
 }
@@ -35,12 +40,42 @@ pub(crate) enum Value {
     Bool(bool),
     Time(Duration),
     List(Vec<String>),
+    Hidden(Hidden),
+}
+
+/// The URL of a database, which is shown without its password.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Hidden(String);
+
+impl Hidden {
+    pub(crate) fn secret(&self) -> Secret {
+        Secret::new(self.0.clone())
+    }
+}
+
+impl fmt::Display for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What was read could be understood.
+        f.write_str(&url_without_password(&self.0).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hidden({self})")
+    }
 }
 
 impl Kind {
     /// Reads a value as a person, a flag or an environment variable writes it.
     pub(crate) fn read(self, text: &str) -> Result<Value, String> {
         let text = text.trim();
+        if matches!(self, Self::Database) {
+            // Never with the text, which may hold a password.
+            let name =
+                url_without_password(text).map_err(|error| format!("cannot be used: {error}"));
+            return name.map(|_| Value::Hidden(Hidden(text.to_owned())));
+        }
         let found = || format!("{}, not {text:?}", self.wanted());
         let value = match self {
             Self::Text => plain(text).map(Value::Text),
@@ -60,6 +95,7 @@ impl Kind {
                 .iter()
                 .find(|word| word.eq_ignore_ascii_case(text))
                 .map(|word| Value::Text((*word).into())),
+            Self::Database => None,
             Self::List => text
                 .split(',')
                 .map(str::trim)
@@ -74,12 +110,14 @@ impl Kind {
     /// Reads a value from a configuration file.
     pub(crate) fn read_toml(self, value: &toml::Value) -> Result<Value, String> {
         match (self, value) {
+            (Self::Database, toml::Value::String(text)) => self.read(text),
             (Self::List, toml::Value::Array(items)) => {
                 let texts = items.iter().map(|item| item.as_str().and_then(plain));
                 let texts: Option<Vec<String>> = texts.collect();
                 texts.map(Value::List).ok_or_else(|| self.wanted())
             }
             (Self::Bool, toml::Value::Boolean(value)) => Ok(Value::Bool(*value)),
+            (Self::Database, _) => Err(self.wanted()),
             (Self::List | Self::Bool, _) => Err(format!("{}, not {value}", self.wanted())),
             (_, toml::Value::String(text)) => self.read(text),
             (Self::Count(..) | Self::Bytes(..) | Self::Time(..), toml::Value::Integer(number)) => {
@@ -108,12 +146,13 @@ impl Kind {
                 format!("should be a time from {min}s to {max}s, such as 90s or 2m")
             }
             Self::Choice(words) => format!("should be one of {}", words.join(", ")),
+            Self::Database => "should be the URL of a database".into(),
             Self::List => "should be a list of texts".into(),
         }
     }
 }
 
-/// As it can be read again by [`Kind::read`].
+/// As it can be read again by [`Kind::read`], save for a password.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -123,6 +162,7 @@ impl fmt::Display for Value {
             Self::Time(time) if time.subsec_millis() == 0 => write!(f, "{}s", time.as_secs()),
             Self::Time(time) => write!(f, "{}ms", time.as_millis()),
             Self::List(items) => f.write_str(&items.join(",")),
+            Self::Hidden(url) => write!(f, "{url}"),
         }
     }
 }
@@ -134,6 +174,7 @@ impl Value {
             Self::Number(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
             Self::Bool(value) => (*value).into(),
             Self::List(items) => items.iter().collect::<toml_edit::Array>().into(),
+            Self::Hidden(url) => url.0.as_str().into(),
             Self::Text(_) | Self::Time(_) => self.to_string().into(),
         }
     }
@@ -144,7 +185,7 @@ impl Value {
             Self::Number(number) => (*number).into(),
             Self::Bool(value) => (*value).into(),
             Self::List(items) => items.clone().into(),
-            Self::Text(_) | Self::Time(_) => self.to_string().into(),
+            Self::Text(_) | Self::Time(_) | Self::Hidden(_) => self.to_string().into(),
         }
     }
 }

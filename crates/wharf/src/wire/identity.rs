@@ -11,7 +11,7 @@ use wharf_server::Accounts;
 use wharf_store::audit::AuditLog;
 use wharf_store::db::Database;
 
-use super::{SystemClock, SystemEntropy};
+use super::{SystemClock, SystemEntropy, database};
 use crate::config::options::AccountOptions;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -53,9 +53,7 @@ pub(crate) async fn open_offline(
     cx.places.make_data()?;
     let (audit, _recovery) = AuditLog::open(&cx.places.audit_dir(), Default::default())
         .map_err(|error| CommandError::failed("cannot open the record").because(error))?;
-    let database = Database::open_sqlite(&cx.places.database_file())
-        .await
-        .map_err(|error| CommandError::failed("cannot open the database").because(error))?;
+    let database = database::open(cx).await?;
     accounts(cx, options, database, audit).map(|accounts| accounts.identity)
 }
 

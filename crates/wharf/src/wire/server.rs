@@ -13,7 +13,7 @@ use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::remote::SshHosts;
 use wharf_exec::{Hosts, LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
 use wharf_identity::Identity;
-use wharf_localstate::{Token, key::KEY_BYTES};
+use wharf_localstate::{Token, key::KEY_BYTES, server_id};
 use wharf_server::{
     AccountTokens, Accounts, Authenticator, Everybody, InTurn, Machine, PolicyFiles, ServerLimits,
     ServerOptions, Tokens, serve,
@@ -21,7 +21,8 @@ use wharf_server::{
 use wharf_store::audit::{self, AuditLog, Durability};
 use wharf_store::db::Database;
 
-use super::{SystemClock, SystemEntropy, identity, manual, policy, ssh};
+use super::peers::HttpPeers;
+use super::{SystemClock, SystemEntropy, database, identity, manual, policy, ssh};
 use crate::config::options::ServeOptions;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -99,13 +100,22 @@ pub(crate) fn fork_zygote(cx: &Context, options: &ServeOptions) -> Result<Zygote
     })
 }
 
+/// What is this server's own.
+pub(crate) struct Own<'a> {
+    /// The local token.
+    pub(crate) token: &'a Token,
+    /// The key that seals what is kept.
+    pub(crate) seal_key: [u8; KEY_BYTES],
+    /// Where this machine reaches it.
+    pub(crate) url: String,
+}
+
 /// Opens record, database and engine. What an earlier server left open is closed here.
 pub(crate) async fn open(
     cx: &Context,
     options: &ServeOptions,
     zygote: Zygote,
-    token: &Token,
-    seal_key: [u8; KEY_BYTES],
+    own: Own<'_>,
 ) -> Result<Ready, CommandError> {
     let executor = LocalExecutor::start(zygote)
         .map_err(|error| CommandError::failed("cannot start the executor").because(error))?;
@@ -116,11 +126,13 @@ pub(crate) async fn open(
                 .hint("wharf audit verify says where it is damaged")
         })?;
     tracing::info!(target: "audit", ?recovery, "opened the record");
-    let database = Database::open_sqlite(&cx.places.database_file())
-        .await
-        .map_err(|error| CommandError::failed("cannot open the database").because(error))?;
+    let id = server_id::load_or_create(&cx.places.server_id_file(), &SystemEntropy)?;
+    let database = database::open(cx).await?;
+    tracing::info!(target: "system", database = database.name(), server = id, "opened the database");
+    let peer_url = peer_url(options, &database, own.url);
     let journal = Journal::open(&cx.places.journal_dir(), journal_options(options))
         .map_err(|error| CommandError::failed("cannot open the journal").because(error))?;
+    let shared = database.is_shared();
     let policy = policy::load(&cx.places.policy_dir())?;
     let accounts = identity::accounts(cx, &options.accounts, database.clone(), audit.clone())?;
     let hosts = (!options.disable_remote).then(|| ssh::hosts(cx, user(cx), host()));
@@ -141,7 +153,11 @@ pub(crate) async fn open(
         hosts: hosts.clone().map(|hosts| hosts as Arc<dyn Hosts>),
         manual: Arc::new(manual::Pages::of_this_system()),
     };
-    let engine = Engine::open(parts, engine_options(cx, options, seal_key))
+    let options_of_engine = Options {
+        peer_url,
+        ..engine_options(cx, options, own.seal_key)
+    };
+    let engine = Engine::open(parts, options_of_engine)
         .await
         .map_err(|error| CommandError::failed("cannot start the engine").because(error))?;
     if options.bypass_auth {
@@ -152,9 +168,27 @@ pub(crate) async fn open(
         executor,
         hosts,
         identity: accounts.identity.clone(),
-        options: server_options(cx, options, token, accounts),
+        options: ServerOptions {
+            peers: Some(Arc::new(HttpPeers::new()?))
+                .filter(|_| shared)
+                .map(|it| it as _),
+            ..server_options(cx, options, own.token, accounts)
+        },
         stop: CancellationToken::new(),
     })
+}
+
+/// Where other servers on the same database reach this one. The loopback is of use to them only
+/// where they are here as well, which they are if the database is.
+fn peer_url(options: &ServeOptions, database: &Database, here: String) -> String {
+    match &options.peer_url {
+        Some(url) => url.clone(),
+        None if !options.address.ip().is_loopback() && !options.address.ip().is_unspecified() => {
+            here
+        }
+        None if database.is_here() => here,
+        None => String::new(),
+    }
 }
 
 fn audit_options(options: &ServeOptions) -> audit::Options {
@@ -187,6 +221,8 @@ fn engine_options(cx: &Context, options: &ServeOptions, seal_key: [u8; KEY_BYTES
             .and_then(|home| home.to_str().map(str::to_owned)),
         user: user(cx),
         host: host(),
+        peer_url: String::new(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         allow_dangerous: options.allow_dangerous,
         force_local: options.force_local,
         askpass: options.askpass.clone(),

@@ -39,6 +39,7 @@ fn help_begins_with_examples() {
       serve       Serve this machine
       auth        The token of this machine's server
       config      Settings
+      db          The database: bring it up to date, check it, copy it to another
       doctor      Look for what is wrong, and say how to put it right
       completion  Completions for a shell
       help        Print this message or the help of the given subcommand(s)

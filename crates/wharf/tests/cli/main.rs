@@ -12,6 +12,7 @@ mod audit;
 mod config;
 mod cp;
 mod danger;
+mod database;
 mod doctor;
 mod help;
 mod home;

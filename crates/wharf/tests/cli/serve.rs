@@ -54,6 +54,7 @@ fn the_first_line_says_where_and_then_it_answers() {
         "state/seal.key",
         "state/server.json",
         "data/wharf.db",
+        "data/server.id",
     ] {
         let mode = std::fs::metadata(home.path(file))
             .unwrap()

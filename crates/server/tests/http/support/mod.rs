@@ -98,6 +98,12 @@ pub(crate) struct Answer {
 }
 
 impl Server {
+    /// One over an engine that somebody else looks after.
+    pub(crate) fn of(engine: Engine, options: &ServerOptions) -> Self {
+        let router = router(engine.clone(), options);
+        Self { engine, router }
+    }
+
     /// A request to this machine with the owner's token.
     pub(crate) fn ask(&self, method: &str, path: &str) -> Ask {
         self.bare(method, path)

@@ -9,6 +9,7 @@ use crate::commands::{DONE, Outcome};
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::ui;
+use crate::wire;
 
 /// Check every entry of the record against the one before it, without a server
 #[derive(Debug, clap::Args)]
@@ -50,19 +51,21 @@ pub(crate) fn verify(cx: &Context, args: &Args) -> Outcome {
 /// The head that the database beside the record remembers: without it, an end that was cut off
 /// cleanly could not be told from a record that is shorter.
 fn known_head(cx: &Context) -> Option<Head> {
-    let file = cx.places.database_file();
-    if !file.exists() {
+    if wire::database::url(cx).is_none() && !cx.places.database_file().exists() {
         return None;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .ok()?;
-    runtime.block_on(async {
-        let database = wharf_store::db::Database::open_sqlite(&file).await.ok()?;
+    let head = wire::block_on(async {
+        let database = wire::database::open(cx).await?;
         let head = database.anchored_head().await.ok().flatten();
         database.close().await;
-        head
+        Ok(head)
+    });
+    head.unwrap_or_else(|error| {
+        cx.ui.warn(&format!(
+            "the database does not say how far the record went: {}",
+            error.message
+        ));
+        None
     })
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use wharf_localstate::{Places, Token, private};
+use wharf_model::Secret;
 use wharf_store::audit;
 use wharf_store::db::Database;
 
@@ -185,6 +186,28 @@ pub(super) fn database(places: &Places) -> Vec<Line> {
         },
         Ok(()) => broken(format!("{} is no SQLite database", file.display())),
         Err(error) => broken(format!("{}: {error}", file.display())),
+    };
+    vec![line]
+}
+
+/// The database that `serve.database` names. Nothing is changed in it.
+pub(super) fn database_server(url: &Secret) -> Vec<Line> {
+    let looked = block_on(async {
+        let failed = |error| CommandError::failed("cannot be checked").because(error);
+        Database::look(url.expose()).await.map_err(failed)
+    });
+    let line = match looked {
+        Err(error) => Line::fail("database", super::text_of(&error))
+            .hint("wharf config get serve.database --origin"),
+        Ok(looked) if !looked.problems.is_empty() => {
+            Line::fail("database", looked.problems.join("; ")).hint("wharf db check")
+        }
+        Ok(looked) if looked.step < looked.newest => {
+            let (step, newest) = (looked.step, looked.newest);
+            let text = format!("{}, step {step} of {newest}", looked.name);
+            Line::warn("database", text).hint("wharf db migrate")
+        }
+        Ok(looked) => Line::ok("database", format!("{}, step {}", looked.name, looked.step)),
     };
     vec![line]
 }

@@ -25,7 +25,7 @@ use crate::config::Purpose;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::ui::{self, Ui, neutral::neutral_line};
-use crate::wire::World;
+use crate::wire::{self, World};
 
 /// Look for what is wrong, and say how to put it right
 #[derive(Debug, clap::Args)]
@@ -142,7 +142,13 @@ fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'sta
     here("server", stale::registration);
     here("token", checks::token);
     here("audit", checks::audit);
-    here("database", checks::database);
+    list.push(("database", {
+        let (places, url) = (places.clone(), cx.and_then(|cx| wire::database::url(cx)));
+        Box::new(move || match url {
+            Some(url) => checks::database_server(&url),
+            None => checks::database(&places),
+        })
+    }));
     here("disk", checks::disk);
     list.push(("bash", Box::new(checks::bash)));
     list.push(("cgroups", Box::new(checks::cgroups)));

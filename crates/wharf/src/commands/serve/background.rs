@@ -21,8 +21,13 @@ const LINE_BYTES_MAX: usize = 1024;
 
 /// `wharf serve --background`: says where it listens, as in the foreground; with `team` also what
 /// the server has said on how the first account is made.
-pub(crate) fn command(cx: &Context, words: &[String], team: bool) -> Outcome {
-    let server = start(cx, words)?;
+pub(crate) fn command(
+    cx: &Context,
+    words: &[String],
+    team: bool,
+    database: Option<&str>,
+) -> Outcome {
+    let server = start(cx, words, database)?;
     if team {
         let log = cx.places.start_log();
         let said = private::read(&log)?.unwrap_or_default();
@@ -36,8 +41,13 @@ pub(crate) fn command(cx: &Context, words: &[String], team: bool) -> Outcome {
     Ok(DONE)
 }
 
-/// Starts this program anew as a server of its own, and waits until it answers.
-pub(crate) fn start(cx: &Context, words: &[String]) -> Result<Registration, CommandError> {
+/// Starts this program anew as a server of its own, and waits until it answers. `database` is
+/// handed over where the list of processes does not show it.
+pub(crate) fn start(
+    cx: &Context,
+    words: &[String],
+    database: Option<&str>,
+) -> Result<Registration, CommandError> {
     let log = open_log(cx)?;
     let program = cx.world.executable().ok_or_else(|| {
         CommandError::failed("this program's own file cannot be found, so no server was started")
@@ -48,6 +58,7 @@ pub(crate) fn start(cx: &Context, words: &[String]) -> Result<Registration, Comm
     let mut child = Command::new(program)
         .args(["serve", "--detached"])
         .args(words)
+        .envs(database.map(|url| ("WHARF_DATABASE_URL", url)))
         .current_dir(home.unwrap_or_else(|| "/".into()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

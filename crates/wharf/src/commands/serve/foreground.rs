@@ -52,8 +52,16 @@ pub(super) fn serve(cx: &Context, args: &Args, options: &ServeOptions) -> Outcom
         .enable_all()
         .build()
         .map_err(|error| CommandError::failed("cannot set up the event loop").because(error))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| CommandError::failed("the port cannot be used").because(error))?;
     let outcome = runtime.block_on(async {
-        let ready = parts::open(cx, options, zygote, &token, seal_key).await?;
+        let own = parts::Own {
+            token: &token,
+            seal_key,
+            url: format!("http://{}", reachable(address)),
+        };
+        let ready = parts::open(cx, options, zygote, own).await?;
         // From settings alone, a server in the background has nobody to say it to.
         let team = options.accounts.team && (args.team || !args.detached);
         run(cx, ready, listener, team).await

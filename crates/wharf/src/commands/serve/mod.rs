@@ -37,6 +37,10 @@ pub(crate) struct Args {
     /// The address to listen on; the loopback when absent
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// The database to use, postgres://ACCOUNT@HOST/NAME; WHARF_DATABASE_URL keeps a password out of
+    /// the list of processes
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
     /// Allow an address that other machines can reach, without encryption
     #[arg(long)]
     allow_plain_http: bool,
@@ -60,6 +64,9 @@ pub(crate) struct Args {
     or_any_port: bool,
 }
 
+/// The flag whose value may hold a password.
+const DATABASE: &str = "--database";
+
 impl Args {
     fn flags(&self) -> Vec<Flag> {
         let mut flags = Vec::new();
@@ -71,6 +78,7 @@ impl Args {
             "--port",
             self.port.map(|port| port.to_string()),
         );
+        add("serve.database", DATABASE, self.database.clone());
         add("serve.listen", "--listen", self.listen.clone());
         add("serve.log_format", "--log-format", self.log_format.clone());
         let team = self.team.then(|| "true".to_owned());
@@ -80,11 +88,13 @@ impl Args {
         flags
     }
 
-    /// The same flags for the process in the background.
+    /// The same flags for the process in the background, save for the database: that goes into its
+    /// environment, which others do not see.
     fn words(&self) -> Vec<String> {
         let words = self
             .flags()
             .into_iter()
+            .filter(|(_, flag, _)| *flag != DATABASE)
             .map(|(_, flag, value)| match value.as_str() {
                 "true" => flag.to_owned(),
                 _ => format!("{flag}={value}"),
@@ -104,15 +114,33 @@ pub(crate) fn serve(world: World, global: &Global, args: Args) -> Outcome {
             .hint("a server does not start with settings that it does not understand"));
     }
     let options = ServeOptions::resolve(&cx.settings).map_err(refused)?;
+    if args.database.as_deref().is_some_and(holds_password) {
+        cx.ui.warn_always(
+            "the password in --database can be read in the list of processes; \
+             WHARF_DATABASE_URL or wharf config set serve.database keep it out",
+        );
+    }
     if args.background {
         let mut words = args.words();
         if options.accounts.team && !args.team {
             words.push("--team".to_owned());
         }
-        return background::command(&cx, &words, options.accounts.team);
+        return background::command(
+            &cx,
+            &words,
+            options.accounts.team,
+            args.database.as_deref(),
+        );
     }
     say_found_settings(&cx);
     foreground::serve(&cx, &args, &options)
+}
+
+/// Whether a URL has a password before the `@`, or among its parameters.
+fn holds_password(url: &str) -> bool {
+    let rest = url.split_once("//").map_or(url, |(_, rest)| rest);
+    let account = rest.split_once('@').map_or("", |(account, _)| account);
+    account.contains(':') || url.contains("password=")
 }
 
 /// What a file that was found lying in the directory has set: nobody typed it.

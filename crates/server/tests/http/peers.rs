@@ -1,0 +1,184 @@
+//! What is another server's is handed on to that server, once, and to no other.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use wharf_model::Caller;
+use wharf_server::{PeerAnswer, PeerRequest, Peers, ServerOptions, Tokens, router};
+use wharf_testkit::{Pair, with_pair};
+
+use crate::support::{STRANGER, Server, TOKEN, options};
+
+/// A way to one other server, without a network, and the heads of what went along it.
+struct Way {
+    to: Router,
+    gone: Mutex<Vec<(String, HeaderMap)>>,
+}
+
+impl Peers for Way {
+    fn send(
+        &self,
+        request: PeerRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<PeerAnswer, String>> + Send + '_>> {
+        Box::pin(async move {
+            let path = request.url.strip_prefix("http://a").unwrap();
+            let mut gone = Request::builder().method(request.method).uri(path);
+            let headers = request.headers;
+            let seen = (path.to_owned(), headers.clone());
+            self.gone.lock().unwrap().push(seen);
+            *gone.headers_mut().unwrap() = headers;
+            let gone = gone.header("host", "localhost:7304");
+            let body = request.body.map_or_else(Body::empty, Body::from_stream);
+            let Ok(answer) = self.to.clone().oneshot(gone.body(body).unwrap()).await;
+            let (parts, body) = answer.into_parts();
+            let body = body.into_data_stream();
+            Ok(PeerAnswer {
+                status: parts.status,
+                headers: parts.headers,
+                body: Box::pin(body.map(|piece| piece.map_err(std::io::Error::other))),
+            })
+        })
+    }
+}
+
+/// Two servers; the way is from `b` to `a`, which does not know the owner's token of `b`.
+fn with_servers<F: Future<Output = Pair>>(test: impl FnOnce(Pair, Server, Server, Arc<Way>) -> F) {
+    with_pair(["http://a".to_owned(), String::new()], |pair| {
+        let tokens = Tokens::of([(STRANGER, Caller::new("stranger"))]);
+        let of_a = ServerOptions::new(Arc::new(tokens));
+        let way = Arc::new(Way {
+            to: router(pair.a.engine.clone(), &of_a),
+            gone: Mutex::default(),
+        });
+        let of_b = ServerOptions {
+            peers: Some(Arc::clone(&way) as Arc<dyn Peers>),
+            ..options()
+        };
+        let a = Server::of(pair.a.engine.clone(), &of_a);
+        let b = Server::of(pair.b.engine.clone(), &of_b);
+        test(pair, a, b, way)
+    });
+}
+
+async fn as_stranger(server: &Server, method: &str, path: &str, body: Option<Value>) -> Value {
+    let ask = server
+        .ask(method, path)
+        .header("authorization", format!("Bearer {STRANGER}"));
+    let ask = match &body {
+        Some(body) => ask.json(body),
+        None => ask,
+    };
+    let answer = ask.send().await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    answer.json()
+}
+
+#[test]
+fn a_request_and_its_answer_go_as_they_are() {
+    with_servers(|pair, a, b, way| async move {
+        let new = json!({"session_id": "work", "cwd": "/usr"});
+        as_stranger(&a, "POST", "/api/create-session", Some(new.clone())).await;
+
+        let run = json!({"command": "pwd", "session_id": "work"});
+        let done = as_stranger(&b, "POST", "/api/run-command", Some(run.clone())).await;
+        assert_eq!(done["stdout"], "/usr\n");
+        let shown = as_stranger(&b, "GET", "/api/session/work?x=1", None).await;
+        assert_eq!(shown["current_directory"], "/usr");
+        let made = as_stranger(&b, "POST", "/api/sessions", Some(new)).await;
+        assert_eq!(made["created"], false);
+        let id = done["command_id"].as_str().unwrap();
+        let path = format!("/api/commands/{id}/output");
+        let raw = b
+            .ask("GET", &path)
+            .header("authorization", format!("Bearer {STRANGER}"))
+            .send()
+            .await;
+        assert!(raw.text().contains("/usr"), "{}", raw.text());
+        let streamed = b
+            .ask("POST", "/api/run-command")
+            .header("authorization", format!("Bearer {STRANGER}"))
+            .header("accept", "text/event-stream")
+            .header("cookie", "a=b")
+            .header("x-correlation-id", "mine")
+            .json(&run)
+            .send()
+            .await;
+        assert_eq!(streamed.header("content-type"), "text/event-stream");
+        assert_eq!(streamed.header("x-correlation-id"), "mine");
+        let text = streamed.text();
+        assert!(
+            text.contains("event: stdout") && text.contains("event: exit"),
+            "{text}"
+        );
+        let listed = as_stranger(&b, "GET", "/api/sessions", None).await;
+        let server = &listed["sessions"][0]["server"];
+        assert_eq!(
+            (&server["id"], &server["url"], &server["live"]),
+            (&json!("srv_a"), &json!("http://a"), &json!(true))
+        );
+
+        let gone = way.gone.lock().unwrap();
+        assert_eq!(gone[1].0, "/api/session/work?x=1");
+        let (_, last) = gone.last().unwrap();
+        assert!(!last.contains_key("cookie") && !last.contains_key("origin"));
+        assert_eq!(last["wharf-forwarded-by"], "srv_b");
+        assert_eq!(last["wharf-forwarded-to"], "srv_a");
+        assert_eq!(last["authorization"], format!("Bearer {STRANGER}"));
+        drop(gone);
+        pair
+    });
+}
+
+#[test]
+fn nothing_goes_further_than_it_may() {
+    with_servers(|pair, a, b, way| async move {
+        let new = json!({"session_id": "work"});
+        as_stranger(&a, "POST", "/api/create-session", Some(new)).await;
+        let stranger = format!("Bearer {STRANGER}");
+        let ask = |path: &str| b.ask("GET", path).header("authorization", stranger.clone());
+
+        // It has been handed on already.
+        let twice = ask("/api/session/work").header("wharf-forwarded-by", "srv_x");
+        let twice = twice.send().await;
+        assert_eq!(twice.problem(), (503, "elsewhere".to_owned()));
+        // It is meant for another.
+        let strayed = ask("/api/sessions").header("wharf-forwarded-to", "srv_x");
+        assert_eq!(strayed.send().await.status, 421);
+        // Whoever has no token here gets nothing there.
+        let nobody = b.bare("GET", "/api/session/work");
+        let nobody = nobody.header("host", "localhost:7304").send().await;
+        assert_eq!(nobody.status, 401);
+        // What is somebody else's is not there, and nobody is asked about it.
+        let other = b.ask("GET", "/api/session/work").send().await;
+        assert_eq!(other.status, 404);
+        assert_eq!(way.gone.lock().unwrap().len(), 0);
+
+        // The other server does not know the token of this one's owner.
+        let mine = wharf_engine::NewSession {
+            id: Some(wharf_model::SessionId::parse("own").unwrap()),
+            ..wharf_engine::NewSession::default()
+        };
+        let made = pair.a.engine.create_session(&Caller::local(), mine).await;
+        made.unwrap();
+        let unknown = b.ask("GET", "/api/session/own").send().await;
+        assert_eq!(unknown.problem(), (403, "elsewhere".to_owned()));
+        assert!(unknown.text().contains("local token"), "{}", unknown.text());
+        assert!(!unknown.text().contains(TOKEN));
+
+        // Its lease is over: nobody is asked.
+        let before = way.gone.lock().unwrap().len();
+        let over = "UPDATE servers SET seen_ms = 0 WHERE id = 'srv_a'";
+        pair.postgres.execute(&pair.database, over);
+        let gone = ask("/api/session/work").send().await;
+        assert_eq!(gone.problem(), (503, "elsewhere".to_owned()));
+        assert!(gone.text().contains("not there"), "{}", gone.text());
+        assert_eq!(way.gone.lock().unwrap().len(), before);
+        pair
+    });
+}
