@@ -10,6 +10,7 @@ use wharf_store::db::{Page, RunRow};
 
 use crate::engine::{Engine, Inner};
 use crate::error::Error;
+use crate::principal::who;
 
 /// Runs that one replay reads at most.
 pub const MAX_REPLAYED: usize = 10_000;
@@ -150,18 +151,23 @@ async fn records(inner: &Inner, caller: &Caller, limit: usize) -> Result<Vec<Rec
         let rows = rows.map_err(Error::from_database)?;
         let Some(last) = rows.last() else { break };
         before = Some(last.seq_opened);
-        records.extend(rows.into_iter().map(|row| record(inner, row)));
+        records.extend(rows.into_iter().map(|row| record(inner, caller, row)));
     }
     Ok(records)
 }
 
-fn record(inner: &Inner, row: RunRow) -> Record {
+/// A run of the caller's, as they would ask for it today: by what name their token went then, and
+/// which role they had, does not count.
+fn record(inner: &Inner, caller: &Caller, row: RunRow) -> Record {
+    let who = who(caller);
     let started = Timestamp::from_millis(row.started_ms);
     let offset = inner.parts.clock.utc_offset_minutes();
     Record {
         id: row.id,
         command: row.command,
-        user: row.caller,
+        user: who.user.to_owned(),
+        agent: who.agent.to_owned(),
+        roles: vec![caller.grants().role.as_str().to_owned()],
         groups: Target::parse(&row.target)
             .map_or_else(|_| Vec::new(), |target| inner.hosts.groups_of(&target)),
         target: row.target,

@@ -9,9 +9,11 @@ pub(crate) mod table;
 
 use std::time::Duration;
 
-use wharf_model::{Caller, Scope as TokenScope, Target};
+use wharf_model::{Caller, Scope as TokenScope, SessionId, Target};
 use wharf_policy::Pattern;
-use wharf_policy::approval::{Approval, Grant, Matched, Past, Refused, Scope, State, matched};
+use wharf_policy::approval::{
+    Approval, Grant, Granted, Matched, Past, Refused, Scope, State, matched,
+};
 use wharf_store::db::Page;
 
 use crate::engine::{Engine, Inner};
@@ -52,7 +54,7 @@ impl Engine {
                 approvals.push(approval);
             }
         }
-        approvals.retain(|approval| sees(caller, &approval.caller));
+        approvals.retain(|approval| concerns(caller, approval));
         approvals.truncate(usize::try_from(limit.min(MAX_LISTED)).unwrap_or(usize::MAX));
         Ok(approvals)
     }
@@ -79,7 +81,7 @@ impl Engine {
                     .await?
                     .ok_or_else(|| Error::not_found("approval", id))?,
             };
-            if !sees(caller, &approval.caller) {
+            if !concerns(caller, &approval) {
                 return Err(Error::not_found("approval", id));
             }
             let left = until.saturating_duration_since(tokio::time::Instant::now());
@@ -178,7 +180,7 @@ impl Engine {
     pub fn grants(&self, caller: &Caller) -> Vec<Grant> {
         let now = self.inner().parts.clock.now();
         let mut grants = self.inner().approvals.grants();
-        grants.retain(|grant| grant.until > now && sees(caller, &grant.caller));
+        grants.retain(|grant| grant.until > now && is_for(caller, grant));
         grants
     }
 
@@ -188,8 +190,8 @@ impl Engine {
     /// When there is none from this approval that concerns the caller.
     pub async fn revoke_grant(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         let inner = self.inner();
-        let concerns = |grant: &Grant| grant.approval == id && sees(caller, &grant.caller);
-        if !inner.approvals.grants().iter().any(concerns) {
+        let its = |grant: &Grant| grant.approval == id && is_for(caller, grant);
+        if !inner.approvals.grants().iter().any(its) {
             return Err(Error::not_found("grant", id));
         }
         let revoked = inner.approvals.revoke(id);
@@ -221,6 +223,25 @@ pub fn suggested_pattern(approval: &Approval) -> Option<String> {
     // One that does not cover what it was made from is of no use.
     let covers = pattern.matches(&analysis, &approval.cwd);
     covers.then(|| pattern.to_string())
+}
+
+/// Whether a question is to be seen by the caller, and within the reach of their token.
+fn concerns(caller: &Caller, approval: &Approval) -> bool {
+    sees(caller, &approval.caller) && is_reached(caller, approval.session.as_deref())
+}
+
+/// The same of a standing yes.
+fn is_for(caller: &Caller, grant: &Grant) -> bool {
+    let session = match &grant.what {
+        Granted::Session { session, .. } => Some(session.as_str()),
+        Granted::Pattern { .. } => None,
+    };
+    sees(caller, &grant.caller) && is_reached(caller, session)
+}
+
+fn is_reached(caller: &Caller, session: Option<&str>) -> bool {
+    let session = session.and_then(|id| SessionId::parse(id).ok());
+    caller.reaches(session.as_ref())
 }
 
 /// Writes down what has run out of time.

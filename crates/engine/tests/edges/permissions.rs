@@ -162,16 +162,30 @@ fn a_token_for_a_session_is_good_for_nothing_else() {
         // Runs: its session's, and not the others of the same person.
         let free = run_as(engine, &whole, command("echo secret")).await;
         assert!(engine.view(&bound, &here.run).await.is_ok());
-        for id in [&free] {
-            assert!(matches!(
-                engine.view(&bound, id).await,
-                Err(Error::NotFound { .. })
-            ));
-            assert!(engine.cancel(&bound, id).await.is_err());
-        }
+        let unseen = engine.view(&bound, &free).await;
+        assert!(matches!(unseen, Err(Error::NotFound { .. })));
+        assert!(engine.cancel(&bound, &free).await.is_err());
+
+        // Questions.
+        let (_, outside) = asked(engine, &whole, RISKY).await;
+        let Err(Error::NeedsConfirmation {
+            token, approval, ..
+        }) = engine.run(&bound, within(RISKY, &build)).await
+        else {
+            panic!("it must ask");
+        };
+        assert_eq!(token, None);
+        let seen = engine.approvals(&bound, 10).await.unwrap();
+        assert_eq!(seen.len(), 1);
+        assert_eq!(seen.first().unwrap().id, approval);
+        let other = engine.approval(&bound, &outside, Duration::ZERO).await;
+        assert!(matches!(other, Err(Error::NotFound { .. })));
         let listed = engine.recent(&bound, 10).await.unwrap();
         let listed: Vec<_> = listed.into_iter().map(|run| run.run).collect();
-        assert_eq!(listed, [here.run.clone()]);
+        assert!(
+            listed.contains(&here.run) && !listed.contains(&free),
+            "{listed:?}"
+        );
 
         // Processes.
         let background = RunRequest {
@@ -287,7 +301,8 @@ fn questions_and_yeses_are_seen_by_those_whom_they_concern() {
         };
         let admin = person("bob@x", Role::Admin);
         for caller in [&ada, &bot, &admin] {
-            assert_eq!(seen(caller).await, [approval.clone()], "{}", caller.name());
+            let own = std::slice::from_ref(&approval);
+            assert_eq!(seen(caller).await, own, "{}", caller.name());
         }
         let both = seen(&me()).await;
         assert!(both.contains(&approval) && both.contains(&own));

@@ -22,6 +22,7 @@ mod runs;
 mod schema;
 mod server;
 mod sessions;
+mod spent;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -86,6 +87,7 @@ async fn on_postgres() {
         projection::CASES,
         runs::CASES,
         sessions::CASES,
+        spent::CASES,
     ];
     // Why one fails is printed where it does.
     let mut failed = Vec::new();
