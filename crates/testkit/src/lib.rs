@@ -110,7 +110,7 @@ pub struct Setup {
     /// The database, which may be shared; one of its own when absent.
     pub database: Option<Database>,
     /// Where other servers on that database reach this one.
-    pub public_url: String,
+    pub peer_url: String,
 }
 
 impl Default for Setup {
@@ -129,7 +129,7 @@ impl Default for Setup {
             package_locks: PackageLocks::default(),
             hosts: None,
             database: None,
-            public_url: String::new(),
+            peer_url: String::new(),
         }
     }
 }
@@ -249,7 +249,7 @@ impl TestEngine {
             home: Some("/home/someone".into()),
             user: Some("someone".into()),
             host: "testhost".into(),
-            public_url: setup.public_url,
+            peer_url: setup.peer_url,
             version: "0".into(),
             allow_dangerous: setup.allow_dangerous,
             force_local: false,

@@ -40,13 +40,13 @@ pub fn with_pair<F: Future<Output = Pair>>(urls: [String; 2], test: impl FnOnce(
         let [zygote_a, zygote_b] = zygotes;
         let [url_a, url_b] = urls;
         let url = postgres.url(&database);
-        let setup = |id: &'static str, public_url: String| {
+        let setup = |id: &'static str, peer_url: String| {
             let url = url.clone();
             async move {
                 let opened = Database::open(&url).await.unwrap();
                 Setup {
                     database: Some(opened.as_server(id)),
-                    public_url,
+                    peer_url,
                     ..Setup::default()
                 }
             }

@@ -72,7 +72,7 @@ impl Failure {
         Self::insufficient(scope, detail.to_owned())
     }
 
-    fn insufficient(scope: &'static str, detail: String) -> Self {
+    pub(crate) fn insufficient(scope: &'static str, detail: String) -> Self {
         let header = format!("{BEARER}, error=\"insufficient_scope\", scope=\"{scope}\"");
         let header =
             HeaderValue::try_from(header).unwrap_or_else(|_| HeaderValue::from_static(BEARER));

@@ -60,7 +60,7 @@ pub(crate) fn done(email: &str, url: &str) -> Html {
         .markup("<h2>On your own machine</h2><pre><code>wharf auth login --api-url ")
         .text(url)
         .markup("</code></pre><h2>Inviting others</h2>")
-        .markup("<pre><code>wharf org invite main ada@example.com</code></pre>");
+        .markup("<pre><code>wharf org invite main colleague@example.com</code></pre>");
     html
 }
 

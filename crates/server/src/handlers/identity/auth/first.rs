@@ -3,6 +3,9 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use wharf_api::identity::{AccessGranted, FirstUser};
+use wharf_identity::Error;
+use wharf_identity::views::{LoggedIn, Peer};
+use wharf_model::Secret;
 
 use crate::convert::identity::{peer, secret};
 use crate::error::Failure;
@@ -29,9 +32,24 @@ pub(crate) async fn first(State(app): State<App>, request: Request) -> Result<Re
     let (parts, wire) = json::open::<FirstUser>(&app, request).await?;
     let (code, password) = (secret(wire.code), secret(wire.password));
     let name = Some(wire.username.as_str());
+    let made = make(&app, &code, &wire.email, name, &password, &peer(&parts)).await?;
+    granted(&app, &parts, &made)
+}
+
+/// Makes it. Where there are accounts already no code is good, which is said as what it is.
+pub(crate) async fn make(
+    app: &App,
+    code: &Secret,
+    email: &str,
+    username: Option<&str>,
+    password: &Secret,
+    peer: &Peer,
+) -> Result<LoggedIn, Failure> {
     let identity = app.identity()?;
-    let login = identity
-        .first(&code, &wire.email, name, &password, &peer(&parts))
-        .await?;
-    granted(&app, &parts, &login)
+    match identity.first(code, email, username, password, peer).await {
+        Err(Error::WrongCode) if identity.has_users().await? => {
+            Err(Error::Conflict("there are accounts already; ask for an invitation").into())
+        }
+        made => Ok(made?),
+    }
 }

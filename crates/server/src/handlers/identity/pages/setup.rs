@@ -10,6 +10,7 @@ use crate::convert::identity::named_peer;
 use crate::error::Failure;
 use crate::extract::form::Form;
 use crate::extract::query::Params;
+use crate::handlers::identity::auth::first;
 use crate::handlers::identity::base;
 use crate::pages::setup::{Setup, done, form as fields, over};
 use crate::state::App;
@@ -56,10 +57,9 @@ pub(crate) async fn make(State(app): State<App>, request: Request) -> Result<Res
     let (email, name) = (form.or_empty("email"), form.text("username"));
     let from = named_peer(&parts, Some(PAGE_LOGIN.to_owned()));
     let identity = app.identity()?;
-    let login = match identity.first(&code, email, name, &password, &from).await {
+    let login = match first::make(&app, &code, email, name, &password, &from).await {
         Ok(login) => login,
-        Err(error) => {
-            let failure = Failure::from(error);
+        Err(failure) => {
             if failure.status() == StatusCode::CONFLICT {
                 return visit.answer(StatusCode::CONFLICT, "Set up", &over());
             }
