@@ -16,7 +16,7 @@ fn help_begins_with_examples() {
       wharf serve                          serve this machine on 127.0.0.1:7304
 
     Exit codes:
-      0 done, 1 failed, 2 wrong usage, 4 token needed, 5 not found, 6 conflict, 7 blocked,
+      0 done, 1 failed, 2 wrong usage, 4 login needed, 5 not found, 6 conflict, 7 blocked,
       8 needs a yes, 9 try later, 130 Ctrl-C, 143 SIGTERM. wharf run: the command's own, 128+n
       for signal n, 124 after a timeout, 125 when it was Wharf that failed or refused.
 
@@ -37,10 +37,16 @@ fn help_begins_with_examples() {
       registry    What is known about commands
       audit       The record of all that was asked, decided and run
       serve       Serve this machine
-      auth        The token of this machine's server
+      auth        Log in to a server, and out of it
+      whoami      Say who the server takes you for
+      key         API keys: tokens for scripts, agents and devices
+      keys        SSH keys of your account
+      user        Accounts, for who looks after the server
+      org         Organizations, and who belongs to them
       config      Settings
       db          The database: bring it up to date, check it, copy it to another
       doctor      Look for what is wrong, and say how to put it right
+      reset       Forget what this machine has as a client
       completion  Completions for a shell
       help        Print this message or the help of the given subcommand(s)
 
@@ -54,6 +60,9 @@ fn help_begins_with_examples() {
     Global options:
           --api-url <URL>
               The server to talk to, instead of the one on this machine
+
+          --profile <NAME>
+              The login to use, of those that wharf auth switch lists
 
           --token-file <FILE>
               A file with the token for that server
