@@ -79,7 +79,7 @@ impl Approved {
     ) -> Option<(Approval, Approval)> {
         let yes = self.yes.as_ref()?;
         let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
-        let who = Who::user(self.caller.name());
+        let who = who(&self.caller);
         let about = (&self.request, self.sight.as_ref());
         bound(&self.caller, about, cwd, |bound| {
             yes.spending(bound, &who, run, now, &rules)

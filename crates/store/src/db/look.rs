@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sqlx::AssertSqlSafe;
 
-use super::copy::TABLES;
+use super::copy_tables::TABLES;
 use super::error::reading;
 use super::open::MIGRATIONS;
 use super::{Database, DbError, postgres};

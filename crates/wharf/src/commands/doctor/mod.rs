@@ -142,14 +142,15 @@ fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'sta
     here("server", stale::registration);
     here("token", checks::token);
     here("audit", checks::audit);
-    list.push(("database", {
-        let (places, url) = (places.clone(), cx.and_then(|cx| wire::database::url(cx)));
-        Box::new(move || match url {
-            Some(url) => checks::database_server(&url),
-            None => checks::database(&places),
-        })
-    }));
     here("disk", checks::disk);
+    let database: Check = match cx.and_then(|cx| wire::database::url(cx)) {
+        Some(url) => Box::new(move || checks::database_server(&url)),
+        None => {
+            let places = places.clone();
+            Box::new(move || checks::database(&places))
+        }
+    };
+    list.insert(list.len().saturating_sub(1), ("database", database));
     list.push(("bash", Box::new(checks::bash)));
     list.push(("cgroups", Box::new(checks::cgroups)));
     list.push(("sandbox", Box::new(around::sandbox)));
