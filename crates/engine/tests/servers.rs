@@ -89,7 +89,7 @@ fn a_yes_is_used_once_whichever_server_it_comes_to() {
 
         assert_eq!(times_ran(dir.path()), 1);
         for engine in [&pair.a.engine, &pair.b.engine] {
-            let approval = engine.approval(&id, Duration::ZERO).await.unwrap();
+            let approval = engine.approval(&ann, &id, Duration::ZERO).await.unwrap();
             assert!(matches!(approval.state, State::Used { by, .. } if by == "ann"));
         }
         pair
