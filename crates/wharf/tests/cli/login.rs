@@ -21,7 +21,7 @@ fn usual(asked: &Asked) -> Answer {
 
 const CODE: &str = r#"{"deviceCode":"whd_secret_device_code","userCode":"WDJB-1234","verificationUrl":"http://127.0.0.1:1/device?code=WDJB-1234","expiresIn":900,"interval":1}"#;
 const POLL: &str = "POST /api/cli/auth/device/poll";
-const DONE: &str = r#"{"token":"whk_canary_of_the_key","user":{"id":"u","email":"ada@example.com","name":"ada"},"org":{"id":"org_1","name":"Main"},"hasGitHubConnection":false,"keyId":"key_1","expiresAt":"2027-02-18T00:00:00Z"}"#;
+const DONE: &str = r#"{"token":"whk_canary_of_the_key","user":{"id":"u","email":"ada@example.com","name":"ada"},"org":{"id":"org_1","name":"Main"},"hasGitHubConnection":false,"keyId":"key_1","expiresAt":"2099-02-18T00:00:00Z"}"#;
 
 /// A server whose polls are answered with these in turn.
 fn device(polls: &'static [&'static str]) -> Server {
