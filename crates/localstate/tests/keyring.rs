@@ -12,9 +12,15 @@ use wharf_model::Secret;
 
 /// Starts the daemon with this password for its keyring, which is made if there is none.
 const UNLOCKED: &str =
-    "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1 && \"$@\"";
+    "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1";
 /// Starts it without any.
-const LOCKED: &str = "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1; \"$@\"";
+const LOCKED: &str = "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1";
+/// Starts none.
+const NONE: &str = "false";
+/// Runs the test, once the bus knows the daemon.
+const THEN: &str = " && for n in $(seq 500); do dbus-send --session --print-reply \
+    --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
+    string:org.freedesktop.secrets | grep -q true && break; done; \"$@\"";
 
 /// Runs one of the inner tests below in a shell text on a private bus with these lines of
 /// configuration.
@@ -31,7 +37,7 @@ fn inside(home: &Path, services: &str, script: &str, test: &str) {
     fs::write(&config, text).unwrap();
     let mut command = Command::new("dbus-run-session");
     command.arg(format!("--config-file={}", config.display()));
-    command.args(["--", "sh", "-c", script, "sh"]);
+    command.args(["--", "sh", "-c", &format!("{script}{THEN}"), "sh"]);
     run(home, command.arg(std::env::current_exe().unwrap()), test);
 }
 
@@ -101,7 +107,7 @@ fn inner_locked() {
 #[test]
 fn a_bus_without_a_keyring_is_said() {
     let home = home();
-    inside(home.path(), "", "\"$@\"", "inner_no_service");
+    inside(home.path(), "", NONE, "inner_no_service");
 }
 
 #[test]
@@ -122,7 +128,7 @@ fn a_keyring_that_does_not_answer_is_given_up() {
     )
     .unwrap();
     let services = format!("<servicedir>{}</servicedir>", services.display());
-    inside(home.path(), &services, "\"$@\"", "inner_hanging");
+    inside(home.path(), &services, NONE, "inner_hanging");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn usual(asked: &Asked) -> Answer {
 
 const CODE: &str = r#"{"deviceCode":"whd_secret_device_code","userCode":"WDJB-1234","verificationUrl":"http://127.0.0.1:1/device?code=WDJB-1234","expiresIn":900,"interval":1}"#;
 const POLL: &str = "POST /api/cli/auth/device/poll";
-const DONE: &str = r#"{"token":"whk_canary_of_the_key","user":{"id":"u","email":"ada@example.com","name":"ada"},"org":{"id":"org_1","name":"Main"},"hasGitHubConnection":false,"keyId":"key_1","expiresAt":"2027-02-18T00:00:00Z"}"#;
+const DONE: &str = r#"{"token":"whk_canary_of_the_key","user":{"id":"u","email":"ada@example.com","name":"ada"},"org":{"id":"org_1","name":"Main"},"hasGitHubConnection":false,"keyId":"key_1","expiresAt":"2099-02-18T00:00:00Z"}"#;
 
 /// A server whose polls are answered with these in turn.
 fn device(polls: &'static [&'static str]) -> Server {
@@ -135,7 +135,8 @@ fn a_no_and_no_answer_have_words_of_their_own() {
         assert_eq!(output.status.code(), Some(4), "{seen}");
         assert!(seen.contains(&format!("error[{code}]")), "{seen}");
     }
-    assert!(!home.path("config.toml").exists());
+    let settings = fs::read_to_string(home.path("config.toml")).unwrap();
+    assert!(!settings.contains("profile"), "{settings}");
 }
 
 #[test]
@@ -417,8 +418,11 @@ fn a_login_is_kept_in_a_real_keyring() {
     let home = Home::new();
     let server = device(&["done"]);
     let script = "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1\n\
+                  for n in $(seq 500); do dbus-send --session --print-reply \
+                  --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
+                  string:org.freedesktop.secrets 2>/dev/null | grep -q true && break; done\n\
                   \"$0\" auth login --api-url \"$1\" && \"$0\" auth status && \"$0\" auth token \
-                  && \"$0\" doctor && \"$0\" auth logout && \"$0\" auth token";
+                  ; \"$0\" doctor; \"$0\" auth logout && \"$0\" auth token";
     let mut command = std::process::Command::new("dbus-run-session");
     command
         .args([

@@ -90,7 +90,7 @@ fn it_can_be_printed_for_scripts() {
     let output = wrong.env("WHARF_TOKEN", "nonsense").output().unwrap();
     insta::assert_snapshot!(home.show(&output), @r"
     --- stderr
-    error[unauthorized]: Send the server's token as `Authorization: Bearer TOKEN`; on the server's machine `wharf auth token` prints it.
+    error[unauthorized]: This token is none of this server's, or it has been revoked. Log in again; on the server's machine `wharf auth token` prints one.
       hint: the token of a server on this machine is found by itself; for another one: wharf auth login
     --- exit 4
     ");
