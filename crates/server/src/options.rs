@@ -8,8 +8,8 @@ use wharf_engine::rules::File;
 
 use crate::accounts::Accounts;
 use crate::auth::Authenticator;
-use crate::peers::Peers;
 pub use crate::middleware::proxy::{InvalidProxy, Proxies};
+use crate::peers::Peers;
 
 /// The largest request body: [`wharf_api::STDIN_BYTES_MAX`] in base 64, and the rest of a request.
 pub const DEFAULT_BODY_BYTES: usize = 12 * 1024 * 1024;

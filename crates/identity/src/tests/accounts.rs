@@ -511,5 +511,6 @@ async fn limits_are_what_was_set_and_the_smallest_holds() {
         .set_limits(&owner, user, Limits::NONE)
         .await
         .unwrap();
-    assert_eq!(world.caller(&key.token).await.grants().limits, of(2, None));
+    let quotas = world.caller(&key.token).await.grants().limits;
+    assert_eq!((quotas.person, quotas.agent), (Limits::NONE, of(2, None)));
 }

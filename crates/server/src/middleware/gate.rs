@@ -221,7 +221,18 @@ pub(crate) async fn pass(
         Err(failure) => refusal(failure, request.headers(), route, shape, &correlation),
         Ok(Admission::Preflight) => origin::preflight(request.headers()),
         Ok(Admission::Enter(caller)) => match gate.place() {
-            Some(_place) => enter(&gate.forward, request, caller, next, route, shape, &correlation).await,
+            Some(_place) => {
+                enter(
+                    &gate.forward,
+                    request,
+                    caller,
+                    next,
+                    route,
+                    shape,
+                    &correlation,
+                )
+                .await
+            }
             None => refusal(
                 Failure::overloaded(),
                 request.headers(),
@@ -233,7 +244,18 @@ pub(crate) async fn pass(
         // Whoever is asked has a bound as well, so that asking takes a place too.
         Ok(Admission::Ask(pending)) => match gate.place() {
             Some(_place) => match gate.ask(pending).await {
-                Ok(caller) => enter(&gate.forward, request, Some(caller), next, route, shape, &correlation).await,
+                Ok(caller) => {
+                    enter(
+                        &gate.forward,
+                        request,
+                        Some(caller),
+                        next,
+                        route,
+                        shape,
+                        &correlation,
+                    )
+                    .await
+                }
                 Err(failure) => refusal(failure, request.headers(), route, shape, &correlation),
             },
             None => refusal(

@@ -125,12 +125,7 @@ pub(crate) fn serve(world: World, global: &Global, args: Args) -> Outcome {
         if options.accounts.team && !args.team {
             words.push("--team".to_owned());
         }
-        return background::command(
-            &cx,
-            &words,
-            options.accounts.team,
-            args.database.as_deref(),
-        );
+        return background::command(&cx, &words, options.accounts.team, args.database.as_deref());
     }
     say_found_settings(&cx);
     foreground::serve(&cx, &args, &options)
