@@ -1,6 +1,10 @@
 //! Two engines on one PostgreSQL.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 #![expect(dead_code, reason = "support is shared with other tests")]
 
 mod support;

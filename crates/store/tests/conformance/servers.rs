@@ -28,7 +28,8 @@ async fn each_log_has_a_position_and_all_runs_are_in_one_history(kind: Kind) {
     }
     a.close_run("a0", "done", 9);
     b.close_run("b1", "lost", 9);
-    (a.catch_up().await, b.catch_up().await);
+    a.catch_up().await;
+    b.catch_up().await;
 
     assert_eq!(a.db.anchored_head().await.unwrap(), Some(a.log.head()));
     assert_eq!(b.db.anchored_head().await.unwrap(), Some(b.log.head()));
