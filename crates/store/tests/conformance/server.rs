@@ -164,8 +164,10 @@ else
     (as "$bin/initdb" -D "$dir/data" -U "$owner" -A trust -E UTF8 --locale=C --no-sync \
         --no-instructions >"$dir/log" 2>&1) || { cat "$dir/log" >&2; give_up; }
     # Another test may be faster, which is as good.
-    (as cp -a "$dir/data" "$made.$$" && as mv -T "$made.$$" "$made" || as rm -rf "$made.$$") \
-        >/dev/null 2>&1
+    {
+        (as cp -a "$dir/data" "$made.$$") && (as mv -nT "$made.$$" "$made")
+        (as rm -rf "$made.$$")
+    } >/dev/null 2>&1
 fi
 printf '%s\n' "host all $guarded 127.0.0.1/32 scram-sha-256" 'host all all 127.0.0.1/32 trust' \
     'local all all trust' >"$dir/data/pg_hba.conf"
