@@ -135,10 +135,9 @@ fn begin(client: &Home, url: &str) -> (Child, BufReader<std::process::ChildStdou
     lines.read_line(&mut line).unwrap();
     let event = serde_json::from_str::<Value>(&line).map_err(|_| {
         let mut said = String::new();
-        child
-            .stderr
-            .take()
-            .map(|mut it| it.read_to_string(&mut said));
+        if let Some(mut stderr) = child.stderr.take() {
+            stderr.read_to_string(&mut said).unwrap();
+        }
         said
     });
     let event = event.unwrap();
