@@ -133,16 +133,14 @@ fn begin(client: &Home, url: &str) -> (Child, BufReader<std::process::ChildStdou
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     lines.read_line(&mut line).unwrap();
-    let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
+    let event = serde_json::from_str::<Value>(&line).map_err(|_| {
         let mut said = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        panic!("{line}{said}")
+        if let Some(mut stderr) = child.stderr.take() {
+            stderr.read_to_string(&mut said).unwrap();
+        }
+        said
     });
+    let event = event.unwrap();
     let code = event["user_code"].as_str().unwrap().to_owned();
     (child, lines, code)
 }

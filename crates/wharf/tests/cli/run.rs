@@ -423,8 +423,8 @@ fn a_command_that_is_not_found_in_time_says_where_to_look() {
     ");
     insta::assert_snapshot!(home.seen(&["run", "--api-url", "ftp://example.com", "--", "true"]), @r#"
     --- stderr
-    error[usage]: "ftp://example.com" is no server address: it should begin with https:// or http://
-      hint: see wharf config get api_url --origin
+    error[usage]: api_url (--api-url) should be an address such as http://127.0.0.1:PORT, not "ftp://example.com"
+      hint: wharf config list --origin shows every source
     --- exit 125
     "#);
 }
