@@ -85,8 +85,8 @@ fn member(page: &str, name: &str) -> Option<String> {
 }
 
 async fn begin(team: &Team) -> Value {
-    let ask = team.open("POST", "/api/cli/auth/device").json(&json!({}));
-    let answer = ask.send().await;
+    let path = "/api/cli/auth/device";
+    let answer = team.open("POST", path).json(&json!({})).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()
 }
@@ -436,7 +436,6 @@ fn a_form_that_is_not_the_pages_own_does_nothing() {
                 .header(name, value);
             assert_eq!(ask.send().await.status, 403, "{name}: {value}");
         }
-        // Nothing of this has let anybody in, and the real one does.
         let pending = poll(&team, &asked["deviceCode"]).await.json();
         assert_eq!(pending, json!({"error": "authorization_pending"}));
         browser.csrf = good;

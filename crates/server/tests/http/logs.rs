@@ -8,7 +8,8 @@ use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::support::{Ask, TOKEN, with_server};
+use crate::support::accounts::{ADA, PASSWORD, with_team};
+use crate::support::{Ask, TOKEN};
 
 /// Writes every event as one line, strings as they are: the most careless of formatters.
 #[derive(Clone, Default)]
@@ -58,11 +59,13 @@ const ODD: &[u8] = b"c4n4ry-7f3a\tx\x80\xffevil=1 level=ERROR";
 
 #[test]
 fn what_is_sent_is_not_logged_and_forges_nothing() {
-    with_server(async |server| {
+    with_team(async |team| {
+        let server = team.server.clone();
         // For the whole process, so that the engine's own threads are listened to as well; what
         // other tests do meanwhile must keep the same rules.
         let lines = Lines::default();
         tracing::subscriber::set_global_default(lines.clone()).unwrap();
+        let ada = team.first().await;
         let run = |body| server.ask("POST", "/api/run-command").json(&body);
         let with_secrets = json!({
             "command": format!("echo {CANARY}"), "stdin": CANARY, "password": CANARY,
@@ -82,6 +85,21 @@ fn what_is_sent_is_not_logged_and_forges_nothing() {
                 .ask("GET", "/api/sessions")
                 .header("x-correlation-id", ODD),
             server.ask("GET", "/api/sessions").header("cookie", CANARY),
+            team.form(
+                "/api/v1/auth/login",
+                &[("username", ADA), ("password", CANARY)],
+            ),
+            team.open("POST", "/api/v1/auth/refresh")
+                .header("cookie", format!("refresh_token={CANARY}")),
+            team.open("GET", &format!("/device?code={CANARY}")),
+            team.form("/device", &[("step", "sign-in"), ("password", CANARY)]),
+            team.form("/setup", &[("code", CANARY), ("password", CANARY)]),
+            team.form(
+                "/oauth/token",
+                &[("grant_type", "refresh_token"), ("refresh_token", CANARY)],
+            ),
+            team.open("POST", "/api/cli/auth/device/poll")
+                .json(&json!({"deviceCode": CANARY})),
         ];
         for ask in asks {
             let answer = ask.send().await;
@@ -98,7 +116,9 @@ fn what_is_sent_is_not_logged_and_forges_nothing() {
         assert!(lines.len() >= 11, "{lines:#?}");
         for line in &lines {
             assert!(!line.chars().any(char::is_control), "{line:?}");
-            assert!(!line.contains(TOKEN), "{line}");
+            for secret in [TOKEN, PASSWORD, &ada.access, &ada.refresh] {
+                assert!(!line.contains(secret), "{line}");
+            }
             let names_a_stranger = line.contains("host_refused") || line.contains("origin_refused");
             assert!(!line.contains(CANARY) || names_a_stranger, "{line}");
         }

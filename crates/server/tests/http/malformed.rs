@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::support::accounts::with_team;
 use crate::support::schema::differences;
-use crate::support::{Ask, Server, with_server};
+use crate::support::{Ask, Server};
 
 const REQUESTS: usize = 10_000;
 const SEED: u64 = 0x5eed_0f2a_11ce;
@@ -273,9 +274,17 @@ fn request(dice: &mut Dice, server: &Server, operation: &Operation) -> (String, 
     (method, ask)
 }
 
+/// Whether refusals there are no problem documents, because clients expect others.
+fn has_words_of_its_own(path: &str) -> bool {
+    path.starts_with("/api/rpc/")
+        || path.starts_with("/oauth/")
+        || path == "/api/cli/auth/device/poll"
+}
+
 #[test]
 fn nothing_malformed_is_the_servers_fault() {
-    with_server(async |server| {
+    with_team(async |team| {
+        let server = team.server;
         let document = server.get("/openapi.json").await.json();
         let operations = operations(&document);
         let with_body = operations
@@ -313,7 +322,9 @@ fn nothing_malformed_is_the_servers_fault() {
             }
             if status >= 400 {
                 refused += 1;
-                answer.problem();
+                if !has_words_of_its_own(&operation.path) {
+                    answer.problem();
+                }
             }
         }
         assert!(
