@@ -9,9 +9,9 @@ use crate::support::{Place, ada, author, manifest, upload};
 async fn refused(place: &Place, upload: Upload) -> Error {
     let put = place
         .profiles
-        .put_tree(&ada(), upload, "", &author(), Condition::Any);
+        .put_tree(ada(), upload, "", author(), Condition::Any);
     let error = put.await.unwrap_err();
-    assert_eq!(place.profiles.version(&ada()).await.unwrap(), "");
+    assert_eq!(place.profiles.version(ada()).await.unwrap(), "");
     error
 }
 
@@ -96,7 +96,7 @@ async fn as_many_files_as_there_may_be_are_taken() {
     upload.content(hash, Bytes::new()).unwrap();
     let put = place
         .profiles
-        .put_tree(&ada(), upload, "", &author(), Condition::Any);
+        .put_tree(ada(), upload, "", author(), Condition::Any);
     assert_eq!(put.await.unwrap().files.len(), FILES_MAX);
 }
 
@@ -129,10 +129,10 @@ async fn the_single_file_keeps_its_own_bounds_in_the_tree() {
     // By way of another file's content, which is here already.
     let (author, profiles) = (author(), &place.profiles);
     let other = upload(&[("large.txt", &large)]);
-    let put = profiles.put_tree(&ada(), other, "", &author, Condition::Any);
+    let put = profiles.put_tree(ada(), other, "", author, Condition::Any);
     put.await.unwrap();
     let renamed = manifest(&[("CLAUDE.md", &large)]);
-    let put = profiles.put_tree(&ada(), renamed, "", &author, Condition::Any);
+    let put = profiles.put_tree(ada(), renamed, "", author, Condition::Any);
     assert!(matches!(put.await, Err(Error::Refused(_))));
 }
 

@@ -63,7 +63,7 @@ async fn a_killed_writer_leaves_a_sound_repository() {
     assert!(!acknowledged.is_empty(), "no writer came to anything");
     let put = place
         .profiles
-        .put(&owner, "after", "", &author(), Condition::Any);
+        .put(&owner, "after", "", author(), Condition::Any);
     put.await.unwrap();
     fsck(&repository);
     let left = std::fs::read_dir(repository.join("refs/heads")).unwrap();

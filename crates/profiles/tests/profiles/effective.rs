@@ -14,13 +14,13 @@ fn team() -> Owner {
 }
 
 fn layers() -> Layers {
-    Layers::new(vec![ada(), team(), org()]).unwrap()
+    Layers::new(vec![ada().clone(), team(), org()]).unwrap()
 }
 
 async fn put(place: &Place, owner: &Owner, files: &[(&str, &str)]) {
     let put = place
         .profiles
-        .put_tree(owner, upload(files), "", &author(), Condition::Any);
+        .put_tree(owner, upload(files), "", author(), Condition::Any);
     put.await.unwrap();
 }
 
@@ -42,7 +42,7 @@ async fn contents_follow_one_another_from_the_outside_in() {
     assert_eq!((effective.content.as_str(), effective.files.len()), ("", 0));
     assert!(!effective.org_applied() && !effective.user_applied());
 
-    put(&place, &ada(), &[("CLAUDE.md", "user\n")]).await;
+    put(&place, ada(), &[("CLAUDE.md", "user\n")]).await;
     let alone = place.profiles.effective(&layers()).await.unwrap();
     assert_eq!(alone.content, "user\n");
     assert_ne!(alone.version, effective.version);
@@ -58,7 +58,7 @@ async fn contents_follow_one_another_from_the_outside_in() {
         .iter()
         .map(|part| (part.origin.owner.clone(), part.first_line, part.last_line))
         .collect();
-    assert_eq!(lines, [(org(), 1, 2), (ada(), 4, 4)]);
+    assert_eq!(lines, [(org(), 1, 2), (ada().clone(), 4, 4)]);
 
     put(&place, &team(), &[("CLAUDE.md", "team\n")]).await;
     let all = place.profiles.effective(&layers()).await.unwrap();
@@ -89,7 +89,7 @@ async fn files_are_overlaid_and_json_is_merged_with_its_origins() {
     .await;
     put(
         &place,
-        &ada(),
+        ada(),
         &[
             ("commands/shared.md", "user's"),
             ("settings.json", r#"{"env": {"B": "2"}}"#),
@@ -138,7 +138,7 @@ async fn files_are_overlaid_and_json_is_merged_with_its_origins() {
     let wanted = [("/env/A", 0), ("/env/B", 1), ("/model", 0)];
     assert_eq!(keys, wanted.map(|(key, at)| (key.to_owned(), at)));
     assert_eq!(settings.origins[0].owner, org());
-    assert_eq!(settings.origins[1].owner, ada());
+    assert_eq!(settings.origins[1].owner, *ada());
 }
 
 #[test]
@@ -150,5 +150,5 @@ fn layers_have_bounds() {
     };
     assert!(Layers::new(teams(wharf_profiles::limits::TEAMS_MAX)).is_ok());
     assert!(Layers::new(teams(wharf_profiles::limits::TEAMS_MAX + 1)).is_err());
-    assert!(Layers::new(vec![ada(), Owner::user("bob").unwrap()]).is_err());
+    assert!(Layers::new(vec![ada().clone(), Owner::user("bob").unwrap()]).is_err());
 }

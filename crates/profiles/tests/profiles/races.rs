@@ -22,7 +22,7 @@ async fn of_many_writers_with_one_base_exactly_one_wins() {
                 let content = format!("round {round}, writer {writer}");
                 let condition = Condition::Is(&base);
                 profiles
-                    .put(&ada(), &content, "", &author(), condition)
+                    .put(ada(), &content, "", author(), condition)
                     .await
             });
         }
@@ -36,12 +36,12 @@ async fn of_many_writers_with_one_base_exactly_one_wins() {
         }
         assert_eq!(won.len(), 1, "round {round}");
         let won = won.remove(0);
-        assert_eq!(place.profiles.current(&ada()).await.unwrap(), won);
+        assert_eq!(place.profiles.current(ada()).await.unwrap(), won);
         base = won.commit_sha;
     }
-    let history = place.profiles.history(&ada(), 100).await.unwrap();
+    let history = place.profiles.history(ada(), 100).await.unwrap();
     assert_eq!(history.total, ROUNDS);
-    place.fsck(&ada());
+    place.fsck(ada());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -53,12 +53,12 @@ async fn without_a_base_none_is_lost() {
         let profiles = servers[writer % 2].clone();
         tasks.spawn(async move {
             let content = format!("writer {writer}");
-            let put = profiles.put(&ada(), &content, "", &author(), Condition::Any);
+            let put = profiles.put(ada(), &content, "", author(), Condition::Any);
             put.await.unwrap().commit_sha
         });
     }
     let mut made = tasks.join_all().await;
-    let history = place.again().history(&ada(), 100).await.unwrap();
+    let history = place.again().history(ada(), 100).await.unwrap();
     let mut kept: Vec<String> = history
         .versions
         .into_iter()
@@ -67,5 +67,5 @@ async fn without_a_base_none_is_lost() {
     made.sort();
     kept.sort();
     assert_eq!(made, kept);
-    place.fsck(&ada());
+    place.fsck(ada());
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
@@ -83,15 +83,17 @@ pub(crate) fn git(directory: &Path, words: &[&str]) -> String {
     String::from_utf8(said).unwrap()
 }
 
-pub(crate) fn ada() -> Owner {
-    Owner::user(ADA).unwrap()
+pub(crate) fn ada() -> &'static Owner {
+    static OWNER: LazyLock<Owner> = LazyLock::new(|| Owner::user(ADA).unwrap());
+    &OWNER
 }
 
-pub(crate) fn author() -> Author {
-    Author {
+pub(crate) fn author() -> &'static Author {
+    static AUTHOR: LazyLock<Author> = LazyLock::new(|| Author {
         name: "Ada Lovelace".to_owned(),
         email: "ada@example.com".to_owned(),
-    }
+    });
+    &AUTHOR
 }
 
 /// An upload of these files with their contents; a path that ends in `.sh` may be run.
