@@ -75,3 +75,9 @@ pub const EFFECTIVE_KEPT: usize = 64;
 pub const EFFECTIVE_BYTES: usize = 32 * 1024 * 1024;
 /// Most keys of one merged JSON file whose origin is told.
 pub const ORIGINS_MAX: usize = 1000;
+/// Conversations with upstreams at the same time.
+pub const UPSTREAMS: usize = 2;
+/// Longest name of a branch of an upstream, in bytes.
+pub const BRANCH_MAX: usize = 200;
+/// Most paths that are named of two histories that went apart.
+pub const CONFLICTS_MAX: usize = 100;

@@ -15,7 +15,7 @@ use crate::git::commits::{Author, Commit, Draft, Walk};
 use crate::git::objects::{Reader, Writer};
 use crate::git::{Locked, ObjectId, Repository, trees};
 use crate::index::Index;
-use crate::limits::{FILES_MAX, TREE_MAX, WAITING_MAX, WORKERS, WRITER_QUEUES};
+use crate::limits::{FILES_MAX, TREE_MAX, UPSTREAMS, WAITING_MAX, WORKERS, WRITER_QUEUES};
 use crate::owner::Owner;
 use crate::path::{Names, ProfilePath};
 use crate::snapshot::{Cache, Snapshot};
@@ -36,11 +36,13 @@ pub struct Profiles {
 }
 
 pub(crate) struct Shared {
-    root: PathBuf,
-    clock: Arc<dyn Clock>,
-    cache: Cache,
+    pub(crate) root: PathBuf,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cache: Cache,
     pub(crate) effective: EffectiveCache,
     workers: Arc<Semaphore>,
+    /// Conversations with upstreams take long, and must not hold workers.
+    upstreams: Arc<Semaphore>,
     waiting: AtomicUsize,
     /// Writers to one profile wait here and not on its lock, where they would hold workers.
     queues: Vec<Arc<Mutex<()>>>,
@@ -83,6 +85,7 @@ impl Profiles {
             cache: Cache::default(),
             effective: EffectiveCache::default(),
             workers: Arc::new(Semaphore::new(WORKERS)),
+            upstreams: Arc::new(Semaphore::new(UPSTREAMS)),
             waiting: AtomicUsize::new(0),
             queues: (0..WRITER_QUEUES).map(|_| Arc::default()).collect(),
         };
@@ -111,7 +114,7 @@ impl Profiles {
         work: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let _waits = self.wait()?;
-        self.work(None, work).await
+        self.work(&self.shared.workers, None, work).await
     }
 
     /// Runs a change to the profile of `owner`, one at a time. It is done even when whoever asked
@@ -131,15 +134,25 @@ impl Profiles {
             Some(queue) => Some(Arc::clone(queue).lock_owned().await),
             None => None,
         };
-        self.work(turn, work).await
+        self.work(&self.shared.workers, turn, work).await
+    }
+
+    /// Runs a conversation with an upstream.
+    pub(crate) async fn converse<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _waits = self.wait()?;
+        self.work(&self.shared.upstreams, None, work).await
     }
 
     async fn work<T: Send + 'static>(
         &self,
+        among: &Arc<Semaphore>,
         turn: Option<OwnedMutexGuard<()>>,
         work: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let permit = Arc::clone(&self.shared.workers).acquire_owned().await;
+        let permit = Arc::clone(among).acquire_owned().await;
         let permit = permit.map_err(|_| Error::Stopping)?;
         let shared = Arc::clone(&self.shared);
         let done = tokio::task::spawn_blocking(move || {
@@ -260,7 +273,7 @@ impl Shared {
         };
         let draft = Draft {
             tree,
-            parent: before.as_ref().map(|it| it.commit.id),
+            parents: before.iter().map(|it| it.commit.id).collect(),
             author: change.author,
             message,
             now: self.clock.now(),
@@ -316,7 +329,7 @@ pub(crate) fn parse_version(text: &str) -> Option<ObjectId> {
 }
 
 /// What holds of all files together.
-fn check(entries: &[Entry]) -> Result<(), Error> {
+pub(crate) fn check(entries: &[Entry]) -> Result<(), Error> {
     if entries.len() > FILES_MAX {
         let what = "files";
         let limit = FILES_MAX;

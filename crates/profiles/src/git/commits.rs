@@ -42,7 +42,7 @@ pub(crate) struct Commit {
 /// A commit that is to be made.
 pub(crate) struct Draft<'a> {
     pub(crate) tree: ObjectId,
-    pub(crate) parent: Option<ObjectId>,
+    pub(crate) parents: Vec<ObjectId>,
     pub(crate) author: &'a Author,
     pub(crate) message: &'a str,
     pub(crate) now: Timestamp,
@@ -57,7 +57,7 @@ impl Draft<'_> {
     /// As git keeps it: a header of lines, an empty line, the message.
     fn text(&self) -> String {
         let mut text = format!("tree {}\n", self.tree);
-        if let Some(parent) = self.parent {
+        for parent in &self.parents {
             let _ = writeln!(text, "parent {parent}");
         }
         let seconds = self.now.millis().max(0) / 1000;

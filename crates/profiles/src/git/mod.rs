@@ -139,30 +139,38 @@ impl Locked<'_> {
                 Err(error) => return Err(step()(error)),
             }
         }
-        for below in [
-            "",
-            "objects",
-            "objects/pack",
-            "objects/info",
-            "refs",
-            "refs/heads",
-        ] {
-            make_directory(&new.join(below))?;
-        }
-        files::write_new(&new.join("config"), CONFIG.as_bytes()).map_err(step())?;
-        let head = format!("ref: {BRANCH}\n");
-        files::write_new(&new.join("HEAD"), head.as_bytes()).map_err(step())?;
-        for below in ["refs", "objects", ""] {
-            files::flush_directory(&new.join(below)).map_err(step())?;
-        }
+        lay_out(&new)?;
         std::fs::rename(&new, place).map_err(step())?;
         let layer = place.parent().unwrap_or(place);
         files::flush_directory(layer).map_err(step())
     }
 }
 
+/// Makes an empty repository at `place`, on the disk but for its own name.
+pub(crate) fn lay_out(place: &Path) -> Result<(), Error> {
+    let step = || error::io("make the repository of a profile");
+    let folders = [
+        "",
+        "objects",
+        "objects/pack",
+        "objects/info",
+        "refs",
+        "refs/heads",
+    ];
+    for below in folders {
+        make_directory(&place.join(below))?;
+    }
+    files::write_new(&place.join("config"), CONFIG.as_bytes()).map_err(step())?;
+    let head = format!("ref: {BRANCH}\n");
+    files::write_new(&place.join("HEAD"), head.as_bytes()).map_err(step())?;
+    for below in ["refs", "objects", ""] {
+        files::flush_directory(&place.join(below)).map_err(step())?;
+    }
+    Ok(())
+}
+
 /// Makes a directory and those above it, and flushes their names.
-fn make_directory(path: &Path) -> Result<(), Error> {
+pub(crate) fn make_directory(path: &Path) -> Result<(), Error> {
     if path.is_dir() {
         return Ok(());
     }

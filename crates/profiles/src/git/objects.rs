@@ -9,7 +9,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use gix_hash::oid;
-use gix_object::{Exists as _, Find as _, Kind};
+use gix_object::{Exists as _, Find as _, FindHeader as _, Kind};
 
 use super::{ObjectId, files, pack};
 use crate::error::{self, Error};
@@ -48,6 +48,13 @@ impl Reader {
         let missing = format!("there is no {kind} {id}");
         self.find(id, kind)?
             .ok_or_else(|| error::git("read an object of a profile")(missing))
+    }
+
+    /// The size of the object `id`, in bytes, without unpacking it.
+    pub(crate) fn size(&self, id: &oid) -> Result<Option<u64>, Error> {
+        let header = self.objects.try_header(id);
+        let header = header.map_err(error::git("read the size of a file in a profile"))?;
+        Ok(header.map(|header| header.size))
     }
 }
 

@@ -70,11 +70,7 @@ async fn an_older_version_is_not_overwritten() {
     let place = Place::new();
     let put = |content: &'static str, condition: Condition<'static>| {
         let profiles = place.profiles.clone();
-        async move {
-            profiles
-                .put(ada(), content, "", author(), condition)
-                .await
-        }
+        async move { profiles.put(ada(), content, "", author(), condition).await }
     };
     let first = put("one", Condition::Is("")).await.unwrap();
     let refused = put("two", Condition::Is("")).await;

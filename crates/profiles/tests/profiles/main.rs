@@ -13,3 +13,4 @@ mod effective;
 mod races;
 mod support;
 mod tree;
+mod upstream;

@@ -21,9 +21,7 @@ async fn of_many_writers_with_one_base_exactly_one_wins() {
             tasks.spawn(async move {
                 let content = format!("round {round}, writer {writer}");
                 let condition = Condition::Is(&base);
-                profiles
-                    .put(ada(), &content, "", author(), condition)
-                    .await
+                profiles.put(ada(), &content, "", author(), condition).await
             });
         }
         let mut won = Vec::new();
