@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(read(at, NAME).unwrap(), None);
         compare_and_swap(at, NAME, None, id(b'a')).unwrap();
         let wrong = compare_and_swap(at, NAME, None, id(b'b'));
-        assert!(matches!(wrong, Err(Error::Stale { current }) if current == id(b'a').to_string()));
+        assert!(matches!(wrong, Err(Error::Stale { current }) if current == "a".repeat(40)));
         compare_and_swap(at, NAME, Some(id(b'a')), id(b'b')).unwrap();
         assert_eq!(read(at, NAME).unwrap(), Some(id(b'b')));
         assert_eq!(fs::read_dir(at).unwrap().count(), 1, "only refs is left");

@@ -43,7 +43,7 @@ mod tests {
         assert!(!is_genuine(&secret, b"what do ya want for nothing", hex));
         assert!(!is_genuine(&secret, body, &hex.replace("3843", "3844")));
         assert!(!is_genuine(&Secret::new("jefe".to_owned()), body, hex));
-        for malformed in ["", "sha256=", "sha1=abc", &hex[..62]] {
+        for malformed in ["", "sha256=", "sha1=abc", hex.get(..62).unwrap()] {
             assert!(!is_genuine(&secret, body, malformed));
         }
     }

@@ -150,7 +150,7 @@ async fn a_rollback_is_a_new_version_with_the_old_content() {
         "main",
         "../x",
         &"b".repeat(40),
-        &first.commit_sha[..12],
+        first.commit_sha.get(..12).unwrap(),
     ] {
         let refused = profiles.rollback(ada(), unknown, author()).await;
         assert!(matches!(refused, Err(Error::NoSuchVersion(_))), "{unknown}");

@@ -233,13 +233,13 @@ async fn what_may_not_be_in_a_profile_is_not_taken() {
             std::os::unix::fs::symlink("/etc/passwd", at.join("link")).unwrap();
         }),
         ("case", |at| {
-            std::fs::write(at.join("claude.md"), "x").unwrap()
+            std::fs::write(at.join("claude.md"), "x").unwrap();
         }),
         ("larger than 8 MiB", |at| {
             std::fs::write(at.join("large"), vec![0; 9 * 1024 * 1024]).unwrap();
         }),
         ("not UTF-8", |at| {
-            std::fs::write(at.join("CLAUDE.md"), b"\xff").unwrap()
+            std::fs::write(at.join("CLAUDE.md"), b"\xff").unwrap();
         }),
         (".gitattributes", |at| {
             std::fs::write(at.join(".gitattributes"), "* text\n").unwrap();
