@@ -1,5 +1,6 @@
 //! Writes version after version into the profile of the user `crash` below a folder, and says the
 //! id of each on a line of its own when it is acknowledged. The fault tests end it in between.
+//! `writer FOLDER [SEED [COUNT]]`.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut words = std::env::args().skip(1);
     let root = PathBuf::from(words.next().ok_or("which folder?")?);
     let seed = words.next().unwrap_or_default();
+    let count: u32 = words.next().map_or(Ok(u32::MAX), |it| it.parse())?;
     let clock = Ticks(AtomicI64::new(1_700_000_000_000));
     let profiles = Profiles::open(root, Arc::new(clock));
     let owner = Owner::user("crash")?;
@@ -30,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         name: "Crash".to_owned(),
         email: "crash@example.com".to_owned(),
     };
-    for number in 0_u32.. {
+    for number in 0..count {
         // Few objects and many in turn: files of their own, and a pack.
         let files = if number % 2 == 0 { 2 } else { 40 };
         let mut upload = Upload::new();

@@ -7,7 +7,6 @@
 
 mod bad_input;
 mod content;
-mod crash;
 mod effective;
 mod races;
 mod support;
