@@ -172,6 +172,11 @@ const HOMES: &[Home] = &[
         why: "flags are parsed at the edge and become plain options",
     },
     Home {
+        family: &["gix", "gix-odb", "git2"],
+        allowed: &["wharf-profiles"],
+        why: "repositories are written in one crate, which flushes and locks",
+    },
+    Home {
         family: &["reqwest"],
         allowed: &["wharf-client"],
         why: "requests are made in one crate, which holds the rules for tokens and retries",
