@@ -2,7 +2,7 @@
 //!
 //! [`Projector`] applies the entries of the audit log to the tables, exactly once: rows and the
 //! position in the log change in one transaction. The other methods of [`Database`] are grouped by
-//! topic, a file each: runs, sessions, hosts, consents, meta,
+//! topic, a file each: runs, sessions, hosts, consents, catalog, meta,
 //! care.
 //!
 //! SQLite or PostgreSQL. Both take the same statements and the same migrations (`$1`,
@@ -19,6 +19,7 @@
 
 mod ahead;
 mod care;
+mod catalog;
 mod consents;
 mod copy;
 mod error;
@@ -36,6 +37,9 @@ mod text;
 
 pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};
+pub use catalog::{
+    CATALOG_ITEMS_MAX, CATALOG_OWNERS_MAX, CATALOG_WORDS_MAX, CatalogAsk, CatalogChange, CatalogRow,
+};
 pub use consents::ConsentRow;
 pub use copy::Copied;
 pub use error::{DbError, SqlError};

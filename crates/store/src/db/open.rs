@@ -109,7 +109,7 @@ pub(super) async fn migrate(
 }
 
 /// The steps of the schema. A step that was released is never changed: the next one is added.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (
         2,
@@ -117,4 +117,9 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
         include_str!("../../migrations/0002_consents.sql"),
     ),
     (3, "hosts", include_str!("../../migrations/0003_hosts.sql")),
+    (
+        6,
+        "catalog",
+        include_str!("../../migrations/0006_catalog.sql"),
+    ),
 ];

@@ -21,6 +21,7 @@ async fn a_copy_holds_the_same(kind: Kind) {
         ("consents", 2),
         ("hosts", 2),
         ("host_groups", 2),
+        ("catalog_items", 1),
         ("meta", 2),
     ];
     assert_eq!(out.tables, expected);
@@ -132,6 +133,8 @@ async fn filled(kind: &Kind) -> Place {
         };
         place.db.put_host(&host).await.unwrap();
     }
+    let item = crate::catalog::row("1", ("org", "o1"), "pdf");
+    place.db.add_catalog_item(&item).await.unwrap();
     place.db.set_meta("a", "1").await.unwrap();
     place
 }

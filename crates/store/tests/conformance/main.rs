@@ -11,6 +11,7 @@
 )]
 
 mod care;
+mod catalog;
 mod consents;
 mod copies;
 mod hosts;
@@ -76,6 +77,7 @@ async fn on_postgres() {
         postgres::CASES,
         schema::CASES,
         care::CASES,
+        catalog::CASES,
         consents::CASES,
         copies::CASES,
         hosts::CASES,
