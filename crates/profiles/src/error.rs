@@ -136,6 +136,11 @@ impl Problems {
         }
     }
 
+    /// What was found, if anything was.
+    pub(crate) fn take(self) -> Option<Vec<Problem>> {
+        (!self.0.is_empty()).then_some(self.0)
+    }
+
     pub(crate) fn refuse(self) -> Result<(), Error> {
         if self.0.is_empty() {
             Ok(())

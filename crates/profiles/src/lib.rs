@@ -8,12 +8,14 @@
 //! clock or the environment. It runs no program but `git`, and that for an upstream only.
 //!
 //! Start reading at [`Profiles`] ([`profiles`]); [`content`] is the single file, [`files`] the whole
-//! tree, [`effective`] the layers, [`upstream`] another repository that is followed. [`path`] and
+//! tree, [`effective`] the layers, [`upstream`] another repository that is followed, [`catalog`]
+//! what owners offer each other. [`path`] and
 //! [`upload`] say what is refused. How a repository is written is in `git`.
 //!
 //! Limits: every bound is in [`limits`]. A file system without `flock` or hard links is refused by
 //! the first write.
 
+pub mod catalog;
 pub mod content;
 pub mod diff;
 pub mod effective;

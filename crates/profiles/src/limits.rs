@@ -81,3 +81,20 @@ pub const UPSTREAMS: usize = 2;
 pub const BRANCH_MAX: usize = 200;
 /// Most paths that are named of two histories that went apart.
 pub const CONFLICTS_MAX: usize = 100;
+
+/// Longest name of an item of the catalog, in bytes.
+pub const ITEM_NAME_MAX: usize = 100;
+/// Longest description of an item, in bytes.
+pub const ITEM_DESCRIPTION_MAX: usize = 2_000;
+/// Most tags of an item.
+pub const ITEM_TAGS_MAX: usize = 16;
+/// Longest tag, in bytes.
+pub const ITEM_TAG_MAX: usize = 40;
+/// Largest content of an item, in bytes.
+pub const ITEM_CONTENT_MAX: usize = CONTENT_MAX;
+/// Items on one page of the catalog, where nothing else is asked for.
+pub const CATALOG_PAGE: u32 = 20;
+/// Most items on one page of the catalog.
+pub const CATALOG_PAGE_MAX: u32 = 100;
+/// Longest text that the catalog is searched for, in bytes. A longer one is cut.
+pub const SEARCH_MAX: usize = 200;

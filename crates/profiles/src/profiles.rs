@@ -245,7 +245,7 @@ impl Shared {
         if let Some(before) = &before {
             index.learn_all(before);
         }
-        let reader = Reader::open(&repository.objects())?;
+        let reader = Reader::open_locked(&repository.objects())?;
         let mut writer = Writer::new(repository.objects(), &reader);
         let mut ground = Ground {
             before: before.as_deref(),

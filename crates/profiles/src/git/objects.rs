@@ -30,6 +30,14 @@ impl Reader {
         Ok(Self { objects, buffer })
     }
 
+    /// The same, for whoever holds the lock: what is not there is not looked for again on the disk,
+    /// since nobody else adds anything. Ten thousand new files would be ten thousand looks.
+    pub(crate) fn open_locked(directory: &Path) -> Result<Self, Error> {
+        let mut reader = Self::open(directory)?;
+        reader.objects.refresh_never();
+        Ok(reader)
+    }
+
     pub(crate) fn has(&self, id: &oid) -> bool {
         self.objects.exists(id)
     }

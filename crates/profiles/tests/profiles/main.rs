@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod catalog;
 mod content;
 mod effective;
 mod races;
