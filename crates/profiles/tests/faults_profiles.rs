@@ -85,6 +85,7 @@ async fn a_killed_writer_leaves_a_sound_repository() {
     fsck(&repository);
     let left = std::fs::read_dir(repository.join("refs/heads")).unwrap();
     assert_eq!(left.count(), 1, "no lock is left");
+    assert_eq!(drafts(&repository), 0);
 }
 
 #[tokio::test]
@@ -95,6 +96,18 @@ async fn a_writer_that_is_killed_at_any_system_call_leaves_the_version_before_or
 #[tokio::test]
 async fn a_full_disk_at_any_system_call_leaves_the_version_before_or_after() {
     at_each_call("error=ENOSPC").await;
+}
+
+/// How many files are left half written.
+fn drafts(repository: &Path) -> usize {
+    let objects = repository.join("objects");
+    let entries = [objects.join("pack"), objects]
+        .into_iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let names = entries.map(|entry| entry.unwrap().file_name());
+    names
+        .filter(|name| name.to_string_lossy().starts_with("tmp_"))
+        .count()
 }
 
 /// The example beside this test's own program.
@@ -188,6 +201,7 @@ async fn at_each_call(fault: &str) {
             let put = next.put(&owner, "after", "", author(), Condition::Any);
             put.await.unwrap_or_else(|error| panic!("{about}: {error}"));
             fsck(&repository);
+            assert_eq!(drafts(&repository), 0, "{about}");
             whole += acknowledged.len();
             hits += usize::from(was_hit);
         }

@@ -32,6 +32,22 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     path.parent().map_or(Ok(()), flush_directory)
 }
 
+/// Shortest name of a draft of ours: it has an id in it. Git's own have a few random letters, and
+/// are left alone.
+const DRAFT_NAME_MIN: usize = 40;
+
+/// Removes what crashes have left half written in a folder of objects. The caller holds the lock.
+pub(crate) fn sweep_drafts(directory: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.len() >= DRAFT_NAME_MIN && name.as_encoded_bytes().starts_with(b"tmp_") {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes a file, if it is there.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {

@@ -100,8 +100,12 @@ impl<'a> Writer<'a> {
     /// Writes what was taken. When this returns, it is on the disk.
     pub(crate) fn flush(self) -> Result<(), Error> {
         let step = || error::io("write the objects of a profile");
+        let packs = self.directory.join("pack");
+        for folder in [&self.directory, &packs] {
+            files::sweep_drafts(folder).map_err(step())?;
+        }
         if self.staged.len() > LOOSE_MAX {
-            return pack::write(&self.directory.join("pack"), &self.staged).map_err(step());
+            return pack::write(&packs, &self.staged).map_err(step());
         }
         let mut folders = BTreeSet::new();
         for (id, kind, content) in &self.staged {
