@@ -187,6 +187,11 @@ const HOMES: &[Home] = &[
         why: "where a login is kept is decided in one crate, which never falls back to a weaker place",
     },
     Home {
+        family: &["gix", "gix-odb", "git2"],
+        allowed: &["wharf-profiles"],
+        why: "repositories are written in one crate, which flushes and locks",
+    },
+    Home {
         family: &["reqwest"],
         allowed: &["wharf-client"],
         why: "requests are made in one crate, which holds the rules for tokens and retries",

@@ -2,7 +2,8 @@
 //!
 //! [`Projector`] applies the entries of the audit log to the tables, exactly once: rows and the
 //! position in the log change in one transaction. The other methods of [`Database`] are grouped by
-//! topic, a file each: runs, sessions, hosts, consents, claims, accounts, servers, meta, care.
+//! topic, a file each: runs, sessions, hosts, consents, claims, accounts, servers, catalog, meta,
+//! care.
 //!
 //! SQLite or PostgreSQL. Both take the same statements and the same migrations (`$1`,
 //! `ON CONFLICT`, four types), through the library's runtime driver; the suite in
@@ -21,6 +22,7 @@
 mod accounts;
 mod ahead;
 mod care;
+mod catalog;
 mod claims;
 mod consents;
 mod copy;
@@ -48,6 +50,9 @@ pub use accounts::{
 };
 pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};
+pub use catalog::{
+    CATALOG_ITEMS_MAX, CATALOG_OWNERS_MAX, CATALOG_WORDS_MAX, CatalogAsk, CatalogChange, CatalogRow,
+};
 pub use claims::ClaimRow;
 pub use consents::{ConsentRow, Stage};
 pub use copy::Copied;

@@ -125,7 +125,7 @@ pub(super) async fn migrate(
 }
 
 /// The steps of the schema. A step that was released is never changed: the next one is added.
-pub(super) const MIGRATIONS: [(i64, &str, &str); 5] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (
         2,
@@ -142,5 +142,10 @@ pub(super) const MIGRATIONS: [(i64, &str, &str); 5] = [
         5,
         "servers",
         include_str!("../../migrations/0005_servers.sql"),
+    ),
+    (
+        6,
+        "catalog",
+        include_str!("../../migrations/0006_catalog.sql"),
     ),
 ];

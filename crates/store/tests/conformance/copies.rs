@@ -36,6 +36,7 @@ async fn a_copy_holds_the_same(kind: Kind) {
         ("attempts", 0),
         ("claims", 1),
         ("servers", 1),
+        ("catalog_items", 1),
         ("meta", 2),
     ];
     // Versions are counted only where there may be several servers.
@@ -161,6 +162,8 @@ async fn filled(kind: &Kind) -> Place {
     place.db.join("http://here", "1").await.unwrap();
     let claimed = place.db.claim("ann", "k", "f", 1, 0).await.unwrap();
     assert_eq!(claimed, None);
+    let item = crate::catalog::row("1", ("org", "o1"), "pdf");
+    place.db.add_catalog_item(&item).await.unwrap();
     place.db.set_meta("a", "1").await.unwrap();
     place
 }

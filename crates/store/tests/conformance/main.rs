@@ -12,6 +12,7 @@
 
 mod accounts;
 mod care;
+mod catalog;
 mod consents;
 mod copies;
 mod credentials;
@@ -82,6 +83,7 @@ async fn on_postgres() {
         accounts::CASES,
         credentials::CASES,
         care::CASES,
+        catalog::CASES,
         consents::CASES,
         copies::CASES,
         hosts::CASES,

@@ -1,0 +1,154 @@
+//! Layers: organization, team, user.
+
+use serde_json::{Value, json};
+use wharf_profiles::{Condition, Effective, Layers, Owner, Sha256};
+
+use crate::support::{Place, ada, author, upload};
+
+fn org() -> Owner {
+    Owner::organization("org_1").unwrap()
+}
+
+fn team() -> Owner {
+    Owner::team("team_1").unwrap()
+}
+
+fn layers() -> Layers {
+    Layers::new(vec![ada().clone(), team(), org()]).unwrap()
+}
+
+async fn put(place: &Place, owner: &Owner, files: &[(&str, &str)]) {
+    let put = place
+        .profiles
+        .put_tree(owner, upload(files), "", author(), Condition::Any);
+    put.await.unwrap();
+}
+
+async fn content(place: &Place, effective: &Effective, path: &str) -> String {
+    let mut files = effective.files.iter();
+    let file = files.find(|it| it.file.path.as_str() == path).unwrap();
+    let hashes = vec![file.file.sha256];
+    let blobs = place.profiles.effective_blobs(&layers(), hashes).await;
+    let (hash, content) = blobs.unwrap().remove(0);
+    assert_eq!(hash, Sha256::of(&content));
+    assert_eq!(content.len() as u64, file.file.size);
+    String::from_utf8(content.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn contents_follow_one_another_from_the_outside_in() {
+    let place = Place::new();
+    let effective = place.profiles.effective(&layers()).await.unwrap();
+    assert_eq!((effective.content.as_str(), effective.files.len()), ("", 0));
+    assert!(!effective.org_applied() && !effective.user_applied());
+
+    put(&place, ada(), &[("CLAUDE.md", "user\n")]).await;
+    let alone = place.profiles.effective(&layers()).await.unwrap();
+    assert_eq!(alone.content, "user\n");
+    assert_ne!(alone.version, effective.version);
+
+    put(&place, &org(), &[("CLAUDE.md", "org\nmore")]).await;
+    put(&place, &team(), &[("CLAUDE.md", " \n")]).await;
+    let both = place.profiles.effective(&layers()).await.unwrap();
+    assert_eq!(both.content, "org\nmore\n\nuser\n");
+    assert!(both.org_applied() && both.user_applied());
+    assert!(!both.team_applied(), "what is blank is not applied");
+    let lines: Vec<_> = both
+        .parts
+        .iter()
+        .map(|part| (part.origin.owner.clone(), part.first_line, part.last_line))
+        .collect();
+    assert_eq!(lines, [(org(), 1, 2), (ada().clone(), 4, 4)]);
+
+    put(&place, &team(), &[("CLAUDE.md", "team\n")]).await;
+    let all = place.profiles.effective(&layers()).await.unwrap();
+    assert_eq!(all.content, "org\nmore\n\nteam\n\nuser\n");
+    assert_eq!(content(&place, &all, "CLAUDE.md").await, all.content);
+    let again = place.profiles.effective(&layers()).await.unwrap();
+    assert_eq!(again, all);
+}
+
+#[tokio::test]
+async fn files_are_overlaid_and_json_is_merged_with_its_origins() {
+    let place = Place::new();
+    let shared = ("commands/shared.md", "org's");
+    put(
+        &place,
+        &org(),
+        &[
+            shared,
+            ("commands/org.md", "only org"),
+            (
+                "settings.json",
+                r#"{"model": "opus", "env": {"A": "1", "B": "1"}}"#,
+            ),
+            ("Agents/x.md", "other case"),
+            ("broken.json", "{}"),
+        ],
+    )
+    .await;
+    put(
+        &place,
+        ada(),
+        &[
+            ("commands/shared.md", "user's"),
+            ("settings.json", r#"{"env": {"B": "2"}}"#),
+            ("agents/y.md", "agent"),
+            ("broken.json", "{ not json"),
+        ],
+    )
+    .await;
+    let effective = place.profiles.effective(&layers()).await.unwrap();
+    let files: Vec<(&str, usize)> = effective
+        .files
+        .iter()
+        .map(|it| (it.file.path.as_str(), it.origins.len()))
+        .collect();
+    assert_eq!(
+        files,
+        [
+            ("agents/y.md", 1),
+            ("broken.json", 1),
+            ("commands/org.md", 1),
+            ("commands/shared.md", 1),
+            ("settings.json", 2),
+        ]
+    );
+    assert_eq!(
+        content(&place, &effective, "commands/shared.md").await,
+        "user's"
+    );
+    assert_eq!(
+        content(&place, &effective, "commands/org.md").await,
+        "only org"
+    );
+    assert_eq!(
+        content(&place, &effective, "broken.json").await,
+        "{ not json"
+    );
+    let merged = content(&place, &effective, "settings.json").await;
+    let merged: Value = serde_json::from_str(&merged).unwrap();
+    assert_eq!(
+        merged,
+        json!({"model": "opus", "env": {"A": "1", "B": "2"}})
+    );
+    let settings = &effective.files[4];
+    let mut keys = settings.keys.clone();
+    keys.sort();
+    let wanted = [("/env/A", 0), ("/env/B", 1), ("/model", 0)];
+    assert_eq!(keys, wanted.map(|(key, at)| (key.to_owned(), at)));
+    assert_eq!(settings.origins[0].owner, org());
+    assert_eq!(settings.origins[1].owner, *ada());
+}
+
+#[test]
+fn layers_have_bounds() {
+    let teams = |count: usize| {
+        (0..count)
+            .map(|n| Owner::team(&format!("t{n}")).unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert!(Layers::new(teams(wharf_profiles::limits::TEAMS_MAX)).is_ok());
+    assert!(Layers::new(teams(wharf_profiles::limits::TEAMS_MAX + 1)).is_err());
+    assert!(Layers::new(vec![ada().clone(), Owner::user("bob").unwrap()]).is_err());
+}

@@ -1,0 +1,15 @@
+//! Profiles from outside: real repositories in a folder, looked at with stock git.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "functions that the tests share are tests, too"
+)]
+
+mod bad_input;
+mod catalog;
+mod content;
+mod effective;
+mod races;
+mod support;
+mod tree;
+mod upstream;

@@ -1,0 +1,69 @@
+//! Many at once.
+
+use wharf_profiles::{Condition, Error};
+
+use crate::support::{Place, ada, author};
+
+const WRITERS: usize = 32;
+const ROUNDS: usize = 8;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_writers_with_one_base_exactly_one_wins() {
+    let place = Place::new();
+    // Half of them are another server's.
+    let servers = [place.profiles.clone(), place.again()];
+    let mut base = String::new();
+    for round in 0..ROUNDS {
+        let mut tasks = tokio::task::JoinSet::new();
+        for writer in 0..WRITERS {
+            let profiles = servers[writer % 2].clone();
+            let base = base.clone();
+            tasks.spawn(async move {
+                let content = format!("round {round}, writer {writer}");
+                let condition = Condition::Is(&base);
+                profiles.put(ada(), &content, "", author(), condition).await
+            });
+        }
+        let mut won = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            match done.unwrap() {
+                Ok(content) => won.push(content),
+                Err(Error::Stale { current }) => assert_ne!(current, base),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(won.len(), 1, "round {round}");
+        let won = won.remove(0);
+        assert_eq!(place.profiles.current(ada()).await.unwrap(), won);
+        base = won.commit_sha;
+    }
+    let history = place.profiles.history(ada(), 100).await.unwrap();
+    assert_eq!(history.total, ROUNDS);
+    place.fsck(ada());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn without_a_base_none_is_lost() {
+    let place = Place::new();
+    let servers = [place.profiles.clone(), place.again()];
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let profiles = servers[writer % 2].clone();
+        tasks.spawn(async move {
+            let content = format!("writer {writer}");
+            let put = profiles.put(ada(), &content, "", author(), Condition::Any);
+            put.await.unwrap().commit_sha
+        });
+    }
+    let mut made = tasks.join_all().await;
+    let history = place.again().history(ada(), 100).await.unwrap();
+    let mut kept: Vec<String> = history
+        .versions
+        .into_iter()
+        .map(|it| it.commit_sha)
+        .collect();
+    made.sort();
+    kept.sort();
+    assert_eq!(made, kept);
+    place.fsck(ada());
+}

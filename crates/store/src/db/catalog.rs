@@ -1,0 +1,307 @@
+//! The catalog: skills, commands, agents and the like, each owned by an organization, a team or a
+//! person. What an item means, and who may see or change it, is for whoever asks.
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+
+use super::error::{reading, writing};
+use super::limits::PAGE_ROWS_MAX;
+use super::text::without_nul;
+use super::{Database, DbError};
+
+/// Most owners whose items one question is for; more are left out.
+pub const CATALOG_OWNERS_MAX: usize = 32;
+/// Most words that one question looks for; more are left out.
+pub const CATALOG_WORDS_MAX: usize = 8;
+/// Most items of one owner.
+pub const CATALOG_ITEMS_MAX: i64 = 10_000;
+
+/// One item.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CatalogRow {
+    /// Its id.
+    pub id: String,
+    /// Whose kind of owner: `org`, `team` or `user`.
+    pub layer: String,
+    /// The owner's id.
+    pub owner: String,
+    /// What it is: `skill`, `command` and so on.
+    pub kind: String,
+    /// Its name, unique for its owner and kind.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Its tags, as JSON.
+    pub tags: String,
+    /// What it says; empty in lists.
+    pub content: String,
+    /// What a search looks through, in lower case.
+    pub words: String,
+    /// How often it was changed.
+    pub revision: i64,
+    /// Who added it.
+    pub added_by: String,
+    /// When it was added.
+    pub added_ms: i64,
+    /// When it was last changed.
+    pub changed_ms: i64,
+}
+
+/// Which items are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CatalogAsk {
+    /// Whose: layer and id. Without one, nobody's.
+    pub owners: Vec<(String, String)>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Only those with all of these words in them, in lower case.
+    pub words: Vec<String>,
+    /// How many are passed over.
+    pub offset: u64,
+    /// Most that are wanted; taken as at least 1 and at most [`PAGE_ROWS_MAX`].
+    pub limit: u32,
+}
+
+/// What a change of an item came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CatalogChange {
+    /// It was made.
+    Done,
+    /// There is no such item, or it is another owner's.
+    Gone,
+    /// It is not at the revision that the change was made from.
+    Stale,
+    /// The owner has another of that kind and name.
+    Taken,
+    /// The owner has [`CATALOG_ITEMS_MAX`].
+    Full,
+}
+
+impl Database {
+    /// Adds an item.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn add_catalog_item(&self, item: &CatalogRow) -> Result<CatalogChange, DbError> {
+        let item = item.clone();
+        let write = async {
+            let mut transaction = self.writer.begin().await?;
+            let query = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM catalog_items WHERE layer = $1 AND owner = $2",
+            );
+            let query = query.bind(item.layer.clone()).bind(item.owner.clone());
+            let count: i64 = query.fetch_one(&mut *transaction).await?;
+            if count >= CATALOG_ITEMS_MAX {
+                return Ok(CatalogChange::Full);
+            }
+            let query = sqlx::query(
+                "INSERT INTO catalog_items (id, layer, owner, kind, name, description, tags, \
+                 content, words, revision, added_by, added_ms, changed_ms) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+                 ON CONFLICT DO NOTHING",
+            );
+            let query = query.bind(item.id).bind(item.layer).bind(item.owner);
+            let query = query.bind(item.kind).bind(without_nul(item.name));
+            let query = query
+                .bind(without_nul(item.description))
+                .bind(without_nul(item.tags))
+                .bind(without_nul(item.content))
+                .bind(without_nul(item.words));
+            let query = query.bind(item.revision).bind(item.added_by);
+            let query = query.bind(item.added_ms).bind(item.changed_ms);
+            let done = query.execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(match done.rows_affected() {
+                0 => CatalogChange::Taken,
+                _ => CatalogChange::Done,
+            })
+        };
+        self.within(write).await.map_err(writing("a catalog item"))
+    }
+
+    /// Changes name, description, tags and content of the item with the id and owner of `item`, if
+    /// it is at the revision before `item`'s. Kind, owner and who added it stay.
+    ///
+    /// # Errors
+    /// When the database does not take it; then nothing is changed.
+    pub async fn change_catalog_item(&self, item: &CatalogRow) -> Result<CatalogChange, DbError> {
+        let item = item.clone();
+        let write = async {
+            let mut transaction = self.writer.begin().await?;
+            let Some(before) = one(&mut transaction, &item.id).await? else {
+                return Ok(CatalogChange::Gone);
+            };
+            if (&before.layer, &before.owner) != (&item.layer, &item.owner) {
+                return Ok(CatalogChange::Gone);
+            }
+            if before.revision + 1 != item.revision {
+                return Ok(CatalogChange::Stale);
+            }
+            let query = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM catalog_items WHERE layer = $1 AND owner = $2 \
+                 AND kind = $3 AND name = $4 AND id <> $5",
+            );
+            let query = query.bind(before.layer).bind(before.owner);
+            let query = query.bind(before.kind).bind(without_nul(item.name.clone()));
+            let query = query.bind(item.id.clone());
+            let others: i64 = query.fetch_one(&mut *transaction).await?;
+            if others > 0 {
+                return Ok(CatalogChange::Taken);
+            }
+            let query = sqlx::query(
+                "UPDATE catalog_items SET name = $1, description = $2, tags = $3, content = $4, \
+                 words = $5, revision = $6, changed_ms = $7 WHERE id = $8",
+            );
+            let query = query
+                .bind(without_nul(item.name))
+                .bind(without_nul(item.description))
+                .bind(without_nul(item.tags))
+                .bind(without_nul(item.content))
+                .bind(without_nul(item.words));
+            let query = query.bind(item.revision).bind(item.changed_ms);
+            query.bind(item.id).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(CatalogChange::Done)
+        };
+        self.within(write).await.map_err(writing("a catalog item"))
+    }
+
+    /// Removes an owner's item. False when there is none.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn remove_catalog_item(
+        &self,
+        layer: &str,
+        owner: &str,
+        id: &str,
+    ) -> Result<bool, DbError> {
+        let query =
+            sqlx::query("DELETE FROM catalog_items WHERE layer = $1 AND owner = $2 AND id = $3");
+        let query = query.bind(layer.to_owned()).bind(owner.to_owned());
+        let done = query.bind(id.to_owned()).execute(&self.writer);
+        let done = self.within(done).await.map_err(writing("a catalog item"))?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// One item, whosever it is, with its content.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn catalog_item(&self, id: &str) -> Result<Option<CatalogRow>, DbError> {
+        let read = async {
+            let mut connection = self.readers.acquire().await?;
+            one(&mut connection, id).await
+        };
+        self.within(read).await.map_err(reading("a catalog item"))
+    }
+
+    /// A page of items by name, without their contents, and how many there are on all pages.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn catalog(&self, ask: &CatalogAsk) -> Result<(Vec<CatalogRow>, i64), DbError> {
+        if ask.owners.is_empty() {
+            return Ok((Vec::new(), 0));
+        }
+        let Filter { condition, values } = Filter::of(ask);
+        let count = format!("SELECT COUNT(*) FROM catalog_items WHERE {condition}");
+        let at = values.len();
+        let page = format!(
+            "SELECT id, layer, owner, kind, name, description, tags, '' AS content, words, \
+             revision, added_by, added_ms, changed_ms FROM catalog_items WHERE {condition} \
+             ORDER BY name, id LIMIT ${} OFFSET ${}",
+            at + 1,
+            at + 2
+        );
+        let read = async {
+            let mut query = sqlx::query_scalar(AssertSqlSafe(count));
+            for value in &values {
+                query = query.bind(value.clone());
+            }
+            let total: i64 = query.fetch_one(&self.readers).await?;
+            let mut query = sqlx::query(AssertSqlSafe(page));
+            for value in values {
+                query = query.bind(value);
+            }
+            let query = query.bind(i64::from(ask.limit.clamp(1, PAGE_ROWS_MAX)));
+            let query = query.bind(i64::try_from(ask.offset).unwrap_or(i64::MAX));
+            let rows = query.fetch_all(&self.readers).await?;
+            let items: Result<Vec<_>, _> = rows.iter().map(item_of).collect();
+            Ok((items?, total))
+        };
+        self.within(read).await.map_err(reading("the catalog"))
+    }
+}
+
+/// What an item has to be, with its values in the order of their numbers.
+struct Filter {
+    condition: String,
+    values: Vec<String>,
+}
+
+impl Filter {
+    fn of(ask: &CatalogAsk) -> Self {
+        let mut values = Vec::new();
+        let mut number = |value: String| {
+            values.push(value);
+            values.len()
+        };
+        let owners = ask.owners.iter().take(CATALOG_OWNERS_MAX);
+        let owners: Vec<String> = owners
+            .map(|(layer, owner)| {
+                let (layer, owner) = (number(layer.clone()), number(owner.clone()));
+                format!("(layer = ${layer} AND owner = ${owner})")
+            })
+            .collect();
+        let mut condition = format!("({})", owners.join(" OR "));
+        if let Some(kind) = &ask.kind {
+            let kind = number(kind.clone());
+            condition.push_str(&format!(" AND kind = ${kind}"));
+        }
+        for word in ask.words.iter().take(CATALOG_WORDS_MAX) {
+            let word = number(without_nul(contains(word)));
+            condition.push_str(&format!(" AND words LIKE ${word} ESCAPE '!'"));
+        }
+        Self { condition, values }
+    }
+}
+
+fn contains(word: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in word.chars() {
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+async fn one(connection: &mut AnyConnection, id: &str) -> Result<Option<CatalogRow>, sqlx::Error> {
+    let query = sqlx::query(
+        "SELECT id, layer, owner, kind, name, description, tags, content, words, revision, \
+         added_by, added_ms, changed_ms FROM catalog_items WHERE id = $1",
+    );
+    let row = query.bind(id.to_owned()).fetch_optional(connection).await?;
+    row.as_ref().map(item_of).transpose()
+}
+
+fn item_of(row: &AnyRow) -> Result<CatalogRow, sqlx::Error> {
+    Ok(CatalogRow {
+        id: row.try_get(0)?,
+        layer: row.try_get(1)?,
+        owner: row.try_get(2)?,
+        kind: row.try_get(3)?,
+        name: row.try_get(4)?,
+        description: row.try_get(5)?,
+        tags: row.try_get(6)?,
+        content: row.try_get(7)?,
+        words: row.try_get(8)?,
+        revision: row.try_get(9)?,
+        added_by: row.try_get(10)?,
+        added_ms: row.try_get(11)?,
+        changed_ms: row.try_get(12)?,
+    })
+}
