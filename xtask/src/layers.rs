@@ -119,6 +119,11 @@ const ROWS: &[Row] = &[
         why: "files on the user's machine are read before there is a network or a server",
     },
     Row {
+        name: "wharf-sync",
+        may: &["wharf-localstate"],
+        why: "what a sync does to a person's files is decided and tested without a server",
+    },
+    Row {
         name: "wharf-workspace",
         may: &["wharf-model", "wharf-ssh"],
         why: "moving a directory needs a connection, not the engine or the server",

@@ -1,0 +1,3 @@
+//! x
+mod table;
+pub use table::belongs;
