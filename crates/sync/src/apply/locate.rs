@@ -153,6 +153,16 @@ pub(super) fn find(file: &Path) -> io::Result<Option<Found>> {
     }))
 }
 
+/// The content of a regular file that a link may lead to, without waiting; nothing when there is
+/// none.
+pub(crate) fn read_file(file: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::canonicalize(file) {
+        Ok(real) => Ok(find(&real)?.map(|found| found.bytes)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The digest of a file; nothing when there is none, or something that is no file.
 pub(super) fn digest(file: &Path) -> Result<Option<Digest>, Error> {
     match find(file) {

@@ -39,6 +39,8 @@ pub use error::Error;
 pub use history::{KEPT_BYTES_MAX, KEPT_OPERATIONS_MAX, Operation, Pruned, Touched, TouchedKind};
 pub use locate::Bounds;
 
+pub(crate) use locate::read_file;
+
 use journal::Phase;
 use wharf_localstate::FileLock;
 

@@ -111,7 +111,7 @@ impl<D: Disk> Workplace<D> {
     fn one(&self, item: &Item) -> Result<Done, Error> {
         let failed = |source| Error::io("writing", &item.file)(source);
         match item.act() {
-            Some(Act::Create(_)) => self.create(item),
+            Some(Act::Create(new)) => self.create(item, new),
             Some(Act::Replace(old, new)) => self.replace(item, old, new),
             Some(Act::Remove(old)) => self.set_aside(item, old),
             Some(Act::Mode(old, new)) => {
@@ -125,14 +125,18 @@ impl<D: Disk> Workplace<D> {
         }
     }
 
-    fn create(&self, item: &Item) -> Result<Done, Error> {
+    fn create(&self, item: &Item, new: Version) -> Result<Done, Error> {
         // A staged file that is gone was moved already.
         if digest(&item.temp)?.is_none() {
             return Ok(Done::Moved);
         }
         match self.disk.rename(&item.temp, &item.file, Move::New) {
             Ok(()) => Ok(Done::Moved),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Done::Skipped),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // The same from elsewhere, or from before a power cut that left both names.
+                let same = digest(&item.file)? == Some(new.sha256);
+                Ok(if same { Done::Moved } else { Done::Skipped })
+            }
             Err(error) => Err(Error::io("writing", &item.file)(error)),
         }
     }
@@ -203,8 +207,9 @@ impl<D: Disk> Workplace<D> {
         let made = journal.make.iter().map(|dir| dir.parent());
         let cleared = journal.clear.iter().map(|clear| clear.dir.parent());
         let dirs: BTreeSet<&Path> = touched.chain(made).chain(cleared).flatten().collect();
-        // A directory may be gone with its last file; its parent is in the list then.
-        for dir in dirs.into_iter().filter(|dir| dir.is_dir()) {
+        // Where a file came to is on the disk before where it came from, innermost first. A
+        // directory may be gone with its last file; its parent is in the list then.
+        for dir in dirs.into_iter().rev().filter(|dir| dir.is_dir()) {
             disk.sync_dir(dir).map_err(Error::io("writing", dir))?;
         }
         if !Base::is_staged(state) {

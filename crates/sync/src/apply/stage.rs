@@ -165,7 +165,11 @@ impl<D: Disk> Workplace<D> {
             if item.new.is_none() {
                 let above = item.file.ancestors().skip(1);
                 let ours = above.take_while(|dir| self.base.dirs.contains(*dir));
-                for dir in ours {
+                let is_empty = |dir: &&Path| {
+                    let mut staying = journal.items.iter().filter(|item| item.new.is_some());
+                    !staying.any(|item| item.file.starts_with(dir))
+                };
+                for dir in ours.take_while(is_empty) {
                     clear.entry(dir.to_owned()).or_default();
                 }
             }
@@ -178,6 +182,14 @@ impl<D: Disk> Workplace<D> {
                     let (path, real) = (item.path.clone(), dir.clone());
                     return Err(Error::NotAFile { path, real });
                 }
+            }
+        }
+        // What is displaced may not keep its directory from going.
+        for item in &mut prepared.journal.items {
+            let above = item.temp.ancestors().skip(1);
+            let stays = above.into_iter().find(|dir| !clear.contains_key(*dir));
+            if let (Some(dir), Some(name)) = (stays, item.temp.file_name()) {
+                item.temp = dir.join(name);
             }
         }
         // The order of paths is outermost first.

@@ -1,0 +1,268 @@
+//! Every call of an apply fails, or is the last one before the program ends or the power goes.
+//! Afterwards each file is old or new, all files are old or all are new after the next start, and
+//! what was replaced is in the backup.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
+#[path = "world/changes.rs"]
+mod changes;
+#[path = "world/disk.rs"]
+mod disk;
+mod world;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use changes::{change, content};
+use disk::{Fault, Faulty};
+use tempfile::TempDir;
+use wharf_sync::apply::{Base, Change, Error, To, Workplace};
+use wharf_sync::profile::{Entry, Manifest};
+use world::{files, ground, path, temp};
+
+/// A home with files of each kind, and changes that do everything an apply can do.
+fn story() -> (TempDir, Vec<Change>, Base) {
+    let home = temp();
+    let root = home.path().join(".claude");
+    fs::create_dir_all(root.join("agents/dir")).unwrap();
+    fs::create_dir_all(home.path().join("dotfiles")).unwrap();
+    for (name, text) in [
+        ("agents/edit.md", "old text"),
+        ("agents/gone.md", "goes"),
+        ("agents/file", "becomes a directory"),
+        ("agents/dir/x", "becomes a file"),
+        ("agents/run", "#!"),
+        ("agents/stays.md", "stays"),
+    ] {
+        fs::write(root.join(name), text).unwrap();
+        fs::set_permissions(root.join(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    fs::write(home.path().join("dotfiles/CLAUDE.md"), "linked").unwrap();
+    std::os::unix::fs::symlink("../dotfiles/CLAUDE.md", root.join("CLAUDE.md")).unwrap();
+    fs::write(home.path().join(".claude.json"), "{\"login\":1}").unwrap();
+    let changes = vec![
+        change("CLAUDE.md", Some("linked"), content("linked and new")),
+        change("agents/dir", None, content("a file now")),
+        change("agents/dir/x", Some("becomes a file"), To::Nothing),
+        change("agents/edit.md", Some("old text"), content("new text")),
+        change("agents/file", Some("becomes a directory"), To::Nothing),
+        change("agents/file/y", None, content("in a directory now")),
+        change("agents/gone.md", Some("goes"), To::Nothing),
+        change("agents/run", Some("#!"), To::Mode { executable: true }),
+        change("mcp.json", None, content("{\"mcpServers\":{\"a\":{}}}")),
+        change("skills/new/SKILL.md", None, content("new")),
+    ];
+    let agreed = Manifest::from_entries([(path("agents/edit.md"), Entry::of(b"new text", false))]);
+    let base = Base::default().next("v2", agreed.unwrap());
+    (home, changes, base)
+}
+
+/// Everything that a person would see: files, contents and whether they are programs.
+fn seen(home: &Path) -> Vec<(String, String, bool)> {
+    let mut all = Vec::new();
+    for dir in [".claude", "dotfiles"] {
+        for (name, text) in files(&home.join(dir)) {
+            let mode = fs::metadata(home.join(dir).join(&name))
+                .unwrap()
+                .permissions()
+                .mode();
+            all.push((format!("{dir}/{name}"), text, mode & 0o100 != 0));
+        }
+    }
+    let state = fs::read_to_string(home.join(".claude.json")).unwrap();
+    all.push((".claude.json".into(), state, false));
+    all
+}
+
+fn dirs(home: &Path) -> [bool; 3] {
+    ["agents/dir", "agents/file", "skills"].map(|dir| home.join(".claude").join(dir).is_dir())
+}
+
+type Seen = (Vec<(String, String, bool)>, [bool; 3]);
+
+/// The home before, after, and how many calls lie between.
+fn both_ends() -> (Seen, Seen, usize) {
+    let (home, changes, base) = story();
+    let home = home.path();
+    let before = (seen(home), dirs(home));
+    let disk = Faulty::new(None);
+    let mut place = Workplace::open_on(ground(home, 1), &disk).unwrap();
+    place.apply(&changes, base, 0).unwrap();
+    let after = (seen(home), dirs(home));
+    assert_ne!(before, after);
+    (before, after, disk.calls.get())
+}
+
+/// One apply with a fault, the look in between, and the next start.
+fn once(at: usize, fault: Fault, before: &Seen, after: &Seen) -> bool {
+    let (home, changes, base) = story();
+    let home = home.path();
+    let told = format!("{fault:?} at call {at}");
+    let disk = Faulty::new(Some((at, fault)));
+    let applied = Workplace::open_on(ground(home, 1), &disk)
+        .and_then(|mut place| place.apply(&changes, base, 0));
+    each_file_is_old_or_new(home, before, after, &told);
+    if let Err(error) = &applied
+        && matches!(fault, Fault::Once | Fault::Full)
+        && !matches!(error, Error::Unfinished { .. })
+    {
+        let now = (seen(home), dirs(home));
+        assert_eq!(&now, before, "{told}: {error}");
+    }
+
+    let place = Workplace::open_on(ground(home, 2), Faulty::new(None));
+    let place = place.unwrap_or_else(|error| panic!("{told}: the next start: {error}"));
+    let now = (seen(home), dirs(home));
+    let new = now == *after;
+    assert!(
+        new || now == *before,
+        "{told}: a mix after the next start: {now:#?}"
+    );
+    assert_eq!(
+        place.base().version == "v2",
+        new,
+        "{told}: the base and the files"
+    );
+    if applied.is_ok() {
+        assert!(new, "{told}: what was told to be done is gone");
+    }
+    let operations = place.operations().unwrap();
+    assert_eq!(operations.len(), usize::from(new), "{told}");
+    if new {
+        let kept = place.before(1, &path("agents/edit.md")).unwrap().unwrap();
+        assert_eq!(kept, b"old text", "{told}");
+        let kept = place.before(1, &path("agents/gone.md")).unwrap().unwrap();
+        assert_eq!(kept, b"goes", "{told}");
+    }
+    let state: Vec<_> = files(&home.join("state"))
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    let left = state
+        .iter()
+        .any(|name| name.contains("journal") || name.contains("next"));
+    assert!(!left, "{told}: {state:?}");
+    new
+}
+
+fn each_file_is_old_or_new(home: &Path, before: &Seen, after: &Seen, told: &str) {
+    for (name, text, _) in seen(home) {
+        if name.contains("/.wharf-") {
+            continue;
+        }
+        let known = before.0.iter().chain(&after.0);
+        let known = known.filter(|(known, ..)| *known == name);
+        let mut texts = known.map(|(_, text, _)| text);
+        assert!(
+            texts.any(|known| *known == text),
+            "{told}: {name} holds {text:?}"
+        );
+    }
+}
+
+fn every_call(fault: Fault) {
+    let (before, after, calls) = both_ends();
+    assert!(calls > 60, "{calls}");
+    let completed = (1..=calls)
+        .filter(|at| once(*at, fault, &before, &after))
+        .count();
+    println!("{fault:?}: {calls} calls, {completed} ended with the new files");
+}
+
+#[test]
+fn each_call_fails_once() {
+    every_call(Fault::Once);
+}
+
+#[test]
+fn the_disk_is_full_from_each_call_on() {
+    every_call(Fault::Full);
+}
+
+#[test]
+fn the_program_ends_before_each_call() {
+    every_call(Fault::Before);
+}
+
+#[test]
+fn the_program_ends_in_each_call() {
+    every_call(Fault::After);
+}
+
+#[test]
+fn the_power_goes_at_each_call() {
+    every_call(Fault::Power);
+}
+
+/// The next start is ended, too, at each of its calls.
+#[test]
+fn the_completion_is_ended_as_well() {
+    let (before, after, calls) = both_ends();
+    for at in (1..=calls).step_by(3) {
+        for again in (1..40).step_by(2) {
+            let (home, changes, base) = story();
+            let home = home.path();
+            let first = Faulty::new(Some((at, Fault::Before)));
+            let _ = Workplace::open_on(ground(home, 1), &first)
+                .and_then(|mut place| place.apply(&changes, base, 0));
+            let second = Faulty::new(Some((again, Fault::After)));
+            let ended = Workplace::open_on(ground(home, 2), &second).map(|place| drop(place));
+            let told = format!("at {at}, again at {again}");
+            each_file_is_old_or_new(home, &before, &after, &told);
+            let place = Workplace::open_on(ground(home, 3), Faulty::new(None)).unwrap();
+            let now = (seen(home), dirs(home));
+            assert!(now == before || now == after, "{told}: {now:#?}");
+            drop(place);
+            if ended.is_ok() && second.calls.get() < again {
+                break;
+            }
+        }
+    }
+}
+
+/// Somebody writes to a file, makes one or deletes one between any two calls: what they wrote is
+/// in its place or in the backup, and so is what was there before.
+#[test]
+fn somebody_writes_between_any_two_calls() {
+    let (_, _, calls) = both_ends();
+    for name in [
+        "agents/edit.md",
+        "agents/gone.md",
+        "skills/new/SKILL.md",
+        "agents/run",
+        "CLAUDE.md",
+    ] {
+        for at in 1..=calls {
+            let (home, changes, base) = story();
+            let home = home.path();
+            let file = home.join(".claude").join(name);
+            let mut disk = Faulty::new(None);
+            let theirs = file.clone();
+            let write = move || {
+                let _ = fs::create_dir_all(theirs.parent().unwrap());
+                fs::write(&theirs, "[theirs]").unwrap();
+            };
+            disk.meanwhile = Some((at, Box::new(write)));
+            let mut place = Workplace::open_on(ground(home, 1), disk).unwrap();
+            let outcome = place.apply(&changes, base, 0);
+            let told = format!("{name} written before call {at}: {outcome:?}");
+            let all = files(home);
+            assert!(
+                all.iter().any(|(_, text)| text == "[theirs]"),
+                "lost: {told}"
+            );
+            let here = fs::read_to_string(&file).unwrap_or_default();
+            let outcome = outcome.unwrap();
+            if outcome.skipped.contains(&path(name)) {
+                assert_eq!(here, "[theirs]", "{told}");
+                assert_eq!(place.base().manifest.get(&path(name)), None, "{told}");
+            }
+            let staged = all.iter().any(|(name, _)| name.contains("/.wharf-"));
+            assert!(!staged, "{told}: {all:?}");
+        }
+    }
+}
