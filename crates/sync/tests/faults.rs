@@ -224,8 +224,7 @@ fn the_completion_is_ended_as_well() {
     }
 }
 
-/// Somebody writes to a file, makes one or deletes one between any two calls: what they wrote is
-/// in its place or in the backup, and so is what was there before.
+/// Somebody writes to a file or makes one between any two calls: what they wrote is in its place.
 #[test]
 fn somebody_writes_between_any_two_calls() {
     let (_, _, calls) = both_ends();

@@ -377,6 +377,19 @@ impl World {
         }
     }
 
+    /// What is on a machine and was never on the server: edits that nobody may overwrite unasked.
+    fn unsent(&self, machine: usize) -> BTreeMap<ProfilePath, Digest> {
+        let versions = self.server.contents();
+        let selection = self.select(machine);
+        let files = selection
+            .manifest
+            .iter()
+            .map(|(path, entry)| (path.clone(), entry.sha256));
+        files
+            .filter(|(_, digest)| !versions.contains(digest))
+            .collect()
+    }
+
     /// The marks that are nowhere.
     fn lost(&self) -> Vec<String> {
         let mut all = String::new();
@@ -423,7 +436,28 @@ impl World {
 fn history(events: &[Event]) -> Result<(), TestCaseError> {
     let mut world = World::new();
     for (at, event) in events.iter().enumerate() {
+        let unsent = match event {
+            Event::Sync {
+                machine,
+                how: How::Plain,
+                meanwhile: None,
+                ..
+            } => Some(*machine),
+            _ => None,
+        }
+        .map(|machine| (machine, world.unsent(machine)));
         world.step(event);
+        if let Some((machine, unsent)) = unsent {
+            // A fault may have left an operation that a start with a working disk ends.
+            drop(world.open(machine, Faulty::new(None)));
+            prop_assert_eq!(
+                unsent,
+                world.unsent(machine),
+                "overwritten at step {}: {:?}",
+                at,
+                event
+            );
+        }
         let lost = world.lost();
         prop_assert!(lost.is_empty(), "{lost:?} lost at step {at}: {event:?}");
     }
