@@ -28,7 +28,7 @@
 pub mod apply;
 pub mod json;
 pub mod member;
-//pub mod merge;
+pub mod merge;
 pub mod plan;
 pub mod profile;
 //pub mod secrets;

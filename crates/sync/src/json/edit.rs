@@ -54,6 +54,34 @@ pub fn remove(text: &str, name: &str) -> Result<String, InvalidJson> {
     remove(&text, name)
 }
 
+/// The text with the value that `names` lead to, from the outermost object inwards, set to `value`
+/// or removed. Objects on the way that are not there are made.
+///
+/// # Errors
+/// When the text or the value is no JSON, or a value on the way is no object.
+pub fn set_at(text: &str, names: &[&str], value: Option<&str>) -> Result<String, InvalidJson> {
+    let Some((name, inner)) = names.split_first() else {
+        return Ok(value.unwrap_or_default().to_owned());
+    };
+    if inner.is_empty() {
+        return match value {
+            Some(value) => set(text, name, value),
+            None => remove(text, name),
+        };
+    }
+    let root = object(text)?;
+    let Some(old) = root.member(name) else {
+        return match value {
+            Some(value) => set(text, name, &set_at("{}", inner, Some(value))?),
+            None => Ok(text.to_owned()),
+        };
+    };
+    let part = text.get(old.span.clone()).unwrap_or_default();
+    // What is inside is laid out by its own lines.
+    let new = set_at(part, inner, value)?;
+    Ok(replaced(text, old.span.clone(), &new))
+}
+
 fn object(text: &str) -> Result<Node, InvalidJson> {
     let root = parse(text)?;
     if root.is_object() {
@@ -71,42 +99,59 @@ fn replaced(text: &str, range: Range<usize>, by: &str) -> String {
 
 /// How a text is laid out.
 struct Style {
+    /// One level; nothing for an object on one line.
     indent: Option<String>,
+    /// The margin of the object itself.
+    outer: String,
     newline: &'static str,
 }
 
 impl Style {
     fn of(text: &str, root: &Node) -> Self {
         let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
-        let indent = match root.members().first() {
-            // What is between the last line break and the first name.
-            Some(first) => {
-                let before = text
-                    .get(root.span.start + 1..first.start)
-                    .unwrap_or_default();
-                before
-                    .rsplit_once('\n')
-                    .map(|(_, indent)| indent.to_owned())
-            }
-            None => Some("  ".to_owned()),
+        let end = root.span.end.saturating_sub(1);
+        // What is between the last line break and a place, if that is nothing but space.
+        let margin = |from: usize, to: usize| {
+            let before = text.get(from..to).unwrap_or_default();
+            let (_, margin) = before.rsplit_once('\n')?;
+            let space = margin.chars().all(char::is_whitespace);
+            space.then(|| margin.to_owned())
         };
-        let spaces = |indent: &String| indent.chars().all(char::is_whitespace);
+        let ends = root.members().first().zip(root.members().last());
+        let Some((first, last)) = ends else {
+            return Self {
+                indent: Some("  ".to_owned()),
+                outer: String::new(),
+                newline,
+            };
+        };
+        // An object inside of another is laid out from the margin of its closing bracket.
+        let outer = margin(last.value.span.end, end).unwrap_or_default();
+        let inner = margin(root.span.start + 1, first.start);
+        let indent = inner.map(|inner| match inner.strip_prefix(&outer) {
+            Some(indent) => indent.to_owned(),
+            None => inner,
+        });
         Self {
-            indent: indent.filter(spaces),
+            indent,
+            outer,
             newline,
         }
     }
 
     fn line(&self, level: usize) -> String {
         match &self.indent {
-            Some(indent) => self.newline.to_owned() + &indent.repeat(level),
+            Some(indent) => [self.newline, &self.outer, &indent.repeat(level)].concat(),
             None => String::new(),
         }
     }
 
     fn adapt(&self, value: &Node) -> String {
         match &self.indent {
-            Some(indent) => value.printed(indent, 1).replace('\n', self.newline),
+            Some(indent) => {
+                let margin = [self.newline, &self.outer].concat();
+                value.printed(indent, 1).replace('\n', &margin)
+            }
             None => one_line(value),
         }
     }
@@ -165,6 +210,26 @@ mod tests {
         ] {
             assert_eq!(remove(text, "m").unwrap(), wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn a_value_inside_keeps_the_layout_around_it() {
+        let text = "{\n    \"a\": {\n        \"b\": 1\n    },\n    \"c\": { \"d\": 1 }\n}\n";
+        let set = |names: &[&str], value| set_at(text, names, value).unwrap();
+        assert_eq!(
+            set(&["a", "e"], Some("{\"f\":[1]}")),
+            text.replace(
+                "\"b\": 1",
+                "\"b\": 1,\n        \"e\": {\n            \"f\": [\n                1\n            ]\n        }"
+            )
+        );
+        assert_eq!(
+            set(&["c", "d"], Some("2")),
+            text.replace("\"d\": 1", "\"d\": 2")
+        );
+        assert_eq!(set(&["x", "y"], None), text);
+        assert!(set(&["x", "y"], Some("1")).ends_with("\"x\": {\n        \"y\": 1\n    }\n}\n"));
+        assert!(set_at(text, &["a", "b", "c"], Some("1")).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@
 mod edit;
 mod parse;
 
-pub use edit::{remove, set};
+pub use edit::{remove, set, set_at};
 pub use parse::{DEPTH_MAX, InvalidJson, parse};
 
 use std::ops::Range;
