@@ -34,8 +34,13 @@ const ROWS: &[Row] = &[
         why: "analysis is a function of the text alone, so that it can be fuzzed and trusted",
     },
     Row {
+        name: "wharf-secrets",
+        may: &[],
+        why: "what a secret looks like is asked by crates that have nothing else in common",
+    },
+    Row {
         name: "wharf-output",
-        may: &["wharf-shell"],
+        may: &["wharf-secrets", "wharf-shell"],
         why: "what an output says is a function of its bytes and of the command that made it",
     },
     Row {
@@ -120,7 +125,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "wharf-sync",
-        may: &["wharf-localstate"],
+        may: &["wharf-localstate", "wharf-secrets"],
         why: "what a sync does to a person's files is decided and tested without a server",
     },
     Row {
@@ -197,6 +202,7 @@ const HOMES: &[Home] = &[
 const PURE: &[&str] = &[
     "wharf-model",
     "wharf-shell",
+    "wharf-secrets",
     "wharf-output",
     "wharf-policy",
     "wharf-api",

@@ -31,6 +31,6 @@ pub mod member;
 pub mod merge;
 pub mod plan;
 pub mod profile;
-//pub mod secrets;
+pub mod secrets;
 pub mod select;
 //pub mod targets;
