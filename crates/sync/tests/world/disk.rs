@@ -172,9 +172,12 @@ impl Disk for Faulty {
         let (a, b) = (from.to_owned(), to.to_owned());
         self.named(&[from, to], move || {
             if how == Move::Swap {
-                RealDisk.rename(&b, &a, Move::Swap).unwrap();
+                // Nothing to take back when one of the two has been removed since.
+                let _ = RealDisk.rename(&b, &a, Move::Swap);
                 return;
             }
+            // Its directory may have gone after it, which is taken back as well.
+            fs::create_dir_all(a.parent().unwrap()).unwrap();
             fs::rename(&b, &a).unwrap();
             if let Some(bytes) = &displaced {
                 fs::write(&b, bytes).unwrap();
