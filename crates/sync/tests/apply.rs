@@ -254,6 +254,9 @@ fn a_file_becomes_a_directory_and_back() {
     assert_eq!(files(&root), [("agents/a".into(), "file".into())]);
     place.undo(3, false, 0).unwrap();
     assert_eq!(files(&root), [("agents/a/b/c".into(), "deep".into())]);
+    let undone = place.undo(2, false, 0).unwrap();
+    assert_eq!(undone.skipped, []);
+    assert_eq!(files(&root), [("agents/a".into(), "file".into())]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ use world::ground;
 
 /// The calls that change a disk.
 const CALLS: &str = "openat,write,fsync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,\
-                     rmdir,chmod,fchmod,fchmodat,fchmodat2";
+                     rmdir,chmod,fchmod,fchmodat";
 
 /// The program under test: one apply of the story, in the directory that is read from stdin.
 #[test]

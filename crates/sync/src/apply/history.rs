@@ -155,7 +155,8 @@ impl<D: Disk> Workplace<D> {
         let location = self.bounds.locate(&item.path, &file)?;
         let found = match locate::find(&location.file) {
             Ok(found) => found,
-            // A directory by now.
+            // The operation put a directory in its place, whose files go with it.
+            Err(_) if location.file.is_dir() && item.is.is_none() => None,
             Err(_) if location.file.is_dir() => return Ok(Err(item.path.clone())),
             Err(error) => return Err(Error::io("reading", &location.file)(error)),
         };
