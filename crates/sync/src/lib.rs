@@ -33,4 +33,4 @@ pub mod plan;
 pub mod profile;
 pub mod secrets;
 pub mod select;
-//pub mod targets;
+pub mod targets;
