@@ -436,7 +436,7 @@ impl World {
 fn history(events: &[Event]) -> Result<(), TestCaseError> {
     let mut world = World::new();
     for (at, event) in events.iter().enumerate() {
-        let unsent = match event {
+        let plain = match event {
             Event::Sync {
                 machine,
                 how: How::Plain,
@@ -444,8 +444,12 @@ fn history(events: &[Event]) -> Result<(), TestCaseError> {
                 ..
             } => Some(*machine),
             _ => None,
-        }
-        .map(|machine| (machine, world.unsent(machine)));
+        };
+        let unsent = plain.map(|machine| {
+            // What somebody asked for before may still have to be completed.
+            drop(world.open(machine, Faulty::new(None)));
+            (machine, world.unsent(machine))
+        });
         world.step(event);
         if let Some((machine, unsent)) = unsent {
             // A fault may have left an operation that a start with a working disk ends.
