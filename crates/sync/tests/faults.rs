@@ -3,6 +3,7 @@
 //! what was replaced is in the backup.
 
 #![expect(
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "helpers of tests fail by panicking, as tests do"
 )]

@@ -6,6 +6,7 @@
 //! a plan and its push. At the end both machines are brought together, and have to become the same.
 
 #![expect(
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "helpers of tests fail by panicking, as tests do"
 )]

@@ -4,7 +4,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "helpers of tests fail by panicking, as tests do, and say what was skipped"
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panicking, as tests do, and say what was done or skipped"
 )]
 
 #[path = "world/changes.rs"]

@@ -291,9 +291,9 @@ mod tests {
         fn a_side_that_did_not_change_gives_way(
             base in "([a-d]\n){0,8}[a-d]?", other in "([a-d]\n){0,8}[a-d]?",
         ) {
-            proptest::prop_assert_eq!(merged(&base, &base, &other).content, other.clone());
-            proptest::prop_assert_eq!(merged(&base, &other, &base).content, other.clone());
-            proptest::prop_assert_eq!(merged(&base, &other, &other).content, other);
+            proptest::prop_assert_eq!(merged(&base, &base, &other).content, &*other);
+            proptest::prop_assert_eq!(merged(&base, &other, &base).content, &*other);
+            proptest::prop_assert_eq!(merged(&base, &other, &other).content, &*other);
         }
 
         #[test]

@@ -1,5 +1,6 @@
 //! The walk through an agent's directory.
 
+use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -101,9 +102,8 @@ impl<'a> Walk<'a> {
     pub(super) fn finish(self) -> Result<Selection, Error> {
         let mut selection = self.selection;
         selection.manifest = Manifest::from_entries(self.files)?;
-        let places = &selection.places;
-        let is_there = |path: &str| ProfilePath::parse(path).is_ok_and(|p| places.contains_key(&p));
-        self.cache.keep(is_there);
+        let paths: BTreeSet<&str> = selection.places.keys().map(ProfilePath::as_str).collect();
+        self.cache.keep(|path| paths.contains(path));
         selection.left_out.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(selection)
     }

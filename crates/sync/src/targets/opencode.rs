@@ -58,10 +58,14 @@ fn agent(rendered: &mut Rendered, path: &ProfilePath, text: &str) {
     head.push_str("mode: subagent\n");
     head.push_str(&permission(&document));
     head.push_str("---\n");
+    let inherits = document.text("model").as_deref() == Some("inherit");
     for field in &document.fields {
-        let kept = ["name", "description", "tools", "disallowedTools"].contains(&field.name);
-        if !kept && !(field.name == "model" && document.text("model").as_deref() == Some("inherit"))
-        {
+        let kept = match field.name {
+            "name" | "description" | "tools" | "disallowedTools" => true,
+            "model" => inherits,
+            _ => false,
+        };
+        if !kept {
             rendered.lose(path, format!("the field `{}`", field.name));
         }
     }

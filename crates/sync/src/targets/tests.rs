@@ -88,7 +88,7 @@ fn opencode_gets_its_shape_and_no_agent_may_do_more_than_before() {
     // Rendered again, nothing changes.
     let again = Existing {
         config: Some(config.clone()),
-        servers: rendered.servers.clone(),
+        servers: rendered.servers,
         claude_too: true,
     };
     let again = render(Target::OpenCode, &all(), &again).unwrap();
