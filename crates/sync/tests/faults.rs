@@ -4,6 +4,7 @@
 
 #![expect(
     clippy::print_stdout,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests fail by panicking, as tests do"
 )]
@@ -134,7 +135,7 @@ fn the_completion_is_ended_as_well() {
             let _ = Workplace::open_on(ground(home, 1), &first)
                 .and_then(|mut place| place.apply(&changes, base, 0));
             let second = Faulty::new(Some((again, Fault::After)));
-            let ended = Workplace::open_on(ground(home, 2), &second).map(|place| drop(place));
+            let ended = Workplace::open_on(ground(home, 2), &second).map(drop);
             let told = format!("at {at}, again at {again}");
             each_file_is_old_or_new(home, &before, &after, &told);
             let place = Workplace::open_on(ground(home, 3), Faulty::new(None)).unwrap();

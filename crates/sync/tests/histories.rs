@@ -7,6 +7,8 @@
 
 #![expect(
     clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests fail by panicking, as tests do"
 )]
