@@ -25,11 +25,12 @@ use wharf_sync::apply::{Error, Workplace};
 use world::{files, ground, path};
 
 /// The home before, after, and how many calls lie between.
-fn both_ends() -> (Seen, Seen, usize) {
+fn both_ends(no_swap: bool) -> (Seen, Seen, usize) {
     let (home, changes, base) = story();
     let home = home.path();
     let before = (seen(home), dirs(home));
-    let disk = Faulty::new(None);
+    let mut disk = Faulty::new(None);
+    disk.no_swap = no_swap;
     let mut place = Workplace::open_on(ground(home, 1), &disk).unwrap();
     place.apply(&changes, base, 0).unwrap();
     let after = (seen(home), dirs(home));
@@ -38,11 +39,12 @@ fn both_ends() -> (Seen, Seen, usize) {
 }
 
 /// One apply with a fault, the look in between, and the next start.
-fn once(at: usize, fault: Fault, before: &Seen, after: &Seen) -> bool {
+fn once(at: usize, fault: Fault, no_swap: bool, before: &Seen, after: &Seen) -> bool {
     let (home, changes, base) = story();
     let home = home.path();
     let told = format!("{fault:?} at call {at}");
-    let disk = Faulty::new(Some((at, fault)));
+    let mut disk = Faulty::new(Some((at, fault)));
+    disk.no_swap = no_swap;
     let applied = Workplace::open_on(ground(home, 1), &disk)
         .and_then(|mut place| place.apply(&changes, base, 0));
     each_file_is_old_or_new(home, before, after, &told);
@@ -54,7 +56,9 @@ fn once(at: usize, fault: Fault, before: &Seen, after: &Seen) -> bool {
         assert_eq!(&now, before, "{told}: {error}");
     }
 
-    let place = Workplace::open_on(ground(home, 2), Faulty::new(None));
+    let mut working = Faulty::new(None);
+    working.no_swap = no_swap;
+    let place = Workplace::open_on(ground(home, 2), working);
     let place = place.unwrap_or_else(|error| panic!("{told}: the next start: {error}"));
     let now = (seen(home), dirs(home));
     let new = now == *after;
@@ -89,44 +93,52 @@ fn once(at: usize, fault: Fault, before: &Seen, after: &Seen) -> bool {
     new
 }
 
-fn every_call(fault: Fault) {
-    let (before, after, calls) = both_ends();
+fn every_call(fault: Fault, no_swap: bool) {
+    let (before, after, calls) = both_ends(no_swap);
     assert!(calls > 60, "{calls}");
     let completed = (1..=calls)
-        .filter(|at| once(*at, fault, &before, &after))
+        .filter(|at| once(*at, fault, no_swap, &before, &after))
         .count();
     println!("{fault:?}: {calls} calls, {completed} ended with the new files");
 }
 
 #[test]
 fn each_call_fails_once() {
-    every_call(Fault::Once);
+    every_call(Fault::Once, false);
 }
 
 #[test]
 fn the_disk_is_full_from_each_call_on() {
-    every_call(Fault::Full);
+    every_call(Fault::Full, false);
 }
 
 #[test]
 fn the_program_ends_before_each_call() {
-    every_call(Fault::Before);
+    every_call(Fault::Before, false);
 }
 
 #[test]
 fn the_program_ends_in_each_call() {
-    every_call(Fault::After);
+    every_call(Fault::After, false);
 }
 
 #[test]
 fn the_power_goes_at_each_call() {
-    every_call(Fault::Power);
+    every_call(Fault::Power, false);
+}
+
+/// A file system that cannot exchange two files, such as some of networks.
+#[test]
+fn each_call_fails_or_is_the_last_where_nothing_can_be_exchanged() {
+    for fault in [Fault::Once, Fault::Full, Fault::Before, Fault::After] {
+        every_call(fault, true);
+    }
 }
 
 /// The next start is ended, too, at each of its calls.
 #[test]
 fn the_completion_is_ended_as_well() {
-    let (before, after, calls) = both_ends();
+    let (before, after, calls) = both_ends(false);
     for at in (1..=calls).step_by(3) {
         for again in (1..40).step_by(2) {
             let (home, changes, base) = story();
@@ -152,7 +164,7 @@ fn the_completion_is_ended_as_well() {
 /// Somebody writes to a file or makes one between any two calls: what they wrote is in its place.
 #[test]
 fn somebody_writes_between_any_two_calls() {
-    let (_, _, calls) = both_ends();
+    let (_, _, calls) = both_ends(false);
     for name in [
         "agents/edit.md",
         "agents/gone.md",

@@ -8,6 +8,7 @@ use super::error::Error;
 use super::journal::{self, Act, Item, Journal, Phase, Version};
 use super::locate::digest;
 use super::{Base, Workplace};
+use crate::member;
 
 impl<D: Disk> Workplace<D> {
     /// Takes an operation back after `error`, and says how that went: the error itself when
@@ -204,12 +205,7 @@ impl<D: Disk> Workplace<D> {
             return Ok(());
         }
         if beside.is_none() {
-            // Without an exchange the old content is in the backup alone.
-            let kept = journal::backup(&self.ground.state, journal.number, index);
-            if item.member.is_some() {
-                return Ok(());
-            }
-            let bytes = std::fs::read(&kept).map_err(Error::io("reading", &kept))?;
+            let bytes = self.old_content(journal, index, item)?;
             let step = || {
                 write_new(&self.disk, &item.temp, old.mode, &bytes)?;
                 self.disk.rename(&item.temp, &item.file, Move::Over)
@@ -223,5 +219,23 @@ impl<D: Disk> Workplace<D> {
             }
             done => done.map_err(failed),
         }
+    }
+
+    /// The old content of a file that could not be exchanged: it is in the backup alone, and of a
+    /// member the member alone, which goes back into the file that holds it.
+    fn old_content(&self, journal: &Journal, index: usize, item: &Item) -> Result<Vec<u8>, Error> {
+        let kept = self.kept(journal.number, index)?;
+        let Some(member) = &item.member else {
+            let what = "the old content is gone";
+            return kept.ok_or_else(|| Error::damaged(&item.file, what));
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let value = kept.and_then(|kept| member::value(&text(&kept), member));
+        let here = std::fs::read(&item.file).map_err(Error::io("reading", &item.file))?;
+        let old = member::write(&text(&here), member, value.as_deref());
+        old.map(String::into_bytes).map_err(|source| Error::Member {
+            file: item.file.clone(),
+            source,
+        })
     }
 }

@@ -36,6 +36,13 @@ pub trait Disk {
     /// # Errors
     /// Those of the system.
     fn sync(&self, file: &File) -> io::Result<()>;
+    /// [`Disk::sync`] for many files, in any order.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn sync_many(&self, files: &[File]) -> io::Result<()> {
+        files.iter().try_for_each(|file| self.sync(file))
+    }
     /// Moves a file. `Unsupported` where the file system cannot do it in this way.
     ///
     /// # Errors
@@ -66,6 +73,44 @@ pub trait Disk {
     /// # Errors
     /// Those of the system.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// [`Disk::sync_dir`] for many directories, in any order.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn sync_dirs(&self, paths: &[&Path]) -> io::Result<()> {
+        paths.iter().try_for_each(|path| self.sync_dir(path))
+    }
+}
+
+/// How many threads wait for the disk at once. A disk writes what many wait for in one go: one
+/// after the other, 500 files take seconds.
+const WAITING_MAX: usize = 16;
+
+/// Does something for each item, several at once; the first failure in the order of the items.
+fn at_once<T: Sync>(items: &[T], each: impl Fn(&T) -> io::Result<()> + Sync) -> io::Result<()> {
+    let share = items.len().div_ceil(WAITING_MAX).max(1);
+    if items.len() <= 1 {
+        return items.iter().try_for_each(each);
+    }
+    let each = &each;
+    std::thread::scope(|scope| {
+        let threads = items.chunks(share).map(|items| {
+            let work = move || items.iter().try_for_each(each);
+            std::thread::Builder::new().spawn_scoped(scope, work)
+        });
+        let threads: Vec<_> = threads.collect();
+        let mut result = Ok(());
+        for thread in threads {
+            let done = match thread {
+                Ok(thread) => thread
+                    .join()
+                    .unwrap_or_else(|_| Err(io::Error::other("a thread ended"))),
+                Err(error) => Err(error),
+            };
+            result = result.and(done);
+        }
+        result
+    })
 }
 
 /// The disk of this machine.
@@ -127,6 +172,14 @@ impl Disk for RealDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     }
+
+    fn sync_many(&self, files: &[File]) -> io::Result<()> {
+        at_once(files, File::sync_all)
+    }
+
+    fn sync_dirs(&self, paths: &[&Path]) -> io::Result<()> {
+        at_once(paths, |path| self.sync_dir(path))
+    }
 }
 
 impl<D: Disk> Disk for &D {
@@ -157,6 +210,12 @@ impl<D: Disk> Disk for &D {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         (**self).sync_dir(path)
     }
+    fn sync_many(&self, files: &[File]) -> io::Result<()> {
+        (**self).sync_many(files)
+    }
+    fn sync_dirs(&self, paths: &[&Path]) -> io::Result<()> {
+        (**self).sync_dirs(paths)
+    }
 }
 
 /// A whole file that was not there, on the disk when this returns; its name is once its directory
@@ -165,6 +224,38 @@ pub(super) fn write_new(disk: &impl Disk, path: &Path, mode: u32, bytes: &[u8]) 
     let mut file = disk.create(path, mode)?;
     disk.write(&mut file, bytes)?;
     disk.sync(&file)
+}
+
+/// The most files that are open at once while they wait for the disk.
+const OPEN_MAX: usize = 64;
+
+/// Whole files that were not there, on the disk once [`Writing::finish`] returns.
+pub(super) struct Writing<'a, D> {
+    disk: &'a D,
+    open: Vec<File>,
+}
+
+impl<'a, D: Disk> Writing<'a, D> {
+    pub(super) fn new(disk: &'a D) -> Self {
+        let open = Vec::with_capacity(OPEN_MAX);
+        Self { disk, open }
+    }
+
+    pub(super) fn add(&mut self, path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.disk.create(path, mode)?;
+        self.disk.write(&mut file, bytes)?;
+        self.open.push(file);
+        if self.open.len() < OPEN_MAX {
+            return Ok(());
+        }
+        self.finish()
+    }
+
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.disk.sync_many(&self.open)?;
+        self.open.clear();
+        Ok(())
+    }
 }
 
 /// Removes a file that may be gone already.

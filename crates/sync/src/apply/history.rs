@@ -134,7 +134,7 @@ impl<D: Disk> Workplace<D> {
         record.ok_or(Error::NoOperation(number))
     }
 
-    fn kept(&self, number: u64, index: usize) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) fn kept(&self, number: u64, index: usize) -> Result<Option<Vec<u8>>, Error> {
         let path = journal::backup(&self.ground.state, number, index);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),

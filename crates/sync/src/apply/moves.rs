@@ -1,14 +1,14 @@
 //! The second half of an operation: from staged to complete. Every step can be repeated, so that
 //! the next start goes on where this one ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
 use super::disk::{Disk, Move, remove_if_there, write_new};
 use super::error::Error;
 use super::journal::{self, Act, Item, Journal, Phase, Version};
-use super::locate::digest;
+use super::locate::{digest, is_absent};
 use super::{Base, Outcome, Recovered, Workplace};
 
 /// Whether a file was moved or left alone.
@@ -127,7 +127,7 @@ impl<D: Disk> Workplace<D> {
 
     fn create(&self, item: &Item, new: Version) -> Result<Done, Error> {
         // A staged file that is gone was moved already.
-        if digest(&item.temp)?.is_none() {
+        if std::fs::symlink_metadata(&item.temp).is_err_and(|error| is_absent(&error)) {
             return Ok(Done::Moved);
         }
         match self.disk.rename(&item.temp, &item.file, Move::New) {
@@ -209,8 +209,16 @@ impl<D: Disk> Workplace<D> {
         let dirs: BTreeSet<&Path> = touched.chain(made).chain(cleared).flatten().collect();
         // Where a file came to is on the disk before where it came from, innermost first. A
         // directory may be gone with its last file; its parent is in the list then.
-        for dir in dirs.into_iter().rev().filter(|dir| dir.is_dir()) {
-            disk.sync_dir(dir).map_err(Error::io("writing", dir))?;
+        let mut levels: BTreeMap<usize, Vec<&Path>> = BTreeMap::new();
+        for dir in dirs.into_iter().filter(|dir| dir.is_dir()) {
+            levels
+                .entry(dir.components().count())
+                .or_default()
+                .push(dir);
+        }
+        for level in levels.values().rev() {
+            let synced = disk.sync_dirs(level);
+            synced.map_err(Error::io("writing the directories of", &self.ground.root))?;
         }
         if !Base::is_staged(state) {
             return self.note_skipped(journal, skipped);

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::{Disk, write_new};
+use super::disk::{Disk, Writing, write_new};
 use super::error::Error;
 use super::journal::{self, Clear, Item, Journal, Phase, Version};
 use super::locate::{self, Found, Location};
@@ -233,26 +233,28 @@ impl<D: Disk> Workplace<D> {
             }
         }
         let mut names: BTreeSet<&Path> = BTreeSet::new();
+        let mut writing = Writing::new(disk);
         for (index, (item, contents)) in journal.items.iter().zip(&contents).enumerate() {
             if let Some(bytes) = &contents.backup {
                 let path = journal::backup(state, journal.number, index);
-                write_new(disk, &path, 0o600, bytes).map_err(Error::io("keeping", &path))?;
+                let kept = writing.add(&path, 0o600, bytes);
+                kept.map_err(Error::io("keeping", &path))?;
             }
             if let (Some(bytes), Some(new)) = (&contents.staged, item.new) {
-                let written = write_new(disk, &item.temp, new.mode, bytes);
+                let written = writing.add(&item.temp, new.mode, bytes);
                 written.map_err(Error::io("writing", &item.temp))?;
                 names.extend(item.temp.parent());
             }
         }
+        let written = writing.finish();
+        written.map_err(Error::io("writing files for", &self.ground.root))?;
         if journal.rebases {
             Base::stage(state, disk, &next)?;
         }
-        for dir in names
-            .into_iter()
-            .chain(dirs.iter().rev().map(PathBuf::as_path))
-        {
-            disk.sync_dir(dir).map_err(Error::io("writing", dir))?;
-        }
+        let ours = dirs.iter().rev().map(PathBuf::as_path);
+        let all: Vec<&Path> = names.into_iter().chain(ours).collect();
+        let synced = disk.sync_dirs(&all);
+        synced.map_err(Error::io("writing the directories of", &self.ground.root))?;
         Ok(journal)
     }
 }

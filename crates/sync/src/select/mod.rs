@@ -17,7 +17,6 @@ pub use cache::Cache;
 pub use table::belongs;
 
 use crate::apply::{Bounds, MemberPlace};
-use crate::json::InvalidJson;
 use crate::profile::{Digest, InvalidManifest, Manifest, ProfilePath, Reason};
 
 /// The most files and directories that are looked at.
@@ -114,6 +113,9 @@ pub enum Why {
     /// It cannot be opened.
     #[error("it cannot be read ({0})")]
     Unreadable(io::ErrorKind),
+    /// The JSON file that it is a member of is none, from this line on.
+    #[error("the file that holds it is no JSON (line {0})")]
+    NotJson(usize),
     /// Larger than a profile's file may be.
     #[error("it is larger than {} bytes", crate::profile::FILE_BYTES_MAX)]
     TooLarge,
@@ -133,6 +135,7 @@ impl Why {
                 | Self::Outside
                 | Self::NotAFile
                 | Self::Unreadable(_)
+                | Self::NotJson(_)
                 | Self::TooLarge
                 | Self::Name(_)
         )
@@ -156,14 +159,6 @@ pub enum Error {
         /// Which file.
         path: ProfilePath,
     },
-    /// The file that holds a member is no JSON.
-    #[error("{}: {source}", .path.display())]
-    Json {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong.
-        source: InvalidJson,
-    },
     /// More than [`LOOKED_AT_MAX`].
     #[error("{} has more than {LOOKED_AT_MAX} files", .path.display())]
     TooMany {
@@ -186,7 +181,7 @@ pub fn select(source: Source<'_>, cache: &mut Cache) -> Result<Selection, Error>
     let bounds = Bounds::of(source.root, source.within)?;
     let mut walk = walk::Walk::new(source, &bounds, cache);
     walk.top()?;
-    walk.members()?;
+    walk.members();
     walk.finish()
 }
 

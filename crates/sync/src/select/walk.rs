@@ -71,32 +71,21 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    pub(super) fn members(&mut self) -> Result<(), Error> {
+    pub(super) fn members(&mut self) {
         for place in self.source.members {
-            let wrong = |source| Error::Read {
-                path: place.file.clone(),
-                source,
+            let content = match member_of(&place.file, &place.member) {
+                Ok(Some(content)) => content,
+                Ok(None) => continue,
+                Err(why) => {
+                    self.trouble(place.path.as_str(), why);
+                    continue;
+                }
             };
-            let Some(bytes) = read_file(&place.file).map_err(wrong)? else {
-                continue;
-            };
-            let text = String::from_utf8(bytes);
-            let text = text.map_err(|_| wrong(io::ErrorKind::InvalidData.into()))?;
-            if text.trim().is_empty() {
-                continue;
-            }
-            let content = member::read(&text, &place.member).map_err(|source| Error::Json {
-                path: place.file.clone(),
-                source,
-            })?;
-            if let Some(content) = content {
-                let entry = Entry::of(content.as_bytes(), false);
-                self.files.push((place.path.clone(), entry));
-                let place_of = Place::Member(content);
-                self.selection.places.insert(place.path.clone(), place_of);
-            }
+            let entry = Entry::of(content.as_bytes(), false);
+            self.files.push((place.path.clone(), entry));
+            let place_of = Place::Member(content);
+            self.selection.places.insert(place.path.clone(), place_of);
         }
-        Ok(())
     }
 
     pub(super) fn finish(self) -> Result<Selection, Error> {
@@ -260,6 +249,19 @@ impl<'a> Walk<'a> {
             .put(path.as_str(), stamp, self.source.now_ns, sha256);
         Ok((sha256, size))
     }
+}
+
+fn member_of(file: &Path, member: &str) -> Result<Option<String>, Why> {
+    let bytes = match read_file(file) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(Why::Unreadable(error.kind())),
+    };
+    let text = String::from_utf8(bytes).map_err(|_| Why::NotJson(1))?;
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    member::read(&text, member).map_err(|error| Why::NotJson(error.line))
 }
 
 /// The names in a directory, in order; at most one more than are looked at.

@@ -31,6 +31,8 @@ pub(crate) enum Fault {
 pub(crate) struct Faulty {
     pub(crate) fault: Option<(usize, Fault)>,
     pub(crate) calls: Cell<usize>,
+    /// Two files cannot be exchanged on it.
+    pub(crate) no_swap: bool,
     /// What somebody else does before a call.
     pub(crate) meanwhile: Option<(usize, Box<dyn Fn()>)>,
     /// No sync reaches the real disk, which makes thousands of histories possible.
@@ -52,6 +54,7 @@ impl Faulty {
         Self {
             fault,
             calls: Cell::new(0),
+            no_swap: false,
             meanwhile: None,
             fast: true,
             unsynced: std::cell::RefCell::default(),
@@ -167,6 +170,9 @@ impl Disk for Faulty {
 
     fn rename(&self, from: &Path, to: &Path, how: Move) -> io::Result<()> {
         self.count(true)?;
+        if how == Move::Swap && self.no_swap {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let displaced = fs::read(to).ok();
         RealDisk.rename(from, to, how)?;
         let (a, b) = (from.to_owned(), to.to_owned());
