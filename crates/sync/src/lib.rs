@@ -16,6 +16,55 @@
 //! 7. For a push, [`plan::Plan::push`] says what to send, [`secrets`] what must not be in it, and
 //!    [`apply::Workplace::agree`] records what the server has taken.
 //!
+//! ```
+//! use wharf_sync::apply::{Ground, Workplace};
+//! use wharf_sync::plan::{Contents, Options, plan};
+//! use wharf_sync::profile::{Entry, Manifest, ProfilePath};
+//! use wharf_sync::select::{Cache, Source, select};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let home = tempfile::tempdir()?;
+//! # let home = home.path();
+//! // What is there, as the server told it.
+//! let remote = Manifest::from_entries([(ProfilePath::parse("CLAUDE.md")?, Entry::of(b"Be brief.\n", false))])?;
+//!
+//! let ground = Ground {
+//!     root: home.join(".claude"),
+//!     state: home.join("state"),
+//!     lock: home.join("lock"),
+//!     within: vec![home.to_owned()],
+//!     members: Vec::new(),
+//!     nonce: 4, // random
+//! };
+//! let mut place = Workplace::open(ground.clone())?;
+//! let mut cache = Cache::load(&home.join("digests"));
+//! let source = Source { root: &ground.root, members: &ground.members, within: &ground.within, now_ns: 0 };
+//! let here = select(source, &mut cache)?;
+//!
+//! let options = Options {
+//!     unreadable: here.unreadable.clone(),
+//!     ignores_case: here.ignores_case,
+//!     ..Options::default()
+//! };
+//! let local = place.base().seen(&here.manifest);
+//! let plan = plan(&place.base().manifest, &local, &remote, &options);
+//! assert_eq!(plan.summary().added, 1);
+//!
+//! let mut contents = Contents::new();
+//! for digest in plan.needed() {
+//!     contents.insert(digest, (*b"Be brief.\n").into()); // fetched
+//! }
+//! let changes = plan.changes(&contents)?;
+//! let next = place.base().next("4f1c2ab", plan.agreed());
+//! let outcome = place.apply(&changes, next, 1_700_000_000)?;
+//! assert_eq!(std::fs::read(home.join(".claude/CLAUDE.md"))?, b"Be brief.\n");
+//!
+//! place.undo(outcome.operation.ok_or("nothing was done")?, false, 1_700_000_001)?;
+//! assert!(!home.join(".claude/CLAUDE.md").exists());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`targets`] writes the same profile for other agents (OpenCode, Codex, `AGENTS.md`).
 //!
 //! What this crate may not do: use the network, print, read the environment, the clock or

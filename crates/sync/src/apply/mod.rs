@@ -46,15 +46,16 @@ use wharf_localstate::FileLock;
 
 use crate::profile::{Entry, Manifest, ProfilePath};
 
-/// Where an apply works. All of it comes from the caller: nothing here reads the environment, the
-/// clock or randomness.
+/// Where an apply works, in absolute paths. All of it comes from the caller: nothing here reads the
+/// environment, the clock or randomness.
 #[derive(Debug, Clone)]
 pub struct Ground {
     /// The directory that holds the profile here, such as `~/.claude`. It is made when needed.
     pub root: PathBuf,
     /// The client's own directory for this server, profile and target: base, journal, backups.
     pub state: PathBuf,
-    /// The lock of this root. Two states that write to one root have to share it.
+    /// The lock of this root, in a directory that is there. Two states that write to one root have
+    /// to share it.
     pub lock: PathBuf,
     /// Directories besides the root that symbolic links may lead into, such as the home directory.
     pub within: Vec<PathBuf>,

@@ -2,9 +2,10 @@
 //!
 //! Markdown and other text is merged by hunks ([`text`]), JSON by keys ([`json`]), and of
 //! `CLAUDE.md` the part between the platform's marks is the server's in any case ([`block`]). What
-//! is not UTF-8 is not merged: one side has to be chosen.
+//! is not UTF-8 is not merged: one side has to be chosen. [`diff`] shows what differs.
 
 pub mod block;
+pub mod diff;
 pub mod json;
 pub mod text;
 
