@@ -9,6 +9,12 @@ use super::{Conflict, Merged, Sides};
 use crate::json::{Kind, Node, parse, set_at};
 use crate::plan::Side;
 
+/// The most bytes of a text that is merged by keys, and the most changes: each change reads the text
+/// once.
+pub const BYTES_MAX: usize = 1024 * 1024;
+/// See [`BYTES_MAX`].
+pub const CHANGES_MAX: usize = 1_000;
+
 /// A value that both sides changed differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
@@ -25,10 +31,15 @@ pub struct Key {
 /// A change of this side's text: the names that lead to a value, and what it becomes.
 type Change = (Vec<String>, Option<String>);
 
-/// Merges two JSON texts. Nothing when one of the three is none: text can still be merged by hunks.
+/// Merges two JSON texts. Nothing when one of the three is none, or they are over [`BYTES_MAX`] or
+/// [`CHANGES_MAX`]: text can still be merged by hunks.
 /// Where there are conflicts the content holds what is here.
 #[must_use]
 pub fn merge(sides: Sides<'_>, prefer: Option<Side>) -> Option<Merged> {
+    let longest = sides.local.len().max(sides.remote.len());
+    if longest.max(sides.base.map_or(0, str::len)) > BYTES_MAX {
+        return None;
+    }
     let local = parse(sides.local).ok()?;
     let remote = parse(sides.remote).ok()?;
     let base = match sides.base {
@@ -44,6 +55,9 @@ pub fn merge(sides: Sides<'_>, prefer: Option<Side>) -> Option<Merged> {
         return None;
     }
     walk.objects(&mut Vec::new(), base.as_ref(), &local, &remote);
+    if walk.changes.len() > CHANGES_MAX {
+        return None;
+    }
     let mut content = sides.local.to_owned();
     for (names, value) in walk.changes {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -246,6 +260,31 @@ mod tests {
         };
         let out = merge(sides, None).unwrap();
         assert_eq!(out.content, r#"{"a":1,"b": 2}"#);
+    }
+
+    #[test]
+    fn too_many_changes_are_left_to_the_merge_of_text() {
+        let object = |count: usize, value: usize| {
+            let members = (0..count).map(|n| format!("\"{n}\":{value}"));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        };
+        let is_merged = |count| {
+            let (old, new) = (object(count, 1), object(count, 2));
+            let sides = Sides {
+                base: Some(&old),
+                local: &old,
+                remote: &new,
+            };
+            merge(sides, None).is_some()
+        };
+        assert!(is_merged(10) && !is_merged(CHANGES_MAX + 1));
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(BYTES_MAX));
+        let sides = Sides {
+            base: None,
+            local: &long,
+            remote: "{}",
+        };
+        assert!(merge(sides, None).is_none());
     }
 
     #[test]

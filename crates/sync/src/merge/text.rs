@@ -11,6 +11,10 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use super::{Conflict, Merged, Sides};
 use crate::plan::Side;
 
+/// The most lines that are compared one by one. The time grows with the square where everything
+/// differs; a longer text is one piece.
+pub const LINES_MAX: usize = 10_000;
+
 /// A place where both sides changed the same lines differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hunk {
@@ -185,6 +189,17 @@ fn growth(edit: &Edit) -> isize {
 }
 
 fn edits(base: &[&str], other: &[&str]) -> Vec<Edit> {
+    if base.len().max(other.len()) > LINES_MAX {
+        let whole = Edit {
+            base: 0..base.len(),
+            to: 0..other.len(),
+        };
+        return if base == other {
+            Vec::new()
+        } else {
+            vec![whole]
+        };
+    }
     let bare_of = |lines: &[&str]| -> Vec<String> {
         // The last line without its ending is another line than one with it.
         let marked = |line: &&str| {
@@ -268,6 +283,18 @@ mod tests {
         assert!(out.conflicts.is_empty());
         let out = merged("a\r\nb\r\nc\r\n", "A\r\nb\r\nc\r\n", "a\nb\nC\nd\n");
         assert_eq!(out.content, "A\r\nb\r\nC\r\nd\r\n");
+    }
+
+    #[test]
+    fn a_text_of_too_many_lines_is_one_piece() {
+        let base = "a\n".repeat(LINES_MAX);
+        let local = format!("{base}mine\n");
+        let out = merged(&base, &local, &format!("theirs\n{base}"));
+        assert_eq!(out.conflicts.len(), 1);
+        assert_eq!(merged(&base, &local, &base).content, local);
+        let base = "a\n".repeat(LINES_MAX - 1);
+        let out = merged(&base, &format!("{base}mine\n"), &format!("theirs\n{base}"));
+        assert_eq!(out.conflicts, []);
     }
 
     #[test]

@@ -219,6 +219,17 @@ fn files_that_did_not_change_are_not_read() {
 }
 
 #[test]
+fn a_directory_with_the_name_of_a_file_is_no_part_of_it() {
+    let home = Home::new();
+    home.put("CLAUDE.md/x", "");
+    home.put("agents", "");
+    let selection = home.select(&mut Cache::default(), 0);
+    assert!(selection.manifest.is_empty());
+    let foreign = [("CLAUDE.md", Why::Foreign), ("agents", Why::Foreign)];
+    assert_eq!(left_out(&selection), foreign);
+}
+
+#[test]
 fn no_directory_is_an_empty_profile_and_a_broken_file_is_told() {
     let home = Home::new();
     fs::remove_dir(home.root()).unwrap();

@@ -61,11 +61,13 @@ impl<'a> Walk<'a> {
             match top(&shown) {
                 Top::Not(why) => self.leave(&shown, why),
                 Top::File if is_member => self.leave(&shown, Why::Foreign),
-                Top::File => self.entry(&shown, &file)?,
-                Top::Directory => match fs::metadata(&file) {
-                    Ok(found) if !found.is_dir() => self.leave(&shown, Why::Foreign),
-                    _ => self.entry(&shown, &file)?,
-                },
+                Top::File | Top::Directory => {
+                    let wanted = top(&shown) == Top::Directory;
+                    match fs::metadata(&file) {
+                        Ok(found) if found.is_dir() != wanted => self.leave(&shown, Why::Foreign),
+                        _ => self.entry(&shown, &file)?,
+                    }
+                }
             }
         }
         Ok(())
