@@ -19,10 +19,12 @@ mod world;
 
 use std::fs;
 
+use changes::{change, content};
 use disk::{Fault, Faulty};
 use story::{Seen, dirs, each_file_is_old_or_new, seen, story};
-use wharf_sync::apply::{Error, Workplace};
-use world::{files, ground, path};
+use wharf_sync::apply::{Base, Error, Recovered, Workplace};
+use wharf_sync::profile::Manifest;
+use world::{files, ground, path, temp};
 
 /// The home before, after, and how many calls lie between.
 fn both_ends(no_swap: bool) -> (Seen, Seen, usize) {
@@ -197,4 +199,33 @@ fn somebody_writes_between_any_two_calls() {
             assert!(!staged, "{told}: {all:?}");
         }
     }
+}
+
+/// An operation ended before its directory was made, and somebody has made a file there since.
+#[test]
+fn what_stands_in_the_way_of_a_completion_has_it_taken_back() {
+    let changes = [change("agents/a/b", None, content("new"))];
+    let mut met = 0;
+    for at in 1..40 {
+        let home = temp();
+        let root = home.path().join(".claude");
+        fs::create_dir_all(root.join("agents")).unwrap();
+        let disk = Faulty::new(Some((at, Fault::Before)));
+        let base = Base::default().next("v1", Manifest::default());
+        let mut place = Workplace::open_on(ground(home.path(), 1), disk).unwrap();
+        let _ = place.apply(&changes, base, 0);
+        drop(place);
+        let moving = home.path().join("state/journal.moving").exists();
+        if !moving || root.join("agents/a").exists() {
+            continue;
+        }
+        met += 1;
+        fs::write(root.join("agents/a"), "mine").unwrap();
+
+        let place = Workplace::open_on(ground(home.path(), 2), Faulty::new(None)).unwrap();
+        assert_eq!(place.recovered(), Some(&Recovered::TakenBack));
+        assert_eq!(files(&root), [("agents/a".into(), "mine".into())]);
+        assert_eq!(place.base(), &Base::default());
+    }
+    assert!(met > 0);
 }

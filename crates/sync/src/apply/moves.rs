@@ -25,9 +25,12 @@ impl<D: Disk> Workplace<D> {
         let state = self.ground.state.clone();
         let recovered = match Journal::pending(&state)? {
             None => None,
-            Some((Phase::Moving, Some(journal))) => {
-                Some(Recovered::Completed(self.finish(&journal)?))
-            }
+            Some((Phase::Moving, Some(journal))) => match self.finish(&journal) {
+                Ok(outcome) => Some(Recovered::Completed(outcome)),
+                Err(unfinished @ Error::Unfinished { .. }) => return Err(unfinished),
+                // What stands in the way now was not there then.
+                Err(_) => Some(Recovered::TakenBack),
+            },
             Some((phase, journal)) => {
                 self.go_back(phase, journal.as_ref())?;
                 Some(Recovered::TakenBack)
@@ -39,10 +42,16 @@ impl<D: Disk> Workplace<D> {
 
     /// Moves everything, and completes the operation.
     pub(super) fn finish(&mut self, journal: &Journal) -> Result<Outcome, Error> {
-        let moved = self.forward(journal).and_then(|skipped| {
-            self.settle_base(journal, &skipped)?;
-            Ok(skipped)
-        });
+        let state = self.ground.state.as_path();
+        let moved = if journal.rebases && !Base::is_staged(state) {
+            // The new base holds, so that every move was made; people may have gone on since.
+            journal::skipped(state, journal.number)
+        } else {
+            self.forward(journal).and_then(|skipped| {
+                self.settle_base(journal, &skipped)?;
+                Ok(skipped)
+            })
+        };
         let skipped = match moved {
             Ok(skipped) => skipped,
             Err(error) => return Err(self.take_back(error)),
