@@ -34,8 +34,13 @@ const ROWS: &[Row] = &[
         why: "analysis is a function of the text alone, so that it can be fuzzed and trusted",
     },
     Row {
+        name: "wharf-secrets",
+        may: &[],
+        why: "what a secret looks like is asked by crates that have nothing else in common",
+    },
+    Row {
         name: "wharf-output",
-        may: &["wharf-shell"],
+        may: &["wharf-secrets", "wharf-shell"],
         why: "what an output says is a function of its bytes and of the command that made it",
     },
     Row {
@@ -117,6 +122,11 @@ const ROWS: &[Row] = &[
         name: "wharf-localstate",
         may: &["wharf-model"],
         why: "files on the user's machine are read before there is a network or a server",
+    },
+    Row {
+        name: "wharf-sync",
+        may: &["wharf-localstate", "wharf-secrets"],
+        why: "what a sync does to a person's files is decided and tested without a server",
     },
     Row {
         name: "wharf-workspace",
@@ -212,6 +222,7 @@ const HOMES: &[Home] = &[
 const PURE: &[&str] = &[
     "wharf-model",
     "wharf-shell",
+    "wharf-secrets",
     "wharf-output",
     "wharf-policy",
     "wharf-api",

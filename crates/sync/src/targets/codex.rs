@@ -1,0 +1,199 @@
+//! Codex: `AGENTS.md`, `prompts/`, `skills/`, and `mcp_servers` of `config.toml`.
+
+use std::collections::BTreeMap;
+
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
+
+use super::frontmatter::Document;
+use super::servers::{Part, Server, parts, read};
+use super::{Error, Existing, Files, Rendered};
+use crate::profile::ProfilePath;
+
+const CONFIG: &str = "config.toml";
+const SERVERS: &str = "mcp_servers";
+
+pub(super) fn render(profile: &Files, existing: &Existing) -> Result<Rendered, Error> {
+    let mut rendered = Rendered::default();
+    for (path, content) in profile {
+        let top = path.parts().next().unwrap_or_default();
+        let text = std::str::from_utf8(content);
+        match (path.as_str(), top, text) {
+            ("CLAUDE.md", ..) => rendered.put("AGENTS.md", content),
+            ("mcp.json", ..) => {}
+            (_, "commands", Ok(text)) if path.as_str().ends_with(".md") => {
+                prompt(&mut rendered, path, text);
+            }
+            (_, "skills", _) => rendered.put(path.as_str(), content),
+            _ => rendered.lose(path, "Codex has nothing like it"),
+        }
+    }
+    servers(&mut rendered, profile, existing)?;
+    Ok(rendered)
+}
+
+/// Prompts are in one directory: `commands/git/push.md` is `prompts/git-push.md`.
+fn prompt(rendered: &mut Rendered, path: &ProfilePath, text: &str) {
+    let document = Document::parse(text);
+    let kept = ["description", "argument-hint"];
+    let head: String = document
+        .fields
+        .iter()
+        .filter(|field| kept.contains(&field.name))
+        .map(|field| field.lines.as_str())
+        .collect();
+    for field in document
+        .fields
+        .iter()
+        .filter(|field| !kept.contains(&field.name))
+    {
+        rendered.lose(path, format!("the field `{}`", field.name));
+    }
+    if document.body.contains("!`") {
+        rendered.lose(path, "commands between !` and `, which Codex does not run");
+    }
+    let head = if head.is_empty() {
+        head
+    } else {
+        format!("---\n{head}---\n")
+    };
+    let name = path.parts().skip(1).collect::<Vec<_>>().join("-");
+    rendered.put_text(&format!("prompts/{name}"), &(head + document.body));
+}
+
+fn servers(rendered: &mut Rendered, profile: &Files, existing: &Existing) -> Result<(), Error> {
+    let servers = read(profile)?;
+    if servers.is_empty() && existing.servers.is_empty() {
+        return Ok(());
+    }
+    let wrong = |reason: String| Error::Config {
+        file: CONFIG,
+        reason,
+    };
+    let text = existing.config.as_deref().unwrap_or_default();
+    let mut config: DocumentMut = text
+        .parse()
+        .map_err(|e: toml_edit::TomlError| wrong(e.to_string()))?;
+    let table = config.entry(SERVERS).or_insert_with(|| {
+        let mut table = Table::new();
+        // Only the tables inside have a head of their own.
+        table.set_implicit(true);
+        Item::Table(table)
+    });
+    let table = table
+        .as_table_like_mut()
+        .ok_or_else(|| wrong(format!("`{SERVERS}` is no table")))?;
+    for gone in existing
+        .servers
+        .iter()
+        .filter(|name| !servers.contains_key(*name))
+    {
+        table.remove(gone);
+    }
+    let path = ProfilePath::parse("mcp.json").map_err(|error| Error::Servers(error.to_string()))?;
+    for (name, server) in servers {
+        let ours = existing.servers.contains(&name);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let made = match server {
+            None => Err("it is of an unknown kind".to_owned()),
+            Some(_) if !name.chars().all(plain) => Err("Codex takes no such name".to_owned()),
+            Some(_) if table.contains_key(&name) && !ours => {
+                Err("another one has its name there".to_owned())
+            }
+            Some(server) => entry(server),
+        };
+        match made {
+            Ok(made) => {
+                table.insert(&name, Item::Table(made));
+                rendered.servers.insert(name);
+            }
+            Err(why) => {
+                if ours {
+                    table.remove(&name);
+                }
+                rendered.lose(&path, format!("the server `{name}`: {why}"));
+            }
+        }
+    }
+    rendered.put_text(CONFIG, &config.to_string());
+    Ok(())
+}
+
+/// A server's table. Codex replaces no variables, so that each reference has to become one of the
+/// fields that name a variable.
+fn entry(server: Server) -> Result<Table, String> {
+    let mut table = Table::new();
+    match server {
+        Server::Program { command, args, env } => {
+            table.insert("command", value(literal(&command)?));
+            if !args.is_empty() {
+                let args = args.iter().map(|arg| literal(arg));
+                table.insert("args", value(args.collect::<Result<Array, _>>()?));
+            }
+            let (mut set, mut passed) = (InlineTable::new(), Array::new());
+            for (name, text) in &env {
+                match variable(text) {
+                    Some(of) if of == name => passed.push(of),
+                    _ => {
+                        set.insert(name, literal(text)?.into());
+                    }
+                }
+            }
+            if !set.is_empty() {
+                table.insert("env", value(set));
+            }
+            if !passed.is_empty() {
+                table.insert("env_vars", value(passed));
+            }
+        }
+        Server::Remote { sse: true, .. } => return Err("Codex has no transport `sse`".to_owned()),
+        Server::Remote { url, headers, .. } => {
+            table.insert("url", value(literal(&url)?));
+            remote_headers(&mut table, &headers)?;
+        }
+    }
+    Ok(table)
+}
+
+fn remote_headers(table: &mut Table, headers: &BTreeMap<String, String>) -> Result<(), String> {
+    let (mut set, mut passed) = (InlineTable::new(), InlineTable::new());
+    for (name, text) in headers {
+        let bearer = text.strip_prefix("Bearer ").and_then(variable);
+        if let Some(of) = bearer.filter(|_| name.eq_ignore_ascii_case("authorization")) {
+            table.insert("bearer_token_env_var", value(of));
+        } else if let Some(of) = variable(text) {
+            passed.insert(name, of.into());
+        } else {
+            set.insert(name, literal(text)?.into());
+        }
+    }
+    if !set.is_empty() {
+        table.insert("http_headers", value(set));
+    }
+    if !passed.is_empty() {
+        table.insert("env_http_headers", value(passed));
+    }
+    Ok(())
+}
+
+/// The variable that a text is, if it is one and nothing else.
+fn variable(text: &str) -> Option<&str> {
+    match parts(text).as_slice() {
+        [
+            Part::Variable {
+                name,
+                default: None,
+            },
+        ] => Some(name),
+        _ => None,
+    }
+}
+
+fn literal(text: &str) -> Result<&str, String> {
+    let refers = parts(text)
+        .iter()
+        .any(|part| matches!(part, Part::Variable { .. }));
+    if refers {
+        return Err("it refers to a variable where Codex replaces none".to_owned());
+    }
+    Ok(text)
+}

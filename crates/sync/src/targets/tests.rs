@@ -1,0 +1,165 @@
+use super::*;
+
+fn profile(files: &[(&str, &str)]) -> Files {
+    let each = files.iter().map(|(path, text)| {
+        let path = ProfilePath::parse(path).unwrap();
+        (path, Arc::from(text.as_bytes()))
+    });
+    each.collect()
+}
+
+fn text(rendered: &Rendered, path: &str) -> String {
+    let content = rendered.files.get(&ProfilePath::parse(path).unwrap());
+    let content = content.unwrap_or_else(|| panic!("no {path} in {:?}", rendered.files.keys()));
+    String::from_utf8(content.to_vec()).unwrap()
+}
+
+fn lost(rendered: &Rendered) -> Vec<String> {
+    let lost = rendered.lost.iter();
+    lost.map(|lost| format!("{}: {}", lost.path, lost.what))
+        .collect()
+}
+
+const AGENT: &str = "---\nname: reviewer\ndescription: Looks: \"closely\"\ntools: Read, Grep, Bash(git diff:*)\nmodel: opus\n---\nReview.\n";
+const COMMAND: &str = "---\ndescription: Ship it\nargument-hint: [branch]\nallowed-tools: Bash(git:*)\n---\nShip $ARGUMENTS after !`git status`.\n";
+const SERVERS: &str = r#"{"mcpServers": {
+  "docs": {"command": "npx", "args": ["-y", "docs"], "env": {"KEY": "${KEY}", "MODE": "fast"}},
+  "web": {"type": "http", "url": "https://mcp.example.com", "headers": {"Authorization": "Bearer ${WEB_TOKEN}", "X-Team": "a"}},
+  "old": {"type": "sse", "url": "https://old.example.com/${TEAM:-a}"},
+  "odd": {"type": "carrier-pigeon"}
+}}"#;
+
+fn all() -> Files {
+    profile(&[
+        ("CLAUDE.md", "# Rules\n"),
+        ("agents/team/r.md", AGENT),
+        ("commands/git/ship.md", COMMAND),
+        ("skills/deploy/SKILL.md", "---\nname: deploy\n---\n"),
+        ("skills/deploy/run.sh", "#!"),
+        ("output-styles/terse.md", "x"),
+        ("mcp.json", SERVERS),
+    ])
+}
+
+#[test]
+fn claude_code_gets_the_profile_as_it_is() {
+    let rendered = render(Target::Claude, &all(), &Existing::default()).unwrap();
+    assert_eq!((rendered.files, rendered.lost), (all(), vec![]));
+}
+
+#[test]
+fn opencode_gets_its_shape_and_no_agent_may_do_more_than_before() {
+    let existing = Existing {
+        config: Some("{\n  // mine\n  \"theme\": \"dark\",\n  \"mcp\": {\n    \"web\": { \"type\": \"remote\", \"url\": \"mine\" },\n    \"gone\": {}\n  }\n}\n".into()),
+        servers: ["gone".to_owned()].into(),
+        claude_too: false,
+    };
+    let rendered = render(Target::OpenCode, &all(), &existing).unwrap();
+    assert_eq!(text(&rendered, "AGENTS.md"), "# Rules\n");
+    assert_eq!(
+        text(&rendered, "agents/reviewer.md"),
+        "---\ndescription: Looks: \"closely\"\nmode: subagent\npermission:\n  edit: deny\n  glob: deny\n  bash:\n    \"*\": deny\n    \"git diff *\": allow\n  task: deny\n  webfetch: deny\n  websearch: deny\n---\nReview.\n"
+    );
+    assert_eq!(
+        text(&rendered, "commands/git/ship.md"),
+        "---\ndescription: Ship it\n---\nShip $ARGUMENTS after !`git status`.\n"
+    );
+    assert_eq!(text(&rendered, "skills/deploy/run.sh"), "#!");
+    let config = text(&rendered, "opencode.json");
+    assert!(config.starts_with("{\n  // mine\n  \"theme\": \"dark\",\n  \"mcp\": {\n    \"web\": { \"type\": \"remote\", \"url\": \"mine\" }"), "{config}");
+    let parsed = crate::json::parse(&config).unwrap();
+    let docs = parsed.member("mcp").unwrap().member("docs").unwrap();
+    let wanted = r#"{"type":"local","command":["npx","-y","docs"],"environment":{"KEY":"{env:KEY}","MODE":"fast"},"enabled":true}"#;
+    assert!(docs.says(&crate::json::parse(wanted).unwrap()), "{config}");
+    assert!(!config.contains("gone"));
+    assert_eq!(rendered.servers, ["docs", "old"].map(str::to_owned).into());
+    assert_eq!(
+        lost(&rendered),
+        [
+            "agents/team/r.md: the field `model`",
+            "commands/git/ship.md: the field `argument-hint`",
+            "commands/git/ship.md: the field `allowed-tools`",
+            "output-styles/terse.md: OpenCode has nothing like it",
+            "mcp.json: the server `odd`, which is of an unknown kind",
+            "mcp.json: defaults of variables of the server `old`",
+            "mcp.json: the server `web`: another one has its name there",
+        ]
+    );
+    // Rendered again, nothing changes.
+    let again = Existing {
+        config: Some(config.clone()),
+        servers: rendered.servers,
+        claude_too: true,
+    };
+    let again = render(Target::OpenCode, &all(), &again).unwrap();
+    assert_eq!(text(&again, "opencode.json"), config);
+    assert!(again.files.keys().all(|path| !path.is_under("skills")));
+}
+
+#[test]
+fn codex_gets_tables_and_references_become_names_of_variables() {
+    let existing = Existing {
+        config: Some("# mine\nmodel = \"x\"\n\n[mcp_servers.own]\ncommand = \"own\"\n".into()),
+        ..Existing::default()
+    };
+    let rendered = render(Target::Codex, &all(), &existing).unwrap();
+    let config = text(&rendered, "config.toml");
+    assert!(
+        config.starts_with(existing.config.as_deref().unwrap()),
+        "{config}"
+    );
+    let wanted = "[mcp_servers.docs]\ncommand = \"npx\"\nargs = [\"-y\", \"docs\"]\nenv = { MODE = \"fast\" }\nenv_vars = [\"KEY\"]\n";
+    assert!(config.contains(wanted), "{config}");
+    let wanted = "[mcp_servers.web]\nurl = \"https://mcp.example.com\"\nbearer_token_env_var = \"WEB_TOKEN\"\nhttp_headers = { X-Team = \"a\" }\n";
+    assert!(config.contains(wanted), "{config}");
+    assert_eq!(
+        text(&rendered, "prompts/git-ship.md"),
+        "---\ndescription: Ship it\nargument-hint: [branch]\n---\nShip $ARGUMENTS after !`git status`.\n"
+    );
+    assert_eq!(
+        lost(&rendered),
+        [
+            "agents/team/r.md: Codex has nothing like it",
+            "commands/git/ship.md: the field `allowed-tools`",
+            "commands/git/ship.md: commands between !` and `, which Codex does not run",
+            "output-styles/terse.md: Codex has nothing like it",
+            "mcp.json: the server `odd`: it is of an unknown kind",
+            "mcp.json: the server `old`: Codex has no transport `sse`",
+        ]
+    );
+    let without = profile(&[("CLAUDE.md", "")]);
+    let later = Existing {
+        config: Some(config),
+        servers: rendered.servers,
+        claude_too: false,
+    };
+    let rendered = render(Target::Codex, &without, &later).unwrap();
+    assert_eq!(text(&rendered, "config.toml"), existing.config.unwrap());
+}
+
+#[test]
+fn what_cannot_be_read_stops_the_rendering() {
+    let broken = Existing {
+        config: Some("{".into()),
+        ..Existing::default()
+    };
+    for target in [Target::OpenCode, Target::Codex] {
+        assert!(matches!(
+            render(target, &all(), &broken),
+            Err(Error::Config { .. })
+        ));
+        let wrong = profile(&[("mcp.json", "[]")]);
+        assert!(matches!(
+            render(target, &wrong, &Existing::default()),
+            Err(Error::Servers(_))
+        ));
+    }
+}
+
+#[test]
+fn agents_md_is_the_instructions_alone() {
+    let rendered = render(Target::AgentsMd, &all(), &Existing::default()).unwrap();
+    assert_eq!(rendered.files.len(), 1);
+    assert_eq!(text(&rendered, "AGENTS.md"), "# Rules\n");
+    assert_eq!(rendered.lost.len(), 6);
+}
