@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// `GET /health`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok`, or `degraded`: it answers, but runs nothing until it is started again. A server that
+    /// `healthy`, or `degraded`: it answers, but runs nothing until it is started again. A server that
     /// is stopping takes no connections.
     pub status: String,
     /// The server's version.

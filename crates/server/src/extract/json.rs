@@ -61,6 +61,10 @@ pub(crate) async fn open<T: DeserializeOwned>(
 
 /// Reads `bytes` as a `T`.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // serde takes an array for the members of a struct in their order; no document of ours says so.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Failure::invalid_field("body", "must be an object"));
+    }
     serde_json::from_slice(bytes).map_err(|_| explain::<T>(bytes))
 }
 
@@ -261,7 +265,7 @@ mod tests {
         body: is not JSON: EOF while parsing a value (line 1, column 0)
         body: is not JSON: unexpected end of hex escape (line 1, column 20)
         body: a member occurs more than once
-        body: is not JSON: recursion limit exceeded (line 1, column 128)
+        body: must be an object
         action: is required
         ");
     }

@@ -16,7 +16,7 @@ use crate::state::App;
     responses((status = 200, description = "It does", body = Health)),
 )]
 pub(crate) async fn health(State(app): State<App>) -> Result<Response, Failure> {
-    let status = app.engine.fault().map_or("ok", |_| "degraded");
+    let status = app.engine.fault().map_or("healthy", |_| "degraded");
     reply::json(&Health {
         status: status.to_owned(),
         version: app.version.clone(),
