@@ -8,7 +8,7 @@ use wharf_model::{
 };
 use wharf_store::db::PrincipalRow;
 
-use crate::identity::Inner;
+use crate::identity::{Inner, Shown, shown};
 use crate::issuers::vouched;
 use crate::jwt::Unverified;
 use crate::limits::USED_EVERY;
@@ -169,10 +169,22 @@ impl Inner {
     }
 }
 
-/// What of some scopes a role can have at all.
+/// What a caller may give away. What a login may is said by the role alone, and by the one in the
+/// organization that something is made for; a key gives no more than it has.
+pub(crate) fn giving(caller: &Caller) -> Scopes {
+    match shown(caller) {
+        Shown::Login(_) | Shown::External => Scopes::all(),
+        Shown::Key(_) | Shown::Nothing => caller.grants().scopes.clone(),
+    }
+}
+
+/// What of some scopes a role can have at all. What confines to sessions stays whatever the role
+/// is: without it there would be more to see. That the role may run is asked besides.
 pub(crate) fn capped(scopes: &Scopes, role: Role) -> Scopes {
+    let confined = scopes.confine();
     let fits = |scope: &&Scope| match scope {
-        Scope::Run | Scope::RunLow | Scope::Session(_) => role.may_run(),
+        Scope::Session(_) => confined || role.may_run(),
+        Scope::Run | Scope::RunLow => role.may_run(),
         Scope::Admin => role != Role::Agent,
         Scope::Sync => true,
     };

@@ -2,14 +2,14 @@
 //! device gets an API key.
 
 use wharf_model::{Caller, Role, Scope, Scopes, Secret, TokenKind};
-use wharf_store::db::{DeviceRow, KeyRow, Polled};
+use wharf_store::db::{DeviceMade, DeviceRow, KeyRow, Polled};
 
-use crate::authenticate::capped;
-use crate::identity::{Inner, manages, person_of};
+use crate::authenticate::{capped, giving};
+use crate::identity::{Inner, Shown, manages, person_of, shown};
 use crate::keys::FULL;
 use crate::limits::{
-    DEVICE_INTERVAL, DEVICE_INTERVAL_MAX, DEVICE_LIFETIME, DEVICES_OPEN, KEYS_PER_USER,
-    TRIES_PER_MINUTE,
+    DEVICE_INTERVAL, DEVICE_INTERVAL_MAX, DEVICE_LIFETIME, DEVICES_OPEN, DEVICES_PER_NETWORK,
+    KEYS_PER_USER, TRIES_PER_MINUTE,
 };
 use crate::lockout::Tried;
 use crate::record::Note;
@@ -22,8 +22,6 @@ use crate::views::{
 };
 use crate::{Error, Identity};
 
-/// Codes that one address may ask for in a minute.
-const ASKS_PER_MINUTE: u32 = 60;
 /// How much too early a poll may come: the network is not as regular as a clock.
 const SLACK_MS: i64 = 1_000;
 /// How often another user code is drawn when the first is somebody's.
@@ -37,7 +35,7 @@ impl Identity {
     pub async fn begin_device(&self, ask: DeviceAsk, peer: &Peer) -> Result<DeviceCodes, Error> {
         let inner = &self.inner;
         let tried = Tried::new("device-from", &network_of(peer));
-        inner.spend(&tried, ASKS_PER_MINUTE).await?;
+        inner.spend(&tried, TRIES_PER_MINUTE).await?;
         let scopes = ask.scopes.unwrap_or_default();
         let now_ms = inner.now_ms();
         for _ in 0..DRAWS_MAX {
@@ -49,6 +47,7 @@ impl Identity {
                 user_hash: user_hash.ok_or(Error::internal("make a code"))?,
                 device: device_of(peer),
                 address: address_of(peer),
+                network: network_of(peer),
                 scopes: scopes.to_string(),
                 created_ms: now_ms,
                 expires_ms: now_ms + ms(DEVICE_LIFETIME),
@@ -56,24 +55,26 @@ impl Identity {
                 state: "pending".to_owned(),
                 ..DeviceRow::default()
             };
-            if inner
-                .parts
-                .database
-                .insert_device(&row, DEVICES_OPEN)
-                .await?
-            {
-                return Ok(DeviceCodes {
-                    device_code,
-                    user_code,
-                    lifetime: DEVICE_LIFETIME,
-                    interval: DEVICE_INTERVAL,
-                });
+            let bounds = (DEVICES_OPEN, DEVICES_PER_NETWORK);
+            match inner.parts.database.insert_device(&row, bounds).await? {
+                DeviceMade::Made => {
+                    return Ok(DeviceCodes {
+                        device_code,
+                        user_code,
+                        lifetime: DEVICE_LIFETIME,
+                        interval: DEVICE_INTERVAL,
+                    });
+                }
+                DeviceMade::Taken => {}
+                DeviceMade::Full => {
+                    return Err(Error::Full {
+                        what: "devices that wait at this address",
+                        most: DEVICES_PER_NETWORK,
+                    });
+                }
             }
         }
-        Err(Error::Full {
-            what: "devices that wait",
-            most: DEVICES_OPEN,
-        })
+        Err(Error::internal("draw a code that nobody has"))
     }
 
     /// A device asks whether it was let in. Of many polls at once, at one server or at several, one
@@ -166,17 +167,16 @@ impl Identity {
                 let place = inner
                     .place_of(person, organization.as_deref().or(own))
                     .await?;
-                let is_key = caller.grants().credential_id.as_deref();
-                let is_key = is_key.is_some_and(|id| id.starts_with("key_"));
+                let is_key = matches!(shown(caller), Shown::Key(_));
                 if is_key && own != Some(place.organization.id.as_str()) {
                     return Err(Error::NotFound("organization"));
                 }
                 let role = Role::parse(&place.role).unwrap_or(Role::Viewer);
                 let asked = read(&row.scopes)?;
-                let own = &caller.grants().scopes;
+                let own = giving(caller);
                 let scopes = match scopes {
                     // Not more than the person has: of what was asked, that much.
-                    None => within(&asked, own),
+                    None => within(&asked, &own),
                     Some(scopes) if asked.cover(&scopes) && own.cover(&scopes) => scopes,
                     Some(_) => return Err(Error::needs_role("a token with all of these scopes")),
                 };

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use wharf_model::{Caller, Scope, random_text_id};
 
+use crate::authenticate::EXTERNAL;
 use crate::beliefs::Beliefs;
 use crate::issuers::Issuers;
 use crate::limits::ISSUERS_MAX;
@@ -108,6 +109,34 @@ impl Inner {
 
     pub(crate) fn new_id(&self, prefix: &str) -> String {
         random_text_id(prefix, &*self.parts.entropy)
+    }
+}
+
+/// What a caller showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown<'a> {
+    /// An access token of the login with this id.
+    Login(&'a str),
+    /// The API key with this id, which is for one organization.
+    Key(&'a str),
+    /// A token of another issuer's.
+    External,
+    /// Nothing of an account.
+    Nothing,
+}
+
+/// How the ids of logins begin.
+pub(crate) const LOGIN: &str = "lgn_";
+/// How the ids of keys begin.
+pub(crate) const KEY: &str = "key_";
+
+/// What a caller showed.
+pub(crate) fn shown(caller: &Caller) -> Shown<'_> {
+    match caller.grants().credential_id.as_deref() {
+        Some(id) if id.starts_with(LOGIN) => Shown::Login(id),
+        Some(id) if id.starts_with(KEY) => Shown::Key(id),
+        Some(EXTERNAL) => Shown::External,
+        _ => Shown::Nothing,
     }
 }
 

@@ -98,13 +98,18 @@ impl Identity {
         let inner = &self.inner;
         let (row, _) = inner.administered(caller, organization).await?;
         let id = text::known("invitation", id)?;
+        let database = &inner.parts.database;
+        let waiting = database.invitations(&row.id, inner.now_ms()).await?;
+        let found = waiting.into_iter().find(|it| it.id == id);
+        let found = found.ok_or(Error::NotFound("invitation"))?;
         let note = Note {
             organization: Some(&row.id),
-            id: Some(id),
+            id: Some(&found.id),
+            name: Some(&found.email),
             ..Note::by(caller)
         };
         inner.record("invitation.revoked", &note)?;
-        let removed = inner.parts.database.remove_invitation(&row.id, id).await?;
+        let removed = database.remove_invitation(&row.id, &found.id).await?;
         removed.then_some(()).ok_or(Error::NotFound("invitation"))
     }
 

@@ -14,7 +14,7 @@ use crate::limits::{
     ISSUER_KEYS_STALE,
 };
 use crate::text::ms;
-use crate::{Error, Issuer};
+use crate::{Error, Fetch, Issuer};
 
 /// All of them.
 pub(crate) struct Issuers {
@@ -26,7 +26,7 @@ pub(crate) struct Known {
     pub(crate) issuer: Issuer,
     keys: Mutex<Keys>,
     /// Held while the issuer is asked, so that many who need a key ask once.
-    asking: tokio::sync::Mutex<()>,
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -89,7 +89,7 @@ impl Issuers {
             Arc::new(Known {
                 issuer: issuer.clone(),
                 keys: Mutex::default(),
-                asking: tokio::sync::Mutex::default(),
+                asking: Arc::default(),
             })
         });
         Self {
@@ -134,7 +134,7 @@ impl Inner {
     /// The key of an issuer's that a token says it was signed with.
     pub(crate) async fn issuer_key(
         &self,
-        known: &Known,
+        known: &Arc<Known>,
         id: Option<&str>,
     ) -> Result<VerifyingKey, Error> {
         let unknown = Error::unauthenticated("its key is not known");
@@ -142,78 +142,90 @@ impl Inner {
         if let Some(key) = found {
             return Ok(key);
         }
-        let _turn = known.asking.lock().await;
+        let turn = Arc::clone(&known.asking).lock_owned().await;
         let now_ms = self.now_ms();
         let missing = !known.is_fresh(now_ms) || known.get(id).is_none();
         if missing && known.may_ask(now_ms) {
-            known.keys().asked_ms = Some(now_ms);
-            match self.fetch_keys(&known.issuer).await {
-                Ok(by_id) => {
-                    let mut keys = known.keys();
-                    keys.by_id = by_id;
-                    keys.heard_ms = Some(now_ms);
+            let (known, fetch) = (Arc::clone(known), self.parts.fetch.clone());
+            // A task of its own: whoever asked may go away, and the others still get the answer.
+            let asked = self.tasks.spawn(async move {
+                let _turn = turn;
+                let fetched = fetch_keys(fetch.as_deref(), &known.issuer).await;
+                let mut keys = known.keys();
+                keys.asked_ms = Some(now_ms);
+                match fetched {
+                    Ok(by_id) => {
+                        keys.by_id = by_id;
+                        keys.heard_ms = Some(now_ms);
+                    }
+                    Err(error) => {
+                        tracing::warn!(issuer = known.issuer.url, %error, "cannot fetch its keys");
+                    }
                 }
-                Err(error) => {
-                    tracing::warn!(issuer = known.issuer.url, %error, "cannot fetch its keys");
-                }
-            }
+            });
+            asked
+                .await
+                .map_err(|_| Error::internal("ask an issuer for its keys"))?;
         }
         let heard = known.keys().heard_ms;
         let usable = heard.is_some_and(|heard| now_ms - heard < ms(ISSUER_KEYS_STALE));
         known.get(id).filter(|_| usable).ok_or(unknown)
     }
+}
 
-    async fn fetch_keys(&self, issuer: &Issuer) -> std::io::Result<HashMap<String, VerifyingKey>> {
-        let wrong = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
-        let url = match &issuer.jwks_url {
-            Some(url) => url.clone(),
-            None => {
-                let base = issuer.url.trim_end_matches('/');
-                let document = self.fetch(format!("{base}/.well-known/openid-configuration"));
-                let found: Discovery = serde_json::from_slice(&document.await?)
-                    .map_err(|_| wrong("its discovery document cannot be read"))?;
-                if found.issuer != issuer.url {
-                    return Err(wrong("its discovery document names another issuer"));
-                }
-                found.jwks_uri
+async fn fetch_keys(
+    fetch: Option<&dyn Fetch>,
+    issuer: &Issuer,
+) -> std::io::Result<HashMap<String, VerifyingKey>> {
+    let wrong = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
+    let url = match &issuer.jwks_url {
+        Some(url) => url.clone(),
+        None => {
+            let base = issuer.url.trim_end_matches('/');
+            let document = get(fetch, format!("{base}/.well-known/openid-configuration"));
+            let found: Discovery = serde_json::from_slice(&document.await?)
+                .map_err(|_| wrong("its discovery document cannot be read"))?;
+            if found.issuer != issuer.url {
+                return Err(wrong("its discovery document names another issuer"));
             }
-        };
-        let document = self.fetch(url).await?;
-        let jwks: Jwks =
-            serde_json::from_slice(&document).map_err(|_| wrong("its keys cannot be read"))?;
-        let keys = jwks.keys.into_iter().take(ISSUER_KEYS_MAX);
-        let keys = keys.filter_map(|key| {
-            let key: Jwk = serde_json::from_value(key).ok()?;
-            let verifying = key.verifying()?;
-            Some((key.kid, verifying))
-        });
-        Ok(keys.collect())
+            found.jwks_uri
+        }
+    };
+    let document = get(fetch, url).await?;
+    let jwks: Jwks =
+        serde_json::from_slice(&document).map_err(|_| wrong("its keys cannot be read"))?;
+    let keys = jwks.keys.into_iter().take(ISSUER_KEYS_MAX);
+    let keys = keys.filter_map(|key| {
+        let key: Jwk = serde_json::from_value(key).ok()?;
+        let verifying = key.verifying()?;
+        Some((key.kid, verifying))
+    });
+    Ok(keys.collect())
+}
+
+async fn get(fetch: Option<&dyn Fetch>, url: String) -> std::io::Result<Vec<u8>> {
+    let failed = |kind, what: &str| Err(std::io::Error::new(kind, what));
+    // Keys that anybody on the way could replace are none.
+    let host = url.strip_prefix("http://").map(|rest| {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let authority = rest.get(..end).unwrap_or_default();
+        let plain = authority.rsplit_once(':').map_or(authority, |it| it.0);
+        plain == "127.0.0.1" || plain == "localhost" || plain == "[::1]"
+    });
+    if !host.unwrap_or_else(|| url.starts_with("https://")) {
+        let what = "the address of its keys has to begin with https://";
+        return failed(std::io::ErrorKind::InvalidInput, what);
     }
-
-    async fn fetch(&self, url: String) -> std::io::Result<Vec<u8>> {
-        let failed = |kind, what: &str| Err(std::io::Error::new(kind, what));
-        // Keys that anybody on the way could replace are none.
-        let host = url.strip_prefix("http://").map(|rest| {
-            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-            let authority = rest.get(..end).unwrap_or_default();
-            let plain = authority.rsplit_once(':').map_or(authority, |it| it.0);
-            plain == "127.0.0.1" || plain == "localhost" || plain == "[::1]"
-        });
-        if !host.unwrap_or_else(|| url.starts_with("https://")) {
-            let what = "the address of its keys has to begin with https://";
-            return failed(std::io::ErrorKind::InvalidInput, what);
+    let Some(fetch) = fetch else {
+        let what = "there is no way to fetch anything";
+        return failed(std::io::ErrorKind::Unsupported, what);
+    };
+    match tokio::time::timeout(FETCH_MAX, fetch.get(url)).await {
+        Ok(Ok(document)) if document.len() > FETCH_BYTES_MAX => {
+            failed(std::io::ErrorKind::FileTooLarge, "the answer is too long")
         }
-        let Some(fetch) = &self.parts.fetch else {
-            let what = "there is no way to fetch anything";
-            return failed(std::io::ErrorKind::Unsupported, what);
-        };
-        match tokio::time::timeout(FETCH_MAX, fetch.get(url)).await {
-            Ok(Ok(document)) if document.len() > FETCH_BYTES_MAX => {
-                failed(std::io::ErrorKind::FileTooLarge, "the answer is too long")
-            }
-            Ok(answer) => answer,
-            Err(_) => failed(std::io::ErrorKind::TimedOut, "it does not answer"),
-        }
+        Ok(answer) => answer,
+        Err(_) => failed(std::io::ErrorKind::TimedOut, "it does not answer"),
     }
 }
 
@@ -227,5 +239,7 @@ pub(crate) fn vouched(claims: &Claims) -> Result<String, Error> {
     };
     let email = claims.email.as_deref().filter(|_| verified);
     let email = email.ok_or(Error::unauthenticated("it vouches for no address"))?;
-    crate::text::email(email).map_err(|_| Error::unauthenticated("it vouches for no address"))
+    // Letters that look like others are another way to somebody else's account.
+    let email = crate::text::email(email).ok().filter(|it| it.is_ascii());
+    email.ok_or(Error::unauthenticated("it vouches for no address"))
 }

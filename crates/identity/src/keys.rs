@@ -3,23 +3,21 @@
 use std::time::Duration;
 
 use wharf_model::{Caller, Role, Scopes, TokenKind};
-use wharf_store::db::KeyRow;
+use wharf_store::db::{KeyMade, KeyRow};
 
 use crate::agents::organization_of;
-use crate::authenticate::capped;
-use crate::identity::{Inner, administers, manages, person_of};
+use crate::authenticate::{capped, giving};
+use crate::identity::{Inner, KEY, Shown, administers, manages, person_of, shown};
 use crate::limits::{KEY_LIFETIME_MAX, KEY_LIFETIME_MIN, KEYS_PER_USER};
 use crate::record::Note;
 use crate::text::{self, hash_of, moment, ms};
 use crate::views::{KeyView, MadeKey, NewKey};
 use crate::{Error, Identity};
 
-/// How the ids of keys begin.
-const KEY: &str = "key_";
-
 impl Identity {
-    /// The API keys of the caller's person that are good, those of their agents included; or those
-    /// of somebody else, by id or address, for an administrator.
+    /// The API keys of the caller's person that are good, those of their agents included, and for a
+    /// key no others than those for its organization; or those of somebody else, by id or address,
+    /// for an administrator.
     ///
     /// # Errors
     /// When the caller has no account, or is no administrator.
@@ -31,7 +29,11 @@ impl Identity {
         };
         let rows = inner.parts.database.keys(&person, inner.now_ms()).await?;
         let current = caller.grants().credential_id.as_deref();
-        let mut views = Vec::with_capacity(rows.len());
+        let elsewhere = of.is_none().then_some(caller);
+        let rows = rows
+            .into_iter()
+            .filter(|row| elsewhere.is_none_or(|caller| reaches(caller, row)));
+        let mut views = Vec::new();
         for row in rows {
             let is_current = current == Some(row.id.as_str());
             views.push(inner.key_view(row, is_current).await?);
@@ -60,8 +62,7 @@ impl Identity {
                 (agent.organization_id, Role::Agent)
             }
             (None, Some(organization)) => {
-                let is_key = caller.grants().credential_id.as_deref();
-                let is_key = is_key.is_some_and(|id| id.starts_with(KEY));
+                let is_key = matches!(shown(caller), Shown::Key(_));
                 let place = inner.place_of(person, Some(organization)).await?;
                 let own = organization_of(caller)?;
                 // A key is for one organization, and so is what it makes.
@@ -73,9 +74,9 @@ impl Identity {
             }
             (None, None) => (organization_of(caller)?.to_owned(), caller.grants().role),
         };
-        let own = &caller.grants().scopes;
+        let own = giving(caller);
         let scopes = match key.scopes {
-            None => capped(own, role),
+            None => capped(&own, role),
             Some(wanted) if own.cover(&wanted) => {
                 if capped(&wanted, role) != wanted {
                     return Err(Error::needs_role("another role"));
@@ -106,8 +107,10 @@ impl Identity {
             ..key_note(caller, &row)
         };
         inner.record("key.created", &note)?;
-        if !inner.parts.database.insert_key(&row, KEYS_PER_USER).await? {
-            return Err(FULL);
+        match inner.parts.database.insert_key(&row, KEYS_PER_USER).await? {
+            KeyMade::Made => {}
+            KeyMade::Full => return Err(FULL),
+            KeyMade::Refused => return Err(Error::NotFound("organization")),
         }
         let key = inner.key_view(row, false).await?;
         Ok(MadeKey { token, key })
@@ -133,10 +136,11 @@ impl Identity {
                 .person
                 .as_ref()
                 .is_some_and(|it| *it.id == row.user_id);
-            if !own && administers(caller).is_err() {
+            if !(own && reaches(caller, &row)) && administers(caller).is_err() {
                 return Err(missing);
             }
             manages(caller)?;
+            inner.check_others_rank(caller, &row.user_id).await?;
         }
         inner.record("key.revoked", &key_note(caller, &row))?;
         let revoked = inner.parts.database.revoke_key(id, inner.now_ms()).await?;
@@ -149,6 +153,12 @@ pub(crate) const FULL: Error = Error::Full {
     what: "API keys",
     most: KEYS_PER_USER,
 };
+
+/// Whether a key is in reach of a caller whose person's it is: a key sees its own organization.
+fn reaches(caller: &Caller, row: &KeyRow) -> bool {
+    let own = caller.grants().organization.as_ref();
+    !matches!(shown(caller), Shown::Key(_)) || own.is_some_and(|it| *it.id == row.organization_id)
+}
 
 fn key_note<'a>(caller: &'a Caller, row: &'a KeyRow) -> Note<'a> {
     Note {
@@ -170,7 +180,7 @@ pub(crate) fn lifetime(asked: Option<Duration>, default: Duration) -> Result<Dur
     }
     let most = KEY_LIFETIME_MAX.as_secs() / (24 * 60 * 60);
     Err(Error::invalid(
-        "lifetime",
+        "expires_in",
         format!("must be between a minute and {most} days"),
     ))
 }

@@ -21,8 +21,11 @@ pub const AGENTS_PER_USER: u32 = 100;
 pub const SSH_KEYS_PER_USER: u32 = 100;
 /// Most invitations of one organization that wait.
 pub const INVITATIONS_OPEN: u32 = 1_000;
-/// Most devices that wait for a decision.
+/// Most devices that wait for a decision. The oldest one of the network with the most makes room
+/// for a new one.
 pub const DEVICES_OPEN: u32 = 10_000;
+/// Most of them that asked from one network.
+pub const DEVICES_PER_NETWORK: u32 = 20;
 
 /// Most characters of a name.
 pub const NAME_CHARS_MAX: usize = 100;
@@ -52,7 +55,8 @@ pub const KEY_LIFETIME_MIN: Duration = Duration::from_secs(MINUTE);
 /// How long after its rotation a refresh token still gets a successor: for a client that retries,
 /// or two that refresh at once.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
-/// Most refresh tokens of one login that are good at once: what [`REFRESH_GRACE`] can lead to.
+/// Most refresh tokens of one login that are good at once: what [`REFRESH_GRACE`] can lead to. The
+/// oldest one makes room for a new one.
 pub const REFRESH_TOKENS_PER_LOGIN: u32 = 100;
 /// How long a device's codes are good for.
 pub const DEVICE_LIFETIME: Duration = Duration::from_secs(15 * MINUTE);
@@ -79,8 +83,13 @@ pub const BELIEFS_MAX: usize = 10_000;
 /// How often the last use of a login or key is written down at the most.
 pub const USED_EVERY: Duration = Duration::from_secs(MINUTE);
 
-/// Tries at codes, logins and registrations that one address has in a minute.
+/// Tries at codes and logins that one address has in a minute, and device codes that it may ask for.
 pub const TRIES_PER_MINUTE: u32 = 10;
+/// Letters with a code for a new password that one account gets: half as many, and no fewer than
+/// one, may come at once.
+pub const RESET_LETTERS_PER_MINUTE: u32 = 2;
+/// Questions to the database for a signing key that is not known, within [`BELIEF`].
+pub const UNKNOWN_KEYS_ASKED: u32 = 3;
 /// Wrong passwords in a row that cost nothing but themselves.
 pub const FREE_FAILURES: u32 = 5;
 /// How long the first block of an account takes; each further failure doubles it.

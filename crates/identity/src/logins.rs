@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use wharf_model::{Caller, Secret, TokenKind};
 use wharf_store::db::{LoginRow, Membership, Rotation, RotationAsk, UserRow};
 
-use crate::identity::{Inner, person_of};
+use crate::identity::{Inner, LOGIN, Shown, person_of, shown};
 use crate::limits::{
     ADDRESS_KNOWN, LOGINS_PER_USER, PASSWORD_BYTES_MAX, REFRESH_GRACE, REFRESH_TOKENS_PER_LOGIN,
     TRIES_PER_MINUTE,
@@ -55,13 +55,9 @@ impl Identity {
             most: REFRESH_TOKENS_PER_LOGIN,
         };
         match inner.parts.database.rotate_refresh(ask).await? {
-            Rotation::Done { login } => inner.logged_in(&login, successor).await,
+            Rotation::Done { login } => inner.logged_in(&login, Some(successor)).await,
             Rotation::Unknown => Err(Error::unauthenticated("it is not known")),
             Rotation::Ended => Err(Error::unauthenticated("its login has ended")),
-            Rotation::Full => Err(Error::Full {
-                what: "refreshes at once",
-                most: REFRESH_TOKENS_PER_LOGIN,
-            }),
             Rotation::Reused { login } => {
                 let note = Note {
                     id: Some(&login),
@@ -79,23 +75,30 @@ impl Identity {
     /// as well.
     ///
     /// # Errors
-    /// When the caller has no account.
+    /// When the caller has no account; [`Error::Conflict`] for a token of another issuer's, which
+    /// is not ours to end.
     pub async fn logout(&self, caller: &Caller, all: bool) -> Result<(), Error> {
         let inner = &self.inner;
         let person = person_of(caller)?;
-        let shown = caller.grants().credential_id.as_deref().unwrap_or_default();
+        let id = match shown(caller) {
+            Shown::Login(id) | Shown::Key(id) => id,
+            Shown::External => {
+                return Err(Error::Conflict("this token is its issuer's; end it there"));
+            }
+            Shown::Nothing => return Err(Error::needs_role("a login with an account")),
+        };
         let note = Note {
             user: Some(person),
-            id: Some(shown),
+            id: Some(id),
             detail: all.then_some("all"),
             ..Note::by(caller)
         };
         inner.record("login.ended", &note)?;
         let now_ms = inner.now_ms();
-        if shown.starts_with(LOGIN) {
-            inner.parts.database.revoke_login(shown, now_ms).await?;
+        if matches!(shown(caller), Shown::Login(_)) {
+            inner.parts.database.revoke_login(id, now_ms).await?;
         } else {
-            inner.parts.database.revoke_key(shown, now_ms).await?;
+            inner.parts.database.revoke_key(id, now_ms).await?;
         }
         // An agent does not end what is its person's.
         if all && caller.grants().agent.is_none() {
@@ -160,7 +163,7 @@ impl Identity {
     }
 
     /// Lets the caller's login be for another organization of theirs. The refresh token that
-    /// belongs to it stays as it is, and is not part of the answer's use.
+    /// belongs to it stays as it is, and the answer has none.
     ///
     /// # Errors
     /// [`Error::NotFound`] when they do not belong to it; [`Error::Forbidden`] for a key, which is
@@ -172,9 +175,9 @@ impl Identity {
     ) -> Result<LoggedIn, Error> {
         let inner = &self.inner;
         let person = person_of(caller)?;
-        let login = caller.grants().credential_id.as_deref();
-        let login = login.filter(|id| id.starts_with(LOGIN));
-        let login = login.ok_or(Error::needs_role("a login by password"))?;
+        let Shown::Login(login) = shown(caller) else {
+            return Err(Error::needs_role("a login by password"));
+        };
         let membership = inner.place_of(person, Some(organization)).await?;
         let note = Note {
             organization: Some(&membership.organization.id),
@@ -187,12 +190,9 @@ impl Identity {
             .move_login(login, &membership.organization.id)
             .await?;
         inner.beliefs.forget();
-        inner.logged_in(login, Secret::new(String::new())).await
+        inner.logged_in(login, None).await
     }
 }
-
-/// How the ids of logins begin.
-pub(crate) const LOGIN: &str = "lgn_";
 
 impl Inner {
     /// The account that an address and a password prove. All that is done for a wrong password is
@@ -306,11 +306,11 @@ impl Inner {
         database
             .insert_login(&login, &hash, LOGINS_PER_USER)
             .await?;
-        self.logged_in(&login.id, refresh).await
+        self.logged_in(&login.id, Some(refresh)).await
     }
 
     /// What somebody gets who goes on with a login.
-    async fn logged_in(&self, login: &str, refresh: Secret) -> Result<LoggedIn, Error> {
+    async fn logged_in(&self, login: &str, refresh: Option<Secret>) -> Result<LoggedIn, Error> {
         let row = self.parts.database.login_principal(login).await?;
         let row = row.ok_or(Error::unauthenticated("its login is not known"))?;
         // Whoever may not show an access token gets none.

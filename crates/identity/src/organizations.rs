@@ -3,7 +3,7 @@
 use wharf_model::{Caller, Limits, Role};
 use wharf_store::db::{Ending, Joined, OrganizationRow};
 
-use crate::identity::{Inner, administers, manages, person_of};
+use crate::identity::{Inner, Shown, administers, manages, person_of, shown};
 use crate::limits::{MEMBERS_MAX, ORGANIZATIONS_PER_USER};
 use crate::quotas::limits_from;
 use crate::record::Note;
@@ -62,9 +62,42 @@ impl Identity {
         slug: &str,
         name: &str,
     ) -> Result<OrganizationView, Error> {
+        let person = person_of(caller)?;
+        let row = self.new_organization(caller, person, slug, name).await?;
+        Ok(view(row, Some(Role::Owner)))
+    }
+
+    /// The same for another owner, by id or address: so the holder of this machine's token, who
+    /// has no account, makes one as well.
+    ///
+    /// # Errors
+    /// As for [`add_organization`](Self::add_organization); [`Error::NotFound`] when there is no
+    /// such account that can be used.
+    pub async fn add_organization_for(
+        &self,
+        caller: &Caller,
+        owner: &str,
+        slug: &str,
+        name: &str,
+    ) -> Result<OrganizationView, Error> {
+        administers(caller)?;
+        let user = self.inner.user_for(caller, owner).await?;
+        if user.disabled_ms.is_some() {
+            return Err(Error::NotFound("user"));
+        }
+        let row = self.new_organization(caller, &user.id, slug, name).await?;
+        Ok(view(row, None))
+    }
+
+    async fn new_organization(
+        &self,
+        caller: &Caller,
+        owner: &str,
+        slug: &str,
+        name: &str,
+    ) -> Result<OrganizationRow, Error> {
         administers(caller)?;
         let inner = &self.inner;
-        let person = person_of(caller)?;
         let row = OrganizationRow {
             id: inner.new_id("org_"),
             slug: text::slug("slug", slug)?,
@@ -73,7 +106,7 @@ impl Identity {
             ..OrganizationRow::default()
         };
         let database = &inner.parts.database;
-        if database.memberships(person).await?.len() >= ORGANIZATIONS_PER_USER as usize {
+        if database.memberships(owner).await?.len() >= ORGANIZATIONS_PER_USER as usize {
             return Err(Error::Full {
                 what: "organizations",
                 most: ORGANIZATIONS_PER_USER,
@@ -81,14 +114,15 @@ impl Identity {
         }
         let note = Note {
             organization: Some(&row.id),
+            user: Some(owner),
             name: Some(&row.slug),
             ..Note::by(caller)
         };
         inner.record("organization.created", &note)?;
-        if !database.insert_organization(&row, person).await? {
+        if !database.insert_organization(&row, owner).await? {
             return Err(Error::Conflict("the short name is taken"));
         }
-        Ok(view(row, Some(Role::Owner)))
+        Ok(row)
     }
 
     /// Gives an organization another name. Its short name stays.
@@ -238,15 +272,17 @@ impl Identity {
         user: &str,
     ) -> Result<(), Error> {
         let inner = &self.inner;
-        let user = inner.user_named(text::known("user", user)?).await?;
-        let user = user.ok_or(Error::NotFound("user"))?;
-        let own = caller.grants().person.as_ref().map(|it| &*it.id);
-        let (row, role) = if own == Some(user.id.as_str()) {
+        // First what the caller is there, so that who is none of them learns nothing of accounts.
+        let (row, role) = inner.place_in(caller, organization).await?;
+        let known = text::known("user", user)?.to_ascii_lowercase();
+        let own = caller.grants().person.as_ref();
+        if own.is_some_and(|own| *own.id == *known || *own.email == *known) {
             manages(caller)?;
-            inner.place_in(caller, organization).await?
         } else {
-            inner.administered(caller, organization).await?
-        };
+            inner.administered(caller, organization).await?;
+        }
+        let user = inner.user_named(&known).await?;
+        let user = user.ok_or(Error::NotFound("user"))?;
         let database = &inner.parts.database;
         let theirs = database.role(&row.id, &user.id).await?;
         let theirs = theirs.ok_or(Error::NotFound("user"))?;
@@ -300,10 +336,7 @@ impl Inner {
         {
             return Ok((row, grants.role));
         }
-        let is_key = grants
-            .credential_id
-            .as_deref()
-            .is_some_and(|it| it.starts_with("key_"));
+        let is_key = matches!(shown(caller), Shown::Key(_));
         let Some(person) = grants.person.as_ref().filter(|_| !is_key) else {
             return Err(missing);
         };

@@ -59,6 +59,7 @@ impl Identity {
             LimitsOf::User(user) => {
                 administers(caller)?;
                 let row = inner.user_for(caller, user).await?;
+                inner.check_others_rank(caller, &row.id).await?;
                 let user = Some(row.id.as_str());
                 inner.record(kind, &Note { user, ..note })?;
                 database.set_user_limits(&row.id, written).await?

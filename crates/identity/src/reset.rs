@@ -5,10 +5,9 @@ use std::sync::Arc;
 use wharf_model::{Caller, Secret};
 use wharf_store::db::UserRow;
 
-use crate::identity::{Inner, administers, manages, person_of};
-use crate::limits::{RESET_LIFETIME, TRIES_PER_MINUTE};
+use crate::identity::{Inner, Shown, administers, manages, person_of, shown};
+use crate::limits::{RESET_LETTERS_PER_MINUTE, RESET_LIFETIME, TRIES_PER_MINUTE};
 use crate::lockout::Tried;
-use crate::logins::LOGIN;
 use crate::record::Note;
 use crate::text::{self, code_hash, ms, network_of, one_time_code};
 use crate::views::{LoggedIn, Peer};
@@ -37,8 +36,10 @@ impl Identity {
             ..Note::by(caller)
         };
         inner.record("password.changed", &note)?;
-        let shown = caller.grants().credential_id.as_deref();
-        let shown = shown.filter(|id| id.starts_with(LOGIN));
+        let shown = match shown(caller) {
+            Shown::Login(id) => Some(id),
+            _ => None,
+        };
         let (database, now_ms) = (&inner.parts.database, inner.now_ms());
         database
             .set_password(&user.id, &hash, shown, now_ms)
@@ -147,6 +148,13 @@ impl Inner {
         let Some(user) = user.filter(|user| user.disabled_ms.is_none()) else {
             return Ok(None);
         };
+        // Here, where nobody sees it: whoever asks learns nothing of who has an account.
+        let tried = Tried::new("reset-for", &user.id);
+        match self.spend(&tried, RESET_LETTERS_PER_MINUTE).await {
+            Ok(()) => {}
+            Err(Error::Throttled { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        }
         let note = Note {
             user: Some(&user.id),
             ..Note::from(peer)

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::identity::Inner;
 use crate::jwt::{self, VerifyingKey};
-use crate::limits::{BELIEF, SIGNING_KEY_LIFETIME};
+use crate::limits::{BELIEF, SIGNING_KEY_LIFETIME, UNKNOWN_KEYS_ASKED};
 use crate::record::Note;
 use crate::text::ms;
 use crate::views::PublicKey;
@@ -49,6 +49,8 @@ struct Signer {
 #[derive(Default)]
 struct Known {
     asked_ms: i64,
+    /// How often it was asked again since, for a key that is not here.
+    again: u32,
     keys: HashMap<String, VerifyingKey>,
 }
 
@@ -99,16 +101,25 @@ impl Inner {
         Ok(Secret::new(jwt::signed(&unsigned, &signature)))
     }
 
-    /// Our key with this id, as the database has it now or had it a moment ago.
+    /// Our key with this id, as the database has it now or had it a moment ago. One that was not
+    /// there then is asked for again, since another server may just have made it; not often, since
+    /// anybody can make an id up.
     pub(crate) async fn verifying_key(&self, id: &str) -> Result<Option<VerifyingKey>, Error> {
         let now_ms = self.now_ms();
-        {
-            let known = self.signing.known();
+        let (asked_ms, again) = {
+            let mut known = self.signing.known();
             let age = now_ms.saturating_sub(known.asked_ms);
             if (0..ms(BELIEF)).contains(&age) {
-                return Ok(known.keys.get(id).cloned());
+                let found = known.keys.get(id).cloned();
+                if found.is_some() || known.again >= UNKNOWN_KEYS_ASKED {
+                    return Ok(found);
+                }
+                known.again += 1;
+                (known.asked_ms, known.again)
+            } else {
+                (now_ms, 0)
             }
-        }
+        };
         let rows = self.parts.database.signing_keys(now_ms).await?;
         let keys = rows.into_iter().filter_map(|row| {
             let key = VerifyingKey::rsa(&row.modulus, &row.exponent)?;
@@ -117,7 +128,8 @@ impl Inner {
         let keys: HashMap<_, _> = keys.collect();
         let found = keys.get(id).cloned();
         *self.signing.known() = Known {
-            asked_ms: now_ms,
+            asked_ms,
+            again,
             keys,
         };
         Ok(found)

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
-use wharf_model::Caller;
+use wharf_model::{Caller, Role, Scope};
 use wharf_store::db::SshKeyRow;
 
 use crate::limits::{SSH_KEY_BYTES_MAX, SSH_KEYS_PER_USER};
@@ -25,6 +25,7 @@ impl Identity {
     /// Adds one. Without a name it is called by its comment.
     ///
     /// # Errors
+    /// [`Error::Forbidden`] for an agent, and for a token that is for less than running commands;
     /// [`Error::Conflict`], `… already registered`, when it is there; [`Error::Invalid`] when it is
     /// no public key, or not the one of the fingerprint.
     pub async fn add_ssh_key(
@@ -35,6 +36,7 @@ impl Identity {
         fingerprint: Option<&str>,
     ) -> Result<SshKeyView, Error> {
         let inner = &self.inner;
+        changes(caller)?;
         let key = PublicKey::parse(public_key)?;
         if fingerprint.is_some_and(|it| it != key.fingerprint) {
             let message = format!("must be the key's, {}", key.fingerprint);
@@ -81,26 +83,35 @@ impl Identity {
     /// Removes one, by id or fingerprint.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none.
+    /// [`Error::NotFound`] when there is none; [`Error::Forbidden`] as for adding one.
     pub async fn remove_ssh_key(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         let inner = &self.inner;
+        changes(caller)?;
         let id = text::known("SSH key", id)?;
+        let (database, owner) = (&inner.parts.database, owner_of(caller));
+        let there = database.ssh_keys(owner).await?;
+        let row = there
+            .into_iter()
+            .find(|row| row.id == id || row.fingerprint == id);
+        let row = row.ok_or(Error::NotFound("SSH key"))?;
         let note = Note {
-            id: Some(id),
+            id: Some(&row.id),
+            name: Some(&row.name),
+            detail: Some(&row.fingerprint),
             ..Note::by(caller)
         };
         inner.record("ssh_key.removed", &note)?;
-        let database = &inner.parts.database;
-        let removed = database.remove_ssh_key(owner_of(caller), id).await?;
+        let removed = database.remove_ssh_key(owner, &row.id).await?;
         removed.then_some(()).ok_or(Error::NotFound("SSH key"))
     }
 
     /// Removes all; says how many.
     ///
     /// # Errors
-    /// When the database does not take it.
+    /// [`Error::Forbidden`] as for adding one; when the database does not take it.
     pub async fn remove_ssh_keys(&self, caller: &Caller) -> Result<u64, Error> {
         let inner = &self.inner;
+        changes(caller)?;
         let note = Note {
             detail: Some("all"),
             ..Note::by(caller)
@@ -112,6 +123,20 @@ impl Identity {
 }
 
 const REGISTERED: Error = Error::Conflict("this SSH key is already registered");
+
+/// Whether the caller may say what opens a person's machines: it is the person's to say, and not
+/// for a token that is bound to sessions or is for less than running commands.
+fn changes(caller: &Caller) -> Result<(), Error> {
+    let grants = caller.grants();
+    if grants.agent.is_some() || grants.role == Role::Agent {
+        return Err(Error::needs_role("the person it acts for"));
+    }
+    let scopes = &grants.scopes;
+    if scopes.confine() || !(scopes.has(&Scope::Run) || scopes.has(&Scope::Admin)) {
+        return Err(Error::needs_scope("run"));
+    }
+    Ok(())
+}
 
 /// Whose keys a caller's are: the person's, in whatever organization.
 fn owner_of(caller: &Caller) -> &str {

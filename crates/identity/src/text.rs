@@ -23,7 +23,8 @@ pub(crate) fn hash_of(text: &str) -> String {
 
 /// An address in the form in which it is compared and kept.
 pub(crate) fn email(text: &str) -> Result<String, Error> {
-    let text = text.trim().to_lowercase();
+    // Only ASCII: what else is the same in another case is not the same to whoever reads the mail.
+    let text = text.trim().to_ascii_lowercase();
     let legal = text.len() <= EMAIL_BYTES_MAX
         && text.split_once('@').is_some_and(|(local, domain)| {
             !local.is_empty()
@@ -260,6 +261,11 @@ mod tests {
     #[test]
     fn addresses_are_kept_in_one_form() {
         assert_eq!(email(" Ada@Example.COM ").unwrap(), "ada@example.com");
+        // The sign for kelvins is a k to Unicode, and nobody's k in an address.
+        assert_eq!(
+            email("\u{212a}@Example.com").unwrap(),
+            "\u{212a}@example.com"
+        );
         for wrong in [
             "", "a", "@b", "a@", "a b@c", "a@b@c", "a/b@c", "a\n@b", "a@.b", "<a@b>",
         ] {

@@ -3,7 +3,7 @@
 use wharf_model::{Caller, Role, Secret};
 use wharf_store::db::{Ending, Membership, OrganizationRow, UserMade, UserRow};
 
-use crate::identity::{Inner, administers, manages, person_of};
+use crate::identity::{Inner, Shown, administers, manages, person_of, shown};
 use crate::limits::{FIRST_RUN_LIFETIME, TRIES_PER_MINUTE, USERS_MAX};
 use crate::lockout::Tried;
 use crate::quotas::limits_from;
@@ -121,10 +121,10 @@ impl Identity {
         let place = inner.place_of(&user.id, organization).await?;
         let credential = caller.grants().credential_id.as_deref().unwrap_or_default();
         let database = &inner.parts.database;
-        let expires_ms = if credential.starts_with(crate::logins::LOGIN) {
-            database.login(credential).await?.map(|row| row.expires_ms)
-        } else {
-            database.key(credential).await?.map(|row| row.expires_ms)
+        let expires_ms = match shown(caller) {
+            Shown::Login(id) => database.login(id).await?.map(|row| row.expires_ms),
+            Shown::Key(id) => database.key(id).await?.map(|row| row.expires_ms),
+            Shown::External | Shown::Nothing => None,
         };
         Ok(MeView {
             organization: membership_view(&place),
@@ -216,6 +216,7 @@ impl Identity {
         }
         if let Some(username) = &change.username {
             let username = text::name("username", username)?;
+            inner.check_others_rank(caller, &row.id).await?;
             let note = Note {
                 user: Some(&row.id),
                 ..Note::by(caller)
@@ -402,7 +403,7 @@ impl Inner {
     pub(crate) async fn user_named(&self, user: &str) -> Result<Option<UserRow>, Error> {
         let database = &self.parts.database;
         if user.contains('@') {
-            return Ok(database.user_by_email(&user.to_lowercase()).await?);
+            return Ok(database.user_by_email(&user.to_ascii_lowercase()).await?);
         }
         Ok(database.user(user).await?)
     }
@@ -419,6 +420,15 @@ impl Inner {
             return Err(Error::needs_role("an owner"));
         }
         Ok(())
+    }
+
+    /// The same for what everybody may do to themselves.
+    pub(crate) async fn check_others_rank(&self, caller: &Caller, user: &str) -> Result<(), Error> {
+        let own = caller.grants().person.as_ref();
+        if own.is_some_and(|own| *own.id == *user) {
+            return Ok(());
+        }
+        self.check_rank(caller, user).await
     }
 
     /// Nobody gives more than they have, and a person is no agent.

@@ -71,8 +71,8 @@ pub struct LoggedIn {
     pub access: Secret,
     /// How long it is good for.
     pub access_lifetime: Duration,
-    /// Goes on with the login, once.
-    pub refresh: Secret,
+    /// Goes on with the login, once; none where the one that there is stays good.
+    pub refresh: Option<Secret>,
     /// How long that is good for.
     pub refresh_lifetime: Duration,
     /// The login's id.
@@ -107,7 +107,7 @@ pub struct LoginView {
 pub struct NewUser {
     /// The address to log in with.
     pub email: String,
-    /// The name that others see; the part of the address before the `@` where there is none.
+    /// The name that others see; the address, as far as it fits, where there is none.
     pub username: Option<String>,
     /// The password; without one nobody can log in until it is reset.
     pub password: Option<Secret>,

@@ -112,6 +112,7 @@ CREATE TABLE device_requests (
     user_hash TEXT NOT NULL,
     device TEXT NOT NULL,
     address TEXT NOT NULL,
+    network TEXT NOT NULL,
     scopes TEXT NOT NULL,
     created_ms BIGINT NOT NULL,
     expires_ms BIGINT NOT NULL,
@@ -124,6 +125,7 @@ CREATE TABLE device_requests (
 );
 
 CREATE UNIQUE INDEX device_requests_user ON device_requests (user_hash);
+CREATE INDEX device_requests_network ON device_requests (network);
 
 CREATE TABLE ssh_keys (
     id TEXT NOT NULL PRIMARY KEY,

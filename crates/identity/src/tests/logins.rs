@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use wharf_model::Secret;
 
-use super::{OWNER, PASSWORD, World, home, peer, secret};
+use super::{OWNER, PASSWORD, World, home, peer, refresh_of, secret};
 use crate::limits::{BLOCK_MAX, FREE_FAILURES, REFRESH_GRACE, REFRESH_LIFETIME, TRIES_PER_MINUTE};
 use crate::{Error, Identity};
 
@@ -35,20 +35,20 @@ async fn a_refresh_token_is_good_once_and_its_copy_ends_the_login() {
     assert_eq!(first.refresh_lifetime, Duration::from_secs(604_800));
     let second = world
         .identity
-        .refresh(&first.refresh, &home())
+        .refresh(refresh_of(&first), &home())
         .await
         .unwrap();
-    assert_ne!(first.refresh.expose(), second.refresh.expose());
+    assert_ne!(refresh_of(&first).expose(), refresh_of(&second).expose());
     assert_eq!(first.login, second.login);
     world.pass(REFRESH_GRACE);
     let retried = world
         .identity
-        .refresh(&first.refresh, &home())
+        .refresh(refresh_of(&first), &home())
         .await
         .unwrap();
     assert!(is_good(&world.identity, &retried.access).await);
     world.pass_ms(1);
-    let reused = world.identity.refresh(&first.refresh, &home()).await;
+    let reused = world.identity.refresh(refresh_of(&first), &home()).await;
     assert!(
         matches!(reused, Err(Error::Unauthenticated { .. })),
         "{reused:?}"
@@ -56,7 +56,7 @@ async fn a_refresh_token_is_good_once_and_its_copy_ends_the_login() {
     for token in [&first.access, &second.access, &retried.access] {
         assert!(!is_good(&world.identity, token).await);
     }
-    for token in [&second.refresh, &retried.refresh] {
+    for token in [refresh_of(&second), refresh_of(&retried)] {
         assert!(world.identity.refresh(token, &home()).await.is_err());
     }
     assert_eq!(world.entries("login.reused"), 1);
@@ -69,11 +69,11 @@ async fn a_login_that_is_not_used_ends_and_one_that_is_goes_on() {
     world.pass(REFRESH_LIFETIME - Duration::from_secs(1));
     let second = world
         .identity
-        .refresh(&first.refresh, &home())
+        .refresh(refresh_of(&first), &home())
         .await
         .unwrap();
     world.pass(REFRESH_LIFETIME);
-    let late = world.identity.refresh(&second.refresh, &home()).await;
+    let late = world.identity.refresh(refresh_of(&second), &home()).await;
     assert!(matches!(late, Err(Error::Unauthenticated { .. })));
     for wrong in [first.access.expose(), "", "whr_"] {
         assert!(
@@ -93,7 +93,7 @@ async fn fifty_that_refresh_at_once_all_go_on_in_one_login() {
     let other = world.beside();
     let all = (0..50).map(|n| {
         let identity = if n % 2 == 0 { &world.identity } else { &other };
-        let token = &first.refresh;
+        let token = refresh_of(&first);
         async move { identity.refresh(token, &home()).await }
     });
     let all = join_all(all).await;
@@ -107,7 +107,7 @@ async fn fifty_that_refresh_at_once_all_go_on_in_one_login() {
     // The same after the grace: nobody goes on, and the login has ended.
     world.pass(REFRESH_GRACE + Duration::from_millis(1));
     let thief = peer("198.51.100.1");
-    let late = (0..50).map(|_| world.identity.refresh(&first.refresh, &thief));
+    let late = (0..50).map(|_| world.identity.refresh(refresh_of(&first), &thief));
     for login in join_all(late).await {
         assert!(
             matches!(login, Err(Error::Unauthenticated { .. })),
@@ -118,7 +118,7 @@ async fn fifty_that_refresh_at_once_all_go_on_in_one_login() {
     assert!(
         world
             .identity
-            .refresh(&newest.refresh, &home())
+            .refresh(refresh_of(&newest), &home())
             .await
             .is_err()
     );
@@ -295,7 +295,7 @@ async fn sessions_are_listed_and_ended_one_by_one() {
     assert!(
         world
             .identity
-            .refresh(&first.refresh, &home())
+            .refresh(refresh_of(&first), &home())
             .await
             .is_err()
     );

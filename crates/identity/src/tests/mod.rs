@@ -2,6 +2,7 @@
 
 mod accounts;
 mod devices;
+mod endings;
 mod keys;
 mod logins;
 mod outsiders;
@@ -219,6 +220,11 @@ impl World {
     pub(crate) fn entries(&self, kind: &str) -> usize {
         self.log().matches(&format!("\"kind\":\"{kind}\"")).count()
     }
+}
+
+/// What goes on with a login.
+pub(crate) fn refresh_of(login: &LoggedIn) -> &Secret {
+    login.refresh.as_ref().unwrap()
 }
 
 pub(crate) fn secret(text: &str) -> Secret {

@@ -146,6 +146,11 @@ async fn an_issuer_vouches_for_an_account_that_is_here() {
         ("email", Value::Null, "it vouches for no address"),
         (
             "email",
+            json!("\u{430}da@example.com"),
+            "it vouches for no address",
+        ),
+        (
+            "email",
             json!("bob@example.com"),
             "there is no account for it",
         ),
@@ -167,6 +172,30 @@ async fn an_issuer_vouches_for_an_account_that_is_here() {
             .await
             .is_ok()
     );
+}
+
+#[tokio::test]
+async fn a_token_of_an_issuers_is_ended_there() {
+    let outside = Outside::new();
+    let world = world(&outside).await;
+    let caller = world
+        .caller(&outside.sign("r", "RS256", &claims(&world)))
+        .await;
+    let ended = world.identity.logout(&caller, false).await;
+    assert!(matches!(ended, Err(Error::Conflict(_))), "{ended:?}");
+    assert_eq!(world.entries("login.ended"), 0);
+}
+
+/// Whoever asked first goes away: the others still get the answer.
+#[tokio::test]
+async fn a_question_that_is_dropped_is_answered() {
+    use futures_util::FutureExt as _;
+    let outside = Outside::new();
+    let world = world(&outside).await;
+    let token = outside.sign("r", "RS256", &claims(&world));
+    let dropped = world.identity.authenticate(&token, &home()).now_or_never();
+    assert!(dropped.is_none());
+    assert!(answer(&world, &token).await.is_ok());
 }
 
 #[tokio::test]

@@ -207,7 +207,7 @@ async fn nothing_of_a_thousand_wrong_tokens_is_taken() {
         "x".repeat(100_000),
         text.rsplit_once('.').unwrap().0.to_owned(),
         format!("{}.", text.rsplit_once('.').unwrap().0),
-        login.refresh.expose().to_owned(),
+        super::refresh_of(&login).expose().to_owned(),
     ];
     for n in 0..400_u32 {
         let kind = TokenKind::ALL[n as usize % 4];

@@ -44,9 +44,9 @@ mod sqlite;
 mod text;
 
 pub use accounts::{
-    AgentRow, AttemptRow, DeviceRow, Ending, InvitationRow, Joined, KeyRow, LoginRow, MemberRow,
-    Membership, OrganizationRow, Polled, PrincipalRow, Rotation, RotationAsk, SigningKeyRow,
-    SshKeyRow, UserMade, UserRow,
+    AgentRow, AttemptRow, DeviceMade, DeviceRow, Ending, InvitationRow, Joined, KeyMade, KeyRow,
+    LoginRow, MemberRow, Membership, OrganizationRow, Polled, PrincipalRow, Rotation, RotationAsk,
+    SigningKeyRow, SshKeyRow, UserMade, UserRow,
 };
 pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};

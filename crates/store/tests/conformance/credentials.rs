@@ -1,8 +1,8 @@
 //! Logins, keys, devices, and the tries at them.
 
 use wharf_store::db::{
-    AgentRow, AttemptRow, Database, DeviceRow, KeyRow, LoginRow, Polled, Rotation, RotationAsk,
-    SigningKeyRow, SshKeyRow,
+    AgentRow, AttemptRow, Database, DeviceMade, DeviceRow, KeyMade, KeyRow, LoginRow, Polled,
+    Rotation, RotationAsk, SigningKeyRow, SshKeyRow,
 };
 
 use crate::accounts::{at_once, with_first};
@@ -115,8 +115,28 @@ async fn of_many_that_refresh_at_once_one_replaces_the_token(kind: Kind) {
         }
     });
     let answers = at_once(asks.collect()).await;
-    let full = answers.iter().filter(|it| matches!(it, Ok(Rotation::Full)));
-    assert!(full.count() >= 12 - 5, "{answers:?}");
+    let done = |it: &Result<Rotation, _>| matches!(it, Ok(Rotation::Done { .. }));
+    assert!(answers.iter().all(done), "{answers:?}");
+    // The oldest made room: of those that were made, the last five are good.
+    let mut good = 0;
+    for name in &names {
+        let again = format!("again-{name}");
+        let ask = ask(&again, "next", 7);
+        let ask = RotationAsk {
+            grace_ms: -1,
+            ..ask
+        };
+        let next = format!("next-{name}");
+        let ask = RotationAsk {
+            successor: &next,
+            ..ask
+        };
+        good += usize::from(matches!(
+            db.rotate_refresh(ask).await.unwrap(),
+            Rotation::Done { .. }
+        ));
+    }
+    assert_eq!(good, 5);
 }
 
 async fn logins_have_a_bound_and_the_least_used_goes(kind: Kind) {
@@ -164,9 +184,19 @@ async fn a_key_stands_for_a_member_and_for_nobody_else(kind: Kind) {
         agent_id: Some("agt".to_owned()),
         ..key("k2")
     };
-    assert!(db.insert_key(&key("k1"), 2).await.unwrap());
-    assert!(db.insert_key(&theirs, 2).await.unwrap());
-    assert!(!db.insert_key(&key("k3"), 2).await.unwrap());
+    for (key, made) in [
+        (&key("k1"), KeyMade::Made),
+        (&theirs, KeyMade::Made),
+        (&key("k3"), KeyMade::Full),
+    ] {
+        assert_eq!(db.insert_key(key, 2).await.unwrap(), made, "{}", key.id);
+    }
+    let nowhere = KeyRow {
+        organization_id: "org-other".to_owned(),
+        ..key("k4")
+    };
+    let made = db.insert_key(&nowhere, 9).await.unwrap();
+    assert_eq!(made, KeyMade::Refused);
 
     let mine = db.key_principal("hash-k1").await.unwrap().unwrap();
     assert_eq!(mine.email, "ann@example.com");
@@ -229,14 +259,18 @@ async fn a_device_gets_one_key_however_many_polls_there_are(kind: Kind) {
     let db = &place.db;
     with_first(db).await;
     assert_eq!(poll(db, "k", 1).await, Polled::Unknown);
-    assert!(db.insert_device(&device("pending"), 1).await.unwrap());
-    assert!(!db.insert_device(&device("pending"), 9).await.unwrap());
+    let insert = |row: DeviceRow, bounds| async move { db.insert_device(&row, bounds).await };
+    let made = insert(device("pending"), (1, 1)).await.unwrap();
+    assert_eq!(made, DeviceMade::Made);
+    let made = insert(device("pending"), (9, 9)).await.unwrap();
+    assert_eq!(made, DeviceMade::Taken);
     let other = DeviceRow {
         device_hash: "dev-2".to_owned(),
         user_hash: "usr-2".to_owned(),
         ..device("pending")
     };
-    assert!(!db.insert_device(&other, 1).await.unwrap());
+    let made = insert(other, (9, 1)).await.unwrap();
+    assert_eq!(made, DeviceMade::Full);
 
     assert_eq!(poll(db, "k", 1).await, Polled::Pending, "the first is free");
     let slower = |interval_ms| Polled::TooSoon { interval_ms };
@@ -280,9 +314,36 @@ async fn a_device_gets_one_key_however_many_polls_there_are(kind: Kind) {
         ("pending", 900, Polled::Expired),
         ("allowed", 900, Polled::Expired),
     ] {
-        assert!(db.insert_device(&device(state), 9).await.unwrap());
+        let made = db.insert_device(&device(state), (9, 9)).await.unwrap();
+        assert_eq!(made, DeviceMade::Made);
         assert_eq!(poll(db, "k", now_ms).await, answer, "{state}");
         assert_eq!(poll(db, "k", now_ms).await, Polled::Unknown, "{state}");
+    }
+}
+
+/// One network that asks and asks keeps nobody else out.
+async fn of_devices_that_wait_the_busiest_network_makes_room(kind: Kind) {
+    let place = Place::new(&kind).await;
+    let db = &place.db;
+    for (n, network) in ["many", "many", "one", "new"].into_iter().enumerate() {
+        let row = DeviceRow {
+            device_hash: format!("dev-{n}"),
+            user_hash: format!("usr-{n}"),
+            network: network.to_owned(),
+            created_ms: i64::try_from(n).unwrap(),
+            ..device("pending")
+        };
+        let made = db.insert_device(&row, (3, 2)).await.unwrap();
+        assert_eq!(made, DeviceMade::Made);
+    }
+    for (user, there) in [
+        ("usr-0", false),
+        ("usr-1", true),
+        ("usr-2", true),
+        ("usr-3", true),
+    ] {
+        let found = db.device(user, 5).await.unwrap();
+        assert_eq!(found.is_some(), there, "{user}");
     }
 }
 
@@ -357,7 +418,7 @@ async fn what_has_ended_goes(kind: Kind) {
     let db = &place.db;
     with_first(db).await;
     db.put_code("reset", "id-ann", "c", (0, 10)).await.unwrap();
-    db.insert_device(&device("pending"), 9).await.unwrap();
+    db.insert_device(&device("pending"), (9, 9)).await.unwrap();
     db.insert_login(&login("l", 1), "r", 10).await.unwrap();
     db.insert_key(&key("k"), 10).await.unwrap();
     assert_eq!(db.sweep_accounts(10).await.unwrap(), 0);
@@ -376,6 +437,7 @@ on_both!(
     logins_have_a_bound_and_the_least_used_goes,
     a_key_stands_for_a_member_and_for_nobody_else,
     a_device_gets_one_key_however_many_polls_there_are,
+    of_devices_that_wait_the_busiest_network_makes_room,
     tries_are_compared_and_swapped,
     keys_of_other_kinds_are_kept,
     what_has_ended_goes,

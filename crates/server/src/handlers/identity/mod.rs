@@ -32,9 +32,12 @@ use crate::state::App;
 /// A login that has begun or goes on: the access token, and the refresh token as a cookie.
 fn granted(app: &App, parts: &Parts, login: &LoggedIn) -> Result<Response, Failure> {
     let mut response = reply::json(&views::granted(login))?;
-    let seconds = login.refresh_lifetime.as_secs();
-    let set = cookie::refresh(login.refresh.expose(), seconds, is_secure(app, parts));
-    set_cookie(&mut response, set)?;
+    // Where there is none, the cookie that there is stays good.
+    if let Some(refresh) = &login.refresh {
+        let seconds = login.refresh_lifetime.as_secs();
+        let set = cookie::refresh(refresh.expose(), seconds, is_secure(app, parts));
+        set_cookie(&mut response, set)?;
+    }
     Ok(response)
 }
 

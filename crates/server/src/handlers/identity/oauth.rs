@@ -138,7 +138,7 @@ fn refreshed(login: &LoggedIn) -> Result<Response, Failure> {
         access_token: hidden(&login.access),
         token_type: "Bearer".to_owned(),
         expires_in: login.access_lifetime.as_secs(),
-        refresh_token: Some(hidden(&login.refresh)),
+        refresh_token: login.refresh.as_ref().map(hidden),
         scope: None,
     })
     .map(unkept)

@@ -13,7 +13,8 @@ use crate::error::Failure;
 use crate::reply;
 use crate::state::App;
 
-/// How long the keys may be kept: far less than a key is published before and after it signs.
+/// How long the keys may be kept: far less than one is published after it signs for the last time.
+/// A new one signs at once: who finds a `kid` that they do not know has to ask again.
 const KEYS_KEPT: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// What this server offers (RFC 8414)

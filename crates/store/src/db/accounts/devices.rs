@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, Row as _};
 use super::super::error::{reading, writing};
 use super::super::{Database, DbError};
 use super::keys::insert_on;
-use super::{KeyRow, statement};
+use super::{KeyMade, KeyRow, statement};
 
 /// A device that waits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct DeviceRow {
     pub device: String,
     /// Where it asks from.
     pub address: String,
+    /// What of that counts as one network.
+    pub network: String,
     /// What it asks to be for, or was let in for.
     pub scopes: String,
     /// When it asked.
@@ -37,6 +39,17 @@ pub struct DeviceRow {
     pub organization_id: Option<String>,
     /// What the key will be called.
     pub name: Option<String>,
+}
+
+/// What became of a request that was to be written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceMade {
+    /// It waits.
+    Made,
+    /// Another one has the same user code.
+    Taken,
+    /// As many wait from its network as may.
+    Full,
 }
 
 /// What a poll found.
@@ -64,24 +77,28 @@ pub enum Polled {
 macro_rules! device_columns {
     () => {
         "device_hash, user_hash, device, address, scopes, created_ms, expires_ms, interval_ms, \
-         polled_ms, state, user_id, organization_id, name"
+         polled_ms, state, user_id, organization_id, name, network"
     };
 }
 
 impl Database {
-    /// Writes a device's request down. False when `most` wait already, or when another one has
-    /// the same user code.
+    /// Writes a device's request down, unless `of_network` wait from its network already. Where
+    /// `most` wait in all, the oldest of the network with the most makes room.
     ///
     /// # Errors
     /// When the database does not take it.
-    pub async fn insert_device(&self, device: &DeviceRow, most: u32) -> Result<bool, DbError> {
+    pub async fn insert_device(
+        &self,
+        device: &DeviceRow,
+        (most, of_network): (u32, u32),
+    ) -> Result<DeviceMade, DbError> {
         let write = async {
             let mut transaction = self.writer.begin().await?;
             let query = statement!(
                 concat!(
                     "INSERT INTO device_requests (",
                     device_columns!(),
-                    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+                    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
                      ON CONFLICT DO NOTHING"
                 ),
                 device.device_hash.as_str(),
@@ -97,17 +114,41 @@ impl Database {
                 device.user_id.as_deref(),
                 device.organization_id.as_deref(),
                 device.name.as_deref(),
+                device.network.as_str(),
             );
             let made = query.execute(&mut *transaction).await?.rows_affected() > 0;
-            let query =
-                sqlx::query_scalar("SELECT COUNT(*) FROM device_requests WHERE expires_ms > $1");
+            if !made {
+                return Ok(DeviceMade::Taken);
+            }
+            let query = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM device_requests \
+                 WHERE network = $1 AND state = 'pending' AND expires_ms > $2",
+            );
+            let query = query.bind(device.network.as_str()).bind(device.created_ms);
+            let near: i64 = query.fetch_one(&mut *transaction).await?;
+            if near > i64::from(of_network) {
+                return Ok(DeviceMade::Full);
+            }
+            let query = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM device_requests WHERE state = 'pending' AND expires_ms > $1",
+            );
             let query = query.bind(device.created_ms);
             let waiting: i64 = query.fetch_one(&mut *transaction).await?;
-            if !made || waiting > i64::from(most) {
-                return Ok(false);
+            if waiting > i64::from(most) {
+                let query = statement!(
+                    "DELETE FROM device_requests WHERE device_hash IN (SELECT device_hash \
+                     FROM device_requests WHERE state = 'pending' AND device_hash <> $1 \
+                     AND network IN (SELECT network FROM device_requests \
+                     WHERE state = 'pending' AND expires_ms > $2 AND device_hash <> $1 \
+                     GROUP BY network ORDER BY COUNT(*) DESC, network LIMIT 1) \
+                     ORDER BY created_ms, device_hash LIMIT 1)",
+                    device.device_hash.as_str(),
+                    device.created_ms,
+                );
+                query.execute(&mut *transaction).await?;
             }
             transaction.commit().await?;
-            Ok(true)
+            Ok(DeviceMade::Made)
         };
         self.within(write)
             .await
@@ -173,6 +214,13 @@ impl Database {
         let now_ms = key.created_ms;
         let write = async {
             let mut transaction = self.writer.begin().await?;
+            // First the account of whoever decided, as everybody does who changes one.
+            let query = statement!(
+                "UPDATE users SET created_ms = created_ms WHERE id IN \
+                 (SELECT user_id FROM device_requests WHERE device_hash = $1)",
+                device_hash,
+            );
+            query.execute(&mut *transaction).await?;
             // Holds the row: whoever polls at the same time waits here, and then finds it gone.
             let query = statement!(
                 "UPDATE device_requests SET state = state WHERE device_hash = $1",
@@ -203,10 +251,12 @@ impl Database {
                 key.name = row.name.unwrap_or(row.device);
                 key.scopes = row.scopes;
                 forget_on(&mut transaction, device_hash).await?;
-                if !insert_on(&mut transaction, &key, most).await? {
-                    return Ok(Polled::Full);
+                match insert_on(&mut transaction, &key, most).await? {
+                    KeyMade::Made => Polled::Made(Box::new(key)),
+                    KeyMade::Full => return Ok(Polled::Full),
+                    // What was allowed is not any more.
+                    KeyMade::Refused => Polled::Denied,
                 }
-                Polled::Made(Box::new(key))
             } else {
                 let early = row
                     .polled_ms
@@ -262,5 +312,6 @@ fn device_of(row: &AnyRow) -> Result<DeviceRow, sqlx::Error> {
         user_id: row.try_get(10)?,
         organization_id: row.try_get(11)?,
         name: row.try_get(12)?,
+        network: row.try_get(13)?,
     })
 }

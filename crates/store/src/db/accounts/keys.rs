@@ -37,6 +37,17 @@ pub struct KeyRow {
     pub revoked_ms: Option<i64>,
 }
 
+/// What became of a key that was to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyMade {
+    /// It is there.
+    Made,
+    /// The person has as many as there may be.
+    Full,
+    /// The account is disabled, or not a member of the organization any more.
+    Refused,
+}
+
 macro_rules! key_columns {
     () => {
         "id, hash, user_id, organization_id, agent_id, name, scopes, created_ms, expires_ms, \
@@ -45,24 +56,18 @@ macro_rules! key_columns {
 }
 
 impl Database {
-    /// Writes a key down. False when the person has `most` good ones already.
+    /// Writes a key down, unless the person has `most` good ones already, or may have none there.
     ///
     /// # Errors
     /// When the database does not take it.
-    pub async fn insert_key(&self, key: &KeyRow, most: u32) -> Result<bool, DbError> {
+    pub async fn insert_key(&self, key: &KeyRow, most: u32) -> Result<KeyMade, DbError> {
         let write = async {
             let mut transaction = self.writer.begin().await?;
-            // The account's row decides: of two that make the last one that there may be, one waits.
-            let query = statement!(
-                "UPDATE users SET created_ms = created_ms WHERE id = $1",
-                key.user_id.as_str()
-            );
-            query.execute(&mut *transaction).await?;
-            if !insert_on(&mut transaction, key, most).await? {
-                return Ok(false);
+            let made = insert_on(&mut transaction, key, most).await?;
+            if made == KeyMade::Made {
+                transaction.commit().await?;
             }
-            transaction.commit().await?;
-            Ok(true)
+            Ok(made)
         };
         self.within(write).await.map_err(writing("a key"))
     }
@@ -133,12 +138,30 @@ impl Database {
     }
 }
 
-/// Inserts a key; false when the person has `most` good ones.
+/// Inserts a key, unless the person has `most` good ones, or may have none there.
 pub(super) async fn insert_on(
     connection: &mut AnyConnection,
     key: &KeyRow,
     most: u32,
-) -> Result<bool, sqlx::Error> {
+) -> Result<KeyMade, sqlx::Error> {
+    // The account's row decides: of two that make the last one that there may be, one waits; and
+    // so does whoever disables the account or takes it out of the organization.
+    let query = statement!(
+        "UPDATE users SET created_ms = created_ms WHERE id = $1 AND disabled_ms IS NULL",
+        key.user_id.as_str()
+    );
+    let enabled = query.execute(&mut *connection).await?.rows_affected() > 0;
+    let query = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM memberships m JOIN organizations o ON o.id = m.organization_id \
+         WHERE m.user_id = $1 AND o.id = $2 AND o.deleted_ms IS NULL",
+    );
+    let query = query
+        .bind(key.user_id.as_str())
+        .bind(key.organization_id.as_str());
+    let places: i64 = query.fetch_one(&mut *connection).await?;
+    if !enabled || places == 0 {
+        return Ok(KeyMade::Refused);
+    }
     let query = sqlx::query_scalar(
         "SELECT COUNT(*) FROM api_keys WHERE user_id = $1 AND revoked_ms IS NULL \
          AND expires_ms > $2",
@@ -146,7 +169,7 @@ pub(super) async fn insert_on(
     let query = query.bind(key.user_id.as_str()).bind(key.created_ms);
     let good: i64 = query.fetch_one(&mut *connection).await?;
     if good >= i64::from(most) {
-        return Ok(false);
+        return Ok(KeyMade::Full);
     }
     let query = statement!(
         concat!(
@@ -168,7 +191,7 @@ pub(super) async fn insert_on(
         key.revoked_ms,
     );
     query.execute(connection).await?;
-    Ok(true)
+    Ok(KeyMade::Made)
 }
 
 fn key_of(row: &AnyRow) -> Result<KeyRow, sqlx::Error> {

@@ -46,7 +46,7 @@ pub struct RotationAsk<'a> {
     pub expires_ms: i64,
     /// The address that it is shown from.
     pub address: &'a str,
-    /// Most tokens of the login that are good at once.
+    /// Most tokens of the login that are good at once: the oldest make room.
     pub most: u32,
 }
 
@@ -67,8 +67,6 @@ pub enum Rotation {
         /// The login.
         login: String,
     },
-    /// The login has as many tokens as there may be.
-    Full,
 }
 
 macro_rules! login_columns {
@@ -172,9 +170,14 @@ impl Database {
             );
             let query = query.bind(login.as_str());
             let good: i64 = query.fetch_one(&mut *transaction).await?;
-            if good >= i64::from(ask.most) {
-                return Ok(Rotation::Full);
-            }
+            // What nobody uses any more, after two asked at once, does not keep the others out.
+            let query = statement!(
+                "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens \
+                 WHERE login_id = $1 AND replaced_ms IS NULL ORDER BY created_ms, hash LIMIT $2)",
+                login.as_str(),
+                (good + 1 - i64::from(ask.most)).max(0),
+            );
+            query.execute(&mut *transaction).await?;
             let query = statement!(
                 "INSERT INTO refresh_tokens (hash, login_id, created_ms, expires_ms) \
                  VALUES ($1, $2, $3, $4)",

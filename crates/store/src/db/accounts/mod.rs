@@ -21,9 +21,9 @@ mod users;
 
 pub use agents::AgentRow;
 pub use attempts::AttemptRow;
-pub use devices::{DeviceRow, Polled};
+pub use devices::{DeviceMade, DeviceRow, Polled};
 pub use invitations::InvitationRow;
-pub use keys::KeyRow;
+pub use keys::{KeyMade, KeyRow};
 pub use logins::{LoginRow, Rotation, RotationAsk};
 pub use organizations::{Membership, OrganizationRow};
 pub use people::{Ending, Joined, MemberRow};

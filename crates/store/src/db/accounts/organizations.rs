@@ -218,6 +218,7 @@ impl Database {
             for sql in [
                 "DELETE FROM memberships WHERE organization_id = $1",
                 "DELETE FROM agents WHERE organization_id = $1",
+                "DELETE FROM device_requests WHERE organization_id = $1",
                 "DELETE FROM invitations WHERE organization_id = $1",
             ] {
                 statement!(sql, id).execute(&mut *transaction).await?;

@@ -105,13 +105,17 @@ impl Database {
                 now_ms,
             );
             query.execute(&mut *transaction).await?;
+            if role != "owner" && before.is_some_and(|before| before != role) {
+                uninvite_on(&mut transaction, organization, user).await?;
+            }
             transaction.commit().await?;
             Ok(Joined::Done)
         };
         self.within(write).await.map_err(writing("a membership"))
     }
 
-    /// Takes a person out of an organization, and revokes what they have there.
+    /// Takes a person out of an organization, and revokes what they have there: keys, logins,
+    /// agents, devices that they let in, and whom they invited.
     ///
     /// # Errors
     /// When the database does not take it; then nothing is changed.
@@ -126,6 +130,13 @@ impl Database {
             if !hold_on(&mut transaction, organization, now_ms).await? {
                 return Ok(Ending::Missing);
             }
+            // Holds the account: nobody makes a key of theirs meanwhile, or takes them out of their
+            // other organization.
+            let query = statement!(
+                "UPDATE users SET created_ms = created_ms WHERE id = $1",
+                user
+            );
+            query.execute(&mut *transaction).await?;
             let Some(role) = role_on(&mut transaction, organization, user).await? else {
                 return Ok(Ending::Missing);
             };
@@ -145,7 +156,9 @@ impl Database {
                 let query = statement!(sql, now_ms, organization, user);
                 query.execute(&mut *transaction).await?;
             }
+            uninvite_on(&mut transaction, organization, user).await?;
             for sql in [
+                "DELETE FROM device_requests WHERE organization_id = $1 AND user_id = $2",
                 "DELETE FROM agents WHERE organization_id = $1 AND user_id = $2",
                 "DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2",
             ] {
@@ -189,7 +202,8 @@ impl Database {
         role.map_err(reading("a role"))
     }
 
-    /// Disables an account, and revokes its keys and logins.
+    /// Disables an account, and revokes its keys and logins, the devices that it let in, and its
+    /// invitations.
     ///
     /// # Errors
     /// When the database does not take it; then nothing is changed.
@@ -228,8 +242,14 @@ impl Database {
                 let query = statement!(sql, now_ms, user);
                 query.execute(&mut *transaction).await?;
             }
-            let query = statement!("DELETE FROM one_time_codes WHERE subject = $1", user);
-            query.execute(&mut *transaction).await?;
+            for sql in [
+                "DELETE FROM one_time_codes WHERE subject = $1",
+                "DELETE FROM device_requests WHERE user_id = $1",
+                "DELETE FROM invitations WHERE invited_by IN \
+                 (SELECT email FROM users WHERE id = $1)",
+            ] {
+                statement!(sql, user).execute(&mut *transaction).await?;
+            }
             transaction.commit().await?;
             Ok(Ending::Done)
         };
@@ -245,6 +265,23 @@ impl Database {
         let done = self.within(query.execute(&self.writer)).await;
         done.map(drop).map_err(writing("an account"))
     }
+}
+
+/// Takes back whom a person invited into an organization that they look after no more; in the
+/// server's own, into any.
+async fn uninvite_on(
+    connection: &mut AnyConnection,
+    organization: &str,
+    user: &str,
+) -> Result<(), sqlx::Error> {
+    let query = statement!(
+        "DELETE FROM invitations WHERE invited_by IN (SELECT email FROM users WHERE id = $1) \
+         AND (organization_id = $2 OR EXISTS \
+         (SELECT 1 FROM organizations WHERE id = $2 AND home = 1))",
+        user,
+        organization,
+    );
+    query.execute(connection).await.map(drop)
 }
 
 /// Holds an organization until the transaction ends. False when there is none.

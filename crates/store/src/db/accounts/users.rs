@@ -308,6 +308,12 @@ pub(super) async fn set_password_on(
         id,
         but.unwrap_or_default(),
     );
+    query.execute(&mut *connection).await?;
+    // A code that was sent before would set it once more.
+    let query = statement!(
+        "DELETE FROM one_time_codes WHERE kind = 'reset' AND subject = $1",
+        id
+    );
     query.execute(connection).await?;
     Ok(changed)
 }
