@@ -1,8 +1,8 @@
 //! A request for what is another server's goes to that server, and its answer comes back.
 //!
 //! The handler asks the engine, which knows whose a session or a run is, and refuses. Then the
-//! request goes on as it came: with its caller's own credentials, and with its body, of which what
-//! the handler has read was kept. It goes only to a server that is in the database and there, only
+//! request goes on as it came: with its caller's own credentials, if they are an account's, and
+//! with its body, of which what the handler has read was kept. It goes only to a server that is in the database and there, only
 //! once (a marker says that it has been handed on), and only to the server that is meant: a marker
 //! names it, and any other refuses.
 
@@ -123,11 +123,20 @@ impl Forward {
         })
     }
 
-    /// Hands a request on to the server whose business it is.
-    pub(crate) async fn send(&self, copy: Copy, to: &ServerView) -> Result<Response, Failure> {
+    /// Hands a request on to the server whose business it is, if its token is an account's. The
+    /// local token is this machine's: no other server may so much as see it.
+    pub(crate) async fn send(
+        &self,
+        copy: Copy,
+        to: &ServerView,
+        has_account: bool,
+    ) -> Result<Response, Failure> {
         let (Some(peers), Some(url)) = (&self.peers, to.reachable()) else {
             return Err(Failure::elsewhere(to));
         };
+        if !has_account {
+            return Err(Failure::unknown_elsewhere(to));
+        }
         let body = copy.rest().ok_or_else(|| Failure::elsewhere(to))?;
         let path = copy.uri.path_and_query().map_or("/", |path| path.as_str());
         let request = PeerRequest {
