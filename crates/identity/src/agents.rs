@@ -33,6 +33,15 @@ impl Identity {
         Ok(views)
     }
 
+    /// An agent of one's own, or any of an organization that the caller administers.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none, or it is somebody else's.
+    pub async fn agent(&self, caller: &Caller, id: &str) -> Result<AgentView, Error> {
+        let row = self.inner.agent_for(caller, id).await?;
+        self.inner.agent_view(row).await
+    }
+
     /// Makes an agent that acts for the caller in their organization.
     ///
     /// # Errors
