@@ -6,6 +6,7 @@
 //! once (a marker says that it has been handed on), and only to the server that is meant: a marker
 //! names it, and any other refuses.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,6 +75,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct Forward {
     engine: Engine,
     peers: Option<Arc<dyn Peers>>,
+    /// Whether tokens may leave the machine unencrypted.
+    plain: bool,
     /// Bytes that are kept.
     kept: Arc<AtomicUsize>,
 }
@@ -87,10 +90,11 @@ pub(crate) struct Copy {
 }
 
 impl Forward {
-    pub(crate) fn new(engine: Engine, peers: Option<Arc<dyn Peers>>) -> Self {
+    pub(crate) fn new(engine: Engine, peers: Option<Arc<dyn Peers>>, plain: bool) -> Self {
         Self {
             engine,
             peers,
+            plain,
             kept: Arc::default(),
         }
     }
@@ -136,6 +140,10 @@ impl Forward {
         };
         if !has_account {
             return Err(Failure::unknown_elsewhere(to));
+        }
+        if !self.plain && !is_private(url) {
+            let why = "the way to its address is not encrypted, and serve.allow_plain_http is off";
+            return Err(Failure::unreachable_server(to, why));
         }
         let body = copy.rest().ok_or_else(|| Failure::elsewhere(to))?;
         let path = copy.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -194,6 +202,21 @@ impl Forward {
             }
         }
     }
+}
+
+/// Whether nobody on the way to an address can read along: encrypted, or of this machine alone.
+fn is_private(url: &str) -> bool {
+    let Ok(url) = url.parse::<Uri>() else {
+        return false;
+    };
+    if url.scheme_str() == Some("https") {
+        return true;
+    }
+    url.host().is_some_and(|host| {
+        let number = host.trim_start_matches('[').trim_end_matches(']');
+        let number = number.parse::<IpAddr>();
+        host == "localhost" || number.is_ok_and(|number| number.is_loopback())
+    })
 }
 
 impl Copy {
@@ -302,6 +325,28 @@ mod tests {
             kept.note(&Bytes::from(vec![b'x'; *size]));
         }
         kept
+    }
+
+    #[test]
+    fn a_way_is_private_if_encrypted_or_within_the_machine() {
+        for url in [
+            "https://a.lan:7304",
+            "http://127.0.0.1:7304",
+            "http://[::1]:7304/",
+            "http://localhost",
+        ] {
+            assert!(is_private(url), "{url}");
+        }
+        for url in [
+            "http://10.0.0.2:7304",
+            "http://a",
+            "http://localhost.lan",
+            "http://127.0.0.1@a.lan/",
+            "/x",
+            "",
+        ] {
+            assert!(!is_private(url), "{url}");
+        }
     }
 
     #[test]

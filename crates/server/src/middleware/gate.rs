@@ -88,7 +88,7 @@ impl Gate {
             most_requests: options.limits.requests,
             requests: AtomicUsize::new(0),
             metrics,
-            forward: Forward::new(engine, options.peers.clone()),
+            forward: Forward::new(engine, options.peers.clone(), options.plain_peers),
         }
     }
 

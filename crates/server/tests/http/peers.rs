@@ -48,8 +48,15 @@ impl Peers for Way {
     }
 }
 
-/// Two servers; the way is from `b` to `a`, which does not know the owner's token of `b`.
+/// Two servers that may go over plain HTTP; the way is from `b` to `a`, which does not know the owner's token of `b`.
 fn with_servers<F: Future<Output = Pair>>(test: impl FnOnce(Pair, Server, Server, Arc<Way>) -> F) {
+    with_servers_of(true, test);
+}
+
+fn with_servers_of<F: Future<Output = Pair>>(
+    plain_peers: bool,
+    test: impl FnOnce(Pair, Server, Server, Arc<Way>) -> F,
+) {
     with_pair(["http://a".to_owned(), String::new()], |pair| {
         let ada = caller(Role::Member, "run", false);
         let tokens = Tokens::of([(STRANGER, ada.clone())]);
@@ -61,6 +68,7 @@ fn with_servers<F: Future<Output = Pair>>(test: impl FnOnce(Pair, Server, Server
         let here = Tokens::of([(STRANGER, ada), (TOKEN, Caller::local())]);
         let of_b = ServerOptions {
             authenticator: Arc::new(here),
+            plain_peers,
             peers: Some(Arc::clone(&way) as Arc<dyn Peers>),
             ..options()
         };
@@ -200,6 +208,25 @@ fn nothing_goes_further_than_it_may() {
         assert!(text.contains("srv_a, which is not there"), "{text}");
         assert!(!text.contains("http://a"), "{text}");
         assert_eq!(way.gone.lock().unwrap().len(), before);
+        pair
+    });
+}
+
+#[test]
+fn no_token_leaves_the_machine_unencrypted_unless_it_may() {
+    with_servers_of(false, |pair, a, b, way| async move {
+        let new = json!({"session_id": "work"});
+        as_stranger(&a, "POST", "/api/create-session", Some(new)).await;
+        let ask = b.ask("GET", "/api/session/work");
+        let ask = ask.header("authorization", format!("Bearer {STRANGER}"));
+        let refused = ask.send().await;
+        assert_eq!(refused.problem(), (503, "elsewhere".to_owned()));
+        assert!(
+            refused.text().contains("allow_plain_http"),
+            "{}",
+            refused.text()
+        );
+        assert!(way.gone.lock().unwrap().is_empty());
         pair
     });
 }
