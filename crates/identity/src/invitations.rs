@@ -172,7 +172,7 @@ impl Inner {
             return false;
         };
         let place = match &self.options.public_url {
-            Some(url) => format!("Follow it at {url}/setup"),
+            Some(url) => format!("Follow it at {url}/invitation"),
             None => "Follow it at the server".to_owned(),
         };
         let text = format!(

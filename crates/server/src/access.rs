@@ -22,9 +22,9 @@ pub enum Class {
     Read,
     /// Running commands, and whatever changes or reads what commands can.
     Run,
-    /// Saying yes or no to a question, and trying rules on all of one's own past: a token for all
-    /// of running, or for administration. One that is for low risks or for one session alone
-    /// cannot widen what it is for.
+    /// Saying yes or no to a question, trying rules on all of one's own past, and changing one's
+    /// SSH keys: a token for all of running, or for administration. One that is for low risks or
+    /// for one session alone cannot widen what it is for.
     Answer,
     /// Agent configuration.
     Sync,
@@ -173,8 +173,8 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("POST", "/api/v1/keys", Class::Manage),
     ("DELETE", "/api/v1/keys/{id}", Class::Manage),
     ("GET", "/api/cli/ssh-keys", Class::Read),
-    ("POST", "/api/cli/ssh-keys", Class::Read),
-    ("DELETE", "/api/cli/ssh-keys/{id}", Class::Read),
+    ("POST", "/api/cli/ssh-keys", Class::Answer),
+    ("DELETE", "/api/cli/ssh-keys/{id}", Class::Answer),
     // People, organizations, agents
     ("GET", "/api/v1/users", Class::Manage),
     ("POST", "/api/v1/users", Class::Manage),
@@ -208,9 +208,9 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("POST", "/api/rpc/cli/auth/pollDevice", Class::Open),
     ("POST", "/api/rpc/cli/auth/authorizeDevice", Class::Manage),
     ("POST", "/api/rpc/cli/sshKeys/list", Class::Read),
-    ("POST", "/api/rpc/cli/sshKeys/create", Class::Read),
-    ("POST", "/api/rpc/cli/sshKeys/delete", Class::Read),
-    ("POST", "/api/rpc/cli/sshKeys/deleteAll", Class::Read),
+    ("POST", "/api/rpc/cli/sshKeys/create", Class::Answer),
+    ("POST", "/api/rpc/cli/sshKeys/delete", Class::Answer),
+    ("POST", "/api/rpc/cli/sshKeys/deleteAll", Class::Answer),
     ("POST", "/oauth/device_authorization", Class::Open),
     ("POST", "/oauth/token", Class::Open),
     (
@@ -223,6 +223,10 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("POST", "/device", Class::Open),
     ("GET", "/setup", Class::Open),
     ("POST", "/setup", Class::Open),
+    ("GET", "/invitation", Class::Open),
+    ("POST", "/invitation", Class::Open),
+    ("GET", "/reset", Class::Open),
+    ("POST", "/reset", Class::Open),
     // Accounts
     ("GET", "/api/v1/usage", Class::Any),
     // The server
@@ -308,6 +312,34 @@ mod tests {
             assert!(!open.contains(&class), "{class:?}");
         }
         assert!(open.contains(&Class::Read));
+    }
+
+    #[test]
+    fn nothing_that_opens_doors_is_made_with_a_token_for_little() {
+        let classes = Classes::new();
+        let writes = [
+            ("POST", "/api/cli/ssh-keys"),
+            ("DELETE", "/api/cli/ssh-keys/{id}"),
+            ("POST", "/api/rpc/cli/sshKeys/create"),
+            ("POST", "/api/rpc/cli/sshKeys/delete"),
+            ("POST", "/api/rpc/cli/sshKeys/deleteAll"),
+            ("POST", "/api/v1/keys"),
+            ("DELETE", "/api/v1/keys/{id}"),
+        ];
+        let run = caller(Role::Member, "run", false);
+        let little = [
+            caller(Role::Member, "run:low", false),
+            caller(Role::Member, "session:a", false),
+            caller(Role::Viewer, "", false),
+        ];
+        for (method, path) in writes {
+            let class = classes.of(method, Some(path));
+            for caller in &little {
+                assert!(class.admit(caller).is_err(), "{method} {path}: {caller:?}");
+            }
+            let is_key = path.starts_with("/api/v1/");
+            assert_eq!(class.admit(&run).is_ok(), !is_key, "{method} {path}");
+        }
     }
 
     #[test]

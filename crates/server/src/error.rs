@@ -257,30 +257,62 @@ impl Failure {
 
     /// 503: it is another server's, and cannot be handed on.
     pub(crate) fn elsewhere(server: &ServerView) -> Self {
-        let detail = format!("It is of another server: {server}. Ask that one, or wait for it.");
-        Self::of_another(StatusCode::SERVICE_UNAVAILABLE, detail).retryable()
+        let why = match (server.live, server.url.is_empty()) {
+            (false, _) => ", which is not there now",
+            (true, true) => ", which has no address for other servers",
+            (true, false) => "",
+        };
+        let detail = format!(
+            "It is of another server, {}{why}. Ask that one, or wait for it.",
+            server.id
+        );
+        Self::of_another(StatusCode::SERVICE_UNAVAILABLE, server, detail).retryable()
     }
 
     /// 503: the other server does not answer.
     pub(crate) fn unreachable_server(server: &ServerView, why: &str) -> Self {
         let detail = format!(
-            "It is of another server, {server}, and that cannot be reached: {}",
+            "It is of another server, {}, and that cannot be reached: {}",
+            server.id,
             sentence(why)
         );
-        Self::of_another(StatusCode::SERVICE_UNAVAILABLE, detail).retryable()
+        Self::of_another(StatusCode::SERVICE_UNAVAILABLE, server, detail).retryable()
     }
 
     /// 403: the other server does not know who asks.
     pub(crate) fn unknown_elsewhere(server: &ServerView) -> Self {
         let detail = format!(
-            "It is of another server, {server}, which does not know this token: the local token \
-             of a machine counts there alone. Log in with an account, or ask that server."
+            "It is of another server, {}, which does not know this token: the local token of a \
+             machine counts there alone. Log in with an account, or ask that server.",
+            server.id
         );
-        Self::of_another(StatusCode::FORBIDDEN, detail)
+        Self::of_another(StatusCode::FORBIDDEN, server, detail)
     }
 
-    fn of_another(status: StatusCode, detail: String) -> Self {
-        Self::new(status, "elsewhere", "Another server has it", detail)
+    /// 421: handed on by another server, which meant a third one.
+    pub(crate) fn not_meant() -> Self {
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "other_server_meant",
+            "Another server is meant",
+            "Another server has handed this on to the address of a server that is not there any \
+             more; this one has answered in its place.",
+        )
+    }
+
+    fn of_another(status: StatusCode, server: &ServerView, detail: String) -> Self {
+        let mut failure = Self::new(status, "elsewhere", "Another server has it", detail);
+        failure.0.elsewhere = Some(server.clone());
+        failure
+    }
+
+    /// With the other server's address, for those who look after servers and nobody else.
+    pub(crate) fn with_address(mut self) -> Self {
+        let url = self.0.elsewhere.as_ref().map(|server| server.url.as_str());
+        if let Some(url) = url.filter(|url| !url.is_empty()) {
+            self.0.detail = format!("{} Its address is {url}", self.0.detail);
+        }
+        self
     }
 
     /// The server whose it is, if it is another's.

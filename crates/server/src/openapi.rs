@@ -36,7 +36,10 @@ const PROBLEMS: [(&str, &str); 12] = [
     ("408", "The body did not arrive in time"),
     ("413", "The body is too large"),
     ("415", "The body is not JSON"),
-    ("421", "Addressed to a host name that is not this server's"),
+    (
+        "421",
+        "Addressed to a host name that is not this server's, or handed on to the wrong server",
+    ),
     ("422", "Malformed: `errors` names each member that is wrong"),
     (
         "429",

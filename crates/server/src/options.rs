@@ -61,6 +61,9 @@ pub struct ServerOptions {
     pub trusted_proxies: Proxies,
     /// Reaches other servers on the same database; none: what is theirs is not handed on.
     pub peers: Option<Arc<dyn Peers>>,
+    /// What is another server's may go to it over plain HTTP beyond this machine. The tokens of
+    /// people go along, and nothing tells that the address is the other server's.
+    pub plain_peers: bool,
     /// Where the owner's policy is read again.
     pub policy_files: PolicyFiles,
     /// Bounds.
@@ -83,6 +86,7 @@ impl ServerOptions {
             accounts: None,
             trusted_proxies: Proxies::default(),
             peers: None,
+            plain_peers: false,
             policy_files: PolicyFiles::default(),
             limits: ServerLimits::default(),
         }

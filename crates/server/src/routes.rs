@@ -190,6 +190,11 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
             get(pages::device::show).post(pages::device::step),
         )
         .route("/setup", get(pages::setup::show).post(pages::setup::make))
+        .route(
+            "/invitation",
+            get(pages::invitation::show).post(pages::invitation::accept),
+        )
+        .route("/reset", get(pages::reset::show).post(pages::reset::set))
         // Accounts
         .route("/api/v1/usage", get(usage::usage))
         // The server

@@ -37,7 +37,7 @@ impl Shape {
             Self::Plain
         } else if path.starts_with("/oauth/") {
             Self::OAuth
-        } else if matches!(path, "/device" | "/setup") {
+        } else if matches!(path, "/device" | "/setup" | "/invitation" | "/reset") {
             Self::Page
         } else {
             Self::Problem

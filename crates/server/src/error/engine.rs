@@ -27,11 +27,7 @@ impl From<Error> for Failure {
                     .collect(),
             ),
             Error::NotFound { .. } => Self::not_found(sentence(&words)),
-            Error::Elsewhere { server, .. } => {
-                let mut failure = Self::elsewhere(&server);
-                failure.0.elsewhere = Some(server);
-                failure
-            }
+            Error::Elsewhere { server, .. } => Self::elsewhere(&server),
             Error::Denied { decision } => {
                 let mut failure = Self::new(
                     StatusCode::FORBIDDEN,

@@ -1,11 +1,12 @@
 //! A request for what is another server's goes to that server, and its answer comes back.
 //!
 //! The handler asks the engine, which knows whose a session or a run is, and refuses. Then the
-//! request goes on as it came: with its caller's own credentials, and with its body, of which what
-//! the handler has read was kept. It goes only to a server that is in the database and there, only
+//! request goes on as it came: with its caller's own credentials, if they are an account's, and
+//! with its body, of which what the handler has read was kept. It goes only to a server that is in the database and there, only
 //! once (a marker says that it has been handed on), and only to the server that is meant: a marker
 //! names it, and any other refuses.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,6 +75,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct Forward {
     engine: Engine,
     peers: Option<Arc<dyn Peers>>,
+    /// Whether tokens may leave the machine unencrypted.
+    plain: bool,
     /// Bytes that are kept.
     kept: Arc<AtomicUsize>,
 }
@@ -87,10 +90,11 @@ pub(crate) struct Copy {
 }
 
 impl Forward {
-    pub(crate) fn new(engine: Engine, peers: Option<Arc<dyn Peers>>) -> Self {
+    pub(crate) fn new(engine: Engine, peers: Option<Arc<dyn Peers>>, plain: bool) -> Self {
         Self {
             engine,
             peers,
+            plain,
             kept: Arc::default(),
         }
     }
@@ -123,11 +127,24 @@ impl Forward {
         })
     }
 
-    /// Hands a request on to the server whose business it is.
-    pub(crate) async fn send(&self, copy: Copy, to: &ServerView) -> Result<Response, Failure> {
+    /// Hands a request on to the server whose business it is, if its token is an account's. The
+    /// local token is this machine's: no other server may so much as see it.
+    pub(crate) async fn send(
+        &self,
+        copy: Copy,
+        to: &ServerView,
+        has_account: bool,
+    ) -> Result<Response, Failure> {
         let (Some(peers), Some(url)) = (&self.peers, to.reachable()) else {
             return Err(Failure::elsewhere(to));
         };
+        if !has_account {
+            return Err(Failure::unknown_elsewhere(to));
+        }
+        if !self.plain && !is_private(url) {
+            let why = "the way to its address is not encrypted, and serve.allow_plain_http is off";
+            return Err(Failure::unreachable_server(to, why));
+        }
         let body = copy.rest().ok_or_else(|| Failure::elsewhere(to))?;
         let path = copy.uri.path_and_query().map_or("/", |path| path.as_str());
         let request = PeerRequest {
@@ -185,6 +202,21 @@ impl Forward {
             }
         }
     }
+}
+
+/// Whether nobody on the way to an address can read along: encrypted, or of this machine alone.
+fn is_private(url: &str) -> bool {
+    let Ok(url) = url.parse::<Uri>() else {
+        return false;
+    };
+    if url.scheme_str() == Some("https") {
+        return true;
+    }
+    url.host().is_some_and(|host| {
+        let number = host.trim_start_matches('[').trim_end_matches(']');
+        let number = number.parse::<IpAddr>();
+        host == "localhost" || number.is_ok_and(|number| number.is_loopback())
+    })
 }
 
 impl Copy {
@@ -293,6 +325,28 @@ mod tests {
             kept.note(&Bytes::from(vec![b'x'; *size]));
         }
         kept
+    }
+
+    #[test]
+    fn a_way_is_private_if_encrypted_or_within_the_machine() {
+        for url in [
+            "https://a.lan:7304",
+            "http://127.0.0.1:7304",
+            "http://[::1]:7304/",
+            "http://localhost",
+        ] {
+            assert!(is_private(url), "{url}");
+        }
+        for url in [
+            "http://10.0.0.2:7304",
+            "http://a",
+            "http://localhost.lan",
+            "http://127.0.0.1@a.lan/",
+            "/x",
+            "",
+        ] {
+            assert!(!is_private(url), "{url}");
+        }
     }
 
     #[test]

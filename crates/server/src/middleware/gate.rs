@@ -31,7 +31,7 @@ use crate::shape::Shape;
 /// The paths that a browser's login box may open; they have no effects.
 const READERS: [&str; 4] = ["/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
 /// The pages that people are sent to by links, which may stand in a mail or a chat.
-const PAGES: [&str; 2] = ["/device", "/setup"];
+const PAGES: [&str; 4] = ["/device", "/setup", "/invitation", "/reset"];
 /// What routes that do not exist are called in metrics and log.
 const NO_ROUTE: &str = "none";
 
@@ -88,7 +88,7 @@ impl Gate {
             most_requests: options.limits.requests,
             requests: AtomicUsize::new(0),
             metrics,
-            forward: Forward::new(engine, options.peers.clone()),
+            forward: Forward::new(engine, options.peers.clone(), options.plain_peers),
         }
     }
 
@@ -109,7 +109,7 @@ impl Gate {
             return (None, Err(Failure::host_refused()));
         };
         if !self.forward.is_meant(headers) {
-            return (None, Err(Failure::host_refused()));
+            return (None, Err(Failure::not_meant()));
         }
         let page = route.is_some_and(|route| PAGES.contains(&route));
         let origin = match self.origins.source(headers, host, peer.secure) {
@@ -299,6 +299,9 @@ async fn enter(
     shape: Shape,
     correlation: &CorrelationId,
 ) -> Response {
+    let grants = caller.as_ref().map(Caller::grants);
+    let has_account = grants.is_some_and(|grants| grants.person.is_some());
+    let administers = caller.as_ref().is_some_and(Caller::administers);
     if let Some(caller) = caller {
         let context = Context {
             caller,
@@ -312,12 +315,15 @@ async fn enter(
         answer.unwrap_or_else(|_| Failure::internal("a handler panicked").into_response());
     if let Some(mut failure) = response.extensions_mut().remove::<Failure>() {
         if let Some((copy, server)) = copy.zip(failure.server()) {
-            match forward.send(copy, server).await {
+            match forward.send(copy, server, has_account).await {
                 Ok(answer) => return answer,
                 Err(other) => failure = other,
             }
             response = failure.clone().into_response();
             response.extensions_mut().remove::<Failure>();
+        }
+        if administers {
+            failure = failure.with_address();
         }
         log::refused(&failure, &HeaderMap::new(), route, correlation.as_str());
         shape.write(&failure, &mut response, correlation.as_str());

@@ -75,7 +75,10 @@ pub(crate) fn sign_in(view: &SignIn<'_>) -> Html {
         .markup("<input id=\"password\" name=\"password\" type=\"password\" ")
         .markup("autocomplete=\"current-password\" maxlength=\"1024\" required");
     focus(&mut html, !view.email.is_empty());
-    html.markup("></div><button class=\"main wide\">Sign in</button></form>");
+    html.markup("></div><button class=\"main wide\">Sign in</button></form>")
+        .markup("<form class=\"who\" method=\"get\" action=\"/reset\">")
+        .markup("<span>No password, or lost it?</span>")
+        .markup("<button class=\"link\">Set one by a code</button></form>");
     html
 }
 

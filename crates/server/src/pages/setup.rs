@@ -1,6 +1,7 @@
 //! `/setup`: the first account.
 
 use super::device::{error, focus};
+use super::fields::code;
 use super::html::Html;
 
 /// The form.
@@ -21,16 +22,15 @@ pub(crate) fn form(view: &Setup<'_>) -> Html {
     error(&mut html, view.error);
     html.markup("<form method=\"post\" action=\"/setup\">");
     html.hidden("csrf", view.csrf);
-    html.markup("<div class=\"field\"><label for=\"code\">First-run code</label>")
-        .markup("<input id=\"code\" class=\"code small\" name=\"code\" autocomplete=\"off\" ")
-        .markup("autocapitalize=\"characters\" autocorrect=\"off\" spellcheck=\"false\" ")
-        .markup("maxlength=\"40\" required");
-    focus(&mut html, view.code.is_empty());
-    html.markup(" value=\"")
-        .text(view.code)
-        .markup("\">")
-        .markup("<span class=\"hint\">It is on the terminal where the server was started.</span>")
-        .markup("</div><div class=\"field\"><label for=\"email\">E-mail</label>")
+    let hint = "It is on the terminal where the server was started.";
+    code(
+        &mut html,
+        "First-run code",
+        hint,
+        view.code,
+        view.code.is_empty(),
+    );
+    html.markup("<div class=\"field\"><label for=\"email\">E-mail</label>")
         .markup("<input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"username\" ")
         .markup("maxlength=\"254\" required");
     focus(&mut html, !view.code.is_empty());
@@ -71,6 +71,10 @@ pub(crate) fn over() -> Html {
         .markup("<p>It has accounts, so the first one can no longer be made here. Whoever looks ")
         .markup("after it can invite you, or make an account for you.</p>")
         .markup("<form method=\"get\" action=\"/device\">")
+        .markup("<h2>You have a code</h2><div class=\"buttons stack\">")
+        .markup("<button formaction=\"/invitation\">Follow an invitation</button>")
+        .markup("<button formaction=\"/reset\">Set a new password</button></div>")
+        .markup("<h2>You have an account</h2>")
         .markup("<button class=\"wide\">Connect a device</button></form>");
     html
 }

@@ -26,7 +26,7 @@ const MEMBERS: [&str; 7] = [
     "type",
 ];
 
-fn caller(role: Role, scopes: &str, administrator: bool) -> Caller {
+pub(crate) fn caller(role: Role, scopes: &str, administrator: bool) -> Caller {
     Caller::of_account(Grants {
         person: Some(Person {
             id: "usr_1".into(),

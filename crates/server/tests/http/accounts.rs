@@ -422,3 +422,48 @@ fn a_page_of_another_origin_cannot_refresh() {
         logged_in(&refresh(&team, &ada.refresh).await);
     });
 }
+
+#[test]
+fn another_organization_leaves_the_cookie_as_it_is() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let body = json!({"name": "Babbage"});
+        let made = team.with(&ada.access, "POST", "/api/v1/orgs").json(&body);
+        assert_eq!(made.send().await.status, 201);
+        let body = json!({"organization": "babbage"});
+        let path = "/api/v1/auth/organization";
+        let moved = team
+            .with(&ada.access, "POST", path)
+            .json(&body)
+            .send()
+            .await;
+        assert_eq!(moved.status, 200, "{}", moved.text());
+        assert!(!moved.headers.contains_key("set-cookie"));
+        logged_in(&refresh(&team, &ada.refresh).await);
+    });
+}
+
+#[test]
+fn a_person_changes_an_agent_of_their_own() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        team.add(&ada, "bob@example.com", "member").await;
+        let bob = logged_in(&team.login("bob@example.com", PASSWORD).await);
+        let body = json!({"name": "builder"});
+        let made = team.with(&bob.access, "POST", "/api/v1/agents").json(&body);
+        let made = made.send().await.json();
+        let path = format!("/api/v1/agents/{}", made["id"].as_str().unwrap());
+        let body = json!({"limits": {"runs_per_minute": 7}});
+        let changed = team
+            .with(&bob.access, "PATCH", &path)
+            .json(&body)
+            .send()
+            .await;
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        let changed = changed.json();
+        assert_eq!(
+            (&changed["id"], &changed["limits"]["runs_per_minute"]),
+            (&made["id"], &json!(7))
+        );
+    });
+}

@@ -22,6 +22,7 @@ mod logs;
 mod malformed;
 mod named_hosts;
 mod origins;
+mod pages;
 mod peers;
 mod problems;
 mod routes;

@@ -9,10 +9,11 @@ use axum::http::{HeaderMap, Request};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
-use wharf_model::Caller;
+use wharf_model::{Caller, Role};
 use wharf_server::{PeerAnswer, PeerRequest, Peers, ServerOptions, Tokens, router};
 use wharf_testkit::{Pair, with_pair};
 
+use crate::access::caller;
 use crate::support::{STRANGER, Server, TOKEN, options};
 
 /// A way to one other server, without a network, and the heads of what went along it.
@@ -47,16 +48,27 @@ impl Peers for Way {
     }
 }
 
-/// Two servers; the way is from `b` to `a`, which does not know the owner's token of `b`.
+/// Two servers that may go over plain HTTP; the way is from `b` to `a`, which does not know the owner's token of `b`.
 fn with_servers<F: Future<Output = Pair>>(test: impl FnOnce(Pair, Server, Server, Arc<Way>) -> F) {
+    with_servers_of(true, test);
+}
+
+fn with_servers_of<F: Future<Output = Pair>>(
+    plain_peers: bool,
+    test: impl FnOnce(Pair, Server, Server, Arc<Way>) -> F,
+) {
     with_pair(["http://a".to_owned(), String::new()], |pair| {
-        let tokens = Tokens::of([(STRANGER, Caller::new("stranger"))]);
+        let ada = caller(Role::Member, "run", false);
+        let tokens = Tokens::of([(STRANGER, ada.clone())]);
         let of_a = ServerOptions::new(Arc::new(tokens));
         let way = Arc::new(Way {
             to: router(pair.a.engine.clone(), &of_a),
             gone: Mutex::default(),
         });
+        let here = Tokens::of([(STRANGER, ada), (TOKEN, Caller::local())]);
         let of_b = ServerOptions {
+            authenticator: Arc::new(here),
+            plain_peers,
             peers: Some(Arc::clone(&way) as Arc<dyn Peers>),
             ..options()
         };
@@ -149,7 +161,8 @@ fn nothing_goes_further_than_it_may() {
         assert_eq!(twice.problem(), (503, "elsewhere".to_owned()));
         // It is meant for another.
         let strayed = ask("/api/sessions").header("wharf-forwarded-to", "srv_x");
-        assert_eq!(strayed.send().await.status, 421);
+        let strayed = strayed.send().await.problem();
+        assert_eq!(strayed, (421, "other_server_meant".to_owned()));
         // Whoever has no token here gets nothing there.
         let nobody = b.bare("GET", "/api/session/work");
         let nobody = nobody.header("host", "localhost:7304").send().await;
@@ -159,17 +172,31 @@ fn nothing_goes_further_than_it_may() {
         assert_eq!(other.status, 404);
         assert_eq!(way.gone.lock().unwrap().len(), 0);
 
-        // The other server does not know the token of this one's owner.
+        // The token of this machine's owner is nobody else's to see.
         let mine = wharf_engine::NewSession {
             id: Some(wharf_model::SessionId::parse("own").unwrap()),
             ..wharf_engine::NewSession::default()
         };
         let made = pair.a.engine.create_session(&Caller::local(), mine).await;
         made.unwrap();
-        let unknown = b.ask("GET", "/api/session/own").send().await;
-        assert_eq!(unknown.problem(), (403, "elsewhere".to_owned()));
-        assert!(unknown.text().contains("local token"), "{}", unknown.text());
-        assert!(!unknown.text().contains(TOKEN));
+        let run = json!({"command": "pwd", "session_id": "own"});
+        let asked = [
+            b.ask("GET", "/api/session/own"),
+            b.ask("DELETE", "/api/session/own"),
+            b.ask("POST", "/api/run-command").json(&run),
+        ];
+        for ask in asked {
+            let unknown = ask.send().await;
+            assert_eq!(unknown.problem(), (403, "elsewhere".to_owned()));
+            let text = unknown.text();
+            assert!(
+                text.contains("local token") && !text.contains(TOKEN),
+                "{text}"
+            );
+            // Who looks after servers is told where it is.
+            assert!(text.contains("http://a"), "{text}");
+        }
+        assert_eq!(way.gone.lock().unwrap().len(), 0);
 
         // Its lease is over: nobody is asked.
         let before = way.gone.lock().unwrap().len();
@@ -177,8 +204,29 @@ fn nothing_goes_further_than_it_may() {
         pair.postgres.execute(&pair.database, over);
         let gone = ask("/api/session/work").send().await;
         assert_eq!(gone.problem(), (503, "elsewhere".to_owned()));
-        assert!(gone.text().contains("not there"), "{}", gone.text());
+        let text = gone.text();
+        assert!(text.contains("srv_a, which is not there"), "{text}");
+        assert!(!text.contains("http://a"), "{text}");
         assert_eq!(way.gone.lock().unwrap().len(), before);
+        pair
+    });
+}
+
+#[test]
+fn no_token_leaves_the_machine_unencrypted_unless_it_may() {
+    with_servers_of(false, |pair, a, b, way| async move {
+        let new = json!({"session_id": "work"});
+        as_stranger(&a, "POST", "/api/create-session", Some(new)).await;
+        let ask = b.ask("GET", "/api/session/work");
+        let ask = ask.header("authorization", format!("Bearer {STRANGER}"));
+        let refused = ask.send().await;
+        assert_eq!(refused.problem(), (503, "elsewhere".to_owned()));
+        assert!(
+            refused.text().contains("allow_plain_http"),
+            "{}",
+            refused.text()
+        );
+        assert!(way.gone.lock().unwrap().is_empty());
         pair
     });
 }

@@ -35,7 +35,7 @@ pub(crate) fn filled(path: &str) -> String {
 
 /// What people look at is not in the document.
 pub(crate) fn is_page(path: &str) -> bool {
-    path.starts_with("/docs") || ["/device", "/setup"].contains(&path)
+    path.starts_with("/docs") || ["/device", "/setup", "/invitation", "/reset"].contains(&path)
 }
 
 /// Whether no token is asked for.

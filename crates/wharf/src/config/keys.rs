@@ -84,7 +84,7 @@ pub(crate) const KEYS: &[Key] = &[
     with(key("serve.port", Kind::Count(0, 65535), "7304", "WHARF_PORT", Scope::Serve,
         "the port to listen on; 0 takes any free one"), &["FASTAPI_PORT"]),
     key("serve.allow_plain_http", Kind::Bool, "false", "WHARF_ALLOW_PLAIN_HTTP", Scope::Serve,
-        "allow an address that other machines can reach, without encryption"),
+        "allow an address that other machines can reach, and other servers, without encryption"),
     with(key("serve.public_url", Kind::Url, "", "WHARF_PUBLIC_URL", Scope::Serve,
         "the address under which clients know the server"), &["API_SERVER_URL"]),
     key("serve.peer_url", Kind::Url, "", "WHARF_PEER_URL", Scope::Serve,

@@ -36,6 +36,8 @@ pub(crate) struct ServeOptions {
     pub(crate) allowed_hosts: Vec<String>,
     /// Where other servers on the same database reach this one.
     pub(crate) peer_url: Option<String>,
+    /// What may be read on its way may go to other servers.
+    pub(crate) plain_peers: bool,
     pub(crate) cors_origins: Vec<String>,
     /// Proxies whose word counts about whom they ask for.
     pub(crate) trusted_proxies: Proxies,
@@ -145,6 +147,7 @@ impl ServeOptions {
             askpass,
             allowed_hosts,
             peer_url: text(settings, "serve.peer_url").filter(|url| !url.is_empty()),
+            plain_peers: truth(settings, "serve.allow_plain_http"),
             cors_origins: list(settings, "serve.cors_origins"),
             trusted_proxies: Proxies::parse(
                 list(settings, "serve.trusted_proxies")

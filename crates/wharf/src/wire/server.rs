@@ -172,6 +172,7 @@ pub(crate) async fn open(
             peers: Some(Arc::new(HttpPeers::new()?))
                 .filter(|_| shared)
                 .map(|it| it as _),
+            plain_peers: options.plain_peers,
             ..server_options(cx, options, own.token, accounts)
         },
         stop: CancellationToken::new(),

@@ -1,6 +1,7 @@
 //! PostgreSQL instead of a file, and two servers on one database.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::process::{Pid, Signal, kill_process};
 use wharf_testkit::TestPostgres;
@@ -15,13 +16,29 @@ fn on(url: &str) -> Home {
     home
 }
 
-/// Two of them on one database, to whose servers one token is good, as an account's is.
+/// Two of them on one database, with a key of one account. At the first there is a session `own`
+/// of its owner's.
 fn two(url: &str) -> (Home, Home) {
+    const EMAIL: &str = "ada@example.com";
+    const PASSWORD: &[u8] = b"a long password\n";
     let (a, b) = (on(url), on(url));
-    a.ok(&["run", "--", "true"]);
-    fs::create_dir_all(b.path("state")).unwrap();
-    fs::copy(a.path("state/token"), b.path("state/token")).unwrap();
-    b.ok(&["run", "--", "true"]);
+    a.ok(&["session", "create", "own"]);
+    let added = a.fed(&["user", "add", EMAIL, "--password-stdin"], PASSWORD);
+    assert!(added.status.success(), "{}", a.show(&added));
+    let client = Home::new();
+    let at = a.url();
+    let words = ["auth", "login", "--api-url", &at, "--store-file"];
+    let words = [&words[..], &["--email", EMAIL, "--password-stdin"]].concat();
+    let logged_in = client.fed(&words, PASSWORD);
+    assert!(logged_in.status.success(), "{}", client.show(&logged_in));
+    let key = client.ok(&["key", "create", "two", "--scope", "run sync admin"]);
+    for home in [&a, &b] {
+        let file = home.path("key");
+        fs::write(&file, &key).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        home.ok(&["config", "set", "token_file", file.to_str().unwrap()]);
+        home.ok(&["run", "--", "true"]);
+    }
     (a, b)
 }
 
@@ -65,7 +82,7 @@ fn a_session_is_reached_through_either_server() {
 
     // Its own token is good at its own server alone.
     let c = on(&url);
-    let refused = c.output(&["run", "-s", "work", "--", "pwd"]);
+    let refused = c.output(&["run", "-s", "own", "--", "pwd"]);
     let said = c.show(&refused);
     assert!(said.contains("does not know this token"), "{said}");
     assert!(!refused.status.success());

@@ -8,7 +8,7 @@ use wharf_identity::views::LimitsOf;
 use super::{created, done};
 use crate::convert::identity::views;
 use crate::error::Failure;
-use crate::extract::id::{Name, missing};
+use crate::extract::id::Name;
 use crate::extract::json;
 use crate::extract::query::Params;
 use crate::middleware::gate::Context;
@@ -68,10 +68,7 @@ pub(crate) async fn update(
     identity
         .set_limits(caller, LimitsOf::Agent(id.clone()), limits)
         .await?;
-    let all = identity.agents(caller, true).await?;
-    let found = all.into_iter().find(|agent| agent.id == id);
-    let found = found.ok_or_else(|| missing("agent", &id))?;
-    reply::json(&views::agent(found))
+    reply::json(&views::agent(identity.agent(caller, &id).await?))
 }
 
 /// End an agent

@@ -29,7 +29,8 @@ use crate::extract::cookie;
 use crate::reply;
 use crate::state::App;
 
-/// A login that has begun or goes on: the access token, and the refresh token as a cookie.
+/// A login that has begun or goes on: the access token, and the refresh token as a cookie, where
+/// there is a new one. The browser's own is good still where there is none.
 fn granted(app: &App, parts: &Parts, login: &LoggedIn) -> Result<Response, Failure> {
     let mut response = reply::json(&views::granted(login))?;
     // Where there is none, the cookie that there is stays good.

@@ -1,6 +1,7 @@
 //! A server for each test, and requests in one line.
 
 pub(crate) mod accounts;
+pub(crate) mod browser;
 mod engine;
 pub(crate) mod schema;
 

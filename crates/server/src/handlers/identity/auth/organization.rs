@@ -12,12 +12,12 @@ use crate::state::App;
 
 /// Go on for another organization
 ///
-/// The login is for that one from now on; an API key is bound to its own.
+/// The login is for that one from now on, and its cookie stays as it is; an API key is bound to its
+/// own.
 #[utoipa::path(
     post, path = "/api/v1/auth/organization", tag = "accounts",
     request_body = SwitchOrganization,
-    responses((status = 200, description = "A new access token and a new cookie",
-        body = AccessGranted)),
+    responses((status = 200, description = "A new access token", body = AccessGranted)),
 )]
 pub(crate) async fn switch(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (parts, wire) = json::open::<SwitchOrganization>(&app, request).await?;

@@ -2,16 +2,21 @@
 //! belongs to the browser's cookie; the gate has refused forms of other origins before.
 
 pub(crate) mod device;
+pub(crate) mod invitation;
+pub(crate) mod reset;
 pub(crate) mod setup;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
+use wharf_identity::views::{LoggedIn, Peer};
+use wharf_model::Secret;
 
 use super::{host, is_secure, set_cookie};
 use crate::error::Failure;
 use crate::extract::cookie::{self, cookie};
 use crate::extract::form::Form;
+use crate::extract::query::Params;
 use crate::pages::frame::{Frame, page};
 use crate::pages::html::Html;
 use crate::pages::session::{Cookie, PAGE_LIFETIME};
@@ -19,6 +24,11 @@ use crate::state::App;
 
 /// Said when a form does not belong to the cookie.
 const STALE: &str = "This page was open for too long, or cookies are off. Please try again.";
+
+/// Said when a password that is typed twice is two.
+const DIFFERENT: &str = "The two passwords are not the same.";
+/// Letters of a code that a page shows again.
+const CODE_CHARS: usize = 40;
 
 /// One visit of a browser.
 struct Visit<'a> {
@@ -83,6 +93,26 @@ impl<'a> Visit<'a> {
         );
         set_cookie(response, set)
     }
+}
+
+/// The code that the address brought, to be filled in and no more.
+fn code_of(params: &Params) -> String {
+    let code = params.text("code").unwrap_or_default();
+    code.chars().take(CODE_CHARS).collect()
+}
+
+/// A member of a form that is kept from being shown.
+fn secret_of(form: &Form, name: &str) -> Secret {
+    form.secret(name)
+        .unwrap_or_else(|| Secret::new(String::new()))
+}
+
+/// Ends a login that came with something else: the page has no use for its tokens.
+async fn end(app: &App, login: &LoggedIn, from: &Peer) -> Result<(), Failure> {
+    let identity = app.identity()?;
+    let caller = identity.authenticate(&login.access, from).await?;
+    identity.logout(&caller, false).await?;
+    Ok(())
 }
 
 /// What a person is told when something is refused: the first member that is wrong, in words.

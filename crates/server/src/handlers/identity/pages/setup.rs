@@ -3,9 +3,8 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use wharf_model::Secret;
 
-use super::{STALE, Visit, words_of};
+use super::{STALE, Visit, code_of, end, secret_of, words_of};
 use crate::convert::identity::named_peer;
 use crate::error::Failure;
 use crate::extract::form::Form;
@@ -17,8 +16,6 @@ use crate::state::App;
 
 /// What the login is called in lists; nobody has its tokens.
 const PAGE_LOGIN: &str = "Browser, to set the server up";
-/// Letters of a code that a page shows again.
-const CODE_CHARS: usize = 40;
 
 /// `GET /setup`
 pub(crate) async fn show(
@@ -28,8 +25,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Failure> {
     let (parts, _body) = request.into_parts();
     let visit = Visit::of(&app, &parts)?;
-    let code = params.text("code").unwrap_or_default();
-    let code: String = code.chars().take(CODE_CHARS).collect();
+    let code = code_of(&params);
     if app.identity()?.has_users().await? {
         return visit.answer(StatusCode::OK, "Set up", &over());
     }
@@ -49,14 +45,9 @@ pub(crate) async fn make(State(app): State<App>, request: Request) -> Result<Res
     if !visit.made(&form) {
         return again(&visit, &form, STALE, StatusCode::FORBIDDEN);
     }
-    let or_empty = |name| {
-        form.secret(name)
-            .unwrap_or_else(|| Secret::new(String::new()))
-    };
-    let (code, password) = (or_empty("code"), or_empty("password"));
+    let (code, password) = (secret_of(&form, "code"), secret_of(&form, "password"));
     let (email, name) = (form.or_empty("email"), form.text("username"));
     let from = named_peer(&parts, Some(PAGE_LOGIN.to_owned()));
-    let identity = app.identity()?;
     let login = match first::make(&app, &code, email, name, &password, &from).await {
         Ok(login) => login,
         Err(failure) => {
@@ -66,9 +57,7 @@ pub(crate) async fn make(State(app): State<App>, request: Request) -> Result<Res
             return again(&visit, &form, &words_of(&failure), failure.status());
         }
     };
-    // The page has no use for the login that comes with it.
-    let caller = identity.authenticate(&login.access, &from).await?;
-    identity.logout(&caller, false).await?;
+    end(&app, &login, &from).await?;
     let main = done(&login.user.email, &base(&app, &parts));
     visit.answer(StatusCode::OK, "Set up", &main)
 }
