@@ -48,7 +48,7 @@ pub use accounts::{
 };
 pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};
-pub use claims::ClaimRow;
+pub use claims::{ClaimRow, Claimed};
 pub use consents::{ConsentRow, Stage};
 pub use copy::Copied;
 pub use error::{DbError, SqlError};
