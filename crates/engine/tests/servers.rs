@@ -106,9 +106,9 @@ fn a_confirmation_token_is_good_once_and_on_its_machine() {
     pair(|pair| async move {
         let dir = tempfile::tempdir().unwrap();
         let (token, id) = asked(&pair.a.engine, risky(dir.path())).await;
-        let (_, of_b) = asked(&pair.b.engine, risky(dir.path())).await;
+        let (first, of_b) = asked(&pair.b.engine, risky(dir.path())).await;
         assert_ne!(id, of_b, "another machine is another question");
-        assert_ne!(token, other);
+        assert_ne!(token, first);
         let confirmed = RunRequest {
             confirmation: Some(token),
             ..risky(dir.path())
