@@ -74,7 +74,11 @@ impl Inner {
 
     /// A run that another server may just have begun: that one's record is ahead of the database.
     async fn awaited_run(&self, caller: &Caller, id: &RunId) -> Result<Option<RunRow>, Error> {
-        if !self.parts.database.is_shared() {
+        // Whoever tries ids shall neither hold up the others nor keep the database busy.
+        let Ok(_place) = self.shared.waits.try_acquire() else {
+            return Ok(None);
+        };
+        if !self.has_live_others().await? {
             return Ok(None);
         }
         let until = Instant::now() + OTHERS_BEHIND;

@@ -29,7 +29,8 @@ use crate::view::{
 };
 use crate::whole::Whole;
 use crate::{
-    approvals, files, hosts, housekeeping, judge, knowledge, record, runs, sessions, shared,
+    approvals, files, hosts, housekeeping, judge, knowledge, policies, record, runs, sessions,
+    shared,
 };
 
 /// From asking runs to end at a stop to giving up on them, on top of their own grace.
@@ -123,6 +124,7 @@ impl Engine {
     /// When the record or the database cannot be used.
     pub async fn open(mut parts: Parts, options: Options) -> Result<Self, Error> {
         let policy = Arc::new(std::mem::replace(&mut parts.policy, Policy::builtin()));
+        policies::warn_of(&policy);
         // Rules and registry are read at their first use, which shall not be a caller's.
         let _warm = wharf_shell::analyze("", &wharf_shell::Context::default());
         let projector = Projector::open(&parts.database, &parts.audit_directory)
@@ -158,7 +160,7 @@ impl Engine {
         runs::idempotency::settle_open(&inner).await?;
         inner.close_lost_runs().await?;
         inner.catch_up().await?;
-        inner.quotas.load(&inner).await?;
+        inner.quotas.load(&inner).await;
         approvals::keep::restore(&inner).await?;
         sessions::restore::all(&inner).await?;
         housekeeping::start(&inner);
@@ -498,6 +500,7 @@ impl Engine {
 
     /// Who may run what from now on.
     pub fn set_policy(&self, policy: Policy) {
+        policies::warn_of(&policy);
         let mut current = self
             .inner
             .policy

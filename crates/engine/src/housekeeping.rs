@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::engine::Inner;
-use crate::{approvals, record, sessions};
+use crate::{approvals, record, runs, sessions};
 
 /// How far the database may be behind the record when nobody asks.
 const FOLLOW: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ const MAX_PUT_OFF_SHARED: u32 = 2;
 const LATE: Duration = Duration::from_secs(1);
 /// How often sessions are looked at.
 const SESSIONS: Duration = Duration::from_secs(1);
-/// How often old output is looked for.
+/// How often old output and old keys are looked for.
 const SWEEP: Duration = Duration::from_secs(600);
 
 /// How far the database has followed the record.
@@ -53,7 +53,12 @@ pub(crate) fn start(inner: &Arc<Inner>) {
         approvals::expire(&inner).await;
         sessions::state::flush(&inner).await;
     });
-    spawn(inner, SWEEP, |inner| async move { inner.sweep().await });
+    spawn(inner, SWEEP, |inner| async move {
+        if let Err(error) = runs::idempotency::forget_old(&inner).await {
+            tracing::warn!(target: "system", %error, "old keys are not forgotten");
+        }
+        inner.sweep().await;
+    });
 }
 
 /// Does `work` again and again, until the engine stops.

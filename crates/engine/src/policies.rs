@@ -10,7 +10,7 @@ use wharf_store::db::{Page, RunRow};
 
 use crate::engine::{Engine, Inner};
 use crate::error::Error;
-use crate::principal::who;
+use crate::principal::{Standing, who};
 
 /// Runs that one replay reads at most.
 pub const MAX_REPLAYED: usize = 10_000;
@@ -159,7 +159,7 @@ async fn records(inner: &Inner, caller: &Caller, limit: usize) -> Result<Vec<Rec
 /// A run of the caller's, as they would ask for it today: by what name their token went then, and
 /// which role they had, does not count.
 fn record(inner: &Inner, caller: &Caller, row: RunRow) -> Record {
-    let who = who(caller);
+    let (who, standing) = (who(caller), Standing::of(caller));
     let started = Timestamp::from_millis(row.started_ms);
     let offset = inner.parts.clock.utc_offset_minutes();
     Record {
@@ -167,7 +167,9 @@ fn record(inner: &Inner, caller: &Caller, row: RunRow) -> Record {
         command: row.command,
         user: who.user.to_owned(),
         agent: who.agent.to_owned(),
-        roles: vec![caller.grants().role.as_str().to_owned()],
+        roles: vec![standing.role],
+        organization: standing.organization,
+        scopes: standing.scopes,
         groups: Target::parse(&row.target)
             .map_or_else(|_| Vec::new(), |target| inner.hosts.groups_of(&target)),
         target: row.target,
@@ -179,6 +181,13 @@ fn record(inner: &Inner, caller: &Caller, row: RunRow) -> Record {
         at: Some(Moment::from_timestamp(started, offset)),
         allow_dangerous: inner.options.allow_dangerous,
         ..Record::default()
+    }
+}
+
+/// Says what a reader of the policy might overlook.
+pub(crate) fn warn_of(policy: &Policy) {
+    for role in policy.widened_roles() {
+        tracing::warn!(target: "decision", role, "the policy adds callers to a role that accounts give by themselves; take another name unless that is meant");
     }
 }
 

@@ -6,16 +6,16 @@
 use std::sync::Arc;
 
 use wharf_exec::Facts;
-use wharf_model::Caller;
+use wharf_model::{Caller, Target};
 use wharf_policy::approval::{Approval, Bound};
-use wharf_policy::{Moment, Question};
+use wharf_policy::{Moment, Question, Who};
 use wharf_shell::{Analysis, Reason, Span, Verdict};
 
 use crate::approvals::sight::Sight;
 use crate::approvals::table::{Asked, Yes, new_id};
 use crate::engine::Inner;
 use crate::error::{Error, Field};
-use crate::principal::{self, who};
+use crate::principal::{self, Standing, who};
 use crate::quotas::Charge;
 use crate::request::RunRequest;
 use crate::shared;
@@ -36,14 +36,9 @@ pub(crate) struct Approved {
 }
 
 impl Approved {
-    /// Counts it against what its caller may use.
-    ///
-    /// # Errors
-    /// When one of the limits is reached; the yes is given back then.
-    pub(crate) fn charge(&mut self, inner: &Inner) -> Result<(), Error> {
-        let now = inner.parts.clock.now();
-        self.charge = Some(inner.quotas.begin(&self.caller, now)?);
-        Ok(())
+    /// It was counted against what its caller may use.
+    pub(crate) fn charged(&mut self, charge: Charge) {
+        self.charge = Some(charge);
     }
 
     /// It is on record, and counts from here on, whatever comes of it.
@@ -65,7 +60,7 @@ impl Approved {
         let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
         let who = who(&self.caller);
         let about = (&self.request, self.sight.as_ref());
-        bound(&self.caller, about, cwd, |bound| {
+        bound(inner, &self.caller, about, cwd, |bound| {
             yes.spend(bound, &who, run, now, &rules)
         })
     }
@@ -81,7 +76,7 @@ impl Approved {
         let (now, rules) = (inner.parts.clock.now(), inner.policy().approval_rules());
         let who = who(&self.caller);
         let about = (&self.request, self.sight.as_ref());
-        bound(&self.caller, about, cwd, |bound| {
+        bound(inner, &self.caller, about, cwd, |bound| {
             yes.spending(bound, &who, run, now, &rules)
         })
     }
@@ -175,7 +170,7 @@ pub(crate) fn decide(
         Verdict::Confirm if grant.is_none() => {
             let now = inner.parts.clock.now();
             let seen = (&request, sight.as_ref());
-            let about = bound(caller, seen, cwd, |bound| bound.fingerprint());
+            let about = bound(inner, caller, seen, cwd, |bound| bound.fingerprint());
             let token = request.confirmation.as_deref();
             match inner.approvals.yes(token, about, now) {
                 Ok(Some(yes)) => given = Some(yes),
@@ -222,7 +217,7 @@ fn ask(
         }
     }
     let requester = who(caller);
-    let question = bound(caller, seen, cwd, |bound| {
+    let question = bound(inner, caller, seen, cwd, |bound| {
         Approval::ask(&new_id(entropy), bound, &requester, names, now, &rules)
     });
     let own_yes = rules.requester_may_approve && principal::may_confirm(caller);
@@ -247,10 +242,12 @@ pub(crate) async fn judge_now(
     place: Place<'_>,
 ) -> Result<Judgement, Error> {
     let judgement = judge(inner, caller, request, Arc::clone(&analysis), place);
-    if judgement.decision.verdict == Verdict::Confirm && shared::follow(inner).await? {
-        return Ok(judge(inner, caller, request, analysis, place));
+    if judgement.decision.verdict != Verdict::Confirm || !inner.parts.database.is_shared() {
+        return Ok(judgement);
     }
-    Ok(judgement)
+    // Somebody else may have followed in between, so that it does not matter whether this did.
+    shared::follow(inner).await?;
+    Ok(judge(inner, caller, request, analysis, place))
 }
 
 /// Judges a command together with what comes with it.
@@ -267,6 +264,12 @@ pub(crate) fn judge(
     let groups = inner.hosts.groups_of(&request.target);
     let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
     let now = clock.now();
+    let standing = Standing::of(caller);
+    let scopes: Vec<&str> = standing.scopes.iter().map(String::as_str).collect();
+    let asks = Who {
+        token: &standing.token,
+        ..who(caller)
+    };
     let question = Question {
         target: &target,
         groups: &groups,
@@ -279,8 +282,10 @@ pub(crate) fn judge(
         at: Some(Moment::from_timestamp(now, clock.utc_offset_minutes())),
         env: &env,
         allow_dangerous: inner.options.allow_dangerous,
-        roles: &[caller.grants().role.as_str()],
-        ..Question::new(who(caller), &analysis)
+        roles: &[standing.role.as_str()],
+        organization: &standing.organization,
+        scopes: &scopes,
+        ..Question::new(asks, &analysis)
     };
     let mut answer = policy.decide(&question);
     let refused = principal::refusal(caller, request, analysis.risk);
@@ -290,6 +295,12 @@ pub(crate) fn judge(
     let grant = (answer.verdict == Verdict::Confirm)
         .then(|| {
             let (command, stdin) = (request.command.as_str(), request.stdin.is_some());
+            // Policies know this machine as `local`, a yes knows which one it is.
+            let machine = where_it_runs(inner, &request.target);
+            let question = Question {
+                target: &machine,
+                ..question
+            };
             inner.approvals.granted(|grant| {
                 grant.covers(&question, &answer, caller.name(), command, stdin, now)
             })
@@ -337,15 +348,26 @@ pub(crate) fn check_env(env: &[(String, wharf_model::Secret)]) -> Result<(), Err
     }
 }
 
+/// The machine that a yes is for: a target by its name, save that `local` is another machine at
+/// each of several servers.
+pub(crate) fn where_it_runs(inner: &Inner, target: &Target) -> String {
+    let database = &inner.parts.database;
+    if target.is_local() && database.is_shared() {
+        return format!("{target}@{}", database.server());
+    }
+    target.to_string()
+}
+
 /// Everything that a yes is good for. Another command, directory, variable, input or file is
 /// another question.
 fn bound<T>(
+    inner: &Inner,
     caller: &Caller,
     (request, sight): (&RunRequest, Option<&Sight>),
     cwd: &str,
     with: impl FnOnce(&Bound<'_>) -> T,
 ) -> T {
-    let target = request.target.to_string();
+    let target = where_it_runs(inner, &request.target);
     let env: Vec<(&str, &str)> = request
         .env
         .iter()

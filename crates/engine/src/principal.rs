@@ -15,14 +15,56 @@ const SCOPE_RULE: &str = "scope";
 /// The rule under which a command is refused that the role does not allow.
 const ROLE_RULE: &str = "role";
 
-/// The caller as policies and approvals know them: the person, the agent that acts for them, and
-/// the name of the token.
+/// The caller as policies and approvals know them: the person, and the agent that acts for them.
+///
+/// People name their agents and tokens as they like, so that such a name counts only together with
+/// whose it is: an agent goes by `ORGANIZATION/EMAIL/AGENT`.
 pub(crate) fn who(caller: &Caller) -> Who<'_> {
     let grants = caller.grants();
+    let agent = grants.agent.as_deref().unwrap_or_default();
+    let is_owned = !agent.is_empty() && grants.person.is_some();
     Who {
         user: caller.person(),
-        agent: grants.agent.as_deref().unwrap_or_default(),
-        token: grants.credential.as_deref().unwrap_or_default(),
+        agent: if is_owned { caller.name() } else { agent },
+        token: "",
+        token_id: grants.credential_id.as_deref().unwrap_or_default(),
+    }
+}
+
+/// What policies know of a caller beside [`who`].
+pub(crate) struct Standing {
+    /// The token by `ORGANIZATION/EMAIL/NAME`, or by its bare name where it is nobody's.
+    pub(crate) token: String,
+    /// What they are in the organization: `admin` in the server's own, `ORGANIZATION/admin` in
+    /// another, so that nobody becomes more by having an organization of their own.
+    pub(crate) role: String,
+    pub(crate) organization: String,
+    pub(crate) scopes: Vec<String>,
+}
+
+impl Standing {
+    pub(crate) fn of(caller: &Caller) -> Self {
+        let grants = caller.grants();
+        let organization = grants.organization.as_ref().map(|it| it.slug.as_ref());
+        let person = grants.person.as_ref().map(|it| it.email.as_ref());
+        let credential = grants.credential.as_deref();
+        let token = credential.map(|name| {
+            let parts = [organization, person, Some(name)];
+            let parts: Vec<&str> = parts.into_iter().flatten().collect();
+            parts.join("/")
+        });
+        let role = grants.role.as_str();
+        Self {
+            token: token.unwrap_or_default(),
+            role: match organization {
+                Some(slug) if !grants.home => format!("{slug}/{role}"),
+                _ => role.to_owned(),
+            },
+            organization: organization.unwrap_or_default().to_owned(),
+            scopes: (grants.scopes.as_slice().iter())
+                .map(ToString::to_string)
+                .collect(),
+        }
     }
 }
 
@@ -129,12 +171,25 @@ mod tests {
     fn a_caller_is_a_person_an_agent_and_a_token() {
         let who_is = |caller: &Caller| {
             let who = who(caller);
-            [who.user, who.agent, who.token].map(str::to_owned)
+            [who.user, who.agent, &Standing::of(caller).token].map(str::to_owned)
         };
         assert_eq!(who_is(&Caller::local()), ["local", "", ""]);
         let ada = member("ada@x", Role::Member);
-        assert_eq!(who_is(&ada), ["ada@x", "", "laptop"]);
-        assert_eq!(who_is(&agent("ada@x", "bot")), ["ada@x", "bot", "laptop"]);
+        assert_eq!(who_is(&ada), ["ada@x", "", "acme/ada@x/laptop"]);
+        let bot = ["ada@x", "acme/ada@x/bot", "acme/ada@x/laptop"];
+        assert_eq!(who_is(&agent("ada@x", "bot")), bot);
+    }
+
+    #[test]
+    fn a_role_of_another_organization_is_another_role() {
+        let role = |caller: &Caller| Standing::of(caller).role;
+        assert_eq!(role(&Caller::local()), "owner");
+        assert_eq!(role(&member("ada@x", Role::Admin)), "acme/admin");
+        let home = Grants {
+            home: true,
+            ..grants("main", "ada@x", Role::Admin, "run")
+        };
+        assert_eq!(role(&Caller::of_account(home)), "admin");
     }
 
     #[test]

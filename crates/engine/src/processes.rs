@@ -9,6 +9,7 @@ use crate::engine::{Engine, Inner};
 use crate::error::Error;
 use crate::request::ProcessSelector;
 use crate::runs::Run;
+use crate::runs::start::Found;
 use crate::view::ProcessView;
 
 impl Engine {
@@ -114,8 +115,13 @@ async fn look(run: Arc<Run>) -> Result<ProcessView, Error> {
 async fn find(inner: &Inner, caller: &Caller, which: &ProcessSelector) -> Result<Arc<Run>, Error> {
     let (pid, session) = match which {
         ProcessSelector::Run(id) => {
-            let found = inner.runs.get(id).filter(|run| run.is_for(caller));
-            return found.ok_or_else(|| Error::not_found("process", id.as_str()));
+            return match inner.find_run(caller, id).await {
+                Ok(Found::Here(run)) => Ok(run),
+                Ok(Found::Stored(_)) | Err(Error::NotFound { .. }) => {
+                    Err(Error::not_found("process", id.as_str()))
+                }
+                Err(error) => Err(error),
+            };
         }
         ProcessSelector::Pid { pid, session } => (*pid, session.as_ref()),
     };

@@ -16,8 +16,8 @@ use support::{command, me, session, stdout, until, within};
 use tokio::task::JoinSet;
 use wharf_engine::approvals::Answer;
 use wharf_engine::hosts::{HostPlace, NewHost};
-use wharf_engine::{Engine, Error, Idempotency, NewSession, RunRequest, Stream};
-use wharf_model::Caller;
+use wharf_engine::{Engine, Error, Idempotency, NewSession, ProcessSelector, RunRequest, Stream};
+use wharf_model::{Caller, Grants, Scopes};
 use wharf_policy::approval::{Scope, State};
 use wharf_testkit::{Pair, with_pair};
 
@@ -26,6 +26,11 @@ const AT_ONCE: usize = 50;
 
 fn pair<F: Future<Output = Pair>>(test: impl FnOnce(Pair) -> F) {
     with_pair(["http://a", "http://b"].map(str::to_owned), test);
+}
+
+/// Somebody who looks after the servers, too.
+fn ann() -> Caller {
+    Caller::with("ann", me().grants().clone())
 }
 
 /// In a directory that both know.
@@ -71,7 +76,7 @@ fn a_yes_is_used_once_whichever_server_it_comes_to() {
         let dir = tempfile::tempdir().unwrap();
         let (_, id) = asked(&pair.a.engine, risky(dir.path())).await;
         // Given at the other server.
-        let ann = Caller::new("ann");
+        let ann = ann();
         let yes = pair
             .b
             .engine
@@ -97,13 +102,13 @@ fn a_yes_is_used_once_whichever_server_it_comes_to() {
 }
 
 #[test]
-fn a_confirmation_token_is_good_at_both_and_once() {
+fn a_confirmation_token_is_good_once_and_on_its_machine() {
     pair(|pair| async move {
         let dir = tempfile::tempdir().unwrap();
         let (token, id) = asked(&pair.a.engine, risky(dir.path())).await;
-        let (other, same) = asked(&pair.b.engine, risky(dir.path())).await;
-        assert_eq!(id, same, "one question");
-        assert_ne!(token, other);
+        let (first, of_b) = asked(&pair.b.engine, risky(dir.path())).await;
+        assert_ne!(id, of_b, "another machine is another question");
+        assert_ne!(token, first);
         let confirmed = RunRequest {
             confirmation: Some(token),
             ..risky(dir.path())
@@ -112,18 +117,21 @@ fn a_confirmation_token_is_good_at_both_and_once() {
         assert_eq!(at_both(&pair, &confirmed).await, 1);
 
         assert_eq!(times_ran(dir.path()), 1);
-        // Neither is good any more.
+        // There is another file now. Its own token is good there, once.
+        let (other, _) = asked(&pair.b.engine, risky(dir.path())).await;
         let late = RunRequest {
             confirmation: Some(other),
             ..risky(dir.path())
         };
+        assert!(pair.a.engine.run(&me(), late.clone()).await.is_err());
+        assert!(pair.b.engine.run(&me(), late.clone()).await.is_ok());
         assert!(pair.b.engine.run(&me(), late).await.is_err());
         pair
     });
 }
 
 #[test]
-fn a_standing_yes_counts_at_both_until_it_is_taken_back_at_either() {
+fn a_standing_yes_is_given_and_taken_back_at_either_and_counts_on_its_machine() {
     pair(|pair| async move {
         let dir = tempfile::tempdir().unwrap();
         let (_, id) = asked(
@@ -135,23 +143,26 @@ fn a_standing_yes_counts_at_both_until_it_is_taken_back_at_either() {
             pattern: "git push --force origin <word>".to_owned(),
             project: dir.path().display().to_string(),
         };
-        let (ann, yes) = (Caller::new("ann"), Answer::Approve(scope));
-        pair.b.engine.answer(&ann, &id, yes).await.unwrap();
-        for engine in [&pair.a.engine, &pair.b.engine] {
-            for _ in 0..2 {
-                let request = inside("git push --force origin one", dir.path());
-                engine.run(&me(), request).await.unwrap();
-            }
+        let (ann, yes) = (ann(), Answer::Approve(scope));
+        let given = pair.b.engine.answer(&ann, &id, yes).await.unwrap();
+        assert_eq!(given.target, "local@srv_a");
+        for _ in 0..3 {
+            let request = inside("git push --force origin one", dir.path());
+            pair.a.engine.run(&me(), request).await.unwrap();
         }
+        let grants = pair.a.engine.grants(&me());
+        assert_eq!(grants[0].target, "local@srv_a");
+        // On the other machine something else would be pushed.
+        asked(
+            &pair.b.engine,
+            inside("git push --force origin one", dir.path()),
+        )
+        .await;
 
-        pair.a
-            .engine
-            .revoke_grant(&Caller::new("ann"), &id)
-            .await
-            .unwrap();
+        pair.b.engine.revoke_grant(&ann, &id).await.unwrap();
 
         let late = pair
-            .b
+            .a
             .engine
             .run(&me(), inside("git push --force origin one", dir.path()))
             .await;
@@ -234,6 +245,21 @@ fn sessions_and_runs_are_seen_by_both_and_are_one_servers() {
                 "{tried:?}"
             );
         }
+        let its = ProcessSelector::Run(done.run.clone());
+        let process = b.process(&me(), &its).await;
+        assert!(
+            matches!(&process, Err(Error::Elsewhere { server, .. }) if server.id == "srv_a"),
+            "{process:?}"
+        );
+        // A token for another session sees nothing of it.
+        let narrow = Grants {
+            scopes: Scopes::parse("session:other").unwrap(),
+            ..me().grants().clone()
+        };
+        let narrow = Caller::with(me().name(), narrow);
+        assert_eq!(b.sessions(&narrow).await.unwrap().len(), 0);
+        let unseen = b.session(&narrow, &here).await;
+        assert!(matches!(unseen, Err(Error::NotFound { .. })), "{unseen:?}");
         let stranger = b.session(&Caller::new("eve"), &here).await;
         assert!(matches!(stranger, Err(Error::NotFound { .. })));
 

@@ -150,6 +150,7 @@ impl Inner {
                 id: Arc::from(row.organization_id.as_str()),
                 slug: Arc::from(row.slug.as_str()),
             }),
+            home: row.home,
             credential: Some(Arc::from(row.credential.as_str())),
             credential_id: Some(Arc::from(row.credential_id.as_str())),
             scopes: capped(&scopes, role),

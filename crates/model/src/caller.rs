@@ -26,6 +26,8 @@ pub struct Grants {
     pub agent: Option<Arc<str>>,
     /// The organization that this is for.
     pub organization: Option<Organization>,
+    /// Whether that is the server's own organization.
+    pub home: bool,
     /// The name of the token or login, as its owner sees it in lists; never the token.
     pub credential: Option<Arc<str>>,
     /// The id of the token or login.

@@ -57,6 +57,13 @@ impl Compiled {
             ("user".to_owned(), text(who.user)),
             ("agent".to_owned(), text(who.agent)),
             ("token".to_owned(), text(who.token)),
+            ("organization".to_owned(), text(facts.question.organization)),
+            (
+                "scopes".to_owned(),
+                RestrictedExpression::new_set(
+                    facts.question.scopes.iter().map(|scope| text(scope)),
+                ),
+            ),
         ]);
         let caller = Entity::new(principal.clone(), attributes, parents)
             .map_err(|error| error.to_string())?;

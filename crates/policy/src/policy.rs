@@ -178,6 +178,12 @@ impl Policy {
         self.header.role_names(roles)
     }
 
+    /// Roles of organizations to which the file adds somebody by name: whoever reads it should know
+    /// that the accounts alone do not say who has them.
+    pub fn widened_roles(&self) -> impl Iterator<Item = &str> {
+        self.header.widened()
+    }
+
     /// What holds for approvals.
     #[must_use]
     pub const fn approval_rules(&self) -> ApprovalRules {

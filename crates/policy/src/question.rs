@@ -34,6 +34,10 @@ pub struct Question<'a> {
     pub env: &'a [&'a str],
     /// The server's option that turns a refusal into a question, and never into a yes.
     pub allow_dangerous: bool,
+    /// The organization that the caller acts for.
+    pub organization: &'a str,
+    /// What the caller's token is for.
+    pub scopes: &'a [&'a str],
 }
 
 impl<'a> Question<'a> {
@@ -55,6 +59,8 @@ impl<'a> Question<'a> {
             at: None,
             env: &[],
             allow_dangerous: false,
+            organization: "",
+            scopes: &[],
         }
     }
 
@@ -73,8 +79,11 @@ pub struct Who<'a> {
     pub user: &'a str,
     /// The agent, when one acts.
     pub agent: &'a str,
-    /// Name of the token, never the token.
+    /// Name of the token, never the token: with the person it belongs to where there is one, since
+    /// people name their tokens as they like.
     pub token: &'a str,
+    /// Id of the token.
+    pub token_id: &'a str,
 }
 
 impl<'a> Who<'a> {
@@ -85,6 +94,7 @@ impl<'a> Who<'a> {
             user,
             agent: "",
             token: "",
+            token_id: "",
         }
     }
 

@@ -29,6 +29,10 @@ pub struct Record {
     pub token: String,
     /// Roles that the server gave.
     pub roles: Vec<String>,
+    /// The organization that it was for.
+    pub organization: String,
+    /// What the token was for.
+    pub scopes: Vec<String>,
     /// The target.
     pub target: String,
     /// Groups of hosts that it is in.
@@ -162,6 +166,7 @@ impl Record {
             user: &self.user,
             agent: &self.agent,
             token: &self.token,
+            token_id: "",
         }
     }
 
@@ -177,6 +182,7 @@ impl Record {
         let roles: Vec<&str> = self.roles.iter().map(String::as_str).collect();
         let env: Vec<&str> = self.env.iter().map(String::as_str).collect();
         let groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();
+        let scopes: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
         let question = Question {
             roles: &roles,
             target: &self.target,
@@ -189,6 +195,8 @@ impl Record {
             at: self.at,
             env: &env,
             allow_dangerous: self.allow_dangerous,
+            organization: &self.organization,
+            scopes: &scopes,
             ..Question::new(self.who(), &analysis)
         };
         (old.decide(&question), new.decide(&question))

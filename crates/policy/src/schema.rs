@@ -55,7 +55,8 @@ pub(crate) fn text(header: &Header) -> String {
         let _ = writeln!(text, "entity {name} enum {names:?};");
     }
     text.push_str(
-        "entity Caller in [Role] { user: String, agent: String, token: String };\n\
+        "entity Caller in [Role] {\n  \
+         user: String, agent: String, token: String, organization: String, scopes: Set<String>\n};\n\
          entity Target in [Targets];\n\
          type Command = {\n",
     );

@@ -161,7 +161,7 @@ proptest! {
         for command in COMMANDS {
             let ctx = Context { cwd: Some("/home/u/p"), home: Some("/home/u"), ..Context::default() };
             let analysis = analyze(command, &ctx);
-            let caller = Who { user: "anna", agent: if agent { "x" } else { "" }, token: "t" };
+            let caller = Who { user: "anna", agent: if agent { "x" } else { "" }, token: "t", token_id: "" };
             let question = Question {
                 target: if production { "prod-1" } else { "local" },
                 cwd: Some("/home/u/p"),

@@ -118,6 +118,7 @@ const AGENT: Who<'static> = Who {
     user: "anna",
     agent: "claude",
     token: "t",
+    token_id: "",
 };
 
 #[test]

@@ -80,19 +80,33 @@ pub(crate) async fn answered(
         }
     }
     append(inner, kind, &body)?;
-    if !step(inner, approval, Stage::Waiting).await? {
+    let row = row_of(inner, approval)?;
+    let yes = grant.map(|grant| grant_row(inner, grant)).transpose()?;
+    // A server alone knows how far it is.
+    let from = inner.parts.database.is_shared().then_some(Stage::Waiting);
+    let kept = inner
+        .parts
+        .database
+        .put_consents(&row, from, yes.as_ref())
+        .await;
+    if !kept.map_err(Error::from_database)? {
         let why = "it was answered, or ended, at another server before";
         let body = json!({"approval": approval.id, "by": by, "why": why});
         append(inner, "approval.void", &body)?;
-        inner.approvals.forget(&approval.id);
-        reload(inner).await?;
         return Err(Error::Conflict(
             "another answer was faster: this has been answered or has ended".to_owned(),
         ));
     }
-    match grant {
-        Some(grant) => put_grant(inner, grant).await,
-        None => Ok(()),
+    Ok(())
+}
+
+/// Brings memory up to the database after a step that may have been kept or not.
+pub(crate) async fn doubt(inner: &Inner, id: &str, why: &Error) {
+    if matches!(why, Error::Conflict(_)) {
+        inner.approvals.forget(id);
+    }
+    if let Err(error) = reload(inner).await {
+        tracing::warn!(target: "decision", approval = id, %error, "what became of a step is seen later");
     }
 }
 
@@ -163,11 +177,27 @@ pub(crate) async fn expired(inner: &Inner, approval: &Approval) -> Result<(), Er
     Ok(())
 }
 
-/// A standing yes was taken back.
-pub(crate) async fn revoked(inner: &Inner, grant: &Grant, by: &str) -> Result<(), Error> {
+/// A standing yes was taken back, and with it one to a run that has not used it.
+pub(crate) async fn revoked(
+    inner: &Inner,
+    grant: &Grant,
+    unused: Option<&Approval>,
+    by: &str,
+) -> Result<(), Error> {
     let body = json!({"approval": grant.approval, "by": by, "grant": shown(&grant.what)});
     append(inner, "grant.revoked", &body)?;
-    put_grant(inner, grant).await
+    let grant = grant_row(inner, grant)?;
+    let Some(unused) = unused else {
+        return write(inner, &grant).await;
+    };
+    let (row, database) = (row_of(inner, unused)?, &inner.parts.database);
+    let from = database.is_shared().then_some(Stage::Holding);
+    let kept = database.put_consents(&row, from, Some(&grant)).await;
+    if kept.map_err(Error::from_database)? {
+        return append(inner, "approval.expired", &json!({"approval": unused.id}));
+    }
+    // A run was faster to use that one.
+    write(inner, &grant).await
 }
 
 /// Brings back what was open when the server last stopped.
@@ -218,17 +248,13 @@ async fn put(inner: &Inner, approval: &Approval) -> Result<(), Error> {
     write(inner, &row_of(inner, approval)?).await
 }
 
-async fn put_grant(inner: &Inner, grant: &Grant) -> Result<(), Error> {
+fn grant_row(inner: &Inner, grant: &Grant) -> Result<ConsentRow, Error> {
     let stage = if grant.revoked {
         Stage::Over
     } else {
         Stage::Holding
     };
-    write(
-        inner,
-        &row(inner, GRANT, &grant.approval, grant.until, stage, grant)?,
-    )
-    .await
+    row(inner, GRANT, &grant.approval, grant.until, stage, grant)
 }
 
 async fn write(inner: &Inner, row: &ConsentRow) -> Result<(), Error> {

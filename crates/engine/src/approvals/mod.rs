@@ -23,12 +23,16 @@ use crate::shared;
 
 /// Approvals that one answer lists.
 pub const MAX_LISTED: u32 = 200;
+/// Approvals that are looked at for one answer; those that do not concern the caller are left out.
+pub const MAX_LOOKED_AT: u32 = wharf_store::db::limits::PAGE_ROWS_MAX;
 /// Commands of the past that a pattern is tried on.
 const PAST: u32 = 1_000;
 /// The longest that an answer waits for somebody else's.
 pub const MAX_WAIT: Duration = Duration::from_secs(60);
 /// The longest reason for a no, in bytes.
 const MAX_WHY: usize = 1_000;
+
+pub use self::table::MAX_OPEN_EACH;
 
 /// What a person answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +44,8 @@ pub enum Answer {
 }
 
 impl Engine {
-    /// Approvals that concern the caller, open ones first, then the latest that are over: among
-    /// the latest [`MAX_LISTED`] of all.
+    /// Approvals that concern the caller, open ones first, then the latest that are over, as far
+    /// as the latest [`MAX_LOOKED_AT`] of all go.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -49,15 +53,19 @@ impl Engine {
         let inner = self.inner();
         shared::follow(inner).await?;
         expire(inner).await;
+        let most = usize::try_from(limit.min(MAX_LISTED)).unwrap_or(usize::MAX);
         let mut approvals = inner.approvals.open();
         approvals.reverse();
-        for approval in keep::recent(inner, MAX_LISTED).await? {
-            if !approvals.iter().any(|known| known.id == approval.id) {
-                approvals.push(approval);
+        approvals.retain(|approval| concerns(caller, approval));
+        if approvals.len() < most {
+            for approval in keep::recent(inner, MAX_LOOKED_AT).await? {
+                let known = approvals.iter().any(|known| known.id == approval.id);
+                if !known && concerns(caller, &approval) {
+                    approvals.push(approval);
+                }
             }
         }
-        approvals.retain(|approval| concerns(caller, approval));
-        approvals.truncate(usize::try_from(limit.min(MAX_LISTED)).unwrap_or(usize::MAX));
+        approvals.truncate(most);
         Ok(approvals)
     }
 
@@ -112,6 +120,17 @@ impl Engine {
         id: &str,
         answer: Answer,
     ) -> Result<Approval, Error> {
+        let (engine, caller, id) = (self.clone(), caller.clone(), id.to_owned());
+        self.whole(async move { engine.answer_whole(&caller, &id, answer).await })
+            .await
+    }
+
+    async fn answer_whole(
+        &self,
+        caller: &Caller,
+        id: &str,
+        answer: Answer,
+    ) -> Result<Approval, Error> {
         let inner = self.inner();
         shared::follow(inner).await?;
         self.approval(caller, id, Duration::ZERO).await?;
@@ -140,8 +159,13 @@ impl Engine {
                 None => Error::not_found("approval", id),
             });
         };
-        let (approval, grant) = answered.map_err(conflict)?;
-        keep::answered(inner, caller, &approval, grant.as_ref()).await?;
+        let (approval, grant, answering) = answered.map_err(conflict)?;
+        if let Err(error) = keep::answered(inner, caller, &approval, grant.as_ref()).await {
+            drop(answering);
+            keep::doubt(inner, id, &error).await;
+            return Err(error);
+        }
+        answering.done(&approval, grant.as_ref());
         Ok(approval)
     }
 
@@ -192,22 +216,31 @@ impl Engine {
     /// # Errors
     /// When there is none from this approval that concerns the caller.
     pub async fn revoke_grant(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+        let (engine, caller, id) = (self.clone(), caller.clone(), id.to_owned());
+        self.whole(async move { engine.revoke_whole(&caller, &id).await })
+            .await
+    }
+
+    async fn revoke_whole(&self, caller: &Caller, id: &str) -> Result<(), Error> {
         let inner = self.inner();
         shared::follow(inner).await?;
         let its = |grant: &Grant| grant.approval == id && is_for(caller, grant);
         if !inner.approvals.grants().iter().any(its) {
             return Err(Error::not_found("grant", id));
         }
-        let revoked = inner.approvals.revoke(id);
-        let (grant, left) = revoked.ok_or_else(|| Error::not_found("grant", id))?;
-        keep::revoked(inner, &grant, caller.name()).await?;
-        match left {
-            Some(mut unused) => {
-                unused.state = State::Expired;
-                keep::expired(inner, &unused).await
-            }
-            None => Ok(()),
+        let revoking = inner.approvals.revoking(id);
+        let (grant, left, revoking) = revoking.ok_or_else(|| Error::not_found("grant", id))?;
+        let unused = left.map(|approval| Approval {
+            state: State::Expired,
+            ..approval
+        });
+        if let Err(error) = keep::revoked(inner, &grant, unused.as_ref(), caller.name()).await {
+            drop(revoking);
+            keep::doubt(inner, id, &error).await;
+            return Err(error);
         }
+        revoking.revoked(id);
+        Ok(())
     }
 }
 

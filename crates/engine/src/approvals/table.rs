@@ -1,5 +1,6 @@
 //! Questions that are open, and yeses that hold, in memory.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,8 +13,11 @@ use wharf_policy::{ApprovalRules, Who};
 
 /// How long a confirmation token is good.
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(300);
-/// Questions that are open at once; the oldest make room.
+/// Questions that are open at once. Room is made by the oldest of whoever has the most.
 pub(crate) const MAX_OPEN: usize = 1_000;
+/// Questions of one person, their agents included, that are open at once; the oldest of them make
+/// room.
+pub const MAX_OPEN_EACH: usize = 100;
 /// Tokens of one question: each server gives out one of its own.
 const MAX_TOKENS: usize = 16;
 /// Standing yeses that hold at once; the oldest make room.
@@ -123,9 +127,8 @@ impl Approvals {
                 dropped: None,
             };
         }
-        let dropped = (table.open.len() >= MAX_OPEN)
-            .then(|| table.open.iter().position(|entry| !entry.held))
-            .flatten()
+        let dropped = table
+            .too_many(&question)
             .map(|at| table.open.remove(at).approval);
         let mut entry = Entry {
             approval: question.clone(),
@@ -187,12 +190,13 @@ impl Approvals {
         }
     }
 
-    /// A person's answer to a question: `step` makes the next state of it.
+    /// A person's answer to a question: `step` makes the next state of it, which is held for
+    /// nobody else to change until [`Answering::done`]. Nothing is changed before that.
     pub(crate) fn answer(
         &self,
         id: &str,
         step: impl FnOnce(&Approval) -> Result<(Approval, Option<Grant>), Refused>,
-    ) -> Option<Result<(Approval, Option<Grant>), Refused>> {
+    ) -> Option<Result<(Approval, Option<Grant>, Answering), Refused>> {
         let mut table = self.lock();
         let at = table
             .open
@@ -206,28 +210,36 @@ impl Approvals {
             Ok(next) => next,
             Err(refused) => return Some(Err(refused)),
         };
-        entry.approval = next.clone();
-        if !matches!(next.state, State::Pending | State::Approved { .. }) {
-            table.open.remove(at);
-        }
-        if let Some(grant) = &grant {
-            table.add_grant(grant.clone());
-        }
-        drop(table);
-        self.0.changed.notify_waiters();
-        Some(Ok((next, grant)))
+        entry.held = true;
+        let answering = Answering(Yes {
+            approvals: self.clone(),
+            id: id.to_owned(),
+            own: false,
+        });
+        Some(Ok((next, grant, answering)))
     }
 
-    /// Takes a standing yes back, and with it the yes to the run that was asked for, if no run has
-    /// used it: nothing of what was agreed to is left.
-    pub(crate) fn revoke(&self, id: &str) -> Option<(Grant, Option<Approval>)> {
+    /// A standing yes to be taken back, and with it the yes to the run that was asked for, if no
+    /// run has used it: nothing of what was agreed to is left. That one is held until
+    /// [`Answering::revoked`], and nothing is changed before.
+    pub(crate) fn revoking(&self, id: &str) -> Option<(Grant, Option<Approval>, Answering)> {
         let mut table = self.lock();
-        let at = table.grants.iter().position(|grant| grant.approval == id)?;
-        let grant = table.grants.remove(at).revoke();
-        let unused = |entry: &Entry| entry.approval.id == id && !entry.held;
-        let at = table.open.iter().position(unused);
-        let left = at.map(|at| table.open.remove(at).approval);
-        Some((grant, left))
+        let mut grants = table.grants.iter();
+        let grant = grants.find(|grant| grant.approval == id)?.clone().revoke();
+        let mut open = table.open.iter_mut();
+        let left = open.find(|entry| entry.approval.id == id && !entry.held);
+        let left = left.map(|entry| {
+            entry.held = true;
+            entry.approval.clone()
+        });
+        // Dropping it gives back what it holds, and nothing else.
+        let held = if left.is_some() { id } else { "" };
+        let answering = Answering(Yes {
+            approvals: self.clone(),
+            id: held.to_owned(),
+            own: false,
+        });
+        Some((grant, left, answering))
     }
 
     /// The standing yes that a question is covered by.
@@ -344,11 +356,39 @@ impl Approvals {
 }
 
 impl Table {
+    /// What has to make room for a question.
+    fn too_many(&self, question: &Approval) -> Option<usize> {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for entry in &self.open {
+            *counts.entry(asker(&entry.approval)).or_default() += 1;
+        }
+        let own = asker(question);
+        let whose = if counts.get(own).is_some_and(|count| *count >= MAX_OPEN_EACH) {
+            own
+        } else if self.open.len() >= MAX_OPEN {
+            counts.into_iter().max_by_key(|(_, count)| *count)?.0
+        } else {
+            return None;
+        };
+        let mut open = self.open.iter();
+        open.position(|entry| !entry.held && asker(&entry.approval) == whose)
+    }
+
     fn add_grant(&mut self, grant: Grant) {
+        // The database may have told of it before.
+        self.grants.retain(|known| known.approval != grant.approval);
         if self.grants.len() >= MAX_GRANTS {
             self.grants.remove(0);
         }
         self.grants.push(grant);
+    }
+}
+
+/// For whom a question counts.
+fn asker(approval: &Approval) -> &str {
+    match approval.requester.as_str() {
+        "" => &approval.caller,
+        person => person,
     }
 }
 
@@ -457,6 +497,48 @@ impl Yes {
         drop(table);
         self.approvals.0.changed.notify_waiters();
         self.used(approval, bound, caller, run, now, rules)
+    }
+}
+
+/// A step of a person's that is being kept.
+pub(crate) struct Answering(Yes);
+
+impl Answering {
+    /// It is kept: it holds from now on.
+    pub(crate) fn done(self, next: &Approval, grant: Option<&Grant>) {
+        let approvals = self.0.approvals.clone();
+        let mut table = approvals.lock();
+        let open = matches!(next.state, State::Pending | State::Approved { .. });
+        if let Some(at) = table
+            .open
+            .iter()
+            .position(|entry| entry.approval.id == next.id)
+        {
+            if !open {
+                table.open.remove(at);
+            } else if let Some(entry) = table.open.get_mut(at) {
+                entry.approval = next.clone();
+            }
+        }
+        if let Some(grant) = grant {
+            table.add_grant(grant.clone());
+        }
+        drop(table);
+        // No longer held when others hear of it.
+        drop(self);
+        approvals.0.changed.notify_waiters();
+    }
+
+    /// It is kept: nothing is left of that yes.
+    pub(crate) fn revoked(self, id: &str) {
+        let approvals = self.0.approvals.clone();
+        let mut table = approvals.lock();
+        table.grants.retain(|grant| grant.approval != id);
+        let own = self.0.id.as_str();
+        table.open.retain(|entry| entry.approval.id != own);
+        drop(table);
+        drop(self);
+        approvals.0.changed.notify_waiters();
     }
 }
 

@@ -156,6 +156,7 @@ pub(crate) async fn begin(
         },
         ..RunRequest::new(command)
     };
+    let mut charge = inner.quotas.begin(caller, inner.parts.clock.now())?;
     let cwd = base.to_string_lossy().into_owned();
     let at = (&request.target, spot.facts().map(AsRef::as_ref));
     let analysis = judge::at(inner, &request.command, at, &cwd);
@@ -181,9 +182,12 @@ pub(crate) async fn begin(
     };
     let mut approved = match policy::decide(inner, caller, request, &cwd, judgement, seen) {
         Outcome::Approved(approved) => approved,
-        Outcome::Refused(refused) => return Err(turn_away(inner, caller, *refused, &cwd).await),
+        Outcome::Refused(refused) => {
+            charge.opened();
+            return Err(turn_away(inner, caller, *refused, &cwd).await);
+        }
     };
-    approved.charge(inner)?;
+    approved.charged(charge);
     let files = spot
         .files(inner)
         .ok_or(Error::Unsupported("files cannot be reached here"))?;

@@ -6,8 +6,13 @@
 //! runs that the database knows. A command counts on the day on which it ends; while it goes on,
 //! what it has used so far counts now. What runs is not ended for a limit: the next is refused.
 //!
-//! Limits: each server counts its own, also where several share a database; a command that began
-//! more than a day before today and ended today is forgotten by a restart.
+//! Where several servers share a database, what was used today at the others counts as well, as
+//! soon as it has ended, within a minute. What is refused or asked about counts among the commands
+//! of a minute.
+//!
+//! Limits: commands in a minute, commands at once and sessions are counted by each server for
+//! itself; a command that began more than a day before today and ended today is forgotten by a
+//! restart.
 
 mod exceeded;
 mod load;
@@ -302,6 +307,14 @@ impl Table {
             Kind::Person => &mut self.persons,
             Kind::Organization => &mut self.organizations,
             Kind::Agent => &mut self.agents,
+        }
+    }
+
+    /// What was used at other servers is to be told anew.
+    fn forget_elsewhere(&mut self) {
+        for kind in KINDS {
+            let tallies = self.tallies(kind).0.values_mut();
+            tallies.for_each(Tally::forget_elsewhere);
         }
     }
 

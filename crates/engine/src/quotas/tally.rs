@@ -26,6 +26,8 @@ pub(super) struct Tally {
     day: i64,
     output: u64,
     wall_ms: u64,
+    /// The same at other servers, on the same day.
+    elsewhere: Spent,
 }
 
 /// Where a limit is reached, and when it no longer is, if that is known.
@@ -83,12 +85,14 @@ impl Tally {
             .saturating_sub(self.since_sum);
         let wall_ms = self
             .wall_ms
+            .saturating_add(self.elsewhere.ms)
             .saturating_add(u64::try_from(elapsed).unwrap_or(0));
+        let output = self.output.saturating_add(self.elsewhere.bytes);
         Used {
             runs_in_minute: self.minute.total,
             concurrent_runs: self.running,
             sessions: 0,
-            output_bytes_today: self.output.saturating_add(self.in_flight),
+            output_bytes_today: output.saturating_add(self.in_flight),
             wall_seconds_today: wall_ms / 1_000,
         }
     }
@@ -137,6 +141,19 @@ impl Tally {
         self.wall_ms = self.wall_ms.saturating_add(spent.ms);
     }
 
+    /// So much was used today at another server.
+    pub(super) fn add_elsewhere(&mut self, now: Timestamp, spent: Spent) {
+        self.turn_to(now);
+        let Spent { bytes, ms } = &mut self.elsewhere;
+        *bytes = bytes.saturating_add(spent.bytes);
+        *ms = ms.saturating_add(spent.ms);
+    }
+
+    /// What was used at other servers is to be told anew.
+    pub(super) fn forget_elsewhere(&mut self) {
+        self.elsewhere = Spent::default();
+    }
+
     /// A command was begun at `at`, before this server was started.
     pub(super) fn add_begun(&mut self, at: Timestamp, now: Timestamp) {
         self.turn_to(now);
@@ -166,6 +183,7 @@ impl Tally {
             self.day = today;
             self.output = 0;
             self.wall_ms = 0;
+            self.elsewhere = Spent::default();
         }
     }
 }

@@ -214,6 +214,31 @@ fn time_counts_while_it_runs_and_once() {
 }
 
 #[test]
+fn what_was_used_today_at_other_servers_counts_until_it_is_told_anew() {
+    let limits = Limits {
+        output_bytes_per_day: Some(10),
+        ..Limits::NONE
+    };
+    let (ledger, ada) = (Ledger::new(Quotas::NONE), ada(limits));
+    ran(&ledger, &ada, 0, 1, 4);
+    let elsewhere = |bytes| {
+        let mut table = ledger.lock();
+        table.forget_elsewhere();
+        table.each(Parts::of(ada.name()), at(1), |tally| {
+            tally.add_elsewhere(at(1), Spent { bytes, ms: 2_000 });
+        });
+    };
+    elsewhere(6);
+    let used = ledger.usage(&ada, at(1), &[]).person.used;
+    assert_eq!((used.output_bytes_today, used.wall_seconds_today), (10, 2));
+    assert_eq!(refused(ledger.begin(&ada, at(1))).what, What::OutputPerDay);
+    elsewhere(5);
+    assert!(ledger.begin(&ada, at(2)).is_ok());
+    let used = ledger.usage(&ada, at(DAY_MS), &[]).person.used;
+    assert_eq!(used.output_bytes_today, 0, "the next day");
+}
+
+#[test]
 fn what_is_not_begun_after_all_is_given_back() {
     let (ledger, limits) = (
         Ledger::new(Quotas::NONE),

@@ -57,6 +57,10 @@ pub(crate) async fn find(
     if !moves(&session, request) {
         return within(inner, session, request).await;
     }
+    // Another session would be made in its place, which such a token cannot.
+    if caller.grants().scopes.confine() {
+        return Err(Error::Scope { needs: "run" });
+    }
     let spot = reach(inner, request).await?;
     if spot.unreachable().is_some() {
         return Ok(Ground::alone(inner, spot));

@@ -5,17 +5,20 @@
 //! record before.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::OnceCell;
-use wharf_model::RunId;
+use tokio::sync::{OwnedMutexGuard, oneshot};
+use wharf_model::{Caller, RunId};
+use wharf_store::db::Claimed;
 
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::record;
 use crate::request::Idempotency;
-use wharf_model::Caller;
+use crate::runs::Run;
+use crate::runs::start::Told;
 
 /// How long a key stands for its first request.
 pub(crate) const KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -39,14 +42,16 @@ type Slots = HashMap<(Caller, String), Arc<Slot>>;
 pub(crate) struct Slot {
     fingerprint: [u8; 32],
     since: Instant,
-    /// The first request's run. Requests that come while it is being started wait here.
-    pub(crate) run: OnceCell<RunId>,
+    /// The first request's run.
+    run: OnceLock<RunId>,
+    /// Held by the request whose run is being started; others wait here.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Slot {
     /// Its run is just being started. Forgetting it now would let the same request run twice.
     fn is_in_flight(self: &Arc<Self>) -> bool {
-        !self.run.initialized() && Arc::strong_count(self) > 1
+        self.run.get().is_none() && Arc::strong_count(self) > 1
     }
 }
 
@@ -60,7 +65,7 @@ impl Keys {
             .filter(|slot| slot.since.elapsed() < KEY_LIFE)
         {
             // A first request that was refused does not hold its key.
-            if slot.run.initialized() || slot.is_in_flight() {
+            if slot.run.get().is_some() || slot.is_in_flight() {
                 return if slot.fingerprint == key.fingerprint {
                     Ok(Arc::clone(slot))
                 } else {
@@ -72,7 +77,8 @@ impl Keys {
         let slot = Arc::new(Slot {
             fingerprint: key.fingerprint,
             since: Instant::now(),
-            run: OnceCell::new(),
+            run: OnceLock::new(),
+            turn: Arc::default(),
         });
         slots.insert(name, Arc::clone(&slot));
         Ok(slot)
@@ -97,8 +103,101 @@ fn make_room(slots: &mut Slots) {
     oldest.and_then(|name| slots.remove(&name));
 }
 
+/// A key while its run is being started: nobody else starts one under it. It goes with the work,
+/// not with whoever asked for it.
+pub(crate) struct Keyed {
+    slot: Arc<Slot>,
+    _turn: OwnedMutexGuard<()>,
+    claim: Option<Claim>,
+}
+
+impl Keyed {
+    /// Its run has begun.
+    async fn fulfil(self, run: &RunId) {
+        let _known = self.slot.run.set(run.clone());
+        if let Some(claim) = self.claim {
+            claim.fulfil(run).await;
+        }
+    }
+
+    /// No run came of the request.
+    pub(crate) async fn release(self) {
+        if let Some(claim) = self.claim {
+            claim.release().await;
+        }
+    }
+}
+
+/// What a key stands for.
+pub(crate) enum Held {
+    /// Nothing yet.
+    Here(Keyed),
+    /// An earlier request, and this is its run.
+    Earlier(RunId),
+}
+
+/// Takes a key, or waits for the run of the request that has it.
+pub(crate) async fn hold(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    key: &Idempotency,
+) -> Result<Held, Error> {
+    let slot = inner.keys.slot(caller, key)?;
+    if let Some(run) = slot.run.get() {
+        return Ok(Held::Earlier(run.clone()));
+    }
+    let turn = Arc::clone(&slot.turn).lock_owned().await;
+    if let Some(run) = slot.run.get() {
+        return Ok(Held::Earlier(run.clone()));
+    }
+    match take(inner, caller, key).await? {
+        Taken::Here(claim) => Ok(Held::Here(Keyed {
+            slot,
+            _turn: turn,
+            claim,
+        })),
+        Taken::Earlier(run) => {
+            let _known = slot.run.set(run.clone());
+            Ok(Held::Earlier(run))
+        }
+    }
+}
+
+/// Does work that begins a run and sees it to its end, with its key held until it is known what
+/// came of it. `told` hears of the run when its key stands for it.
+pub(crate) async fn under<W: Future<Output = Result<(), Error>>>(
+    keyed: Option<Keyed>,
+    told: Told,
+    work: impl FnOnce(Told) -> W,
+) -> Result<(), Error> {
+    let Some(keyed) = keyed else {
+        return work(told).await;
+    };
+    let (tell, mut begun) = oneshot::channel::<Arc<Run>>();
+    let mut work = pin!(work(tell));
+    let (run, done) = tokio::select! {
+        biased;
+        done = &mut work => (begun.try_recv().ok(), Some(done)),
+        run = &mut begun => (run.ok(), None),
+    };
+    if let Some(run) = run {
+        keyed.fulfil(&run.id).await;
+        let _nobody_waits = told.send(run);
+        return match done {
+            Some(done) => done,
+            None => work.await,
+        };
+    }
+    let done = match done {
+        Some(done) => done,
+        None => work.await,
+    };
+    keyed.release().await;
+    done
+}
+
 /// A key that was taken from all other servers, while its run is being started.
-pub(crate) struct Claim {
+struct Claim {
     inner: Arc<Inner>,
     caller: Caller,
     key: String,
@@ -107,7 +206,7 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// Its run is on record.
-    pub(crate) async fn fulfil(mut self, run: &RunId) {
+    async fn fulfil(mut self, run: &RunId) {
         self.open = false;
         let database = &self.inner.parts.database;
         let written = database.fulfil(self.caller.name(), &self.key, run.as_str());
@@ -119,7 +218,7 @@ impl Claim {
     }
 
     /// The request was refused: the key may be used again at once.
-    pub(crate) async fn release(mut self) {
+    async fn release(mut self) {
         self.open = false;
         let database = &self.inner.parts.database;
         let released = database.release(self.caller.name(), &self.key).await;
@@ -130,7 +229,8 @@ impl Claim {
     }
 }
 
-/// Whoever asked went away. Whether a run came of it is known soon.
+/// Whoever asked went away before anything was begun, or the database did not hear of it. Whether a
+/// run came of it is known soon.
 impl Drop for Claim {
     fn drop(&mut self) {
         if !self.open {
@@ -155,7 +255,7 @@ impl Drop for Claim {
 }
 
 /// What came of taking a key.
-pub(crate) enum Taken {
+enum Taken {
     /// It is this request's.
     Here(Option<Claim>),
     /// An earlier request has it, and this is its run.
@@ -163,11 +263,7 @@ pub(crate) enum Taken {
 }
 
 /// Takes a key for a request, or waits for the run of the request that has it.
-pub(crate) async fn take(
-    inner: &Arc<Inner>,
-    caller: &Caller,
-    key: &Idempotency,
-) -> Result<Taken, Error> {
+async fn take(inner: &Arc<Inner>, caller: &Caller, key: &Idempotency) -> Result<Taken, Error> {
     if !inner.parts.database.is_shared() {
         let stored = stored(inner, caller, key).await?;
         return Ok(stored.map_or(Taken::Here(None), Taken::Earlier));
@@ -176,26 +272,33 @@ pub(crate) async fn take(
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
         let now = inner.parts.clock.now().millis();
-        let taken = inner.parts.database.claim(
+        let claimed = inner.parts.database.claim(
             caller.name(),
             &key.key,
             &fingerprint,
             now,
             now.saturating_sub(life_ms()),
         );
-        let Some(row) = taken.await.map_err(Error::from_database)? else {
-            break;
+        let holder = match claimed.await.map_err(Error::from_database)? {
+            Claimed::Taken => break,
+            // Given back between two looks at it: it may be had now.
+            Claimed::Gone => None,
+            Claimed::Held(row) if row.fingerprint != fingerprint => {
+                return Err(Error::IdempotencyMismatch);
+            }
+            Claimed::Held(row) => {
+                let run = row.run.as_deref();
+                if let Some(run) = run.and_then(|run| RunId::parse(run).ok()) {
+                    return Ok(Taken::Earlier(run));
+                }
+                Some(row.server)
+            }
         };
-        if row.fingerprint != fingerprint {
-            return Err(Error::IdempotencyMismatch);
-        }
-        if let Some(run) = row.run.as_deref().and_then(|run| RunId::parse(run).ok()) {
-            return Ok(Taken::Earlier(run));
-        }
         if tokio::time::Instant::now() >= until {
+            let holder = holder.as_deref().unwrap_or("another server");
             return Err(Error::Conflict(format!(
-                "an earlier request with this key is still being started at {}; whether it ran                  is known when that server answers for it",
-                row.server
+                "an earlier request with this key is still being started at {holder}; whether it \
+                 ran is known when that server answers for it"
             )));
         }
         tokio::select! {
@@ -229,14 +332,28 @@ pub(crate) async fn settle_open(inner: &Inner) -> Result<(), Error> {
     if !database.is_shared() {
         return Ok(());
     }
-    let now = inner.parts.clock.now().millis();
-    let forgotten = database.forget_claims(now.saturating_sub(life_ms())).await;
-    forgotten.map_err(Error::from_database)?;
-    let open = database.open_claims().await.map_err(Error::from_database)?;
-    for claim in open {
-        settle(inner, &claim.caller, &claim.key).await?;
+    forget_old(inner).await?;
+    // Each that is settled is open no longer, so that the next look finds others.
+    loop {
+        let open = database.open_claims().await.map_err(Error::from_database)?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        for claim in open {
+            settle(inner, &claim.caller, &claim.key).await?;
+        }
     }
-    Ok(())
+}
+
+/// Forgets keys that stand for their first request no longer.
+pub(crate) async fn forget_old(inner: &Inner) -> Result<(), Error> {
+    let database = &inner.parts.database;
+    if !database.is_shared() {
+        return Ok(());
+    }
+    let before = inner.parts.clock.now().millis().saturating_sub(life_ms());
+    let forgotten = database.forget_claims(before).await;
+    forgotten.map_err(Error::from_database)
 }
 
 async fn settle(inner: &Inner, caller: &str, key: &str) -> Result<(), Error> {
@@ -256,11 +373,7 @@ fn life_ms() -> i64 {
 }
 
 /// The run of an earlier request under this key that the database knows.
-pub(crate) async fn stored(
-    inner: &Inner,
-    caller: &Caller,
-    key: &Idempotency,
-) -> Result<Option<RunId>, Error> {
+async fn stored(inner: &Inner, caller: &Caller, key: &Idempotency) -> Result<Option<RunId>, Error> {
     inner.catch_up().await?;
     let since = inner.parts.clock.now().millis().saturating_sub(life_ms());
     let row = inner
@@ -309,10 +422,46 @@ mod tests {
         assert_eq!(known(&keys), MAX_KEYS);
         assert!(Arc::ptr_eq(&first, &slot(&keys, 0)), "it is still starting");
         assert!(
-            !slot(&keys, 1).run.initialized(),
+            slot(&keys, 1).run.get().is_none(),
             "the oldest was forgotten"
         );
-        assert!(slot(&keys, 3).run.initialized(), "the next one was not");
+        assert!(slot(&keys, 3).run.get().is_some(), "the next one was not");
+    }
+
+    /// A run may take long to begin, for example because its session's shell starts slowly.
+    #[tokio::test]
+    async fn a_key_is_held_while_its_run_begins_and_whoever_asked_has_gone() {
+        let keys = Keys::default();
+        let slot = slot(&keys, 0);
+        let keyed = Keyed {
+            _turn: Arc::clone(&slot.turn).lock_owned().await,
+            slot,
+            claim: None,
+        };
+        let (go, gone) = oneshot::channel::<()>();
+        let (told, asked) = oneshot::channel();
+        let tasks = tokio_util::task::TaskTracker::new();
+        let work = under(Some(keyed), told, |_told| async {
+            let _ = gone.await;
+            Err(Error::Stopping)
+        });
+        let mut whole = crate::whole::Whole::new(&tasks, work);
+        tokio::select! {
+            biased;
+            _ = &mut whole => panic!("it has not begun"),
+            () = std::future::ready(()) => {}
+        }
+        drop((whole, asked));
+
+        let again = self::slot(&keys, 0);
+        assert!(
+            Arc::clone(&again.turn).try_lock_owned().is_err(),
+            "the same request does not run twice"
+        );
+        let _ = go.send(());
+        tasks.close();
+        tasks.wait().await;
+        assert!(Arc::clone(&again.turn).try_lock_owned().is_ok());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use wharf_shell::{Analysis, Launch as HowToLaunch};
 use wharf_store::db::RunRow;
 
 use super::ground::{self, Ground};
+use super::idempotency::{Held, Keyed};
 use super::ready::{Extra, ready};
 use super::supervise::{self, Supervised};
 use super::{About, Run, idempotency, kept, privilege, read};
@@ -116,41 +117,30 @@ pub(crate) async fn start(
         return Err(Error::Invalid { fields });
     }
     let Some(key) = request.idempotency.clone() else {
-        return fresh(inner, caller, request).await.map(Asked::New);
+        return fresh(inner, caller, request, &mut None)
+            .await
+            .map(Asked::New);
     };
-    let slot = inner.keys.slot(caller, &key)?;
-    let mut started = None;
-    let first = slot.run.get_or_try_init(|| async {
-        let claim = match idempotency::take(inner, caller, &key).await? {
-            idempotency::Taken::Earlier(id) => return Ok(id),
-            idempotency::Taken::Here(claim) => claim,
-        };
-        let begun = match (fresh(inner, caller, request).await, claim) {
-            (Ok(begun), Some(claim)) => {
-                claim.fulfil(&begun.run.id).await;
-                begun
+    match idempotency::hold(inner, caller, &key).await? {
+        Held::Earlier(id) => inner.find_run(caller, &id).await.map(Asked::Earlier),
+        Held::Here(keyed) => {
+            let mut keyed = Some(keyed);
+            let begun = fresh(inner, caller, request, &mut keyed).await;
+            // Refused: the work that would have taken the key along was never begun.
+            if let Some(keyed) = keyed {
+                keyed.release().await;
             }
-            (Err(error), Some(claim)) => {
-                claim.release().await;
-                return Err(error);
-            }
-            (begun, None) => begun?,
-        };
-        let id = begun.run.id.clone();
-        started = Some(begun);
-        Ok::<_, Error>(id)
-    });
-    let id = first.await?.clone();
-    match started {
-        Some(begun) => Ok(Asked::New(begun)),
-        None => inner.find_run(caller, &id).await.map(Asked::Earlier),
+            begun.map(Asked::New)
+        }
     }
 }
 
+/// Begins a run. `keyed` is taken by the work once there is some.
 async fn fresh(
     inner: &Arc<Inner>,
     caller: &Caller,
     mut request: RunRequest,
+    keyed: &mut Option<Keyed>,
 ) -> Result<Begun, Error> {
     inner.quotas.check(caller, inner.parts.clock.now())?;
     // Before a session moves for it.
@@ -158,6 +148,8 @@ async fn fresh(
     let Ground { turn, spot, base } = ground::find(inner, caller, &mut request).await?;
     // Where everything is to run here, the target has become another.
     check_durable(&request)?;
+    // What is refused or asked about counts, too: judging it is work, and a question is to be kept.
+    let mut charge = inner.quotas.begin(caller, inner.parts.clock.now())?;
     request.cwd = spot.cwd(request.cwd.as_deref(), &base)?;
     let cwd = request.cwd.as_ref().unwrap_or(&base).display().to_string();
 
@@ -184,10 +176,11 @@ async fn fresh(
         Outcome::Approved(approved) => approved,
         Outcome::Refused(refused) => {
             drop(turn);
+            charge.opened();
             return Err(turn_away(inner, caller, *refused, &cwd).await);
         }
     };
-    approved.charge(inner)?;
+    approved.charged(charge);
     // Whoever asked may go away from here on: the run is still begun whole, recorded and seen to
     // its end.
     let (told, begun) = oneshot::channel();
@@ -198,16 +191,20 @@ async fn fresh(
                 && spot.unreachable().is_none()
                 && (turn.is_custom() || blind(&approved).is_none()) =>
         {
+            let keyed = keyed.take();
             Whole::new(&inner.tasks, async move {
-                sessions::run::run(&engine, turn, approved, &cwd, told).await
+                let run = |told| sessions::run::run(&engine, turn, approved, &cwd, told);
+                idempotency::under(keyed, told, run).await
             })
         }
         _ => {
             let place = place(inner, approved.request().background).await?;
             // Only bash can complain as bash does, and a host may have none.
             let spot = if broken { Spot::here(inner) } else { spot };
+            let keyed = keyed.take();
             Whole::new(&inner.tasks, async move {
-                alone(&engine, place, approved, (spot, &cwd), told).await
+                let run = |told| alone(&engine, place, approved, (spot, &cwd), told);
+                idempotency::under(keyed, told, run).await
             })
         }
     };

@@ -216,8 +216,15 @@ async fn record_and_store(inner: &Inner, session: &Session) -> Result<(), Error>
     let inserted = database.insert_session(&row).await;
     if !inserted.map_err(Error::from_database)? {
         let server = inner.session_server(&session.owner, &session.id).await?;
-        let server = server.unwrap_or_default();
-        return Err(inner.elsewhere("session", &row.id, &server).await);
+        return Err(match server {
+            Some(server) => inner.elsewhere("session", &row.id, &server).await,
+            None => Error::Conflict(format!(
+                "the database has a session {} of this server that is not running here: it is \
+                 just being made or ended, or could not be restored; try again, or take another \
+                 name",
+                row.id
+            )),
+        });
     }
     if let Err(error) = record::session_created(inner, &body) {
         let now = inner.parts.clock.now().millis();

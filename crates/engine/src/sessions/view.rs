@@ -33,7 +33,8 @@ pub(crate) async fn all(inner: &Inner, caller: &Caller) -> Result<Vec<SessionVie
             view.server = server(database.server());
         }
         for row in rows.iter().filter(|row| inner.is_foreign(&row.server)) {
-            views.extend(of_row(row, server(&row.server)));
+            let view = of_row(row, server(&row.server));
+            views.extend(view.filter(|view| caller.reaches(Some(&view.id))));
         }
     }
     views.sort_by_key(|view| std::cmp::Reverse(view.last_used));

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use wharf_model::{Caller, SessionId};
 use wharf_store::db::{ServerRow, Versions};
 
@@ -27,11 +27,26 @@ const BEAT: Duration = Duration::from_secs(5);
 /// How far what is in memory may be behind what other servers have changed.
 const FOLLOW: Duration = Duration::from_millis(500);
 
+/// How far what was used today at other servers may be behind.
+const SPENT: Duration = Duration::from_secs(60);
+/// Requests that wait at once for a run that is not known yet; more are answered at once.
+const MAX_WAITS: usize = 16;
+
 /// What is known of the others.
-#[derive(Default)]
 pub(crate) struct Shared {
     /// The changes that memory has.
     seen: Mutex<Versions>,
+    /// Places to wait for a run that another server may just have begun.
+    pub(crate) waits: Semaphore,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            seen: Mutex::default(),
+            waits: Semaphore::new(MAX_WAITS),
+        }
+    }
 }
 
 impl Engine {
@@ -79,6 +94,11 @@ pub(crate) async fn start(inner: &Arc<Inner>) -> Result<(), Error> {
     housekeeping::spawn(inner, FOLLOW, |inner| async move {
         if let Err(error) = follow(&inner).await {
             tracing::warn!(target: "system", %error, "what other servers have changed is not known");
+        }
+    });
+    housekeeping::spawn(inner, SPENT, |inner| async move {
+        if let Err(error) = inner.quotas.follow(&inner).await {
+            tracing::warn!(target: "system", %error, "what was used at other servers is not known");
         }
     });
     Ok(())
@@ -156,13 +176,24 @@ impl Inner {
         caller: &Caller,
         id: &SessionId,
     ) -> Result<Option<String>, Error> {
-        if !self.parts.database.is_shared() {
+        if !self.parts.database.is_shared() || !caller.reaches(Some(id)) {
             return Ok(None);
         }
         let row = self.parts.database.session(caller.name(), id.as_str());
         let row = row.await.map_err(Error::from_database)?;
         let row = row.filter(|row| row.ended_ms.is_none() && self.is_foreign(&row.server));
         Ok(row.map(|row| row.server))
+    }
+
+    /// Whether another server is there at this moment.
+    pub(crate) async fn has_live_others(&self) -> Result<bool, Error> {
+        let database = &self.parts.database;
+        if !database.is_shared() {
+            return Ok(false);
+        }
+        let servers = database.servers().await.map_err(Error::from_database)?;
+        let own = database.server();
+        Ok(servers.iter().any(|row| row.live && row.id != own))
     }
 
     /// Whether something is another server's.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::record::record;
 use crate::support::{command, me, say, session, stdout};
-use wharf_engine::approvals::Answer;
+use wharf_engine::approvals::{Answer, MAX_OPEN_EACH};
 use wharf_engine::{Engine, Error, Finished, RunRequest};
 use wharf_model::Caller;
 use wharf_policy::File;
@@ -175,6 +175,37 @@ fn a_yes_for_a_pattern_shows_what_it_is_for_and_can_be_taken_back() {
         let first = command("git push --force origin one");
         assert!(ran(engine, first).await.is_none());
         assert!(matches!(state(engine, &id).await, State::Expired));
+    });
+}
+
+#[test]
+fn many_questions_of_one_leave_those_of_others_open() {
+    with_engine(Setup::default(), |test| async move {
+        let engine = &test.engine;
+        let (_, mine) = asked(engine, command("rm -rf .git")).await;
+        let eve = Caller::of_account(wharf_model::Grants {
+            person: Some(wharf_model::Person {
+                id: "usr_2".into(),
+                email: "eve@x".into(),
+            }),
+            ..wharf_model::Grants::default()
+        });
+        let mut hers = Vec::new();
+        for n in 0..=MAX_OPEN_EACH {
+            match engine
+                .run(&eve, command(&format!("rm -rf .git; echo {n}")))
+                .await
+            {
+                Err(Error::NeedsConfirmation { approval, .. }) => hers.push(approval),
+                other => panic!("it must ask: {other:?}"),
+            }
+        }
+        assert_eq!(state(engine, &mine).await, State::Pending);
+        assert_eq!(state(engine, &hers[0]).await, State::Expired, "the oldest");
+        assert_eq!(state(engine, &hers[1]).await, State::Pending);
+        // What is listed is the caller's, however many others there are.
+        let seen = engine.approvals(&eve, 1_000).await.unwrap();
+        assert_eq!(seen.len(), MAX_OPEN_EACH + 1);
     });
 }
 

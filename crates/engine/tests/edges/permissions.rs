@@ -52,6 +52,14 @@ fn agent_of(email: &str) -> Caller {
     })
 }
 
+/// The same in the server's own organization.
+fn at_home(caller: &Caller) -> Caller {
+    Caller::of_account(Grants {
+        home: true,
+        ..caller.grants().clone()
+    })
+}
+
 async fn new_session(engine: &Engine, caller: &Caller, name: &str) -> SessionId {
     let new = NewSession {
         id: Some(SessionId::parse(name).unwrap()),
@@ -143,6 +151,20 @@ fn a_token_for_a_session_is_good_for_nothing_else() {
         assert_eq!(denied(engine, &bound, command("true")).await, "scope");
         let there = engine.run(&bound, within("true", &other)).await;
         assert!(matches!(there, Err(Error::NotFound { .. })), "{there:?}");
+
+        // It does not follow a command to a host either, which would make another of it.
+        new_session(engine, &whole, "unused").await;
+        let narrow = scoped("ada@x", "session:unused");
+        let unused = SessionId::parse("unused").unwrap();
+        let led = RunRequest {
+            target: Target::parse("ssh://127.0.0.1:1").unwrap(),
+            ..within("true", &unused)
+        };
+        let led = engine.run(&narrow, led).await;
+        assert!(matches!(led, Err(Error::Scope { needs: "run" })), "{led:?}");
+        let still = engine.run(&narrow, within("echo in", &unused)).await;
+        assert_eq!(stdout(&still.unwrap()), "in\n");
+        engine.delete_session(&whole, &unused).await.unwrap();
 
         let made = engine.create_session(&bound, NewSession::default()).await;
         assert!(
@@ -348,17 +370,17 @@ unless { principal in Role::"admin" || principal in Role::"owner" };
     with_engine(setup, |test| async move {
         let engine = &test.engine;
         let touch = || command("touch there");
-        let rule = denied(engine, &agent_of("ada@x"), touch()).await;
+        let rule = denied(engine, &at_home(&agent_of("ada@x")), touch()).await;
         assert_eq!(rule, "agents-of-ada-do-not-touch");
-        assert!(engine.run(&agent_of("bob@x"), touch()).await.is_ok());
-        assert!(
-            engine
-                .run(&person("ada@x", Role::Member), touch())
-                .await
-                .is_ok()
-        );
-        asked(engine, &person("ada@x", Role::Member), "rm there").await;
+        let other = at_home(&agent_of("bob@x"));
+        assert!(engine.run(&other, touch()).await.is_ok());
+        let ada = at_home(&person("ada@x", Role::Member));
+        assert!(engine.run(&ada, touch()).await.is_ok());
+        asked(engine, &ada, "rm there").await;
+        // Whoever has an organization of their own is its admin, and nothing here.
         let admin = person("bob@x", Role::Admin);
+        asked(engine, &admin, "rm there").await;
+        let admin = at_home(&admin);
         assert!(engine.run(&admin, command("rm there")).await.is_ok());
     });
 }

@@ -34,7 +34,7 @@ async fn refused(engine: &Engine, caller: &Caller, request: RunRequest) -> What 
 }
 
 #[test]
-fn what_a_command_used_counts_and_what_is_refused_does_not() {
+fn what_a_command_used_counts_and_what_is_refused_uses_nothing() {
     with_engine(Setup::default(), |test| async move {
         let engine = &test.engine;
         let ada = ada(Limits {
@@ -43,7 +43,8 @@ fn what_a_command_used_counts_and_what_is_refused_does_not() {
         });
         assert!(engine.run(&ada, command("rm -rf /")).await.is_err());
         let used = engine.usage(&ada).person.used;
-        assert_eq!((used.runs_in_minute, used.concurrent_runs), (0, 0));
+        // It was judged, and ran nothing.
+        assert_eq!((used.runs_in_minute, used.concurrent_runs), (1, 0));
         engine
             .run(&ada, command("printf 123456; printf 789 >&2"))
             .await
@@ -57,6 +58,30 @@ fn what_a_command_used_counts_and_what_is_refused_does_not() {
         );
         // The local token has no such bound.
         assert!(engine.run(&me(), command("true")).await.is_ok());
+    });
+}
+
+#[test]
+fn what_is_refused_or_asked_about_counts_among_the_commands_of_a_minute() {
+    with_engine(Setup::default(), |test| async move {
+        let engine = &test.engine;
+        let ada = ada(Limits {
+            runs_per_minute: Some(2),
+            ..Limits::NONE
+        });
+        let denied = engine.run(&ada, command("rm -rf /")).await;
+        assert!(matches!(denied, Err(Error::Denied { .. })), "{denied:?}");
+        let asked = engine.run(&ada, command("rm -rf .git")).await;
+        assert!(
+            matches!(asked, Err(Error::NeedsConfirmation { .. })),
+            "{asked:?}"
+        );
+        for text in ["true", "rm -rf .git"] {
+            assert_eq!(
+                refused(engine, &ada, command(text)).await,
+                What::RunsPerMinute
+            );
+        }
     });
 }
 

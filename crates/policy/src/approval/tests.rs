@@ -14,6 +14,7 @@ const AGENT: Who<'static> = Who {
     user: "anna",
     agent: "claude",
     token: "",
+    token_id: "",
 };
 const PROJECT: &str = "/home/u/p";
 const FOUR_EYES: ApprovalRules = ApprovalRules {

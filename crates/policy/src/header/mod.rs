@@ -213,7 +213,7 @@ impl Header {
             if role.members.iter().any(|member| is_member(member, who)) {
                 bits |= 1 << index;
             } else if given.contains(&name) {
-                if MEMBERSHIP.contains(&name) {
+                if is_membership(name) {
                     membership |= 1 << index;
                 } else {
                     bits |= 1 << index;
@@ -224,6 +224,15 @@ impl Header {
             bits = self.role_bit(&self.default_role);
         }
         bits | membership
+    }
+
+    /// Roles to which the file adds somebody who has them by no organization.
+    pub(crate) fn widened(&self) -> impl Iterator<Item = &str> {
+        let widened = |role: &&Role| is_membership(&role.name) && !role.members.is_empty();
+        self.roles
+            .iter()
+            .filter(widened)
+            .map(|role| role.name.as_str())
     }
 
     pub(crate) fn role_bit(&self, name: &str) -> u64 {
@@ -247,9 +256,24 @@ fn is_member(member: &str, who: &Who<'_>) -> bool {
     let name = match kind {
         "user" => who.user,
         "agent" => who.agent,
-        _ => who.token,
+        _ => {
+            return [who.token, who.token_id]
+                .iter()
+                .any(|name| is(pattern, name));
+        }
     };
+    is(pattern, name)
+}
+
+fn is(pattern: &str, name: &str) -> bool {
     !name.is_empty() && name_matches(pattern, name)
+}
+
+/// Whether a role is what somebody is in an organization: `admin` in the server's own,
+/// `ORGANIZATION/admin` in another.
+pub(super) fn is_membership(name: &str) -> bool {
+    let role = name.rsplit_once('/').map_or(name, |(_, role)| role);
+    MEMBERSHIP.contains(&role)
 }
 
 /// Stands before a pattern that is for groups of hosts.

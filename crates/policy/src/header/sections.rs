@@ -8,7 +8,7 @@ use wharf_shell::Verdict;
 use super::read::{Reader, Value};
 use super::{
     Class, Example, Header, Hours, MAX_EXAMPLES, MAX_NAMES, MAX_PATTERNS, MAX_ROLES, NamedPaths,
-    Role, TargetGroup,
+    Role, TargetGroup, is_membership,
 };
 use crate::glob::PathGlob;
 use crate::pattern::Pattern;
@@ -378,7 +378,9 @@ fn named<'v, 'd>(
             && name.len() <= MAX_NAME_BYTES
             && name
                 .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b));
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+            // Between an organization and a role in it.
+            || (what == "roles" && of_organization(name));
         if !legal {
             let message = format!("`{name}` is no name: use a-z 0-9 - _");
             reader.complain(&key.span(), message);
@@ -390,6 +392,18 @@ fn named<'v, 'd>(
         }
     }
     entries
+}
+
+fn of_organization(name: &str) -> bool {
+    let Some((organization, _)) = name.split_once('/') else {
+        return false;
+    };
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !organization.is_empty()
+        && name.len() <= MAX_NAME_BYTES
+        && organization.bytes().all(plain)
+        && is_membership(name)
+        && name.split('/').count() == 2
 }
 
 /// The longest name.

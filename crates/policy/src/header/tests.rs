@@ -91,6 +91,23 @@ fn what_is_wrong_is_named_with_its_line_and_what_was_meant() {
 }
 
 #[test]
+fn a_token_has_a_role_by_its_whole_name_or_its_id() {
+    let header =
+        parse("[roles]\nops = [\"token:acme/olga@x/ci\", \"token:key_1\"]").expect("legal");
+    let has = |token: &str, token_id: &str| {
+        let who = Who {
+            token,
+            token_id,
+            ..Who::user("eve@x")
+        };
+        header.roles_of(&who, &[]) == header.role_bit("ops")
+    };
+    assert!(has("acme/olga@x/ci", "key_2") && has("acme/olga@x/other", "key_1"));
+    assert!(!has("acme/eve@x/ci", "key_2") && !has("acme/eve@x/acme/olga@x/ci", "key_2"));
+    assert!(!has("acme/eve@x/key_1", "key_2") && !has("", ""));
+}
+
+#[test]
 fn there_are_so_many_roles_and_no_more() {
     let roles = |count: usize| {
         let lines: String = (0..count).map(|i| format!("r{i} = []\n")).collect();
@@ -113,6 +130,14 @@ fn a_role_in_an_organization_comes_beside_the_others() {
     for role in MEMBERSHIP {
         assert_eq!(roles("eve", &[role]), ["read-only", role]);
     }
+    // In another organization it is another role, and none where the file does not name it.
+    let acme = parse("[roles]\n\"acme/admin\" = []").expect("legal");
+    let bits = acme.roles_of(&Who::user("eve"), &["acme/admin"]);
+    let names: Vec<&str> = acme.role_names(bits).collect();
+    assert_eq!(names, ["developer", "acme/admin"]);
+    assert_eq!(roles("eve", &["acme/admin"]), ["read-only"]);
+    assert!(parse("[roles]\n\"acme/boss\" = []").is_err());
+    assert!(header.widened().eq(["admin"]) && acme.widened().next().is_none());
     // One that the file gives is a role like another.
     assert_eq!(roles("olga", &[]), ["admin"]);
     assert_eq!(roles("olga", &["member"]), ["admin", "member"]);

@@ -96,7 +96,13 @@ pub(crate) fn preview_request(
     if project.as_ref().is_some_and(|path| !path.starts_with('/')) {
         fields.wrong("project", "must be an absolute path");
     }
-    let target = fields.target(wire.target.as_deref());
+    // As an approval names this machine where it is one of several.
+    let target = wire.target.as_deref();
+    let target = target.map(|target| match target.split_once('@') {
+        Some(("local", _)) => "local",
+        _ => target,
+    });
+    let target = fields.target(target);
     fields.check()?;
     let (pattern, project) = (pattern.unwrap_or_default(), project.unwrap_or_default());
     Ok((pattern, project, target))

@@ -25,8 +25,19 @@ pub struct ClaimRow {
     pub at_ms: i64,
 }
 
+/// What came of taking a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is this server's from now on.
+    Taken,
+    /// It was taken before, and this is by whom.
+    Held(ClaimRow),
+    /// It was taken before, and has been given back meanwhile: it is nobody's.
+    Gone,
+}
+
 impl Database {
-    /// Takes a key for this server, unless it was taken at `since_ms` or later: then by whom.
+    /// Takes a key for this server, unless it was taken at `since_ms` or later.
     ///
     /// # Errors
     /// When the database does not take it.
@@ -37,7 +48,7 @@ impl Database {
         fingerprint: &str,
         now_ms: i64,
         since_ms: i64,
-    ) -> Result<Option<ClaimRow>, DbError> {
+    ) -> Result<Claimed, DbError> {
         let (caller, key) = (caller.to_owned(), without_nul(key.to_owned()));
         let query = sqlx::query(
             "INSERT INTO claims (caller, key, fingerprint, server, run, at_ms) \
@@ -52,7 +63,7 @@ impl Database {
         let query = query.bind(now_ms).bind(since_ms);
         let done = self.within(query.execute(&self.writer)).await;
         if done.map_err(writing("a key"))?.rows_affected() > 0 {
-            return Ok(None);
+            return Ok(Claimed::Taken);
         }
         let query = sqlx::query(
             "SELECT caller, key, fingerprint, server, run, at_ms FROM claims \
@@ -62,7 +73,8 @@ impl Database {
         let row = query.bind(caller).bind(key).fetch_optional(&self.writer);
         let row = self.within(row).await.map_err(reading("a key"))?;
         let row = row.map(|row| claim_of(&row)).transpose();
-        row.map_err(reading("a key"))
+        let row = row.map_err(reading("a key"))?;
+        Ok(row.map_or(Claimed::Gone, Claimed::Held))
     }
 
     /// Says which run has come of a key that this server has taken.

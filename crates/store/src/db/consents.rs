@@ -58,6 +58,13 @@ pub struct ConsentRow {
 
 type Query = sqlx::query::Query<'static, sqlx::Any, sqlx::any::AnyArguments>;
 
+const PUT: &str = "INSERT INTO consents (kind, id, until_ms, open, changed_ms, body, stage) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, id) DO UPDATE SET \
+     until_ms = excluded.until_ms, open = excluded.open, \
+     changed_ms = excluded.changed_ms, body = excluded.body, stage = excluded.stage";
+const MOVE: &str = "UPDATE consents SET until_ms = $3, open = $4, changed_ms = $5, body = $6, \
+     stage = $7 WHERE kind = $1 AND id = $2 AND stage <= $8";
+
 /// All that is kept of one, in the order of `put_consent`.
 fn bound(query: Query, consent: ConsentRow) -> Query {
     let open = consent.stage != Stage::Over;
@@ -74,13 +81,41 @@ impl Database {
     /// When the database does not take it.
     pub async fn put_consent(&self, consent: &ConsentRow) -> Result<(), DbError> {
         let consent = consent.clone();
-        let query = sqlx::query(
-            "INSERT INTO consents (kind, id, until_ms, open, changed_ms, body, stage) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, id) DO UPDATE SET \
-             until_ms = excluded.until_ms, open = excluded.open, \
-             changed_ms = excluded.changed_ms, body = excluded.body, stage = excluded.stage",
-        );
-        self.change_consent(bound(query, consent)).await.map(drop)
+        let query = bound(sqlx::query(PUT), consent);
+        self.change_consent(query).await.map(drop)
+    }
+
+    /// Writes a step down together with the yes that comes of it, both or neither. `from`: only if
+    /// the first is no further than that, as for [`move_consent`](Self::move_consent). False, and
+    /// nothing changed, when it is.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn put_consents(
+        &self,
+        step: &ConsentRow,
+        from: Option<Stage>,
+        yes: Option<&ConsentRow>,
+    ) -> Result<bool, DbError> {
+        let step = match from {
+            Some(from) => bound(sqlx::query(MOVE), step.clone()).bind(from.number()),
+            None => bound(sqlx::query(PUT), step.clone()),
+        };
+        let yes = yes.map(|yes| bound(sqlx::query(PUT), yes.clone()));
+        let write = async {
+            let mut transaction = self.writer.begin().await?;
+            let done = step.execute(&mut *transaction).await?;
+            if done.rows_affected() == 0 {
+                return Ok(false);
+            }
+            if let Some(yes) = yes {
+                yes.execute(&mut *transaction).await?;
+            }
+            self.count_change(&mut transaction, CONSENTS).await?;
+            transaction.commit().await?;
+            Ok(true)
+        };
+        self.within(write).await.map_err(writing("a consent"))
     }
 
     /// Brings a question or yes further, if it is no further than `from`. False, and nothing
@@ -90,11 +125,7 @@ impl Database {
     /// # Errors
     /// When the database does not take it.
     pub async fn move_consent(&self, consent: &ConsentRow, from: Stage) -> Result<bool, DbError> {
-        let query = sqlx::query(
-            "UPDATE consents SET until_ms = $3, open = $4, changed_ms = $5, body = $6, \
-             stage = $7 WHERE kind = $1 AND id = $2 AND stage <= $8",
-        );
-        let query = bound(query, consent.clone()).bind(from.number());
+        let query = bound(sqlx::query(MOVE), consent.clone()).bind(from.number());
         self.change_consent(query).await
     }
 

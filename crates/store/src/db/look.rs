@@ -1,6 +1,6 @@
 //! Looking at a database without changing it, not even an old schema.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sqlx::AssertSqlSafe;
 
@@ -34,6 +34,14 @@ impl Database {
             Some(path) => Self::look_at_file(&path?).await,
             None => postgres::open_as_it_is(url).await?.looked().await,
         }
+    }
+
+    /// The path in a URL that names an SQLite file; none in one for PostgreSQL.
+    ///
+    /// # Errors
+    /// When the path is not absolute.
+    pub fn file_of(url: &str) -> Result<Option<PathBuf>, DbError> {
+        super::sqlite::path_of(url).transpose()
     }
 
     /// Looks at the SQLite database at `path`, which has to be there.

@@ -136,7 +136,9 @@ impl Database {
             put_projected(&mut transaction, &self.server, done).await?;
             transaction.commit().await
         };
-        write.await.map_err(writing("whose the log is"))
+        self.within(write)
+            .await
+            .map_err(writing("whose the log is"))
     }
 }
 

@@ -53,7 +53,7 @@ pub use care::{Sizes, Sweep};
 pub use catalog::{
     CATALOG_ITEMS_MAX, CATALOG_OWNERS_MAX, CATALOG_WORDS_MAX, CatalogAsk, CatalogChange, CatalogRow,
 };
-pub use claims::ClaimRow;
+pub use claims::{ClaimRow, Claimed};
 pub use consents::{ConsentRow, Stage};
 pub use copy::Copied;
 pub use error::{DbError, SqlError};

@@ -29,7 +29,11 @@ impl Database {
     }
 
     async fn open_file(path: &Path, up_to_date: bool) -> Result<Self, DbError> {
-        create_private(path).map_err(|source| DbError::Create {
+        let made = match up_to_date {
+            true => create_private(path),
+            false => std::fs::metadata(path).map(drop),
+        };
+        made.map_err(|source| DbError::Create {
             path: path.to_owned(),
             source,
         })?;

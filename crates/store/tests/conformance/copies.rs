@@ -1,7 +1,9 @@
 //! All of one database into another.
 
 use wharf_store::db::limits::COPY_ROWS_MAX;
-use wharf_store::db::{ConsentRow, Database, DbError, HostRow, Page, RunRow, SessionUpdate, Stage};
+use wharf_store::db::{
+    Claimed, ConsentRow, Database, DbError, HostRow, Page, RunRow, SessionUpdate, Stage,
+};
 
 use crate::{Kind, Place, on_both};
 
@@ -161,7 +163,7 @@ async fn filled(kind: &Kind) -> Place {
     code.await.unwrap();
     place.db.join("http://here", "1").await.unwrap();
     let claimed = place.db.claim("ann", "k", "f", 1, 0).await.unwrap();
-    assert_eq!(claimed, None);
+    assert_eq!(claimed, Claimed::Taken);
     let item = crate::catalog::row("1", ("org", "o1"), "pdf");
     place.db.add_catalog_item(&item).await.unwrap();
     place.db.set_meta("a", "1").await.unwrap();

@@ -42,14 +42,22 @@ async fn what_ended_since_a_moment_is_added_up_for_each_caller(kind: Kind) {
     spent.sort_by(|one, two| one.caller.cmp(&two.caller));
     let row = |caller: &str, wall_ms, output_bytes| SpentRow {
         caller: caller.to_owned(),
+        here: true,
         wall_ms,
         output_bytes,
     };
     assert_eq!(spent, [row("ann", 53, 6_000_000_006), row("bob", 7, 3)]);
     assert_eq!(place.db.spent_since(0, 0).await.unwrap().len(), 2);
+    // Another server sees the same, and that it was not there.
+    let other = place.db.as_server("other");
+    let mut seen = other.spent_since(500, 1_000).await.unwrap();
+    seen.sort_by(|one, two| one.caller.cmp(&two.caller));
+    let elsewhere = |row: SpentRow| SpentRow { here: false, ..row };
+    assert_eq!(seen, spent.into_iter().map(elsewhere).collect::<Vec<_>>());
+    assert_eq!(other.begun_since(0).await.unwrap(), []);
     assert_eq!(place.db.spent_since(5_000, 5_000).await.unwrap(), []);
 
-    let begun = place.db.begun_since(500, 1_500).await.unwrap();
+    let begun = place.db.begun_since(1_500).await.unwrap();
     let begun: Vec<_> = begun.iter().map(|(who, at)| (who.as_str(), *at)).collect();
     assert_eq!(begun, [("bob", 1_800), ("ann", 1_600), ("bob", 1_500)]);
 }

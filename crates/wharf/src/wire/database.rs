@@ -1,5 +1,7 @@
 //! The database that is configured: a file at its place, or what `serve.database` says.
 
+use std::path::PathBuf;
+
 use wharf_localstate::server_id;
 use wharf_model::Secret;
 use wharf_store::db::{Database, DbError};
@@ -13,6 +15,17 @@ pub(crate) fn url(cx: &Context) -> Option<Secret> {
     match cx.settings.get("serve.database") {
         Some(Value::Hidden(url)) => Some(url.secret()),
         _ => None,
+    }
+}
+
+/// The SQLite file that is configured, whether or not it is there; none for PostgreSQL.
+///
+/// # Errors
+/// When the URL names a file by no absolute path.
+pub(crate) fn file(cx: &Context) -> Result<Option<PathBuf>, CommandError> {
+    match url(cx) {
+        Some(url) => Database::file_of(url.expose()).map_err(|error| failed(cx, error)),
+        None => Ok(Some(cx.places.database_file())),
     }
 }
 

@@ -213,10 +213,38 @@ fn a_laptops_file_moves_to_postgresql() {
     // What is not up to date is told, and not changed.
     let empty = postgres.url(&postgres.make_database());
     home.ok(&["config", "set", "serve.database", &empty]);
+    let refused = home.seen(&["db", "copy", "--to", &empty]);
+    assert!(refused.contains("no file to copy"), "{refused}");
     let old = home.seen(&["db", "check"]);
     assert!(old.contains("at step 0 of"), "{old}");
     assert!(home.ok(&["db", "migrate"]).starts_with("ok "));
     home.ok(&["db", "check"]);
+}
+
+#[test]
+fn the_file_that_is_configured_is_checked_and_copied_and_never_made() {
+    let home = Home::new();
+    let elsewhere = home.path("elsewhere/wharf.db");
+    let url = format!("sqlite:{}", elsewhere.display());
+    home.ok(&["config", "set", "serve.database", &url]);
+    let to = "postgres://wharf:planted-word@127.0.0.1:1/none";
+    for args in [&["db", "check"][..], &["db", "copy", "--to", to]] {
+        let said = home.seen(args);
+        let file = elsewhere.display().to_string();
+        assert!(
+            said.contains("there is no") && said.contains(&file),
+            "{said}"
+        );
+        assert!(
+            !elsewhere.exists() && !said.contains("planted-word"),
+            "{said}"
+        );
+    }
+    home.ok(&["db", "migrate"]);
+    assert!(home.ok(&["db", "check"]).contains("ok "));
+    let said = home.seen(&["db", "copy", "--to", to]);
+    assert!(said.contains("--to - reads the URL"), "{said}");
+    assert!(!said.contains("planted-word"), "{said}");
 }
 
 fn files_below(dir: &std::path::Path) -> Vec<std::path::PathBuf> {

@@ -11,18 +11,20 @@ use crate::wire::{block_on, database};
 
 /// Changes nothing, not even an old schema.
 pub(crate) fn check(cx: &Context) -> Outcome {
-    let file = cx.places.database_file();
     let url = database::url(cx);
-    if url.is_none() && !file.exists() {
+    let file = database::file(cx)?;
+    // Looking at one that is not there would make it.
+    if let Some(file) = file.as_ref().filter(|file| !file.exists()) {
         return Err(
             CommandError::new(Kind::NotFound, format!("there is no {}", file.display()))
                 .hint("the first start of the server makes it; wharf db migrate makes it now"),
         );
     }
     let looked = block_on(async {
-        let looked = match &url {
-            Some(url) => Database::look(url.expose()).await,
-            None => Database::look_at_file(&file).await,
+        let looked = match (&file, &url) {
+            (Some(file), _) => Database::look_at_file(file).await,
+            (None, Some(url)) => Database::look(url.expose()).await,
+            (None, None) => Database::look_at_file(&cx.places.database_file()).await,
         };
         looked.map_err(|error| database::failed(cx, error))
     })?;
@@ -37,9 +39,12 @@ pub(crate) fn check(cx: &Context) -> Outcome {
             .collect();
         ui::data(&rows)?;
         if let Some(problem) = looked.problems.first() {
-            let more = looked.problems.len() - 1;
-            return Err(CommandError::failed(format!("{}: {problem}", looked.name))
-                .hint(format!("{more} more problems were found")));
+            let failed = CommandError::failed(format!("{}: {problem}", looked.name));
+            return Err(match looked.problems.len() - 1 {
+                0 => failed,
+                1 => failed.hint("1 more problem was found; --json lists both"),
+                more => failed.hint(format!("{more} more problems were found; --json lists all")),
+            });
         }
         let (at, newest) = (looked.step, looked.newest);
         if at < newest {

@@ -7,11 +7,12 @@ use wharf_localstate::{FileLock, server_id};
 use wharf_model::Secret;
 use wharf_store::db::{Copied, Database, Projector};
 
+use crate::commands::serve::holds_password;
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::ui;
-use crate::wire::{SystemEntropy, block_on};
+use crate::wire::{SystemEntropy, block_on, database};
 
 /// Copy everything into an empty database
 #[derive(Debug, clap::Args)]
@@ -28,8 +29,13 @@ pub(crate) struct Args {
 const URL_BYTES_MAX: u64 = 4096;
 
 pub(crate) fn copy(cx: &Context, args: &Args) -> Outcome {
-    let to = target(args)?;
-    let file = cx.places.database_file();
+    let Some(file) = database::file(cx)? else {
+        let message = "serve.database names a PostgreSQL database already, and no file to copy";
+        return Err(CommandError::new(Kind::Conflict, message)
+            .hint("wharf db copy --to URL is for going from a file to PostgreSQL")
+            .hint("between two PostgreSQL databases, pg_dump and pg_restore do it"));
+    };
+    let to = target(cx, args)?;
     if !file.exists() {
         return Err(CommandError::new(
             Kind::NotFound,
@@ -62,8 +68,14 @@ pub(crate) fn copy(cx: &Context, args: &Args) -> Outcome {
     show(cx, &copied, &name)
 }
 
-fn target(args: &Args) -> Result<Secret, CommandError> {
+fn target(cx: &Context, args: &Args) -> Result<Secret, CommandError> {
     if args.to != "-" {
+        if holds_password(&args.to) {
+            cx.ui.warn_always(
+                "the password in --to can be read in the list of processes; --to - reads the URL \
+                 from standard input",
+            );
+        }
         return Ok(Secret::new(args.to.clone()));
     }
     let mut text = String::new();

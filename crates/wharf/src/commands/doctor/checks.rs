@@ -163,7 +163,7 @@ pub(super) fn audit(places: &Places) -> Vec<Line> {
     vec![line]
 }
 
-/// The database; what is in it can be made again from the record.
+/// The database. Runs in it can be made again from the record, accounts cannot.
 pub(super) fn database(places: &Places) -> Vec<Line> {
     let file = places.database_file();
     let Ok(found) = fs::metadata(&file) else {
@@ -171,7 +171,7 @@ pub(super) fn database(places: &Places) -> Vec<Line> {
     };
     let broken = |text: String| {
         Line::fail("database", text)
-            .hint("stop the server and move it away; it is made anew from the record")
+            .hint("stop the server and restore a backup: accounts, keys and hosts are nowhere else; runs since then come back from the record")
     };
     let mut head = [0; SQLITE_MAGIC.len()];
     let read = fs::File::open(&file).and_then(|mut file| file.read_exact(&mut head));

@@ -132,7 +132,7 @@ pub(crate) fn serve(world: World, global: &Global, args: Args) -> Outcome {
 }
 
 /// Whether a URL has a password before the `@`, or among its parameters.
-fn holds_password(url: &str) -> bool {
+pub(crate) fn holds_password(url: &str) -> bool {
     let rest = url.split_once("//").map_or(url, |(_, rest)| rest);
     let account = rest.split_once('@').map_or("", |(account, _)| account);
     account.contains(':') || url.contains("password=")
