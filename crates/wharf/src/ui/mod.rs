@@ -1,6 +1,7 @@
 //! What Wharf says itself: on standard error, in one voice, in colour only where that is seen.
 //! Standard output is for data alone.
 
+pub(crate) mod guard;
 pub(crate) mod hidden;
 pub(crate) mod neutral;
 pub(crate) mod span;

@@ -6,6 +6,7 @@ use wharf_api::identity::{AccountRole, CreateUser, Hidden, UserCreated};
 use super::next::{self, For};
 use crate::commands::auth::login::{from_input, typed};
 use crate::commands::{DONE, Outcome};
+use crate::config::Origin;
 use crate::connect;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -60,6 +61,12 @@ pub(crate) fn add(cx: &Context, args: &Args) -> Outcome {
         organization: args.org.clone(),
     };
     let (made, url) = if is_offline(cx)? {
+        let token = cx.settings.set_by("token_file");
+        if token.is_some_and(|set| matches!(set.origin, Origin::Flag(_))) {
+            return Err(CommandError::usage(
+                "no server runs here that --token-file could be for",
+            ));
+        }
         let made = wire::offline::create_user(cx, &ask)?;
         cx.ui
             .event(&format!("no server runs here; made in {}", made.database));
