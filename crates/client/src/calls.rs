@@ -60,7 +60,7 @@ impl Client {
     /// # Errors
     /// When it does not.
     pub async fn health(&self) -> Result<Health, Error> {
-        self.json(self.request(Method::GET, &["health"])).await
+        self.json(self.quick(Method::GET, &["health"])).await
     }
 
     /// As [`Client::health`], with the time that the server has: its `Date` header.
@@ -68,7 +68,7 @@ impl Client {
     /// # Errors
     /// When it does not answer.
     pub async fn health_and_date(&self) -> Result<(Health, Option<String>), Error> {
-        let response = self.send(self.request(Method::GET, &["health"])).await?;
+        let response = self.send(self.quick(Method::GET, &["health"])).await?;
         let date = response.headers().get(reqwest::header::DATE);
         let date = date.and_then(|date| date.to_str().ok()).map(str::to_owned);
         Ok((self.read_json(response).await?, date))
@@ -105,7 +105,7 @@ impl Client {
     /// # Errors
     /// When there is no such run, or no server.
     pub async fn command(&self, id: &str) -> Result<RunRecord, Error> {
-        self.json(self.request(Method::GET, &["api", "commands", id]))
+        self.json(self.quick(Method::GET, &["api", "commands", id]))
             .await
     }
 
@@ -167,7 +167,7 @@ impl Client {
     /// When there is no server.
     pub async fn registry(&self, text: &str, category: &str) -> Result<RegistryList, Error> {
         let request = self
-            .request(Method::GET, &["api", "registry"])
+            .quick(Method::GET, &["api", "registry"])
             .query(&[("q", text), ("category", category)]);
         self.json(request).await
     }
@@ -177,7 +177,7 @@ impl Client {
     /// # Errors
     /// When nothing is known, or there is no server.
     pub async fn registry_entry(&self, words: &str) -> Result<Value, Error> {
-        self.json(self.request(Method::GET, &["api", "registry", words]))
+        self.json(self.quick(Method::GET, &["api", "registry", words]))
             .await
     }
 
@@ -186,7 +186,7 @@ impl Client {
     /// # Errors
     /// When something is wrong with it, or there is no server.
     pub async fn put_registry_entry(&self, name: &str, entry: &Value) -> Result<Success, Error> {
-        let request = self.request(Method::PUT, &["api", "registry", name]);
+        let request = self.quick(Method::PUT, &["api", "registry", name]);
         self.json(request.json(entry)).await
     }
 
@@ -195,7 +195,7 @@ impl Client {
     /// # Errors
     /// When there is none, or no server.
     pub async fn remove_registry_entry(&self, name: &str) -> Result<Success, Error> {
-        self.json(self.request(Method::DELETE, &["api", "registry", name]))
+        self.json(self.quick(Method::DELETE, &["api", "registry", name]))
             .await
     }
 
@@ -204,11 +204,8 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn analyze(&self, analyze: &AnalyzeRequest) -> Result<AnalyzeResponse, Error> {
-        self.json(
-            self.request(Method::POST, &["api", "analyze"])
-                .json(analyze),
-        )
-        .await
+        self.json(self.quick(Method::POST, &["api", "analyze"]).json(analyze))
+            .await
     }
 
     /// Reads a result from elsewhere; nothing is run.
@@ -220,7 +217,7 @@ impl Client {
         result: &ToolResultRequest,
     ) -> Result<ToolResultResponse, Error> {
         self.json(
-            self.request(Method::POST, &["api", "tool-result"])
+            self.quick(Method::POST, &["api", "tool-result"])
                 .json(result),
         )
         .await
@@ -243,7 +240,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn sessions(&self) -> Result<SessionList, Error> {
-        self.json(self.request(Method::GET, &["api", "sessions"]))
+        self.json(self.quick(Method::GET, &["api", "sessions"]))
             .await
     }
 
@@ -252,7 +249,7 @@ impl Client {
     /// # Errors
     /// When there is none of that id, or no server.
     pub async fn session(&self, id: &str) -> Result<SessionDetail, Error> {
-        self.json(self.request(Method::GET, &["api", "session", id]))
+        self.json(self.quick(Method::GET, &["api", "session", id]))
             .await
     }
 
@@ -275,7 +272,7 @@ impl Client {
         limit: u32,
         before: Option<&str>,
     ) -> Result<HistoryPage, Error> {
-        let request = self.request(Method::GET, &["api", "session", id, "history"]);
+        let request = self.quick(Method::GET, &["api", "session", id, "history"]);
         self.json(paged(request, limit, before)).await
     }
 
@@ -284,7 +281,7 @@ impl Client {
     /// # Errors
     /// When there is none of that id, or no server.
     pub async fn suggestions(&self, id: &str) -> Result<Suggestions, Error> {
-        self.json(self.request(Method::GET, &["api", "session", id, "suggestions"]))
+        self.json(self.quick(Method::GET, &["api", "session", id, "suggestions"]))
             .await
     }
 
@@ -294,7 +291,7 @@ impl Client {
     /// When the server refuses or cannot be reached.
     pub async fn commands(&self, limit: u32) -> Result<RunList, Error> {
         self.json(paged(
-            self.request(Method::GET, &["api", "commands"]),
+            self.quick(Method::GET, &["api", "commands"]),
             limit,
             None,
         ))
@@ -307,7 +304,7 @@ impl Client {
     /// When the server refuses or cannot be reached.
     pub async fn audit_tail(&self, limit: u32) -> Result<AuditTail, Error> {
         self.json(paged(
-            self.request(Method::GET, &["api", "audit"]),
+            self.quick(Method::GET, &["api", "audit"]),
             limit,
             None,
         ))

@@ -16,6 +16,9 @@ pub const ANSWER_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// How long a connection may take to come about.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a call may take in all that waits for nothing but the server.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// One server, and who asks. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -66,6 +69,11 @@ impl Client {
             request = request.header(AUTHORIZATION, authorization);
         }
         request
+    }
+
+    /// As [`Client::request`], for a call that is answered at once: it may take [`CALL_TIMEOUT`].
+    pub(crate) fn quick(&self, method: Method, segments: &[&str]) -> RequestBuilder {
+        self.request(method, segments).timeout(CALL_TIMEOUT)
     }
 
     /// Sends it and reads the answer as JSON.
@@ -197,6 +205,27 @@ fn parse_base(text: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
+/// Whether an address is one of this machine's loopback. Its host is parsed: `127.evil.com` is not.
+#[must_use]
+pub fn is_loopback(url: &str) -> bool {
+    let host = Url::parse(url).ok();
+    let host = host.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+/// The host that is reached in plain text over a network, if so.
+#[must_use]
+pub fn plain_text_host(url: &str) -> Option<String> {
+    let parsed = Url::parse(url).ok()?;
+    let host = parsed.host_str()?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    (parsed.scheme() == "http" && !is_loopback(url)).then(|| bare.to_owned())
+}
+
 fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
     let mut value =
         HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| Error::Token)?;
@@ -235,6 +264,43 @@ mod tests {
         assert_eq!(request.headers()[AUTHORIZATION], "Bearer whf_secret");
         assert!(!format!("{client:?}{request:?}").contains("whf_secret"));
         assert_eq!(client.url(), "http://127.0.0.1:7304/base");
+    }
+
+    #[test]
+    fn a_loopback_is_an_address_and_not_the_beginning_of_a_name() {
+        for good in [
+            "http://127.0.0.1:1",
+            "http://127.8.0.1",
+            "http://[::1]:1/x",
+            "https://localhost",
+        ] {
+            assert!(
+                is_loopback(good) && plain_text_host(good).is_none(),
+                "{good}"
+            );
+        }
+        for (bad, host) in [
+            ("http://127.evil.com:80/x", "127.evil.com"),
+            ("http://localhost.evil.com", "localhost.evil.com"),
+            ("http://127.0.0.1@evil.com", "evil.com"),
+            ("http://[2001:db8::1]:80", "2001:db8::1"),
+        ] {
+            assert!(!is_loopback(bad));
+            assert_eq!(plain_text_host(bad).as_deref(), Some(host));
+        }
+        assert_eq!(plain_text_host("https://a.b"), None);
+    }
+
+    #[test]
+    fn a_quick_call_has_a_bound() {
+        let client = Client::new("http://h", None).unwrap();
+        let timeout = |request: RequestBuilder| request.build().unwrap().timeout().copied();
+        let (quick, long) = (
+            client.quick(Method::GET, &["health"]),
+            client.request(Method::POST, &["api", "run-command"]),
+        );
+        assert_eq!(timeout(quick), Some(CALL_TIMEOUT));
+        assert_eq!(timeout(long), None);
     }
 
     #[test]

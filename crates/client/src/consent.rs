@@ -18,7 +18,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn approvals(&self, state: Option<&str>, limit: u32) -> Result<ApprovalList, Error> {
-        let request = self.request(Method::GET, &["api", "approvals"]);
+        let request = self.quick(Method::GET, &["api", "approvals"]);
         let request = request.query(&[("limit", limit.to_string())]);
         self.json(match state {
             Some(state) => request.query(&[("state", state)]),
@@ -34,7 +34,7 @@ impl Client {
     /// When there is none of that id, or no server.
     pub async fn approval(&self, id: &str, wait: Duration) -> Result<Approval, Error> {
         let seconds = wait.as_secs().min(APPROVAL_WAIT_MAX).to_string();
-        let request = self.request(Method::GET, &["api", "approvals", id]);
+        let request = self.quick(Method::GET, &["api", "approvals", id]);
         self.json(request.query(&[("wait", seconds)])).await
     }
 
@@ -44,7 +44,7 @@ impl Client {
     /// When it is over, this caller may not, or no server answers.
     pub async fn approve(&self, id: &str, yes: &ApproveRequest) -> Result<Approval, Error> {
         let path = ["api", "approvals", id, "approve"];
-        self.json(self.request(Method::POST, &path).json(yes)).await
+        self.json(self.quick(Method::POST, &path).json(yes)).await
     }
 
     /// Says no.
@@ -53,7 +53,7 @@ impl Client {
     /// When it is over, or no server answers.
     pub async fn deny(&self, id: &str, no: &DenyRequest) -> Result<Approval, Error> {
         let path = ["api", "approvals", id, "deny"];
-        self.json(self.request(Method::POST, &path).json(no)).await
+        self.json(self.quick(Method::POST, &path).json(no)).await
     }
 
     /// What a pattern would have matched in a project.
@@ -62,7 +62,7 @@ impl Client {
     /// When it is no pattern, or no server answers.
     pub async fn preview_pattern(&self, ask: &PreviewRequest) -> Result<Preview, Error> {
         let path = ["api", "approvals", "preview"];
-        self.json(self.request(Method::POST, &path).json(ask)).await
+        self.json(self.quick(Method::POST, &path).json(ask)).await
     }
 
     /// Yeses that hold for longer than one run.
@@ -70,8 +70,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn grants(&self) -> Result<GrantList, Error> {
-        self.json(self.request(Method::GET, &["api", "grants"]))
-            .await
+        self.json(self.quick(Method::GET, &["api", "grants"])).await
     }
 
     /// Takes a standing yes back.
@@ -79,7 +78,7 @@ impl Client {
     /// # Errors
     /// When there is none of that id, or no server.
     pub async fn revoke_grant(&self, id: &str) -> Result<Success, Error> {
-        self.json(self.request(Method::DELETE, &["api", "grants", id]))
+        self.json(self.quick(Method::DELETE, &["api", "grants", id]))
             .await
     }
 
@@ -88,8 +87,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn policy(&self) -> Result<PolicyShown, Error> {
-        self.json(self.request(Method::GET, &["api", "policy"]))
-            .await
+        self.json(self.quick(Method::GET, &["api", "policy"])).await
     }
 
     /// Whether these files are a policy that decides its examples as they say.
@@ -99,8 +97,7 @@ impl Client {
     pub async fn test_policy(&self, files: Vec<PolicyFile>) -> Result<PolicyTested, Error> {
         let ask = PolicyTestRequest { files };
         let path = ["api", "policy", "test"];
-        self.json(self.request(Method::POST, &path).json(&ask))
-            .await
+        self.json(self.quick(Method::POST, &path).json(&ask)).await
     }
 
     /// What other files would have decided differently.
@@ -109,7 +106,7 @@ impl Client {
     /// When they do not load, or no server answers.
     pub async fn replay_policy(&self, ask: &PolicyReplayRequest) -> Result<PolicyReplay, Error> {
         let path = ["api", "policy", "replay"];
-        self.json(self.request(Method::POST, &path).json(ask)).await
+        self.json(self.quick(Method::POST, &path).json(ask)).await
     }
 
     /// Has the server read its policy's files again.
@@ -117,7 +114,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn reload_policy(&self) -> Result<PolicyReloaded, Error> {
-        self.json(self.request(Method::POST, &["api", "policy", "reload"]))
+        self.json(self.quick(Method::POST, &["api", "policy", "reload"]))
             .await
     }
 }

@@ -14,7 +14,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn hosts(&self, group: &str, text: &str) -> Result<HostList, Error> {
-        let request = self.request(Method::GET, &["api", "hosts"]);
+        let request = self.quick(Method::GET, &["api", "hosts"]);
         self.json(request.query(&[("group", group), ("q", text)]))
             .await
     }
@@ -24,7 +24,7 @@ impl Client {
     /// # Errors
     /// When there is none of that name, or no server.
     pub async fn host(&self, name: &str) -> Result<Host, Error> {
-        self.json(self.request(Method::GET, &["api", "hosts", name]))
+        self.json(self.quick(Method::GET, &["api", "hosts", name]))
             .await
     }
 
@@ -33,7 +33,7 @@ impl Client {
     /// # Errors
     /// When something is wrong with it, or no server answers.
     pub async fn put_host(&self, name: &str, host: &HostRequest) -> Result<HostPut, Error> {
-        let request = self.request(Method::PUT, &["api", "hosts", name]);
+        let request = self.quick(Method::PUT, &["api", "hosts", name]);
         self.json(request.json(host)).await
     }
 
@@ -42,7 +42,7 @@ impl Client {
     /// # Errors
     /// When there is none of that name, or no server.
     pub async fn remove_host(&self, name: &str) -> Result<Success, Error> {
-        self.json(self.request(Method::DELETE, &["api", "hosts", name]))
+        self.json(self.quick(Method::DELETE, &["api", "hosts", name]))
             .await
     }
 

@@ -22,7 +22,7 @@ pub mod sse;
 pub mod stream;
 
 pub use calls::{OutputChunk, OutputStream};
-pub use client::Client;
+pub use client::{Client, is_loopback, plain_text_host};
 pub use error::Error;
 pub use identity::{Polled, Session};
 pub use peer::PeerClient;

@@ -140,6 +140,18 @@ impl Places {
         self.state.join("id_ed25519")
     }
 
+    /// Held by whoever makes that key, so that two do not.
+    #[must_use]
+    pub fn ssh_key_lock(&self) -> PathBuf {
+        self.state.join("id_ed25519.lock")
+    }
+
+    /// Held by whoever changes the user's settings.
+    #[must_use]
+    pub fn config_lock(&self) -> PathBuf {
+        self.state.join("config.lock")
+    }
+
     /// This device's own name, made once.
     #[must_use]
     pub fn device_id_file(&self) -> PathBuf {

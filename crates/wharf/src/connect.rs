@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wharf_client::Client;
+use wharf_client::{Client, is_loopback};
 use wharf_localstate::{FileLock, Registration, Token};
 use wharf_model::Secret;
 
@@ -10,6 +10,8 @@ use crate::commands::serve::background;
 use crate::config::options::ClientOptions;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
+use crate::login::fresh::Kept;
+use crate::login::target::has_token;
 use crate::login::{Target, fresh, target};
 
 /// A server, ready to be asked.
@@ -28,9 +30,29 @@ pub(crate) fn find(cx: &Context) -> Result<Server, CommandError> {
     }
     match Registration::find(&cx.places.registration_file())? {
         Some(running) => registered(cx, &running, &options),
-        None => Err(CommandError::failed("no server runs on this machine")
-            .hint("wharf serve --background starts one, and so does wharf run")),
+        None => Err(none_runs()),
     }
+}
+
+/// As [`find`], to ask what needs no token. No login is renewed for it.
+pub(crate) fn find_openly(cx: &Context) -> Result<Server, CommandError> {
+    let (url, local) = match target(cx)? {
+        Target::Named { url, .. } => {
+            let local = is_here(cx, &url)?;
+            (url, local)
+        }
+        Target::Here => match Registration::find(&cx.places.registration_file())? {
+            Some(running) => (running.url, true),
+            None => return Err(none_runs()),
+        },
+    };
+    let client = Client::new(&url, None)?;
+    Ok(Server { client, local })
+}
+
+fn none_runs() -> CommandError {
+    CommandError::failed("no server runs on this machine")
+        .hint("wharf serve --background starts one, and so does wharf run")
 }
 
 /// Whether a server runs on this machine.
@@ -74,6 +96,23 @@ pub(crate) fn current_token(cx: &Context) -> Result<Option<Secret>, CommandError
             None if is_here(cx, &url)? => local_token(cx),
             None => Ok(None),
         },
+    }
+}
+
+/// As [`current_token`], with a login as it is kept: nothing is renewed.
+pub(crate) fn kept_token(cx: &Context) -> Result<Kept, CommandError> {
+    let options = ClientOptions::resolve(&cx.settings);
+    if let Target::Named {
+        url,
+        profile: Some(profile),
+    } = target(cx)?
+        && !has_token(cx)
+    {
+        return fresh::peek(cx, &profile, &url);
+    }
+    match given_token(cx, &options)? {
+        Some(token) => Ok(Kept::Token(token)),
+        None => current_token(cx).map(Kept::from),
     }
 }
 
@@ -129,9 +168,12 @@ fn named(
     })
 }
 
-/// A flag beats the environment, as everywhere; the variable that holds the token itself beats
-/// the one that names a file.
+/// A flag beats the environment, as everywhere, also one that names a profile; the variable that
+/// holds the token itself beats the one that names a file.
 fn given_token(cx: &Context, options: &ClientOptions) -> Result<Option<Secret>, CommandError> {
+    if !has_token(cx) {
+        return Ok(None);
+    }
     let by_flag = cx
         .settings
         .set_by("token_file")
@@ -159,14 +201,9 @@ fn read_token(file: &Path) -> Result<Secret, CommandError> {
 fn same_server(running: &str, named: &str) -> bool {
     let port = |url: &str| {
         let authority = url.strip_prefix("http://")?.trim_end_matches('/');
-        let (host, port) = authority.rsplit_once(':')?;
-        let loopback = host == "localhost"
-            || host
-                .trim_start_matches('[')
-                .trim_end_matches(']')
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback());
-        loopback.then(|| port.to_owned())
+        let (_, port) = authority.rsplit_once(':')?;
+        let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
+        (is_port && is_loopback(url)).then(|| port.to_owned())
     };
     running == named.trim_end_matches('/')
         || port(running).is_some_and(|running| port(named) == Some(running))

@@ -14,7 +14,7 @@ const V1: [&str; 2] = ["api", "v1"];
 
 impl Client {
     fn v1(&self, method: Method, path: &[&str]) -> reqwest::RequestBuilder {
-        self.request(method, &[&V1, path].concat())
+        self.quick(method, &[&V1, path].concat())
     }
 
     /// The API keys of who asks.

@@ -1,7 +1,5 @@
 //! Logging this device in from another one, and its SSH key.
 
-use std::time::Duration;
-
 use reqwest::Method;
 use wharf_api::identity::{
     DeviceCode, DeviceCodeRequest, DevicePoll, DevicePollRequest, DeviceToken, Hidden, SshKey,
@@ -10,9 +8,6 @@ use wharf_api::identity::{
 
 use crate::client::Client;
 use crate::error::Error;
-
-/// The longest that one poll may take.
-const POLL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What a poll says.
 #[derive(Debug, Clone)]
@@ -37,7 +32,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn device_code(&self, ask: &DeviceCodeRequest) -> Result<DeviceCode, Error> {
-        let request = self.request(Method::POST, &["api", "cli", "auth", "device"]);
+        let request = self.quick(Method::POST, &["api", "cli", "auth", "device"]);
         self.json(request.json(ask)).await
     }
 
@@ -49,8 +44,8 @@ impl Client {
         let ask = DevicePollRequest {
             device_code: code.clone(),
         };
-        let request = self.request(Method::POST, &["api", "cli", "auth", "device", "poll"]);
-        let answer = self.json(request.json(&ask).timeout(POLL_TIMEOUT)).await?;
+        let request = self.quick(Method::POST, &["api", "cli", "auth", "device", "poll"]);
+        let answer = self.json(request.json(&ask)).await?;
         Ok(match answer {
             DevicePoll::Done(done) => Polled::Done(Box::new(done)),
             DevicePoll::Waiting(waiting) => match waiting.error.as_str() {
@@ -68,7 +63,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn ssh_keys(&self) -> Result<SshKeyList, Error> {
-        self.json(self.request(Method::GET, &["api", "cli", "ssh-keys"]))
+        self.json(self.quick(Method::GET, &["api", "cli", "ssh-keys"]))
             .await
     }
 
@@ -77,7 +72,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn add_ssh_key(&self, key: &SshKeyRequest) -> Result<Option<SshKey>, Error> {
-        let request = self.request(Method::POST, &["api", "cli", "ssh-keys"]);
+        let request = self.quick(Method::POST, &["api", "cli", "ssh-keys"]);
         match self.json::<SshKeyCreated>(request.json(key)).await {
             Ok(created) => Ok(Some(created.key)),
             Err(error) if error.problem().is_some_and(|problem| problem.status == 409) => Ok(None),
@@ -90,7 +85,7 @@ impl Client {
     /// # Errors
     /// When there is none of that id, or no server.
     pub async fn remove_ssh_key(&self, id: &str) -> Result<SshKeyDeleted, Error> {
-        self.json(self.request(Method::DELETE, &["api", "cli", "ssh-keys", id]))
+        self.json(self.quick(Method::DELETE, &["api", "cli", "ssh-keys", id]))
             .await
     }
 }

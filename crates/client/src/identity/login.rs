@@ -5,7 +5,8 @@ use std::time::Duration;
 use reqwest::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode};
 use wharf_api::identity::{
-    AccessGranted, Hidden, LoginForm, LoginSessionList, Me, Message, PasswordChange,
+    AcceptInvitation, AccessGranted, Hidden, LoginForm, LoginSessionList, Me, Message,
+    PasswordChange, PasswordReset,
 };
 use wharf_model::Secret;
 
@@ -14,8 +15,9 @@ use crate::error::Error;
 
 /// The cookie that gets the next access token.
 const REFRESH_COOKIE: &str = "refresh_token";
-/// The longest that a refresh may take in all: others wait for it.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(15);
+/// The longest that one try of a refresh may take: others wait for it, and the second try must be
+/// sent while the server still takes the same token again, 10 s from the first.
+const REFRESH_TRY: Duration = Duration::from_secs(4);
 
 /// What a login or a refresh gives.
 #[derive(Debug, Clone)]
@@ -45,24 +47,31 @@ impl Client {
             device: Some(device.to_owned()),
             ..LoginForm::default()
         };
-        let request = self.request(Method::POST, &["api", "v1", "auth", "login"]);
+        let request = self.quick(Method::POST, &["api", "v1", "auth", "login"]);
         let response = self.send(request.form(&form)).await?;
         self.granted(response).await
     }
 
-    /// The next access token for a refresh token, which is used up by this. Sent once: a server
-    /// that sees it twice takes it for stolen.
+    /// The next access token for a refresh token, which is used up by this. Where the answer is
+    /// lost it is sent once more, at once: a server that sees it again later takes it for stolen.
     ///
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn refresh(&self, refresh: &Secret) -> Result<Session, Error> {
+        match self.refresh_once(refresh).await {
+            Err(Error::Broken { .. }) => self.refresh_once(refresh).await,
+            other => other,
+        }
+    }
+
+    async fn refresh_once(&self, refresh: &Secret) -> Result<Session, Error> {
         let cookie = format!("{REFRESH_COOKIE}={}", refresh.expose());
         let mut cookie = HeaderValue::try_from(cookie).map_err(|_| Error::Token)?;
         cookie.set_sensitive(true);
         let request = self
-            .request(Method::POST, &["api", "v1", "auth", "refresh"])
+            .quick(Method::POST, &["api", "v1", "auth", "refresh"])
             .header(COOKIE, cookie)
-            .timeout(REFRESH_TIMEOUT);
+            .timeout(REFRESH_TRY);
         let response = self.send(request).await?;
         self.granted(response).await
     }
@@ -86,7 +95,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn logout(&self, all: bool) -> Result<Message, Error> {
-        let mut request = self.request(Method::POST, &["api", "v1", "auth", "logout"]);
+        let mut request = self.quick(Method::POST, &["api", "v1", "auth", "logout"]);
         if all {
             request = request.query(&[("all", "true")]);
         }
@@ -98,7 +107,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn me(&self) -> Result<Me, Error> {
-        self.json(self.request(Method::GET, &["api", "v1", "auth", "me"]))
+        self.json(self.quick(Method::GET, &["api", "v1", "auth", "me"]))
             .await
     }
 
@@ -107,8 +116,28 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn change_password(&self, change: &PasswordChange) -> Result<Message, Error> {
-        let request = self.request(Method::POST, &["api", "v1", "auth", "password"]);
+        let request = self.quick(Method::POST, &["api", "v1", "auth", "password"]);
         self.json(request.json(change)).await
+    }
+
+    /// A new password for a code; all logins of the account end, and this is a new one.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn reset_password(&self, reset: &PasswordReset) -> Result<Session, Error> {
+        let request = self.quick(Method::POST, &["api", "v1", "auth", "reset"]);
+        let response = self.send(request.json(reset)).await?;
+        self.granted(response).await
+    }
+
+    /// Accepts an invitation, which is a login.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn accept_invitation(&self, accept: &AcceptInvitation) -> Result<Session, Error> {
+        let request = self.quick(Method::POST, &["api", "v1", "auth", "invitation"]);
+        let response = self.send(request.json(accept)).await?;
+        self.granted(response).await
     }
 
     /// The account's logins.
@@ -116,7 +145,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn logins(&self) -> Result<LoginSessionList, Error> {
-        self.json(self.request(Method::GET, &["api", "v1", "auth", "sessions"]))
+        self.json(self.quick(Method::GET, &["api", "v1", "auth", "sessions"]))
             .await
     }
 
@@ -125,7 +154,7 @@ impl Client {
     /// # Errors
     /// When there is none of that id, or no server.
     pub async fn end_login(&self, id: &str) -> Result<(), Error> {
-        let request = self.request(Method::DELETE, &["api", "v1", "auth", "sessions", id]);
+        let request = self.quick(Method::DELETE, &["api", "v1", "auth", "sessions", id]);
         self.send(request).await.map(drop)
     }
 }

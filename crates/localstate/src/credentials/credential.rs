@@ -61,6 +61,19 @@ pub struct Named {
     pub name: String,
 }
 
+impl About {
+    /// Whether both are one login, renewed or not.
+    #[must_use]
+    pub fn is_same_login(&self, other: &Self) -> bool {
+        let same = match (&self.id, &other.id) {
+            (Some(one), Some(two)) => one == two,
+            (None, None) => self.stored_at == other.stored_at,
+            _ => false,
+        };
+        same && self.url == other.url
+    }
+}
+
 impl Credential {
     /// Whether both are the same token, whatever is known about it.
     #[must_use]

@@ -1,7 +1,8 @@
 //! The logins of this machine: one for each profile, with a list of them that holds no secret.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,14 @@ pub enum KeepError {
     /// There are too many.
     #[error("there are {LOGINS_MAX} logins already; log out of one")]
     TooMany,
+    /// The file is another profile's.
+    #[error("{} keeps the login of profile {profile}", path.display())]
+    Taken {
+        /// Whose it is.
+        profile: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,6 +61,15 @@ pub enum KeepError {
 pub struct Held {
     profile: String,
     _lock: FileLock,
+}
+
+/// A login that another one took the place of, and that could not be deleted where it was.
+#[derive(Debug)]
+pub struct LeftBehind {
+    /// Where it is.
+    pub place: Place,
+    /// Why it is still there.
+    pub error: StoreError,
 }
 
 /// The logins.
@@ -145,6 +163,7 @@ impl Keeper {
     pub fn probe(&self, profile: &str, place: &Place) -> Result<(), KeepError> {
         check(profile)?;
         private::make_dir(&self.dir)?;
+        not_taken(&self.list()?, profile, place)?;
         match place {
             // The file may hold a login, which a test must not overwrite: the test goes beside it.
             Place::File(path) => {
@@ -156,13 +175,22 @@ impl Keeper {
         }
     }
 
-    /// Keeps a login in place of the one before it.
+    /// Keeps a login in place of the one before it. What that one leaves in another place is no
+    /// failure of this one.
     ///
     /// # Errors
     /// When it cannot be kept; the one before is still there then.
-    pub fn put(&self, held: &Held, place: &Place, new: &Credential) -> Result<(), KeepError> {
+    pub fn put(
+        &self,
+        held: &Held,
+        place: &Place,
+        new: &Credential,
+    ) -> Result<Option<LeftBehind>, KeepError> {
         let profile = held.profile.as_str();
-        let before = self.login(profile)?;
+        let mut list = self.list()?;
+        has_room(&list, profile)?;
+        not_taken(&list, profile, place)?;
+        let before = list.remove(profile);
         place.write(&self.entry(profile), &new.to_text())?;
         let about = Some(new.about.clone());
         let login = Login {
@@ -170,18 +198,17 @@ impl Keeper {
             about,
         };
         self.change(|list| {
-            if list.len() >= LOGINS_MAX && !list.contains_key(profile) {
-                return Err(KeepError::TooMany);
-            }
+            has_room(list, profile)?;
             list.insert(profile.to_owned(), login);
             Ok(())
         })?;
-        match before {
-            Some(before) if before.place != *place => {
-                Ok(before.place.delete(&self.entry(profile))?)
-            }
-            _ => Ok(()),
-        }
+        // A place that is only remembered holds nothing.
+        let old = before.filter(|old| old.place != *place && old.about.is_some());
+        let Some(Login { place, .. }) = old else {
+            return Ok(None);
+        };
+        let deleted = place.delete(&self.entry(profile));
+        Ok(deleted.err().map(|error| LeftBehind { place, error }))
     }
 
     /// Keeps `new` where `seen` is still what is kept; false, and nothing is changed, where
@@ -207,12 +234,25 @@ impl Keeper {
         }
     }
 
+    /// Forgets the login that `seen` is about; false, and nothing is changed, where another one has
+    /// taken its place.
+    ///
+    /// # Errors
+    /// As for [`Keeper::forget`].
+    pub fn forget_if(&self, held: &Held, seen: &About) -> Result<bool, KeepError> {
+        match self.login(&held.profile)?.and_then(|login| login.about) {
+            Some(now) if now.is_same_login(seen) => self.forget(held).map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
     /// Forgets the secrets of a login. Where they were is remembered for the next one.
     ///
     /// # Errors
     /// When store or list cannot be changed.
     pub fn forget(&self, held: &Held) -> Result<(), KeepError> {
-        let Some(login) = self.login(&held.profile)? else {
+        let login = self.login(&held.profile)?;
+        let Some(login) = login.filter(|login| login.about.is_some()) else {
             return Ok(());
         };
         login.place.delete(&self.entry(&held.profile))?;
@@ -255,6 +295,46 @@ impl Keeper {
     /// A keyring is one for all state directories of a user, so that the name says which.
     fn entry(&self, profile: &str) -> String {
         format!("{profile} in {}", self.dir.display())
+    }
+}
+
+/// Whether there is room for one more, if it is one more.
+fn has_room(list: &List, profile: &str) -> Result<(), KeepError> {
+    if list.len() >= LOGINS_MAX && !list.contains_key(profile) {
+        return Err(KeepError::TooMany);
+    }
+    Ok(())
+}
+
+/// Two profiles in one file would overwrite each other.
+fn not_taken(list: &List, profile: &str, place: &Place) -> Result<(), KeepError> {
+    let Place::File(path) = place else {
+        return Ok(());
+    };
+    let is_it = |login: &Login| {
+        let Place::File(other) = &login.place else {
+            return false;
+        };
+        login.about.is_some() && whole(other) == whole(path)
+    };
+    let mut others = list.iter().filter(|(name, _)| *name != profile);
+    match others.find(|(_, login)| is_it(login)) {
+        Some((other, _)) => Err(KeepError::Taken {
+            profile: other.clone(),
+            path: path.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// A path without links and dots, as far as it is there.
+fn whole(path: &Path) -> PathBuf {
+    if let Ok(whole) = fs::canonicalize(path) {
+        return whole;
+    }
+    match (path.parent().map(fs::canonicalize), path.file_name()) {
+        (Some(Ok(dir)), Some(name)) => dir.join(name),
+        _ => path.to_owned(),
     }
 }
 
@@ -363,6 +443,72 @@ mod tests {
             panic!("a file")
         };
         assert!(!first.exists() && other.exists());
+    }
+
+    #[test]
+    fn an_old_place_that_fails_is_no_failure_of_the_new_login() {
+        let temp = tempfile::tempdir().unwrap();
+        let (keeper, place) = keeper(temp.path());
+        let held = keeper.hold("acme").unwrap();
+        // A directory cannot be deleted as a file.
+        let stuck = Place::File(temp.path().to_owned());
+        let mut list = List::new();
+        let about = Some(login("old").about);
+        let mut there = Login {
+            place: stuck.clone(),
+            about,
+        };
+        list.insert("acme".to_owned(), there.clone());
+        let write = |list: &List| {
+            let text = serde_json::to_vec(list).unwrap();
+            private::write(&keeper.list_file(), &text).unwrap();
+        };
+        write(&list);
+        let left = keeper.put(&held, &place, &login("new")).unwrap().unwrap();
+        assert_eq!(left.place, stuck);
+        let kept = keeper.credential("acme").unwrap().unwrap();
+        assert!(kept.is_same_token(&login("new")));
+
+        // Where only the place was remembered, nothing is deleted there.
+        there.about = None;
+        list.insert("acme".to_owned(), there);
+        write(&list);
+        assert!(keeper.put(&held, &place, &login("new")).unwrap().is_none());
+    }
+
+    #[test]
+    fn only_the_login_that_was_seen_is_forgotten() {
+        let temp = tempfile::tempdir().unwrap();
+        let (keeper, place) = keeper(temp.path());
+        let held = keeper.hold("acme").unwrap();
+        let named = |id: &str| {
+            let mut login = login(id);
+            login.about.id = Some(id.to_owned());
+            login
+        };
+        keeper.put(&held, &place, &named("two")).unwrap();
+        assert!(!keeper.forget_if(&held, &named("one").about).unwrap());
+        assert!(keeper.credential("acme").unwrap().is_some());
+        assert!(keeper.forget_if(&held, &named("two").about).unwrap());
+        assert!(keeper.credential("acme").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_file_keeps_the_login_of_one_profile() {
+        let temp = tempfile::tempdir().unwrap();
+        let (keeper, place) = keeper(temp.path());
+        let held = keeper.hold("acme").unwrap();
+        keeper.put(&held, &place, &login("one")).unwrap();
+        let same = Place::File(keeper.dir.join("../credentials/acme.login"));
+        let other = keeper.hold("other").unwrap();
+        for tried in [
+            keeper.probe("other", &same),
+            keeper.put(&other, &same, &login("two")).map(drop),
+        ] {
+            assert!(matches!(tried, Err(KeepError::Taken { profile, .. }) if profile == "acme"));
+        }
+        keeper.forget(&held).unwrap();
+        keeper.put(&other, &same, &login("two")).unwrap();
     }
 
     #[test]

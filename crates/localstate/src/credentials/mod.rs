@@ -14,5 +14,5 @@ mod keyring;
 pub mod store;
 
 pub use credential::{About, Credential, Kind, Named};
-pub use keeper::{Held, KeepError, Keeper, Login, is_profile};
+pub use keeper::{Held, KeepError, Keeper, LeftBehind, Login, is_profile};
 pub use store::{Place, StoreError};

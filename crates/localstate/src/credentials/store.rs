@@ -22,7 +22,8 @@ pub const PATIENCE: Duration = Duration::from_secs(3);
 pub enum Place {
     /// The desktop's keyring, over D-Bus: GNOME Keyring, KWallet, KeePassXC.
     SecretService,
-    /// The kernel's keyring: gone with the next start of the machine.
+    /// The kernel's keyring: gone with the next start of the machine, or some days after the
+    /// user's last session has ended.
     Kernel,
     /// A file of mode 0600, readable for everybody who is this user.
     File(PathBuf),
@@ -33,7 +34,9 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SecretService => f.write_str("Secret Service"),
-            Self::Kernel => f.write_str("the kernel's keyring, until the machine is restarted"),
+            Self::Kernel => {
+                f.write_str("the kernel's keyring, until restart, or a few days after you log out")
+            }
             Self::File(path) => write!(f, "the file {}", path.display()),
         }
     }

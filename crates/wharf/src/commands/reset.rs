@@ -14,7 +14,7 @@ use super::{DONE, Outcome};
 use crate::config::edit;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
-use crate::login::{fresh, ssh_key};
+use crate::login::{fresh, keep, ssh_key};
 use crate::ui;
 use crate::wire::block_on;
 
@@ -42,9 +42,12 @@ pub(crate) struct Args {
 pub(crate) fn reset(cx: &Context, args: &Args) -> Outcome {
     let keeper = Keeper::new(&cx.places);
     // A list that cannot be read is what a reset is for.
-    let logins = keeper.list().unwrap_or_default();
+    let (logins, damaged) = match keeper.list() {
+        Ok(logins) => (logins, None),
+        Err(error) => (Default::default(), Some(CommandError::from(error).message)),
+    };
     let files = files(cx, args.all);
-    if logins.is_empty() && files.is_empty() && !has_profiles(cx)? {
+    if damaged.is_none() && logins.is_empty() && files.is_empty() && !has_profiles(cx)? {
         cx.ui.event("there is nothing to forget");
         return Ok(DONE);
     }
@@ -56,6 +59,9 @@ pub(crate) fn reset(cx: &Context, args: &Args) -> Outcome {
     }
     for file in &files {
         text.push_str(&format!("  {}\n", file.display()));
+    }
+    if damaged.is_some() {
+        text.push_str("  the list of logins, which is damaged\n");
     }
     text.push_str("Kept: settings, this machine's own server and all its data.\n");
     cx.ui.say(&ui::neutral::neutral(&text));
@@ -73,20 +79,26 @@ pub(crate) fn reset(cx: &Context, args: &Args) -> Outcome {
     for profile in &open {
         if revoke {
             remove_key(cx, profile);
-            if let Err(error) = logout::end(cx, &keeper, profile, false) {
-                left.push((profile.to_owned(), error.message));
-            }
+            let ended = logout::end(cx, &keeper, profile, false);
+            let why = ended.unwrap_or_else(|error| {
+                Some(format!("{}; wharf key list there shows it", error.message))
+            });
+            left.extend(why.map(|why| (profile.to_owned(), why)));
         } else {
             left.push((
                 profile.to_owned(),
-                "its login goes on at the server".to_owned(),
+                "its login goes on at the server; wharf key list there shows it".to_owned(),
             ));
         }
     }
     forget(cx, &keeper, logins.keys(), &files)?;
     for (profile, why) in &left {
-        cx.ui
-            .warn_always(&format!("{profile}: {why}; wharf key list there shows it"));
+        cx.ui.warn_always(&format!("{profile}: {why}"));
+    }
+    if let Some(why) = damaged {
+        cx.ui.warn_always(&format!(
+            "{why}; its logins go on at their servers, and a keyring may still hold them"
+        ));
     }
     cx.ui.event("forgotten");
     if cx.ui.json {
@@ -171,8 +183,18 @@ fn forget<'a>(
     for file in files {
         gone(file, fs::remove_file(file))?;
     }
-    let dir = cx.places.credentials_dir();
-    gone(&dir, fs::remove_dir_all(&dir))?;
+    for entry in fs::read_dir(cx.places.credentials_dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let file = entry.path();
+        // Removing a lock would let two processes hold two files of the same name.
+        if file.extension().is_none_or(|it| it != "lock") {
+            gone(&file, fs::remove_file(&file))?;
+        }
+    }
+    let _changing = keep::changing(cx)?;
     let file = cx.places.config_file();
     let text = private::read(&file)?.unwrap_or_default();
     let new = edit::forget_profiles(&text).map_err(|error| {

@@ -35,11 +35,47 @@ pub(crate) fn no_browser(cx: &Context) -> Option<&'static str> {
     None
 }
 
-/// The program that opens a page.
-pub(crate) fn browser(cx: &Context) -> String {
+/// The program that opens a page, and its arguments.
+pub(crate) fn browser(cx: &Context, url: &str) -> (String, Vec<String>) {
     let named = ["WHARF_BROWSER", "BROWSER"].into_iter();
     let mut named = named
         .filter_map(|name| cx.world.variable(name))
         .filter(|it| !it.is_empty());
-    named.next().unwrap_or_else(|| "xdg-open".to_owned())
+    split(&named.next().unwrap_or_default(), url)
+}
+
+/// Words are divided by blanks; `%s` is where the address goes, else it goes to the end.
+fn split(text: &str, url: &str) -> (String, Vec<String>) {
+    let mut words = text.split_whitespace();
+    let program = words.next().unwrap_or("xdg-open").to_owned();
+    let mut args: Vec<String> = words.map(|word| word.replace("%s", url)).collect();
+    if !text.contains("%s") {
+        args.push(url.to_owned());
+    }
+    (program, args)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_may_have_arguments() {
+        for (text, program, args) in [
+            ("", "xdg-open", vec!["http://a"]),
+            ("firefox", "firefox", vec!["http://a"]),
+            (
+                "firefox --new-tab",
+                "firefox",
+                vec!["--new-tab", "http://a"],
+            ),
+            ("open -u=%s -x", "open", vec!["-u=http://a", "-x"]),
+        ] {
+            let (found, with) = split(text, "http://a");
+            assert_eq!(
+                (found.as_str(), with),
+                (program, args.into_iter().map(String::from).collect())
+            );
+        }
+    }
 }

@@ -16,6 +16,26 @@ use crate::wire::block_on;
 /// life where that is shorter.
 const MARGIN_MILLIS: i64 = 60_000;
 
+/// The code of the error that says that a store has lost a login.
+pub(crate) const LOST: &str = "login_lost";
+
+/// A token as it is kept.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// There is none.
+    None,
+    /// It can be used.
+    Token(Secret),
+    /// It has to be renewed before it is used.
+    Due,
+}
+
+impl From<Option<Secret>> for Kept {
+    fn from(token: Option<Secret>) -> Self {
+        token.map_or(Self::None, Self::Token)
+    }
+}
+
 /// The token of a profile for the server at `url`; none where the profile has no login for it.
 pub(crate) fn token(
     cx: &Context,
@@ -23,25 +43,45 @@ pub(crate) fn token(
     url: &str,
 ) -> Result<Option<Secret>, CommandError> {
     let keeper = Keeper::new(&cx.places);
-    let Some(login) = keeper.login(profile)? else {
+    let Some(kept) = kept(&keeper, profile, url)? else {
         return Ok(None);
     };
-    if login.about.is_none() {
-        return Ok(None);
-    }
-    let kept = keeper
-        .credential(profile)?
-        .ok_or_else(|| again(profile, &format!("{} no longer has the login", login.place)))?;
-    if !is_for(&kept, url) {
-        return Ok(None);
-    }
-    check(profile, &kept)?;
     let fresh = if is_due(&kept, now()) {
         renew(cx, &keeper, profile)?
     } else {
         kept
     };
     Ok(Some(fresh.token))
+}
+
+/// As [`token`], asking no server and changing nothing: for whoever may be cut off at any moment,
+/// since a renewal that is cut off loses the login.
+pub(crate) fn peek(cx: &Context, profile: &str, url: &str) -> Result<Kept, CommandError> {
+    Ok(match kept(&Keeper::new(&cx.places), profile, url)? {
+        None => Kept::None,
+        Some(kept) if is_due(&kept, now()) => Kept::Due,
+        Some(kept) => Kept::Token(kept.token),
+    })
+}
+
+/// What is kept for that server and has not ended.
+fn kept(keeper: &Keeper, profile: &str, url: &str) -> Result<Option<Credential>, CommandError> {
+    let Some(login) = keeper.login(profile)? else {
+        return Ok(None);
+    };
+    if login.about.is_none() {
+        return Ok(None);
+    }
+    let kept = keeper.credential(profile)?.ok_or_else(|| {
+        let mut error = again(profile, &format!("{} no longer has the login", login.place));
+        LOST.clone_into(&mut error.code);
+        error
+    })?;
+    if !is_for(&kept, url) {
+        return Ok(None);
+    }
+    check(profile, &kept)?;
+    Ok(Some(kept))
 }
 
 /// What can be seen without a server.

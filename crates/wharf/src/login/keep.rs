@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use wharf_localstate::credentials::{Credential, KeepError, Keeper, Place, StoreError};
-use wharf_localstate::private;
+use wharf_localstate::credentials::{Credential, KeepError, Keeper, LeftBehind, Place, StoreError};
+use wharf_localstate::{FileLock, private};
 use wharf_model::Secret;
 
 use crate::config::edit;
@@ -15,20 +15,37 @@ use crate::error::{CommandError, Kind};
 pub(crate) enum StoreChoice {
     /// The desktop's keyring
     Keyring,
-    /// The kernel's keyring: gone when the machine is restarted
+    /// The kernel's keyring: until restart, or a few days after you log out
     Kernel,
     /// A file that only you can read
     File,
 }
 
+/// Where a login is to be kept.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StoreArgs {
+    /// Keep the login in a file that only you can read
+    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true)]
+    store_file: Option<Option<PathBuf>>,
+    /// Where to keep the login; without it where the last one was, else in the keyring
+    #[arg(long, value_enum, value_name = "STORE", conflicts_with = "store_file")]
+    store: Option<StoreChoice>,
+}
+
+impl StoreArgs {
+    /// Whether anything is asked for.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.store.is_some() || self.store_file.is_some()
+    }
+}
+
 /// The place for the next login of a profile, tried out: as asked for, else where the last one
 /// was, else the keyring. What does not work is an error with the choices that there are.
-pub(crate) fn place(
-    cx: &Context,
-    profile: &str,
-    choice: Option<StoreChoice>,
-    file: Option<&PathBuf>,
-) -> Result<Place, CommandError> {
+pub(crate) fn place(cx: &Context, profile: &str, args: &StoreArgs) -> Result<Place, CommandError> {
+    let (choice, file) = match &args.store_file {
+        Some(file) => (Some(StoreChoice::File), file.as_ref()),
+        None => (args.store, None),
+    };
     let keeper = Keeper::new(&cx.places);
     cx.places.make_state()?;
     let place = match choice {
@@ -107,9 +124,20 @@ pub(crate) fn keep(
 ) -> Result<(), CommandError> {
     let keeper = Keeper::new(&cx.places);
     let held = keeper.hold(profile)?;
-    keeper.put(&held, place, credential)?;
+    let left = keeper.put(&held, place, credential)?;
     drop(held);
+    if let Some(LeftBehind { place, error }) = left {
+        cx.ui.warn_always(&format!(
+            "the login before this one could not be deleted from {place}: {error}"
+        ));
+    }
     use_profile(cx, profile, Some(&credential.about.url))
+}
+
+/// Waits until nobody else changes the user's settings.
+pub(crate) fn changing(cx: &Context) -> Result<FileLock, CommandError> {
+    cx.places.make_state()?;
+    Ok(FileLock::wait(&cx.places.config_lock())?)
 }
 
 /// Makes a profile the usual one.
@@ -119,6 +147,7 @@ pub(crate) fn use_profile(
     url: Option<&str>,
 ) -> Result<(), CommandError> {
     cx.places.make_config()?;
+    let _changing = changing(cx)?;
     let file = cx.places.config_file();
     let failed = |error: edit::EditError| {
         CommandError::failed(format!("cannot change {}", file.display())).because(error)

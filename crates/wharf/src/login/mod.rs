@@ -7,6 +7,7 @@ pub(crate) mod device;
 pub(crate) mod fresh;
 pub(crate) mod keep;
 pub(crate) mod ssh_key;
+pub(crate) mod stop;
 pub(crate) mod target;
 
 pub(crate) use target::{Target, target};
@@ -64,7 +65,7 @@ impl From<KeepError> for CommandError {
     fn from(error: KeepError) -> Self {
         let kind = match &error {
             KeepError::Profile(_) => Kind::Usage,
-            KeepError::TooMany => Kind::Conflict,
+            KeepError::TooMany | KeepError::Taken { .. } => Kind::Conflict,
             KeepError::Store(StoreError::Locked | StoreError::Slow(_)) => Kind::TryLater,
             KeepError::Store(_) | KeepError::File(_) => Kind::Failed,
         };
@@ -75,6 +76,7 @@ impl From<KeepError> for CommandError {
             said = said.because(source);
         }
         match &error {
+            KeepError::Taken { .. } => said.hint("name another file with --store-file=PATH"),
             KeepError::Store(StoreError::Locked | StoreError::Slow(_)) => {
                 said.hint("unlock the keyring, or set WHARF_TOKEN")
             }

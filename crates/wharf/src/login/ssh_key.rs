@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use wharf_api::identity::SshKeyRequest;
 use wharf_client::Client;
+use wharf_localstate::FileLock;
 use wharf_localstate::private::{self, FILE_MODE};
 use wharf_model::Entropy as _;
 use wharf_ssh::keys::{self, NewKey, PublicHalf};
@@ -29,6 +30,8 @@ pub(crate) enum Made {
 /// The key, made if there is none that can be used.
 pub(crate) fn ensure(cx: &Context) -> Result<(PublicHalf, Made), CommandError> {
     cx.places.make_state()?;
+    // Two that find it lost at once make one, and not one each.
+    let _making = FileLock::wait(&cx.places.ssh_key_lock())?;
     let file = cx.places.ssh_key_file();
     let beside = file.with_extension("pub");
     let there = fs::symlink_metadata(&file);

@@ -116,8 +116,16 @@ pub(crate) fn known(cx: &Context) -> Result<Vec<String>, CommandError> {
     Ok(names)
 }
 
-/// Whether a token is given by itself.
+/// Whether a token is given by itself. A profile that is chosen by a flag beats one from the
+/// environment.
 pub(crate) fn has_token(cx: &Context) -> bool {
+    let by_flag = |name| {
+        let set = cx.settings.set_by(name);
+        set.is_some_and(|set| matches!(set.origin, Origin::Flag(_)))
+    };
+    if by_flag("profile") && !by_flag("token_file") {
+        return false;
+    }
     cx.world.has("WHARF_TOKEN") || ClientOptions::resolve(&cx.settings).token_file.is_some()
 }
 

@@ -6,6 +6,8 @@ use std::os::fd::AsFd;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
+use super::guard;
+
 /// What came of asking.
 pub(crate) enum Answer {
     /// This was typed.
@@ -43,6 +45,7 @@ impl<'a, T: AsFd> Silent<'a, T> {
         let before = tcgetattr(terminal)?;
         let mut silent = before.clone();
         silent.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
+        guard::watch(terminal, &before);
         tcsetattr(terminal, OptionalActions::Flush, &silent)?;
         Ok(Self { terminal, before })
     }
@@ -51,6 +54,7 @@ impl<'a, T: AsFd> Silent<'a, T> {
 impl<T: AsFd> Drop for Silent<'_, T> {
     fn drop(&mut self) {
         let _gone = tcsetattr(self.terminal, OptionalActions::Drain, &self.before);
+        guard::rest();
     }
 }
 

@@ -1,6 +1,7 @@
 //! What Wharf says itself: on standard error, in one voice, in colour only where that is seen.
 //! Standard output is for data alone.
 
+pub(crate) mod guard;
 pub(crate) mod hidden;
 pub(crate) mod neutral;
 pub(crate) mod span;
@@ -144,10 +145,17 @@ impl Ui {
     /// A thread of its own reads, so that whoever waits here also hears of Ctrl-C; one that is
     /// left reading ends with the process.
     pub(crate) async fn yes(&self, question: &str) -> bool {
+        let answer = self.line(&format!("{question} [y/N] ")).await;
+        let answer = answer.unwrap_or_default();
+        matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    }
+
+    /// Asks for a line on the terminal; none where nobody is asked or answers.
+    pub(crate) async fn line(&self, question: &str) -> Option<String> {
         if !self.may_ask {
-            return false;
+            return None;
         }
-        say(&format!("{question} [y/N] "));
+        say(question);
         let (sender, answer) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
             let mut answer = String::new();
@@ -158,8 +166,7 @@ impl Ui {
         if answer.is_none() {
             say("\n");
         }
-        let answer = answer.unwrap_or_default();
-        matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+        answer
     }
 
     /// `text` in `style` for standard error, or plain.

@@ -6,13 +6,17 @@ use wharf_localstate::server_id;
 use wharf_model::Secret;
 use wharf_store::db::{Database, DbError};
 
-use crate::config::Value;
+use crate::config::{Settings, Value};
 use crate::context::Context;
 use crate::error::CommandError;
 
 /// The URL in `serve.database`, where it is set.
 pub(crate) fn url(cx: &Context) -> Option<Secret> {
-    match cx.settings.get("serve.database") {
+    url_in(&cx.settings)
+}
+
+fn url_in(settings: &Settings) -> Option<Secret> {
+    match settings.get("serve.database") {
         Some(Value::Hidden(url)) => Some(url.secret()),
         _ => None,
     }
@@ -31,18 +35,27 @@ pub(crate) fn file(cx: &Context) -> Result<Option<PathBuf>, CommandError> {
 
 /// The configured database, brought up to date, as this machine's server sees it.
 pub(crate) async fn open(cx: &Context) -> Result<Database, CommandError> {
-    let opened = match url(cx) {
+    open_as(cx, &cx.settings).await
+}
+
+/// As [`open`], where `settings` configure it.
+pub(crate) async fn open_as(cx: &Context, settings: &Settings) -> Result<Database, CommandError> {
+    let opened = match url_in(settings) {
         Some(url) => Database::open(url.expose()).await,
         None => Database::open_sqlite(&cx.places.database_file()).await,
     };
-    let database = opened.map_err(|error| failed(cx, error))?;
+    let database = opened.map_err(|error| failed_as(settings, error))?;
     let id = server_id::load(&cx.places.server_id_file())?;
     Ok(database.as_server(&id.unwrap_or_default()))
 }
 
 /// Why it cannot be opened, and what can be done about it.
 pub(crate) fn failed(cx: &Context, error: DbError) -> CommandError {
-    let Some(set) = cx.settings.set_by("serve.database") else {
+    failed_as(&cx.settings, error)
+}
+
+fn failed_as(settings: &Settings, error: DbError) -> CommandError {
+    let Some(set) = settings.set_by("serve.database") else {
         return CommandError::failed("cannot open the database").because(error);
     };
     let from = format!("serve.database is set by {}", set.origin);

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wharf_identity::{Identity, KeyFile, Options, Parts};
-use wharf_localstate::private;
+use wharf_localstate::{private, server_id};
 use wharf_model::Secret;
 use wharf_server::Accounts;
 use wharf_store::audit::AuditLog;
 use wharf_store::db::Database;
 
 use super::{SystemClock, SystemEntropy, database};
+use crate::config::Settings;
 use crate::config::options::AccountOptions;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -44,17 +45,22 @@ pub(crate) fn accounts(
 }
 
 /// Accounts while no server runs; the caller holds the server's lock. Nothing of the network is
-/// set up.
+/// set up. Also says which database it is.
 pub(crate) async fn open_offline(
     cx: &Context,
+    settings: &Settings,
     options: &AccountOptions,
-) -> Result<Identity, CommandError> {
+) -> Result<(Identity, String), CommandError> {
     cx.places.make_state()?;
     cx.places.make_data()?;
+    // What is made belongs to the server that will start here.
+    server_id::load_or_create(&cx.places.server_id_file(), &SystemEntropy)?;
     let (audit, _recovery) = AuditLog::open(&cx.places.audit_dir(), Default::default())
         .map_err(|error| CommandError::failed("cannot open the record").because(error))?;
-    let database = database::open(cx).await?;
-    accounts(cx, options, database, audit).map(|accounts| accounts.identity)
+    let database = database::open_as(cx, settings).await?;
+    let name = database.name().to_owned();
+    let accounts = accounts(cx, options, database, audit)?;
+    Ok((accounts.identity, name))
 }
 
 fn identity_options(options: &AccountOptions) -> Options {

@@ -17,8 +17,21 @@ use crate::error::{CommandError, Kind};
 use crate::login::now;
 use crate::wire::block_on;
 
+/// The short name of the server's own organization.
+const HOME: &str = "main";
+
+/// An account that was made without a server.
+pub(crate) struct Made {
+    /// As a server says it.
+    pub(crate) user: UserCreated,
+    /// Which database it is in.
+    pub(crate) database: String,
+    /// Where people will reach the server, if that is configured.
+    pub(crate) public_url: Option<String>,
+}
+
 /// Makes an account in this machine's own database.
-pub(crate) fn create_user(cx: &Context, ask: &CreateUser) -> Result<UserCreated, CommandError> {
+pub(crate) fn create_user(cx: &Context, ask: &CreateUser) -> Result<Made, CommandError> {
     // Accounts are as the server would have them, which knows more sources.
     let settings = config::read(&cx.world, &cx.places, Purpose::Serve, &[])?;
     let options = AccountOptions::resolve(&settings)
@@ -44,24 +57,45 @@ pub(crate) fn create_user(cx: &Context, ask: &CreateUser) -> Result<UserCreated,
     };
     let without_password = user.password.is_none();
     let made = block_on(async {
-        let identity = open_offline(cx, &options).await?;
+        let (identity, database) = open_offline(cx, &settings, &options).await?;
+        let first = !identity.has_users().await.map_err(said)?;
+        if first {
+            suits_the_first(ask)?;
+        }
         let caller = Caller::local();
         let made = identity.add_user(&caller, user).await.map_err(said)?;
         let code = match without_password {
             true => Some(identity.reset_code(&caller, &made.id).await.map_err(said)?),
             false => None,
         };
-        Ok((made, code))
+        Ok((made, code, database))
     })?;
-    let (view, code) = made;
+    let (view, code, database) = made;
     let reset = code.map(|code| ResetCode {
         code: Hidden::from(code.expose()),
         expires_at: now().plus_seconds(RESET_LIFETIME.as_secs()).to_string(),
     });
-    Ok(UserCreated {
-        user: account(view),
-        reset,
+    Ok(Made {
+        user: UserCreated {
+            user: account(view),
+            reset,
+        },
+        database,
+        public_url: options.public_url,
     })
+}
+
+/// The first account owns the server, whatever is asked for.
+fn suits_the_first(ask: &CreateUser) -> Result<(), CommandError> {
+    let role = ask.role.is_none_or(|role| role == AccountRole::Owner);
+    let org = ask.organization.as_deref().is_none_or(|org| org == HOME);
+    if role && org {
+        return Ok(());
+    }
+    Err(CommandError::usage(format!(
+        "the first account is the owner in {HOME}, the server's own organization"
+    ))
+    .hint("leave out --role and --org"))
 }
 
 /// As the server says it.
@@ -75,8 +109,12 @@ fn account(view: UserView) -> User {
             role: wire_role(it.role),
         })
         .collect();
+    let administrator = organizations
+        .iter()
+        .any(|it| it.slug == HOME && matches!(it.role, AccountRole::Owner | AccountRole::Admin));
     User {
         id: view.id,
+        administrator,
         email: view.email,
         username: view.username,
         disabled: view.disabled,

@@ -56,7 +56,10 @@ fn an_account_is_made_with_and_without_a_server_and_logs_in() {
     let server = Home::new();
     // The first one while nothing runs, the second over HTTP.
     let first = add(&server, EMAIL);
-    assert!(first.contains("owner in main"), "{first}");
+    assert!(
+        first.contains("owner in main") && first.contains("no server runs here"),
+        "{first}"
+    );
     server.ok(&["run", "--", "true"]);
     add(&server, "bob@example.com");
     let list = server.ok(&["user", "list"]);
@@ -117,6 +120,33 @@ fn an_account_is_made_with_and_without_a_server_and_logs_in() {
     );
     let code = client.ok(&["user", "reset-code", "bob@example.com"]);
     assert!(code.trim().contains('-'), "{code}");
+    let url = server.url();
+    let other = Home::new();
+    let words = ["auth", "password", "--api-url", &url, "--store-file"];
+    let set = [&words[..], &["--code", code.trim(), "--password-stdin"]].concat();
+    let output = other.fed(&set, b"another long password\n");
+    assert!(output.status.success(), "{}", other.show(&output));
+    let change = ["auth", "password", "--password-stdin"];
+    let output = other.fed(&change, b"another long password\na third long password\n");
+    assert!(output.status.success(), "{}", other.show(&output));
+    let output = client.output(&["org", "invite", "acme", "eve@example.com"]);
+    let said = client.show(&output);
+    let code = said.lines().next().unwrap();
+    let next = format!("wharf auth accept {code} --api-url {url}");
+    assert!(said.contains(&next), "{said}");
+    let eve = Home::new();
+    let words = [
+        "auth",
+        "accept",
+        code,
+        "--username",
+        "eve",
+        "--password-stdin",
+    ];
+    let accept = [&words[..], &["--store-file", "--api-url", &url]].concat();
+    let output = eve.fed(&accept, b"a fourth long password\n");
+    assert!(output.status.success(), "{}", eve.show(&output));
+    assert!(eve.ok(&["whoami"]).starts_with("eve@example.com"));
 
     client.ok(&["auth", "logout"]);
     assert_eq!(client.output(&["auth", "status"]).status.code(), Some(4));

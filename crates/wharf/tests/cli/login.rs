@@ -384,7 +384,13 @@ fn a_bundle_holds_no_secret_and_a_reset_leaves_none() {
     let yes = home.output(&["reset", "--yes"]);
     assert!(yes.status.success(), "{}", home.show(&yes));
     assert_eq!(server.count("POST /api/v1/auth/logout"), 1);
-    assert!(!home.path("state/credentials").exists() && !home.path("state/id_ed25519").exists());
+    let left = fs::read_dir(home.path("state/credentials"))
+        .unwrap()
+        .flatten();
+    let left: Vec<_> = left.map(|it| it.path()).collect();
+    let is_lock = |it: &std::path::PathBuf| it.extension().is_some_and(|it| it == "lock");
+    assert!(left.iter().all(is_lock), "{left:?}");
+    assert!(!home.path("state/id_ed25519").exists());
     assert!(home.path("state/token").exists() && home.path("data/wharf.db").exists());
     assert!(
         !fs::read_to_string(home.path("config.toml"))

@@ -19,6 +19,7 @@ mod home;
 mod host;
 mod identity;
 mod login;
+mod logins;
 mod policy;
 mod registry;
 mod run;

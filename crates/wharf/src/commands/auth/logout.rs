@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use wharf_client::Client;
-use wharf_localstate::credentials::Keeper;
+use wharf_localstate::credentials::{About, Keeper, Kind as TokenKind};
 
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
-use crate::login::fresh::is_refusal;
+use crate::login::fresh::{LOST, is_refusal};
 use crate::login::{self, LOCAL, Target, fresh};
 use crate::ui;
 use crate::wire::block_on;
@@ -42,7 +42,10 @@ pub(crate) fn logout(cx: &Context, args: &Args) -> Outcome {
     let mut ended = Vec::new();
     for profile in profiles {
         match end(cx, &keeper, &profile, args.everywhere) {
-            Ok(()) => {
+            Ok(left) => {
+                if let Some(left) = left {
+                    cx.ui.warn_always(&format!("{profile}: {left}"));
+                }
                 cx.ui.event(&format!("logged out of {profile}"));
                 ended.push(profile);
             }
@@ -79,16 +82,17 @@ fn current(cx: &Context) -> Result<String, CommandError> {
 }
 
 /// Ends one login at its server and then here. What the server does not take any more has ended;
-/// what it could not be told goes on, and is kept.
+/// what it could not be told goes on, and is kept. Says what goes on all the same.
 pub(crate) fn end(
     cx: &Context,
     keeper: &Keeper,
     profile: &str,
     everywhere: bool,
-) -> Result<(), CommandError> {
+) -> Result<Option<String>, CommandError> {
     let Some(about) = keeper.login(profile)?.and_then(|login| login.about) else {
-        return Ok(());
+        return Ok(None);
     };
+    let mut lost = None;
     match fresh::token(cx, profile, &about.url) {
         Ok(Some(token)) => {
             let client = Client::new(&about.url, Some(&token))?;
@@ -106,11 +110,31 @@ pub(crate) fn end(
                 }
             }
         }
-        // It has ended already, or its store has lost it.
         Ok(None) => {}
+        // Nobody can end it at the server from here.
+        Err(error) if error.code == LOST => lost = Some(goes_on(&about)),
+        // It has ended already.
         Err(error) if error.kind == Kind::Login => {}
         Err(error) => return Err(error),
     }
     let held = keeper.hold(profile)?;
-    Ok(keeper.forget(&held)?)
+    if !keeper.forget_if(&held, &about)? {
+        cx.ui.warn_always(&format!(
+            "somebody logged in to {profile} meanwhile; that login stays"
+        ));
+    }
+    Ok(lost)
+}
+
+/// What is left at the server of a login whose secrets are lost.
+fn goes_on(about: &About) -> String {
+    let url = &about.url;
+    let list = match about.kind {
+        TokenKind::Key => "wharf key",
+        TokenKind::Login => "wharf auth sessions",
+    };
+    match &about.id {
+        Some(id) => format!("its store has lost it, and {id} goes on at {url}: {list} revoke {id}"),
+        None => format!("its store has lost it, and it goes on at {url}: {list} list shows it"),
+    }
 }

@@ -1,7 +1,9 @@
 //! `wharf auth`
 
+pub(crate) mod accept;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod password;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod switch;
@@ -17,6 +19,10 @@ pub(crate) enum Command {
     Login(login::Args),
     /// End the login at the server, and forget it here
     Logout(logout::Args),
+    /// Accept an invitation, and log in
+    Accept(accept::Args),
+    /// Change your password, or set one with a code
+    Password(password::Args),
     /// Say who is logged in where, and until when
     #[command(
         before_help = "Example:\n  wharf auth status\n\nExit code 4 when nobody is logged in, 9 when the server cannot be asked."
@@ -38,6 +44,8 @@ pub(crate) fn dispatch(cx: &Context, command: Command) -> Outcome {
     match command {
         Command::Login(args) => login::login(cx, &args),
         Command::Logout(args) => logout::logout(cx, &args),
+        Command::Accept(args) => accept::accept(cx, &args),
+        Command::Password(args) => password::password(cx, &args),
         Command::Status => status::status(cx),
         Command::Token => token::token(cx),
         Command::Switch(args) => switch::switch(cx, &args),

@@ -10,7 +10,7 @@ use crate::commands::{DONE, Outcome};
 use crate::connect;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
-use crate::login::fresh::is_refusal;
+use crate::login::fresh::{Kept, is_refusal};
 use crate::login::{self, Target, day, days_until, moment};
 use crate::ui;
 use crate::ui::neutral::neutral_line;
@@ -24,6 +24,8 @@ enum State {
     LoggedOut,
     /// The server does not take it any more.
     Ended(String),
+    /// It has to be renewed, which the next command does.
+    Due,
     /// The server cannot be asked; what is known here is shown.
     Unknown(CommandError),
 }
@@ -39,9 +41,9 @@ struct Shown {
 
 /// Asks the server who we are: a file alone says nothing about whether it still works.
 pub(crate) fn status(cx: &Context) -> Outcome {
-    let shown = look(cx)?;
+    let shown = look(cx, |cx| connect::current_token(cx).map(Kept::from))?;
     let code = match &shown.state {
-        State::Works(_) => DONE,
+        State::Works(_) | State::Due => DONE,
         State::LoggedOut | State::Ended(_) => Kind::Login.exit_code(),
         State::Unknown(_) => Kind::TryLater.exit_code(),
     };
@@ -53,7 +55,10 @@ pub(crate) fn status(cx: &Context) -> Outcome {
     Ok(code)
 }
 
-fn look(cx: &Context) -> Result<Shown, CommandError> {
+/// How a token is got.
+type Getting = fn(&Context) -> Result<Kept, CommandError>;
+
+fn look(cx: &Context, get: Getting) -> Result<Shown, CommandError> {
     let (url, profile) = match login::target(cx)? {
         Target::Named { url, profile } => (url, profile),
         Target::Here => match Registration::find(&cx.places.registration_file())? {
@@ -70,7 +75,7 @@ fn look(cx: &Context) -> Result<Shown, CommandError> {
         (Some(login), _) if login.about.is_some() => login.place.to_string(),
         _ => format!("the file {}", cx.places.token_file().display()),
     };
-    let state = ask(cx, &url);
+    let state = ask(get(cx), &url);
     Ok(Shown {
         url,
         profile,
@@ -80,10 +85,11 @@ fn look(cx: &Context) -> Result<Shown, CommandError> {
     })
 }
 
-fn ask(cx: &Context, url: &str) -> State {
-    let token = match connect::current_token(cx) {
-        Ok(Some(token)) => token,
-        Ok(None) => return State::LoggedOut,
+fn ask(token: Result<Kept, CommandError>, url: &str) -> State {
+    let token = match token {
+        Ok(Kept::Token(token)) => token,
+        Ok(Kept::Due) => return State::Due,
+        Ok(Kept::None) => return State::LoggedOut,
         Err(error) if error.kind == Kind::Login => return State::Ended(error.message),
         Err(error) => return State::Unknown(error),
     };
@@ -107,9 +113,10 @@ fn as_json(shown: &Shown) -> Value {
     let about = shown.about.as_ref();
     let end = about.and_then(|about| about.expires_at);
     let mut answer = json!({
-        "logged_in": matches!(shown.state, State::Works(_) | State::Unknown(_)),
+        "logged_in": matches!(shown.state, State::Works(_) | State::Due | State::Unknown(_)),
         "state": match &shown.state {
             State::Works(_) => "ok",
+            State::Due => "due",
             State::LoggedOut => "logged_out",
             State::Ended(_) => "ended",
             State::Unknown(_) => "unreachable",
@@ -151,6 +158,7 @@ fn as_text(shown: &Shown) -> String {
     let mut lines = vec![("server", format!("{server}  ({profile})"))];
     match &shown.state {
         State::Works(me) => lines.push(("login", who(me))),
+        State::Due => lines.push(("login", "renewed by the next command".to_owned())),
         State::LoggedOut => lines.push(("login", "nobody; wharf auth login".to_owned())),
         State::Ended(why) => lines.push(("login", format!("{why}; wharf auth login"))),
         State::Unknown(error) => {
@@ -220,15 +228,17 @@ pub(crate) enum Standing {
     },
     /// There is none.
     None,
+    /// It is renewed by the next command.
+    Due { place: String },
     /// The server does not take it any more.
     Ended(String),
     /// The server cannot be asked.
     Unknown(String),
 }
 
-/// As `wharf auth status` has it.
+/// As `wharf auth status` has it, with nothing renewed: the doctor may stop waiting at any moment.
 pub(crate) fn standing(cx: &Context) -> Result<Standing, CommandError> {
-    let shown = look(cx)?;
+    let shown = look(cx, connect::kept_token)?;
     let kept = shown.about.as_ref();
     let kept = kept
         .filter(|about| about.kind == TokenKind::Key)
@@ -242,6 +252,9 @@ pub(crate) fn standing(cx: &Context) -> Result<Standing, CommandError> {
                 .or(kept)
                 .map(days_until),
             who: who(&me),
+            place: shown.kept_in,
+        },
+        State::Due => Standing::Due {
             place: shown.kept_in,
         },
         State::LoggedOut => Standing::None,

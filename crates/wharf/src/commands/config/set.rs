@@ -15,6 +15,7 @@ pub(crate) fn set(cx: &Context, key: &'static Key, text: &str) -> Outcome {
         .read(text)
         .map_err(|message| CommandError::usage(format!("{} {message}", key.name)).hint(key.help))?;
     cx.places.make_config()?;
+    let _changing = crate::login::keep::changing(cx)?;
     let file = cx.places.config_file();
     let old = private::read(&file)?.unwrap_or_default();
     let new = edit::set(&old, key.name, &value).map_err(|error| {

@@ -10,6 +10,7 @@ use crate::error::CommandError;
 
 /// Takes the setting out of the user's own file. Not being in there is no failure.
 pub(crate) fn unset(cx: &Context, key: &'static Key) -> Outcome {
+    let _changing = crate::login::keep::changing(cx)?;
     let file = cx.places.config_file();
     let old = private::read(&file)?.unwrap_or_default();
     let new = edit::unset(&old, key.name).map_err(|error| {

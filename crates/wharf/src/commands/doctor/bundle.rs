@@ -180,6 +180,7 @@ fn secrets(cx: &Context) -> Vec<String> {
     let files = [
         places.token_file(),
         places.seal_key_file(),
+        places.signing_key_file(),
         places.ssh_key_file(),
     ];
     let mut texts: Vec<String> = files

@@ -18,7 +18,7 @@ use crate::error::CommandError;
 use crate::wire::block_on;
 
 /// The widest mode of what others may read.
-const WRITABLE_BY_OWNER: u32 = 0o755;
+pub(super) const WRITABLE_BY_OWNER: u32 = 0o755;
 /// Less free space than this is worth a warning: the journal alone may take more.
 const FREE_BYTES_WARN: u64 = 1 << 30;
 /// Less than this and nothing can be recorded soon, so that nothing runs.
@@ -60,12 +60,8 @@ pub(super) fn config(cx: &Context) -> Vec<Line> {
 
 /// Modes and owners of our directories and of the files that must be private.
 pub(super) fn permissions(places: &Places) -> Vec<Line> {
-    let config = places.config_file();
-    // Settings are no secret, but whoever can change them decides what the server allows.
-    let config = [config.parent().map(Path::to_owned), Some(config.clone())];
-    let config = config
+    let config = settings(places)
         .into_iter()
-        .flatten()
         .map(|path| (path, WRITABLE_BY_OWNER));
     let dirs = private_dirs(places)
         .into_iter()
@@ -106,11 +102,19 @@ pub(super) fn private_dirs(places: &Places) -> Vec<std::path::PathBuf> {
     vec![state.to_owned(), data.to_owned(), places.credentials_dir()]
 }
 
+/// Settings are no secret, but whoever can change them decides what the server allows.
+pub(super) fn settings(places: &Places) -> Vec<std::path::PathBuf> {
+    let file = places.config_file();
+    let dir = file.parent().map(Path::to_owned);
+    dir.into_iter().chain([file]).collect()
+}
+
 /// Files of ours that nobody else may read.
 pub(super) fn private_files(places: &Places) -> Vec<std::path::PathBuf> {
     let mut files = vec![
         places.token_file(),
         places.seal_key_file(),
+        places.signing_key_file(),
         places.registration_file(),
         places.ssh_key_file(),
         places.device_id_file(),

@@ -31,7 +31,11 @@ pub(super) fn all(places: &Places, cx: Option<&Context>) -> Vec<String> {
     let files = checks::private_files(places)
         .into_iter()
         .map(|file| (file, FILE_MODE));
-    for (path, mode) in dirs.chain(files).filter(|(path, _)| path.exists()) {
+    let settings = checks::settings(places)
+        .into_iter()
+        .map(|path| (path, checks::WRITABLE_BY_OWNER));
+    let all = dirs.chain(files).chain(settings);
+    for (path, mode) in all.filter(|(path, _)| path.exists()) {
         match private::protect(&path, mode) {
             Ok(Some(repaired)) => done.push(repaired.to_string()),
             Ok(None) => {}

@@ -22,6 +22,9 @@ pub(super) fn check(cx: &Context) -> Vec<Line> {
                 _ => Line::ok("login", text),
             }
         }
+        Ok(Standing::Due { place }) => {
+            Line::ok("login", format!("renewed by the next command, {place}"))
+        }
         Ok(Standing::None) => Line::skip("login", "none; this machine's own server needs none"),
         Ok(Standing::Ended(why)) => Line::fail("login", why).hint("wharf auth login"),
         Ok(Standing::Unknown(why)) => {

@@ -206,6 +206,7 @@ fn all_at_once(checks: Vec<(&'static str, Check)>, patience: Duration) -> Vec<Li
                 let text = format!("took too long: over {} ms", patience.as_millis());
                 let hint = match name {
                     "audit" => "wharf audit verify takes the time that it needs",
+                    "keyring" => "unlock it, and try again",
                     _ => "try again when the machine is less busy",
                 };
                 vec![Line::warn(name, text).hint(hint)]

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use wharf_client::is_loopback;
+
 use super::{Line, text_of};
 use crate::connect::{self, Server};
 use crate::context::Context;
@@ -17,7 +19,7 @@ const SKEW_MILLIS_FAIL: i64 = 5 * 60 * 1000;
 const LATENCY_MILLIS_WARN: f64 = 1000.0;
 
 pub(super) fn check(cx: &Context) -> Vec<Line> {
-    let server = match connect::find(cx) {
+    let server = match connect::find_openly(cx) {
         Ok(server) => server,
         Err(error) if error.message.starts_with("no server runs") => {
             return vec![Line::skip("server", "none runs here; wharf run starts one")];
@@ -106,11 +108,7 @@ fn tls(url: &str, local: bool) -> Line {
     if url.starts_with("https://") {
         return Line::ok("tls", "checked against the system's certificates");
     }
-    let host = url.strip_prefix("http://").unwrap_or(url);
-    let loopback = ["127.", "localhost", "[::1]"]
-        .iter()
-        .any(|it| host.starts_with(it));
-    if local || loopback {
+    if local || is_loopback(url) {
         Line::skip("tls", "plain text, which does not leave this machine")
     } else {
         Line::warn(
@@ -145,5 +143,6 @@ mod tests {
         assert_eq!(tls("https://a.b", false).level, Level::Ok);
         assert_eq!(tls("http://127.0.0.1:1", false).level, Level::Skip);
         assert_eq!(tls("http://a.b", false).level, Level::Warn);
+        assert_eq!(tls("http://127.evil.com", false).level, Level::Warn);
     }
 }

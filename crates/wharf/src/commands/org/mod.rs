@@ -5,6 +5,7 @@ use wharf_api::identity::{AccountRole, CreateInvitation, CreateOrganization, Put
 use wharf_client::Client;
 
 use super::user::add::role;
+use super::user::next::{self, For};
 use super::{DONE, Outcome};
 use crate::connect;
 use crate::context::Context;
@@ -154,6 +155,7 @@ async fn carry_out(cx: &Context, client: &Client, command: Command) -> Outcome {
                     "with this code {} joins {org}, until {}; it is not shown again",
                     made.invitation.email, made.invitation.expires_at
                 ));
+                next::say(cx, For::Invitation, &made.code, Some(client.url()));
             }
         }
         Command::Invitations { org } => {

@@ -10,6 +10,7 @@ use wharf_engine::request::MAX_SUDO_PASSWORD;
 use super::Args;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::ui::guard;
 use crate::ui::hidden::{self, Answer};
 
 /// The file's name for standard input.
@@ -40,6 +41,8 @@ pub(super) fn get(cx: &Context, args: &Args) -> Result<Option<String>, CommandEr
     if !cx.ui.asks {
         return Err(nobody());
     }
+    // The run itself ends in order when it is told to.
+    guard::leave_terminate_alone();
     match hidden::ask(QUESTION, MAX_SUDO_PASSWORD) {
         Ok(Answer::Text(password)) => checked(password).map(Some),
         Ok(Answer::Nobody) => Err(nobody()),

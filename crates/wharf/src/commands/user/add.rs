@@ -3,8 +3,10 @@
 use serde_json::json;
 use wharf_api::identity::{AccountRole, CreateUser, Hidden, UserCreated};
 
+use super::next::{self, For};
 use crate::commands::auth::login::{from_input, typed};
 use crate::commands::{DONE, Outcome};
+use crate::config::Origin;
 use crate::connect;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -58,13 +60,23 @@ pub(crate) fn add(cx: &Context, args: &Args) -> Outcome {
         role: args.role,
         organization: args.org.clone(),
     };
-    let made = if is_offline(cx)? {
-        wire::offline::create_user(cx, &ask)?
+    let (made, url) = if is_offline(cx)? {
+        let token = cx.settings.set_by("token_file");
+        if token.is_some_and(|set| matches!(set.origin, Origin::Flag(_))) {
+            return Err(CommandError::usage(
+                "no server runs here that --token-file could be for",
+            ));
+        }
+        let made = wire::offline::create_user(cx, &ask)?;
+        cx.ui
+            .event(&format!("no server runs here; made in {}", made.database));
+        (made.user, made.public_url)
     } else {
         let server = connect::find(cx)?;
-        block_on(async { Ok(server.client.create_user(&ask).await?) })?
+        let made = block_on(async { Ok(server.client.create_user(&ask).await?) })?;
+        (made, Some(server.client.url().to_owned()))
     };
-    show(cx, &made)?;
+    show(cx, &made, url.as_deref())?;
     Ok(DONE)
 }
 
@@ -73,7 +85,7 @@ fn is_offline(cx: &Context) -> Result<bool, CommandError> {
     Ok(login::target(cx)? == Target::Here && !connect::runs_here(cx)?)
 }
 
-fn show(cx: &Context, made: &UserCreated) -> Result<(), CommandError> {
+fn show(cx: &Context, made: &UserCreated, url: Option<&str>) -> Result<(), CommandError> {
     if cx.ui.json {
         ui::data(&format!("{}\n", json!(made)))?;
         return Ok(());
@@ -93,6 +105,7 @@ fn show(cx: &Context, made: &UserCreated) -> Result<(), CommandError> {
             "with this code they set a password, until {}; it is not shown again",
             reset.expires_at
         ));
+        next::say(cx, For::Password, &reset.code, url);
     }
     Ok(())
 }

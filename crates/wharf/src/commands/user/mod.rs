@@ -1,11 +1,13 @@
 //! `wharf user`: accounts, for who looks after the server.
 
 pub(crate) mod add;
+pub(crate) mod next;
 
 use serde_json::json;
 use wharf_api::identity::{UpdateUser, User};
 use wharf_client::Client;
 
+use self::next::For;
 use super::{DONE, Outcome};
 use crate::connect;
 use crate::context::Context;
@@ -59,6 +61,7 @@ pub(crate) fn dispatch(cx: &Context, command: Command) -> Outcome {
                     "it sets a password once, until {}",
                     code.expires_at
                 ));
+                next::say(cx, For::Password, &code.code, Some(server.client.url()));
             }
             Ok(DONE)
         }

@@ -4,17 +4,20 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use wharf_api::identity::{CreateApiKey, DeviceCode, DeviceCodeRequest, DeviceToken};
+use wharf_api::identity::{CreateApiKey, DeviceCode, DeviceCodeRequest, DeviceToken, Me};
 use wharf_client::{Client, Error as ClientError, Polled};
-use wharf_localstate::credentials::Kind as TokenKind;
+use wharf_localstate::credentials::{Credential, Kind as TokenKind};
 use wharf_model::Secret;
 
+use super::after::Kept;
 use super::key::describe;
 use super::terminal::{self, Key, Keys};
-use super::{Args, LoggedIn};
+use super::{Args, Begun, LoggedIn};
+use crate::commands::Outcome;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
-use crate::login::{device, moment};
+use crate::login::stop::Stop;
+use crate::login::{device, keep, moment};
 use crate::ui;
 use crate::wire::block_on;
 
@@ -26,7 +29,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// The longest that a code is polled for, whatever the server says.
 const LIFE_MAX: Duration = Duration::from_secs(1800);
 
-pub(super) fn login(cx: &Context, client: &Client, args: &Args) -> Result<LoggedIn, CommandError> {
+pub(super) fn login(cx: &Context, begun: &Begun, args: &Args) -> Outcome {
     if cx.ui.quiet && !cx.ui.json {
         return Err(
             CommandError::usage("a code must be shown to log in with it")
@@ -38,62 +41,78 @@ pub(super) fn login(cx: &Context, client: &Client, args: &Args) -> Result<Logged
         scope: args.scope.clone(),
     };
     block_on(async {
-        let code = client.device_code(&ask).await?;
+        let code = begun.client.device_code(&ask).await?;
+        let mut stop = Stop::listen()?;
         let browser = show(cx, &code, args)?;
         let done = tokio::select! {
-            done = wait(cx, client, &code) => done?,
+            done = wait(cx, &begun.client, &code) => done?,
             // Also where the terminal hands over Ctrl-C as a key.
-            _ = tokio::signal::ctrl_c() => return Err(stopped()),
+            kind = stop.asked() => return Err(stopped(kind)),
         };
         drop(browser);
-        let done = match args.expires {
-            Some(life) => shortened(cx, client, done, life).await?,
-            None => done,
-        };
-        let token = Secret::new(done.token.expose().to_owned());
-        let client = Client::new(client.url(), Some(&token))?;
-        // Who it is was said with the token; the role was not, and is not worth losing the login.
-        let me = client.me().await.unwrap_or_default();
-        let mut logged_in = describe(client.url(), token, &me, TokenKind::Key, None);
-        complete(&mut logged_in, done);
-        Ok(logged_in)
+        // The login first: nobody can ask for it again.
+        let kept = Kept::keep(cx, begun, logged_in(begun, done))?;
+        tokio::select! {
+            // A signal that came while it was kept is looked at first.
+            biased;
+            kind = stop.asked() => {
+                cx.ui.event("stopped; the login is kept");
+                Err(CommandError::new(kind, "stopped; the login is kept"))
+            }
+            outcome = kept.go_on(cx, begun, args.expires) => outcome,
+        }
     })
 }
 
-/// A key that ends sooner in place of the one that the login made.
-async fn shortened(
+/// A key that ends sooner in place of the one that the login made. That one is as good as it was
+/// where none can be made.
+pub(super) async fn shorten(cx: &Context, begun: &Begun, login: &mut LoggedIn, life: Duration) {
+    match shorter(cx, begun, login, life).await {
+        Ok(new) => login.credential = new,
+        Err(error) => cx.ui.warn_always(&format!(
+            "--expires has no effect on this login: {}",
+            error.message
+        )),
+    }
+}
+
+async fn shorter(
     cx: &Context,
-    client: &Client,
-    done: DeviceToken,
+    begun: &Begun,
+    login: &LoggedIn,
     life: Duration,
-) -> Result<DeviceToken, CommandError> {
-    let token = Secret::new(done.token.expose().to_owned());
-    let client = Client::new(client.url(), Some(&token))?;
+) -> Result<Credential, CommandError> {
+    let old = &login.credential;
+    let client = Client::new(&begun.url, Some(&old.token))?;
     let ask = CreateApiKey {
         name: device::name(),
-        scopes: (!done.scopes.is_empty()).then(|| done.scopes.clone()),
-        organization: Some(done.org.id.clone()),
+        scopes: (!login.scopes.is_empty()).then(|| login.scopes.clone()),
+        organization: old.about.org.as_ref().map(|org| org.id.clone()),
         expires_in: Some(life.as_secs()),
         ..CreateApiKey::default()
     };
-    let made = match client.create_api_key(&ask).await {
-        Ok(made) => made,
-        Err(error) => {
-            cx.ui
-                .warn_always(&format!("--expires has no effect on this login: {error}"));
-            return Ok(done);
-        }
+    let made = client.create_api_key(&ask).await?;
+    let mut new = Credential {
+        token: Secret::new(made.token.into_inner()),
+        ..old.clone()
     };
+    new.about.id = Some(made.key.id);
+    new.about.expires_at = moment(&made.key.expires_at);
+    keep::keep(cx, &begun.profile, &begun.place, &new)?;
     if let Err(error) = client.logout(false).await {
         cx.ui
             .warn_always(&format!("the longer key of this login goes on: {error}"));
     }
-    Ok(DeviceToken {
-        token: made.token,
-        key_id: Some(made.key.id),
-        expires_at: Some(made.key.expires_at),
-        ..done
-    })
+    Ok(new)
+}
+
+fn logged_in(begun: &Begun, done: DeviceToken) -> LoggedIn {
+    let token = Secret::new(done.token.expose().to_owned());
+    let mut logged_in = describe(&begun.url, token, &Me::default(), TokenKind::Key, None);
+    logged_in.role.clear();
+    logged_in.scopes.clone_from(&done.scopes);
+    complete(&mut logged_in, done);
+    logged_in
 }
 
 fn complete(logged_in: &mut LoggedIn, done: DeviceToken) {
@@ -154,14 +173,19 @@ fn show(cx: &Context, code: &DeviceCode, args: &Args) -> Result<Option<Child>, C
     })
 }
 
-/// Opens the page. It gets none of our own secrets with its environment.
+/// Opens the page. It gets none of our own variables with its environment, some of which are
+/// secrets.
 fn open(cx: &Context, url: &str) -> Option<Child> {
     if !(url.starts_with("http://") || url.starts_with("https://")) {
         return None;
     }
-    let opened = Command::new(device::browser(cx))
-        .arg(url)
-        .env_remove("WHARF_TOKEN")
+    let (program, args) = device::browser(cx, url);
+    let mut command = Command::new(program);
+    for name in cx.world.variable_names().filter(|it| is_ours(it)) {
+        command.env_remove(name);
+    }
+    let opened = command
+        .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -169,6 +193,12 @@ fn open(cx: &Context, url: &str) -> Option<Child> {
     opened
         .inspect_err(|error| cx.ui.note(&format!("no browser could be opened: {error}")))
         .ok()
+}
+
+fn is_ours(variable: &str) -> bool {
+    ["WHARF_", "ATLAS_", "DATABASE_URL"]
+        .iter()
+        .any(|prefix| variable.starts_with(prefix))
 }
 
 /// Polls until somebody answers. Trouble with the network is waited out: the code is still good.
@@ -182,6 +212,8 @@ async fn wait(
     let mut pause = Duration::from_secs(code.interval).clamp(PAUSE_MIN, PAUSE_MAX);
     let mut keys = Keys::watch(cx);
     let mut unreachable = false;
+    // An answer that never came may have been the one that holds the key.
+    let mut lost = false;
     cx.ui.note(&format!(
         "waiting for an answer{}",
         if keys.is_some() {
@@ -204,6 +236,7 @@ async fn wait(
         match client.poll_device(&code.device_code).await {
             Ok(Polled::Done(done)) => return Ok(*done),
             Ok(Polled::Denied) => return Err(denied()),
+            Ok(Polled::Unknown) if lost => return Err(answer_lost()),
             Ok(Polled::Expired | Polled::Unknown) => return Err(expired()),
             Ok(Polled::SlowDown) => pause = (pause + SLOW_DOWN).min(PAUSE_MAX),
             Ok(Polled::Pending) => {
@@ -212,6 +245,7 @@ async fn wait(
                 }
             }
             Err(error) if passes(&error) => {
+                lost |= !error.nothing_sent() && error.problem().is_none();
                 if !std::mem::replace(&mut unreachable, true) {
                     cx.ui
                         .event(&format!("{error}; waiting on, the code is still good"));
@@ -237,7 +271,7 @@ fn act(cx: &Context, key: Key, code: &DeviceCode) -> Result<(), CommandError> {
         }
         Key::Picture => cx.ui.say(&terminal::picture(&code.verification_url)),
         Key::Open => drop(open(cx, &code.verification_url)),
-        Key::Stop => return Err(stopped()),
+        Key::Stop => return Err(stopped(Kind::Interrupted)),
     }
     Ok(())
 }
@@ -265,6 +299,19 @@ fn expired() -> CommandError {
     error.hint("wharf auth login shows a new code")
 }
 
-fn stopped() -> CommandError {
-    CommandError::new(Kind::Interrupted, "stopped; nothing was kept")
+/// Somebody may have said yes, and the key was on its way when the connection broke.
+fn answer_lost() -> CommandError {
+    let text = "the answer was lost on its way, and the server gives it once";
+    let mut error = CommandError::new(Kind::Login, text);
+    error.code = "answer_lost".to_owned();
+    let name = device::name();
+    error
+        .hint(format!(
+            "wharf key list shows a key named {name} if it was a yes: revoke it"
+        ))
+        .hint("wharf auth login shows a new code")
+}
+
+fn stopped(kind: Kind) -> CommandError {
+    CommandError::new(kind, "stopped; nothing was kept")
 }

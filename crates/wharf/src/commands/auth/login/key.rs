@@ -9,7 +9,6 @@ use wharf_localstate::credentials::{About, Credential, Kind as TokenKind, Named}
 use wharf_model::Secret;
 
 use super::LoggedIn;
-use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::login::{moment, now};
 use crate::wire::block_on;
@@ -18,7 +17,7 @@ use crate::wire::block_on;
 const TOKEN_BYTES_MAX: u64 = 16 * 1024;
 
 /// Takes the key in `file`, or from standard input for `-`, once the server knows it.
-pub(super) fn login(_cx: &Context, url: &str, file: &str) -> Result<LoggedIn, CommandError> {
+pub(super) fn login(url: &str, file: &str) -> Result<LoggedIn, CommandError> {
     let token = read(file)?;
     let client = Client::new(url, Some(&token))?;
     let me = block_on(async { Ok(client.me().await?) }).map_err(|error| match error.kind {
@@ -86,5 +85,6 @@ pub(super) fn describe(
             about,
         },
         role: me.role.as_str().to_owned(),
+        scopes: Vec::new(),
     }
 }

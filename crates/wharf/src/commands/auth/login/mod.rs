@@ -1,30 +1,26 @@
 //! `wharf auth login`
 
+mod after;
 mod device;
 mod key;
 mod password;
 mod terminal;
 
-pub(crate) use password::{from_input, typed};
+pub(crate) use after::finish;
+pub(crate) use password::{chosen, from_input, session, typed};
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::json;
-use wharf_client::Client;
+use wharf_client::{Client, plain_text_host};
 use wharf_localstate::Registration;
-use wharf_localstate::credentials::{Credential, Keeper, Place, is_profile};
+use wharf_localstate::credentials::{Credential, Place, is_profile};
 
-use crate::commands::{DONE, Outcome};
+use crate::commands::Outcome;
 use crate::config::Origin;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::login::fresh::is_due;
-use crate::login::keep::{self, StoreChoice};
-use crate::login::ssh_key::{self, Made};
-use crate::login::{self, LOCAL, day, days_until, now, same_url};
-use crate::ui;
-use crate::wire::block_on;
+use crate::login::keep::{self, StoreArgs};
+use crate::login::{self, LOCAL, same_url};
 
 /// Log in to a server
 #[derive(Debug, clap::Args)]
@@ -41,12 +37,8 @@ pub(crate) struct Args {
     /// The password is standard input's first line
     #[arg(long, requires = "email")]
     password_stdin: bool,
-    /// Keep the login in a file that only you can read
-    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true)]
-    store_file: Option<Option<PathBuf>>,
-    /// Where to keep the login; without it where the last one was, else in the keyring
-    #[arg(long, value_enum, value_name = "STORE", conflicts_with = "store_file")]
-    store: Option<StoreChoice>,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Open no browser
     #[arg(long)]
     no_browser: bool,
@@ -62,40 +54,77 @@ pub(crate) struct Args {
 }
 
 /// Somebody is logged in; nothing is kept yet.
-pub(super) struct LoggedIn {
+pub(crate) struct LoggedIn {
     credential: Credential,
-    /// Whether the account's SSH keys are within what it may do.
+    /// The role; empty where the server has not said it yet.
     role: String,
+    /// What the login is for, where the server said it.
+    scopes: Vec<String>,
 }
 
-pub(crate) fn login(cx: &Context, args: &Args) -> Outcome {
+/// What is known before anybody logs in.
+pub(crate) struct Begun {
+    /// The server, asked without a token.
+    pub(crate) client: Client,
+    url: String,
+    profile: String,
+    place: Place,
+}
+
+/// Finds server, profile and a place for a login, before anybody does anything: a login that
+/// cannot be kept is a login lost.
+pub(crate) fn begin(cx: &Context, store: &StoreArgs) -> Result<Begun, CommandError> {
     let url = server(cx)?;
     let profile = profile(cx, &url)?;
-    if let Some(name) = plain_text_to(&url) {
+    if let Some(name) = plain_text_host(&url) {
         cx.ui.warn_always(&format!(
             "{name} is reached without encryption: whoever is on the way can read the login"
         ));
     }
     let client = Client::new(&url, None)?;
-    let (choice, file) = match &args.store_file {
-        Some(file) => (Some(StoreChoice::File), file.as_ref()),
-        None => (args.store, None),
-    };
-    // Before anybody does anything: a login that cannot be kept is a login lost.
-    let place = keep::place(cx, &profile, choice, file)?;
+    let place = keep::place(cx, &profile, store)?;
+    Ok(Begun {
+        client,
+        url,
+        profile,
+        place,
+    })
+}
+
+pub(crate) fn login(cx: &Context, args: &Args) -> Outcome {
     let by_flag = cx.settings.set_by("token_file");
     let by_flag = by_flag.filter(|set| matches!(set.origin, Origin::Flag(_)));
-    let logged_in = match (&args.email, by_flag) {
-        (Some(email), _) => password::login(cx, &client, email, args.password_stdin)?,
-        (None, Some(file)) => key::login(cx, &url, &file.value.to_string())?,
-        (None, None) => device::login(cx, &client, args)?,
-    };
-    let before = Keeper::new(&cx.places).credential(&profile).ok().flatten();
-    keep::keep(cx, &profile, &place, &logged_in.credential)?;
-    revoke_before(cx, before, &logged_in.credential);
-    let key = share_ssh_key(cx, &logged_in.credential);
-    show(cx, &profile, &place, &logged_in, &key)?;
-    Ok(DONE)
+    if args.email.is_some() && by_flag.is_some() {
+        return Err(CommandError::usage(
+            "--email logs in by password and --token-file with a key: give one of them",
+        ));
+    }
+    can_shorten(args)?;
+    let begun = begin(cx, &args.store)?;
+    match (&args.email, by_flag) {
+        (Some(email), _) => {
+            let logged_in = password::login(cx, &begun.client, email, args.password_stdin)?;
+            finish(cx, &begun, logged_in)
+        }
+        (None, Some(file)) => {
+            let logged_in = key::login(&begun.url, &file.value.to_string())?;
+            finish(cx, &begun, logged_in)
+        }
+        (None, None) => device::login(cx, &begun, args),
+    }
+}
+
+/// A shorter key is made with the one of the login, which has to be allowed to.
+fn can_shorten(args: &Args) -> Result<(), CommandError> {
+    let narrow = |scope: &String| !scope.split_whitespace().any(|it| it == "admin");
+    if args.expires.is_some() && args.scope.as_ref().is_some_and(narrow) {
+        return Err(
+            CommandError::usage("--expires needs a login that may make keys: --scope with admin")
+                .hint("leave out one of them, or make a key elsewhere: wharf key create NAME --scope SCOPES --expires TIME")
+                .hint("and log in with it: wharf auth login --token-file FILE"),
+        );
+    }
+    Ok(())
 }
 
 /// The server to log in to: the one that is named, the profile's, or the one that runs here.
@@ -139,12 +168,21 @@ fn profile(cx: &Context, url: &str) -> Result<String, CommandError> {
             return Ok(name);
         }
     }
-    for name in login::target::known(cx)? {
-        if same_url(&login::target::bound(cx, &name)?, url) {
-            return Ok(name);
+    let known = login::target::known(cx)?;
+    for name in &known {
+        if same_url(&login::target::bound(cx, name)?, url) {
+            return Ok(name.clone());
         }
     }
-    Ok(name_of(url))
+    Ok(free(&name_of(url), &known))
+}
+
+/// `name`, or with the first number behind it under which no other server is known.
+fn free(name: &str, known: &[String]) -> String {
+    let is_free = |name: &String| !known.contains(name);
+    let numbered = (2..).map(|number: u32| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    names.find(is_free).unwrap_or_default()
 }
 
 /// A name for a server, made of its address.
@@ -166,111 +204,6 @@ fn name_of(url: &str) -> String {
     }
 }
 
-/// The host that is reached in plain text over a network, if so.
-fn plain_text_to(url: &str) -> Option<&str> {
-    let authority = url.strip_prefix("http://")?.split('/').next()?;
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next()?,
-        None => authority.split(':').next()?,
-    };
-    let loopback = host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback());
-    (!loopback).then_some(host)
-}
-
-/// The login that was replaced is ended at the server as well, if it can be reached. A key that was
-/// given and not made here stays what it was.
-fn revoke_before(cx: &Context, before: Option<Credential>, new: &Credential) {
-    let Some(before) = before.filter(|before| !before.is_same_token(new)) else {
-        return;
-    };
-    if before.about.id.is_none() || before.about.refused {
-        return;
-    }
-    let ended = block_on(async {
-        let mut token = before.token.clone();
-        if let Some(refresh) = before.refresh.as_ref().filter(|_| is_due(&before, now())) {
-            let client = Client::new(&before.about.url, None)?;
-            token = client.refresh(refresh).await?.access;
-        }
-        let client = Client::new(&before.about.url, Some(&token))?;
-        Ok(client.logout(false).await?)
-    });
-    match ended {
-        Ok(_) => cx.ui.note("the login before this one has been ended"),
-        Err(error) if error.kind == crate::error::Kind::Login => {}
-        Err(_) => cx
-            .ui
-            .warn("the login before this one could not be ended; wharf key list shows it"),
-    }
-}
-
-/// Makes this device's SSH key and gives it to the account. What fails is said, and is no reason to
-/// lose the login.
-fn share_ssh_key(cx: &Context, credential: &Credential) -> String {
-    let shared = || -> Result<String, CommandError> {
-        let (half, made) = ssh_key::ensure(cx)?;
-        let client = Client::new(&credential.about.url, Some(&credential.token))?;
-        let new = block_on(ssh_key::upload(&client, &half))?;
-        let print = half.fingerprint;
-        Ok(match (made, new) {
-            (Made::WasThere, false) => format!("SSH key {print} registered already"),
-            (Made::WasThere, true) => format!("SSH key {print} registered"),
-            (_, _) => format!("SSH key {print} made; its private half stays here"),
-        })
-    };
-    shared().unwrap_or_else(|error| {
-        cx.ui.warn(&format!(
-            "the SSH key of this device is not registered: {}",
-            error.message
-        ));
-        "SSH key not registered; wharf keys add tries again".to_owned()
-    })
-}
-
-fn show(
-    cx: &Context,
-    profile: &str,
-    place: &Place,
-    logged_in: &LoggedIn,
-    key: &str,
-) -> Result<(), CommandError> {
-    let about = &logged_in.credential.about;
-    let user = about.user.as_ref().map_or("", |user| &user.name);
-    if cx.ui.json {
-        let answer = json!({
-            "event": "logged_in",
-            "profile": profile,
-            "url": about.url,
-            "user": user,
-            "organization": about.org.as_ref().map(|org| &org.name),
-            "role": logged_in.role,
-            "expires_at": about.expires_at.map(|end| end.to_string()),
-            "kept_in": place.to_string(),
-        });
-        ui::data(&format!("{answer}\n"))?;
-        return Ok(());
-    }
-    let org = about
-        .org
-        .as_ref()
-        .map_or_else(String::new, |org| format!(", {}", org.name));
-    let until = match (about.kind, about.expires_at) {
-        (wharf_localstate::credentials::Kind::Key, Some(end)) => {
-            format!("; ends {} ({} days)", day(end), days_until(end))
-        }
-        _ => "; renewed by itself".to_owned(),
-    };
-    cx.ui
-        .event(&format!("{user}{org}{until}; kept in {place}; {key}"));
-    cx.ui.note(&format!(
-        "profile {profile} is used from now on; wharf auth switch chooses another"
-    ));
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,22 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_over_a_network_is_noticed() {
-        assert_eq!(
-            plain_text_to("http://wharf.example.com:80/x"),
-            Some("wharf.example.com")
-        );
-        assert_eq!(
-            plain_text_to("http://[2001:db8::1]:80"),
-            Some("2001:db8::1")
-        );
-        for good in [
-            "http://127.0.0.1:1",
-            "http://[::1]:1",
-            "http://localhost",
-            "https://a.b",
-        ] {
-            assert_eq!(plain_text_to(good), None, "{good}");
-        }
+    fn a_name_that_is_another_servers_gets_a_number() {
+        let known = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| (*name).to_owned()).collect()
+        };
+        assert_eq!(free("a.b", &known(&["c"])), "a.b");
+        assert_eq!(free("a.b", &known(&["a.b"])), "a.b-2");
+        assert_eq!(free("a.b", &known(&["a.b", "a.b-2"])), "a.b-3");
     }
 }

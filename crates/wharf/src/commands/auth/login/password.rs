@@ -2,9 +2,10 @@
 
 use std::io::{self, BufRead as _, Read as _};
 
-use wharf_client::Client;
+use wharf_api::identity::Me;
+use wharf_client::{Client, Session};
 use wharf_localstate::credentials::Kind as TokenKind;
-use wharf_model::Secret;
+use wharf_model::{Secret, Timestamp};
 
 use super::LoggedIn;
 use super::key::describe;
@@ -32,18 +33,42 @@ pub(super) fn login(
         )?
     };
     let asked = now();
-    let session = block_on(async { Ok(client.login(email, &password, &device::name()).await?) })
+    let got = block_on(async { Ok(client.login(email, &password, &device::name()).await?) })
         .map_err(|error| match error.kind {
             // The usual advice is about tokens.
             Kind::Login => CommandError::new(Kind::Login, error.message)
                 .hint("wharf auth login without --email logs in with a code instead"),
             _ => error,
         })?;
+    session(cx, client, got, asked, email)
+}
+
+/// The login of a session that a server gave at `asked`. A server that does not say whose it is
+/// has logged somebody in all the same; `email` stands for them then.
+pub(crate) fn session(
+    cx: &Context,
+    client: &Client,
+    session: Session,
+    asked: Timestamp,
+    email: &str,
+) -> Result<LoggedIn, CommandError> {
     let client = Client::new(client.url(), Some(&session.access))?;
-    let me = block_on(async { Ok(client.me().await?) })?;
+    let asking = block_on(async { Ok(client.me().await) })?;
+    let me = asking.unwrap_or_else(|error| {
+        cx.ui.warn_always(&format!(
+            "the server did not say whose login it is: {error}"
+        ));
+        Me {
+            email: email.to_owned(),
+            ..Me::default()
+        }
+    });
     let id = me.credential_id.clone();
     let token = session.access;
     let mut logged_in = describe(client.url(), token, &me, TokenKind::Login, id);
+    if me.id.is_empty() {
+        logged_in.role.clear();
+    }
     let about = &mut logged_in.credential.about;
     // By this machine's clock, whatever the server's says.
     about.stored_at = asked;
@@ -72,7 +97,23 @@ pub(crate) fn typed(cx: &Context, question: &str) -> Result<Secret, CommandError
     }
 }
 
-/// The first line of standard input.
+/// A password that is chosen: typed twice, or the next line of standard input.
+pub(crate) fn chosen(cx: &Context, from_stdin: bool) -> Result<Secret, CommandError> {
+    if from_stdin {
+        return from_input();
+    }
+    let first = typed(cx, "wharf: new password: ")?;
+    let again = typed(cx, "wharf: the same again: ")?;
+    if first.expose() == again.expose() {
+        Ok(first)
+    } else {
+        Err(CommandError::usage(
+            "the two are not the same; nothing was changed",
+        ))
+    }
+}
+
+/// The next line of standard input.
 pub(crate) fn from_input() -> Result<Secret, CommandError> {
     let most = u64::try_from(PASSWORD_BYTES_MAX)
         .unwrap_or(u64::MAX)
