@@ -24,6 +24,7 @@ mod server;
 mod servers;
 mod sessions;
 mod spent;
+mod tls;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -78,6 +79,7 @@ async fn on_postgres() {
     let server = Arc::new(server);
     let cases = [
         postgres::CASES,
+        tls::CASES,
         schema::CASES,
         accounts::CASES,
         credentials::CASES,
