@@ -4,17 +4,40 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wharf_identity::{Identity, KeyFile, Options, Parts};
+use wharf_identity::{Fetch, Identity, KeyFile, Mail, Options, Parts};
 use wharf_localstate::private;
 use wharf_model::Secret;
 use wharf_server::Accounts;
 use wharf_store::audit::AuditLog;
 use wharf_store::db::Database;
 
+use super::issuers::HttpDocuments;
+use super::mail::SmtpMail;
 use super::{SystemClock, SystemEntropy, database};
 use crate::config::options::AccountOptions;
 use crate::context::Context;
 use crate::error::CommandError;
+
+/// What accounts have of the network.
+#[derive(Default)]
+struct Outside {
+    fetch: Option<Arc<dyn Fetch>>,
+    mail: Option<Arc<dyn Mail>>,
+}
+
+impl Outside {
+    fn new(options: &AccountOptions) -> Result<Self, CommandError> {
+        let mut outside = Self::default();
+        // Reading the system's certificates takes time that most servers need not spend.
+        if !options.issuers.is_empty() {
+            outside.fetch = Some(Arc::new(HttpDocuments::new()?));
+        }
+        if let Some(mail) = &options.mail {
+            outside.mail = Some(Arc::new(SmtpMail::new(mail)?));
+        }
+        Ok(outside)
+    }
+}
 
 /// Accounts over an open database and record.
 pub(crate) fn accounts(
@@ -22,6 +45,15 @@ pub(crate) fn accounts(
     options: &AccountOptions,
     database: Database,
     audit: AuditLog,
+) -> Result<Accounts, CommandError> {
+    put_together(cx, options, (database, audit), Outside::new(options)?)
+}
+
+fn put_together(
+    cx: &Context,
+    options: &AccountOptions,
+    (database, audit): (Database, AuditLog),
+    outside: Outside,
 ) -> Result<Accounts, CommandError> {
     let clock = Arc::new(SystemClock::here());
     let entropy = Arc::new(SystemEntropy);
@@ -31,8 +63,8 @@ pub(crate) fn accounts(
         entropy: Arc::clone(&entropy) as Arc<dyn wharf_model::Entropy>,
         audit,
         keys: Arc::new(SigningKey(cx.places.signing_key_file())),
-        fetch: None,
-        mail: None,
+        fetch: outside.fetch,
+        mail: outside.mail,
     };
     let identity = Identity::open(parts, identity_options(options))
         .map_err(|error| CommandError::failed("cannot open the accounts").because(error))?;
@@ -54,7 +86,8 @@ pub(crate) async fn open_offline(
     let (audit, _recovery) = AuditLog::open(&cx.places.audit_dir(), Default::default())
         .map_err(|error| CommandError::failed("cannot open the record").because(error))?;
     let database = database::open(cx).await?;
-    accounts(cx, options, database, audit).map(|accounts| accounts.identity)
+    let kept = (database, audit);
+    put_together(cx, options, kept, Outside::default()).map(|accounts| accounts.identity)
 }
 
 fn identity_options(options: &AccountOptions) -> Options {
@@ -65,6 +98,7 @@ fn identity_options(options: &AccountOptions) -> Options {
         audience: options.audience.clone().unwrap_or(defaults.audience),
         public_url: options.public_url.clone(),
         registration: options.registration,
+        issuers: options.issuers.clone(),
         ..Options::default()
     }
 }

@@ -19,6 +19,8 @@ mod home;
 mod host;
 mod identity;
 mod login;
+mod mail;
+mod outside;
 mod policy;
 mod registry;
 mod run;
