@@ -150,7 +150,13 @@ struct Home {
 
 const HOMES: &[Home] = &[
     Home {
-        family: &["sqlx", "rusqlite", "libsqlite3-sys", "tokio-postgres"],
+        family: &[
+            "sqlx",
+            "sqlx-core",
+            "rusqlite",
+            "libsqlite3-sys",
+            "tokio-postgres",
+        ],
         allowed: &["wharf-store"],
         why: "SQL is written in one crate, behind traits that both databases pass",
     },
@@ -205,6 +211,11 @@ const HOMES: &[Home] = &[
         family: &["reqwest"],
         allowed: &["wharf-client"],
         why: "requests are made in one crate, which holds the rules for tokens and retries",
+    },
+    Home {
+        family: &["lettre"],
+        allowed: &["wharf"],
+        why: "mail is sent by an adapter of the binary's; what is written is decided by who somebody is",
     },
     Home {
         family: &["anstream", "owo-colors"],

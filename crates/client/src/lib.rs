@@ -13,6 +13,7 @@
 pub mod calls;
 pub mod client;
 pub mod consent;
+pub mod documents;
 pub mod error;
 pub mod files;
 mod hosts;
@@ -23,6 +24,7 @@ pub mod stream;
 
 pub use calls::{OutputChunk, OutputStream};
 pub use client::{Client, is_loopback, plain_text_host};
+pub use documents::DocumentClient;
 pub use error::Error;
 pub use identity::{Polled, Session};
 pub use peer::PeerClient;

@@ -161,7 +161,7 @@ impl Inner {
         };
         let code = self.make_reset_code(&user, &note).await?;
         let place = match &self.options.public_url {
-            Some(url) => format!("Type it at {url}/reset"),
+            Some(url) => format!("Type it where you asked for it: it is one of {url}"),
             None => "Type it where you asked for it".to_owned(),
         };
         let text = format!(

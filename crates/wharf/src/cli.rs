@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    approvals, audit, auth, config, cp, db, doctor, explain, host, key, keys, kill, logs, org,
-    policy, registry, reset, run, serve, session, user,
+    agent, approvals, audit, auth, config, cp, db, doctor, explain, host, key, keys, kill, logs,
+    org, policy, registry, reset, run, serve, session, user,
 };
 
 const EXAMPLES: &str = "\
@@ -121,6 +121,12 @@ pub(crate) enum Command {
     /// Say who the server takes you for
     #[command(before_help = "Example:\n  wharf whoami")]
     Whoami,
+    /// What was used of what you may use
+    #[command(before_help = "Example:\n  wharf usage")]
+    Usage,
+    /// Agents: programs that act for you, with names, keys and bounds of their own
+    #[command(subcommand)]
+    Agent(agent::Command),
     /// API keys: tokens for scripts, agents and devices
     #[command(subcommand)]
     Key(key::Command),

@@ -3,6 +3,8 @@
 
 pub(crate) mod database;
 pub(crate) mod identity;
+pub(crate) mod issuers;
+pub(crate) mod mail;
 pub(crate) mod manual;
 pub(crate) mod offline;
 pub(crate) mod peers;

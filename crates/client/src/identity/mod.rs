@@ -3,6 +3,7 @@
 mod accounts;
 mod device;
 mod login;
+mod usage;
 
 pub use device::Polled;
 pub use login::Session;

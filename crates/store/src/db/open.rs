@@ -36,10 +36,11 @@ impl Database {
     /// `postgres://ACCOUNT[:PASSWORD]@HOST[:PORT]/NAME`, or `sqlite:///PATH`, for which see
     /// [`open_sqlite`](Self::open_sqlite).
     ///
-    /// A database of PostgreSQL has to be there. Its URL may say `sslmode`, `host` (the directory
-    /// of a Unix socket), `application_name` and `options`. Connections are not encrypted, so that
-    /// for a server on another machine the URL has to say `sslmode=disable`. A password is never
-    /// part of an error.
+    /// A database of PostgreSQL has to be there. Its URL may say `sslmode`, `sslrootcert`,
+    /// `sslcert`, `sslkey`, `host` (the directory of a Unix socket), `application_name` and
+    /// `options`. Where it says nothing of `sslmode`, connections to another machine are encrypted
+    /// and the server's name is checked (`verify-full`), and those on this machine are not
+    /// encrypted. A password is never part of an error.
     ///
     /// # Errors
     /// Names the step: understanding the URL, opening, bringing it up to date.

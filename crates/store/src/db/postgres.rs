@@ -2,8 +2,8 @@
 //!
 //! The library also looks into the environment (`PGPASSWORD`, `PGOPTIONS` and others) and into the
 //! home directory (`.pgpass`). What a URL of ours leaves open is therefore filled in here, an empty
-//! password included, so that the URL alone says where to go and as whom. Only `PGOPTIONS` cannot
-//! be shut out that way.
+//! password included, so that the URL alone says where to go and as whom. Only `PGOPTIONS` and, on
+//! encrypted connections, `PGSSLROOTCERT`, `PGSSLCERT` and `PGSSLKEY` cannot be shut out that way.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -115,13 +115,19 @@ impl Address {
         for (key, value) in url.query_pairs() {
             match &*key {
                 "sslmode" => mode = Some(value.into_owned()),
+                "sslrootcert" | "sslcert" | "sslkey" if value.starts_with('/') => {}
+                "sslrootcert" | "sslcert" | "sslkey" => {
+                    return Err(wrong(
+                        "certificates and keys are named by their whole paths",
+                    ));
+                }
                 "host" if value.starts_with('/') => socket = Some(value.into_owned()),
                 "application_name" => named = true,
                 "options" => {}
                 _ => {
                     return Err(wrong(
-                        "of parameters it may have `sslmode`, `host` (a directory), \
-                         `application_name` and `options`",
+                        "of parameters it may have `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, \
+                         `host` (a directory), `application_name` and `options`",
                     ));
                 }
             }
@@ -137,11 +143,16 @@ impl Address {
             return Err(wrong("it names no database"));
         }
         let is_here = socket.is_some() || is_here(host);
-        if !is_here && mode.as_deref() != Some("disable") {
-            return Err(wrong(
-                "the connection to another machine would not be encrypted; where its network is \
-                 trusted, say so with `?sslmode=disable`",
-            ));
+        match mode.as_deref() {
+            None | Some("disable" | "require" | "verify-ca" | "verify-full") => {}
+            Some("allow" | "prefer") if is_here => {}
+            Some("allow" | "prefer") => {
+                return Err(wrong(
+                    "the connection to another machine might not be encrypted; say \
+                     `sslmode=verify-full`, or `sslmode=disable` where its network is trusted",
+                ));
+            }
+            Some(_) => return Err(wrong("its `sslmode` is none that there is")),
         }
         if url.port().is_none() {
             url.set_port(Some(PORT))
@@ -151,7 +162,8 @@ impl Address {
             url.query_pairs_mut().append_pair("password", "");
         }
         if mode.is_none() {
-            url.query_pairs_mut().append_pair("sslmode", "disable");
+            let mode = if is_here { "disable" } else { "verify-full" };
+            url.query_pairs_mut().append_pair("sslmode", mode);
         }
         if !named {
             url.query_pairs_mut()
@@ -243,6 +255,9 @@ mod tests {
             "postgres://ann@localhost:5432/wharf?password=&sslmode=disable&application_name=wharf"
         );
         assert_eq!(address.name, "postgres://ann@localhost:5432/wharf");
+        let elsewhere = Address::parse("postgres://ann@db.lan/wharf?sslrootcert=/ca.pem").unwrap();
+        let mode = "sslmode=verify-full";
+        assert!(elsewhere.options.database_url.as_str().contains(mode));
     }
 
     #[test]
@@ -266,21 +281,31 @@ mod tests {
             ("postgres://ann:secret@localhost/", "no database"),
             ("postgres://ann@localhost/w?pasword=secret", "parameters"),
             ("postgres://ann@localhost/w?host=other", "parameters"),
-            ("postgres://ann:secret@192.0.2.1/w", "not be encrypted"),
+            (
+                "postgres://ann:secret@192.0.2.1/w?sslmode=allow",
+                "not be encrypted",
+            ),
             (
                 "postgres://ann:secret@db/w?sslmode=prefer",
                 "not be encrypted",
             ),
             (
-                "postgres://ann:secret@db/w?sslmode=require",
-                "not be encrypted",
+                "postgres://ann:secret@db/w?sslmode=on",
+                "none that there is",
+            ),
+            (
+                "postgres://ann:secret@db/w?sslrootcert=ca.pem",
+                "whole paths",
             ),
         ] {
             let error = Address::parse(url).unwrap_err().to_string();
             assert!(error.contains(word), "{url}: {error}");
             assert!(!error.contains("secret"), "{url}: {error}");
         }
-        assert!(Address::parse("postgres://ann@db/w?sslmode=disable").is_ok());
+        for mode in ["disable", "require", "verify-ca", "verify-full"] {
+            let url = format!("postgres://ann@db/w?sslmode={mode}");
+            assert!(Address::parse(&url).is_ok(), "{mode}");
+        }
     }
 
     /// Time passes by itself here, so that this takes none.

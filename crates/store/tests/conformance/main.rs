@@ -25,6 +25,7 @@ mod server;
 mod servers;
 mod sessions;
 mod spent;
+mod tls;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -79,6 +80,7 @@ async fn on_postgres() {
     let server = Arc::new(server);
     let cases = [
         postgres::CASES,
+        tls::CASES,
         schema::CASES,
         accounts::CASES,
         credentials::CASES,

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 /// Who may do everything there.
 pub(crate) const OWNER: &str = "wharf";
 /// Who is asked for a password.
@@ -131,7 +134,26 @@ impl Server {
         assert!(done.status.success(), "{script}: {said}");
         String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
+
+    /// Offers encryption from now on, with a certificate and its key in PEM.
+    pub(crate) fn encrypt(&self, certificate: &str, key: &str) {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            // Written by the server itself: it takes no key that others could have read.
+            let packed = BASE64.encode(text);
+            let write = format!("umask 077; base64 -d >{name}");
+            let script = format!("COPY (SELECT '{packed}') TO PROGRAM '{write}'");
+            self.execute("postgres", &script);
+        }
+        self.execute("postgres", "ALTER SYSTEM SET ssl = on");
+        self.execute("postgres", "SELECT pg_reload_conf()");
+        // Told at once, it does so a little later.
+        let is_on = || self.execute("postgres", "SHOW ssl") == "on";
+        assert!((0..ASKED_MAX).any(|_| is_on()), "it does not encrypt");
+    }
 }
+
+/// How often a server is asked whether it has read its settings again.
+const ASKED_MAX: usize = 1000;
 
 impl Drop for Server {
     fn drop(&mut self) {

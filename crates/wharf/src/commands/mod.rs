@@ -2,6 +2,7 @@
 //!
 //! A command gets a [`Context`], makes its calls, shows the result and returns an exit code.
 
+pub(crate) mod agent;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod auth;
@@ -24,6 +25,7 @@ pub(crate) mod reset;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod session;
+pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod whoami;
 
@@ -81,6 +83,8 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
         Command::Auth(command) => auth::dispatch(&client(world, vec![])?, command),
         Command::Whoami => whoami::whoami(&client(world, vec![])?),
         Command::Keys(command) => keys::dispatch(&client(world, vec![])?, command),
+        Command::Usage => usage::usage(&client(world, vec![])?),
+        Command::Agent(command) => agent::dispatch(&client(world, vec![])?, command),
         Command::Key(command) => key::dispatch(&client(world, vec![])?, command),
         Command::User(command) => user::dispatch(&client(world, vec![])?, command),
         Command::Org(command) => org::dispatch(&client(world, vec![])?, command),

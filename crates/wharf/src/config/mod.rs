@@ -5,8 +5,10 @@
 
 pub(crate) mod dotenv;
 pub(crate) mod edit;
+mod issuers;
 pub(crate) mod keys;
 pub(crate) mod layers;
+mod mail;
 pub(crate) mod nearest;
 pub(crate) mod options;
 pub(crate) mod sources;

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wharf_api::MetadataFormat;
-use wharf_model::{Limits, Quotas};
+use wharf_identity::Issuer;
+use wharf_model::{Limits, Quotas, Secret};
 use wharf_server::Proxies;
 use wharf_server::options::InvalidProxy;
 
+use super::issuers;
 use super::layers::Settings;
 use super::value::Value;
 
@@ -75,6 +77,19 @@ pub(crate) struct AccountOptions {
     pub(crate) public_url: Option<String>,
     /// Whom access tokens are for.
     pub(crate) audience: Option<String>,
+    /// Others whose tokens are taken.
+    pub(crate) issuers: Vec<Issuer>,
+    /// How mail is sent.
+    pub(crate) mail: Option<MailOptions>,
+}
+
+/// How mail is sent.
+#[derive(Debug)]
+pub(crate) struct MailOptions {
+    /// The URL of the server that takes it.
+    pub(crate) server: Secret,
+    /// Who it is from.
+    pub(crate) from: String,
 }
 
 /// Settings that do not go together.
@@ -89,6 +104,12 @@ pub(crate) enum Refused {
     NoToken(IpAddr),
     #[error("serve.jwt_algorithm is RS256 and cannot be {0:?}")]
     Algorithm(String),
+    #[error("serve.jwt_issuers: {0:?} {1}")]
+    Issuer(String, &'static str),
+    #[error("serve.smtp_url needs serve.mail_from: a mail has a sender")]
+    NoSender,
+    #[error("serve.mail_from is no address such as wharf@example.com: {0:?}")]
+    Sender(String),
     #[error("serve.trusted_proxies: {0}")]
     Proxy(#[from] InvalidProxy),
     #[error("serve.askpass must be an absolute path, not {0:?}")]
@@ -210,17 +231,45 @@ impl AccountOptions {
             _ => {}
         }
         let public_url = given("serve.public_url");
+        let audience = given("serve.jwt_audience");
+        let issuers = issuers::parse(
+            &list(settings, "serve.jwt_issuers"),
+            audience.as_deref().unwrap_or(AUDIENCE),
+        );
         Ok(Self {
+            issuers: issuers.map_err(|(text, why)| Refused::Issuer(text, why))?,
+            mail: MailOptions::resolve(settings)?,
             team: truth(settings, "serve.team"),
             registration: truth(settings, "serve.registration"),
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
-            audience: given("serve.jwt_audience"),
+            audience,
         })
     }
 }
 
+/// Whom tokens are for where nobody says.
+const AUDIENCE: &str = "wharf";
+
+impl MailOptions {
+    fn resolve(settings: &Settings) -> Result<Option<Self>, Refused> {
+        let from = text(settings, "serve.mail_from").filter(|text| !text.is_empty());
+        let is_sender = |text: &str| text.parse::<lettre::message::Mailbox>().is_ok();
+        if let Some(from) = from.as_ref().filter(|from| !is_sender(from)) {
+            return Err(Refused::Sender(from.clone()));
+        }
+        match (settings.get("serve.smtp_url"), from) {
+            (Some(Value::Hidden(url)), Some(from)) => Ok(Some(Self {
+                server: url.secret(),
+                from,
+            })),
+            (Some(Value::Hidden(_)), None) => Err(Refused::NoSender),
+            _ => Ok(None),
+        }
+    }
+}
+
 /// The host in an address: what stands between `//` and the port or the path.
-fn host_of(url: &str) -> Option<String> {
+pub(super) fn host_of(url: &str) -> Option<String> {
     let rest = url.split_once("//")?.1;
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = match authority.strip_prefix('[') {
@@ -349,6 +398,31 @@ mod tests {
             accounts("[serve]\njwt_algorithm = 'HS256'").unwrap_err(),
             Refused::Algorithm("HS256".into())
         );
+    }
+
+    #[test]
+    fn other_issuers_are_given_with_the_audience_of_their_tokens() {
+        let given = "[serve]\njwt_audience = 'team'\njwt_issuers = ['https://a', 'https://b=x']";
+        let issuers = resolve(given).unwrap().accounts.issuers;
+        let audiences: Vec<_> = issuers.iter().map(|it| it.audience.as_str()).collect();
+        assert_eq!(audiences, ["team", "x"]);
+        assert!(matches!(
+            resolve("[serve]\njwt_issuers = ['http://a']"),
+            Err(Refused::Issuer(..))
+        ));
+    }
+
+    #[test]
+    fn mail_needs_a_server_and_a_sender() {
+        let mail = |lines: &str| resolve(&format!("[serve]\n{lines}"));
+        let server = "smtp_url = 'smtps://ann:planted-word@mx.lan'\n";
+        let options = mail(&format!("{server}mail_from = 'Wharf <wharf@example.com>'"));
+        let seen = format!("{:?}", options.unwrap().accounts.mail.unwrap());
+        assert!(!seen.contains("planted-word"), "{seen}");
+        assert_eq!(mail(server).unwrap_err(), Refused::NoSender);
+        let nobody = mail("mail_from = 'nobody'").unwrap_err();
+        assert_eq!(nobody, Refused::Sender("nobody".into()));
+        assert!(mail("").unwrap().accounts.mail.is_none());
     }
 
     #[test]

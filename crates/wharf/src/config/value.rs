@@ -7,6 +7,8 @@ use std::time::Duration;
 use wharf_model::Secret;
 use wharf_store::db::url_without_password;
 
+use super::mail;
+
 /// The shape of a setting.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -28,6 +30,8 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// The URL of a database. It may hold a password and is shown without.
     Database,
+    /// The URL of a mail server. It may hold a password and is shown without.
+    MailServer,
     /// Several texts; in an environment variable separated by commas.
     List,
 }
@@ -43,20 +47,22 @@ pub(crate) enum Value {
     Hidden(Hidden),
 }
 
-/// The URL of a database, which is shown without its password.
+/// A URL that is shown without its password.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Hidden(String);
+pub(crate) struct Hidden {
+    url: String,
+    shown: String,
+}
 
 impl Hidden {
     pub(crate) fn secret(&self) -> Secret {
-        Secret::new(self.0.clone())
+        Secret::new(self.url.clone())
     }
 }
 
 impl fmt::Display for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What was read could be understood.
-        f.write_str(&url_without_password(&self.0).unwrap_or_default())
+        f.write_str(&self.shown)
     }
 }
 
@@ -70,11 +76,16 @@ impl Kind {
     /// Reads a value as a person, a flag or an environment variable writes it.
     pub(crate) fn read(self, text: &str) -> Result<Value, String> {
         let text = text.trim();
-        if matches!(self, Self::Database) {
-            // Never with the text, which may hold a password.
-            let name =
-                url_without_password(text).map_err(|error| format!("cannot be used: {error}"));
-            return name.map(|_| Value::Hidden(Hidden(text.to_owned())));
+        // Never with the text, which may hold a password.
+        let shown = match self {
+            Self::Database => Some(url_without_password(text).map_err(|error| error.to_string())),
+            Self::MailServer => Some(mail::shown(text).map_err(str::to_owned)),
+            _ => None,
+        };
+        if let Some(shown) = shown {
+            let shown = shown.map_err(|error| format!("cannot be used: {error}"))?;
+            let url = text.to_owned();
+            return Ok(Value::Hidden(Hidden { url, shown }));
         }
         let found = || format!("{}, not {text:?}", self.wanted());
         let value = match self {
@@ -95,7 +106,7 @@ impl Kind {
                 .iter()
                 .find(|word| word.eq_ignore_ascii_case(text))
                 .map(|word| Value::Text((*word).into())),
-            Self::Database => None,
+            Self::Database | Self::MailServer => None,
             Self::List => text
                 .split(',')
                 .map(str::trim)
@@ -110,14 +121,14 @@ impl Kind {
     /// Reads a value from a configuration file.
     pub(crate) fn read_toml(self, value: &toml::Value) -> Result<Value, String> {
         match (self, value) {
-            (Self::Database, toml::Value::String(text)) => self.read(text),
+            (Self::Database | Self::MailServer, toml::Value::String(text)) => self.read(text),
             (Self::List, toml::Value::Array(items)) => {
                 let texts = items.iter().map(|item| item.as_str().and_then(plain));
                 let texts: Option<Vec<String>> = texts.collect();
                 texts.map(Value::List).ok_or_else(|| self.wanted())
             }
             (Self::Bool, toml::Value::Boolean(value)) => Ok(Value::Bool(*value)),
-            (Self::Database, _) => Err(self.wanted()),
+            (Self::Database | Self::MailServer, _) => Err(self.wanted()),
             (Self::List | Self::Bool, _) => Err(format!("{}, not {value}", self.wanted())),
             (_, toml::Value::String(text)) => self.read(text),
             (Self::Count(..) | Self::Bytes(..) | Self::Time(..), toml::Value::Integer(number)) => {
@@ -147,6 +158,7 @@ impl Kind {
             }
             Self::Choice(words) => format!("should be one of {}", words.join(", ")),
             Self::Database => "should be the URL of a database".into(),
+            Self::MailServer => "should be the URL of a mail server".into(),
             Self::List => "should be a list of texts".into(),
         }
     }
@@ -174,7 +186,7 @@ impl Value {
             Self::Number(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
             Self::Bool(value) => (*value).into(),
             Self::List(items) => items.iter().collect::<toml_edit::Array>().into(),
-            Self::Hidden(url) => url.0.as_str().into(),
+            Self::Hidden(url) => url.url.as_str().into(),
             Self::Text(_) | Self::Time(_) => self.to_string().into(),
         }
     }

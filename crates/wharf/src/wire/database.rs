@@ -61,12 +61,13 @@ fn failed_as(settings: &Settings, error: DbError) -> CommandError {
     let from = format!("serve.database is set by {}", set.origin);
     let hint = match &error {
         DbError::Address { .. } => {
-            "it should be postgres://ACCOUNT:PASSWORD@HOST/NAME, and what is special in a password \
-             written as %XX"
+            "it should be postgres://ACCOUNT:PASSWORD@HOST/NAME, what is special in a password \
+             written as %XX, and sslrootcert=/FILE where the server's certificate is your own"
         }
         DbError::Open { .. } => {
-            "look whether the database server runs, whether the account may log in, and whether \
-             the database is there: createdb --encoding UTF8 NAME"
+            "look whether the database server runs, whether the account may log in, whether its \
+             certificate is one that the system or sslrootcert=/FILE knows, and whether the \
+             database is there: createdb --encoding UTF8 NAME"
         }
         DbError::Migrate { .. } => "the account has to own the database, or its schema `public`",
         _ => "wharf db check looks closer",

@@ -4,18 +4,41 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use wharf_identity::{Identity, KeyFile, Options, Parts};
+use wharf_identity::{Fetch, Identity, KeyFile, Mail, Options, Parts};
 use wharf_localstate::{private, server_id};
 use wharf_model::Secret;
 use wharf_server::Accounts;
 use wharf_store::audit::AuditLog;
 use wharf_store::db::Database;
 
+use super::issuers::HttpDocuments;
+use super::mail::SmtpMail;
 use super::{SystemClock, SystemEntropy, database};
 use crate::config::Settings;
 use crate::config::options::AccountOptions;
 use crate::context::Context;
 use crate::error::CommandError;
+
+/// What accounts have of the network.
+#[derive(Default)]
+struct Outside {
+    fetch: Option<Arc<dyn Fetch>>,
+    mail: Option<Arc<dyn Mail>>,
+}
+
+impl Outside {
+    fn new(options: &AccountOptions) -> Result<Self, CommandError> {
+        let mut outside = Self::default();
+        // Reading the system's certificates takes time that most servers need not spend.
+        if !options.issuers.is_empty() {
+            outside.fetch = Some(Arc::new(HttpDocuments::new()?));
+        }
+        if let Some(mail) = &options.mail {
+            outside.mail = Some(Arc::new(SmtpMail::new(mail)?));
+        }
+        Ok(outside)
+    }
+}
 
 /// Accounts over an open database and record.
 pub(crate) fn accounts(
@@ -23,6 +46,15 @@ pub(crate) fn accounts(
     options: &AccountOptions,
     database: Database,
     audit: AuditLog,
+) -> Result<Accounts, CommandError> {
+    put_together(cx, options, (database, audit), Outside::new(options)?)
+}
+
+fn put_together(
+    cx: &Context,
+    options: &AccountOptions,
+    (database, audit): (Database, AuditLog),
+    outside: Outside,
 ) -> Result<Accounts, CommandError> {
     let clock = Arc::new(SystemClock::here());
     let entropy = Arc::new(SystemEntropy);
@@ -32,8 +64,8 @@ pub(crate) fn accounts(
         entropy: Arc::clone(&entropy) as Arc<dyn wharf_model::Entropy>,
         audit,
         keys: Arc::new(SigningKey(cx.places.signing_key_file())),
-        fetch: None,
-        mail: None,
+        fetch: outside.fetch,
+        mail: outside.mail,
     };
     let identity = Identity::open(parts, identity_options(options))
         .map_err(|error| CommandError::failed("cannot open the accounts").because(error))?;
@@ -59,7 +91,8 @@ pub(crate) async fn open_offline(
         .map_err(|error| CommandError::failed("cannot open the record").because(error))?;
     let database = database::open_as(cx, settings).await?;
     let name = database.name().to_owned();
-    let accounts = accounts(cx, options, database, audit)?;
+    let kept = (database, audit);
+    let accounts = put_together(cx, options, kept, Outside::default())?;
     Ok((accounts.identity, name))
 }
 
@@ -71,6 +104,7 @@ fn identity_options(options: &AccountOptions) -> Options {
         audience: options.audience.clone().unwrap_or(defaults.audience),
         public_url: options.public_url.clone(),
         registration: options.registration,
+        issuers: options.issuers.clone(),
         ..Options::default()
     }
 }

@@ -39,6 +39,8 @@ fn help_begins_with_examples() {
       serve       Serve this machine
       auth        Log in to a server, and out of it
       whoami      Say who the server takes you for
+      usage       What was used of what you may use
+      agent       Agents: programs that act for you, with names, keys and bounds of their own
       key         API keys: tokens for scripts, agents and devices
       keys        SSH keys of your account
       user        Accounts, for who looks after the server

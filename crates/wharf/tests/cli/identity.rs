@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::home::Home;
 
-const EMAIL: &str = "ada@example.com";
-const PASSWORD: &[u8] = b"canary of a long password\n";
+pub(crate) const EMAIL: &str = "ada@example.com";
+pub(crate) const PASSWORD: &[u8] = b"canary of a long password\n";
 
 /// Makes an account on the server's machine.
-fn add(home: &Home, email: &str) -> String {
+pub(crate) fn add(home: &Home, email: &str) -> String {
     let output = home.fed(&["user", "add", email, "--password-stdin"], PASSWORD);
     assert!(output.status.success(), "{}", home.show(&output));
     home.show(&output)
@@ -33,8 +33,15 @@ fn login(client: &Home, url: &str) {
     assert!(output.status.success(), "{}", client.show(&output));
 }
 
-/// A call with a token; the answer's body.
-fn post(url: &str, path: &str, token: &str, body: &Value) -> Value {
+/// A call with a token; the body of an answer that says yes.
+pub(crate) fn post(url: &str, path: &str, token: &str, body: &Value) -> Value {
+    let (status, body) = posted(url, path, token, body);
+    assert!((200..300).contains(&status), "{status} {body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// A call with a token; the answer's status and body.
+pub(crate) fn posted(url: &str, path: &str, token: &str, body: &Value) -> (u16, String) {
     let address = url.trim_start_matches("http://");
     let mut socket = TcpStream::connect(address).unwrap();
     let body = body.to_string();
@@ -47,8 +54,8 @@ fn post(url: &str, path: &str, token: &str, body: &Value) -> Value {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 2"), "{answer}");
-    serde_json::from_str(body).unwrap()
+    let status = head.split(' ').nth(1).unwrap();
+    (status.parse().unwrap(), body.to_owned())
 }
 
 #[test]
@@ -102,6 +109,32 @@ fn an_account_is_made_with_and_without_a_server_and_logs_in() {
     let list: Value = serde_json::from_str(&client.ok(&["key", "list", "--json"])).unwrap();
     let id = list["keys"][0]["id"].as_str().unwrap().to_owned();
     client.ok(&["key", "revoke", &id]);
+
+    let made = client.ok(&["agent", "create", "claude"]);
+    assert!(made.starts_with("agt_"), "{made}");
+    let listed = client.ok(&["agent", "list"]);
+    assert!(
+        listed.contains("claude") && listed.contains(EMAIL),
+        "{listed}"
+    );
+    let key = client.ok(&["key", "create", "box", "--agent", "claude"]);
+    let as_agent = |args: &[&str]| {
+        let mut command = client.wharf(args);
+        command.env("WHARF_TOKEN", key.trim()).output().unwrap()
+    };
+    assert!(as_agent(&["run", "--", "true"]).status.success());
+    let used = client.show(&as_agent(&["usage"]));
+    assert!(used.contains("main/ada@example.com/claude"), "{used}");
+    let used: Value = serde_json::from_str(&client.ok(&["usage", "--json"])).unwrap();
+    assert_eq!(used["person"]["name"], EMAIL);
+    assert!(
+        used["person"]["runs_in_minute"].as_u64() >= Some(2),
+        "{used}"
+    );
+    client.ok(&["agent", "disable", "claude"]);
+    assert!(!as_agent(&["run", "--", "true"]).status.success());
+    let gone = client.output(&["agent", "disable", "claude"]);
+    assert_eq!(gone.status.code(), Some(5), "{}", client.show(&gone));
 
     client.ok(&["org", "create", "Acme", "--slug", "acme"]);
     assert!(client.ok(&["org", "list"]).contains("acme"));

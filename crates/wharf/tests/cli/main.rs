@@ -20,6 +20,8 @@ mod host;
 mod identity;
 mod login;
 mod logins;
+mod mail;
+mod outside;
 mod policy;
 mod registry;
 mod run;

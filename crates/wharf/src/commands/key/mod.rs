@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use wharf_api::identity::{ApiKey, CreateApiKey};
 
-use super::{DONE, Outcome};
+use super::{DONE, Outcome, agent};
 use crate::connect;
 use crate::context::Context;
 use crate::ui::{self, table::table};
@@ -72,13 +72,20 @@ pub(crate) fn dispatch(cx: &Context, command: Command) -> Outcome {
             Ok(DONE)
         }
         Command::Create(args) => {
+            let agent = match args.agent {
+                Some(agent) => {
+                    let found = block_on(async { agent::find(&server.client, &agent).await })?;
+                    Some(found.id)
+                }
+                None => None,
+            };
             let ask = CreateApiKey {
                 name: args.name,
                 scopes: args
                     .scope
                     .map(|text| text.split_whitespace().map(str::to_owned).collect()),
                 organization: args.org,
-                agent: args.agent,
+                agent,
                 expires_in: args.expires.map(|life| life.as_secs()),
             };
             let made = block_on(async { Ok(server.client.create_api_key(&ask).await?) })?;

@@ -159,6 +159,12 @@ fn refused(refused: Refused) -> CommandError {
         Refused::Askpass(_) => error.hint("wharf config set serve.askpass /usr/bin/ssh-askpass"),
         Refused::Algorithm(_) => error.hint("wharf config unset serve.jwt_algorithm"),
         Refused::Proxy(_) => error.hint("wharf config set serve.trusted_proxies 10.0.0.1"),
+        Refused::Issuer(..) => {
+            error.hint("wharf config set serve.jwt_issuers https://login.example.com=AUDIENCE")
+        }
+        Refused::NoSender | Refused::Sender(_) => {
+            error.hint("wharf config set serve.mail_from wharf@example.com")
+        }
         Refused::NoToken(_) => error.hint("unset BYPASS_AUTH, or listen on 127.0.0.1"),
     }
 }
