@@ -33,7 +33,7 @@ impl Identity {
         Ok(views)
     }
 
-    /// An agent of one's own, or any of an organization that the caller administers.
+    /// One that the caller may look after.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none, or it is somebody else's.
