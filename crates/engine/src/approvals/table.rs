@@ -93,6 +93,10 @@ pub(crate) struct Asked {
     pub(crate) dropped: Option<Approval>,
 }
 
+/// An approval after an answer, the standing yes that comes of it, and what holds both back until they
+/// are kept.
+pub(crate) type Answered = (Approval, Option<Grant>, Answering);
+
 /// A yes that a request holds. Nobody else can use it meanwhile; dropped, it can be used again.
 pub(crate) struct Yes {
     approvals: Approvals,
@@ -196,7 +200,7 @@ impl Approvals {
         &self,
         id: &str,
         step: impl FnOnce(&Approval) -> Result<(Approval, Option<Grant>), Refused>,
-    ) -> Option<Result<(Approval, Option<Grant>, Answering), Refused>> {
+    ) -> Option<Result<Answered, Refused>> {
         let mut table = self.lock();
         let at = table
             .open
