@@ -109,7 +109,7 @@ mod tests {
         };
         let agent = UsageShare {
             name: "main/ada@example.com/claude".to_owned(),
-            ..share.clone()
+            ..share
         };
         let usage = Usage {
             person: share,

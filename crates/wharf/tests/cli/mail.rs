@@ -2,14 +2,18 @@
 //! a small mail server.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
 use crate::database::files_below;
@@ -23,51 +27,71 @@ struct Mail {
     text: String,
 }
 
-/// A mail server that takes all mail and shows it; its thread ends with the process.
-fn mail_server() -> (String, Receiver<Mail>) {
+/// A mail server that takes all mail and shows it, encrypted where it is told how; its thread ends
+/// with the process.
+fn mail_server(tls: Option<Arc<ServerConfig>>) -> (u16, Receiver<Mail>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = listener.local_addr().unwrap().to_string();
+    let port = listener.local_addr().unwrap().port();
     let (sender, receiver) = channel();
     thread::spawn(move || {
         for socket in listener.incoming().flatten() {
-            let sender = sender.clone();
-            thread::spawn(move || serve(&socket, &sender));
+            let (sender, tls) = (sender.clone(), tls.clone());
+            thread::spawn(move || match tls {
+                Some(tls) => {
+                    let tls = ServerConnection::new(tls).unwrap();
+                    serve(StreamOwned::new(tls, socket), &sender);
+                }
+                None => serve(socket, &sender),
+            });
         }
     });
-    (place, receiver)
+    (port, receiver)
 }
 
-fn serve(socket: &TcpStream, sender: &Sender<Mail>) {
+/// The next line; none at the end.
+fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = String::new();
+    let read = reader.read_line(&mut line)?;
+    Ok((read > 0).then(|| line.trim_end().to_owned()))
+}
+
+fn serve(stream: impl Read + Write, sender: &Sender<Mail>) {
+    let mut reader = BufReader::new(stream);
+    if let Err(error) = talk(&mut reader, sender) {
+        let commands = vec![format!("broken: {error}")];
+        let text = String::new();
+        // A test that has ended does not listen any more.
+        let _gone = sender.send(Mail { commands, text });
+    }
+}
+
+fn talk<S: Read + Write>(reader: &mut BufReader<S>, sender: &Sender<Mail>) -> io::Result<()> {
     let mut mail = Mail::default();
-    let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
-    let say = |line: &str| {
-        let mut socket = socket;
-        // Whoever has heard enough may be gone.
-        let _gone = write!(socket, "{line}\r\n");
+    let say = |reader: &mut BufReader<S>, line: &str| {
+        let socket = reader.get_mut();
+        write!(socket, "{line}\r\n").and_then(|()| socket.flush())
     };
-    say("220 mx.test ESMTP");
-    while let Some(line) = lines.next() {
-        let word = line.split(' ').next().unwrap_or_default();
-        match word.to_uppercase().as_str() {
-            "EHLO" => say("250-mx.test\r\n250 AUTH PLAIN"),
-            "AUTH" => say("235 welcome"),
+    say(reader, "220 mx.test ESMTP")?;
+    while let Some(line) = read(reader)? {
+        let word = line.split(' ').next().unwrap_or_default().to_uppercase();
+        mail.commands.push(line);
+        match word.as_str() {
+            "EHLO" => say(reader, "250-mx.test\r\n250 AUTH PLAIN")?,
+            "AUTH" => say(reader, "235 welcome")?,
             "DATA" => {
-                say("354 go on");
-                for line in lines.by_ref().take_while(|line| line != ".") {
+                say(reader, "354 go on")?;
+                while let Some(line) = read(reader)?.filter(|line| line != ".") {
                     mail.text.push_str(&line);
                     mail.text.push('\n');
                 }
-                say("250 taken");
-                mail.commands.push(line);
-                // A test that failed does not listen any more.
+                say(reader, "250 taken")?;
                 let _gone = sender.send(std::mem::take(&mut mail));
-                continue;
             }
-            "QUIT" => return say("221 bye"),
-            _ => say("250 fine"),
+            "QUIT" => return say(reader, "221 bye"),
+            _ => say(reader, "250 fine")?,
         }
-        mail.commands.push(line);
     }
+    Ok(())
 }
 
 /// The code in a mail.
@@ -78,7 +102,8 @@ fn code_of(text: &str) -> String {
 
 #[test]
 fn a_forgotten_password_is_set_anew_with_a_code_from_a_mail() {
-    let (place, mails) = mail_server();
+    let (port, mails) = mail_server(None);
+    let place = format!("127.0.0.1:{port}");
     let home = Home::new();
     let config = format!(
         "[serve]\nport = 0\nsmtp_url = 'smtp://wharf:planted-word@{place}'\n\
@@ -170,6 +195,47 @@ fn a_forgotten_password_is_set_anew_with_a_code_from_a_mail() {
         assert!(!text.contains("planted-word"), "{text}");
         assert!(!text.contains(&code) && !text.contains("canary"), "{text}");
     }
+}
+
+#[test]
+fn a_mail_server_gets_nothing_before_it_has_shown_a_certificate_that_is_believed() {
+    let made = generate_simple_self_signed([String::from("localhost")]).unwrap();
+    let CertifiedKey { cert, signing_key } = made;
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let (port, mails) = mail_server(Some(Arc::new(config)));
+    let home = Home::new();
+    let config = format!(
+        "[serve]\nport = 0\nsmtp_url = 'smtps://wharf:planted-word@localhost:{port}'\n\
+         mail_from = 'wharf@example.com'\n"
+    );
+    fs::write(home.path("config.toml"), config).unwrap();
+    add(&home, EMAIL);
+    let trusted = home.path("trusted.pem");
+    fs::write(&trusted, cert.pem()).unwrap();
+    let mailed = |trusted: Option<&std::path::Path>| {
+        let mut command = home.wharf(&["serve", "--background"]);
+        // Whom the system trusts.
+        command.envs(trusted.map(|file| ("SSL_CERT_FILE", file)));
+        assert!(command.status().unwrap().success());
+        let body = json!({ "email": EMAIL });
+        post(&home.url(), "/api/v1/auth/reset/request", "", &body);
+        let mail = mails.recv_timeout(Duration::from_secs(60)).unwrap();
+        home.ok(&["serve", "--stop"]);
+        mail
+    };
+    let refused = mailed(None);
+    assert_eq!(refused.text, "");
+    assert!(refused.commands[0].starts_with("broken: "), "{refused:?}");
+    assert_eq!(refused.commands.len(), 1, "{refused:?}");
+    let mail = mailed(Some(&trusted));
+    assert!(mail.text.contains("Your code: "), "{mail:?}");
 }
 
 #[test]
