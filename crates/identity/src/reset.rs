@@ -161,8 +161,9 @@ impl Inner {
         };
         let code = self.make_reset_code(&user, &note).await?;
         let place = match &self.options.public_url {
-            Some(url) => format!("Type it where you asked for it: it is one of {url}"),
-            None => "Type it where you asked for it".to_owned(),
+            Some(url) => format!("Type it at {url}/reset, or into `wharf auth password --code`"),
+            None => "Type it into `wharf auth password --code`, or at the server's page /reset"
+                .to_owned(),
         };
         let text = format!(
             "Somebody, probably you, asked for a new password for your Wharf account.\n\n\

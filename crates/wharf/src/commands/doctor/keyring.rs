@@ -21,16 +21,21 @@ pub(super) fn check(cx: &Context) -> Vec<Line> {
             ];
         }
     };
-    let mut used: Vec<Place> = Vec::new();
-    for login in logins.into_values().filter(|login| login.about.is_some()) {
-        if !used.contains(&login.place) {
-            used.push(login.place);
+    let mut used: Vec<(String, Place)> = Vec::new();
+    for (profile, login) in logins
+        .into_iter()
+        .filter(|(_, login)| login.about.is_some())
+    {
+        if !used.iter().any(|(_, place)| *place == login.place) {
+            used.push((profile, login.place));
         }
     }
     if used.is_empty() {
         return vec![unused(&keeper)];
     }
-    used.iter().map(|place| in_use(&keeper, place)).collect()
+    used.iter()
+        .map(|(profile, place)| in_use(&keeper, profile, place))
+        .collect()
 }
 
 /// Nobody needs one yet.
@@ -43,9 +48,10 @@ fn unused(keeper: &Keeper) -> Line {
     }
 }
 
-fn in_use(keeper: &Keeper, place: &Place) -> Line {
+/// Tried as that login, beside what is kept of it.
+fn in_use(keeper: &Keeper, profile: &str, place: &Place) -> Line {
     let begun = Instant::now();
-    match keeper.probe(TEST, place) {
+    match keeper.probe(profile, place) {
         Ok(()) => Line::ok("keyring", took(place, begun)),
         Err(error) => {
             let error = CommandError::from(error);

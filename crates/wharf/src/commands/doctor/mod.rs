@@ -120,6 +120,10 @@ pub(crate) fn doctor(world: World, global: &Global, args: &Args) -> Outcome {
     };
     let mut lines = vec![Line::ok("version", env!("CARGO_PKG_VERSION"))];
     lines.extend(config);
+    // First and alone: whoever reads a secret with too wide a mode mends it.
+    let modes = places.clone();
+    let modes: Check = Box::new(move || checks::permissions(&modes));
+    lines.extend(all_at_once(vec![("permissions", modes)], PATIENCE));
     lines.extend(all_at_once(
         list(&places, cx.as_ref(), args.offline),
         PATIENCE,
@@ -138,7 +142,6 @@ fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'sta
         let places = places.clone();
         list.push((name, Box::new(move || check(&places))));
     };
-    here("permissions", checks::permissions);
     here("server", stale::registration);
     here("token", checks::token);
     here("audit", checks::audit);
@@ -164,17 +167,17 @@ fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'sta
     let end = usize::MAX;
     if offline || cx.is_none() {
         let skip: Check = Box::new(|| vec![Line::skip("server", "not asked")]);
-        with(1, "keyring", keyring::check);
+        with(0, "keyring", keyring::check);
         with(end, "shells", around::shells);
         with(end, "ssh", around::ssh);
         with(end, "opencode", around::opencode);
         with(end, "claude", around::claude);
-        list.insert(1, ("server", skip));
+        list.insert(0, ("server", skip));
         return list;
     }
-    with(1, "server", server::check);
-    with(2, "login", login::check);
-    with(3, "keyring", keyring::check);
+    with(0, "server", server::check);
+    with(1, "login", login::check);
+    with(2, "keyring", keyring::check);
     with(end, "shells", around::shells);
     with(end, "ssh", around::ssh);
     with(end, "opencode", around::opencode);
