@@ -118,7 +118,7 @@ async fn fifty_that_refresh_at_once_all_go_on_in_one_login() {
     assert!(
         world
             .identity
-            .refresh(refresh_of(&newest), &home())
+            .refresh(refresh_of(newest), &home())
             .await
             .is_err()
     );
