@@ -1,6 +1,6 @@
 //! Logins: which server and which account a command is for, and a token that works there.
 //!
-//! Start at [`target`]: everything else follows from it. [`fresh`] renews a token, one process for
+//! Start at [`target()`]: everything else follows from it. [`fresh`] renews a token, one process for
 //! all; [`keep`] says where a new login goes.
 
 pub(crate) mod device;
