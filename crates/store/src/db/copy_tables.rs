@@ -216,6 +216,7 @@ pub(super) const TABLES: &[Table] = &[
             ("user_id", Type::Text),
             ("organization_id", Type::Text),
             ("name", Type::Text),
+            ("network", Type::Text),
         ],
         key: 1,
     },
