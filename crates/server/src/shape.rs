@@ -13,6 +13,9 @@ use crate::error::{Failure, PROBLEM_JSON};
 use crate::pages::frame::{Frame, page};
 use crate::pages::html::Html;
 
+/// The pages that people are sent to by links, which may stand in a mail or a chat.
+pub(crate) const PAGES: [&str; 4] = ["/device", "/setup", "/invitation", "/reset"];
+
 /// What a refusal looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -37,7 +40,7 @@ impl Shape {
             Self::Plain
         } else if path.starts_with("/oauth/") {
             Self::OAuth
-        } else if matches!(path, "/device" | "/setup" | "/invitation" | "/reset") {
+        } else if PAGES.contains(&path) {
             Self::Page
         } else {
             Self::Problem

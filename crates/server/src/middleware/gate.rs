@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, Method};
@@ -26,12 +27,10 @@ use crate::auth::{Asked, Authentication, Authenticator, Peer, Why};
 use crate::error::Failure;
 use crate::metrics::Metrics;
 use crate::options::ServerOptions;
-use crate::shape::Shape;
+use crate::shape::{PAGES, Shape};
 
 /// The paths that a browser's login box may open; they have no effects.
 const READERS: [&str; 4] = ["/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
-/// The pages that people are sent to by links, which may stand in a mail or a chat.
-const PAGES: [&str; 4] = ["/device", "/setup", "/invitation", "/reset"];
 /// What routes that do not exist are called in metrics and log.
 const NO_ROUTE: &str = "none";
 
@@ -61,11 +60,16 @@ pub(crate) struct Context {
 
 /// What the checks found.
 enum Admission {
-    /// It may enter; without a caller where none is asked for.
-    Enter(Option<Caller>),
-    /// It may if the answer is a caller who may.
-    Ask(Pending),
+    Enter(Entrant),
     Preflight,
+}
+
+/// Who would enter.
+enum Entrant {
+    /// A caller who may; none where none is asked for.
+    Known(Option<Caller>),
+    /// Somebody who may if the answer is a caller who may.
+    Pending(Pending),
 }
 
 /// A caller who is not known yet.
@@ -127,7 +131,8 @@ impl Gate {
             };
             return (origin, answer);
         }
-        (origin, self.identify(request, peer, route))
+        let entrant = self.identify(request, peer, route);
+        (origin, entrant.map(Admission::Enter))
     }
 
     fn identify(
@@ -135,11 +140,11 @@ impl Gate {
         request: &Request,
         peer: &Peer,
         route: Option<&str>,
-    ) -> Result<Admission, Failure> {
+    ) -> Result<Entrant, Failure> {
         let headers = request.headers();
         let class = self.classes.of(request.method().as_str(), route);
         if class == Class::Open {
-            return Ok(Admission::Enter(None));
+            return Ok(Entrant::Known(None));
         }
         let reader = route.is_some_and(|route| READERS.contains(&route));
         let (token, scheme) = if reader && *request.method() == Method::GET {
@@ -150,15 +155,25 @@ impl Gate {
         match self.authenticator.authenticate(token.as_deref(), peer) {
             Authentication::Known(caller) => {
                 class.admit(&caller)?;
-                Ok(Admission::Enter(Some(caller)))
+                Ok(Entrant::Known(Some(caller)))
             }
             Authentication::Unknown(why) => Err(Failure::unknown(why, scheme)),
-            Authentication::Ask(asked) => Ok(Admission::Ask(Pending {
+            Authentication::Ask(asked) => Ok(Entrant::Pending(Pending {
                 asked,
                 class,
                 scheme,
             })),
         }
+    }
+
+    /// A place, and who takes it. Asking has a bound as well, so that it takes a place too.
+    async fn let_in(&self, entrant: Entrant) -> Result<(Place<'_>, Option<Caller>), Failure> {
+        let place = self.place().ok_or_else(Failure::overloaded)?;
+        let caller = match entrant {
+            Entrant::Known(caller) => caller,
+            Entrant::Pending(pending) => Some(self.ask(pending).await?),
+        };
+        Ok((place, caller))
     }
 
     /// Waits until it is known who asks.
@@ -217,55 +232,18 @@ pub(crate) async fn pass(
     let peer = gate.peer(&mut request);
     let (origin, admission) = gate.admit(&request, &peer, matched);
 
-    let mut response = match admission {
-        Err(failure) => refusal(failure, request.headers(), route, shape, &correlation),
-        Ok(Admission::Preflight) => origin::preflight(request.headers()),
-        Ok(Admission::Enter(caller)) => match gate.place() {
-            Some(_place) => {
-                enter(
-                    &gate.forward,
-                    request,
-                    caller,
-                    next,
-                    route,
-                    shape,
-                    &correlation,
-                )
-                .await
-            }
-            None => refusal(
-                Failure::overloaded(),
-                request.headers(),
-                route,
-                shape,
-                &correlation,
-            ),
-        },
-        // Whoever is asked has a bound as well, so that asking takes a place too.
-        Ok(Admission::Ask(pending)) => match gate.place() {
-            Some(_place) => match gate.ask(pending).await {
-                Ok(caller) => {
-                    enter(
-                        &gate.forward,
-                        request,
-                        Some(caller),
-                        next,
-                        route,
-                        shape,
-                        &correlation,
-                    )
-                    .await
-                }
-                Err(failure) => refusal(failure, request.headers(), route, shape, &correlation),
-            },
-            None => refusal(
-                Failure::overloaded(),
-                request.headers(),
-                route,
-                shape,
-                &correlation,
-            ),
-        },
+    let admitted = match admission {
+        Ok(Admission::Preflight) => None,
+        Ok(Admission::Enter(entrant)) => Some(gate.let_in(entrant).await),
+        Err(failure) => Some(Err(failure)),
+    };
+    let mut response = match admitted {
+        None => origin::preflight(request.headers()),
+        Some(Ok((_place, caller))) => {
+            let forward = &gate.forward;
+            enter(forward, request, caller, next, route, shape, &correlation).await
+        }
+        Some(Err(failure)) => refusal(failure, request.headers(), route, shape, &correlation),
     };
 
     let headers = response.headers_mut();
@@ -299,6 +277,7 @@ async fn enter(
     shape: Shape,
     correlation: &CorrelationId,
 ) -> Response {
+    let is_known = caller.is_some();
     let grants = caller.as_ref().map(Caller::grants);
     let has_account = grants.is_some_and(|grants| grants.person.is_some());
     let administers = caller.as_ref().is_some_and(Caller::administers);
@@ -309,7 +288,11 @@ async fn enter(
         };
         request.extensions_mut().insert(context);
     }
-    let copy = forward.keep(&mut request);
+    // Nothing that is open to all is another server's.
+    let copy = match is_known {
+        true => forward.keep(&mut request),
+        false => None,
+    };
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response =
         answer.unwrap_or_else(|_| Failure::internal("a handler panicked").into_response());
@@ -319,8 +302,7 @@ async fn enter(
                 Ok(answer) => return answer,
                 Err(other) => failure = other,
             }
-            response = failure.clone().into_response();
-            response.extensions_mut().remove::<Failure>();
+            response = Response::new(Body::empty());
         }
         if administers {
             failure = failure.with_address();
@@ -339,8 +321,7 @@ fn refusal(
     correlation: &CorrelationId,
 ) -> Response {
     log::refused(&failure, headers, route, correlation.as_str());
-    let mut response = failure.clone().into_response();
-    response.extensions_mut().remove::<Failure>();
+    let mut response = Response::new(Body::empty());
     shape.write(&failure, &mut response, correlation.as_str());
     response
 }
