@@ -15,10 +15,7 @@ pub(crate) const FORM_BYTES: usize = 32 * 1024;
 const MAX_PAIRS: usize = 32;
 
 /// A form's members. An empty one counts as absent, as RFC 6749 has it.
-pub(crate) struct Form {
-    pairs: Vec<(String, Secret)>,
-    errors: Vec<FieldError>,
-}
+pub(crate) struct Form(Vec<(String, Secret)>);
 
 impl Form {
     /// Reads the body, if it says that it is a form.
@@ -43,15 +40,12 @@ impl Form {
             }
             pairs.push((name.into_owned(), Secret::new(value.into_owned())));
         }
-        Ok(Self {
-            pairs,
-            errors: Vec::new(),
-        })
+        Ok(Self(pairs))
     }
 
     /// The value of `name`.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        let found = self.pairs.iter().find(|(known, _)| known == name);
+        let found = self.0.iter().find(|(known, _)| known == name);
         let value = found.map(|(_, value)| value.expose());
         value.filter(|value| !value.is_empty())
     }
@@ -66,20 +60,24 @@ impl Form {
         self.text(name).map(|text| Secret::new(text.to_owned()))
     }
 
-    /// Notes each of `names` that is not there, and fails with all of them.
-    pub(crate) fn require(mut self, names: &[&str]) -> Result<Self, Failure> {
-        for name in names {
-            if self.text(name).is_none() {
-                self.errors.push(FieldError {
-                    field: (*name).to_owned(),
-                    message: "is required".to_owned(),
-                });
-            }
-        }
-        if self.errors.is_empty() {
+    /// The same, or an empty one.
+    pub(crate) fn secret_or_empty(&self, name: &str) -> Secret {
+        Secret::new(self.or_empty(name).to_owned())
+    }
+
+    /// Fails with each of `names` that is not there.
+    pub(crate) fn require(self, names: &[&str]) -> Result<Self, Failure> {
+        let missing = names.iter().filter(|name| self.text(name).is_none());
+        let missing: Vec<_> = missing
+            .map(|name| FieldError {
+                field: (*name).to_owned(),
+                message: "is required".to_owned(),
+            })
+            .collect();
+        if missing.is_empty() {
             Ok(self)
         } else {
-            Err(Failure::invalid(self.errors))
+            Err(Failure::invalid(missing))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `/device`: a person lets a device in, or does not.
 
+use super::fields::{error, focus};
 use super::html::Html;
 
 /// Signing in, which is asked for first.
@@ -29,7 +30,7 @@ pub(crate) struct Confirm<'a> {
     pub(crate) code: &'a str,
     pub(crate) device: &'a str,
     pub(crate) address: &'a str,
-    /// The person's own address, if it can be told.
+    /// The person's own address, where it is another one.
     pub(crate) own_address: Option<&'a str>,
     /// Such as `2026-01-02 03:04 UTC`.
     pub(crate) asked_at: &'a str,
@@ -116,7 +117,7 @@ pub(crate) fn confirm(view: &Confirm<'_>) -> Html {
         .markup("</b><span>Compare with the code on the device</span></div>");
     html.markup("<dl><dt>Device</dt><dd>").text(view.device);
     html.markup("</dd><dt>Address</dt><dd>").text(view.address);
-    if let Some(own) = view.own_address.filter(|own| *own != view.address) {
+    if let Some(own) = view.own_address {
         html.markup("<small>not the address that you are at, ")
             .text(own)
             .markup("</small>");
@@ -174,17 +175,6 @@ const CHECK: &str = "<svg class=\"mark good\" viewBox=\"0 0 48 48\" fill=\"none\
 const CROSS: &str = "<svg class=\"mark bad\" viewBox=\"0 0 48 48\" fill=\"none\" \
     stroke=\"currentColor\" stroke-width=\"3\" stroke-linecap=\"round\" aria-hidden=\"true\">\
     <circle cx=\"24\" cy=\"24\" r=\"21\"/><path d=\"m17 17 14 14M31 17 17 31\"/></svg>";
-
-pub(super) fn error(html: &mut Html, error: Option<&str>) {
-    if let Some(words) = error {
-        html.markup("<p class=\"note bad\" role=\"alert\">");
-        html.text(words).markup("</p>");
-    }
-}
-
-pub(super) fn focus(html: &mut Html, here: bool) {
-    html.markup(if here { " autofocus" } else { "" });
-}
 
 /// One organization is said, several can be chosen from.
 fn organizations(html: &mut Html, all: &[Choice]) {

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, VARY,
+    X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -14,7 +15,6 @@ use sha2::{Digest, Sha256};
 use super::html::Html;
 
 const STYLE: &str = include_str!("style.css");
-const X_FRAME_OPTIONS: HeaderName = HeaderName::from_static("x-frame-options");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// Posts in the water, and a plank over them.

@@ -1,7 +1,6 @@
 //! `/invitation`: somebody comes into an organization.
 
-use super::device::error;
-use super::fields::{code, next_steps, password_twice};
+use super::fields::{code, error, name, next_steps, password_twice};
 use super::html::Html;
 
 /// The form.
@@ -29,16 +28,8 @@ pub(crate) fn form(view: &Invitation<'_>) -> Html {
         view.code,
         view.code.is_empty(),
     );
-    html.markup("<div class=\"field\"><label for=\"username\">Name</label>")
-        .markup("<input id=\"username\" name=\"username\" autocomplete=\"nickname\" ")
-        .markup("maxlength=\"100\"");
-    super::device::focus(&mut html, !view.code.is_empty());
-    html.markup(" value=\"")
-        .text(view.username)
-        .markup(
-            "\"><span class=\"hint\">For a new account; one that is there keeps its own.</span>",
-        )
-        .markup("</div>");
+    let hint = "For a new account; one that is there keeps its own.";
+    name(&mut html, "", view.username, hint, !view.code.is_empty());
     let hint = "New: at least 8 characters. Of an account that is there: its own.";
     password_twice(&mut html, hint, false);
     html.markup("<button class=\"main wide\">Accept</button></form>");

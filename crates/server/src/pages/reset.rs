@@ -1,7 +1,6 @@
 //! `/reset`: a new password by a code.
 
-use super::device::error;
-use super::fields::{code, next_steps, password_twice};
+use super::fields::{code, error, next_steps, password_twice};
 use super::html::Html;
 
 /// The form.

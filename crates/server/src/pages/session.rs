@@ -86,10 +86,11 @@ impl Pages {
     /// Notes that the browser with this cookie is signed in. Answers with those whose time is up,
     /// for their logins to be ended.
     pub(crate) fn sign_in(&self, cookie: &Cookie, access: Secret, caller: Caller) -> Vec<Signed> {
+        let now = Instant::now();
         let mut all = self.lock();
         let over: Vec<_> = all
             .iter()
-            .filter(|(_, signed)| signed.is_over())
+            .filter(|(_, signed)| signed.is_over(now))
             .map(|(key, _)| *key)
             .collect();
         let mut gone: Vec<_> = over.iter().filter_map(|key| all.remove(key)).collect();
@@ -101,7 +102,7 @@ impl Pages {
         let signed = Signed {
             access,
             caller,
-            since: Instant::now(),
+            since: now,
         };
         all.insert(cookie.key(), signed);
         gone
@@ -110,7 +111,7 @@ impl Pages {
     /// Who is signed in with this cookie.
     pub(crate) fn find(&self, cookie: &Cookie) -> Option<Signed> {
         let found = self.lock().get(&cookie.key()).cloned();
-        found.filter(|signed| !signed.is_over())
+        found.filter(|signed| !signed.is_over(Instant::now()))
     }
 
     /// Signs out.
@@ -124,8 +125,8 @@ impl Pages {
 }
 
 impl Signed {
-    fn is_over(&self) -> bool {
-        self.since.elapsed() >= PAGE_LIFETIME
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= PAGE_LIFETIME
     }
 }
 
@@ -149,6 +150,16 @@ mod tests {
         assert!(!one.csrf().contains(one.expose()));
         assert!(Cookie::parse(one.expose()).is_some());
         assert!(Cookie::parse("x").is_none() && Cookie::parse("").is_none());
+    }
+
+    #[test]
+    fn a_session_lasts_for_so_long_and_no_longer() {
+        let (pages, cookie) = (Pages::default(), Cookie::random(&Fixed(1)));
+        pages.sign_in(&cookie, Secret::new(String::new()), Caller::new("a"));
+        let signed = pages.find(&cookie).unwrap();
+        let end = signed.since + PAGE_LIFETIME;
+        assert!(!signed.is_over(end - Duration::from_millis(1)));
+        assert!(signed.is_over(end));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `/setup`: the first account.
 
-use super::device::{error, focus};
-use super::fields::code;
+use super::fields::{code, error, focus, log_in, name, password};
 use super::html::Html;
 
 /// The form.
@@ -36,18 +35,11 @@ pub(crate) fn form(view: &Setup<'_>) -> Html {
     focus(&mut html, !view.code.is_empty());
     html.markup(" value=\"")
         .text(view.email)
-        .markup("\"></div>")
-        .markup("<div class=\"field\"><label for=\"username\">Name</label>")
-        .markup("<input id=\"username\" name=\"username\" autocomplete=\"nickname\" ")
-        .markup("maxlength=\"100\" required value=\"");
-    html.text(view.username)
-        .markup("\"></div>")
-        .markup("<div class=\"field\"><label for=\"password\">Password</label>")
-        .markup("<input id=\"password\" name=\"password\" type=\"password\" ")
-        .markup("autocomplete=\"new-password\" minlength=\"8\" maxlength=\"1024\" required>")
-        .markup("<span class=\"hint\">At least 8 characters; a few words are better than a short ")
-        .markup("riddle.</span></div>")
-        .markup("<button class=\"main wide\">Make the account</button></form>");
+        .markup("\"></div>");
+    name(&mut html, " required", view.username, "", false);
+    let hint = "At least 8 characters; a few words are better than a short riddle.";
+    password(&mut html, hint, false);
+    html.markup("<button class=\"main wide\">Make the account</button></form>");
     html
 }
 
@@ -56,10 +48,9 @@ pub(crate) fn done(email: &str, url: &str) -> Html {
     let mut html = Html::new();
     html.markup("<h1>The server is yours</h1><p class=\"lead\"><b>")
         .text(email)
-        .markup("</b> can log in now, and so can whoever it invites.</p>")
-        .markup("<h2>On your own machine</h2><pre><code>wharf auth login --api-url ")
-        .text(url)
-        .markup("</code></pre><h2>Inviting others</h2>")
+        .markup("</b> can log in now, and so can whoever it invites.</p>");
+    log_in(&mut html, url);
+    html.markup("<h2>Inviting others</h2>")
         .markup("<pre><code>wharf org invite main colleague@example.com</code></pre>");
     html
 }

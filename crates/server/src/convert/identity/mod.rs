@@ -17,13 +17,16 @@ use wharf_api::identity::Hidden;
 
 /// Where a request comes from, and what its client calls itself.
 pub(crate) fn peer(parts: &Parts) -> Peer {
-    let agent = parts.headers.get(USER_AGENT);
-    let agent = agent.map(|value| neutral(&String::from_utf8_lossy(value.as_bytes())));
-    named_peer(parts, agent)
+    named_peer(parts, None)
 }
 
-/// The same with a name that was given.
+/// The same with the name that was given, where one was.
 pub(crate) fn named_peer(parts: &Parts, device: Option<String>) -> Peer {
+    let agent = || {
+        let agent = parts.headers.get(USER_AGENT)?;
+        Some(neutral(&String::from_utf8_lossy(agent.as_bytes())))
+    };
+    let device = device.or_else(agent);
     let peer = parts.extensions.get::<auth::Peer>().copied();
     Peer {
         address: peer.and_then(|peer| peer.address),

@@ -49,7 +49,7 @@ pub(crate) async fn poll(State(app): State<App>, request: Request) -> Result<Res
     let (parts, body) = request.into_parts();
     json::is_json(&parts.headers)?;
     let bytes = app.bodies.read(body).await?;
-    let Ok(wire) = serde_json::from_slice::<DevicePollRequest>(&bytes) else {
+    let Ok(wire) = json::parse::<DevicePollRequest>(&bytes) else {
         let mut response = reply::json(&PlainError {
             error: "invalid_device_code".to_owned(),
             details: None,
@@ -85,10 +85,7 @@ pub(super) async fn ask(
     scope: Option<&str>,
 ) -> Result<DeviceCodes, Failure> {
     let asked = scope.map(|text| scopes("scope", text)).transpose()?;
-    let peer = match device {
-        Some(name) => named_peer(parts, Some(name)),
-        None => peer(parts),
-    };
+    let peer = named_peer(parts, device);
     let ask = DeviceAsk { scopes: asked };
     Ok(app.identity()?.begin_device(ask, &peer).await?)
 }

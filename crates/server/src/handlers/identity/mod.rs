@@ -33,7 +33,6 @@ use crate::state::App;
 /// there is a new one. The browser's own is good still where there is none.
 fn granted(app: &App, parts: &Parts, login: &LoggedIn) -> Result<Response, Failure> {
     let mut response = reply::json(&views::granted(login))?;
-    // Where there is none, the cookie that there is stays good.
     if let Some(refresh) = &login.refresh {
         let seconds = login.refresh_lifetime.as_secs();
         let set = cookie::refresh(refresh.expose(), seconds, is_secure(app, parts));

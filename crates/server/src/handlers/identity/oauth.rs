@@ -4,7 +4,7 @@
 //! for, and `client_id` is a name and no more.
 
 use axum::extract::{Request, State};
-use axum::http::header::{HeaderName, RETRY_AFTER};
+use axum::http::header::{PRAGMA, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -22,8 +22,6 @@ use crate::error::Failure;
 use crate::extract::form::Form;
 use crate::reply;
 use crate::state::App;
-
-const PRAGMA: HeaderName = HeaderName::from_static("pragma");
 
 /// Begin a device login (RFC 8628)
 #[utoipa::path(

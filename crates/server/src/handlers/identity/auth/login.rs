@@ -3,9 +3,8 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use wharf_api::identity::{AccessGranted, LoginForm};
-use wharf_model::Secret;
 
-use crate::convert::identity::{named_peer, peer};
+use crate::convert::identity::named_peer;
 use crate::error::Failure;
 use crate::extract::form::Form;
 use crate::handlers::identity::granted;
@@ -30,13 +29,8 @@ pub(crate) async fn login(State(app): State<App>, request: Request) -> Result<Re
     {
         return Err(Failure::invalid_field("grant_type", "must be password"));
     }
-    let peer = match form.text("device") {
-        Some(device) => named_peer(&parts, Some(device.to_owned())),
-        None => peer(&parts),
-    };
-    let password = form
-        .secret("password")
-        .unwrap_or_else(|| Secret::new(String::new()));
+    let peer = named_peer(&parts, form.text("device").map(str::to_owned));
+    let password = form.secret_or_empty("password");
     let (email, organization) = (form.or_empty("username"), form.text("organization"));
     let login = app.identity()?.login(email, &password, organization, &peer);
     granted(&app, &parts, &login.await?)

@@ -3,12 +3,11 @@
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::LOCATION;
-use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use wharf_identity::Error;
 use wharf_identity::views::{DeviceAnswer, DeviceView, MeView, Peer};
-use wharf_model::{Caller, Secret, Timestamp};
+use wharf_model::{Caller, Timestamp};
 
 use super::{STALE, Visit, words_of};
 use crate::convert::identity::{named_peer, peer, scopes_shown};
@@ -47,7 +46,7 @@ pub(crate) async fn show(
 /// `POST /device`: a step of the way.
 pub(crate) async fn step(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
-    let form = read(&app, &parts, body).await?;
+    let form = Form::read(&app, &parts.headers, body).await?;
     let mut visit = Visit::of(&app, &parts)?;
     let code = form.or_empty("code");
     if !visit.made(&form) {
@@ -70,10 +69,6 @@ pub(crate) async fn step(State(app): State<App>, request: Request) -> Result<Res
         Some("answer") => answer(&visit, &caller, &form).await,
         _ => ask_for_code(&visit, &caller, code, None),
     }
-}
-
-async fn read(app: &App, parts: &Parts, body: Body) -> Result<Form, Failure> {
-    Form::read(app, &parts.headers, body).await
 }
 
 /// Why a step was not taken: words and a status.
@@ -140,8 +135,7 @@ fn ask_for_code(
 /// Signs in and goes on, by a GET: going back in the browser then sends no password again.
 async fn enter(visit: &mut Visit<'_>, form: &Form) -> Result<Response, Failure> {
     let (email, code) = (form.or_empty("email"), form.or_empty("code"));
-    let password = form.secret("password");
-    let password = password.unwrap_or_else(|| Secret::new(String::new()));
+    let password = form.secret_or_empty("password");
     let from = named_peer(visit.parts, Some(PAGE_LOGIN.to_owned()));
     let identity = visit.app.identity()?;
     let login = match identity.login(email, &password, None, &from).await {

@@ -10,7 +10,6 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use wharf_identity::views::{LoggedIn, Peer};
-use wharf_model::Secret;
 
 use super::{host, is_secure, set_cookie};
 use crate::error::Failure;
@@ -99,12 +98,6 @@ impl<'a> Visit<'a> {
 fn code_of(params: &Params) -> String {
     let code = params.text("code").unwrap_or_default();
     code.chars().take(CODE_CHARS).collect()
-}
-
-/// A member of a form that is kept from being shown.
-fn secret_of(form: &Form, name: &str) -> Secret {
-    form.secret(name)
-        .unwrap_or_else(|| Secret::new(String::new()))
 }
 
 /// Ends a login that came with something else: the page has no use for its tokens.

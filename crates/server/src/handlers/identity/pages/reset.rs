@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{DIFFERENT, STALE, Visit, code_of, end, secret_of, words_of};
+use super::{DIFFERENT, STALE, Visit, code_of, end, words_of};
 use crate::convert::identity::named_peer;
 use crate::error::Failure;
 use crate::extract::form::Form;
@@ -44,7 +44,10 @@ pub(crate) async fn set(State(app): State<App>, request: Request) -> Result<Resp
     if form.text("password") != form.text("again") {
         return again(&visit, &form, DIFFERENT, StatusCode::UNPROCESSABLE_ENTITY);
     }
-    let (code, password) = (secret_of(&form, "code"), secret_of(&form, "password"));
+    let (code, password) = (
+        form.secret_or_empty("code"),
+        form.secret_or_empty("password"),
+    );
     let from = named_peer(&parts, Some(PAGE_LOGIN.to_owned()));
     let identity = app.identity()?;
     let login = identity.reset(&code, &password, &from);

@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{STALE, Visit, code_of, end, secret_of, words_of};
+use super::{STALE, Visit, code_of, end, words_of};
 use crate::convert::identity::named_peer;
 use crate::error::Failure;
 use crate::extract::form::Form;
@@ -45,7 +45,10 @@ pub(crate) async fn make(State(app): State<App>, request: Request) -> Result<Res
     if !visit.made(&form) {
         return again(&visit, &form, STALE, StatusCode::FORBIDDEN);
     }
-    let (code, password) = (secret_of(&form, "code"), secret_of(&form, "password"));
+    let (code, password) = (
+        form.secret_or_empty("code"),
+        form.secret_or_empty("password"),
+    );
     let (email, name) = (form.or_empty("email"), form.text("username"));
     let from = named_peer(&parts, Some(PAGE_LOGIN.to_owned()));
     let login = match first::make(&app, &code, email, name, &password, &from).await {
