@@ -26,7 +26,7 @@ pub enum Class {
     /// SSH keys: a token for all of running, or for administration. One that is for low risks or
     /// for one session alone cannot widen what it is for.
     Answer,
-    /// Agent configuration.
+    /// Agent configuration; its routes are still to come.
     Sync,
     /// Accounts, keys, organizations: a token for administration; whose they may look after is
     /// decided where that is known.

@@ -35,7 +35,7 @@ const PROBLEMS: [(&str, &str); 12] = [
     ("409", "Something stands in the way"),
     ("408", "The body did not arrive in time"),
     ("413", "The body is too large"),
-    ("415", "The body is not JSON"),
+    ("415", "The body is not of the type that is asked for"),
     (
         "421",
         "Addressed to a host name that is not this server's, or handed on to the wrong server",

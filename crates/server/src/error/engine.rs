@@ -1,7 +1,6 @@
 //! Every refusal of the engine, as an answer.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
 
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
@@ -106,17 +105,14 @@ impl From<Error> for Failure {
                 sentence(&words),
             )
             .retryable(),
-            Error::NotRecordable(source) => {
-                let mut failure = Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "not_recordable",
-                    "The record cannot be written",
-                    sentence(&words),
-                )
-                .retryable();
-                failure.0.source = Some(Arc::from(source));
-                failure
-            }
+            Error::NotRecordable(source) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_recordable",
+                "The record cannot be written",
+                sentence(&words),
+            )
+            .retryable()
+            .because(source),
             Error::Unreachable { why } => Self::new(
                 StatusCode::BAD_GATEWAY,
                 "connection_failed",

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY,
+    X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use utoipa_swagger_ui::Config;
 
@@ -18,7 +19,6 @@ use crate::error::Failure;
 use crate::extract::id::Name;
 use crate::reply;
 
-const X_FRAME_OPTIONS: HeaderName = HeaderName::from_static("x-frame-options");
 /// Only what this server sends; the pages set styles on their elements.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; connect-src 'self'; base-uri 'none'; \

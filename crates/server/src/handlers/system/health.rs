@@ -10,7 +10,7 @@ use crate::state::App;
 
 /// Whether the server answers
 ///
-/// The only path that needs no token.
+/// It needs no token.
 #[utoipa::path(
     get, path = "/health", tag = "server", security(()),
     responses((status = 200, description = "It does", body = Health)),
