@@ -14,6 +14,7 @@ pub mod meaning;
 pub mod policy;
 pub mod problem;
 pub mod process;
+pub mod profile;
 pub mod run;
 pub mod session;
 pub mod system;
