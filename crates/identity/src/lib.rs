@@ -32,6 +32,7 @@ mod record;
 mod reset;
 mod signing;
 mod ssh_keys;
+pub mod standing;
 mod text;
 mod users;
 pub mod views;
@@ -39,6 +40,7 @@ pub mod views;
 pub use error::{Error, Field};
 pub use identity::Identity;
 pub use parts::{Fetch, Issuer, KeyFile, Letter, Mail, Options, Parts, PasswordCost};
+pub use standing::{Standing, StandingProfile, Whose};
 
 #[cfg(test)]
 mod tests;

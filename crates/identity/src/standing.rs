@@ -1,0 +1,177 @@
+//! Which profiles of agent configuration a caller has, and which of them they may change: asked
+//! and answered here, so that no door has an opinion of its own.
+//!
+//! Everybody reads what applies to them: their organization's, their teams', their own. Everybody
+//! changes their own; a team's is changed by those who lead it, and the organization's and all
+//! teams' by its owners and admins. A viewer, and an agent for its person, change the person's own
+//! and nothing else. Whether the token is for configuration at all is asked by the class of the
+//! route.
+
+use wharf_model::{Caller, Role};
+use wharf_store::db::OrganizationRow;
+
+use crate::identity::Inner;
+use crate::{Error, Identity};
+
+/// The id of the person's own profile where the holder of this machine's token asks, who has no
+/// account. No account has such an id: theirs are UUIDs.
+pub const LOCAL_PERSON: &str = "local";
+
+/// Whose a profile is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Whose {
+    /// An organization's.
+    Organization,
+    /// A team's.
+    Team,
+    /// A person's.
+    Person,
+}
+
+/// A profile that a caller sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandingProfile {
+    /// Whose it is.
+    pub whose: Whose,
+    /// The id of the organization, the team, or the account.
+    pub id: String,
+    /// What people call that.
+    pub name: String,
+    /// Whether it is part of what the caller gets. A team's is not where they look after the team
+    /// and are no member of it.
+    pub applies: bool,
+    /// Whether they may change it.
+    pub may_edit: bool,
+}
+
+impl StandingProfile {
+    /// What the caller calls it: `me`, `org` or `team:ID`.
+    #[must_use]
+    pub fn called(&self) -> String {
+        match self.whose {
+            Whose::Organization => "org".to_owned(),
+            Whose::Team => format!("team:{}", self.id),
+            Whose::Person => "me".to_owned(),
+        }
+    }
+}
+
+/// The profiles that a caller sees. There is no other way to one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    profiles: Vec<StandingProfile>,
+    /// What would be needed to change one that they may not.
+    needs: &'static str,
+}
+
+impl Standing {
+    /// All of them, the outermost first: the organization's, the teams' by short name, the
+    /// person's.
+    #[must_use]
+    pub fn profiles(&self) -> &[StandingProfile] {
+        &self.profiles
+    }
+
+    /// Those that make up what the caller gets, the outermost first.
+    pub fn applying(&self) -> impl Iterator<Item = &StandingProfile> {
+        self.profiles.iter().filter(|profile| profile.applies)
+    }
+
+    /// The one that the caller calls so: `me`, `org` or `team:ID`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none, or it is none of theirs.
+    pub fn profile(&self, called: &str) -> Result<&StandingProfile, Error> {
+        let mut profiles = self.profiles.iter();
+        let found = profiles.find(|profile| profile.called() == called);
+        found.ok_or(Error::NotFound("profile"))
+    }
+
+    /// The same to change it.
+    ///
+    /// # Errors
+    /// As for [`profile`](Self::profile); [`Error::Forbidden`] when they only read it.
+    pub fn editable(&self, called: &str) -> Result<&StandingProfile, Error> {
+        let profile = self.profile(called)?;
+        if profile.may_edit {
+            Ok(profile)
+        } else {
+            Err(Error::needs_role(self.needs))
+        }
+    }
+}
+
+impl Identity {
+    /// Which profiles the caller sees and may change. For the holder of this machine's token the
+    /// organization is the server's own.
+    ///
+    /// # Errors
+    /// When the caller has no account and is not the holder of this machine's token; when the
+    /// database does not answer.
+    pub async fn standing(&self, caller: &Caller) -> Result<Standing, Error> {
+        let own = own_profile(caller)?;
+        let mut profiles = Vec::new();
+        let looks_after = looks_after_teams(caller);
+        if let Some(organization) = self.inner.acting_in(caller).await? {
+            profiles.push(StandingProfile {
+                whose: Whose::Organization,
+                id: organization.id,
+                name: organization.name,
+                applies: true,
+                may_edit: looks_after,
+            });
+        }
+        profiles.push(own);
+        Ok(Standing {
+            profiles,
+            needs: needs(caller),
+        })
+    }
+}
+
+fn own_profile(caller: &Caller) -> Result<StandingProfile, Error> {
+    let (id, name) = match &caller.grants().person {
+        Some(person) => (&*person.id, &*person.email),
+        None if caller.grants().administrator => (LOCAL_PERSON, caller.name()),
+        None => return Err(Error::needs_role("a login with an account")),
+    };
+    Ok(StandingProfile {
+        whose: Whose::Person,
+        id: id.to_owned(),
+        name: name.to_owned(),
+        applies: true,
+        may_edit: true,
+    })
+}
+
+/// Whether the caller looks after all that is their organization's.
+pub(crate) fn looks_after_teams(caller: &Caller) -> bool {
+    caller.is_a_person() && caller.grants().role.may_administer()
+}
+
+fn needs(caller: &Caller) -> &'static str {
+    if !caller.is_a_person() {
+        "the person whom the agent acts for"
+    } else if caller.grants().role == Role::Viewer {
+        "a member"
+    } else {
+        "an administrator of the organization, or a lead of the team,"
+    }
+}
+
+impl Inner {
+    /// The organization that a caller acts in; for the holder of this machine's token the server's
+    /// own, once there is one.
+    pub(crate) async fn acting_in(
+        &self,
+        caller: &Caller,
+    ) -> Result<Option<OrganizationRow>, Error> {
+        let database = &self.parts.database;
+        let grants = caller.grants();
+        match &grants.organization {
+            Some(organization) => Ok(database.organization(&organization.id).await?),
+            None if grants.administrator => Ok(database.home_organization().await?),
+            None => Ok(None),
+        }
+    }
+}
