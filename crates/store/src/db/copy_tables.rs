@@ -131,6 +131,27 @@ pub(super) const TABLES: &[Table] = &[
         key: 2,
     },
     Table {
+        name: "teams",
+        columns: &[
+            ("id", Type::Text),
+            ("organization_id", Type::Text),
+            ("slug", Type::Text),
+            ("name", Type::Text),
+            ("created_ms", Type::Integer),
+        ],
+        key: 1,
+    },
+    Table {
+        name: "team_members",
+        columns: &[
+            ("team_id", Type::Text),
+            ("user_id", Type::Text),
+            ("leads", Type::Integer),
+            ("created_ms", Type::Integer),
+        ],
+        key: 2,
+    },
+    Table {
         name: "invitations",
         columns: &[
             ("id", Type::Text),

@@ -46,7 +46,8 @@ mod text;
 pub use accounts::{
     AgentRow, AttemptRow, DeviceMade, DeviceRow, Ending, InvitationRow, Joined, KeyMade, KeyRow,
     LoginRow, MemberRow, Membership, OrganizationRow, Polled, PrincipalRow, Rotation, RotationAsk,
-    SigningKeyRow, SshKeyRow, UserMade, UserRow,
+    SigningKeyRow, SshKeyRow, TeamJoined, TeamMade, TeamMemberRow, TeamPlace, TeamRow, UserMade,
+    UserRow,
 };
 pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};

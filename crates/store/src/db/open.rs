@@ -126,7 +126,7 @@ pub(super) async fn migrate(
 }
 
 /// The steps of the schema. A step that was released is never changed: the next one is added.
-pub(super) const MIGRATIONS: [(i64, &str, &str); 6] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (
         2,
@@ -149,4 +149,5 @@ pub(super) const MIGRATIONS: [(i64, &str, &str); 6] = [
         "catalog",
         include_str!("../../migrations/0006_catalog.sql"),
     ),
+    (7, "teams", include_str!("../../migrations/0007_teams.sql")),
 ];

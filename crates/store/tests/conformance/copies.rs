@@ -26,6 +26,8 @@ async fn a_copy_holds_the_same(kind: Kind) {
         ("users", 1),
         ("organizations", 1),
         ("memberships", 1),
+        ("teams", 1),
+        ("team_members", 1),
         ("invitations", 0),
         ("logins", 0),
         ("refresh_tokens", 0),
@@ -159,6 +161,7 @@ async fn filled(kind: &Kind) -> Place {
         place.db.put_host(&host).await.unwrap();
     }
     crate::accounts::with_first(&place.db).await;
+    crate::teams::with_team(&place.db).await;
     let code = place.db.put_code("reset", "id-ann", "h", (1, 2));
     code.await.unwrap();
     place.db.join("http://here", "1").await.unwrap();

@@ -25,6 +25,7 @@ mod server;
 mod servers;
 mod sessions;
 mod spent;
+mod teams;
 mod tls;
 
 use std::pin::Pin;
@@ -94,6 +95,7 @@ async fn on_postgres() {
         servers::CASES,
         sessions::CASES,
         spent::CASES,
+        teams::CASES,
     ];
     // Why one fails is printed where it does.
     let mut failed = Vec::new();

@@ -17,6 +17,7 @@ mod principals;
 mod signing_keys;
 mod ssh_keys;
 mod sweep;
+mod teams;
 mod users;
 
 pub use agents::AgentRow;
@@ -30,6 +31,7 @@ pub use people::{Ending, Joined, MemberRow};
 pub use principals::PrincipalRow;
 pub use signing_keys::SigningKeyRow;
 pub use ssh_keys::SshKeyRow;
+pub use teams::{TeamJoined, TeamMade, TeamMemberRow, TeamPlace, TeamRow};
 pub use users::{UserMade, UserRow};
 
 /// A statement with its values.

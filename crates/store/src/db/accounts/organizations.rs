@@ -7,6 +7,7 @@ use super::super::error::{reading, writing};
 use super::super::limits::PAGE_ROWS_MAX;
 use super::super::{Database, DbError};
 use super::statement;
+use super::teams::remove_teams_on;
 
 /// One organization.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -189,8 +190,8 @@ impl Database {
         Ok(done.map_err(writing("limits"))?.rows_affected() > 0)
     }
 
-    /// Ends an organization that is not the server's own: members, agents and invitations go, its
-    /// keys and logins are revoked. False when there is none.
+    /// Ends an organization that is not the server's own: members, teams, agents and invitations go,
+    /// its keys and logins are revoked. False when there is none.
     ///
     /// # Errors
     /// When the database does not take it; then nothing is changed.
@@ -215,6 +216,7 @@ impl Database {
                 let query = statement!(sql, now_ms, id);
                 query.execute(&mut *transaction).await?;
             }
+            remove_teams_on(&mut transaction, id).await?;
             for sql in [
                 "DELETE FROM memberships WHERE organization_id = $1",
                 "DELETE FROM agents WHERE organization_id = $1",

@@ -7,6 +7,7 @@ use super::super::error::{reading, writing};
 use super::super::limits::MEMBERS_MAX;
 use super::super::{Database, DbError};
 use super::statement;
+use super::teams::leave_teams_on;
 
 /// One member.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,8 +115,8 @@ impl Database {
         self.within(write).await.map_err(writing("a membership"))
     }
 
-    /// Takes a person out of an organization, and revokes what they have there: keys, logins,
-    /// agents, devices that they let in, and whom they invited.
+    /// Takes a person out of an organization and its teams, and revokes what they have there: keys,
+    /// logins, agents, devices that they let in, and whom they invited.
     ///
     /// # Errors
     /// When the database does not take it; then nothing is changed.
@@ -157,6 +158,7 @@ impl Database {
                 query.execute(&mut *transaction).await?;
             }
             uninvite_on(&mut transaction, organization, user).await?;
+            leave_teams_on(&mut transaction, organization, user).await?;
             for sql in [
                 "DELETE FROM device_requests WHERE organization_id = $1 AND user_id = $2",
                 "DELETE FROM agents WHERE organization_id = $1 AND user_id = $2",
