@@ -33,6 +33,7 @@ mod reset;
 mod signing;
 mod ssh_keys;
 pub mod standing;
+mod teams;
 mod text;
 mod users;
 pub mod views;

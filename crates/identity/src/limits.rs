@@ -17,6 +17,13 @@ pub const KEYS_PER_USER: u32 = 100;
 pub const LOGINS_PER_USER: u32 = 100;
 /// Most agents of one person in one organization.
 pub const AGENTS_PER_USER: u32 = 100;
+/// Most teams of one organization.
+pub const TEAMS_PER_ORGANIZATION: u32 = 200;
+/// Most members of one team.
+pub const TEAM_MEMBERS_MAX: u32 = 1_000;
+/// Most teams of one organization that one person is in: as many as layers of what they get may be
+/// teams'.
+pub const TEAMS_PER_USER: u32 = 16;
 /// Most SSH keys of one person.
 pub const SSH_KEYS_PER_USER: u32 = 100;
 /// Most invitations of one organization that wait.

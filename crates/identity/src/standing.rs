@@ -8,9 +8,9 @@
 //! route.
 
 use wharf_model::{Caller, Role};
-use wharf_store::db::OrganizationRow;
+use wharf_store::db::TeamPlace;
 
-use crate::identity::Inner;
+use crate::teams::{looks_after_teams, may_edit};
 use crate::{Error, Identity};
 
 /// The id of the person's own profile where the holder of this machine's token asks, who has no
@@ -111,15 +111,16 @@ impl Identity {
     pub async fn standing(&self, caller: &Caller) -> Result<Standing, Error> {
         let own = own_profile(caller)?;
         let mut profiles = Vec::new();
-        let looks_after = looks_after_teams(caller);
         if let Some(organization) = self.inner.acting_in(caller).await? {
+            let places = self.inner.team_places(caller, &organization.id).await?;
             profiles.push(StandingProfile {
                 whose: Whose::Organization,
                 id: organization.id,
                 name: organization.name,
                 applies: true,
-                may_edit: looks_after,
+                may_edit: looks_after_teams(caller),
             });
+            profiles.extend(places.into_iter().filter_map(|it| of_team(caller, it)));
         }
         profiles.push(own);
         Ok(Standing {
@@ -144,9 +145,16 @@ fn own_profile(caller: &Caller) -> Result<StandingProfile, Error> {
     })
 }
 
-/// Whether the caller looks after all that is their organization's.
-pub(crate) fn looks_after_teams(caller: &Caller) -> bool {
-    caller.is_a_person() && caller.grants().role.may_administer()
+/// A team's profile, for who is in the team or looks after it.
+fn of_team(caller: &Caller, place: TeamPlace) -> Option<StandingProfile> {
+    let (applies, may_edit) = (place.leads.is_some(), may_edit(caller, place.leads));
+    (applies || may_edit).then_some(StandingProfile {
+        whose: Whose::Team,
+        id: place.team.id,
+        name: place.team.name,
+        applies,
+        may_edit,
+    })
 }
 
 fn needs(caller: &Caller) -> &'static str {
@@ -156,22 +164,5 @@ fn needs(caller: &Caller) -> &'static str {
         "a member"
     } else {
         "an administrator of the organization, or a lead of the team,"
-    }
-}
-
-impl Inner {
-    /// The organization that a caller acts in; for the holder of this machine's token the server's
-    /// own, once there is one.
-    pub(crate) async fn acting_in(
-        &self,
-        caller: &Caller,
-    ) -> Result<Option<OrganizationRow>, Error> {
-        let database = &self.parts.database;
-        let grants = caller.grants();
-        match &grants.organization {
-            Some(organization) => Ok(database.organization(&organization.id).await?),
-            None if grants.administrator => Ok(database.home_organization().await?),
-            None => Ok(None),
-        }
     }
 }

@@ -299,6 +299,38 @@ pub struct MemberView {
     pub disabled: bool,
 }
 
+/// A team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamView {
+    /// Its id.
+    pub id: String,
+    /// The organization's id.
+    pub organization: String,
+    /// Its short name.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// How many are in it.
+    pub members: u64,
+    /// Whether who asks is one of them.
+    pub is_member: bool,
+    /// Whether who asks may change its profile and its members.
+    pub may_edit: bool,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// One member of a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamMemberView {
+    /// The account's id.
+    pub user: String,
+    /// Its address.
+    pub email: String,
+    /// Whether they may change its profile and its members.
+    pub leads: bool,
+}
+
 /// An invitation that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvitationView {

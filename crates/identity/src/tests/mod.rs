@@ -7,6 +7,7 @@ mod keys;
 mod logins;
 mod outsiders;
 mod secrets;
+mod teams;
 mod tokens;
 
 use std::io;
