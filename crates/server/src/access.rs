@@ -175,7 +175,7 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("GET", "/api/cli/ssh-keys", Class::Read),
     ("POST", "/api/cli/ssh-keys", Class::Answer),
     ("DELETE", "/api/cli/ssh-keys/{id}", Class::Answer),
-    // People, organizations, agents
+    // People, organizations, teams, agents
     ("GET", "/api/v1/users", Class::Manage),
     ("POST", "/api/v1/users", Class::Manage),
     ("GET", "/api/v1/users/{id}", Class::Manage),
@@ -197,6 +197,13 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
         "/api/v1/orgs/{id}/invitations/{invitation}",
         Class::Manage,
     ),
+    ("GET", "/api/v1/teams", Class::Any),
+    ("POST", "/api/v1/teams", Class::Manage),
+    ("GET", "/api/v1/teams/{id}", Class::Any),
+    ("DELETE", "/api/v1/teams/{id}", Class::Manage),
+    ("GET", "/api/v1/teams/{id}/members", Class::Any),
+    ("PUT", "/api/v1/teams/{id}/members/{user}", Class::Manage),
+    ("DELETE", "/api/v1/teams/{id}/members/{user}", Class::Manage),
     ("GET", "/api/v1/agents", Class::Manage),
     ("POST", "/api/v1/agents", Class::Manage),
     ("PATCH", "/api/v1/agents/{id}", Class::Manage),

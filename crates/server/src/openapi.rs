@@ -11,8 +11,8 @@ use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
 use crate::handlers::identity::{
-    agents, auth, device, invitations, keys, members, oauth, organizations, rpc, ssh_keys, users,
-    well_known,
+    agents, auth, device, invitations, keys, members, oauth, organizations, rpc, ssh_keys, teams,
+    users, well_known,
 };
 use crate::handlers::{
     approvals, files, hosts, knowledge, policy, processes, runs, sessions, system,
@@ -138,6 +138,13 @@ const PROBLEMS: [(&str, &str); 12] = [
         invitations::list,
         invitations::create,
         invitations::remove,
+        teams::list,
+        teams::create,
+        teams::show,
+        teams::remove,
+        teams::members,
+        teams::put_member,
+        teams::remove_member,
         agents::list,
         agents::create,
         agents::update,

@@ -10,7 +10,7 @@ use wharf_engine::Engine;
 use crate::error::Failure;
 use crate::handlers::identity::{
     agents, auth, device, invitations, keys, members, oauth, organizations, pages, rpc, ssh_keys,
-    users, well_known,
+    teams, users, well_known,
 };
 use crate::handlers::runs::{analyze, cancel, events, list, output, run, show, tool_result};
 use crate::handlers::system::{audit, docs, health, metrics, openapi, usage};
@@ -121,7 +121,7 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
             get(ssh_keys::list).post(ssh_keys::create),
         )
         .route("/api/cli/ssh-keys/{id}", delete(ssh_keys::delete))
-        // People, organizations, agents
+        // People, organizations, teams, agents
         .route("/api/v1/users", get(users::list).post(users::create))
         .route(
             "/api/v1/users/{id}",
@@ -150,6 +150,13 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
         .route(
             "/api/v1/orgs/{id}/invitations/{invitation}",
             delete(invitations::remove),
+        )
+        .route("/api/v1/teams", get(teams::list).post(teams::create))
+        .route("/api/v1/teams/{id}", get(teams::show).delete(teams::remove))
+        .route("/api/v1/teams/{id}/members", get(teams::members))
+        .route(
+            "/api/v1/teams/{id}/members/{user}",
+            put(teams::put_member).delete(teams::remove_member),
         )
         .route("/api/v1/agents", get(agents::list).post(agents::create))
         .route(

@@ -13,7 +13,7 @@ use crate::error::Error;
 const V1: [&str; 2] = ["api", "v1"];
 
 impl Client {
-    fn v1(&self, method: Method, path: &[&str]) -> reqwest::RequestBuilder {
+    pub(super) fn v1(&self, method: Method, path: &[&str]) -> reqwest::RequestBuilder {
         self.quick(method, &[&V1, path].concat())
     }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod device;
 mod login;
+mod teams;
 mod usage;
 
 pub use device::Polled;

@@ -18,6 +18,7 @@ pub(crate) async fn walk(seen: &mut Seen<'_>, team: &Team) {
     let ada = logged_in(&open(seen, team, "/api/v1/auth/first", &first).await);
     let ada = logins(seen, team, ada).await;
     people(seen, team, &ada).await;
+    teams(seen, team, &ada).await;
     keys(seen, team, &ada).await;
     devices(seen, team, &ada).await;
     for path in [
@@ -164,6 +165,23 @@ async fn people(seen: &mut Seen<'_>, team: &Team, ada: &Login) {
     call(seen, team, ada, ("DELETE", org, side), None).await;
     let (one, path) = ("/api/v1/users/{id}", format!("/api/v1/users/{id}"));
     call(seen, team, ada, ("DELETE", one, &path), None).await;
+}
+
+async fn teams(seen: &mut Seen<'_>, team: &Team, ada: &Login) {
+    let teams = "/api/v1/teams";
+    let body = Some(json!({"name": "Core"}));
+    call(seen, team, ada, ("POST", teams, teams), body).await;
+    call(seen, team, ada, ("GET", teams, teams), None).await;
+    let (one, core) = ("/api/v1/teams/{id}", "/api/v1/teams/core");
+    call(seen, team, ada, ("GET", one, core), None).await;
+    let member = "/api/v1/teams/{id}/members/{user}";
+    let path = format!("{core}/members/{ADA}");
+    let leads = Some(json!({"leads": true}));
+    call(seen, team, ada, ("PUT", member, &path), leads).await;
+    let members = ("/api/v1/teams/{id}/members", "/api/v1/teams/core/members");
+    call(seen, team, ada, ("GET", members.0, members.1), None).await;
+    call(seen, team, ada, ("DELETE", member, &path), None).await;
+    call(seen, team, ada, ("DELETE", one, core), None).await;
 }
 
 async fn keys(seen: &mut Seen<'_>, team: &Team, ada: &Login) {

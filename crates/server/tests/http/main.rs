@@ -31,3 +31,4 @@ mod sessions;
 mod socket;
 mod streams;
 mod support;
+mod teams;

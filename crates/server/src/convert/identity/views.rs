@@ -1,9 +1,10 @@
 //! What accounts show, as the wire has it.
 
 use wharf_api::identity as api;
+use wharf_api::profile::{Team, TeamMember};
 use wharf_identity::views::{
     AgentView, DeviceDone, InvitationView, KeyView, LoggedIn, LoginView, MeView, MemberView,
-    MembershipView, OrganizationView, PublicKey, SshKeyView, UserView,
+    MembershipView, OrganizationView, PublicKey, SshKeyView, TeamMemberView, TeamView, UserView,
 };
 use wharf_model::{Caller, Limits, Timestamp};
 
@@ -133,6 +134,27 @@ pub(crate) fn organization(view: OrganizationView) -> api::Organization {
         home: view.home,
         created_at: view.created.to_string(),
         limits: limits(view.limits),
+    }
+}
+
+pub(crate) fn team(view: TeamView) -> Team {
+    Team {
+        id: view.id,
+        organization_id: view.organization,
+        slug: view.slug,
+        name: view.name,
+        members: view.members,
+        is_member: view.is_member,
+        may_edit: view.may_edit,
+        created_at: view.created.to_string(),
+    }
+}
+
+pub(crate) fn team_member(view: TeamMemberView) -> TeamMember {
+    TeamMember {
+        user_id: view.user,
+        email: view.email,
+        leads: view.leads,
     }
 }
 

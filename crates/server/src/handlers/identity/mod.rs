@@ -11,6 +11,7 @@ pub(crate) mod organizations;
 pub(crate) mod pages;
 pub(crate) mod rpc;
 pub(crate) mod ssh_keys;
+pub(crate) mod teams;
 pub(crate) mod users;
 pub(crate) mod well_known;
 

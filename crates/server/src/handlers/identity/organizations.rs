@@ -92,7 +92,7 @@ pub(crate) async fn update(
 
 /// End an organization
 ///
-/// Its members leave it; its keys, agents and invitations end. Its short name is kept.
+/// Its members leave it; its teams, keys, agents and invitations end. Its short name is kept.
 #[utoipa::path(
     delete, path = "/api/v1/orgs/{id}", tag = "organizations",
     params(("id" = String, Path, description = "The organization, by id or short name")),
@@ -109,7 +109,7 @@ pub(crate) async fn remove(
 }
 
 /// A short name made of a name: small letters and digits, dashes for the rest.
-fn slug_of(name: &str) -> String {
+pub(super) fn slug_of(name: &str) -> String {
     let mut slug = String::new();
     for letter in name.chars() {
         if letter.is_ascii_alphanumeric() {
