@@ -185,6 +185,60 @@ fn an_account_is_made_with_and_without_a_server_and_logs_in() {
     assert_eq!(client.output(&["auth", "status"]).status.code(), Some(4));
 }
 
+#[test]
+fn a_team_is_made_filled_and_ended() {
+    let home = Home::new();
+    add(&home, EMAIL);
+    home.ok(&["run", "--", "true"]);
+    add(&home, "bob@example.com");
+    let names = ["org", "team", "add", "Web & mobile", "--slug", "web"];
+    insta::assert_snapshot!(home.seen(&names), @r"
+    --- stderr
+    wharf: made the team web (Web & mobile)
+    --- exit 0
+    ");
+    home.ok(&["org", "team", "put", "web", EMAIL, "--lead"]);
+    insta::assert_snapshot!(home.seen(&["org", "team", "put", "web", "bob@example.com"]), @r"
+    --- stderr
+    wharf: bob@example.com is in web
+    --- exit 0
+    ");
+    insta::assert_snapshot!(home.seen(&["org", "team", "list"]), @r"
+    TEAM  NAME          MEMBERS  YOU
+    web   Web & mobile  2        may change it
+    --- stderr
+    --- exit 0
+    ");
+    insta::assert_snapshot!(home.seen(&["org", "team", "members", "web"]), @r"
+    ADDRESS          LEADS
+    ada@example.com  yes
+    bob@example.com
+    --- stderr
+    --- exit 0
+    ");
+    let list: Value = serde_json::from_str(&home.ok(&["org", "team", "list", "--json"])).unwrap();
+    assert_eq!(list["teams"][0]["members"], 2, "{list}");
+    insta::assert_snapshot!(home.seen(&["org", "team", "remove", "web", EMAIL]), @r"
+    --- stderr
+    wharf: ada@example.com is in web no more
+    --- exit 0
+    ");
+    insta::assert_snapshot!(home.seen(&["org", "team", "members", "nothing"]), @r"
+    --- stderr
+    error[not_found]: There is no such team.
+    --- exit 5
+    ");
+    insta::assert_snapshot!(home.seen(&["org", "team", "rm", "web"]), @r"
+    --- stderr
+    wharf: the team web has ended
+    --- exit 0
+    ");
+    insta::assert_snapshot!(home.seen(&["org", "team", "list"]), @r"
+    --- stderr
+    --- exit 0
+    ");
+}
+
 /// Begins a device login and reads its code.
 fn begin(client: &Home, url: &str) -> (Child, BufReader<std::process::ChildStdout>, String) {
     let mut command = client.wharf(&["auth", "login", "--json", "--api-url", url, "--store-file"]);

@@ -1,4 +1,6 @@
-//! `wharf org`: organizations, who belongs to them, invitations.
+//! `wharf org`: organizations, who belongs to them, invitations, teams.
+
+mod team;
 
 use serde_json::json;
 use wharf_api::identity::{AccountRole, CreateInvitation, CreateOrganization, PutMember};
@@ -71,6 +73,8 @@ pub(crate) enum Command {
         #[arg(required = true)]
         id: Vec<String>,
     },
+    #[command(subcommand)]
+    Team(team::Command),
 }
 
 pub(crate) fn dispatch(cx: &Context, command: Command) -> Outcome {
@@ -80,6 +84,7 @@ pub(crate) fn dispatch(cx: &Context, command: Command) -> Outcome {
 
 async fn carry_out(cx: &Context, client: &Client, command: Command) -> Outcome {
     match command {
+        Command::Team(command) => return team::carry_out(cx, client, command).await,
         Command::List => {
             let list = client.organizations().await?;
             let rows: Vec<_> = list
