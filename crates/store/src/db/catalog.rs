@@ -127,30 +127,12 @@ impl Database {
     pub async fn change_catalog_item(&self, item: &CatalogRow) -> Result<CatalogChange, DbError> {
         let item = item.clone();
         let write = async {
-            let mut transaction = self.writer.begin().await?;
-            let Some(before) = one(&mut transaction, &item.id).await? else {
-                return Ok(CatalogChange::Gone);
-            };
-            if (&before.layer, &before.owner) != (&item.layer, &item.owner) {
-                return Ok(CatalogChange::Gone);
-            }
-            if before.revision + 1 != item.revision {
-                return Ok(CatalogChange::Stale);
-            }
-            let query = sqlx::query_scalar(
-                "SELECT COUNT(*) FROM catalog_items WHERE layer = $1 AND owner = $2 \
-                 AND kind = $3 AND name = $4 AND id <> $5",
-            );
-            let query = query.bind(before.layer).bind(before.owner);
-            let query = query.bind(before.kind).bind(without_nul(item.name.clone()));
-            let query = query.bind(item.id.clone());
-            let others: i64 = query.fetch_one(&mut *transaction).await?;
-            if others > 0 {
-                return Ok(CatalogChange::Taken);
-            }
+            // One statement finds the revision and replaces it: of two who saw the same one, one
+            // does.
             let query = sqlx::query(
                 "UPDATE catalog_items SET name = $1, description = $2, tags = $3, content = $4, \
-                 words = $5, revision = $6, changed_ms = $7 WHERE id = $8",
+                 words = $5, revision = $6, changed_ms = $7 \
+                 WHERE id = $8 AND layer = $9 AND owner = $10 AND revision = $11",
             );
             let query = query
                 .bind(without_nul(item.name))
@@ -159,9 +141,24 @@ impl Database {
                 .bind(without_nul(item.content))
                 .bind(without_nul(item.words));
             let query = query.bind(item.revision).bind(item.changed_ms);
-            query.bind(item.id).execute(&mut *transaction).await?;
-            transaction.commit().await?;
-            Ok(CatalogChange::Done)
+            let query = query.bind(item.id.clone());
+            let query = query.bind(item.layer.clone()).bind(item.owner.clone());
+            let query = query.bind(item.revision - 1);
+            match query.execute(&self.writer).await {
+                Ok(done) if done.rows_affected() > 0 => return Ok(CatalogChange::Done),
+                Ok(_) => {}
+                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                    return Ok(CatalogChange::Taken);
+                }
+                Err(error) => return Err(error),
+            }
+            let mut connection = self.readers.acquire().await?;
+            let there = one(&mut connection, &item.id).await?;
+            let same = |it: &CatalogRow| (&it.layer, &it.owner) == (&item.layer, &item.owner);
+            Ok(match there.as_ref().is_some_and(same) {
+                true => CatalogChange::Stale,
+                false => CatalogChange::Gone,
+            })
         };
         self.within(write).await.map_err(writing("a catalog item"))
     }

@@ -75,6 +75,12 @@ async fn a_change_is_made_from_the_revision_that_was_seen(kind: Kind) {
     assert_eq!(late, CatalogChange::Stale);
     let taken = db.change_catalog_item(&change("csv", 3)).await.unwrap();
     assert_eq!(taken, CatalogChange::Taken);
+    let gone = CatalogRow {
+        id: "3".to_owned(),
+        ..change("x", 3)
+    };
+    let gone = db.change_catalog_item(&gone).await.unwrap();
+    assert_eq!(gone, CatalogChange::Gone);
     let others = CatalogRow {
         layer: "user".to_owned(),
         ..change("x", 3)
@@ -84,6 +90,39 @@ async fn a_change_is_made_from_the_revision_that_was_seen(kind: Kind) {
         CatalogChange::Gone
     );
     assert_eq!(db.catalog_item("1").await.unwrap().unwrap().name, "doc");
+}
+
+async fn of_two_who_change_the_same_revision_one_does(kind: Kind) {
+    let place = Place::new(&kind).await;
+    let other = place.again().await;
+    place
+        .db
+        .add_catalog_item(&row("1", ORG, "pdf"))
+        .await
+        .unwrap();
+    for revision in 2..10 {
+        let change = |content: &str| CatalogRow {
+            revision,
+            content: content.to_owned(),
+            ..row("1", ORG, "pdf")
+        };
+        let (here, there) = (change("here"), change("there"));
+        let both = crate::accounts::at_once(vec![
+            place.db.change_catalog_item(&here),
+            other.change_catalog_item(&there),
+        ])
+        .await;
+        let both: Vec<CatalogChange> = both.into_iter().map(Result::unwrap).collect();
+        assert!(both.contains(&CatalogChange::Done), "{both:?}");
+        assert!(both.contains(&CatalogChange::Stale), "{both:?}");
+        let winner = if both[0] == CatalogChange::Done {
+            here
+        } else {
+            there
+        };
+        let kept = place.db.catalog_item("1").await.unwrap();
+        assert_eq!(kept, Some(winner));
+    }
 }
 
 async fn the_catalog_is_searched_and_paged(kind: Kind) {
@@ -140,5 +179,6 @@ async fn the_catalog_is_searched_and_paged(kind: Kind) {
 on_both!(
     an_item_is_kept_as_it_stands_and_its_name_is_its_owners_only,
     a_change_is_made_from_the_revision_that_was_seen,
+    of_two_who_change_the_same_revision_one_does,
     the_catalog_is_searched_and_paged,
 );
