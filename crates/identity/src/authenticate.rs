@@ -183,20 +183,12 @@ pub(crate) fn giving(caller: &Caller) -> Scopes {
 /// is: without it there would be more to see. That the role may run is asked besides.
 pub(crate) fn capped(scopes: &Scopes, role: Role) -> Scopes {
     let confined = scopes.confine();
-    let fits = |scope: &&Scope| match scope {
+    scopes.only(|scope| match scope {
         Scope::Session(_) => confined || role.may_run(),
         Scope::Run | Scope::RunLow => role.may_run(),
         Scope::Admin => role != Role::Agent,
         Scope::Sync => true,
-    };
-    let words: Vec<String> = scopes
-        .as_slice()
-        .iter()
-        .filter(fits)
-        .map(ToString::to_string)
-        .collect();
-    // They were read before, and are fewer now.
-    Scopes::parse(&words.join(" ")).unwrap_or_else(|_| scopes.clone())
+    })
 }
 
 /// That something was used is worth knowing and not worth failing for.

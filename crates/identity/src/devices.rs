@@ -1,7 +1,7 @@
 //! Device login (RFC 8628): a device shows a code, its person says yes somewhere else, and the
 //! device gets an API key.
 
-use wharf_model::{Caller, Role, Scope, Scopes, Secret, TokenKind};
+use wharf_model::{Caller, Role, Scopes, Secret, TokenKind};
 use wharf_store::db::{DeviceMade, DeviceRow, KeyRow, Polled};
 
 use crate::authenticate::{capped, giving};
@@ -176,7 +176,7 @@ impl Identity {
                 let own = giving(caller);
                 let scopes = match scopes {
                     // Not more than the person has: of what was asked, that much.
-                    None => within(&asked, &own),
+                    None => asked.only(|scope| own.covers(scope)),
                     Some(scopes) if asked.cover(&scopes) && own.cover(&scopes) => scopes,
                     Some(_) => return Err(Error::needs_role("a token with all of these scopes")),
                 };
@@ -273,18 +273,6 @@ impl Inner {
             user: user_view(self, user).await?,
         })))
     }
-}
-
-/// Those of some scopes that others cover.
-fn within(asked: &Scopes, own: &Scopes) -> Scopes {
-    let one = |scope: &Scope| Scopes::parse(&scope.to_string()).is_ok_and(|it| own.cover(&it));
-    let words: Vec<String> = asked
-        .as_slice()
-        .iter()
-        .filter(|scope| one(scope))
-        .map(ToString::to_string)
-        .collect();
-    Scopes::parse(&words.join(" ")).unwrap_or_else(|_| own.clone())
 }
 
 fn read(scopes: &str) -> Result<Scopes, Error> {

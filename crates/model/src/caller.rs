@@ -219,13 +219,23 @@ impl Scopes {
     /// Whether a token with these may make one with `other`: nobody gives more than they have.
     #[must_use]
     pub fn cover(&self, other: &Self) -> bool {
-        other.0.iter().all(|wanted| {
-            self.has(wanted)
-                || match wanted {
-                    Scope::RunLow | Scope::Session(_) => self.has(&Scope::Run),
-                    Scope::Run | Scope::Sync | Scope::Admin => false,
-                }
-        })
+        other.0.iter().all(|wanted| self.covers(wanted))
+    }
+
+    /// The same for one of them.
+    #[must_use]
+    pub fn covers(&self, wanted: &Scope) -> bool {
+        self.has(wanted)
+            || match wanted {
+                Scope::RunLow | Scope::Session(_) => self.has(&Scope::Run),
+                Scope::Run | Scope::Sync | Scope::Admin => false,
+            }
+    }
+
+    /// Those of them that `keep` says.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&Scope) -> bool) -> Self {
+        Self(self.0.iter().filter(|scope| keep(scope)).cloned().collect())
     }
 
     /// Whether it may be used in sessions that it names and nowhere else.
@@ -431,6 +441,10 @@ mod tests {
         assert!(!of("session:a").cover(&of("session:b")));
         assert!(!of("run sync").cover(&of("admin")));
         assert!(Scopes::all().cover(&of("run sync admin")));
+        let (asked, own) = (of("run:low session:a admin"), of("run session:b"));
+        let given = asked.only(|scope| own.covers(scope));
+        assert_eq!(given, of("run:low session:a"));
+        assert_eq!(asked.only(|_| false), of(""));
     }
 
     #[test]
