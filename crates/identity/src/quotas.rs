@@ -6,35 +6,10 @@ use wharf_model::{Caller, Limits, Role};
 use crate::identity::administers;
 use crate::record::Note;
 use crate::text;
-use crate::views::{LimitsOf, LimitsView};
+use crate::views::LimitsOf;
 use crate::{Error, Identity};
 
 impl Identity {
-    /// How much a caller may use. What is not said is the server's to say.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn limits_of(&self, caller: &Caller) -> Result<LimitsView, Error> {
-        let database = &self.inner.parts.database;
-        let grants = caller.grants();
-        let mut view = LimitsView::default();
-        if let Some(person) = &grants.person {
-            let row = database.user(&person.id).await?;
-            view.user = limits_from(row.and_then(|row| row.limits).as_deref());
-        }
-        if let Some(organization) = &grants.organization {
-            let row = database.organization(&organization.id).await?;
-            view.organization = limits_from(row.and_then(|row| row.limits).as_deref());
-            if let (Some(agent), Some(person)) = (&grants.agent, &grants.person) {
-                let rows = database.agents(&organization.id, Some(&person.id)).await?;
-                let row = rows.into_iter().find(|row| row.name == **agent);
-                view.agent = limits_from(row.and_then(|row| row.limits).as_deref());
-            }
-        }
-        view.effective = view.user.and(view.agent).and(view.organization);
-        Ok(view)
-    }
-
     /// Sets how much somebody may use: a person or an organization, as an administrator of the
     /// server; an agent, as whoever may look after it.
     ///

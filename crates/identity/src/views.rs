@@ -402,19 +402,6 @@ pub enum LimitsOf {
     Agent(String),
 }
 
-/// How much a caller may use, and where each number comes from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LimitsView {
-    /// What holds for the caller: of each number the smallest that was set.
-    pub effective: Limits,
-    /// What was set for the person.
-    pub user: Limits,
-    /// What was set for the agent, where one asks.
-    pub agent: Limits,
-    /// What was set for the organization, all of it together.
-    pub organization: Limits,
-}
-
 /// A public key that verifies access tokens, as RFC 7517 writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {

@@ -25,22 +25,6 @@ impl Limits {
         wall_seconds_per_day: None,
     };
 
-    /// Of each number the smaller one.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        let smaller = |one: Option<u64>, two: Option<u64>| match (one, two) {
-            (Some(one), Some(two)) => Some(one.min(two)),
-            (one, two) => one.or(two),
-        };
-        Self {
-            runs_per_minute: smaller(self.runs_per_minute, other.runs_per_minute),
-            concurrent_runs: smaller(self.concurrent_runs, other.concurrent_runs),
-            sessions: smaller(self.sessions, other.sessions),
-            output_bytes_per_day: smaller(self.output_bytes_per_day, other.output_bytes_per_day),
-            wall_seconds_per_day: smaller(self.wall_seconds_per_day, other.wall_seconds_per_day),
-        }
-    }
-
     /// What is not said here is as `other` says.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
@@ -89,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_smaller_number_holds_and_what_is_not_said_is_left_open() {
+    fn what_is_not_said_is_as_another_says() {
         let one = Limits {
             runs_per_minute: Some(10),
             sessions: Some(1),
@@ -101,14 +85,11 @@ mod tests {
             ..Limits::NONE
         };
         let both = Limits {
-            runs_per_minute: Some(3),
+            runs_per_minute: Some(10),
             concurrent_runs: Some(2),
             sessions: Some(1),
             ..Limits::NONE
         };
-        assert_eq!(one.and(two), both);
-        assert_eq!(two.and(one), both);
-        assert_eq!(one.or(two).runs_per_minute, Some(10));
-        assert_eq!(one.or(two).concurrent_runs, Some(2));
+        assert_eq!(one.or(two), both);
     }
 }
