@@ -62,40 +62,7 @@ impl Identity {
         slug: &str,
         name: &str,
     ) -> Result<OrganizationView, Error> {
-        let person = person_of(caller)?;
-        let row = self.new_organization(caller, person, slug, name).await?;
-        Ok(view(row, Some(Role::Owner)))
-    }
-
-    /// The same for another owner, by id or address: so the holder of this machine's token, who
-    /// has no account, makes one as well.
-    ///
-    /// # Errors
-    /// As for [`add_organization`](Self::add_organization); [`Error::NotFound`] when there is no
-    /// such account that can be used.
-    pub async fn add_organization_for(
-        &self,
-        caller: &Caller,
-        owner: &str,
-        slug: &str,
-        name: &str,
-    ) -> Result<OrganizationView, Error> {
-        administers(caller)?;
-        let user = self.inner.user_for(caller, owner).await?;
-        if user.disabled_ms.is_some() {
-            return Err(Error::NotFound("user"));
-        }
-        let row = self.new_organization(caller, &user.id, slug, name).await?;
-        Ok(view(row, None))
-    }
-
-    async fn new_organization(
-        &self,
-        caller: &Caller,
-        owner: &str,
-        slug: &str,
-        name: &str,
-    ) -> Result<OrganizationRow, Error> {
+        let owner = person_of(caller)?;
         administers(caller)?;
         let inner = &self.inner;
         let row = OrganizationRow {
@@ -122,7 +89,7 @@ impl Identity {
         if !database.insert_organization(&row, owner).await? {
             return Err(Error::Conflict("the short name is taken"));
         }
-        Ok(row)
+        Ok(view(row, Some(Role::Owner)))
     }
 
     /// Gives an organization another name. Its short name stays.

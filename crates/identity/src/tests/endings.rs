@@ -357,24 +357,14 @@ async fn a_new_password_ends_the_codes_for_another_one() {
 }
 
 #[tokio::test]
-async fn the_holder_of_this_machine_makes_an_organization_for_somebody() {
+async fn an_organization_has_an_owner_with_an_account() {
     let world = World::new().await;
     let owner = world.owning().await;
     let identity = &world.identity;
     let local = wharf_model::Caller::local();
     is_forbidden(identity.add_organization(&local, "acme", "Acme").await);
-    let bob = world.member(&owner, BOB, "member").await;
-    is_forbidden(
-        identity
-            .add_organization_for(&bob, BOB, "acme", "Acme")
-            .await,
-    );
-    let made = identity
-        .add_organization_for(&local, BOB, "acme", "Acme")
-        .await;
-    assert_eq!(made.unwrap().role, None);
-    let seen = identity.organization(&bob, "acme").await.unwrap();
-    assert_eq!(seen.role, Some(Role::Owner));
+    let made = identity.add_organization(&owner, "acme", "Acme").await;
+    assert_eq!(made.unwrap().role, Some(Role::Owner));
 }
 
 #[tokio::test]
