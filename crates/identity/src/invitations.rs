@@ -8,6 +8,7 @@ use wharf_store::db::{InvitationRow, UserMade};
 use crate::identity::Inner;
 use crate::limits::{INVITATION_LIFETIME, INVITATIONS_OPEN, TRIES_PER_MINUTE};
 use crate::lockout::Tried;
+use crate::organizations::{BUSY, FULL, PLACES};
 use crate::record::Note;
 use crate::text::{self, code_hash, moment, ms, network_of, one_time_code};
 use crate::users::TAKEN;
@@ -153,8 +154,11 @@ impl Identity {
             ..Note::from(peer)
         };
         inner.record("invitation.accepted", &note)?;
-        match database.accept_invitation(&row, &user, new, now_ms).await? {
+        let accepted = database.accept_invitation(&row, &user, new, PLACES, now_ms);
+        match accepted.await? {
             UserMade::Made => {}
+            UserMade::Full => return Err(FULL),
+            UserMade::Busy => return Err(BUSY),
             UserMade::Taken => return Err(TAKEN),
             UserMade::Refused => return Err(Error::WrongCode),
         }

@@ -12,6 +12,19 @@ use crate::users::LAST_OWNER;
 use crate::views::{MemberView, OrganizationView};
 use crate::{Error, Identity};
 
+/// Most members of an organization, and most organizations of a person.
+pub(crate) const PLACES: (u32, u32) = (MEMBERS_MAX, ORGANIZATIONS_PER_USER);
+/// The organization has as many members as there may be.
+pub(crate) const FULL: Error = Error::Full {
+    what: "members of the organization",
+    most: MEMBERS_MAX,
+};
+/// The person is in as many organizations as they may be.
+pub(crate) const BUSY: Error = Error::Full {
+    what: "organizations of one person",
+    most: ORGANIZATIONS_PER_USER,
+};
+
 impl Identity {
     /// The organizations of a caller; all for an administrator.
     ///
@@ -74,10 +87,7 @@ impl Identity {
         };
         let database = &inner.parts.database;
         if database.memberships(owner).await?.len() >= ORGANIZATIONS_PER_USER as usize {
-            return Err(Error::Full {
-                what: "organizations",
-                most: ORGANIZATIONS_PER_USER,
-            });
+            return Err(BUSY);
         }
         let note = Note {
             organization: Some(&row.id),
@@ -206,8 +216,7 @@ impl Identity {
             ..Note::by(caller)
         };
         inner.record("member.set", &note)?;
-        let bounds = (MEMBERS_MAX, ORGANIZATIONS_PER_USER);
-        let put = database.put_member(&row.id, &user.id, role.as_str(), bounds, inner.now_ms());
+        let put = database.put_member(&row.id, &user.id, role.as_str(), PLACES, inner.now_ms());
         let put = put.await?;
         inner.beliefs.forget();
         match put {
@@ -221,10 +230,8 @@ impl Identity {
             }),
             Joined::LastOwner => Err(LAST_OWNER),
             Joined::Missing => Err(Error::NotFound("organization")),
-            Joined::Full => Err(Error::Full {
-                what: "members or organizations",
-                most: ORGANIZATIONS_PER_USER,
-            }),
+            Joined::Full => Err(FULL),
+            Joined::Busy => Err(BUSY),
         }
     }
 

@@ -4,8 +4,9 @@ use wharf_model::{Caller, Role, Secret};
 use wharf_store::db::{Ending, Membership, OrganizationRow, UserMade, UserRow};
 
 use crate::identity::{Inner, Shown, administers, manages, person_of, shown};
-use crate::limits::{FIRST_RUN_LIFETIME, TRIES_PER_MINUTE, USERS_MAX};
+use crate::limits::{FIRST_RUN_LIFETIME, MEMBERS_MAX, TRIES_PER_MINUTE, USERS_MAX};
 use crate::lockout::Tried;
+use crate::organizations::FULL;
 use crate::quotas::limits_from;
 use crate::record::Note;
 use crate::text::{self, code_hash, moment, ms, network_of, one_time_code};
@@ -344,12 +345,13 @@ impl Inner {
         self.record("user.created", &note)?;
         let database = &self.parts.database;
         match database
-            .insert_user(&row, &organization.id, role.as_str())
+            .insert_user(&row, &organization.id, role.as_str(), MEMBERS_MAX)
             .await?
         {
             UserMade::Made => Ok(row),
             UserMade::Taken => Err(TAKEN),
             UserMade::Refused => Err(Error::NotFound("organization")),
+            UserMade::Full | UserMade::Busy => Err(FULL),
         }
     }
 
@@ -386,7 +388,8 @@ impl Inner {
         {
             UserMade::Made => Ok(row),
             UserMade::Taken => Err(TAKEN),
-            UserMade::Refused => Err(Error::WrongCode),
+            // It is the first in an organization of its own, which has room.
+            UserMade::Refused | UserMade::Full | UserMade::Busy => Err(Error::WrongCode),
         }
     }
 

@@ -361,7 +361,7 @@ async fn a_team_has_a_bound() {
             username_key: n.to_string(),
             ..UserRow::default()
         };
-        let made = database.insert_user(&user, organization, "member");
+        let made = database.insert_user(&user, organization, "member", 2_000);
         assert_eq!(made.await.unwrap(), UserMade::Made);
         if n > 1 {
             let put =

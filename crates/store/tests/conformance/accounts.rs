@@ -99,7 +99,7 @@ async fn one_address_is_one_account_however_many_ask_at_once(kind: Kind) {
     let other = place.again().await;
     let here_and_there = rows.iter().enumerate().map(|(n, row)| {
         let db = if n % 2 == 0 { &place.db } else { &other };
-        db.insert_user(row, "org-main", "member")
+        db.insert_user(row, "org-main", "member", 10)
     });
     let made = at_once(here_and_there.collect()).await;
     let made: Vec<UserMade> = made.into_iter().map(Result::unwrap).collect();
@@ -112,10 +112,13 @@ async fn one_address_is_one_account_however_many_ask_at_once(kind: Kind) {
         id: "id-other".to_owned(),
         ..user("ann")
     };
-    let made = place.db.insert_user(&same_name, "org-main", "member").await;
+    let made = place
+        .db
+        .insert_user(&same_name, "org-main", "member", 10)
+        .await;
     assert_eq!(made.unwrap(), UserMade::Taken);
     let eve = user("eve");
-    let nowhere = place.db.insert_user(&eve, "org-none", "member").await;
+    let nowhere = place.db.insert_user(&eve, "org-none", "member", 10).await;
     assert_eq!(nowhere.unwrap(), UserMade::Refused);
     let bob = place.db.user_by_email("bob@example.com").await;
     let taken = bob.unwrap().unwrap().username_key;
@@ -129,7 +132,7 @@ async fn an_organization_keeps_an_owner(kind: Kind) {
     let place = Place::new(&kind).await;
     let db = &place.db;
     with_first(db).await;
-    db.insert_user(&user("bob"), "org-main", "member")
+    db.insert_user(&user("bob"), "org-main", "member", 10)
         .await
         .unwrap();
     let put = async |user: &str, role: &str| {
@@ -177,7 +180,7 @@ async fn places_have_bounds(kind: Kind) {
     let place = Place::new(&kind).await;
     let db = &place.db;
     with_first(db).await;
-    db.insert_user(&user("bob"), "org-main", "member")
+    db.insert_user(&user("bob"), "org-main", "member", 10)
         .await
         .unwrap();
     assert!(
@@ -188,13 +191,49 @@ async fn places_have_bounds(kind: Kind) {
     let put = db.put_member("org-acme", "id-bob", "member", (1, 10), 2);
     assert_eq!(put.await.unwrap(), Joined::Full);
     let put = db.put_member("org-acme", "id-bob", "member", (10, 1), 2);
-    assert_eq!(put.await.unwrap(), Joined::Full);
+    assert_eq!(put.await.unwrap(), Joined::Busy);
     let put = db.put_member("org-none", "id-bob", "member", (10, 10), 2);
     assert_eq!(put.await.unwrap(), Joined::Missing);
     let put = db.put_member("org-acme", "id-bob", "viewer", (2, 2), 2);
     assert_eq!(put.await.unwrap(), Joined::Done);
     let role = db.role("org-acme", "id-bob").await.unwrap();
     assert_eq!(role.as_deref(), Some("viewer"));
+
+    let (cy, dot, bob) = (user("cy"), user("dot"), user("bob"));
+    let full = db.insert_user(&cy, "org-acme", "member", 2);
+    assert_eq!(full.await.unwrap(), UserMade::Full);
+    assert_eq!(
+        db.user("id-cy").await.unwrap(),
+        None,
+        "nothing of it is left"
+    );
+    let made = db.insert_user(&cy, "org-main", "member", 3);
+    assert_eq!(made.await.unwrap(), UserMade::Made);
+    let row = InvitationRow {
+        id: "inv".to_owned(),
+        organization_id: "org-acme".to_owned(),
+        role: "member".to_owned(),
+        expires_ms: 100,
+        code_hash: "hash".to_owned(),
+        ..InvitationRow::default()
+    };
+    assert!(db.insert_invitation(&row, 1).await.unwrap());
+    for (who, new) in [(&cy, false), (&dot, true)] {
+        let full = db.accept_invitation(&row, who, new, (2, 2), 3);
+        assert_eq!(full.await.unwrap(), UserMade::Full);
+    }
+    let busy = db.accept_invitation(&row, &cy, false, (3, 1), 3);
+    assert_eq!(busy.await.unwrap(), UserMade::Busy);
+    // A member stays what they are, and takes no room.
+    let there = db.accept_invitation(&row, &bob, false, (2, 2), 3);
+    assert_eq!(there.await.unwrap(), UserMade::Made);
+    let again = InvitationRow {
+        id: "inv-2".to_owned(),
+        ..row
+    };
+    assert!(db.insert_invitation(&again, 1).await.unwrap());
+    let made = db.accept_invitation(&again, &cy, false, (3, 2), 3);
+    assert_eq!(made.await.unwrap(), UserMade::Made);
 }
 
 async fn an_organization_that_has_ended_leaves_its_name(kind: Kind) {
@@ -250,8 +289,8 @@ async fn an_invitation_is_used_once(kind: Kind) {
     let (used, bob) = (row(2), user("bob"));
     let other_server = place.again().await;
     let both = at_once(vec![
-        db.accept_invitation(&used, &bob, true, 5),
-        other_server.accept_invitation(&used, &bob, true, 5),
+        db.accept_invitation(&used, &bob, true, (2, 1), 5),
+        other_server.accept_invitation(&used, &bob, true, (2, 1), 5),
     ])
     .await;
     let both: Vec<UserMade> = both.into_iter().map(Result::unwrap).collect();

@@ -38,7 +38,10 @@ async fn with_people(place: &Place) -> &Database {
     let db = &place.db;
     with_first(db).await;
     with_team(db).await;
-    let made = db.insert_user(&user("bob"), MAIN, "member").await.unwrap();
+    let made = db
+        .insert_user(&user("bob"), MAIN, "member", 10)
+        .await
+        .unwrap();
     assert_eq!(made, UserMade::Made);
     db
 }

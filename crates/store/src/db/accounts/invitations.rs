@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use super::super::error::{reading, writing};
 use super::super::limits::PAGE_ROWS_MAX;
 use super::super::{Database, DbError};
-use super::people::{count_on, hold_on, role_on};
+use super::people::{Room, count_on, hold_on, join_on, role_on, room_on};
 use super::users::insert_on;
 use super::{UserMade, UserRow, statement};
 
@@ -146,7 +146,8 @@ impl Database {
     }
 
     /// Uses an invitation up and makes the person a member: with the account that is made for it
-    /// (`new`), or with the one that is there. A member stays what they are.
+    /// (`new`), or with the one that is there; no more than `members` in an organization, and no
+    /// more than `places` for a person. A member stays what they are.
     ///
     /// # Errors
     /// When the database does not take it; then nothing is changed.
@@ -155,6 +156,7 @@ impl Database {
         row: &InvitationRow,
         user: &UserRow,
         new: bool,
+        (members, places): (u32, u32),
         now_ms: i64,
     ) -> Result<UserMade, DbError> {
         let write = async {
@@ -172,17 +174,15 @@ impl Database {
             if new && !insert_on(&mut transaction, user).await? {
                 return Ok(UserMade::Taken);
             }
-            let before = role_on(&mut transaction, &row.organization_id, &user.id).await?;
+            let place = (row.organization_id.as_str(), user.id.as_str());
+            let before = role_on(&mut transaction, place.0, place.1).await?;
             if before.is_none() {
-                let query = statement!(
-                    "INSERT INTO memberships (organization_id, user_id, role, created_ms) \
-                     VALUES ($1, $2, $3, $4)",
-                    row.organization_id.as_str(),
-                    user.id.as_str(),
-                    row.role.as_str(),
-                    now_ms,
-                );
-                query.execute(&mut *transaction).await?;
+                match room_on(&mut transaction, place, (members, places)).await? {
+                    Room::Free => {}
+                    Room::Full => return Ok(UserMade::Full),
+                    Room::Busy => return Ok(UserMade::Busy),
+                }
+                join_on(&mut transaction, place, &row.role, now_ms).await?;
             }
             transaction.commit().await?;
             Ok(UserMade::Made)

@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use super::super::error::{reading, writing};
 use super::super::limits::PAGE_ROWS_MAX;
 use super::super::{Database, DbError};
+use super::people::join_on;
 use super::statement;
 use super::teams::remove_teams_on;
 
@@ -67,14 +68,8 @@ impl Database {
             if query.execute(&mut *transaction).await?.rows_affected() == 0 {
                 return Ok(false);
             }
-            let query = statement!(
-                "INSERT INTO memberships (organization_id, user_id, role, created_ms) \
-                 VALUES ($1, $2, 'owner', $3)",
-                organization.id.as_str(),
-                owner,
-                organization.created_ms,
-            );
-            query.execute(&mut *transaction).await?;
+            let place = (organization.id.as_str(), owner);
+            join_on(&mut transaction, place, "owner", organization.created_ms).await?;
             transaction.commit().await?;
             Ok(true)
         };

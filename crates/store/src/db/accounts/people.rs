@@ -35,8 +35,10 @@ pub enum Joined {
     LastOwner,
     /// There is no such organization.
     Missing,
-    /// The organization, or the person, has as many as there may be.
+    /// The organization has as many members as there may be.
     Full,
+    /// The person is in as many organizations as they may be.
+    Busy,
 }
 
 /// What became of something that was to end.
@@ -88,12 +90,11 @@ impl Database {
                 return Ok(Joined::LastOwner);
             }
             if before.is_none() {
-                let sql = "SELECT COUNT(*) FROM memberships WHERE organization_id = $1";
-                let there = count_on(&mut transaction, sql, organization).await?;
-                let sql = "SELECT COUNT(*) FROM memberships WHERE user_id = $1";
-                let theirs = count_on(&mut transaction, sql, user).await?;
-                if there >= i64::from(members) || theirs >= i64::from(places) {
-                    return Ok(Joined::Full);
+                let room = room_on(&mut transaction, (organization, user), (members, places));
+                match room.await? {
+                    Room::Free => {}
+                    Room::Full => return Ok(Joined::Full),
+                    Room::Busy => return Ok(Joined::Busy),
                 }
             }
             let query = statement!(
@@ -298,6 +299,51 @@ pub(super) async fn hold_on(
         organization,
     );
     Ok(query.execute(connection).await?.rows_affected() > 0)
+}
+
+/// Whether there is room for a place in an organization.
+pub(super) enum Room {
+    /// There is.
+    Free,
+    /// The organization has as many members as there may be.
+    Full,
+    /// The person is in as many organizations as they may be.
+    Busy,
+}
+
+/// Whether there is room for a person who is no member yet.
+pub(super) async fn room_on(
+    connection: &mut AnyConnection,
+    (organization, user): (&str, &str),
+    (members, places): (u32, u32),
+) -> Result<Room, sqlx::Error> {
+    let sql = "SELECT COUNT(*) FROM memberships WHERE organization_id = $1";
+    if count_on(connection, sql, organization).await? >= i64::from(members) {
+        return Ok(Room::Full);
+    }
+    let sql = "SELECT COUNT(*) FROM memberships WHERE user_id = $1";
+    if count_on(connection, sql, user).await? >= i64::from(places) {
+        return Ok(Room::Busy);
+    }
+    Ok(Room::Free)
+}
+
+/// Gives a person who has none a place in an organization.
+pub(super) async fn join_on(
+    connection: &mut AnyConnection,
+    (organization, user): (&str, &str),
+    role: &str,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let query = statement!(
+        "INSERT INTO memberships (organization_id, user_id, role, created_ms) \
+         VALUES ($1, $2, $3, $4)",
+        organization,
+        user,
+        role,
+        now_ms,
+    );
+    query.execute(connection).await.map(drop)
 }
 
 pub(super) async fn count_on(

@@ -6,6 +6,7 @@ use sqlx::{AnyConnection, Row as _};
 use super::super::error::{reading, writing};
 use super::super::limits::PAGE_ROWS_MAX;
 use super::super::{Database, DbError};
+use super::people::{count_on, hold_on, join_on};
 use super::{OrganizationRow, statement};
 
 /// One account.
@@ -38,6 +39,10 @@ pub enum UserMade {
     Taken,
     /// What was to allow it was not there: the code, or the organization.
     Refused,
+    /// The organization has as many members as there may be.
+    Full,
+    /// The person is in as many organizations as they may be.
+    Busy,
 }
 
 macro_rules! user_columns {
@@ -47,7 +52,8 @@ macro_rules! user_columns {
 }
 
 impl Database {
-    /// Makes an account and its place in an organization, both or neither.
+    /// Makes an account and its place in an organization, which has no more than `members`; both or
+    /// neither.
     ///
     /// # Errors
     /// When the database does not take it.
@@ -56,21 +62,22 @@ impl Database {
         user: &UserRow,
         organization: &str,
         role: &str,
+        members: u32,
     ) -> Result<UserMade, DbError> {
         let write = async {
             let mut transaction = self.writer.begin().await?;
-            let query = statement!(
-                "UPDATE organizations SET changed_ms = $1 WHERE id = $2 AND deleted_ms IS NULL",
-                user.created_ms,
-                organization,
-            );
-            if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+            if !hold_on(&mut transaction, organization, user.created_ms).await? {
                 return Ok(UserMade::Refused);
+            }
+            let sql = "SELECT COUNT(*) FROM memberships WHERE organization_id = $1";
+            if count_on(&mut transaction, sql, organization).await? >= i64::from(members) {
+                return Ok(UserMade::Full);
             }
             if !insert_on(&mut transaction, user).await? {
                 return Ok(UserMade::Taken);
             }
-            join_on(&mut transaction, organization, user, role).await?;
+            let place = (organization, user.id.as_str());
+            join_on(&mut transaction, place, role, user.created_ms).await?;
             transaction.commit().await?;
             Ok(UserMade::Made)
         };
@@ -115,7 +122,8 @@ impl Database {
             if !insert_on(&mut transaction, user).await? {
                 return Ok(UserMade::Taken);
             }
-            join_on(&mut transaction, &organization.id, user, "owner").await?;
+            let place = (organization.id.as_str(), user.id.as_str());
+            join_on(&mut transaction, place, "owner", user.created_ms).await?;
             transaction.commit().await?;
             Ok(UserMade::Made)
         };
@@ -270,23 +278,6 @@ pub(super) async fn insert_on(
         user.limits.as_deref(),
     );
     Ok(query.execute(connection).await?.rows_affected() > 0)
-}
-
-async fn join_on(
-    connection: &mut AnyConnection,
-    organization: &str,
-    user: &UserRow,
-    role: &str,
-) -> Result<(), sqlx::Error> {
-    let query = statement!(
-        "INSERT INTO memberships (organization_id, user_id, role, created_ms) \
-         VALUES ($1, $2, $3, $4)",
-        organization,
-        user.id.as_str(),
-        role,
-        user.created_ms,
-    );
-    query.execute(connection).await.map(drop)
 }
 
 pub(super) async fn set_password_on(
