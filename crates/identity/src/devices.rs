@@ -12,6 +12,7 @@ use crate::limits::{
     KEYS_PER_USER, TRIES_PER_MINUTE,
 };
 use crate::lockout::Tried;
+use crate::logins::place_among;
 use crate::record::Note;
 use crate::text::{
     self, address_of, device_of, hash_of, moment, ms, network_of, user_code, user_code_hash,
@@ -265,12 +266,13 @@ impl Inner {
         }
         let user = database.user(&row.user_id).await?;
         let user = user.ok_or(Error::NotFound("user"))?;
-        let place = self.place_of(&user.id, Some(&row.organization_id)).await?;
+        let places = database.memberships(&user.id).await?;
+        let place = place_among(&places, Some(&row.organization_id))?;
         Ok(DevicePoll::Done(Box::new(DeviceDone {
             token,
             key: self.key_view(row, false).await?,
-            organization: membership_view(&place),
-            user: user_view(self, user).await?,
+            organization: membership_view(place),
+            user: user_view(user, &places),
         })))
     }
 }

@@ -262,15 +262,7 @@ impl Inner {
         organization: Option<&str>,
     ) -> Result<Membership, Error> {
         let places = self.parts.database.memberships(user).await?;
-        let wanted = |place: &Membership| {
-            organization
-                .is_none_or(|it| place.organization.id == it || place.organization.slug == it)
-        };
-        let found = places.into_iter().find(wanted);
-        found.ok_or(match organization {
-            Some(_) => Error::NotFound("organization"),
-            None => Error::needs_role("a place in an organization"),
-        })
+        place_among(&places, organization).cloned()
     }
 
     /// A login of somebody who has proved who they are.
@@ -317,7 +309,8 @@ impl Inner {
         self.caller_of(&row)?;
         let user = self.parts.database.user(&row.user_id).await?;
         let user = user.ok_or(Error::unauthenticated("its account is not known"))?;
-        let place = self.place_of(&user.id, Some(&row.organization_id)).await?;
+        let places = self.parts.database.memberships(&user.id).await?;
+        let place = place_among(&places, Some(&row.organization_id))?;
         let access = self.access_token(&user.id, login).await?;
         Ok(LoggedIn {
             access,
@@ -325,8 +318,8 @@ impl Inner {
             refresh,
             refresh_lifetime: self.options.refresh_lifetime,
             login: login.to_owned(),
-            organization: membership_view(&place),
-            user: user_view(self, user).await?,
+            organization: membership_view(place),
+            user: user_view(user, &places),
         })
     }
 
@@ -347,4 +340,18 @@ impl Inner {
         put("jti", self.new_id("").into());
         self.sign(claims).await
     }
+}
+
+/// Of a person's places the one in the organization that is named, or the first.
+pub(crate) fn place_among<'a>(
+    places: &'a [Membership],
+    organization: Option<&str>,
+) -> Result<&'a Membership, Error> {
+    let wanted = |place: &&Membership| {
+        organization.is_none_or(|it| place.organization.id == it || place.organization.slug == it)
+    };
+    places.iter().find(wanted).ok_or(match organization {
+        Some(_) => Error::NotFound("organization"),
+        None => Error::needs_role("a place in an organization"),
+    })
 }

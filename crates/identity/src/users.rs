@@ -6,6 +6,7 @@ use wharf_store::db::{Ending, Membership, OrganizationRow, UserMade, UserRow};
 use crate::identity::{Inner, Shown, administers, manages, person_of, shown};
 use crate::limits::{FIRST_RUN_LIFETIME, MEMBERS_MAX, TRIES_PER_MINUTE, USERS_MAX};
 use crate::lockout::Tried;
+use crate::logins::place_among;
 use crate::organizations::FULL;
 use crate::quotas::limits_from;
 use crate::record::Note;
@@ -119,17 +120,18 @@ impl Identity {
         let user = inner.parts.database.user(person_of(caller)?).await?;
         let user = user.ok_or(Error::unauthenticated("its account is not known"))?;
         let organization = caller.grants().organization.as_ref().map(|it| &*it.id);
-        let place = inner.place_of(&user.id, organization).await?;
-        let credential = caller.grants().credential_id.as_deref().unwrap_or_default();
         let database = &inner.parts.database;
+        let places = database.memberships(&user.id).await?;
+        let place = place_among(&places, organization)?;
+        let credential = caller.grants().credential_id.as_deref().unwrap_or_default();
         let expires_ms = match shown(caller) {
             Shown::Login(id) => database.login(id).await?.map(|row| row.expires_ms),
             Shown::Key(id) => database.key(id).await?.map(|row| row.expires_ms),
             Shown::External | Shown::Nothing => None,
         };
         Ok(MeView {
-            organization: membership_view(&place),
-            user: user_view(inner, user).await?,
+            organization: membership_view(place),
+            user: user_view(user, &places),
             credential: credential.to_owned(),
             expires: expires_ms.map(moment),
         })
@@ -146,12 +148,17 @@ impl Identity {
     ) -> Result<Vec<UserView>, Error> {
         administers(caller)?;
         let after = after.map(|it| text::known("user", it)).transpose()?;
-        let rows = self.inner.parts.database.users(after).await?;
-        let mut views = Vec::with_capacity(rows.len());
-        for row in rows {
-            views.push(user_view(&self.inner, row).await?);
-        }
-        Ok(views)
+        let database = &self.inner.parts.database;
+        let rows = database.users(after).await?;
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+            return Ok(Vec::new());
+        };
+        let mut places = database.memberships_between(&first.id, &last.id).await?;
+        let views = rows.into_iter().map(|row| {
+            let theirs = places.remove(&row.id).unwrap_or_default();
+            user_view(row, &theirs)
+        });
+        Ok(views.collect())
     }
 
     /// One account by id or address: one's own, or any for an administrator.
@@ -160,7 +167,7 @@ impl Identity {
     /// [`Error::NotFound`] when there is none, or it is somebody else's.
     pub async fn user(&self, caller: &Caller, user: &str) -> Result<UserView, Error> {
         let row = self.inner.user_for(caller, user).await?;
-        user_view(&self.inner, row).await
+        self.inner.with_places(row).await
     }
 
     /// Makes an account, as an administrator. The first one makes the server's own organization
@@ -194,7 +201,7 @@ impl Identity {
                     .await?
             }
         };
-        user_view(inner, made).await
+        inner.with_places(made).await
     }
 
     /// Changes an account: one's own name, or anything for an administrator.
@@ -393,6 +400,11 @@ impl Inner {
         }
     }
 
+    async fn with_places(&self, row: UserRow) -> Result<UserView, Error> {
+        let places = self.parts.database.memberships(&row.id).await?;
+        Ok(user_view(row, &places))
+    }
+
     /// The account that a caller may look at: their own, or any for an administrator.
     pub(crate) async fn user_for(&self, caller: &Caller, user: &str) -> Result<UserRow, Error> {
         let user = text::known("user", user)?;
@@ -456,11 +468,11 @@ pub(crate) fn membership_view(place: &Membership) -> MembershipView {
     }
 }
 
-pub(crate) async fn user_view(inner: &Inner, row: UserRow) -> Result<UserView, Error> {
-    let places = inner.parts.database.memberships(&row.id).await?;
+/// An account with the places that it has.
+pub(crate) fn user_view(row: UserRow, places: &[Membership]) -> UserView {
     let home = places.iter().find(|place| place.organization.home);
     let role = home.or(places.first()).and_then(|it| Role::parse(&it.role));
-    Ok(UserView {
+    UserView {
         id: row.id,
         email: row.email,
         username: row.username,
@@ -470,5 +482,5 @@ pub(crate) async fn user_view(inner: &Inner, row: UserRow) -> Result<UserView, E
         has_password: row.password.is_some(),
         limits: limits_from(row.limits.as_deref()),
         organizations: places.iter().map(membership_view).collect(),
-    })
+    }
 }

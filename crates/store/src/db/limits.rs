@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Most rows that one question answers; a larger limit is taken as this one.
 pub const PAGE_ROWS_MAX: u32 = 1_000;
+/// Most places in organizations that a page of accounts is answered with.
+pub const PAGE_PLACES_MAX: u32 = 100 * PAGE_ROWS_MAX;
 /// Most live sessions that are read back at start-up.
 pub const LIVE_SESSIONS_MAX: u32 = 10_000;
 /// Most open questions, and most standing yeses, that are read back at start-up.

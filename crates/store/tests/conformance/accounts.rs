@@ -236,6 +236,27 @@ async fn places_have_bounds(kind: Kind) {
     assert_eq!(made.await.unwrap(), UserMade::Made);
 }
 
+async fn a_page_of_accounts_has_its_places_at_once(kind: Kind) {
+    let place = Place::new(&kind).await;
+    let db = &place.db;
+    with_first(db).await;
+    for name in ["bob", "cy"] {
+        let made = db.insert_user(&user(name), "org-main", "member", 10).await;
+        assert_eq!(made.unwrap(), UserMade::Made);
+    }
+    for slug in ["acme", "gone"] {
+        let made = db.insert_organization(&organization(slug), "id-bob").await;
+        assert!(made.unwrap());
+    }
+    assert!(db.remove_organization("org-gone", 2).await.unwrap());
+    let between = db.memberships_between("id-ann", "id-bob").await.unwrap();
+    assert_eq!(between.len(), 2);
+    for id in ["id-ann", "id-bob"] {
+        assert_eq!(between[id], db.memberships(id).await.unwrap(), "{id}");
+    }
+    assert_eq!(between["id-bob"].len(), 2);
+}
+
 async fn an_organization_that_has_ended_leaves_its_name(kind: Kind) {
     let place = Place::new(&kind).await;
     let db = &place.db;
@@ -339,6 +360,7 @@ on_both!(
     one_address_is_one_account_however_many_ask_at_once,
     an_organization_keeps_an_owner,
     places_have_bounds,
+    a_page_of_accounts_has_its_places_at_once,
     an_organization_that_has_ended_leaves_its_name,
     an_invitation_is_used_once,
     a_code_for_a_password_works_once_and_ends_logins,

@@ -1,10 +1,12 @@
 //! Organizations, and which of them a person belongs to.
 
+use std::collections::HashMap;
+
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::super::error::{reading, writing};
-use super::super::limits::PAGE_ROWS_MAX;
+use super::super::limits::{PAGE_PLACES_MAX, PAGE_ROWS_MAX};
 use super::super::{Database, DbError};
 use super::people::join_on;
 use super::statement;
@@ -145,14 +147,42 @@ impl Database {
             i64::from(PAGE_ROWS_MAX),
         );
         let rows = self.within(query.fetch_all(&self.readers)).await;
+        rows.and_then(|rows| rows.iter().map(membership_of).collect())
+            .map_err(reading("memberships"))
+    }
+
+    /// The same for a page of accounts, from one id to another, by the account's id; at most
+    /// [`PAGE_PLACES_MAX`].
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn memberships_between(
+        &self,
+        first: &str,
+        last: &str,
+    ) -> Result<HashMap<String, Vec<Membership>>, DbError> {
+        let query = statement!(
+            concat!(
+                "SELECT ",
+                organization_columns!(),
+                ", m.role, m.user_id FROM memberships m \
+                 JOIN organizations o ON o.id = m.organization_id \
+                 WHERE m.user_id >= $1 AND m.user_id <= $2 AND o.deleted_ms IS NULL \
+                 ORDER BY m.user_id, m.created_ms, o.id LIMIT $3"
+            ),
+            first,
+            last,
+            i64::from(PAGE_PLACES_MAX),
+        );
+        let rows = self.within(query.fetch_all(&self.readers)).await;
         let memberships = rows.and_then(|rows| {
-            let rows = rows.iter().map(|row| {
-                Ok(Membership {
-                    organization: organization_of(row)?,
-                    role: row.try_get(7)?,
-                })
-            });
-            rows.collect()
+            let mut of: HashMap<String, Vec<Membership>> = HashMap::new();
+            for row in &rows {
+                of.entry(row.try_get(8)?)
+                    .or_default()
+                    .push(membership_of(row)?);
+            }
+            Ok(of)
         });
         memberships.map_err(reading("memberships"))
     }
@@ -225,6 +255,13 @@ impl Database {
         };
         self.within(write).await.map_err(writing("an organization"))
     }
+}
+
+fn membership_of(row: &AnyRow) -> Result<Membership, sqlx::Error> {
+    Ok(Membership {
+        organization: organization_of(row)?,
+        role: row.try_get(7)?,
+    })
 }
 
 pub(super) fn organization_of(row: &AnyRow) -> Result<OrganizationRow, sqlx::Error> {
