@@ -1,6 +1,6 @@
 //! Agents: programs that act for a person, with a name, keys and limits of their own.
 
-use wharf_model::Caller;
+use wharf_model::{Caller, Organization};
 use wharf_store::db::AgentRow;
 
 use crate::identity::{Inner, manages, person_of};
@@ -22,15 +22,14 @@ impl Identity {
         let person = person_of(caller)?;
         let organization = organization_of(caller)?;
         if all {
-            inner.administered(caller, organization).await?;
+            inner.administered(caller, &organization.id).await?;
         }
         let of = (!all).then_some(person);
-        let rows = inner.parts.database.agents(organization, of).await?;
-        let mut views = Vec::with_capacity(rows.len());
-        for row in rows {
-            views.push(inner.agent_view(row).await?);
-        }
-        Ok(views)
+        let rows = inner.parts.database.agents(&organization.id, of).await?;
+        let views = rows
+            .into_iter()
+            .map(|(row, email)| view(row, &organization.slug, email));
+        Ok(views.collect())
     }
 
     /// One that the caller may look after.
@@ -50,7 +49,7 @@ impl Identity {
         let inner = &self.inner;
         manages(caller)?;
         let person = person_of(caller)?;
-        let organization = organization_of(caller)?;
+        let organization = &*organization_of(caller)?.id;
         if !caller.grants().role.may_run() {
             return Err(Error::needs_role("a member"));
         }
@@ -139,21 +138,25 @@ impl Inner {
         let database = &self.parts.database;
         let user = database.user(&row.user_id).await?;
         let organization = database.organization(&row.organization_id).await?;
-        Ok(AgentView {
-            id: row.id,
-            name: row.name,
-            organization: organization.map(|it| it.slug).unwrap_or_default(),
-            acts_for: user.map(|it| it.email).unwrap_or_default(),
-            created: moment(row.created_ms),
-            limits: limits_from(row.limits.as_deref()),
-        })
+        let slug = organization.map(|it| it.slug).unwrap_or_default();
+        let email = user.map(|it| it.email).unwrap_or_default();
+        Ok(view(row, &slug, email))
     }
 }
 
-/// The id of the organization that a caller acts in.
-pub(crate) fn organization_of(caller: &Caller) -> Result<&str, Error> {
+fn view(row: AgentRow, organization: &str, acts_for: String) -> AgentView {
+    AgentView {
+        id: row.id,
+        name: row.name,
+        organization: organization.to_owned(),
+        acts_for,
+        created: moment(row.created_ms),
+        limits: limits_from(row.limits.as_deref()),
+    }
+}
+
+/// The organization that a caller acts in.
+pub(crate) fn organization_of(caller: &Caller) -> Result<&Organization, Error> {
     let organization = caller.grants().organization.as_ref();
-    organization
-        .map(|it| &*it.id)
-        .ok_or(Error::needs_role("a login with an account"))
+    organization.ok_or(Error::needs_role("a login with an account"))
 }

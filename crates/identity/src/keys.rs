@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wharf_model::{Caller, Role, Scopes, TokenKind};
-use wharf_store::db::{KeyMade, KeyRow};
+use wharf_store::db::{KeyMade, KeyPlace, KeyRow};
 
 use crate::agents::organization_of;
 use crate::authenticate::{capped, giving};
@@ -23,22 +23,24 @@ impl Identity {
     /// When the caller has no account, or is no administrator.
     pub async fn keys(&self, caller: &Caller, of: Option<&str>) -> Result<Vec<KeyView>, Error> {
         let inner = &self.inner;
-        let person = match of {
-            None => person_of(caller)?.to_owned(),
-            Some(user) => inner.user_for(caller, user).await?.id,
+        let (person, email) = match of {
+            None => (person_of(caller)?.to_owned(), caller.person().to_owned()),
+            Some(user) => {
+                let user = inner.user_for(caller, user).await?;
+                (user.id, user.email)
+            }
         };
-        let rows = inner.parts.database.keys(&person, inner.now_ms()).await?;
+        let places = inner.parts.database.keys(&person, inner.now_ms()).await?;
         let current = caller.grants().credential_id.as_deref();
         let elsewhere = of.is_none().then_some(caller);
-        let rows = rows
+        let views = places
             .into_iter()
-            .filter(|row| elsewhere.is_none_or(|caller| reaches(caller, row)));
-        let mut views = Vec::new();
-        for row in rows {
-            let is_current = current == Some(row.id.as_str());
-            views.push(inner.key_view(row, is_current).await?);
-        }
-        Ok(views)
+            .filter(|place| elsewhere.is_none_or(|caller| reaches(caller, &place.key)))
+            .map(|place| {
+                let is_current = current == Some(place.key.id.as_str());
+                view(place, email.clone(), is_current)
+            });
+        views.collect()
     }
 
     /// Makes an API key: for no more than the maker has, and for an agent of theirs where one is
@@ -66,13 +68,16 @@ impl Identity {
                 let place = inner.place_of(person, Some(organization)).await?;
                 let own = organization_of(caller)?;
                 // A key is for one organization, and so is what it makes.
-                if is_key && place.organization.id != own {
+                if is_key && place.organization.id != *own.id {
                     return Err(Error::NotFound("organization"));
                 }
                 let role = Role::parse(&place.role).unwrap_or(Role::Viewer);
                 (place.organization.id, role)
             }
-            (None, None) => (organization_of(caller)?.to_owned(), caller.grants().role),
+            (None, None) => {
+                let own = organization_of(caller)?;
+                (own.id.to_string(), caller.grants().role)
+            }
         };
         let own = giving(caller);
         let scopes = match key.scopes {
@@ -198,18 +203,28 @@ impl Inner {
             Some(id) => database.agent(id).await?.map(|agent| agent.name),
             None => None,
         };
-        Ok(KeyView {
-            id: row.id,
-            name: row.name,
-            scopes: Scopes::parse(&row.scopes).map_err(|_| Error::internal("read scopes"))?,
-            organization: organization.map(|it| it.slug).unwrap_or_default(),
-            email: user.map(|it| it.email).unwrap_or_default(),
+        let place = KeyPlace {
+            key: row,
+            organization: organization.map(|it| it.slug),
             agent,
-            created: moment(row.created_ms),
-            expires: moment(row.expires_ms),
-            used: row.used_ms.map(moment),
-            used_from: row.used_address,
-            current,
-        })
+        };
+        view(place, user.map(|it| it.email).unwrap_or_default(), current)
     }
+}
+
+fn view(place: KeyPlace, email: String, current: bool) -> Result<KeyView, Error> {
+    let row = place.key;
+    Ok(KeyView {
+        id: row.id,
+        name: row.name,
+        scopes: Scopes::parse(&row.scopes).map_err(|_| Error::internal("read scopes"))?,
+        organization: place.organization.unwrap_or_default(),
+        email,
+        agent: place.agent,
+        created: moment(row.created_ms),
+        expires: moment(row.expires_ms),
+        used: row.used_ms.map(moment),
+        used_from: row.used_address,
+        current,
+    })
 }

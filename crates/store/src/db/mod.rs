@@ -44,10 +44,10 @@ mod sqlite;
 mod text;
 
 pub use accounts::{
-    AgentRow, AttemptRow, DeviceMade, DeviceRow, Ending, InvitationRow, Joined, KeyMade, KeyRow,
-    LoginRow, MemberRow, Membership, OrganizationRow, Polled, PrincipalRow, Rotation, RotationAsk,
-    SigningKeyRow, SshKeyRow, TeamJoined, TeamMade, TeamMemberRow, TeamPlace, TeamRow, UserMade,
-    UserRow,
+    AgentRow, AttemptRow, DeviceMade, DeviceRow, Ending, InvitationRow, Joined, KeyMade, KeyPlace,
+    KeyRow, LoginRow, MemberRow, Membership, OrganizationRow, Polled, PrincipalRow, Rotation,
+    RotationAsk, SigningKeyRow, SshKeyRow, TeamJoined, TeamMade, TeamMemberRow, TeamPlace, TeamRow,
+    UserMade, UserRow,
 };
 pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};

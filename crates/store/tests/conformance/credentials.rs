@@ -1,8 +1,8 @@
 //! Logins, keys, devices, and the tries at them.
 
 use wharf_store::db::{
-    AgentRow, AttemptRow, Database, DeviceMade, DeviceRow, KeyMade, KeyRow, LoginRow, Polled,
-    Rotation, RotationAsk, SigningKeyRow, SshKeyRow,
+    AgentRow, AttemptRow, Database, DeviceMade, DeviceRow, KeyMade, KeyPlace, KeyRow, LoginRow,
+    Polled, Rotation, RotationAsk, SigningKeyRow, SshKeyRow,
 };
 
 use crate::accounts::{at_once, with_first};
@@ -209,15 +209,23 @@ async fn a_key_stands_for_a_member_and_for_nobody_else(kind: Kind) {
     assert_eq!(db.key_principal("hash-k9").await.unwrap(), None);
 
     let listed = db.agents("org-main", None).await.unwrap();
-    assert_eq!(listed, std::slice::from_ref(&agent));
+    assert_eq!(listed, [(agent, "ann@example.com".to_owned())]);
     assert_eq!(db.agents("org-main", Some("id-bob")).await.unwrap(), []);
+    let listed = db.keys("id-ann", 30).await.unwrap();
+    let names = listed
+        .iter()
+        .map(|it| (it.key.id.as_str(), it.agent.as_deref()));
+    let names: Vec<_> = names.collect();
+    assert_eq!(names, [("k1", None), ("k2", Some("claude"))]);
+    let main = |it: &KeyPlace| it.organization.as_deref() == Some("main");
+    assert!(listed.iter().all(main), "{listed:?}");
     assert!(db.remove_agent("agt", 20).await.unwrap());
     let gone = db.key_principal("hash-k2").await.unwrap().unwrap();
     assert_eq!((gone.agent, gone.revoked_ms), (None, Some(20)));
     db.touch_key("k1", "192.0.2.1", 30).await.unwrap();
     let listed = db.keys("id-ann", 30).await.unwrap();
     assert_eq!(listed.len(), 1);
-    assert_eq!(listed[0].used_ms, Some(30));
+    assert_eq!(listed[0].key.used_ms, Some(30));
     assert!(db.revoke_key("k1", 31).await.unwrap());
     assert!(!db.revoke_key("k1", 31).await.unwrap());
 
@@ -305,7 +313,7 @@ async fn a_device_gets_one_key_however_many_polls_there_are(kind: Kind) {
     let keys = db.keys("id-ann", 22).await.unwrap();
     assert_eq!(keys.len(), 1);
     assert_eq!(
-        (keys[0].name.as_str(), keys[0].scopes.as_str()),
+        (keys[0].key.name.as_str(), keys[0].key.scopes.as_str()),
         ("my laptop", "run")
     );
 

@@ -68,7 +68,8 @@ impl Database {
             .map_err(reading("agents"))
     }
 
-    /// The agents of an organization by name, of one person where that is given.
+    /// The agents of an organization by name, of one person where that is given, each with the
+    /// address of the person that it acts for.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -76,21 +77,23 @@ impl Database {
         &self,
         organization: &str,
         user: Option<&str>,
-    ) -> Result<Vec<AgentRow>, DbError> {
+    ) -> Result<Vec<(AgentRow, String)>, DbError> {
         let query = statement!(
-            concat!(
-                "SELECT ",
-                agent_columns!(),
-                " FROM agents WHERE organization_id = $1 AND ($2 = '' OR user_id = $2) \
-                 ORDER BY name, id LIMIT $3"
-            ),
+            "SELECT a.id, a.organization_id, a.user_id, a.name, a.created_ms, a.limits, u.email \
+             FROM agents a JOIN users u ON u.id = a.user_id \
+             WHERE a.organization_id = $1 AND ($2 = '' OR a.user_id = $2) \
+             ORDER BY a.name, a.id LIMIT $3",
             organization,
             user.unwrap_or_default(),
             i64::from(PAGE_ROWS_MAX),
         );
         let rows = self.within(query.fetch_all(&self.readers)).await;
-        rows.and_then(|rows| rows.iter().map(agent_of).collect())
-            .map_err(reading("agents"))
+        let agents = rows.and_then(|rows| {
+            let rows = rows.iter();
+            rows.map(|row| Ok((agent_of(row)?, row.try_get(6)?)))
+                .collect()
+        });
+        agents.map_err(reading("agents"))
     }
 
     /// Ends an agent and revokes its keys. False when there is none.

@@ -37,6 +37,17 @@ pub struct KeyRow {
     pub revoked_ms: Option<i64>,
 }
 
+/// A key with what people call that which it is for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyPlace {
+    /// The key.
+    pub key: KeyRow,
+    /// The short name of the organization, unless that has ended.
+    pub organization: Option<String>,
+    /// The name of the agent whose it is.
+    pub agent: Option<String>,
+}
+
 /// What became of a key that was to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyMade {
@@ -86,16 +97,20 @@ impl Database {
             .map_err(reading("keys"))
     }
 
-    /// The keys of a person that are good, oldest first.
+    /// The keys of a person that are good, oldest first, with what people call that which they are
+    /// for.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn keys(&self, user: &str, now_ms: i64) -> Result<Vec<KeyRow>, DbError> {
+    pub async fn keys(&self, user: &str, now_ms: i64) -> Result<Vec<KeyPlace>, DbError> {
         let query = statement!(
             concat!(
                 "SELECT ",
                 key_columns!(),
-                " FROM api_keys WHERE user_id = $1 AND revoked_ms IS NULL AND expires_ms > $2 \
+                ", (SELECT o.slug FROM organizations o WHERE o.id = api_keys.organization_id \
+                 AND o.deleted_ms IS NULL), \
+                 (SELECT a.name FROM agents a WHERE a.id = api_keys.agent_id) \
+                 FROM api_keys WHERE user_id = $1 AND revoked_ms IS NULL AND expires_ms > $2 \
                  ORDER BY created_ms, id LIMIT $3"
             ),
             user,
@@ -103,7 +118,7 @@ impl Database {
             i64::from(PAGE_ROWS_MAX),
         );
         let rows = self.within(query.fetch_all(&self.readers)).await;
-        rows.and_then(|rows| rows.iter().map(key_of).collect())
+        rows.and_then(|rows| rows.iter().map(place_of).collect())
             .map_err(reading("keys"))
     }
 
@@ -192,6 +207,14 @@ pub(super) async fn insert_on(
     );
     query.execute(connection).await?;
     Ok(KeyMade::Made)
+}
+
+fn place_of(row: &AnyRow) -> Result<KeyPlace, sqlx::Error> {
+    Ok(KeyPlace {
+        key: key_of(row)?,
+        organization: row.try_get(12)?,
+        agent: row.try_get(13)?,
+    })
 }
 
 fn key_of(row: &AnyRow) -> Result<KeyRow, sqlx::Error> {

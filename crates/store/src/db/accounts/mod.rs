@@ -24,7 +24,7 @@ pub use agents::AgentRow;
 pub use attempts::AttemptRow;
 pub use devices::{DeviceMade, DeviceRow, Polled};
 pub use invitations::InvitationRow;
-pub use keys::{KeyMade, KeyRow};
+pub use keys::{KeyMade, KeyPlace, KeyRow};
 pub use logins::{LoginRow, Rotation, RotationAsk};
 pub use organizations::{Membership, OrganizationRow};
 pub use people::{Ending, Joined, MemberRow};
