@@ -262,7 +262,7 @@ impl Scopes {
     /// The sessions that it is bound to; none where it may run anywhere, or nowhere.
     #[must_use]
     pub fn bound_to(&self) -> Vec<&SessionId> {
-        if self.has(&Scope::Run) || self.has(&Scope::RunLow) {
+        if !self.confine() {
             return Vec::new();
         }
         let sessions = self.0.iter().filter_map(|scope| match scope {

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::error::{reading, writing};
 use super::limits::PAGE_ROWS_MAX;
-use super::text::without_nul;
+use super::text::{contains_pattern, without_nul};
 use super::{Database, DbError};
 
 /// Most owners whose items one question is for; more are left out.
@@ -257,23 +257,11 @@ impl Filter {
             condition.push_str(&format!(" AND kind = ${kind}"));
         }
         for word in ask.words.iter().take(CATALOG_WORDS_MAX) {
-            let word = number(without_nul(contains(word)));
+            let word = number(without_nul(contains_pattern(word)));
             condition.push_str(&format!(" AND words LIKE ${word} ESCAPE '!'"));
         }
         Self { condition, values }
     }
-}
-
-fn contains(word: &str) -> String {
-    let mut pattern = String::from("%");
-    for character in word.chars() {
-        if matches!(character, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    pattern
 }
 
 async fn one(connection: &mut AnyConnection, id: &str) -> Result<Option<CatalogRow>, sqlx::Error> {

@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 
 use super::error::reading;
 use super::limits::PAGE_ROWS_MAX;
-use super::text::without_nul;
+use super::text::{contains_pattern, without_nul};
 use super::{Database, DbError};
 
 /// The states that this crate itself writes or asks for. Others come from the closing entry.
@@ -350,19 +350,4 @@ fn paged(query: Query, caller: &str, page: &Page) -> Query {
     let query = query.bind(caller.to_owned()).bind(before.started_ms);
     let query = query.bind(before.server).bind(before.seq_opened);
     query.bind(page.limit())
-}
-
-/// A `LIKE` pattern for "contains this text in small letters", whose own wildcards mean themselves.
-fn contains_pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for character in text.chars() {
-        // Here and not by `LOWER`, which of a parameter goes by the database's own language.
-        let character = character.to_ascii_lowercase();
-        if matches!(character, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    pattern
 }

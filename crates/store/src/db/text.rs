@@ -9,3 +9,18 @@ pub(super) fn without_nul(text: String) -> String {
         text
     }
 }
+
+/// A `LIKE` pattern for "contains this text in small letters", whose own wildcards mean themselves.
+pub(super) fn contains_pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in text.chars() {
+        // Here and not by `LOWER`, which of a parameter goes by the database's own language.
+        let character = character.to_ascii_lowercase();
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
