@@ -107,11 +107,7 @@ impl Identity {
             expires_ms: now_ms + ms(lifetime),
             ..KeyRow::default()
         };
-        let note = Note {
-            caller: caller.name(),
-            ..key_note(caller, &row)
-        };
-        inner.record("key.created", &note)?;
+        inner.record("key.created", &key_note(caller, &row))?;
         match inner.parts.database.insert_key(&row, KEYS_PER_USER).await? {
             KeyMade::Made => {}
             KeyMade::Full => return Err(FULL),

@@ -80,9 +80,7 @@ impl Identity {
             return Err(Error::WrongCode);
         }
         let row = inner.with_password(new, Some(password)).await?;
-        let user = inner
-            .make_first(row, Some(&hash), &Note::from(peer))
-            .await?;
+        let user = inner.make_first(row, Some(&hash), Note::from(peer)).await?;
         inner.give_back(&tried, TRIES_PER_MINUTE).await?;
         inner.begin_login(&user, None, peer).await
     }
@@ -186,7 +184,7 @@ impl Identity {
         let database = &inner.parts.database;
         let home = database.home_organization().await?;
         let made = match home {
-            None => inner.make_first(row, None, &Note::by(caller)).await?,
+            None => inner.make_first(row, None, Note::by(caller)).await?,
             Some(home) => {
                 let organization = match user.organization.as_deref() {
                     None => home,
@@ -366,7 +364,7 @@ impl Inner {
         &self,
         row: UserRow,
         code: Option<&str>,
-        note: &Note<'_>,
+        note: Note<'_>,
     ) -> Result<UserRow, Error> {
         let organization = OrganizationRow {
             id: self.new_id("org_"),
@@ -377,15 +375,11 @@ impl Inner {
             ..OrganizationRow::default()
         };
         let note = Note {
-            caller: note.caller,
-            credential: note.credential,
-            address: note.address.clone(),
-            device: note.device.clone(),
             user: Some(&row.id),
             organization: Some(&organization.id),
             name: Some(&row.email),
             role: Some(Role::Owner.as_str()),
-            ..Note::default()
+            ..note
         };
         self.record("user.created", &note)?;
         let database = &self.parts.database;
