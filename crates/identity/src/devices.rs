@@ -15,7 +15,7 @@ use crate::lockout::Tried;
 use crate::logins::place_among;
 use crate::record::Note;
 use crate::text::{
-    self, address_of, device_of, hash_of, moment, ms, network_of, user_code, user_code_hash,
+    address_of, device_of, hash_of, moment, ms, network_of, user_code, user_code_hash,
 };
 use crate::users::{membership_view, user_view};
 use crate::views::{
@@ -83,7 +83,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`Error::Full`] when the person has too many keys.
-    pub async fn poll_device(&self, device_code: &Secret, _: &Peer) -> Result<DevicePoll, Error> {
+    pub async fn poll_device(&self, device_code: &Secret) -> Result<DevicePoll, Error> {
         let inner = &self.inner;
         // 256 random bits are not guessed, and what is mistyped is known as that at once.
         let Ok(code) = TokenKind::Device.parse(device_code.expose()) else {
@@ -138,8 +138,7 @@ impl Identity {
         })
     }
 
-    /// Decides. What is made for the device is for no more than it asked, than is allowed here, and
-    /// than the person may.
+    /// Decides. What is made for the device is for no more than it asked, and than the person may.
     ///
     /// # Errors
     /// As [`find_device`](Self::find_device); [`Error::NotFound`] when the person does not belong
@@ -159,11 +158,7 @@ impl Identity {
                 state: "denied".to_owned(),
                 ..row
             },
-            DeviceAnswer::Allow {
-                organization,
-                scopes,
-                name,
-            } => {
+            DeviceAnswer::Allow { organization } => {
                 let own = caller.grants().organization.as_ref().map(|it| &*it.id);
                 let place = inner
                     .place_of(person, organization.as_deref().or(own))
@@ -173,28 +168,19 @@ impl Identity {
                     return Err(Error::NotFound("organization"));
                 }
                 let role = Role::parse(&place.role).unwrap_or(Role::Viewer);
-                let asked = read(&row.scopes)?;
+                // Not more than the person has: of what was asked, that much.
                 let own = giving(caller);
-                let scopes = match scopes {
-                    // Not more than the person has: of what was asked, that much.
-                    None => asked.only(|scope| own.covers(scope)),
-                    Some(scopes) if asked.cover(&scopes) && own.cover(&scopes) => scopes,
-                    Some(_) => return Err(Error::needs_role("a token with all of these scopes")),
-                };
+                let scopes = read(&row.scopes)?.only(|scope| own.covers(scope));
                 let scopes = capped(&scopes, role);
                 if scopes.as_slice().is_empty() {
                     return Err(Error::needs_role("a role that may do what the device asks"));
                 }
-                let name = match name {
-                    Some(name) => text::name("name", &name)?,
-                    None => row.device.clone(),
-                };
                 DeviceRow {
                     state: "allowed".to_owned(),
                     user_id: Some(person.to_owned()),
                     organization_id: Some(place.organization.id),
                     scopes: scopes.to_string(),
-                    name: Some(name),
+                    name: Some(row.device.clone()),
                     ..row
                 }
             }

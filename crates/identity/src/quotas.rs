@@ -5,7 +5,6 @@ use wharf_model::{Caller, Limits, Role};
 
 use crate::identity::administers;
 use crate::record::Note;
-use crate::text;
 use crate::views::LimitsOf;
 use crate::{Error, Identity};
 
@@ -54,7 +53,7 @@ impl Identity {
             }
             LimitsOf::Agent(id) => {
                 crate::identity::manages(caller)?;
-                let row = inner.agent_for(caller, text::known("agent", id)?).await?;
+                let row = inner.agent_for(caller, id).await?;
                 if caller.grants().role == Role::Agent {
                     return Err(Error::needs_role("the person it acts for"));
                 }

@@ -254,10 +254,6 @@ pub enum DeviceAnswer {
     Allow {
         /// For this organization, by id or short name; the person's own where there is none.
         organization: Option<String>,
-        /// For no more than this; what was asked where there is none.
-        scopes: Option<Scopes>,
-        /// Known as this; as the device calls itself where there is none.
-        name: Option<String>,
     },
     /// Turn it away.
     Deny,

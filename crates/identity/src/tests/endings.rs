@@ -146,8 +146,6 @@ async fn a_device_that_was_let_in_ends_with_its_persons_place() {
             .unwrap();
         let allow = DeviceAnswer::Allow {
             organization: Some("acme".to_owned()),
-            scopes: None,
-            name: None,
         };
         let code = codes.user_code.expose();
         identity
@@ -159,10 +157,7 @@ async fn a_device_that_was_let_in_ends_with_its_persons_place() {
         } else {
             identity.remove_member(&owner, "acme", BOB).await.unwrap();
         }
-        let polled = identity
-            .poll_device(&codes.device_code, &home())
-            .await
-            .unwrap();
+        let polled = identity.poll_device(&codes.device_code).await.unwrap();
         assert!(
             !matches!(polled, DevicePoll::Done(_)),
             "{ending}: {polled:?}"
@@ -176,10 +171,7 @@ async fn a_device_that_was_let_in_ends_with_its_persons_place() {
             .set_member(&owner, "acme", BOB, Role::Member)
             .await
             .unwrap();
-        let polled = identity
-            .poll_device(&codes.device_code, &home())
-            .await
-            .unwrap();
+        let polled = identity.poll_device(&codes.device_code).await.unwrap();
         assert!(
             matches!(polled, DevicePoll::Invalid),
             "{ending}: {polled:?}"

@@ -80,19 +80,12 @@ async fn no_secret_is_in_the_log_the_database_or_any_text_of_ours() {
         .await
         .unwrap();
     note(format!("{codes:?}"));
-    let allow = DeviceAnswer::Allow {
-        organization: None,
-        scopes: None,
-        name: None,
-    };
+    let allow = DeviceAnswer::Allow { organization: None };
     identity
         .answer_device(&owner, codes.user_code.expose(), allow, &home())
         .await
         .unwrap();
-    let polled = identity
-        .poll_device(&codes.device_code, &home())
-        .await
-        .unwrap();
+    let polled = identity.poll_device(&codes.device_code).await.unwrap();
     note(format!("{polled:?}"));
     let DevicePoll::Done(done) = polled else {
         panic!("it was let in");

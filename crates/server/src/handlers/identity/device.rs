@@ -57,7 +57,7 @@ pub(crate) async fn poll(State(app): State<App>, request: Request) -> Result<Res
         *response.status_mut() = StatusCode::BAD_REQUEST;
         return Ok(response);
     };
-    reply::json(&polled(&app, &parts, wire).await?)
+    reply::json(&polled(&app, wire).await?)
 }
 
 /// Codes for a device.
@@ -91,11 +91,7 @@ pub(super) async fn ask(
 }
 
 /// What a poll comes to.
-pub(super) async fn polled(
-    app: &App,
-    parts: &Parts,
-    wire: DevicePollRequest,
-) -> Result<DevicePoll, Failure> {
+pub(super) async fn polled(app: &App, wire: DevicePollRequest) -> Result<DevicePoll, Failure> {
     let code = secret(wire.device_code);
     let waiting = |error: &str| {
         DevicePoll::Waiting(PlainError {
@@ -103,7 +99,7 @@ pub(super) async fn polled(
             details: None,
         })
     };
-    Ok(match result(app, parts, &code).await? {
+    Ok(match result(app, &code).await? {
         views::DevicePoll::Done(done) => DevicePoll::Done(device_token(*done)),
         views::DevicePoll::Pending => waiting("authorization_pending"),
         views::DevicePoll::SlowDown { .. } => waiting("slow_down"),
@@ -114,12 +110,8 @@ pub(super) async fn polled(
 }
 
 /// The same before it is written in anybody's words.
-pub(super) async fn result(
-    app: &App,
-    parts: &Parts,
-    code: &Secret,
-) -> Result<views::DevicePoll, Failure> {
-    Ok(app.identity()?.poll_device(code, &peer(parts)).await?)
+pub(super) async fn result(app: &App, code: &Secret) -> Result<views::DevicePoll, Failure> {
+    Ok(app.identity()?.poll_device(code).await?)
 }
 
 /// A person's answer, given by a program of theirs.
@@ -132,8 +124,6 @@ pub(super) async fn authorize(
     let answer = match wire.allow {
         true => DeviceAnswer::Allow {
             organization: wire.org_id,
-            scopes: None,
-            name: None,
         },
         false => DeviceAnswer::Deny,
     };

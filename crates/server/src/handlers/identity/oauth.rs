@@ -76,7 +76,7 @@ pub(crate) async fn token(State(app): State<App>, request: Request) -> Result<Re
     let form = Form::read(&app, &parts.headers, body).await?;
     match form.text("grant_type") {
         Some(DEVICE_CODE_GRANT) => match form.secret("device_code") {
-            Some(code) => by_device_code(&app, &parts, &code).await,
+            Some(code) => by_device_code(&app, &code).await,
             None => refused("invalid_request", "device_code is required"),
         },
         Some("refresh_token") => match form.secret("refresh_token") {
@@ -91,8 +91,8 @@ pub(crate) async fn token(State(app): State<App>, request: Request) -> Result<Re
     }
 }
 
-async fn by_device_code(app: &App, parts: &Parts, code: &Secret) -> Result<Response, Failure> {
-    match device::result(app, parts, code).await? {
+async fn by_device_code(app: &App, code: &Secret) -> Result<Response, Failure> {
+    match device::result(app, code).await? {
         DevicePoll::Done(done) => from_device(app, &done),
         DevicePoll::Pending => refused("authorization_pending", "nobody has decided yet"),
         DevicePoll::SlowDown { interval } => {

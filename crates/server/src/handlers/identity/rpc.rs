@@ -68,8 +68,8 @@ pub(crate) async fn poll_device(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, Failure> {
-    let (parts, wire) = input::<DevicePollRequest>(&app, request).await?;
-    output(&device::polled(&app, &parts, wire).await?)
+    let (_, wire) = input::<DevicePollRequest>(&app, request).await?;
+    output(&device::polled(&app, wire).await?)
 }
 
 /// `auth.authorizeDevice`

@@ -25,8 +25,6 @@ pub struct OrganizationRow {
     pub home: bool,
     /// When it was made.
     pub created_ms: i64,
-    /// When it ended.
-    pub deleted_ms: Option<i64>,
     /// Limits as JSON.
     pub limits: Option<String>,
 }
@@ -42,7 +40,7 @@ pub struct Membership {
 
 macro_rules! organization_columns {
     () => {
-        "o.id, o.slug, o.name, o.home, o.created_ms, o.deleted_ms, o.limits"
+        "o.id, o.slug, o.name, o.home, o.created_ms, o.limits"
     };
 }
 
@@ -178,7 +176,7 @@ impl Database {
         let memberships = rows.and_then(|rows| {
             let mut of: HashMap<String, Vec<Membership>> = HashMap::new();
             for row in &rows {
-                of.entry(row.try_get(8)?)
+                of.entry(row.try_get(7)?)
                     .or_default()
                     .push(membership_of(row)?);
             }
@@ -260,7 +258,7 @@ impl Database {
 fn membership_of(row: &AnyRow) -> Result<Membership, sqlx::Error> {
     Ok(Membership {
         organization: organization_of(row)?,
-        role: row.try_get(7)?,
+        role: row.try_get(6)?,
     })
 }
 
@@ -271,7 +269,6 @@ pub(super) fn organization_of(row: &AnyRow) -> Result<OrganizationRow, sqlx::Err
         name: row.try_get(2)?,
         home: row.try_get::<i64, _>(3)? != 0,
         created_ms: row.try_get(4)?,
-        deleted_ms: row.try_get(5)?,
-        limits: row.try_get(6)?,
+        limits: row.try_get(5)?,
     })
 }

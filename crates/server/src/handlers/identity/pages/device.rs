@@ -277,11 +277,7 @@ async fn answer(visit: &Visit<'_>, caller: &Caller, form: &Form) -> Result<Respo
     let (end, said) = match (form.text("answer"), chosen) {
         (Some("allow"), Some(choice)) => {
             let organization = Some(choice.id.clone());
-            let allow = DeviceAnswer::Allow {
-                organization,
-                scopes: None,
-                name: None,
-            };
+            let allow = DeviceAnswer::Allow { organization };
             (End::Allowed, allow)
         }
         (Some("deny"), _) => (End::Denied, DeviceAnswer::Deny),
