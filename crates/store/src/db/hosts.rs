@@ -99,10 +99,12 @@ impl Database {
         let query = query.bind(name.to_owned());
         let write = async {
             let mut transaction = self.writer.begin().await?;
-            let done = query.execute(&mut *transaction).await?;
-            self.count_change(&mut transaction, HOSTS).await?;
+            let done = query.execute(&mut *transaction).await?.rows_affected() > 0;
+            if done {
+                self.count_change(&mut transaction, HOSTS).await?;
+            }
             transaction.commit().await?;
-            Ok(done.rows_affected() > 0)
+            Ok(done)
         };
         self.within(write).await.map_err(writing("a host's facts"))
     }
@@ -116,10 +118,12 @@ impl Database {
             let mut transaction = self.writer.begin().await?;
             forget_groups(&mut transaction, name).await?;
             let query = sqlx::query("DELETE FROM hosts WHERE name = $1").bind(name.to_owned());
-            let done = query.execute(&mut *transaction).await?;
-            self.count_change(&mut transaction, HOSTS).await?;
+            let done = query.execute(&mut *transaction).await?.rows_affected() > 0;
+            if done {
+                self.count_change(&mut transaction, HOSTS).await?;
+            }
             transaction.commit().await?;
-            Ok(done.rows_affected() > 0)
+            Ok(done)
         };
         self.within(write).await.map_err(writing("a host"))
     }

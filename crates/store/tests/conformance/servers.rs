@@ -195,6 +195,9 @@ async fn changes_of_what_is_kept_in_memory_are_counted(kind: Kind) {
     place.db.put_host(&HostRow::default()).await.unwrap();
     place.db.put_consent(&ConsentRow::default()).await.unwrap();
     place.db.remove_host("").await.unwrap();
+    // Nothing changed by these.
+    assert!(!place.db.remove_host("").await.unwrap());
+    assert!(!place.db.set_host_facts("", "{}", 1).await.unwrap());
     let after = place.db.versions().await.unwrap();
     // A file has one server, which knows what it did.
     let counts = matches!(kind, Kind::Postgres(_));
