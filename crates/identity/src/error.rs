@@ -10,7 +10,7 @@ use wharf_store::db::DbError;
 #[non_exhaustive]
 pub enum Error {
     /// Something in the request is not as it has to be.
-    #[error("{}", fields.first().map_or("the request is not valid".to_owned(), |it| format!("{} {}", it.name, it.message)))]
+    #[error("{}", first_of(fields))]
     Invalid {
         /// What, each with what it has to be.
         fields: Vec<Field>,
@@ -82,6 +82,13 @@ pub struct Field {
     pub name: &'static str,
     /// What it has to be: `must have …`.
     pub message: String,
+}
+
+fn first_of(fields: &[Field]) -> String {
+    match fields.first() {
+        Some(field) => format!("{} {}", field.name, field.message),
+        None => "the request is not valid".to_owned(),
+    }
 }
 
 impl Error {

@@ -90,7 +90,8 @@ pub const BELIEFS_MAX: usize = 10_000;
 /// How often the last use of a login or key is written down at the most.
 pub const USED_EVERY: Duration = Duration::from_secs(MINUTE);
 
-/// Tries at codes and logins that one address has in a minute, and device codes that it may ask for.
+/// Tries at codes and logins that one address has in a minute, and device codes that it may ask
+/// for.
 pub const TRIES_PER_MINUTE: u32 = 10;
 /// Letters with a code for a new password that one account gets: half as many, and no fewer than
 /// one, may come at once.

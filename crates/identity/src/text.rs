@@ -90,7 +90,8 @@ pub(crate) fn new_password(text: &Secret) -> Result<(), Error> {
     Err(Error::invalid(
         "password",
         format!(
-            "must have at least {PASSWORD_CHARS_MIN} characters and at most {PASSWORD_BYTES_MAX} bytes"
+            "must have at least {PASSWORD_CHARS_MIN} characters and at most {PASSWORD_BYTES_MAX} \
+             bytes"
         ),
     ))
 }

@@ -84,7 +84,8 @@ impl SessionId {
     /// Reads an id that a client chose.
     ///
     /// # Errors
-    /// When it is empty, too long, or has a character that could matter in a path, a header or a log.
+    /// When it is empty, too long, or has a character that could matter in a path, a header or a
+    /// log.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         let mut bytes = text.bytes();
         let legal = text.len() <= MAX_SESSION_ID_BYTES

@@ -38,12 +38,14 @@ pub enum InvalidTarget {
     Form,
     /// The host.
     #[error(
-        "a host is 1 to {MAX_HOST_BYTES} letters, digits and . _ - : %, and does not start with a hyphen"
+        "a host is 1 to {MAX_HOST_BYTES} letters, digits and . _ - : %, and does not start with \
+         a hyphen"
     )]
     Host,
     /// The user.
     #[error(
-        "a user is 1 to {MAX_USER_BYTES} printable characters without white space, @ / : and quotes, and does not start with a hyphen"
+        "a user is 1 to {MAX_USER_BYTES} printable characters without white space, @ / : and \
+         quotes, and does not start with a hyphen"
     )]
     User,
     /// The port.

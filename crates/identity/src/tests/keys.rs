@@ -343,7 +343,8 @@ async fn keys_have_a_bound() {
 
 #[tokio::test]
 async fn ssh_keys_are_kept_once() {
-    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ada@laptop";
+    const KEY: &str = "ssh-ed25519 \
+        AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ada@laptop";
     let world = World::new().await;
     let owner = world.owning().await;
     let identity = &world.identity;

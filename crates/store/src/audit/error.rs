@@ -16,7 +16,7 @@ pub enum AuditError {
         source: io::Error,
     },
     /// Another process (or another handle of this one) writes this log.
-    #[error("the audit log at {} is in use by process {}", dir.display(), pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string()))]
+    #[error("the audit log at {} is in use by process {}", dir.display(), named(*pid))]
     InUse {
         /// The directory of the log.
         dir: PathBuf,
@@ -25,7 +25,9 @@ pub enum AuditError {
     },
     /// Complete lines of the log do not verify. Nothing was changed.
     #[error(
-        "the audit log was changed after it was written: {} line at byte {offset}: {reason}. Nothing was repaired. Keep the directory as evidence: move it aside, then start again with a new log",
+        "the audit log was changed after it was written: {} line at byte {offset}: {reason}. \
+         Nothing was repaired. Keep the directory as evidence: move it aside, then start again \
+         with a new log",
         file.display()
     )]
     Damaged {
@@ -73,4 +75,8 @@ pub enum AuditError {
         /// Why it failed.
         source: io::Error,
     },
+}
+
+fn named(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())
 }

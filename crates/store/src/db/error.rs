@@ -33,7 +33,8 @@ pub enum DbError {
     },
     /// The database cannot keep every text.
     #[error(
-        "the database {database} keeps its texts as {encoding} and has to keep them as UTF8; make it anew with ENCODING 'UTF8'"
+        "the database {database} keeps its texts as {encoding} and has to keep them as UTF8; \
+         make it anew with ENCODING 'UTF8'"
     )]
     Encoding {
         /// The URL without a password.
@@ -51,7 +52,8 @@ pub enum DbError {
     },
     /// The database was made by a newer version of this program.
     #[error(
-        "the database {database} was made by a newer version (its schema has step {step}); use that version, or another database"
+        "the database {database} was made by a newer version (its schema has step {step}); use \
+         that version, or another database"
     )]
     Newer {
         /// The file, or the URL without a password.

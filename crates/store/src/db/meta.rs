@@ -74,8 +74,9 @@ impl Database {
         Ok(head.filter(|head| head.seq > 0))
     }
 
-    /// Empties what was projected of this server's log, so that the next [`Projector`](super::Projector) begins at the
-    /// log's first entry. Sessions stay: they hold more than the log does.
+    /// Empties what was projected of this server's log, so that the next
+    /// [`Projector`](super::Projector) begins at the log's first entry. Sessions stay: they hold more
+    /// than the log does.
     ///
     /// # Errors
     /// When the database does not take it; then nothing is changed.

@@ -344,7 +344,8 @@ impl SessionChange {
                  created_ms = excluded.created_ms, last_used_ms = excluded.last_used_ms, \
                  timeout_s = excluded.timeout_s, ended_ms = NULL, end_reason = NULL, \
                  cwd = excluded.cwd, env_sealed = NULL, client_info = excluded.client_info, \
-                 command_count = 0, server = excluded.server WHERE sessions.ended_ms <= excluded.created_ms \
+                 command_count = 0, server = excluded.server \
+                 WHERE sessions.ended_ms <= excluded.created_ms \
                  AND sessions.created_ms < excluded.created_ms",
             )
             .bind(without_nul(session.caller))

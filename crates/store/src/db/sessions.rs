@@ -150,8 +150,8 @@ impl Database {
             .await
     }
 
-    /// Writes down how living sessions of this server have changed, all in one transaction. Those that have ended
-    /// meanwhile stay as they are.
+    /// Writes down how living sessions of this server have changed, all in one transaction. Those
+    /// that have ended meanwhile stay as they are.
     ///
     /// # Errors
     /// When the database does not take it; then none is changed.

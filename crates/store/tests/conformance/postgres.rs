@@ -1,4 +1,5 @@
-//! What is true of PostgreSQL only: addresses, accounts, and a server that other people use as well.
+//! What is true of PostgreSQL only: addresses, accounts, and a server that other people use as
+//! well.
 
 use std::sync::Arc;
 

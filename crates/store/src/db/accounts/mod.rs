@@ -1,8 +1,8 @@
-//! People, organizations, agents, and what opens doors for them; a file for each topic.
+//! People, organizations, teams, agents, and what opens doors for them; a file for each topic.
 //!
 //! What has to happen together does so in one transaction, here and not above. Where two servers
-//! could do it at once on PostgreSQL, the first statement of the transaction is a change of the row
-//! that decides: the second waits for the first and then sees what it did.
+//! could do it at once on PostgreSQL, the transaction begins by changing the row that both need:
+//! the second one waits there, and then sees what the first one did.
 
 mod agents;
 mod attempts;

@@ -213,8 +213,8 @@ impl Database {
         Ok(done.map_err(writing("limits"))?.rows_affected() > 0)
     }
 
-    /// Ends an organization that is not the server's own: members, teams, agents and invitations go,
-    /// its keys and logins are revoked. False when there is none.
+    /// Ends an organization that is not the server's own: members, teams, agents and invitations
+    /// go, its keys and logins are revoked. False when there is none.
     ///
     /// # Errors
     /// When the database does not take it; then nothing is changed.

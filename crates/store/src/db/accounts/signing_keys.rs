@@ -7,10 +7,10 @@ use super::super::limits::PAGE_ROWS_MAX;
 use super::super::{Database, DbError};
 use super::statement;
 
-/// One public key of RSA.
+/// One public RSA key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SigningKeyRow {
-    /// `kid`.
+    /// Its id, the `kid` of the tokens that it verifies.
     pub id: String,
     /// `n`, base64url.
     pub modulus: String,
@@ -23,7 +23,7 @@ pub struct SigningKeyRow {
 }
 
 impl Database {
-    /// Publishes a key. Once it is there nothing of it changes.
+    /// Publishes a key. One that is published never changes.
     ///
     /// # Errors
     /// When the database does not take it.
@@ -41,7 +41,7 @@ impl Database {
         done.map(drop).map_err(writing("a signing key"))
     }
 
-    /// The keys that are good, newest first.
+    /// The keys that verify tokens still, newest first.
     ///
     /// # Errors
     /// When the database does not answer.
