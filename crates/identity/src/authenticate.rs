@@ -15,7 +15,7 @@ use crate::limits::USED_EVERY;
 use crate::quotas::limits_from;
 use crate::text::{address_of, hash_of, ms};
 use crate::views::Peer;
-use crate::{Error, Identity};
+use crate::{EXPIRED, Error, Identity};
 
 /// What the credential of an external issuer is called.
 pub(crate) const EXTERNAL: &str = "external";
@@ -117,7 +117,7 @@ impl Inner {
             return gone("it was revoked");
         }
         if row.expires_ms <= self.now_ms() {
-            return gone("it has expired");
+            return gone(EXPIRED);
         }
         if row.disabled_ms.is_some() {
             return gone("its account is disabled");

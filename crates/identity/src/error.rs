@@ -75,6 +75,10 @@ pub enum Error {
     },
 }
 
+/// Why a token is [not good](Error::Unauthenticated) whose time is up: whoever showed it gets
+/// another one.
+pub const EXPIRED: &str = "it has expired";
+
 /// A member of a request, and what it has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {

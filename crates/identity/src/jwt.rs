@@ -12,9 +12,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::Error;
 use crate::limits::{CLOCK_SKEW, JWT_BYTES_MAX};
 use crate::text::ms;
+use crate::{EXPIRED, Error};
 
 /// A token that was taken apart, and not verified.
 pub(crate) struct Unverified<'a> {
@@ -186,7 +186,7 @@ impl<'a> Unverified<'a> {
         };
         let expires_ms = millis(exp);
         if expires_ms <= now_ms {
-            return Err(Error::unauthenticated("it has expired"));
+            return Err(Error::unauthenticated(EXPIRED));
         }
         let early = now_ms.saturating_add(ms(CLOCK_SKEW));
         let begins = [self.claims.nbf, self.claims.iat].into_iter().flatten();

@@ -38,10 +38,11 @@ mod text;
 mod users;
 pub mod views;
 
-pub use error::{Error, Field};
+pub use error::{EXPIRED, Error, Field};
 pub use identity::Identity;
 pub use parts::{Fetch, Issuer, KeyFile, Letter, Mail, Options, Parts, PasswordCost};
 pub use standing::{Standing, StandingProfile, Whose};
+pub use users::HOME_SLUG;
 
 #[cfg(test)]
 mod tests;

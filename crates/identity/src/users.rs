@@ -15,7 +15,7 @@ use crate::views::{LoggedIn, MeView, MembershipView, NewUser, Peer, UserChange, 
 use crate::{Error, Identity};
 
 /// The short name of the server's own organization.
-const HOME_SLUG: &str = "main";
+pub const HOME_SLUG: &str = "main";
 /// Accounts that one address may make in a minute, where anybody may.
 const REGISTRATIONS_PER_MINUTE: u32 = 60;
 

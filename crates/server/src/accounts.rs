@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharf_identity::{Error, Identity, views};
+use wharf_identity::{EXPIRED, Error, Identity, views};
 use wharf_model::{Clock, Entropy, Secret};
 
 use crate::auth::{Authentication, Authenticator, Peer, Why};
@@ -50,7 +50,7 @@ impl Authenticator for AccountTokens {
 
 fn why(error: &Error) -> Why {
     match error {
-        Error::Unauthenticated { reason } if reason.contains("expired") => Why::Expired,
+        Error::Unauthenticated { reason } if *reason == EXPIRED => Why::Expired,
         Error::Throttled { retry_after } => Why::Throttled {
             retry_after: *retry_after,
         },

@@ -3,9 +3,9 @@
 use wharf_api::identity::{
     AccountRole, CreateUser, Hidden, MembershipRef, ResetCode, User, UserCreated,
 };
-use wharf_identity::Error;
 use wharf_identity::limits::RESET_LIFETIME;
 use wharf_identity::views::{NewUser, UserView};
+use wharf_identity::{Error, HOME_SLUG};
 use wharf_localstate::FileLock;
 use wharf_model::{Caller, Role, Secret};
 
@@ -16,9 +16,6 @@ use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::login::now;
 use crate::wire::block_on;
-
-/// The short name of the server's own organization.
-const HOME: &str = "main";
 
 /// An account that was made without a server.
 pub(crate) struct Made {
@@ -88,12 +85,15 @@ pub(crate) fn create_user(cx: &Context, ask: &CreateUser) -> Result<Made, Comman
 /// The first account owns the server, whatever is asked for.
 fn suits_the_first(ask: &CreateUser) -> Result<(), CommandError> {
     let role = ask.role.is_none_or(|role| role == AccountRole::Owner);
-    let org = ask.organization.as_deref().is_none_or(|org| org == HOME);
+    let org = ask
+        .organization
+        .as_deref()
+        .is_none_or(|org| org == HOME_SLUG);
     if role && org {
         return Ok(());
     }
     Err(CommandError::usage(format!(
-        "the first account is the owner in {HOME}, the server's own organization"
+        "the first account is the owner in {HOME_SLUG}, the server's own organization"
     ))
     .hint("leave out --role and --org"))
 }
@@ -109,9 +109,9 @@ fn account(view: UserView) -> User {
             role: wire_role(it.role),
         })
         .collect();
-    let administrator = organizations
-        .iter()
-        .any(|it| it.slug == HOME && matches!(it.role, AccountRole::Owner | AccountRole::Admin));
+    let administrator = organizations.iter().any(|it| {
+        it.slug == HOME_SLUG && matches!(it.role, AccountRole::Owner | AccountRole::Admin)
+    });
     User {
         id: view.id,
         administrator,

@@ -2,6 +2,7 @@
 
 use wharf_api::identity as api;
 use wharf_api::profile::{Team, TeamMember};
+use wharf_identity::HOME_SLUG;
 use wharf_identity::views::{
     AgentView, DeviceDone, InvitationView, KeyView, LoggedIn, LoginView, MeView, MemberView,
     MembershipView, OrganizationView, PublicKey, SshKeyView, TeamMemberView, TeamView, UserView,
@@ -12,8 +13,6 @@ use super::{hidden, role_shown, scopes_shown};
 
 /// The id of the local token's holder, who has no account.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
-/// The short name of the server's own organization.
-const HOME: &str = "main";
 
 pub(crate) fn granted(login: &LoggedIn) -> api::AccessGranted {
     api::AccessGranted {
@@ -101,7 +100,7 @@ pub(crate) fn key(view: KeyView) -> api::ApiKey {
 }
 
 pub(crate) fn user(view: UserView) -> api::User {
-    let administers = |it: &MembershipView| it.slug == HOME && it.role.may_administer();
+    let administers = |it: &MembershipView| it.slug == HOME_SLUG && it.role.may_administer();
     api::User {
         administrator: !view.disabled && view.organizations.iter().any(administers),
         id: view.id,
