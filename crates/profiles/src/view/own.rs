@@ -41,11 +41,9 @@ pub(super) struct Parts<'a, 'g, 'r> {
 }
 
 /// What was found of a view that was sent.
-pub(super) struct Found<'a> {
+pub(super) struct Found {
     /// The person's own files.
     pub(super) entries: Vec<Entry>,
-    /// What is not stored, because outer layers have it.
-    pub(super) left: Vec<&'a Wanted>,
     /// See [`PutView::block_ignored`](super::PutView::block_ignored).
     pub(super) block_ignored: bool,
 }
@@ -82,49 +80,29 @@ impl<'a, 'g, 'r> Parts<'a, 'g, 'r> {
     }
 
     /// Finds the person's own of all files.
-    pub(super) fn own(&mut self) -> Result<Found<'a>, Error> {
+    pub(super) fn own(&mut self) -> Result<Found, Error> {
         let files = self.view.files.iter();
         let seen: HashMap<&str, &EffectiveFile> =
             files.map(|it| (it.file.path.as_str(), it)).collect();
         let mut found = Found {
             entries: Vec::with_capacity(self.upload.files.len()),
-            left: Vec::new(),
             block_ignored: false,
         };
         for wanted in &self.upload.files {
             let path = wanted.path.as_str();
             let was = seen.get(path);
             if was.is_some_and(|was| is_like(wanted, was)) {
-                match self.mine.get(path) {
-                    Some(mine) => found.entries.push(mine.clone()),
-                    None => found.left.push(wanted),
-                }
+                found.entries.extend(self.mine.get(path).cloned());
             } else if path == CONTENT_PATH {
                 let (entry, ignored) = self.text(wanted)?;
                 found.entries.extend(entry);
                 found.block_ignored |= ignored;
             } else {
-                match self.file(wanted)? {
-                    Part::Own(entry) => found.entries.push(entry),
-                    Part::Given => found.left.push(wanted),
-                    Part::Missing => {}
-                }
+                found.entries.extend(self.file(wanted)?);
             }
         }
         self.refuse()?;
         Ok(found)
-    }
-
-    /// Files as they were sent, without any question.
-    pub(super) fn whole(&mut self, files: &[&'a Wanted]) -> Result<Vec<Entry>, Error> {
-        let mut entries = Vec::new();
-        for wanted in files {
-            if let Part::Own(entry) = self.plain(wanted)? {
-                entries.push(entry);
-            }
-        }
-        self.refuse()?;
-        Ok(entries)
     }
 
     fn refuse(&mut self) -> Result<(), Error> {
@@ -154,27 +132,25 @@ impl<'a, 'g, 'r> Parts<'a, 'g, 'r> {
             let reason = "your own part of it is larger than 1 MiB";
             self.problems.add(Problem::new(CONTENT_PATH, reason));
         }
-        let mine = self.mine.get(CONTENT_PATH);
-        let mine = mine.filter(|it| it.executable == wanted.executable);
-        if mine.is_some() && before.as_deref() == Some(own.text.as_str()) {
-            return Ok((mine.cloned(), own.ignored));
-        }
-        let is_nothing = own.text.is_empty() && !wanted.executable;
-        if is_nothing && (block.is_some() || !sent.is_empty()) {
+        // Nothing is left of it, and not because it was sent empty.
+        let is_left = !own.text.is_empty() || (block.is_none() && sent.is_empty());
+        if !is_left && !wanted.executable {
             return Ok((None, own.ignored));
         }
         let entry = self.add(&wanted.path, own.text.into(), wanted.executable)?;
         Ok((Some(entry), own.ignored))
     }
 
-    fn file(&mut self, wanted: &Wanted) -> Result<Part, Error> {
+    /// Any other file. None where it is as the outer layers have it, and where its content is
+    /// missing.
+    fn file(&mut self, wanted: &Wanted) -> Result<Option<Entry>, Error> {
         let Some(holders) = self.given.get(wanted.path.as_str()).cloned() else {
             return self.plain(wanted);
         };
         let mut made = HashMap::new();
         let given = combine(&mut self.outer, &holders, &mut made)?;
         if is_like(wanted, &given) {
-            return Ok(Part::Given);
+            return Ok(None);
         }
         if !wanted.path.is_json() {
             return self.plain(wanted);
@@ -185,7 +161,7 @@ impl<'a, 'g, 'r> Parts<'a, 'g, 'r> {
         };
         let Some(content) = self.content(&wanted.sha256)? else {
             self.missing.push(wanted.sha256);
-            return Ok(Part::Missing);
+            return Ok(None);
         };
         check_content(wanted.path.as_str(), &content, &mut self.problems);
         let Some(sent) = merge::object(&content) else {
@@ -197,15 +173,14 @@ impl<'a, 'g, 'r> Parts<'a, 'g, 'r> {
                 let Some(text) = printed(&own) else {
                     return self.plain(wanted);
                 };
-                let entry = self.add(&wanted.path, text.into(), wanted.executable)?;
-                Ok(Part::Own(entry))
+                self.add(&wanted.path, text.into(), wanted.executable)
+                    .map(Some)
             }
-            Some(Members::Before(entry)) => Ok(Part::Own(entry)),
-            Some(Members::None) if wanted.executable == given.file.executable => Ok(Part::Given),
-            Some(Members::None) => {
-                let entry = self.add(&wanted.path, "{}\n".into(), wanted.executable)?;
-                Ok(Part::Own(entry))
-            }
+            Some(Members::Before(entry)) => Ok(Some(entry)),
+            Some(Members::None) if wanted.executable == given.file.executable => Ok(None),
+            Some(Members::None) => self
+                .add(&wanted.path, "{}\n".into(), wanted.executable)
+                .map(Some),
             // What the person has is no object: it counted alone, and so does what they sent.
             None => self.plain(wanted),
         }
@@ -246,14 +221,14 @@ impl<'a, 'g, 'r> Parts<'a, 'g, 'r> {
     }
 
     /// The file as it was sent.
-    fn plain(&mut self, wanted: &Wanted) -> Result<Part, Error> {
+    fn plain(&mut self, wanted: &Wanted) -> Result<Option<Entry>, Error> {
         let hash = &wanted.sha256;
         if !self.upload.contents.contains_key(hash)
             && let Some((id, size)) = self.ground.index.find(hash)
             && self.ground.reader.has(&id)
         {
             check_known(&mut self.contents, wanted, id, size, &mut self.problems)?;
-            return Ok(Part::Own(Entry {
+            return Ok(Some(Entry {
                 path: wanted.path.clone(),
                 id,
                 size,
@@ -262,11 +237,10 @@ impl<'a, 'g, 'r> Parts<'a, 'g, 'r> {
         }
         let Some(content) = self.content(hash)? else {
             self.missing.push(*hash);
-            return Ok(Part::Missing);
+            return Ok(None);
         };
         check_content(wanted.path.as_str(), &content, &mut self.problems);
-        let entry = self.add(&wanted.path, content, wanted.executable)?;
-        Ok(Part::Own(entry))
+        self.add(&wanted.path, content, wanted.executable).map(Some)
     }
 
     fn add(&mut self, path: &ProfilePath, content: Bytes, runs: bool) -> Result<Entry, Error> {
@@ -303,15 +277,6 @@ impl<'a, 'g, 'r> Parts<'a, 'g, 'r> {
         let content = lay.reader.find(&id, Kind::Blob)?;
         Ok(content.map(Bytes::copy_from_slice))
     }
-}
-
-/// What becomes of one file.
-enum Part {
-    Own(Entry),
-    /// It is as the outer layers have it.
-    Given,
-    /// Its content was not sent.
-    Missing,
 }
 
 /// What of a JSON file is the person's.

@@ -13,7 +13,7 @@ use crate::lays::{Lay, Stack, by_path, measure, origin_of, paths_of, size_at};
 use crate::owner::Owner;
 use crate::profiles::{Change, Condition, Entry, Ground, Profiles, Shared};
 use crate::snapshot::Snapshot;
-use crate::upload::{Upload, Wanted};
+use crate::upload::Upload;
 
 /// What came of a view that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,12 +101,8 @@ impl Put<'_> {
             let mut parts = Parts::new(&view, self.upload, outer, ground, contents);
             let found = parts.own()?;
             block_ignored = found.block_ignored;
-            let mut entries = found.entries;
-            let hidden = hidden(parts.outer(), &entries, &found.left)?;
-            if !hidden.is_empty() {
-                entries.extend(parts.whole(&hidden)?);
-                self::hidden(parts.outer(), &entries, &[])?;
-            }
+            let entries = found.entries;
+            measure_with(parts.outer(), &entries)?;
             Ok((!is_first || !entries.is_empty()).then_some(entries))
         };
         let after = self.shared.change(self.own, &change, edit)?;
@@ -129,22 +125,17 @@ impl Put<'_> {
     }
 }
 
-/// Those of the files that are left to the outer layers which would not be seen, because what is
-/// the person's own hides them. The view that comes of it must be within the bounds of one.
-fn hidden<'a>(
-    outer: &[Lay],
-    entries: &[Entry],
-    left: &[&'a Wanted],
-) -> Result<Vec<&'a Wanted>, Error> {
+/// Whether the view that comes of it is within the bounds of one: nobody could take back what
+/// cannot be read.
+///
+/// All that was sent is seen in it. What was left to an outer layer could be hidden only by what
+/// cannot be beside it, and that was not sent; nor does the person's own lay anything bare that
+/// would hide it, since what hid that cannot have been beside it either.
+fn measure_with(outer: &[Lay], entries: &[Entry]) -> Result<(), Error> {
     let mut layers = paths_of(outer);
     layers.push(entries.iter().map(|entry| &entry.path).collect());
-    let shown = by_path(&layers);
-    measure(&shown, |layer, place| match entries.get(place) {
+    measure(&by_path(&layers), |layer, place| match entries.get(place) {
         Some(entry) if layer == outer.len() => entry.size,
         _ => size_at(outer, layer, place),
-    })?;
-    let hidden = left
-        .iter()
-        .filter(|it| !shown.contains_key(it.path.as_str()));
-    Ok(hidden.copied().collect())
+    })
 }
