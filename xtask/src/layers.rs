@@ -92,8 +92,8 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "wharf-profiles",
-        may: &["wharf-model", "wharf-store"],
-        why: "configuration is kept apart from what runs",
+        may: &["wharf-model", "wharf-ssh", "wharf-store"],
+        why: "configuration is kept apart from what runs; of SSH it takes the making of keys",
     },
     Row {
         name: "wharf-gateway",

@@ -242,7 +242,7 @@ fn stored_content(shared: &Shared, owner: &Owner, then: &Snapshot) -> Result<Opt
 
 /// The files of the version before, with another single file, or without one.
 fn with_content(ground: &mut Ground<'_, '_>, content: Option<Bytes>) -> Result<Vec<Entry>, Error> {
-    let mut entries = entries_of(ground.before);
+    let mut entries = entries_of(ground.before.map(AsRef::as_ref));
     let was = entries
         .iter()
         .position(|entry| entry.path.as_str() == CONTENT_PATH);

@@ -3,23 +3,19 @@
 //! `CLAUDE.md` is theirs in a row; JSON files are merged by key; of any other file the innermost
 //! counts. Each part is told where it comes from.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use gix_object::Kind;
 
-use crate::error::{Error, Problems};
-use crate::git::objects::Reader;
-use crate::limits::{
-    BLOBS_BYTES_MAX, BLOBS_MAX, EFFECTIVE_BYTES, EFFECTIVE_KEPT, FILES_MAX, TEAMS_MAX, TREE_MAX,
+use crate::error::Error;
+use crate::lays::{
+    FILE_BYTES, Holders, Lay, by_path, combine, concatenate, measure, paths_of, size_at,
 };
-use crate::merge;
+use crate::limits::TEAMS_MAX;
 use crate::owner::{Layer, Owner};
-use crate::path::Names;
-use crate::profiles::{Profiles, Shared, damaged, error_too_large};
-use crate::snapshot::Snapshot;
-use crate::tree::{CONTENT_PATH, File, Sha256};
+use crate::profiles::{Profiles, Shared};
+use crate::tree::{File, Sha256};
 
 /// Whose layers an effective profile has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +45,11 @@ impl Layers {
     #[must_use]
     pub fn owners(&self) -> &[Owner] {
         &self.0
+    }
+
+    /// The innermost owner, and those around it.
+    pub(crate) fn split(&self) -> Option<(&Owner, &[Owner])> {
+        self.0.split_last()
     }
 }
 
@@ -126,7 +127,7 @@ impl Effective {
 
     fn bytes(&self) -> usize {
         let made: usize = self.made.values().map(Bytes::len).sum();
-        made + self.content.len()
+        made + self.content.len() + self.files.len() * FILE_BYTES
     }
 }
 
@@ -153,89 +154,24 @@ impl Profiles {
     ) -> Result<Vec<(Sha256, Bytes)>, Error> {
         let layers = layers.clone();
         let read = move |shared: &Shared| {
-            if hashes.len() > BLOBS_MAX {
-                let (what, limit) = ("contents", BLOBS_MAX);
-                return Err(Error::TooMany { what, limit });
-            }
             let effective = shared.effective(&layers)?;
-            let made = |hash: &Sha256| Some((*hash, effective.made.get(hash)?.clone()));
-            let mut found: Vec<(Sha256, Bytes)> = hashes.iter().filter_map(made).collect();
-            let mut missing = hashes;
-            missing.retain(|hash| !effective.made.contains_key(hash));
-            for owner in layers.owners().iter().rev() {
-                let (more, left) = shared.blobs(owner, missing)?;
-                found.extend(more);
-                missing = left;
-            }
-            if !missing.is_empty() {
-                return Err(Error::Missing(missing));
-            }
-            let bytes: usize = found.iter().map(|(_, content)| content.len()).sum();
-            if bytes > BLOBS_BYTES_MAX {
-                return Err(error_too_large("the answer", BLOBS_BYTES_MAX));
-            }
-            Ok(found)
+            shared.layered_blobs(layers.owners(), &effective.made, hashes)
         };
         self.read(read).await
     }
 }
 
-/// Effective profiles that were asked for last, by the versions that they are made of.
-#[derive(Debug, Default)]
-pub(crate) struct EffectiveCache(Mutex<VecDeque<Arc<Effective>>>);
-
-impl EffectiveCache {
-    fn get(&self, version: &str) -> Option<Arc<Effective>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|it| it.version == version).cloned()
-    }
-
-    fn put(&self, effective: &Arc<Effective>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_back(Arc::clone(effective));
-        let bytes =
-            |kept: &VecDeque<Arc<Effective>>| -> usize { kept.iter().map(|it| it.bytes()).sum() };
-        while kept.len() > EFFECTIVE_KEPT || (kept.len() > 1 && bytes(&kept) > EFFECTIVE_BYTES) {
-            kept.pop_front();
-        }
-    }
-}
-
-/// One layer that has a profile.
-struct Lay {
-    origin: Origin,
-    snapshot: Arc<Snapshot>,
-    reader: Reader,
-}
-
 impl Shared {
     fn effective(&self, layers: &Layers) -> Result<Arc<Effective>, Error> {
-        let mut lays = Vec::new();
-        let mut named = String::new();
-        for owner in layers.owners() {
-            let Some(snapshot) = self.snapshot(owner)? else {
-                continue;
-            };
-            let version = snapshot.version();
-            named.push_str(&format!("{owner}@{version}\n"));
-            let owner = owner.clone();
-            lays.push((Origin { owner, version }, snapshot));
-        }
-        let version = Sha256::of(named.as_bytes()).to_string();
-        if let Some(kept) = self.effective.get(&version) {
+        let stack = self.stack(layers.owners())?;
+        if let Some(kept) = self.effective.get(&stack.key) {
             return Ok(kept);
         }
-        let mut opened = Vec::new();
-        for (origin, snapshot) in lays {
-            let reader = Reader::open(&self.repository(&origin.owner).objects())?;
-            opened.push(Lay {
-                origin,
-                snapshot,
-                reader,
-            });
-        }
-        let effective = Arc::new(put_together(version, opened)?);
-        self.effective.put(&effective);
+        let version = stack.key.clone();
+        let effective = Arc::new(put_together(version, self.open(stack)?)?);
+        let key = effective.version.clone();
+        let kept = Arc::clone(&effective);
+        self.effective.put(key, effective.bytes(), kept);
         Ok(effective)
     }
 }
@@ -243,15 +179,13 @@ impl Shared {
 fn put_together(version: String, mut lays: Vec<Lay>) -> Result<Effective, Error> {
     let mut made = HashMap::new();
     let mut files = Vec::new();
-    for (_, holders) in by_path(&lays) {
+    let paths = paths_of(&lays);
+    let by_path = by_path(&paths);
+    measure(&by_path, |layer, place| size_at(&lays, layer, place))?;
+    let all: Vec<Holders> = by_path.into_values().collect();
+    drop(paths);
+    for holders in all {
         files.push(combine(&mut lays, &holders, &mut made)?);
-    }
-    if files.len() > FILES_MAX {
-        let (what, limit) = ("files", FILES_MAX);
-        return Err(Error::TooMany { what, limit });
-    }
-    if files.iter().map(|it| it.file.size).sum::<u64>() > TREE_MAX as u64 {
-        return Err(error_too_large("the effective configuration", TREE_MAX));
     }
     let (content, parts) = concatenate(&lays);
     Ok(Effective {
@@ -262,104 +196,4 @@ fn put_together(version: String, mut lays: Vec<Lay>) -> Result<Effective, Error>
         files,
         made,
     })
-}
-
-/// For each path: in which layers (outermost first), at which place. Where a file of an outer layer
-/// cannot be beside one of an inner layer, for its case or because one is a directory, it is left
-/// out.
-fn by_path(lays: &[Lay]) -> BTreeMap<String, Vec<(usize, usize)>> {
-    let mut names = Names::default();
-    let mut paths: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
-    for (layer, lay) in lays.iter().enumerate().rev() {
-        for (place, file) in lay.snapshot.files.iter().enumerate() {
-            let path = file.path.as_str();
-            if let Some(holders) = paths.get_mut(path) {
-                holders.insert(0, (layer, place));
-                continue;
-            }
-            let mut problems = Problems::default();
-            names.take(&file.path, &mut problems);
-            if problems.refuse().is_ok() {
-                paths.insert(path.to_owned(), vec![(layer, place)]);
-            }
-        }
-    }
-    paths
-}
-
-/// The file that the holders of one path make together.
-fn combine(
-    lays: &mut [Lay],
-    holders: &[(usize, usize)],
-    made: &mut HashMap<Sha256, Bytes>,
-) -> Result<EffectiveFile, Error> {
-    let gone = || damaged("put layers together");
-    let (layer, place) = holders.last().copied().ok_or_else(gone)?;
-    let inner = lays.get(layer).ok_or_else(gone)?;
-    let mut file = inner.snapshot.files.get(place).ok_or_else(gone)?.clone();
-    let mut whole = EffectiveFile {
-        origins: vec![inner.origin.clone()],
-        keys: Vec::new(),
-        file: file.clone(),
-    };
-    if holders.len() == 1 {
-        return Ok(whole);
-    }
-    let (content, origins) = if file.path.as_str() == CONTENT_PATH {
-        let (content, parts) = concatenate(lays);
-        let origins = parts.into_iter().map(|part| part.origin).collect();
-        (content, origins)
-    } else if file.path.is_json() {
-        let mut texts = Vec::new();
-        for (layer, place) in holders {
-            let lay = lays.get_mut(*layer).ok_or_else(gone)?;
-            let id = lay.snapshot.ids.get(*place).ok_or_else(gone)?;
-            texts.push(lay.reader.get(id, Kind::Blob)?.to_vec());
-        }
-        let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
-        let Some(merged) = merge::merge(&texts) else {
-            return Ok(whole);
-        };
-        whole.keys = merged.origins;
-        let origin = |(layer, _): &(usize, usize)| lays.get(*layer).map(|lay| lay.origin.clone());
-        (merged.text, holders.iter().filter_map(origin).collect())
-    } else {
-        return Ok(whole);
-    };
-    let content = Bytes::from(content);
-    file.sha256 = Sha256::of(&content);
-    file.size = content.len() as u64;
-    made.insert(file.sha256, content);
-    whole.file = file;
-    whole.origins = origins;
-    Ok(whole)
-}
-
-/// The contents of the layers in a row, with an empty line between. One that is blank is left out.
-fn concatenate(lays: &[Lay]) -> (String, Vec<Part>) {
-    let mut content = String::new();
-    let mut parts = Vec::new();
-    for lay in lays {
-        let Some(text) = &lay.snapshot.content else {
-            continue;
-        };
-        if text.trim().is_empty() {
-            continue;
-        }
-        if !content.is_empty() {
-            content.push_str(if content.ends_with('\n') {
-                "\n"
-            } else {
-                "\n\n"
-            });
-        }
-        let before = content.matches('\n').count();
-        content.push_str(text);
-        parts.push(Part {
-            origin: lay.origin.clone(),
-            first_line: before + 1,
-            last_line: before + text.lines().count(),
-        });
-    }
-    (content, parts)
 }

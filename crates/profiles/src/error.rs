@@ -61,6 +61,9 @@ pub enum Error {
     /// Too many wait already, or another process holds the profile.
     #[error("the configuration is being changed by many at once; try again")]
     Busy,
+    /// A view of nobody cannot be changed.
+    #[error("there is nobody whose configuration this would be")]
+    Nobody,
     /// The upstream.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),

@@ -205,7 +205,7 @@ fn place(
 }
 
 /// A content that is here already was another file's; this file may have rules of its own.
-fn check_known(
+pub(crate) fn check_known(
     contents: &mut Reader,
     file: &Wanted,
     id: crate::git::ObjectId,

@@ -8,7 +8,7 @@
 //! clock or the environment. It runs no program but `git`, and that for an upstream only.
 //!
 //! Start reading at [`Profiles`] ([`profiles`]); [`content`] is the single file, [`files`] the whole
-//! tree, [`effective`] the layers, [`upstream`] another repository that is followed, [`catalog`]
+//! tree, [`effective`] the layers, [`view`] what a machine gets and sends, [`upstream`] another repository that is followed, [`catalog`]
 //! what owners offer each other. [`path`] and
 //! [`upload`] say what is refused. How a repository is written is in `git`.
 //!
@@ -25,15 +25,19 @@ pub mod frames;
 mod git;
 mod index;
 pub mod keys;
+mod lays;
 pub mod limits;
 mod merge;
 pub mod owner;
 pub mod path;
 pub mod profiles;
+mod recent;
 mod snapshot;
 pub mod tree;
+mod unmerge;
 pub mod upload;
 pub mod upstream;
+pub mod view;
 
 pub use content::{Content, History, Version};
 pub use effective::{Effective, EffectiveFile, Layers, Origin, Part};
@@ -44,3 +48,4 @@ pub use path::ProfilePath;
 pub use profiles::{Condition, Profiles};
 pub use tree::{CONTENT_PATH, File, Sha256, Tree};
 pub use upload::Upload;
+pub use view::{PutView, View};

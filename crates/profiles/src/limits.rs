@@ -66,6 +66,20 @@ pub const UPSTREAM_BYTES: u64 = 64 * 1024 * 1024;
 pub const URL_MAX: usize = 2048;
 /// Most bytes that are kept of what `git` says.
 pub const SAID_MAX: usize = 16 * 1024;
+/// Longest name beside a token, in bytes.
+pub const UPSTREAM_USER_MAX: usize = 200;
+/// Longest token of an upstream, in bytes.
+pub const UPSTREAM_TOKEN_MAX: usize = 4096;
+/// Most bytes of the keys of hosts that an upstream may be at.
+pub const KNOWN_HOSTS_MAX: usize = 16 * 1024;
+/// Longest text about the last conversation with an upstream, in bytes. A longer one is cut.
+pub const UPSTREAM_DETAIL_MAX: usize = 1000;
+/// Largest file of an upstream's settings, in bytes.
+pub const UPSTREAM_SETTINGS_MAX: u64 = 64 * 1024;
+/// Random bytes in the id of a webhook.
+pub const WEBHOOK_RANDOM: usize = 16;
+/// Random bytes of a webhook's secret.
+pub const WEBHOOK_SECRET_BYTES: usize = 32;
 /// Longest secret of a webhook, in bytes.
 pub const WEBHOOK_SECRET_MAX: usize = 1024;
 
@@ -73,6 +87,10 @@ pub const WEBHOOK_SECRET_MAX: usize = 1024;
 pub const EFFECTIVE_KEPT: usize = 64;
 /// Most bytes of files that layers were put together into and that are kept in memory.
 pub const EFFECTIVE_BYTES: usize = 32 * 1024 * 1024;
+/// Views that are kept in memory; each of them is one person's.
+pub const VIEWS_KEPT: usize = 512;
+/// Most bytes of views that are kept in memory.
+pub const VIEW_BYTES: usize = 64 * 1024 * 1024;
 /// Most keys of one merged JSON file whose origin is told.
 pub const ORIGINS_MAX: usize = 1000;
 /// Conversations with upstreams at the same time.

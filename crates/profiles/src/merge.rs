@@ -1,12 +1,15 @@
 //! JSON files of several layers, put together by key.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
-use crate::limits::{MERGE_DEPTH_MAX, ORIGINS_MAX};
+use crate::limits::{FILE_MAX, MERGE_DEPTH_MAX, ORIGINS_MAX};
 
 /// A merged file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Merged {
+    pub(crate) value: Map<String, Value>,
     pub(crate) text: String,
     /// For each value that one layer alone has given: where it is (a JSON pointer, RFC 6901), and
     /// which of the layers that was. [`ORIGINS_MAX`] of them.
@@ -14,30 +17,69 @@ pub(crate) struct Merged {
 }
 
 /// Puts `layers` together, the outermost first: objects by key, and of anything else the innermost
-/// as it is, lists too. None where one of them is no JSON object; then the innermost file counts.
-pub(crate) fn merge(layers: &[&[u8]]) -> Option<Merged> {
-    let mut whole = Node::Object(Map::new(), Vec::new());
+/// as it is, lists too. None where one of them is no JSON object, or all of them together are too
+/// large for a file; then the innermost file counts.
+pub(crate) fn merge(layers: &[impl AsRef<[u8]>]) -> Option<Merged> {
+    let mut whole = Node::Object(Members::default());
     for (layer, text) in layers.iter().enumerate() {
-        let Ok(Value::Object(object)) = serde_json::from_slice(text) else {
-            return None;
-        };
-        whole.overlay(Value::Object(object), layer, 0);
+        whole.overlay(Value::Object(object(text.as_ref())?), layer, 0);
     }
     let mut origins = Vec::new();
-    let value = whole.finish(&mut String::new(), &mut origins);
-    let text = serde_json::to_string_pretty(&value).ok()?;
+    let Value::Object(value) = whole.finish(&mut String::new(), &mut origins) else {
+        return None;
+    };
+    let text = printed(&value)?;
     Some(Merged {
-        text: format!("{text}\n"),
+        value,
+        text,
         origins,
     })
+}
+
+/// The JSON object that a text is.
+pub(crate) fn object(text: &[u8]) -> Option<Map<String, Value>> {
+    match serde_json::from_slice(text) {
+        Ok(Value::Object(object)) => Some(object),
+        _ => None,
+    }
+}
+
+/// The form in which merged files are written.
+pub(crate) fn printed(object: &Map<String, Value>) -> Option<String> {
+    let mut text = serde_json::to_string_pretty(object).ok()?;
+    text.push('\n');
+    (text.len() <= FILE_MAX).then_some(text)
 }
 
 /// A value on its way: who gave it is known until it is whole.
 enum Node {
     /// Given by one layer.
     Leaf(Value, usize),
-    /// An object whose members come from several. The map keeps the order of the members.
-    Object(Map<String, Value>, Vec<(String, Self)>),
+    /// An object whose members come from several.
+    Object(Members),
+}
+
+/// Members in the order in which they came. A list alone would be looked through for each member
+/// of each layer: minutes, for a file of the largest size.
+#[derive(Default)]
+struct Members {
+    list: Vec<(String, Node)>,
+    places: HashMap<String, usize>,
+}
+
+impl Members {
+    fn at(&mut self, key: String, layer: usize) -> Option<&mut Node> {
+        let place = match self.places.get(&key) {
+            Some(place) => *place,
+            None => {
+                let place = self.list.len();
+                self.places.insert(key.clone(), place);
+                self.list.push((key, Node::Leaf(Value::Null, layer)));
+                place
+            }
+        };
+        self.list.get_mut(place).map(|(_, node)| node)
+    }
 }
 
 impl Node {
@@ -49,20 +91,15 @@ impl Node {
                 return;
             }
         };
-        if !matches!(self, Self::Object(..)) {
-            *self = Self::Object(Map::new(), Vec::new());
+        if !matches!(self, Self::Object(_)) {
+            *self = Self::Object(Members::default());
         }
-        let Self::Object(_, members) = self else {
+        let Self::Object(members) = self else {
             return;
         };
         for (key, value) in object {
-            match members.iter_mut().find(|(name, _)| *name == key) {
-                Some((_, member)) => member.overlay(value, layer, depth + 1),
-                None => {
-                    let mut member = Self::Leaf(Value::Null, layer);
-                    member.overlay(value, layer, depth + 1);
-                    members.push((key, member));
-                }
+            if let Some(member) = members.at(key, layer) {
+                member.overlay(value, layer, depth + 1);
             }
         }
     }
@@ -75,8 +112,9 @@ impl Node {
                 }
                 value
             }
-            Self::Object(mut map, members) => {
-                for (key, member) in members {
+            Self::Object(members) => {
+                let mut map = Map::new();
+                for (key, member) in members.list {
                     let length = pointer.len();
                     pointer.push('/');
                     pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
@@ -98,7 +136,7 @@ mod tests {
     fn objects_are_merged_and_the_innermost_value_counts() {
         let org = br#"{"model": "opus", "permissions": {"deny": ["a"], "allow": ["x"]}}"#;
         let user = br#"{"permissions": {"deny": ["b"]}, "theme": "dark", "a/b": {}}"#;
-        let merged = merge(&[org, user]).unwrap();
+        let merged = merge(&[&org[..], user]).unwrap();
         let value: Value = serde_json::from_str(&merged.text).unwrap();
         let wanted = serde_json::json!({
             "model": "opus",
@@ -119,8 +157,8 @@ mod tests {
     #[test]
     fn an_object_replaces_a_value_and_the_other_way_round() {
         let merged = merge(&[
-            br#"{"a": 1, "b": {"c": 1}}"#,
-            br#"{"a": {"x": 2}, "b": null}"#,
+            r#"{"a": 1, "b": {"c": 1}}"#,
+            r#"{"a": {"x": 2}, "b": null}"#,
         ]);
         let value: Value = serde_json::from_str(&merged.unwrap().text).unwrap();
         assert_eq!(value, serde_json::json!({"a": {"x": 2}, "b": null}));
@@ -128,9 +166,9 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_not_merged() {
-        assert_eq!(merge(&[b"{}", b"[]"]), None);
-        assert_eq!(merge(&[b"{}", b"{"]), None);
+        assert_eq!(merge(&["{}", "[]"]), None);
+        assert_eq!(merge(&["{}", "{"]), None);
         let deep = format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200));
-        assert_eq!(merge(&[b"{}", deep.as_bytes()]), None);
+        assert_eq!(merge(&["{}", &deep]), None);
     }
 }

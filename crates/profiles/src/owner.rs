@@ -28,6 +28,12 @@ impl Layer {
             Self::User => "user",
         }
     }
+
+    /// Reads what [`Layer::as_str`] gives.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Organization, Self::Team, Self::User];
+        all.into_iter().find(|layer| layer.as_str() == text)
+    }
 }
 
 impl fmt::Display for Layer {

@@ -49,10 +49,14 @@ impl ProfilePath {
     /// Whether it ends in `.json`.
     #[must_use]
     pub fn is_json(&self) -> bool {
-        self.0
-            .rsplit_once('.')
-            .is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("json"))
+        is_json(&self.0)
     }
+}
+
+/// Whether the path ends in `.json`.
+pub(crate) fn is_json(path: &str) -> bool {
+    path.rsplit_once('.')
+        .is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("json"))
 }
 
 impl fmt::Display for ProfilePath {

@@ -9,16 +9,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use wharf_model::Clock;
 
-use crate::effective::EffectiveCache;
+use crate::effective::Effective;
 use crate::error::{self, Error, Problem, Problems};
 use crate::git::commits::{Author, Commit, Draft, Walk};
 use crate::git::objects::{Reader, Writer};
 use crate::git::{Locked, ObjectId, Repository, trees};
 use crate::index::Index;
-use crate::limits::{FILES_MAX, TREE_MAX, UPSTREAMS, WAITING_MAX, WORKERS, WRITER_QUEUES};
+use crate::limits::{
+    EFFECTIVE_BYTES, EFFECTIVE_KEPT, FILES_MAX, TREE_MAX, UPSTREAMS, VIEW_BYTES, VIEWS_KEPT,
+    WAITING_MAX, WORKERS, WRITER_QUEUES,
+};
 use crate::owner::Owner;
 use crate::path::{Names, ProfilePath};
+use crate::recent::Recent;
 use crate::snapshot::{Cache, Snapshot};
+use crate::view::View;
 
 /// What a change is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +44,8 @@ pub(crate) struct Shared {
     pub(crate) root: PathBuf,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: Cache,
-    pub(crate) effective: EffectiveCache,
+    pub(crate) effective: Recent<Effective>,
+    pub(crate) views: Recent<View>,
     workers: Arc<Semaphore>,
     /// Conversations with upstreams take long, and must not hold workers.
     upstreams: Arc<Semaphore>,
@@ -59,7 +65,7 @@ pub(crate) struct Entry {
 
 /// What a change finds: the version before it, the objects, the index.
 pub(crate) struct Ground<'a, 'r> {
-    pub(crate) before: Option<&'a Snapshot>,
+    pub(crate) before: Option<&'a Arc<Snapshot>>,
     pub(crate) reader: &'a Reader,
     pub(crate) writer: &'a mut Writer<'r>,
     pub(crate) index: &'a mut Index,
@@ -83,7 +89,8 @@ impl Profiles {
             root,
             clock,
             cache: Cache::default(),
-            effective: EffectiveCache::default(),
+            effective: Recent::new(EFFECTIVE_KEPT, EFFECTIVE_BYTES),
+            views: Recent::new(VIEWS_KEPT, VIEW_BYTES),
             workers: Arc::new(Semaphore::new(WORKERS)),
             upstreams: Arc::new(Semaphore::new(UPSTREAMS)),
             waiting: AtomicUsize::new(0),
@@ -248,7 +255,7 @@ impl Shared {
         let reader = Reader::open_locked(&repository.objects())?;
         let mut writer = Writer::new(repository.objects(), &reader);
         let mut ground = Ground {
-            before: before.as_deref(),
+            before: before.as_ref(),
             reader: &reader,
             writer: &mut writer,
             index: &mut index,

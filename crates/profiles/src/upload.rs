@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, Problem, Problems};
 use crate::limits::{CONTENT_MAX, FILE_MAX, FILES_MAX, TREE_MAX};
-use crate::path::ProfilePath;
+use crate::path::{Names, ProfilePath};
 use crate::profiles::{check_content, error_too_large};
 use crate::tree::{CONTENT_PATH, Sha256};
 
@@ -104,6 +104,19 @@ impl Upload {
         Ok(())
     }
 
+    /// The manifest, checked by its names alone.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with all that was found.
+    pub(crate) fn named(&mut self) -> Result<(), Error> {
+        let mut problems = std::mem::take(&mut self.problems);
+        let mut names = Names::default();
+        for file in &self.files {
+            names.take(&file.path, &mut problems);
+        }
+        problems.refuse()
+    }
+
     /// The manifest, checked with what is in the contents that came along.
     ///
     /// # Errors
@@ -129,6 +142,11 @@ pub(crate) fn check_text(content: &[u8], problems: &mut Problems) {
     if content.len() > CONTENT_MAX {
         problems.add(Problem::new(CONTENT_PATH, "it is larger than 1 MiB"));
     }
+    check_utf8(content, problems);
+}
+
+/// The second half of [`check_text`].
+pub(crate) fn check_utf8(content: &[u8], problems: &mut Problems) {
     if let Err(error) = std::str::from_utf8(content) {
         let before = content.get(..error.valid_up_to()).unwrap_or_default();
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -30,6 +30,15 @@ pub struct Address {
     protocol: Protocol,
     /// Scheme and host, with the port.
     origin: String,
+    host: Option<Host>,
+}
+
+/// A machine, and where on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Host {
+    /// In small letters.
+    name: String,
+    port: Option<u16>,
 }
 
 impl Address {
@@ -62,7 +71,7 @@ impl Address {
         if path.is_empty() || text.contains(['?', '#', '\\']) {
             return Err(wrong("its path is empty, or has a '?', '#' or '\\' in it"));
         }
-        match protocol {
+        let host = match protocol {
             Protocol::File if !allowed.file => {
                 return Err(wrong(
                     "repositories on the server's own machine are not allowed",
@@ -71,14 +80,27 @@ impl Address {
             Protocol::File if !authority.is_empty() => {
                 return Err(wrong("a file:// address has no host"));
             }
-            Protocol::File => {}
-            Protocol::Https | Protocol::Ssh => judge(authority, protocol)?,
-        }
+            Protocol::File => None,
+            Protocol::Https | Protocol::Ssh => Some(judge(authority, protocol)?),
+        };
         Ok(Self {
             origin: format!("{scheme}{authority}/"),
             text: text.to_owned(),
             protocol,
+            host,
         })
+    }
+
+    /// The name or address of the host, in small letters, without port and brackets; none for a
+    /// folder of the server's own machine. For whoever decides which hosts may be spoken to.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_ref().map(|host| host.name.as_str())
+    }
+
+    /// Whether both are at one host, reached the same way: what opens one may be shown to the other.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        self.protocol == other.protocol && self.host == other.host
     }
 
     /// The address as text.
@@ -102,7 +124,7 @@ impl fmt::Display for Address {
     }
 }
 
-fn judge(authority: &str, protocol: Protocol) -> Result<(), UpstreamError> {
+fn judge(authority: &str, protocol: Protocol) -> Result<Host, UpstreamError> {
     let wrong = UpstreamError::Address;
     let (user, host) = match authority.rsplit_once('@') {
         Some((user, host)) => (Some(user), host),
@@ -146,10 +168,15 @@ fn judge(authority: &str, protocol: Protocol) -> Result<(), UpstreamError> {
             "its host has more than letters, digits, '-', '_' and '.'",
         ));
     }
-    match port {
-        Some(port) if port.parse::<u16>().is_err() => Err(wrong("its port is no number")),
-        _ => Ok(()),
-    }
+    let port = match port.map(str::parse::<u16>) {
+        Some(Err(_)) => return Err(wrong("its port is no number")),
+        Some(Ok(port)) => Some(port),
+        None => None,
+    };
+    Ok(Host {
+        name: name.to_ascii_lowercase(),
+        port,
+    })
 }
 
 /// The name of a branch.
@@ -235,6 +262,22 @@ mod tests {
         assert!(Address::parse("file:///x", Protocols::default()).is_err());
         let long = format!("https://example.com/{}", "x".repeat(URL_MAX));
         assert!(Address::parse(&long, with_file).is_err());
+    }
+
+    #[test]
+    fn the_host_of_an_address_can_be_asked_for() {
+        let host = |text: &str| {
+            let address = Address::parse(text, Protocols { file: true }).unwrap();
+            address.host().map(str::to_owned)
+        };
+        for (text, wanted) in [
+            ("https://Git.Example.com:8443/x", Some("git.example.com")),
+            ("ssh://git@example.com:22/x", Some("example.com")),
+            ("ssh://git@[::1]:2222/x", Some("::1")),
+            ("file:///srv/x.git", None),
+        ] {
+            assert_eq!(host(text).as_deref(), wanted, "{text}");
+        }
     }
 
     #[test]

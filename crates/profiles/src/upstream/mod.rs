@@ -3,12 +3,17 @@
 //! What it sends goes into a folder of its own first and is looked at there: only versions whose
 //! files may all be in a profile reach it. Two histories that went apart are told of; none is
 //! given up without being asked for, and even then it stays in the history.
+//!
+//! Which upstream a profile has is kept beside it ([`Settings`]).
 
 mod address;
 mod command;
+mod draft;
 mod incoming;
 mod pull;
 mod push;
+mod settings;
+mod store;
 pub mod webhook;
 
 use std::ffi::OsString;
@@ -17,8 +22,10 @@ use std::path::PathBuf;
 use wharf_model::Secret;
 
 pub use address::{Address, Branch, Protocols};
+pub use draft::Draft;
 pub use pull::{Divergence, Divided, Pulled};
 pub use push::Pushed;
+pub use settings::{Last, Opens, Outcome, Settings};
 
 /// The program that speaks with upstreams: stock `git`, 2.31 or later.
 #[derive(Clone, Debug)]

@@ -13,3 +13,6 @@ mod races;
 mod support;
 mod tree;
 mod upstream;
+mod upstream_settings;
+mod view;
+mod view_histories;
