@@ -10,11 +10,12 @@ use wharf_store::db::{CatalogAsk, CatalogChange, CatalogRow, Database, DbError};
 
 pub use item::{Draft, ItemType};
 
-use crate::effective::Layers;
 use crate::error::{Error, Problem};
 use crate::limits::{CATALOG_PAGE, CATALOG_PAGE_MAX, SEARCH_MAX};
 use crate::owner::{Layer, Owner};
 
+/// How often a change that is bound to no revision is tried, where others change the item too.
+const CHANGE_TRIES: usize = 8;
 /// How ids of items begin.
 const ID_PREFIX: &str = "itm_";
 
@@ -129,13 +130,13 @@ impl Catalog {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self, visible: &Layers, query: &Query) -> Result<Page, CatalogError> {
+    pub async fn list(&self, visible: &[Owner], query: &Query) -> Result<Page, CatalogError> {
         let size = query.size.clamp(1, CATALOG_PAGE_MAX);
         let page = query.page.max(1);
         let text = query.text.to_lowercase();
         let end = text.floor_char_boundary(SEARCH_MAX.min(text.len()));
         let text = text.get(..end).unwrap_or_default();
-        let owners = visible.owners().iter();
+        let owners = visible.iter();
         let ask = CatalogAsk {
             owners: owners
                 .map(|owner| (owner.layer().to_string(), owner.id().to_owned()))
@@ -161,10 +162,10 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::NoSuchItem`], also for one that is not among `visible`.
-    pub async fn get(&self, visible: &Layers, id: &str) -> Result<Item, CatalogError> {
+    pub async fn get(&self, visible: &[Owner], id: &str) -> Result<Item, CatalogError> {
         let row = self.database.catalog_item(id).await?;
         let item = Item::of(row.ok_or(CatalogError::NoSuchItem)?)?;
-        if visible.owners().contains(&item.owner) {
+        if visible.contains(&item.owner) {
             Ok(item)
         } else {
             Err(CatalogError::NoSuchItem)
@@ -196,16 +197,34 @@ impl Catalog {
     }
 
     /// Changes an item of one of `editable`. Its type stays. With a `revision`, only if it is still
-    /// at that one.
+    /// at that one; without, whatever others make of it meanwhile.
     ///
     /// # Errors
     /// [`CatalogError::NoSuchItem`], [`CatalogError::Stale`], [`CatalogError::Exists`],
     /// [`CatalogError::Invalid`].
     pub async fn change(
         &self,
-        editable: &Layers,
+        editable: &[Owner],
         id: &str,
         draft: Draft,
+        revision: Option<i64>,
+    ) -> Result<Item, CatalogError> {
+        draft.check()?;
+        for _ in 1..CHANGE_TRIES {
+            let made = self.change_once(editable, id, &draft, revision).await;
+            match made {
+                Err(CatalogError::Stale) if revision.is_none() => {}
+                made => return made,
+            }
+        }
+        self.change_once(editable, id, &draft, revision).await
+    }
+
+    async fn change_once(
+        &self,
+        editable: &[Owner],
+        id: &str,
+        draft: &Draft,
         revision: Option<i64>,
     ) -> Result<Item, CatalogError> {
         let before = self.get(editable, id).await?;
@@ -216,10 +235,9 @@ impl Catalog {
             let problem = Problem::new("type", "the type of an item stays as it is");
             return Err(CatalogError::Invalid(vec![problem]));
         }
-        draft.check()?;
         let now = self.clock.now();
         let item = Item {
-            draft,
+            draft: draft.clone(),
             revision: before.revision + 1,
             changed_at: now,
             ..before
@@ -228,19 +246,25 @@ impl Catalog {
         item.judged(made)
     }
 
-    /// Removes an item of one of `editable`.
+    /// Removes an item of one of `editable`. With a `revision`, only if it is still at that one.
     ///
     /// # Errors
-    /// [`CatalogError::NoSuchItem`].
-    pub async fn remove(&self, editable: &Layers, id: &str) -> Result<(), CatalogError> {
+    /// [`CatalogError::NoSuchItem`], [`CatalogError::Stale`].
+    pub async fn remove(
+        &self,
+        editable: &[Owner],
+        id: &str,
+        revision: Option<i64>,
+    ) -> Result<(), CatalogError> {
         let owner = self.get(editable, id).await?.owner;
         let layer = owner.layer().as_str();
-        let gone = self.database.remove_catalog_item(layer, owner.id(), id);
+        let database = &self.database;
+        let gone = database.remove_catalog_item(layer, owner.id(), id, revision);
         if gone.await? {
-            Ok(())
-        } else {
-            Err(CatalogError::NoSuchItem)
+            return Ok(());
         }
+        self.get(editable, id).await?;
+        Err(CatalogError::Stale)
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use wharf_model::{Caller, Clock, Entropy, Timestamp};
+use wharf_profiles::Owner;
 use wharf_profiles::catalog::{Catalog, CatalogError, Draft, ItemType, Query};
-use wharf_profiles::{Layers, Owner};
 use wharf_store::db::Database;
 
 use crate::support::ada;
@@ -46,8 +46,8 @@ fn org() -> Owner {
     Owner::organization("o1").unwrap()
 }
 
-fn layers(owners: &[&Owner]) -> Layers {
-    Layers::new(owners.iter().map(|owner| (*owner).clone()).collect()).unwrap()
+fn layers(owners: &[&Owner]) -> Vec<Owner> {
+    owners.iter().map(|owner| (*owner).clone()).collect()
 }
 
 fn draft(name: &str) -> Draft {
@@ -85,11 +85,11 @@ async fn what_somebody_sees_is_what_their_layers_own() {
         .change(&layers(&[&bob]), &shared.id, draft("x"), None)
         .await;
     assert!(matches!(changed, Err(CatalogError::NoSuchItem)));
-    let removed = catalog.remove(&layers(&[&bob]), &shared.id).await;
+    let removed = catalog.remove(&layers(&[&bob]), &shared.id, None).await;
     assert!(matches!(removed, Err(CatalogError::NoSuchItem)));
     assert_eq!(catalog.get(&bobs, &shared.id).await.unwrap(), shared);
     catalog
-        .remove(&layers(&[&org()]), &shared.id)
+        .remove(&layers(&[&org()]), &shared.id, None)
         .await
         .unwrap();
     assert!(catalog.get(&bobs, &shared.id).await.is_err());
@@ -115,12 +115,33 @@ async fn a_name_is_there_once_and_a_change_is_of_what_was_seen() {
         .change(&editable, &first.id, draft("pdf-3"), revision)
         .await;
     assert!(matches!(late, Err(CatalogError::Stale)));
+    let late = catalog.remove(&editable, &first.id, revision).await;
+    assert!(matches!(late, Err(CatalogError::Stale)));
     let other_type = Draft {
         kind: ItemType::Agent,
         ..draft("pdf")
     };
     let refused = catalog.change(&editable, &first.id, other_type, None).await;
     assert!(matches!(refused, Err(CatalogError::Invalid(_))));
+    let revision = Some(first.revision + 1);
+    catalog
+        .remove(&editable, &first.id, revision)
+        .await
+        .unwrap();
+    let gone = catalog.remove(&editable, &first.id, revision).await;
+    assert!(matches!(gone, Err(CatalogError::NoSuchItem)));
+}
+
+#[tokio::test]
+async fn of_many_changes_that_are_bound_to_nothing_none_is_refused() {
+    let Place { catalog, _folder } = &Place::new().await;
+    let first = catalog.add(&org(), draft("pdf"), &Caller::new("ada")).await;
+    let (id, editable) = (&first.unwrap().id, &layers(&[&org()]));
+    let change = |number| catalog.change(editable, id, draft(number), None);
+    let (one, two, three) = tokio::join!(change("a"), change("b"), change("c"));
+    let mut revisions = [one, two, three].map(|made| made.unwrap().revision);
+    revisions.sort_unstable();
+    assert_eq!(revisions, [2, 3, 4]);
 }
 
 #[tokio::test]

@@ -163,7 +163,7 @@ impl Database {
         self.within(write).await.map_err(writing("a catalog item"))
     }
 
-    /// Removes an owner's item. False when there is none.
+    /// Removes an owner's item, at this revision where one is given. False when there is none.
     ///
     /// # Errors
     /// When the database does not take it.
@@ -172,11 +172,16 @@ impl Database {
         layer: &str,
         owner: &str,
         id: &str,
+        revision: Option<i64>,
     ) -> Result<bool, DbError> {
-        let query =
-            sqlx::query("DELETE FROM catalog_items WHERE layer = $1 AND owner = $2 AND id = $3");
+        // Revisions are counted from 1.
+        let query = sqlx::query(
+            "DELETE FROM catalog_items WHERE layer = $1 AND owner = $2 AND id = $3 \
+             AND ($4 = 0 OR revision = $4)",
+        );
         let query = query.bind(layer.to_owned()).bind(owner.to_owned());
-        let done = query.bind(id.to_owned()).execute(&self.writer);
+        let query = query.bind(id.to_owned()).bind(revision.unwrap_or(0));
+        let done = query.execute(&self.writer);
         let done = self.within(done).await.map_err(writing("a catalog item"))?;
         Ok(done.rows_affected() > 0)
     }

@@ -48,8 +48,10 @@ async fn an_item_is_kept_as_it_stands_and_its_name_is_its_owners_only(kind: Kind
             CatalogChange::Done
         );
     }
-    assert!(!db.remove_catalog_item("user", "ada", "1").await.unwrap());
-    assert!(db.remove_catalog_item("org", "o1", "1").await.unwrap());
+    let remove = |layer, owner, revision| db.remove_catalog_item(layer, owner, "1", revision);
+    assert!(!remove("user", "ada", None).await.unwrap());
+    assert!(!remove("org", "o1", Some(77)).await.unwrap());
+    assert!(remove("org", "o1", None).await.unwrap());
     assert_eq!(db.catalog_item("1").await.unwrap(), None);
 }
 
