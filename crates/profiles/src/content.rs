@@ -104,14 +104,14 @@ impl Profiles {
         owner: &Owner,
         bytes: &[u8],
         author: &Author,
+        condition: Condition<'_>,
     ) -> Result<Content, Error> {
         if bytes.len() > CONTENT_MAX {
             return Err(error_too_large("the content", CONTENT_MAX));
         }
         let text = std::str::from_utf8(bytes).map_err(|error| Error::NotUtf8(error.valid_up_to()));
         let message = "Import CLAUDE.md";
-        self.put(owner, text?, message, author, Condition::Any)
-            .await
+        self.put(owner, text?, message, author, condition).await
     }
 
     /// The newest `limit` versions, 100 at the most.
@@ -157,14 +157,16 @@ impl Profiles {
     /// Makes a new version with the content of an old one. All other files stay as they are.
     ///
     /// # Errors
-    /// [`Error::NoSuchVersion`]; when the disk does not take it.
+    /// [`Error::NoSuchVersion`]; [`Error::Stale`]; when the disk does not take it.
     pub async fn rollback(
         &self,
         owner: &Owner,
         version: &str,
         author: &Author,
+        condition: Condition<'_>,
     ) -> Result<Content, Error> {
         let (author, version) = (author.clone(), version.to_owned());
+        let base = base_of(condition);
         let owner_too = owner.clone();
         let write = move |shared: &Shared| {
             let then = shared.version(&owner_too, &version)?;
@@ -172,7 +174,7 @@ impl Profiles {
             let change = Change {
                 author: &author,
                 message: &rollback_message(&then),
-                condition: Condition::Any,
+                condition: base.as_deref().map_or(Condition::Any, Condition::Is),
                 always: true,
             };
             let edit = |ground: &mut Ground<'_, '_>| with_content(ground, content).map(Some);

@@ -164,6 +164,7 @@ fn tree_of(snapshot: Option<&Snapshot>) -> Tree {
         || Tree {
             version: String::new(),
             updated_at: None,
+            author: None,
             files: [].into(),
         },
         Snapshot::tree,

@@ -81,6 +81,7 @@ impl Snapshot {
         Tree {
             version: self.version(),
             updated_at: Some(self.commit.time),
+            author: Some(self.commit.author.clone()),
             files: Arc::clone(&self.files),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2_11::{Digest as _, Sha256 as Hasher};
 use wharf_model::Timestamp;
 
+use crate::git::commits::Author;
 use crate::path::ProfilePath;
 
 /// The file that the single-file interface reads and writes.
@@ -83,6 +84,8 @@ pub struct Tree {
     pub version: String,
     /// When it was saved.
     pub updated_at: Option<Timestamp>,
+    /// Who made it.
+    pub author: Option<Author>,
     /// The files, sorted by path.
     pub files: Arc<[File]>,
 }

@@ -19,7 +19,7 @@ async fn nothing_was_ever_saved() {
     assert_eq!((history.versions.len(), history.total), (0, 0));
     let unknown = place
         .profiles
-        .rollback(ada(), &"a".repeat(40), author())
+        .rollback(ada(), &"a".repeat(40), author(), Condition::Any)
         .await;
     assert!(matches!(unknown, Err(Error::NoSuchVersion(_))));
     assert!(!place.root().exists(), "reading makes nothing");
@@ -134,7 +134,7 @@ async fn a_rollback_is_a_new_version_with_the_old_content() {
     let put = profiles.put_tree(ada(), files, "", author(), Condition::Any);
     let second = put.await.unwrap();
     let back = profiles
-        .rollback(ada(), &first.commit_sha, author())
+        .rollback(ada(), &first.commit_sha, author(), Condition::Any)
         .await
         .unwrap();
     assert_eq!(back.content.as_ref(), "one");
@@ -143,6 +143,9 @@ async fn a_rollback_is_a_new_version_with_the_old_content() {
     assert_eq!(tree.files.len(), 2, "other files stay");
     let then = profiles.content_at(ada(), &second.version).await.unwrap();
     assert_eq!(then.content.as_ref(), "two");
+    let bound = Condition::Is(&second.version);
+    let stale = profiles.rollback(ada(), &first.commit_sha, author(), bound);
+    assert!(matches!(stale.await, Err(Error::Stale { current }) if current == back.commit_sha));
 
     for unknown in [
         "",
@@ -152,7 +155,9 @@ async fn a_rollback_is_a_new_version_with_the_old_content() {
         &"b".repeat(40),
         first.commit_sha.get(..12).unwrap(),
     ] {
-        let refused = profiles.rollback(ada(), unknown, author()).await;
+        let refused = profiles
+            .rollback(ada(), unknown, author(), Condition::Any)
+            .await;
         assert!(matches!(refused, Err(Error::NoSuchVersion(_))), "{unknown}");
     }
     place.fsck(ada());
@@ -174,7 +179,10 @@ async fn a_commit_that_is_no_version_of_the_profile_is_unknown() {
     let tree = place.git(ada(), &["rev-parse", "HEAD^{tree}"]);
     let stray = place.git(ada(), &["commit-tree", "-m", "stray", tree.trim()]);
     for version in [others.as_str(), stray.trim(), tree.trim()] {
-        let refused = place.profiles.rollback(ada(), version, author()).await;
+        let refused = place
+            .profiles
+            .rollback(ada(), version, author(), Condition::Any)
+            .await;
         assert!(matches!(refused, Err(Error::NoSuchVersion(_))), "{version}");
     }
 }
@@ -190,11 +198,17 @@ async fn what_is_too_large_or_no_text_is_refused() {
     let put = profiles.put(ada(), &more, "", author(), Condition::Any);
     assert!(matches!(put.await, Err(Error::TooLarge { .. })));
 
-    let imported = profiles.import(ada(), "# Ä\n".as_bytes(), author()).await;
+    let imported = profiles
+        .import(ada(), "# Ä\n".as_bytes(), author(), Condition::Any)
+        .await;
     assert_eq!(imported.unwrap().content.as_ref(), "# Ä\n");
-    let binary = profiles.import(ada(), b"ab\xff", author()).await;
+    let binary = profiles
+        .import(ada(), b"ab\xff", author(), Condition::Any)
+        .await;
     assert!(matches!(binary, Err(Error::NotUtf8(2))));
-    let large = profiles.import(ada(), more.as_bytes(), author()).await;
+    let large = profiles
+        .import(ada(), more.as_bytes(), author(), Condition::Any)
+        .await;
     assert!(matches!(large, Err(Error::TooLarge { .. })));
 
     let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAE\n";
