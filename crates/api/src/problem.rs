@@ -39,6 +39,9 @@ pub struct Problem {
     /// For 428: the approval that a person can give.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRef>,
+    /// For 422 to contents by hash: those that are not there, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Vec<String>>,
     /// Below `/api/cli`, whose clients look for it: the same as `detail`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

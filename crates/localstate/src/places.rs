@@ -188,6 +188,12 @@ impl Places {
         self.data.join("wharf.db")
     }
 
+    /// Agent configuration: the repositories of people, teams and organizations.
+    #[must_use]
+    pub fn profiles_dir(&self) -> PathBuf {
+        self.data.join("profiles")
+    }
+
     /// The id by which other servers on the same database know the one of this directory.
     #[must_use]
     pub fn server_id_file(&self) -> PathBuf {

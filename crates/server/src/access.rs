@@ -26,7 +26,8 @@ pub enum Class {
     /// SSH keys: a token for all of running, or for administration. One that is for low risks or
     /// for one session alone cannot widen what it is for.
     Answer,
-    /// Agent configuration; its routes are still to come.
+    /// Agent configuration: one's own in any role; whose else may be read or changed is decided
+    /// where that is known.
     Sync,
     /// Accounts, keys, organizations: a token for administration; whose they may look after is
     /// decided where that is known.
@@ -208,6 +209,43 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("POST", "/api/v1/agents", Class::Manage),
     ("PATCH", "/api/v1/agents/{id}", Class::Manage),
     ("DELETE", "/api/v1/agents/{id}", Class::Manage),
+    // Agent configuration
+    ("GET", "/api/v1/configuration/{profile}", Class::Sync),
+    ("PUT", "/api/v1/configuration/{profile}", Class::Sync),
+    (
+        "GET",
+        "/api/v1/configuration/{profile}/history",
+        Class::Sync,
+    ),
+    (
+        "POST",
+        "/api/v1/configuration/{profile}/rollback/{commit_sha}",
+        Class::Sync,
+    ),
+    (
+        "POST",
+        "/api/v1/configuration/{profile}/import",
+        Class::Sync,
+    ),
+    (
+        "GET",
+        "/api/v1/profile/effective-configuration",
+        Class::Sync,
+    ),
+    ("GET", "/api/v1/profile/tree", Class::Sync),
+    ("PUT", "/api/v1/profile/tree", Class::Sync),
+    ("POST", "/api/v1/profile/blobs", Class::Sync),
+    ("GET", "/api/v1/profile/history", Class::Sync),
+    ("GET", "/api/v1/profile/diff", Class::Sync),
+    ("POST", "/api/v1/profile/rollback/{commit_sha}", Class::Sync),
+    // What is offered for it
+    ("GET", "/api/v1/catalog", Class::Sync),
+    ("POST", "/api/v1/catalog/items", Class::Sync),
+    ("GET", "/api/v1/catalog/items/{id}", Class::Sync),
+    ("PUT", "/api/v1/catalog/items/{id}", Class::Sync),
+    ("DELETE", "/api/v1/catalog/items/{id}", Class::Sync),
+    ("GET", "/api/v1/catalog/items/{id}/raw", Class::Sync),
+    ("POST", "/api/v1/catalog/refresh", Class::Sync),
     // Devices
     ("POST", "/api/cli/auth/device", Class::Open),
     ("POST", "/api/cli/auth/device/poll", Class::Open),

@@ -6,6 +6,7 @@
 
 mod access;
 mod engine;
+mod profiles;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ struct Parts {
     confirmation_token: Option<String>,
     measured: Option<Value>,
     approval: Option<wharf_api::ApprovalRef>,
+    missing: Option<Vec<String>>,
     header: Option<(HeaderName, HeaderValue)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
     /// Whose it is.
@@ -62,6 +64,7 @@ impl Failure {
             confirmation_token: None,
             measured: None,
             approval: None,
+            missing: None,
             header: None,
             source: None,
             elsewhere: None,
@@ -377,6 +380,7 @@ impl Failure {
             confirmation_token: parts.confirmation_token.clone(),
             measured: parts.measured.clone(),
             approval: parts.approval.clone(),
+            missing: parts.missing.clone(),
             error: None,
         }
     }

@@ -14,6 +14,7 @@
 pub mod access;
 pub mod accounts;
 pub mod auth;
+pub mod configuration;
 pub mod options;
 pub mod peers;
 pub mod routes;
@@ -28,12 +29,14 @@ mod middleware;
 mod openapi;
 mod pages;
 mod reply;
+mod room;
 mod shape;
 mod state;
 mod stream;
 
 pub use accounts::{AccountTokens, Accounts};
 pub use auth::{Authentication, Authenticator, Everybody, InTurn, Peer, Tokens, Why};
+pub use configuration::Configuration;
 pub use options::{Machine, PolicyFiles, Proxies, ServerLimits, ServerOptions};
 pub use peers::{PeerAnswer, PeerRequest, Peers};
 pub use routes::router;

@@ -15,7 +15,8 @@ use crate::handlers::identity::{
     users, well_known,
 };
 use crate::handlers::{
-    approvals, files, hosts, knowledge, policy, processes, runs, sessions, system,
+    approvals, catalog, configuration, files, hosts, knowledge, policy, processes, profile, runs,
+    sessions, system,
 };
 
 use crate::shape::Shape;
@@ -149,6 +150,25 @@ const PROBLEMS: [(&str, &str); 12] = [
         agents::create,
         agents::update,
         agents::remove,
+        configuration::show::show,
+        configuration::put::put,
+        configuration::history::history,
+        configuration::rollback::rollback,
+        configuration::import::import,
+        configuration::effective::effective,
+        profile::show::show,
+        profile::put::put,
+        profile::blobs::blobs,
+        profile::history::history,
+        profile::diff::diff,
+        profile::rollback::rollback,
+        catalog::list::list,
+        catalog::add::add,
+        catalog::show::show,
+        catalog::show::raw,
+        catalog::change::change,
+        catalog::remove::remove,
+        catalog::refresh::refresh,
         device::begin,
         device::poll,
         rpc::create_device_code,
@@ -172,6 +192,7 @@ const PROBLEMS: [(&str, &str); 12] = [
         wharf_api::Problem,
         wharf_api::identity::RpcFailure,
         wharf_api::identity::OAuthError,
+        wharf_api::profile::ProfileUpload,
     )),
     security(("token" = []), ("key" = [])),
     modifiers(&Tokens, &Aliases, &Names, &Problems),

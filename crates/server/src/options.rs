@@ -8,6 +8,7 @@ use wharf_engine::rules::File;
 
 use crate::accounts::Accounts;
 use crate::auth::Authenticator;
+use crate::configuration::Configuration;
 pub use crate::middleware::proxy::{InvalidProxy, Proxies};
 use crate::peers::Peers;
 
@@ -57,6 +58,8 @@ pub struct ServerOptions {
     pub public_url: Option<String>,
     /// Accounts; without them every route of theirs says that they cannot be looked up.
     pub accounts: Option<Accounts>,
+    /// Agent configuration; without it every route of it says that there is none.
+    pub configuration: Option<Configuration>,
     /// Proxies whose word counts about whom they ask for; none unless configured.
     pub trusted_proxies: Proxies,
     /// Reaches other servers on the same database; none: what is theirs is not handed on.
@@ -84,6 +87,7 @@ impl ServerOptions {
             allowed_origins: Vec::new(),
             public_url: None,
             accounts: None,
+            configuration: None,
             trusted_proxies: Proxies::default(),
             peers: None,
             plain_peers: false,

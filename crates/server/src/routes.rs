@@ -14,7 +14,10 @@ use crate::handlers::identity::{
 };
 use crate::handlers::runs::{analyze, cancel, events, list, output, run, show, tool_result};
 use crate::handlers::system::{audit, docs, health, metrics, openapi, usage};
-use crate::handlers::{approvals, files, hosts, knowledge, policy, processes, sessions};
+use crate::handlers::{
+    approvals, catalog, configuration, files, hosts, knowledge, policy, processes, profile,
+    sessions,
+};
 use crate::middleware::gate;
 use crate::options::ServerOptions;
 use crate::state::App;
@@ -163,6 +166,49 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
             "/api/v1/agents/{id}",
             patch(agents::update).delete(agents::remove),
         )
+        // Agent configuration
+        .route(
+            "/api/v1/configuration/{profile}",
+            get(configuration::show::show).put(configuration::put::put),
+        )
+        .route(
+            "/api/v1/configuration/{profile}/history",
+            get(configuration::history::history),
+        )
+        .route(
+            "/api/v1/configuration/{profile}/rollback/{commit_sha}",
+            post(configuration::rollback::rollback),
+        )
+        .route(
+            "/api/v1/configuration/{profile}/import",
+            post(configuration::import::import),
+        )
+        .route(
+            "/api/v1/profile/effective-configuration",
+            get(configuration::effective::effective),
+        )
+        .route(
+            "/api/v1/profile/tree",
+            get(profile::show::show).put(profile::put::put),
+        )
+        .route("/api/v1/profile/blobs", post(profile::blobs::blobs))
+        .route("/api/v1/profile/history", get(profile::history::history))
+        .route("/api/v1/profile/diff", get(profile::diff::diff))
+        .route(
+            "/api/v1/profile/rollback/{commit_sha}",
+            post(profile::rollback::rollback),
+        )
+        // What is offered for it
+        .route("/api/v1/catalog", get(catalog::list::list))
+        .route("/api/v1/catalog/items", post(catalog::add::add))
+        .route(
+            "/api/v1/catalog/items/{id}",
+            get(catalog::show::show)
+                .put(catalog::change::change)
+                .delete(catalog::remove::remove),
+        )
+        .route("/api/v1/catalog/items/{id}/raw", get(catalog::show::raw))
+        .route("/api/v1/catalog/refresh", post(catalog::refresh::refresh))
         // Devices
         .route("/api/cli/auth/device", post(device::begin))
         .route("/api/cli/auth/device/poll", post(device::poll))

@@ -8,13 +8,20 @@ use wharf_engine::Engine;
 use wharf_identity::Identity;
 
 use crate::accounts::Accounts;
+use crate::configuration::Configuration;
 use crate::error::Failure;
 use crate::extract::body::{Bodies, LARGE_BYTES_TOTAL};
 use crate::extract::form::FORM_BYTES;
+use crate::extract::multipart;
+use crate::extract::tree::{TREE_BYTES, TREE_BYTES_TOTAL, TREE_TIME};
 use crate::metrics::Metrics;
 use crate::middleware::gate::Gate;
 use crate::options::{Machine, PolicyFiles, ServerOptions};
 use crate::pages::session::Pages;
+use crate::room::Room;
+
+/// What answers with contents may take together, in bytes: two of the largest.
+const ANSWER_BYTES_TOTAL: usize = 2 * wharf_profiles::limits::BLOBS_BYTES_MAX;
 
 /// Cheap to clone; all clones are one server.
 #[derive(Clone)]
@@ -27,7 +34,14 @@ pub(crate) struct Inner {
     pub(crate) version: String,
     pub(crate) bodies: Bodies,
     pub(crate) forms: Bodies,
+    /// Files that are imported.
+    pub(crate) imports: Bodies,
+    /// Whole profiles.
+    pub(crate) trees: Bodies,
+    /// Contents on their way out.
+    pub(crate) answers: Room,
     pub(crate) accounts: Option<Accounts>,
+    pub(crate) configuration: Option<Configuration>,
     pub(crate) public_url: Option<String>,
     pub(crate) pages: Pages,
     pub(crate) heartbeat: Duration,
@@ -48,7 +62,15 @@ impl App {
             version: options.version.clone(),
             bodies: Bodies::new(limits.body_bytes, limits.body_timeout, LARGE_BYTES_TOTAL),
             forms: Bodies::new(FORM_BYTES, limits.body_timeout, FORM_BYTES),
+            imports: Bodies::new(
+                multipart::FORM_BYTES,
+                limits.body_timeout,
+                LARGE_BYTES_TOTAL,
+            ),
+            trees: Bodies::new(TREE_BYTES, TREE_TIME, TREE_BYTES_TOTAL),
+            answers: Room::new(ANSWER_BYTES_TOTAL),
             accounts: options.accounts.clone(),
+            configuration: options.configuration.clone(),
             public_url: options.public_url.clone(),
             pages: Pages::default(),
             heartbeat: limits.heartbeat,
@@ -67,6 +89,18 @@ impl Inner {
                 "accounts_unavailable",
                 "There are no accounts",
                 "This server was started without accounts.",
+            )
+        })
+    }
+
+    /// Agent configuration, where there is any.
+    pub(crate) fn configuration(&self) -> Result<&Configuration, Failure> {
+        self.configuration.as_ref().ok_or_else(|| {
+            Failure::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "configuration_unavailable",
+                "There is no agent configuration",
+                "This server was started without agent configuration.",
             )
         })
     }

@@ -1,6 +1,7 @@
 //! Where the world comes in: the only place that reads the environment, the current directory,
 //! the clock and randomness, and that finds out what standard input and output are.
 
+pub(crate) mod configuration;
 pub(crate) mod database;
 pub(crate) mod identity;
 pub(crate) mod issuers;

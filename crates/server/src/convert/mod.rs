@@ -10,6 +10,7 @@ pub(crate) mod identity;
 pub(crate) mod knowledge;
 pub(crate) mod policy;
 pub(crate) mod process;
+pub(crate) mod profiles;
 pub(crate) mod request;
 mod string;
 pub(crate) mod text;

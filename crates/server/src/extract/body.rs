@@ -6,6 +6,7 @@ use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use crate::error::Failure;
 
@@ -14,6 +15,10 @@ use crate::error::Failure;
 const SMALL_BYTES: usize = 64 * 1024;
 /// What large bodies may take together, in bytes.
 pub(crate) const LARGE_BYTES_TOTAL: usize = 64 * 1024 * 1024;
+/// How long a sender may be silent in the middle of a body that is read in pieces.
+const STALL: Duration = Duration::from_secs(30);
+/// How long such a body waits for room.
+const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 /// What is counted in the sharing, in bytes.
 const UNIT: usize = 1024;
 
@@ -40,6 +45,17 @@ impl std::ops::Deref for Whole<'_> {
     }
 }
 
+/// A body on its way: its reader says what becomes of each piece, and has room for all of them
+/// until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Pieces<'a> {
+    body: Body,
+    left: usize,
+    most: usize,
+    until: Instant,
+    _room: Option<SemaphorePermit<'a>>,
+}
+
 impl Bodies {
     /// At most `bytes` a body within `time`; a single body always finds room.
     pub(crate) fn new(bytes: usize, time: Duration, total: usize) -> Self {
@@ -52,13 +68,7 @@ impl Bodies {
 
     /// The whole body. One that announces too much is refused before any of it is read.
     pub(crate) async fn read(&self, body: Body) -> Result<Whole<'_>, Failure> {
-        let size = body.size_hint();
-        if size.lower() > u64::try_from(self.bytes).unwrap_or(u64::MAX) {
-            return Err(Failure::body_too_large(self.bytes));
-        }
-        // A body that does not say how long it is may become as long as any.
-        let most = size.upper().and_then(|upper| usize::try_from(upper).ok());
-        let most = most.map_or(self.bytes, |upper| upper.min(self.bytes));
+        let most = self.announced(&body)?;
         tokio::time::timeout(self.time, async {
             let room = self.room(most).await;
             Ok(Whole {
@@ -70,6 +80,32 @@ impl Bodies {
         .unwrap_or_else(|_| Err(Failure::body_too_slow()))
     }
 
+    /// The body piece by piece. One that announces too much is refused before any of it is read.
+    pub(crate) async fn open(&self, body: Body) -> Result<Pieces<'_>, Failure> {
+        let most = self.announced(&body)?;
+        let until = Instant::now() + self.time;
+        let room = tokio::time::timeout(ROOM_PATIENCE, self.room(most)).await;
+        let room = room.map_err(|_| Failure::busy("Too much arrives at once; try again."))?;
+        Ok(Pieces {
+            body,
+            left: self.bytes,
+            most: self.bytes,
+            until,
+            _room: room,
+        })
+    }
+
+    /// How much there may be of a body.
+    fn announced(&self, body: &Body) -> Result<usize, Failure> {
+        let size = body.size_hint();
+        if size.lower() > u64::try_from(self.bytes).unwrap_or(u64::MAX) {
+            return Err(Failure::body_too_large(self.bytes));
+        }
+        // A body that does not say how long it is may become as long as any.
+        let most = size.upper().and_then(|upper| usize::try_from(upper).ok());
+        Ok(most.map_or(self.bytes, |upper| upper.min(self.bytes)))
+    }
+
     async fn room(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
         if bytes <= SMALL_BYTES {
             return None;
@@ -77,6 +113,20 @@ impl Bodies {
         let units = u32::try_from(units(bytes)).unwrap_or(u32::MAX);
         // It fails only when the semaphore is closed, which nobody does.
         self.room.acquire_many(units).await.ok()
+    }
+}
+
+impl Pieces<'_> {
+    /// What has arrived next; nothing at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        let until = self.until.min(Instant::now() + STALL);
+        let next = tokio::time::timeout_at(until, piece(&mut self.body)).await;
+        let next = next.map_err(|_| Failure::body_too_slow())??;
+        if let Some(piece) = &next {
+            let left = self.left.checked_sub(piece.len());
+            self.left = left.ok_or_else(|| Failure::body_too_large(self.most))?;
+        }
+        Ok(next)
     }
 }
 
@@ -159,6 +209,43 @@ mod tests {
         let bodies = Bodies::new(10, TIME, LARGE_BYTES_TOTAL);
         let failure = bodies.read(endless()).await.unwrap_err();
         assert_eq!(failure.status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    async fn drained(bodies: &Bodies, body: Body) -> Result<usize, u16> {
+        let status = |failure: Failure| failure.status().as_u16();
+        let mut pieces = bodies.open(body).await.map_err(status)?;
+        let mut bytes = 0;
+        while let Some(piece) = pieces.next().await.map_err(status)? {
+            bytes += piece.len();
+        }
+        Ok(bytes)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_in_pieces_has_the_same_bounds() {
+        let bodies = Bodies::new(10, TIME, 0);
+        assert_eq!(
+            drained(&bodies, pieces(&["12345", "", "67890"])).await,
+            Ok(10)
+        );
+        assert_eq!(
+            drained(&bodies, pieces(&["12345", "678901"])).await,
+            Err(413)
+        );
+        assert_eq!(drained(&bodies, Body::from("12345678901")).await, Err(413));
+        assert_eq!(drained(&bodies, endless()).await, Err(408));
+        let long = Bodies::new(10, STALL * 10, 0);
+        let begun = Instant::now();
+        assert_eq!(drained(&long, endless()).await, Err(408));
+        assert_eq!(begun.elapsed(), STALL);
+
+        let large = Bodies::new(SMALL_BYTES + 1, TIME, 0);
+        let held = large.open(endless()).await.unwrap();
+        let small = Body::from(vec![b'x'; SMALL_BYTES]);
+        assert_eq!(drained(&large, small).await, Ok(SMALL_BYTES));
+        assert_eq!(drained(&large, pieces(&["1"])).await, Err(429));
+        drop(held);
+        assert_eq!(drained(&large, pieces(&["1"])).await, Ok(1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,6 +17,9 @@ pub(crate) struct Session(pub(crate) SessionId);
 /// Any other name in the path, decoded.
 pub(crate) struct Name(pub(crate) String);
 
+/// The two names in a path, decoded.
+pub(crate) struct Names(pub(crate) String, pub(crate) String);
+
 impl<S: Send + Sync> FromRequestParts<S> for Run {
     type Rejection = Failure;
 
@@ -45,6 +48,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         match Path::<String>::from_request_parts(parts, state).await {
             Ok(Path(text)) => Ok(Self(text)),
+            Err(_) => Err(Failure::not_found(
+                "The path names nothing that could exist.",
+            )),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Names {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match Path::<(String, String)>::from_request_parts(parts, state).await {
+            Ok(Path((one, two))) => Ok(Self(one, two)),
             Err(_) => Err(Failure::not_found(
                 "The path names nothing that could exist.",
             )),

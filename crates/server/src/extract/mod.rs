@@ -5,7 +5,10 @@ pub(crate) mod cookie;
 pub(crate) mod form;
 pub(crate) mod id;
 pub(crate) mod json;
+pub(crate) mod multipart;
 pub(crate) mod query;
+pub(crate) mod tags;
+pub(crate) mod tree;
 
 use std::convert::Infallible;
 

@@ -2,12 +2,15 @@
 //! answer.
 
 pub(crate) mod approvals;
+pub(crate) mod catalog;
+pub(crate) mod configuration;
 pub(crate) mod files;
 pub(crate) mod hosts;
 pub(crate) mod identity;
 pub(crate) mod knowledge;
 pub(crate) mod policy;
 pub(crate) mod processes;
+pub(crate) mod profile;
 pub(crate) mod runs;
 pub(crate) mod sessions;
 pub(crate) mod system;

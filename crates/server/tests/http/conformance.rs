@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::account_conformance;
+use crate::configuration_conformance;
 use crate::support::accounts::with_team_of;
 use crate::support::schema::differences;
 use crate::support::{Answer, Ask, Server};
@@ -80,6 +81,7 @@ fn every_answer_is_as_the_document_says() {
         approvals(&mut seen).await;
         policy(&mut seen).await;
         the_rest(&mut seen).await;
+        configuration_conformance::walk(&mut seen).await;
         account_conformance::walk(&mut seen, &team).await;
         refusals(&mut seen).await;
 
@@ -400,7 +402,9 @@ async fn refusals(seen: &mut Seen<'_>) {
                 .replace("{command}", "no-such-command")
                 .replace("{name}", "no-such-host")
                 .replace("{user}", "nobody@example.com")
-                .replace("{invitation}", "none");
+                .replace("{invitation}", "none")
+                .replace("{profile}", "team:none")
+                .replace("{commit_sha}", "none");
             let ask = || seen.server.ask(&method, &path);
             let asks = [
                 ask().without("authorization"),

@@ -30,6 +30,8 @@ pub(crate) fn filled(path: &str) -> String {
         .replace("{name}", "web-1")
         .replace("{user}", "ada@example.com")
         .replace("{invitation}", "inv_1")
+        .replace("{profile}", "me")
+        .replace("{commit_sha}", &"a".repeat(40))
         .replace("{*file}", "index.html")
 }
 

@@ -22,7 +22,7 @@ use wharf_store::audit::{self, AuditLog, Durability};
 use wharf_store::db::Database;
 
 use super::peers::HttpPeers;
-use super::{SystemClock, SystemEntropy, database, identity, manual, policy, ssh};
+use super::{SystemClock, SystemEntropy, configuration, database, identity, manual, policy, ssh};
 use crate::config::options::ServeOptions;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -135,6 +135,7 @@ pub(crate) async fn open(
     let shared = database.is_shared();
     let policy = policy::load(&cx.places.policy_dir())?;
     let accounts = identity::accounts(cx, &options.accounts, database.clone(), audit.clone())?;
+    let configuration = configuration::configuration(cx, database.clone());
     let hosts = (!options.disable_remote).then(|| ssh::hosts(cx, user(cx), host()));
     let parts = Parts {
         clock: Arc::new(SystemClock::here()),
@@ -173,6 +174,7 @@ pub(crate) async fn open(
                 .filter(|_| shared)
                 .map(|it| it as _),
             plain_peers: options.plain_peers,
+            configuration: Some(configuration),
             ..server_options(cx, options, own.token, accounts)
         },
         stop: CancellationToken::new(),

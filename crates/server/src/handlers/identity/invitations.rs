@@ -4,11 +4,10 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use wharf_api::identity::{CreateInvitation, InvitationCreated, InvitationList, Message};
 
-use super::members::Names;
 use super::{created, done};
 use crate::convert::identity::{hidden, role, views};
 use crate::error::Failure;
-use crate::extract::id::Name;
+use crate::extract::id::{Name, Names};
 use crate::extract::json;
 use crate::middleware::gate::Context;
 use crate::reply;

@@ -1,34 +1,17 @@
 //! `/api/v1/orgs/{id}/members`: who belongs to an organization.
 
-use axum::extract::{FromRequestParts, Path, Request, State};
-use axum::http::request::Parts;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use wharf_api::identity::{Member, MemberList, Message, PutMember};
 
 use super::done;
 use crate::convert::identity::{role, views};
 use crate::error::Failure;
-use crate::extract::id::Name;
+use crate::extract::id::{Name, Names};
 use crate::extract::json;
 use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
-
-/// The two names in a path, decoded.
-pub(crate) struct Names(pub(crate) String, pub(crate) String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Names {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        match Path::<(String, String)>::from_request_parts(parts, state).await {
-            Ok(Path((one, two))) => Ok(Self(one, two)),
-            Err(_) => Err(Failure::not_found(
-                "The path names nothing that could exist.",
-            )),
-        }
-    }
-}
 
 /// Members of an organization
 #[utoipa::path(

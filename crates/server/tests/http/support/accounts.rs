@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use serde_json::{Value, json};
 use wharf_identity::{Identity, KeyFile, Options, Parts, PasswordCost};
 use wharf_model::{Clock, Entropy, Secret, Timestamp};
-use wharf_server::{AccountTokens, Accounts, InTurn, ServerOptions, router};
+use wharf_profiles::Profiles;
+use wharf_profiles::catalog::Catalog;
+use wharf_server::{AccountTokens, Accounts, Configuration, InTurn, ServerOptions, router};
 use wharf_testkit::{Setup, SystemEntropy, WallClock};
 
 use super::{Answer, Ask, Server, options};
@@ -42,6 +44,8 @@ pub(crate) struct Team {
     pub(crate) server: Server,
     pub(crate) identity: Identity,
     pub(crate) clock: Later,
+    /// Where the profiles are.
+    pub(crate) profiles: PathBuf,
 }
 
 struct File(PathBuf);
@@ -74,6 +78,12 @@ pub(crate) fn with_team_of<F: Future<Output = ()>>(
     let public_url = public_url.map(str::to_owned);
     wharf_testkit::with_engine(Setup::default(), |own| {
         let clock = Later::default();
+        let profiles = own.directory.join("profiles");
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let configuration = Configuration {
+            profiles: Profiles::open(profiles.clone(), Arc::clone(&shared)),
+            catalog: Catalog::new(own.database.clone(), shared, Arc::new(SystemEntropy)),
+        };
         let parts = Parts {
             database: own.database,
             clock: Arc::new(clock.clone()),
@@ -105,6 +115,7 @@ pub(crate) fn with_team_of<F: Future<Output = ()>>(
         let options = ServerOptions {
             authenticator: Arc::new(InTurn::new(plain.authenticator.clone(), Arc::new(tokens))),
             accounts: Some(accounts),
+            configuration: Some(configuration),
             public_url,
             allowed_hosts,
             ..plain
@@ -118,6 +129,7 @@ pub(crate) fn with_team_of<F: Future<Output = ()>>(
             server,
             identity,
             clock,
+            profiles,
         })
     });
 }
@@ -168,6 +180,12 @@ impl Team {
         let answer = ask.send().await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         answer.json()["user"].clone()
+    }
+
+    /// Makes another one and logs in.
+    pub(crate) async fn join(&self, by: &Login, email: &str, role: &str) -> Login {
+        self.add(by, email, role).await;
+        logged_in(&self.login(email, PASSWORD).await)
     }
 
     pub(crate) async fn login(&self, email: &str, password: &str) -> Answer {

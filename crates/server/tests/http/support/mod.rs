@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod browser;
 mod engine;
 pub(crate) mod schema;
+pub(crate) mod trees;
 
 use std::sync::Arc;
 

@@ -1,0 +1,114 @@
+//! Who asks for agent configuration, and whose that is. `wharf_identity` says who may; here its
+//! names become the owners that `wharf_profiles` keeps by.
+
+use wharf_identity::{Standing, StandingProfile, Whose};
+use wharf_model::Caller;
+use wharf_profiles::{Author, Layers, Owner};
+
+use crate::configuration::Configuration;
+use crate::error::Failure;
+use crate::state::App;
+
+/// What the one's own profile is called.
+pub(crate) const ME: &str = "me";
+/// Who signs for the holder of this machine's token where its account has no name.
+const NOBODY: &str = "local";
+
+/// Somebody who asks, with what there is for them.
+pub(crate) struct Asker<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+    standing: Standing,
+    /// What is asked.
+    pub(crate) configuration: &'a Configuration,
+}
+
+impl<'a> Asker<'a> {
+    pub(crate) async fn of(app: &'a App, caller: &'a Caller) -> Result<Self, Failure> {
+        let configuration = app.configuration()?;
+        Ok(Self {
+            app,
+            caller,
+            standing: app.identity()?.standing(caller).await?,
+            configuration,
+        })
+    }
+
+    /// Whose the profile is that they call so and may read.
+    pub(crate) fn reads(&self, called: &str) -> Result<Owner, Failure> {
+        owner(self.standing.profile(called)?)
+    }
+
+    /// The same for one that they may change.
+    pub(crate) fn edits(&self, called: &str) -> Result<Owner, Failure> {
+        owner(self.standing.editable(called)?)
+    }
+
+    /// Whether they may change what `owner` has. What they do not see is not there.
+    pub(crate) fn edits_what_is_of(&self, owner: &Owner) -> Result<(), Failure> {
+        self.edits(&self.called(owner)?).map(|_| ())
+    }
+
+    /// Whose what they see is, also where it is no part of what they get.
+    pub(crate) fn sees(&self) -> Result<Vec<Owner>, Failure> {
+        self.standing.profiles().iter().map(owner).collect()
+    }
+
+    /// What makes up what they get, the outermost first.
+    pub(crate) fn layers(&self) -> Result<Layers, Failure> {
+        let owners: Result<Vec<Owner>, Failure> = self.standing.applying().map(owner).collect();
+        Ok(Layers::new(owners?)?)
+    }
+
+    /// What they call the profile of `owner`: `me`, `org` or `team:ID`.
+    pub(crate) fn called(&self, of: &Owner) -> Result<String, Failure> {
+        self.profile(of).map(StandingProfile::called)
+    }
+
+    /// What people call `owner`.
+    pub(crate) fn name(&self, of: &Owner) -> String {
+        let profile = self.profile(of);
+        profile.map_or_else(|_| String::new(), |profile| profile.name.clone())
+    }
+
+    fn profile(&self, of: &Owner) -> Result<&StandingProfile, Failure> {
+        let mut profiles = self.standing.profiles().iter();
+        let found = profiles.find(|it| owner(it).is_ok_and(|owner| owner == *of));
+        found.ok_or_else(|| Failure::not_found("There is no such profile."))
+    }
+
+    /// Who a change of theirs is by: the person; for an agent its name, and for whom.
+    pub(crate) async fn author(&self) -> Result<Author, Failure> {
+        let grants = self.caller.grants();
+        let (name, email) = match &grants.person {
+            Some(person) => {
+                let me = self.app.identity()?.me(self.caller).await?;
+                (me.user.username, person.email.to_string())
+            }
+            None => {
+                let machine = &self.app.machine;
+                let user = match machine.user.as_str() {
+                    "" => NOBODY,
+                    user => user,
+                };
+                (user.to_owned(), format!("{user}@{}", machine.host))
+            }
+        };
+        Ok(Author {
+            name: match &grants.agent {
+                Some(agent) => format!("{agent} for {name}"),
+                None => name,
+            },
+            email,
+        })
+    }
+}
+
+fn owner(profile: &StandingProfile) -> Result<Owner, Failure> {
+    let owner = match profile.whose {
+        Whose::Organization => Owner::organization(&profile.id),
+        Whose::Team => Owner::team(&profile.id),
+        Whose::Person => Owner::user(&profile.id),
+    };
+    Ok(owner?)
+}

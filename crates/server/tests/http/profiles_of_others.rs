@@ -1,0 +1,214 @@
+//! Whose configuration is whose: what is somebody else's is not there, and what one only reads one
+//! does not change.
+
+use serde_json::{Value, json};
+
+use crate::support::Answer;
+use crate::support::accounts::{ADA, Login, Team, with_team};
+use crate::support::trees::whole;
+
+/// Everything that changes a profile that is called so.
+async fn changes(team: &Team, token: &str, profile: &str) -> Vec<Answer> {
+    let sha = "a".repeat(40);
+    let form = "--edge\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.md\"\r\n\r\n\
+                x\r\n--edge--\r\n";
+    let asks = [
+        team.with(token, "PUT", &format!("/api/v1/configuration/{profile}"))
+            .json(&json!({"content": "changed"})),
+        team.with(
+            token,
+            "POST",
+            &format!("/api/v1/configuration/{profile}/rollback/{sha}"),
+        ),
+        team.with(
+            token,
+            "POST",
+            &format!("/api/v1/configuration/{profile}/import"),
+        )
+        .header("content-type", "multipart/form-data; boundary=edge")
+        .body(form),
+        team.with(
+            token,
+            "PUT",
+            &format!("/api/v1/profile/tree?profile={profile}"),
+        )
+        .tree(whole(&[("CLAUDE.md", "changed")])),
+        team.with(
+            token,
+            "POST",
+            &format!("/api/v1/profile/rollback/{sha}?profile={profile}"),
+        ),
+    ];
+    let mut answers = Vec::new();
+    for ask in asks {
+        answers.push(ask.send().await);
+    }
+    answers
+}
+
+/// Everything that shows a profile that is called so.
+async fn looks(team: &Team, token: &str, profile: &str) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for path in [
+        format!("/api/v1/configuration/{profile}"),
+        format!("/api/v1/configuration/{profile}/history"),
+        format!("/api/v1/profile/tree?profile={profile}"),
+        format!("/api/v1/profile/history?profile={profile}"),
+        format!("/api/v1/profile/diff?profile={profile}"),
+    ] {
+        answers.push(team.with(token, "GET", &path).send().await);
+    }
+    let path = format!("/api/v1/profile/blobs?profile={profile}");
+    let ask = team.with(token, "POST", &path).json(&json!({"sha256": []}));
+    answers.push(ask.send().await);
+    answers
+}
+
+async fn save(team: &Team, login: &Login, profile: &str, content: &str) -> Answer {
+    let path = format!("/api/v1/configuration/{profile}");
+    let ask = team.with(&login.access, "PUT", &path);
+    ask.json(&json!({"content": content})).send().await
+}
+
+#[test]
+fn there_is_no_way_to_what_is_somebody_elses() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        assert_eq!(save(&team, &ada, "me", "secret").await.status, 200);
+        let me = team
+            .with(&ada.access, "GET", "/api/v1/auth/me")
+            .send()
+            .await;
+        let id = me.json()["id"].as_str().unwrap().to_owned();
+        for profile in [
+            "you",
+            "",
+            "team:",
+            "team:none",
+            "team:../org",
+            "user:1",
+            "ME",
+            "org:1",
+            &id,
+            &format!("user%2f{id}"),
+            &format!("team:{id}"),
+            "%2e%2e",
+        ] {
+            let about = format!("{profile:?}");
+            for answer in looks(&team, &bob.access, profile).await {
+                assert_eq!(answer.problem().0, 404, "{about}: {}", answer.text());
+                assert!(!answer.text().contains("secret"), "{about}");
+            }
+            for answer in changes(&team, &bob.access, profile).await {
+                assert_eq!(answer.problem().0, 404, "{about}: {}", answer.text());
+            }
+        }
+        let bobs = team.with(&bob.access, "GET", "/api/v1/configuration/me");
+        assert_eq!(bobs.send().await.json()["content"], "");
+    });
+}
+
+#[test]
+fn an_organizations_is_read_by_all_and_changed_by_who_looks_after_it() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        assert_eq!(save(&team, &ada, "org", "ours").await.status, 200);
+        for (email, role, may) in [
+            ("admin@example.com", "admin", true),
+            ("member@example.com", "member", false),
+            ("viewer@example.com", "viewer", false),
+        ] {
+            let login = team.join(&ada, email, role).await;
+            for answer in looks(&team, &login.access, "org").await {
+                assert_eq!(answer.status, 200, "{role}: {}", answer.text());
+            }
+            for answer in changes(&team, &login.access, "org").await {
+                // Whoever may is told that there is no such version.
+                let status = answer.status.as_u16();
+                assert_eq!(
+                    may,
+                    status == 200 || status == 404,
+                    "{role}: {}",
+                    answer.text()
+                );
+                if !may {
+                    assert_eq!(answer.problem(), (403, "insufficient_scope".to_owned()));
+                }
+            }
+            assert_eq!(
+                save(&team, &login, "me", "mine").await.status,
+                200,
+                "{role}"
+            );
+        }
+    });
+}
+
+#[test]
+fn an_agent_changes_what_is_its_persons_own_and_says_so() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let post = |path: &'static str, body: Value| {
+            team.with(&ada.access, "POST", path).json(&body).send()
+        };
+        let agent = post("/api/v1/agents", json!({"name": "claude"}))
+            .await
+            .json();
+        let body = json!({"name": "box", "scopes": ["sync"], "agent": agent["id"]});
+        let made = post("/api/v1/keys", body).await;
+        let key = made.json()["token"].as_str().unwrap_or_default().to_owned();
+        assert!(!key.is_empty(), "{}", made.text());
+        for answer in looks(&team, &key, "org").await {
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+        for answer in changes(&team, &key, "org").await {
+            assert_eq!(answer.problem().0, 403, "{}", answer.text());
+        }
+        for answer in changes(&team, &key, "me").await {
+            let status = answer.status.as_u16();
+            assert!(status == 200 || status == 404, "{}", answer.text());
+        }
+        let history = team.with(&ada.access, "GET", "/api/v1/configuration/me/history");
+        let history = history.send().await.json();
+        let by = format!("claude for Ada <{ADA}>");
+        assert_eq!(history["versions"][0]["author"], by);
+    });
+}
+
+#[test]
+fn two_organizations_have_nothing_of_each_other() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        assert_eq!(save(&team, &ada, "org", "of the first").await.status, 200);
+        let body = json!({"name": "Side"});
+        let made = team.with(&ada.access, "POST", "/api/v1/orgs").json(&body);
+        assert_eq!(made.send().await.status, 201);
+        let body = json!({"organization": "side"});
+        let path = "/api/v1/auth/organization";
+        let moved = team
+            .with(&ada.access, "POST", path)
+            .json(&body)
+            .send()
+            .await;
+        let access = moved.json()["access_token"].as_str().unwrap().to_owned();
+        let read = async |token: &str| {
+            let ask = team.with(token, "GET", "/api/v1/configuration/org");
+            ask.send().await.json()["content"].clone()
+        };
+        assert_eq!(read(&access).await, "");
+        let there = Login {
+            access: access.clone(),
+            refresh: String::new(),
+        };
+        assert_eq!(
+            save(&team, &there, "org", "of the second").await.status,
+            200
+        );
+        assert_eq!(read(&ada.access).await, "of the first");
+        // One's own is one's own in both.
+        assert_eq!(save(&team, &there, "me", "mine").await.status, 200);
+        let ask = team.with(&ada.access, "GET", "/api/v1/configuration/me");
+        assert_eq!(ask.send().await.json()["content"], "mine");
+    });
+}
