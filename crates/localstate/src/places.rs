@@ -194,6 +194,13 @@ impl Places {
         self.data.join("profiles")
     }
 
+    /// The empty folder that git takes for the home of whoever runs it, so that it reads nobody's
+    /// settings.
+    #[must_use]
+    pub fn git_home_dir(&self) -> PathBuf {
+        self.state.join("git-home")
+    }
+
     /// The id by which other servers on the same database know the one of this directory.
     #[must_use]
     pub fn server_id_file(&self) -> PathBuf {

@@ -238,6 +238,12 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("GET", "/api/v1/profile/history", Class::Sync),
     ("GET", "/api/v1/profile/diff", Class::Sync),
     ("POST", "/api/v1/profile/rollback/{commit_sha}", Class::Sync),
+    ("GET", "/api/v1/profile/upstream", Class::Sync),
+    ("PUT", "/api/v1/profile/upstream", Class::Sync),
+    ("DELETE", "/api/v1/profile/upstream", Class::Sync),
+    ("POST", "/api/v1/profile/upstream/pull", Class::Sync),
+    ("POST", "/api/v1/profile/upstream/push", Class::Sync),
+    ("POST", "/api/v1/profile/webhook/{id}", Class::Open),
     // What is offered for it
     ("GET", "/api/v1/catalog", Class::Sync),
     ("POST", "/api/v1/catalog/items", Class::Sync),

@@ -1,7 +1,12 @@
-//! Agent configuration, as far as HTTP needs it: the profiles, and the catalog.
+//! Agent configuration, as far as HTTP needs it: the profiles, what they follow, and the catalog.
 
+use std::sync::Arc;
+
+use wharf_model::Entropy;
 use wharf_profiles::Profiles;
 use wharf_profiles::catalog::Catalog;
+
+use crate::upstreams::Upstreams;
 
 /// What the routes of agent configuration work with. Who may do what is asked of the accounts.
 #[derive(Clone)]
@@ -10,4 +15,8 @@ pub struct Configuration {
     pub profiles: Profiles,
     /// What they offer each other.
     pub catalog: Catalog,
+    /// The repositories that profiles follow and are sent to.
+    pub upstreams: Upstreams,
+    /// Where keys and secrets of upstreams come from.
+    pub entropy: Arc<dyn Entropy>,
 }

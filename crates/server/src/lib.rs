@@ -19,6 +19,7 @@ pub mod options;
 pub mod peers;
 pub mod routes;
 pub mod serve;
+pub mod upstreams;
 
 mod convert;
 mod error;
@@ -41,3 +42,4 @@ pub use options::{Machine, PolicyFiles, Proxies, ServerLimits, ServerOptions};
 pub use peers::{PeerAnswer, PeerRequest, Peers};
 pub use routes::router;
 pub use serve::{ServeError, serve};
+pub use upstreams::{UpstreamOptions, Upstreams};

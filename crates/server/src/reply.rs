@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 
@@ -20,6 +20,13 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<Response, Failure> {
 /// 200 with JSON that is already written.
 pub(crate) fn json_bytes(bytes: Vec<u8>) -> Response {
     with_type(JSON, bytes)
+}
+
+/// 204.
+pub(crate) fn nothing() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// 200 with any body.

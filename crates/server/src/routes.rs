@@ -12,6 +12,7 @@ use crate::handlers::identity::{
     agents, auth, device, invitations, keys, members, oauth, organizations, pages, rpc, ssh_keys,
     teams, users, well_known,
 };
+use crate::handlers::profile::upstream;
 use crate::handlers::runs::{analyze, cancel, events, list, output, run, show, tool_result};
 use crate::handlers::system::{audit, docs, health, metrics, openapi, usage};
 use crate::handlers::{
@@ -197,6 +198,18 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
         .route(
             "/api/v1/profile/rollback/{commit_sha}",
             post(profile::rollback::rollback),
+        )
+        .route(
+            "/api/v1/profile/upstream",
+            get(upstream::show::show)
+                .put(upstream::set::set)
+                .delete(upstream::remove::remove),
+        )
+        .route("/api/v1/profile/upstream/pull", post(upstream::pull::pull))
+        .route("/api/v1/profile/upstream/push", post(upstream::push::push))
+        .route(
+            "/api/v1/profile/webhook/{id}",
+            post(upstream::webhook::webhook),
         )
         // What is offered for it
         .route("/api/v1/catalog", get(catalog::list::list))

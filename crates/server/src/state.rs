@@ -14,6 +14,7 @@ use crate::extract::body::{Bodies, LARGE_BYTES_TOTAL};
 use crate::extract::form::FORM_BYTES;
 use crate::extract::multipart;
 use crate::extract::tree::{TREE_BYTES, TREE_BYTES_TOTAL, TREE_TIME};
+use crate::handlers::profile::upstream::webhook::{WEBHOOK_BYTES, WEBHOOK_BYTES_TOTAL};
 use crate::metrics::Metrics;
 use crate::middleware::gate::Gate;
 use crate::options::{Machine, PolicyFiles, ServerOptions};
@@ -38,6 +39,8 @@ pub(crate) struct Inner {
     pub(crate) imports: Bodies,
     /// Whole profiles.
     pub(crate) trees: Bodies,
+    /// What webhooks bring.
+    pub(crate) webhooks: Bodies,
     /// Contents on their way out.
     pub(crate) answers: Room,
     pub(crate) accounts: Option<Accounts>,
@@ -68,6 +71,7 @@ impl App {
                 LARGE_BYTES_TOTAL,
             ),
             trees: Bodies::new(TREE_BYTES, TREE_TIME, TREE_BYTES_TOTAL),
+            webhooks: Bodies::new(WEBHOOK_BYTES, limits.body_timeout, WEBHOOK_BYTES_TOTAL),
             answers: Room::new(ANSWER_BYTES_TOTAL),
             accounts: options.accounts.clone(),
             configuration: options.configuration.clone(),

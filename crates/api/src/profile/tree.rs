@@ -32,6 +32,10 @@ pub struct ProfileTree {
     pub layers: Vec<ProfileLayer>,
     /// By path.
     pub files: Vec<ProfileFile>,
+    /// In the answer to a `PUT`: changes within the part of `CLAUDE.md` that is the organization's
+    /// and the teams' were not taken.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub block_ignored: bool,
 }
 
 /// One profile of those that apply.

@@ -21,7 +21,7 @@ impl From<Error> for Failure {
         let words = sentence(&error.to_string());
         let of = |status, code, title| Self::new(status, code, title, words.clone());
         match error {
-            Error::InvalidId(_) | Error::NoSuchVersion(_) => Self::not_found(words),
+            Error::InvalidId(_) | Error::NoSuchVersion(_) | Error::Nobody => Self::not_found(words),
             Error::Stale { current } => {
                 let failure = of(
                     StatusCode::PRECONDITION_FAILED,

@@ -9,6 +9,7 @@ use crate::support::{Answer, Ask};
 /// Tries every route once and well.
 pub(crate) async fn walk(seen: &mut Seen<'_>) {
     profiles(seen).await;
+    upstream(seen).await;
     catalog(seen).await;
 }
 
@@ -90,6 +91,40 @@ async fn profiles(seen: &mut Seen<'_>) {
     let rollback = "/api/v1/profile/rollback/{commit_sha}";
     let ask = server.ask("POST", &format!("/api/v1/profile/rollback/{sha}"));
     good(seen, "POST", rollback, ask).await;
+}
+
+async fn upstream(seen: &mut Seen<'_>) {
+    let server = seen.server.clone();
+    let folder = tempfile::tempdir().unwrap();
+    let words = ["init", "-q", "--bare", "-b", "main", "up.git"];
+    let made = std::process::Command::new("git")
+        .args(words)
+        .current_dir(folder.path())
+        .status();
+    assert!(made.unwrap().success());
+    let url = format!("file://{}", folder.path().join("up.git").display());
+    let path = "/api/v1/profile/upstream";
+    let put = |url: &str| server.ask("PUT", path).json(&json!({"url": url}));
+    let set = good(seen, "PUT", path, put(&url)).await.json();
+    let push = "/api/v1/profile/upstream/push";
+    good(seen, "POST", push, server.ask("POST", push)).await;
+    let pull = "/api/v1/profile/upstream/pull";
+    good(
+        seen,
+        "POST",
+        pull,
+        server.ask("POST", pull).json(&json!({})),
+    )
+    .await;
+    good(seen, "GET", path, server.ask("GET", path)).await;
+    let hook = server.ask("POST", set["webhook_path"].as_str().unwrap());
+    let hook = hook.without("authorization");
+    let hook = hook.header("x-gitlab-token", set["webhook_secret"].as_str().unwrap());
+    good(seen, "POST", "/api/v1/profile/webhook/{id}", hook).await;
+    good(seen, "PUT", path, put("file:///no/such.git")).await;
+    let failed = server.ask("POST", push);
+    assert_eq!(seen.send(push, "POST", failed).await.status, 502);
+    good(seen, "DELETE", path, server.ask("DELETE", path)).await;
 }
 
 async fn catalog(seen: &mut Seen<'_>) {

@@ -29,6 +29,7 @@ mod pages;
 mod peers;
 mod problems;
 mod profile_trees;
+mod profile_upstreams;
 mod profiles_of_others;
 mod routes;
 mod runs;

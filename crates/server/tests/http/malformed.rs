@@ -87,14 +87,24 @@ fn members(document: &Value, body: &Value) -> Vec<(String, Value)> {
     }
     let schema = &body["content"]["application/json"]["schema"];
     let name = name_of(schema).expect("a named schema");
-    let properties = document["components"]["schemas"][name]["properties"]
-        .as_object()
-        .unwrap();
-    assert!(!properties.is_empty());
+    let properties = properties(document, &document["components"]["schemas"][name]);
+    assert!(!properties.is_empty(), "{name}");
     properties
-        .iter()
-        .map(|(name, schema)| (name.clone(), schema.clone()))
-        .collect()
+}
+
+/// The members of an object, also of one that is put together.
+fn properties(document: &Value, schema: &Value) -> Vec<(String, Value)> {
+    let own = schema["properties"].as_object().into_iter().flatten();
+    let own = own.map(|(name, schema)| (name.clone(), schema.clone()));
+    let parts = schema["allOf"].as_array().into_iter().flatten();
+    let parts = parts.flat_map(|part| match part["$ref"].as_str() {
+        Some(name) => {
+            let name = name.rsplit('/').next().unwrap();
+            properties(document, &document["components"]["schemas"][name])
+        }
+        None => properties(document, part),
+    });
+    own.chain(parts).collect()
 }
 
 /// A value that some member somewhere will not like. What is a legal command does nothing.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::Answer;
-use crate::support::accounts::{ADA, Login, Team, with_team};
+use crate::support::accounts::{ADA, Login, PASSWORD, Team, logged_in, with_team};
 use crate::support::trees::whole;
 
 /// Everything that changes a profile that is called so.
@@ -184,6 +184,8 @@ fn two_organizations_have_nothing_of_each_other() {
         let body = json!({"name": "Side"});
         let made = team.with(&ada.access, "POST", "/api/v1/orgs").json(&body);
         assert_eq!(made.send().await.status, 201);
+        // The login goes along; another one stays where it is.
+        let stays = logged_in(&team.login(ADA, PASSWORD).await);
         let body = json!({"organization": "side"});
         let path = "/api/v1/auth/organization";
         let moved = team
@@ -205,10 +207,10 @@ fn two_organizations_have_nothing_of_each_other() {
             save(&team, &there, "org", "of the second").await.status,
             200
         );
-        assert_eq!(read(&ada.access).await, "of the first");
+        assert_eq!(read(&stays.access).await, "of the first");
         // One's own is one's own in both.
         assert_eq!(save(&team, &there, "me", "mine").await.status, 200);
-        let ask = team.with(&ada.access, "GET", "/api/v1/configuration/me");
+        let ask = team.with(&stays.access, "GET", "/api/v1/configuration/me");
         assert_eq!(ask.send().await.json()["content"], "mine");
     });
 }

@@ -131,6 +131,8 @@ pub(crate) const KEYS: &[Key] = &[
         "the server that takes mail, smtps://ACCOUNT:PASSWORD@HOST; without it, none is sent"),
     key("serve.mail_from", Kind::Text, "", "WHARF_MAIL_FROM", Scope::Serve,
         "the sender of mails, such as Wharf <wharf@example.com>"),
+    key("profiles.upstream_hosts", Kind::List, "", "WHARF_UPSTREAM_HOSTS", Scope::Serve,
+        "hosts whose git repositories anybody's profile may follow; file:// lets administrators name folders"),
     key("env.pass", Kind::List, "", "WHARF_ENV_PASS", Scope::Serve,
         "variables of the server's environment that commands get too"),
     key("limits.concurrent_runs", Kind::Count(1, 100_000), "256", "WHARF_CONCURRENT_RUNS", Scope::Serve,

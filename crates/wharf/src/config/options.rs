@@ -43,6 +43,10 @@ pub(crate) struct ServeOptions {
     pub(crate) cors_origins: Vec<String>,
     /// Proxies whose word counts about whom they ask for.
     pub(crate) trusted_proxies: Proxies,
+    /// Hosts that profiles may follow repositories of, whosever they are.
+    pub(crate) upstream_hosts: Vec<String>,
+    /// Administrators may name folders of this machine.
+    pub(crate) upstream_folders: bool,
     /// How much those with an account may use, where nothing else is said of them.
     pub(crate) quotas: Quotas,
     pub(crate) log_json: bool,
@@ -116,6 +120,9 @@ pub(crate) enum Refused {
     Askpass(String),
 }
 
+/// Among the hosts of upstreams: folders.
+const FOLDERS: &str = "file://";
+
 impl ClientOptions {
     pub(crate) fn resolve(settings: &Settings) -> Self {
         Self {
@@ -155,6 +162,9 @@ impl ServeOptions {
         if let Some(path) = askpass.as_ref().filter(|path| !path.starts_with('/')) {
             return Err(Refused::Askpass(path.clone()));
         }
+        let upstreams = list(settings, "profiles.upstream_hosts");
+        let upstream_folders = upstreams.iter().any(|host| host == FOLDERS);
+        let upstream_hosts = upstreams.iter().filter(|host| *host != FOLDERS);
         let log_json = match text(settings, "serve.log_format") {
             Some(format) => format == "json",
             None => text(settings, "serve.environment").as_deref() == Some("production"),
@@ -175,6 +185,8 @@ impl ServeOptions {
                     .iter()
                     .map(String::as_str),
             )?,
+            upstream_hosts: upstream_hosts.map(|host| host.to_lowercase()).collect(),
+            upstream_folders,
             quotas: Quotas {
                 person: quota(settings, "person"),
                 organization: quota(settings, "organization"),

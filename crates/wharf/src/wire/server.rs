@@ -16,7 +16,7 @@ use wharf_identity::Identity;
 use wharf_localstate::{Token, key::KEY_BYTES, server_id};
 use wharf_server::{
     AccountTokens, Accounts, Authenticator, Everybody, InTurn, Machine, PolicyFiles, ServerLimits,
-    ServerOptions, Tokens, serve,
+    ServerOptions, Tokens, Upstreams, serve,
 };
 use wharf_store::audit::{self, AuditLog, Durability};
 use wharf_store::db::Database;
@@ -34,7 +34,8 @@ const BASE_VARIABLES: &[&str] = &[
 /// Between two cleanings of what has ended.
 const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
 /// Where programs are looked for when the server itself was not told.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Everything is open; nothing is served yet.
 pub(crate) struct Ready {
@@ -42,6 +43,7 @@ pub(crate) struct Ready {
     executor: Arc<LocalExecutor>,
     hosts: Option<Arc<SshHosts>>,
     options: ServerOptions,
+    upstreams: Upstreams,
     /// Who looks after accounts.
     pub(crate) identity: Identity,
     /// Ends the serving, in order.
@@ -62,6 +64,7 @@ impl Ready {
         // It ends by itself once it is told; a panic of it has been logged.
         let _ended = sweeping.await;
         self.identity.close().await;
+        self.upstreams.close().await;
         self.executor.shutdown().await;
         if let Some(hosts) = self.hosts {
             hosts.shutdown().await;
@@ -135,7 +138,7 @@ pub(crate) async fn open(
     let shared = database.is_shared();
     let policy = policy::load(&cx.places.policy_dir())?;
     let accounts = identity::accounts(cx, &options.accounts, database.clone(), audit.clone())?;
-    let configuration = configuration::configuration(cx, database.clone());
+    let configuration = configuration::configuration(cx, options, database.clone())?;
     let hosts = (!options.disable_remote).then(|| ssh::hosts(cx, user(cx), host()));
     let parts = Parts {
         clock: Arc::new(SystemClock::here()),
@@ -169,6 +172,7 @@ pub(crate) async fn open(
         executor,
         hosts,
         identity: accounts.identity.clone(),
+        upstreams: configuration.upstreams.clone(),
         options: ServerOptions {
             peers: Some(Arc::new(HttpPeers::new()?))
                 .filter(|_| shared)

@@ -3,6 +3,7 @@
 pub(crate) mod differences;
 pub(crate) mod items;
 pub(crate) mod trees;
+pub(crate) mod upstreams;
 
 use wharf_api::profile::{ConfigurationContent, ConfigurationHistory, ConfigurationVersion};
 use wharf_profiles::{Author, Content, History, Version};

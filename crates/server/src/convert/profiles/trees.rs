@@ -23,6 +23,7 @@ pub(crate) fn own(asker: &Asker<'_>, owner: &Owner, tree: &Tree) -> Result<Profi
         author: tree.author.as_ref().map(author),
         layers: layers(asker, saved)?,
         files: tree.files.iter().map(|it| file(it, Vec::new())).collect(),
+        block_ignored: false,
     })
 }
 
@@ -44,6 +45,7 @@ pub(crate) fn applying(asker: &Asker<'_>, view: &View) -> Result<ProfileTree, Fa
         author: view.author.as_ref().map(author),
         layers: layers(asker, &view.layers)?,
         files: files.collect(),
+        block_ignored: false,
     })
 }
 

@@ -1,11 +1,10 @@
 //! `POST /api/v1/catalog/refresh`.
 
-use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::error::Failure;
 use crate::middleware::gate::Context;
+use crate::reply;
 
 /// Look again
 ///
@@ -16,7 +15,5 @@ use crate::middleware::gate::Context;
     responses((status = 204, description = "What is listed is what there is")),
 )]
 pub(crate) async fn refresh(_context: Context) -> Result<Response, Failure> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
+    Ok(reply::nothing())
 }

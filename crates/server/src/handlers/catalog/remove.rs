@@ -1,8 +1,7 @@
 //! `DELETE /api/v1/catalog/items/{id}`.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::revision;
@@ -10,6 +9,7 @@ use crate::error::Failure;
 use crate::extract::id::Name;
 use crate::handlers::configuration::asker::Asker;
 use crate::middleware::gate::Context;
+use crate::reply;
 use crate::state::App;
 
 /// Remove an item
@@ -40,7 +40,5 @@ pub(crate) async fn remove(
     let revision = revision(&headers, &before).await?;
     let editable = std::slice::from_ref(&before.owner);
     catalog.remove(editable, &id, revision).await?;
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
+    Ok(reply::nothing())
 }

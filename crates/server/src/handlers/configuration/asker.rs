@@ -71,6 +71,11 @@ impl<'a> Asker<'a> {
         profile.map_or_else(|_| String::new(), |profile| profile.name.clone())
     }
 
+    /// Says that the profile of `owner` has a version more, for an upstream that wants it.
+    pub(crate) fn made_a_version(&self, owner: &Owner) {
+        self.configuration.upstreams.push_soon(owner);
+    }
+
     fn profile(&self, of: &Owner) -> Result<&StandingProfile, Failure> {
         let mut profiles = self.standing.profiles().iter();
         let found = profiles.find(|it| owner(it).is_ok_and(|owner| owner == *of));

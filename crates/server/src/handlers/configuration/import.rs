@@ -59,5 +59,7 @@ pub(crate) async fn import(
     let base = bound.base(async || profiles.version(&owner).await).await?;
     let author = asker.author().await?;
     let made = profiles.import(&owner, &file.content, &author, condition(&base));
-    content(&made.await.map_err(multipart::unfit)?)
+    let made = made.await.map_err(multipart::unfit)?;
+    asker.made_a_version(&owner);
+    content(&made)
 }

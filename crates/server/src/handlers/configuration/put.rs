@@ -48,7 +48,9 @@ pub(crate) async fn put(
     let message = wire.message.as_deref().unwrap_or_default();
     let author = asker.author().await?;
     let made = profiles.put(&owner, &wire.content, message, &author, condition(&base));
-    content(&made.await?)
+    let made = made.await?;
+    asker.made_a_version(&owner);
+    content(&made)
 }
 
 /// What a change is bound to, for those who make it.

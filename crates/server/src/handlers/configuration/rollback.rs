@@ -42,9 +42,8 @@ pub(crate) async fn rollback(
     let profiles = &asker.configuration.profiles;
     let base = bound.base(async || profiles.version(&owner).await).await?;
     let author = asker.author().await?;
-    content(
-        &profiles
-            .rollback(&owner, &version, &author, condition(&base))
-            .await?,
-    )
+    let made = profiles.rollback(&owner, &version, &author, condition(&base));
+    let made = made.await?;
+    asker.made_a_version(&owner);
+    content(&made)
 }

@@ -6,6 +6,7 @@ pub(crate) mod history;
 pub(crate) mod put;
 pub(crate) mod rollback;
 pub(crate) mod show;
+pub(crate) mod upstream;
 
 use axum::response::Response;
 use wharf_profiles::{Owner, Tree};

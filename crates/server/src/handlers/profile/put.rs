@@ -61,7 +61,9 @@ pub(crate) async fn put(
         let author = asker.author().await?;
         let condition = condition(&base);
         let made = profiles.put_tree(&owner, sent.upload, &sent.message, &author, condition);
-        return tree(&asker, &owner, &made.await?);
+        let made = made.await?;
+        asker.made_a_version(&owner);
+        return tree(&asker, &owner, &made);
     }
     let layers = asker.layers()?;
     let sent = sent::read(&app, body).await?;
@@ -75,8 +77,11 @@ pub(crate) async fn put(
     let author = asker.author().await?;
     let condition = condition(&base);
     let made = profiles.put_view(&layers, sent.upload, &sent.message, &author, condition);
-    let view = made.await?.view;
-    let mut response = reply::json(&trees::applying(&asker, &view)?)?;
-    tags::tag(&mut response, &view.version);
+    let made = made.await?;
+    asker.made_a_version(&owner);
+    let mut tree = trees::applying(&asker, &made.view)?;
+    tree.block_ignored = made.block_ignored;
+    let mut response = reply::json(&tree)?;
+    tags::tag(&mut response, &made.view.version);
     Ok(response)
 }

@@ -45,5 +45,7 @@ pub(crate) async fn rollback(
     let base = bound.base(async || profiles.version(&owner).await).await?;
     let author = asker.author().await?;
     let made = profiles.rollback_tree(&owner, &version, &author, condition(&base));
-    tree(&asker, &owner, &made.await?)
+    let made = made.await?;
+    asker.made_a_version(&owner);
+    tree(&asker, &owner, &made)
 }

@@ -1,7 +1,7 @@
 //! A server with accounts, and people who use it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -10,7 +10,11 @@ use wharf_identity::{Identity, KeyFile, Options, Parts, PasswordCost};
 use wharf_model::{Clock, Entropy, Secret, Timestamp};
 use wharf_profiles::Profiles;
 use wharf_profiles::catalog::Catalog;
-use wharf_server::{AccountTokens, Accounts, Configuration, InTurn, ServerOptions, router};
+use wharf_profiles::upstream::GitProgram;
+use wharf_server::{
+    AccountTokens, Accounts, Configuration, InTurn, ServerOptions, UpstreamOptions, Upstreams,
+    router,
+};
 use wharf_testkit::{Setup, SystemEntropy, WallClock};
 
 use super::{Answer, Ask, Server, options};
@@ -46,6 +50,8 @@ pub(crate) struct Team {
     pub(crate) clock: Later,
     /// Where the profiles are.
     pub(crate) profiles: PathBuf,
+    /// Conversations with other repositories.
+    pub(crate) upstreams: Upstreams,
 }
 
 struct File(PathBuf);
@@ -80,9 +86,13 @@ pub(crate) fn with_team_of<F: Future<Output = ()>>(
         let clock = Later::default();
         let profiles = own.directory.join("profiles");
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let opened = Profiles::open(profiles.clone(), Arc::clone(&shared));
+        let upstreams = Upstreams::new(opened.clone(), upstreams(&own.directory));
         let configuration = Configuration {
-            profiles: Profiles::open(profiles.clone(), Arc::clone(&shared)),
+            upstreams: upstreams.clone(),
+            profiles: opened,
             catalog: Catalog::new(own.database.clone(), shared, Arc::new(SystemEntropy)),
+            entropy: Arc::new(SystemEntropy),
         };
         let parts = Parts {
             database: own.database,
@@ -125,13 +135,34 @@ pub(crate) fn with_team_of<F: Future<Output = ()>>(
             engine: own.engine,
             router,
         };
-        test(Team {
+        let ended = upstreams.clone();
+        let test = test(Team {
             server,
             identity,
             clock,
             profiles,
-        })
+            upstreams,
+        });
+        async move {
+            test.await;
+            ended.close().await;
+        }
     });
+}
+
+/// Folders for those who look after the server, and one host for everybody.
+fn upstreams(directory: &Path) -> UpstreamOptions {
+    let home = directory.join("git-home");
+    std::fs::create_dir(&home).unwrap();
+    UpstreamOptions {
+        git: GitProgram {
+            program: "git".into(),
+            search: "/usr/local/bin:/usr/bin:/bin".into(),
+            home,
+        },
+        hosts: vec!["git.example.com".to_owned()],
+        folders: true,
+    }
 }
 
 /// Somebody who is logged in: access token and refresh cookie.

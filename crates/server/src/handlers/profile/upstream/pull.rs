@@ -1,0 +1,54 @@
+//! `POST /api/v1/profile/upstream/pull`.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use wharf_api::profile::{UpstreamDone, UpstreamPull};
+use wharf_profiles::upstream::Outcome;
+
+use super::super::called;
+use super::settings;
+use crate::convert::profiles::upstreams;
+use crate::error::Failure;
+use crate::extract::json;
+use crate::extract::query::Params;
+use crate::handlers::configuration::asker::Asker;
+use crate::reply;
+use crate::state::App;
+
+/// Take over what the upstream has
+///
+/// If it is ahead, its versions become the profile's. Where both sides have versions of their own
+/// the outcome is `diverged` and nothing is done, unless `diverged` says what to do. It takes as long
+/// as the upstream does, a minute at the most.
+#[utoipa::path(
+    post, path = "/api/v1/profile/upstream/pull", tag = "configuration", request_body = UpstreamPull,
+    params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; `me` when absent")),
+    responses(
+        (status = 200, description = "How it ended", body = UpstreamDone),
+        (status = 502, description = "The upstream does not do it, or holds what may not be here",
+            body = wharf_api::Problem, content_type = "application/problem+json"),
+        (status = 504, description = "It takes too long",
+            body = wharf_api::Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn pull(
+    State(app): State<App>,
+    params: Params,
+    request: Request,
+) -> Result<Response, Failure> {
+    let (context, wire) = json::read::<UpstreamPull>(&app, request).await?;
+    let asker = Asker::of(&app, &context.caller).await?;
+    let owner = asker.edits(called(&params))?;
+    let configuration = asker.configuration;
+    let settings = settings(&configuration.profiles, &owner).await?;
+    let author = asker.author().await?;
+    let divergence = upstreams::divergence(wire.diverged);
+    let sends = settings.push;
+    let done = configuration.upstreams.pull(settings, author, divergence);
+    let done = done.await?;
+    if sends && done.outcome == Outcome::Pulled {
+        // A version that puts both together is not there yet.
+        configuration.upstreams.push_soon(&owner);
+    }
+    reply::json(&upstreams::done(&done))
+}

@@ -1,0 +1,34 @@
+//! `DELETE /api/v1/profile/upstream`.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::super::called;
+use crate::error::Failure;
+use crate::extract::query::Params;
+use crate::handlers::configuration::asker::Asker;
+use crate::middleware::gate::Context;
+use crate::reply;
+use crate::state::App;
+
+/// Take the upstream away
+///
+/// Its token or key and its webhook end with it. What came from it stays.
+#[utoipa::path(
+    delete, path = "/api/v1/profile/upstream", tag = "configuration",
+    params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; `me` when absent")),
+    responses((status = 204, description = "It is gone")),
+)]
+pub(crate) async fn remove(
+    State(app): State<App>,
+    context: Context,
+    params: Params,
+) -> Result<Response, Failure> {
+    let asker = Asker::of(&app, &context.caller).await?;
+    let owner = asker.edits(called(&params))?;
+    if asker.configuration.profiles.remove_upstream(&owner).await? {
+        Ok(reply::nothing())
+    } else {
+        Err(Failure::not_found("This profile has no upstream."))
+    }
+}

@@ -1,0 +1,56 @@
+//! `PUT /api/v1/profile/upstream`.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use wharf_api::profile::{PutUpstream, WebhookSecret};
+use wharf_profiles::upstream::{Branch, Draft};
+
+use super::super::called;
+use crate::convert::identity::{hidden, secret};
+use crate::convert::profiles::upstreams;
+use crate::error::Failure;
+use crate::extract::json;
+use crate::extract::query::Params;
+use crate::handlers::configuration::asker::Asker;
+use crate::reply;
+use crate::state::App;
+
+/// The branch where none is named.
+const BRANCH: &str = "main";
+
+/// Give it an upstream
+///
+/// In place of the one that it has. At the same host a token, known hosts and the key that was made
+/// for SSH stay where nothing else is said. Those who look after the server may name any host,
+/// others those of `profiles.upstream_hosts`. Nothing is fetched yet.
+#[utoipa::path(
+    put, path = "/api/v1/profile/upstream", tag = "configuration", request_body = PutUpstream,
+    params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; `me` when absent")),
+    responses((status = 200, description = "The upstream, and what signs its webhooks", body = WebhookSecret)),
+)]
+pub(crate) async fn set(
+    State(app): State<App>,
+    params: Params,
+    request: Request,
+) -> Result<Response, Failure> {
+    let (context, wire) = json::read::<PutUpstream>(&app, request).await?;
+    let asker = Asker::of(&app, &context.caller).await?;
+    let owner = asker.edits(called(&params))?;
+    let configuration = asker.configuration;
+    let administers = context.caller.administers();
+    let draft = Draft {
+        address: configuration.upstreams.address(&wire.url, administers)?,
+        branch: Branch::parse(wire.branch.as_deref().unwrap_or(BRANCH))?,
+        user: wire.user,
+        token: wire.token.map(secret),
+        known_hosts: wire.known_hosts,
+        push: wire.push,
+    };
+    let entropy = configuration.entropy.as_ref();
+    let made = configuration.profiles.set_upstream(&owner, draft, entropy);
+    let made = made.await?;
+    reply::json(&WebhookSecret {
+        webhook_secret: hidden(&made.webhook_secret),
+        upstream: upstreams::shown(&made),
+    })
+}

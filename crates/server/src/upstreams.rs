@@ -1,0 +1,297 @@
+//! Conversations with other git repositories that profiles follow and are sent to.
+//!
+//! Each of them is a task that goes on when whoever asked for it is gone, and writes down how it
+//! ended. What nobody waits for (a webhook came, a version was made) is done one after the other for
+//! each profile, and once however often it was asked for meanwhile.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wharf_profiles::upstream::{
+    Address, Divergence, GitProgram, Last, Outcome, Protocols, Pulled, Pushed, Settings,
+    UpstreamError,
+};
+use wharf_profiles::{Author, Error, Owner, Profiles};
+
+/// Profiles whose upstream is spoken with soon. What comes for one more is left out, which the log
+/// says.
+const SOON_MAX: usize = 64;
+/// How often a pull is begun again where the profile was changed while it went on.
+const PULL_TRIES: usize = 3;
+/// How long the end waits for conversations that go on.
+const CLOSE_MAX: Duration = Duration::from_secs(3);
+
+/// What may be spoken with, and how.
+#[derive(Clone, Debug)]
+pub struct UpstreamOptions {
+    /// The program that speaks.
+    pub git: GitProgram,
+    /// Hosts, in small letters, that whoever may change a profile may name.
+    pub hosts: Vec<String>,
+    /// Those who look after the server may name folders of its machine.
+    pub folders: bool,
+}
+
+/// All conversations of a server. Cheap to clone.
+#[derive(Clone)]
+pub struct Upstreams(Arc<Inner>);
+
+struct Inner {
+    profiles: Profiles,
+    options: UpstreamOptions,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// A profile is in it while a task is at it.
+    soon: Mutex<HashMap<Owner, Due>>,
+}
+
+/// What is to be done next for a profile.
+#[derive(Clone, Copy, Debug, Default)]
+struct Due {
+    pull: bool,
+    push: bool,
+}
+
+impl fmt::Debug for Upstreams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstreams").finish_non_exhaustive()
+    }
+}
+
+impl Upstreams {
+    /// Those of `profiles`.
+    #[must_use]
+    pub fn new(profiles: Profiles, options: UpstreamOptions) -> Self {
+        Self(Arc::new(Inner {
+            profiles,
+            options,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            soon: Mutex::default(),
+        }))
+    }
+
+    /// Begins nothing more, and waits a few seconds for what goes on. `git` itself ends within its
+    /// time in any case.
+    pub async fn close(&self) {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        let _waited = tokio::time::timeout(CLOSE_MAX, self.0.tasks.wait()).await;
+    }
+
+    /// An address that may be an upstream's. `administers` is whether who asks looks after the
+    /// server, who may name any host: the server speaks with it, from where the server is.
+    pub(crate) fn address(&self, text: &str, administers: bool) -> Result<Address, Refused> {
+        let options = &self.0.options;
+        let allowed = Protocols {
+            file: administers && options.folders,
+        };
+        let address = Address::parse(text, allowed)?;
+        let known = |host: &str| options.hosts.iter().any(|it| it == host);
+        if administers || address.host().is_some_and(known) {
+            Ok(address)
+        } else {
+            Err(Refused::Host)
+        }
+    }
+
+    /// Takes over what the upstream has.
+    pub(crate) async fn pull(
+        &self,
+        settings: Settings,
+        author: Author,
+        divergence: Divergence,
+    ) -> Result<Last, Error> {
+        let this = self.clone();
+        let pull = async move { this.0.pull(&settings, &author, divergence).await };
+        let done = self.0.tasks.spawn(pull).await;
+        done.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// Sends what there is to the upstream.
+    pub(crate) async fn push(&self, settings: Settings) -> Result<Last, Error> {
+        let this = self.clone();
+        let push = async move { this.0.push(&settings).await };
+        let done = self.0.tasks.spawn(push).await;
+        done.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// The upstream says that it has something new.
+    pub(crate) fn pull_soon(&self, owner: &Owner) {
+        let due = Due {
+            pull: true,
+            push: false,
+        };
+        self.soon(owner, due);
+    }
+
+    /// A version was made; it is sent if the profile has an upstream that wants it.
+    pub(crate) fn push_soon(&self, owner: &Owner) {
+        let due = Due {
+            pull: false,
+            push: true,
+        };
+        self.soon(owner, due);
+    }
+
+    fn soon(&self, owner: &Owner, due: Due) {
+        if self.0.stop.is_cancelled() {
+            return;
+        }
+        {
+            let mut soon = self.0.soon.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(next) = soon.get_mut(owner) {
+                next.pull |= due.pull;
+                next.push |= due.push;
+                return;
+            }
+            if soon.len() >= SOON_MAX {
+                tracing::warn!(target: "api", limit = SOON_MAX,
+                    "an upstream was not spoken with: too many are");
+                return;
+            }
+            soon.insert(owner.clone(), due);
+        }
+        let (this, owner) = (self.clone(), owner.clone());
+        self.0.tasks.spawn(async move { this.0.work(&owner).await });
+    }
+}
+
+/// Why an address may not be an upstream's.
+pub(crate) enum Refused {
+    /// It is none.
+    Address(UpstreamError),
+    /// Its host is not among those that anybody may name.
+    Host,
+}
+
+impl From<UpstreamError> for Refused {
+    fn from(error: UpstreamError) -> Self {
+        Self::Address(error)
+    }
+}
+
+impl Inner {
+    /// What is due for a profile, until nothing is.
+    async fn work(&self, owner: &Owner) {
+        while let Some(due) = self.next(owner) {
+            if let Err(error) = self.serve(owner, due).await {
+                tracing::warn!(target: "api", %owner, %error, "an upstream was not spoken with");
+            }
+        }
+    }
+
+    fn next(&self, owner: &Owner) -> Option<Due> {
+        let mut soon = self.soon.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = soon.get_mut(owner).map(std::mem::take);
+        let due = due.filter(|due| (due.pull || due.push) && !self.stop.is_cancelled());
+        if due.is_none() {
+            soon.remove(owner);
+        }
+        due
+    }
+
+    async fn serve(&self, owner: &Owner, due: Due) -> Result<(), Error> {
+        let Some(settings) = self.profiles.upstream(owner).await? else {
+            return Ok(());
+        };
+        if due.pull {
+            self.pull(&settings, &nobody(), Divergence::Report).await?;
+        }
+        if settings.push && due.push {
+            self.push(&settings).await?;
+        }
+        Ok(())
+    }
+
+    async fn pull(
+        &self,
+        settings: &Settings,
+        author: &Author,
+        divergence: Divergence,
+    ) -> Result<Last, Error> {
+        let upstream = settings.upstream();
+        let mut tries = 0;
+        let pulled = loop {
+            tries += 1;
+            let git = &self.options.git;
+            let pulled = self
+                .profiles
+                .pull(&settings.owner, git, &upstream, author, divergence);
+            match pulled.await {
+                Err(Error::Stale { .. }) if tries < PULL_TRIES => {}
+                pulled => break pulled,
+            }
+        };
+        let ended = pulled.map(|pulled| match pulled {
+            Pulled::Nothing { .. } => (Outcome::Unchanged, None),
+            Pulled::Forward(_) | Pulled::Merged(_) => (Outcome::Pulled, None),
+            Pulled::Divided(divided) => {
+                let told = match divided.conflicts.as_slice() {
+                    [] => "both sides have versions of their own".to_owned(),
+                    both => format!("both sides changed {}", both.join(", ")),
+                };
+                (Outcome::Diverged, Some(told))
+            }
+        });
+        self.note(settings, ended).await
+    }
+
+    async fn push(&self, settings: &Settings) -> Result<Last, Error> {
+        let (git, upstream) = (&self.options.git, settings.upstream());
+        let pushed = self.profiles.push(&settings.owner, git, &upstream);
+        let ended = pushed.await.map(|pushed| match pushed {
+            Pushed::Nothing => (Outcome::Unchanged, None),
+            Pushed::Sent(_) => (Outcome::Pushed, None),
+            Pushed::Behind => {
+                let told = "the upstream has versions that are not here; pull first";
+                (Outcome::Diverged, Some(told.to_owned()))
+            }
+        });
+        self.note(settings, ended).await
+    }
+
+    /// Writes down how it ended, also when it ended badly.
+    async fn note(
+        &self,
+        settings: &Settings,
+        ended: Result<(Outcome, Option<String>), Error>,
+    ) -> Result<Last, Error> {
+        match ended {
+            Ok((outcome, detail)) => {
+                let noted = self
+                    .profiles
+                    .note_upstream(settings, outcome, detail.as_deref());
+                noted.await
+            }
+            Err(error) => {
+                let detail = told(&error);
+                let noted = self
+                    .profiles
+                    .note_upstream(settings, Outcome::Failed, Some(&detail));
+                noted.await?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Why it failed, for those who look at the upstream. What is the server's own stays here.
+fn told(error: &Error) -> String {
+    match error {
+        Error::Io { .. } | Error::Git { .. } => "the server failed; its log says more".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+/// Whose a version would be that nobody asked for; a report makes none.
+fn nobody() -> Author {
+    Author {
+        name: "Wharf".to_owned(),
+        email: "wharf@localhost".to_owned(),
+    }
+}
