@@ -35,7 +35,7 @@ const SHOWN: &str = "x-gitlab-token";
 /// not matter: the upstream is pulled from, soon.
 #[utoipa::path(
     post, path = "/api/v1/profile/webhook/{id}", tag = "configuration",
-    request_body(content = Vec<u8>, content_type = "application/json"),
+    request_body(content = Vec<u8>, content_type = "*/*"),
     params(
         ("id" = String, Path, description = "As `webhook_path` of the upstream has it"),
         ("X-Hub-Signature-256" = Option<String>, Header, description = "`sha256=` and the HMAC-SHA256 of the body"),
