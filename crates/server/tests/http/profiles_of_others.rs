@@ -214,3 +214,88 @@ fn two_organizations_have_nothing_of_each_other() {
         assert_eq!(ask.send().await.json()["content"], "mine");
     });
 }
+
+#[test]
+fn a_teams_is_read_by_its_members_and_changed_by_its_leads() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let cy = team.join(&ada, "cy@example.com", "member").await;
+        let dan = team.join(&ada, "dan@example.com", "member").await;
+        let made = team.with(&ada.access, "POST", "/api/v1/teams");
+        let made = made.json(&json!({"name": "Core"})).send().await;
+        let id = made.json()["id"].as_str().unwrap().to_owned();
+        for (email, leads) in [("bob@example.com", true), ("cy@example.com", false)] {
+            let path = format!("/api/v1/teams/{id}/members/{email}");
+            let put = team.with(&ada.access, "PUT", &path);
+            assert_eq!(put.json(&json!({"leads": leads})).send().await.status, 200);
+        }
+        let core = format!("team:{id}");
+        assert_eq!(save(&team, &ada, "org", "all").await.status, 200);
+        assert_eq!(save(&team, &bob, &core, "core").await.status, 200);
+        assert_eq!(save(&team, &cy, "me", "cy").await.status, 200);
+        // Who looks after the organization is in none of its teams by that.
+        for (login, read, change) in [
+            (&ada, true, true),
+            (&bob, true, true),
+            (&cy, true, false),
+            (&dan, false, false),
+        ] {
+            for answer in looks(&team, &login.access, &core).await {
+                assert_eq!(answer.status == 200, read, "{}", answer.text());
+            }
+            for answer in changes(&team, &login.access, &core).await {
+                let refused = if read { 403 } else { 404 };
+                let status = answer.status.as_u16();
+                let done = status == 200 || answer.text().contains("no version");
+                assert_eq!(done, change, "{}", answer.text());
+                assert!(done || status == refused, "{}", answer.text());
+            }
+        }
+        assert_eq!(save(&team, &bob, &core, "core").await.status, 200);
+        let path = "/api/v1/profile/effective-configuration";
+        let effective =
+            async |login: &Login| team.with(&login.access, "GET", path).send().await.json();
+        let cys = effective(&cy).await;
+        assert_eq!(cys["content"], "all\n\ncore\n\ncy");
+        let applied = [
+            &cys["org_applied"],
+            &cys["team_applied"],
+            &cys["user_applied"],
+        ];
+        assert_eq!(applied, [&json!(true), &json!(true), &json!(true)]);
+        assert_eq!(cys["parts"][1]["profile"], core);
+        assert_eq!(effective(&dan).await["content"], "all");
+        assert_eq!(effective(&ada).await["team_applied"], false);
+
+        let items = "/api/v1/catalog/items";
+        let item = json!({"type": "hook", "name": "lint", "scope": "team", "scope_id": id});
+        let add = |login: &Login| team.with(&login.access, "POST", items).json(&item);
+        assert_eq!(add(&cy).send().await.problem().0, 403);
+        assert_eq!(add(&dan).send().await.problem().0, 404);
+        let made = add(&bob).send().await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        assert_eq!(made.json()["scope_id"], id);
+        let one = format!("{items}/{}", made.json()["id"].as_str().unwrap());
+        let count = async |login: &Login, query: &str| {
+            let path = format!("/api/v1/catalog{query}");
+            team.with(&login.access, "GET", &path).send().await.json()["total"].clone()
+        };
+        let ones = format!("?scope=team:{id}");
+        for (login, listed, of_team, shown) in [
+            (&bob, json!(1), json!(1), 200),
+            (&cy, json!(1), json!(1), 200),
+            (&ada, json!(0), json!(1), 200),
+            (&dan, json!(0), Value::Null, 404),
+        ] {
+            assert_eq!(count(login, "").await, listed);
+            assert_eq!(count(login, &ones).await, of_team);
+            let answer = team.with(&login.access, "GET", &one).send().await;
+            assert_eq!(answer.status, shown);
+        }
+        let gone = team.with(&cy.access, "DELETE", &one).send().await;
+        assert_eq!(gone.problem().0, 403);
+        let gone = team.with(&ada.access, "DELETE", &one).send().await;
+        assert_eq!(gone.status, 204);
+    });
+}

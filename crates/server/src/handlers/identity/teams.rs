@@ -5,12 +5,11 @@ use axum::response::Response;
 use wharf_api::identity::Message;
 use wharf_api::profile::{CreateTeam, PutTeamMember, Team, TeamList, TeamMember, TeamMemberList};
 
-use super::members::Names;
 use super::organizations::slug_of;
 use super::{created, done};
 use crate::convert::identity::views;
 use crate::error::Failure;
-use crate::extract::id::Name;
+use crate::extract::id::{Name, Names};
 use crate::extract::json;
 use crate::middleware::gate::Context;
 use crate::reply;
