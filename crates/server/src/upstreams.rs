@@ -295,3 +295,75 @@ fn nobody() -> Author {
         email: "wharf@localhost".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wharf_model::{Clock, Timestamp};
+
+    use super::*;
+
+    struct Epoch;
+
+    impl Clock for Epoch {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(0)
+        }
+    }
+
+    fn upstreams(root: &std::path::Path) -> Upstreams {
+        let options = UpstreamOptions {
+            git: GitProgram {
+                program: "git".into(),
+                search: "/usr/bin".into(),
+                home: root.join("home"),
+            },
+            hosts: vec!["git.example.com".to_owned()],
+            folders: true,
+        };
+        Upstreams::new(
+            Profiles::open(root.join("profiles"), Arc::new(Epoch)),
+            options,
+        )
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_and_asked_for_once() {
+        let root = tempfile::tempdir().unwrap();
+        let upstreams = upstreams(root.path());
+        let owner = |number: usize| Owner::user(&number.to_string()).unwrap();
+        // None of the tasks runs before this one waits.
+        for number in 0..=SOON_MAX {
+            upstreams.push_soon(&owner(number));
+            upstreams.pull_soon(&owner(number));
+        }
+        let waits = || upstreams.0.soon.lock().unwrap().len();
+        assert_eq!((waits(), upstreams.0.tasks.len()), (SOON_MAX, SOON_MAX));
+        let first = upstreams.0.soon.lock().unwrap()[&owner(0)];
+        assert!(first.pull && first.push);
+        upstreams.0.tasks.close();
+        upstreams.0.tasks.wait().await;
+        assert_eq!(waits(), 0);
+        upstreams.close().await;
+        upstreams.pull_soon(&owner(0));
+        assert_eq!(waits(), 0);
+    }
+
+    #[test]
+    fn hosts_are_named_by_those_who_look_after_the_server_or_are_on_the_list() {
+        let root = tempfile::tempdir().unwrap();
+        let upstreams = upstreams(root.path());
+        let taken = |text: &str, administers| upstreams.address(text, administers).is_ok();
+        for (address, anybody, administrator) in [
+            ("https://git.example.com/x", true, true),
+            ("https://GIT.example.com:8443/x", true, true),
+            ("ssh://git@git.example.com/x", true, true),
+            ("https://git.example.com.evil.example/x", false, true),
+            ("https://127.0.0.1/x", false, true),
+            ("file:///srv/x", false, true),
+            ("ext::x", false, false),
+        ] {
+            assert_eq!(taken(address, false), anybody, "{address}");
+            assert_eq!(taken(address, true), administrator, "{address}");
+        }
+    }
+}

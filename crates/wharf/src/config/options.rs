@@ -162,7 +162,7 @@ impl ServeOptions {
         if let Some(path) = askpass.as_ref().filter(|path| !path.starts_with('/')) {
             return Err(Refused::Askpass(path.clone()));
         }
-        let upstreams = list(settings, "profiles.upstream_hosts");
+        let upstreams = list(settings, "serve.upstream_hosts");
         let upstream_folders = upstreams.iter().any(|host| host == FOLDERS);
         let upstream_hosts = upstreams.iter().filter(|host| *host != FOLDERS);
         let log_json = match text(settings, "serve.log_format") {
@@ -338,6 +338,16 @@ mod tests {
         let mut settings = Settings::defaults().unwrap();
         settings.add_file(&Origin::User("x".into()), toml).unwrap();
         ServeOptions::resolve(&settings)
+    }
+
+    #[test]
+    fn hosts_of_upstreams_are_names_and_folders_are_apart() {
+        let options =
+            resolve("[serve]\nupstream_hosts = ['Git.example.com', 'file://']\n").unwrap();
+        assert_eq!(options.upstream_hosts, ["git.example.com"]);
+        assert!(options.upstream_folders);
+        let none = resolve("").unwrap();
+        assert!(none.upstream_hosts.is_empty() && !none.upstream_folders);
     }
 
     #[test]

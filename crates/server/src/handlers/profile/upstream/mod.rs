@@ -32,7 +32,7 @@ impl From<Refused> for Failure {
                 "host_not_allowed",
                 "Not allowed",
                 "The server does not speak with this host for everybody. Whoever looks after the \
-                 server can name the upstream, or add the host to profiles.upstream_hosts.",
+                 server can name the upstream, or add the host to serve.upstream_hosts.",
             ),
         }
     }

@@ -22,7 +22,7 @@ const BRANCH: &str = "main";
 ///
 /// In place of the one that it has. At the same host a token, known hosts and the key that was made
 /// for SSH stay where nothing else is said. Those who look after the server may name any host,
-/// others those of `profiles.upstream_hosts`. Nothing is fetched yet.
+/// others those of `serve.upstream_hosts`. Nothing is fetched yet.
 #[utoipa::path(
     put, path = "/api/v1/profile/upstream", tag = "configuration", request_body = PutUpstream,
     params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; `me` when absent")),
