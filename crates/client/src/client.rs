@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 use wharf_api::Problem;
@@ -18,6 +18,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a call may take in all that waits for nothing but the server.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What is said of an answer that another program gave.
+const NOT_OURS: &str = "it is not one of a Wharf server";
 
 /// One server, and who asks. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -89,14 +92,29 @@ impl Client {
 
     /// Sends it; an answer that is not a success becomes an error.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
-        let response = request
-            .send()
-            .await
-            .map_err(|error| self.unanswered(error))?;
+        let response = self.send_at_all(request).await?;
         if response.status().is_success() {
             return Ok(response);
         }
         Err(self.refused(response).await)
+    }
+
+    /// As [`Client::send`]; none where the answer is that what is known already still holds.
+    pub(crate) async fn send_unless_same(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<Option<Response>, Error> {
+        let response = self.send_at_all(request).await?;
+        match response.status() {
+            StatusCode::NOT_MODIFIED => Ok(None),
+            status if status.is_success() => Ok(Some(response)),
+            _ => Err(self.refused(response).await),
+        }
+    }
+
+    pub(crate) async fn send_at_all(&self, request: RequestBuilder) -> Result<Response, Error> {
+        let answer = request.send().await;
+        answer.map_err(|error| self.unanswered(error))
     }
 
     pub(crate) async fn read_json<T: DeserializeOwned>(
@@ -109,19 +127,45 @@ impl Client {
     }
 
     /// Reads the whole body, within the bound.
-    pub(crate) async fn body(&self, mut response: Response) -> Result<Vec<u8>, Error> {
+    pub(crate) async fn body(&self, response: Response) -> Result<Vec<u8>, Error> {
+        self.body_within(response, ANSWER_BYTES_MAX).await
+    }
+
+    /// Reads the whole body, if it has no more bytes than that.
+    pub(crate) async fn body_within(
+        &self,
+        mut response: Response,
+        bytes_max: usize,
+    ) -> Result<Vec<u8>, Error> {
         let status = response.status();
+        let too_long = || self.odd(status, format!("it has over {bytes_max} bytes"));
+        let announced = response.content_length().unwrap_or_default();
+        if announced > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
+            return Err(too_long());
+        }
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(|error| self.broken(error))? {
-            if body.len() + piece.len() > ANSWER_BYTES_MAX {
-                return Err(self.odd(status, format!("it has over {ANSWER_BYTES_MAX} bytes")));
+            if body.len() + piece.len() > bytes_max {
+                return Err(too_long());
             }
             body.extend_from_slice(&piece);
         }
         Ok(body)
     }
 
-    async fn refused(&self, response: Response) -> Error {
+    /// Refuses an answer of another media type: a page of something between here and there, such
+    /// as a network that wants a login first.
+    pub(crate) fn expect_type(&self, response: &Response, wanted: &str) -> Result<(), Error> {
+        let found = response.headers().get(CONTENT_TYPE);
+        let found = found.and_then(|value| value.to_str().ok()).unwrap_or("");
+        let bare = found.split(';').next().unwrap_or_default().trim();
+        if bare.eq_ignore_ascii_case(wanted) {
+            return Ok(());
+        }
+        Err(self.odd(response.status(), NOT_OURS.to_owned()))
+    }
+
+    pub(crate) async fn refused(&self, response: Response) -> Error {
         let status = response.status();
         let retry_after = response
             .headers()
@@ -138,7 +182,7 @@ impl Client {
                 retry_after,
             },
             // Another program on that port, or something between here and there.
-            None => self.odd(status, "it is not one of a Wharf server".to_owned()),
+            None => self.odd(status, NOT_OURS.to_owned()),
         }
     }
 

@@ -19,6 +19,7 @@ pub mod files;
 mod hosts;
 mod identity;
 pub mod peer;
+pub mod profile;
 pub mod sse;
 pub mod stream;
 

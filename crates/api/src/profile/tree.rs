@@ -19,6 +19,11 @@ pub const TREE_TYPE: &str = "application/x-wharf-tree";
 /// `<!-- wharf:begin … -->` and `<!-- wharf:end -->`, the person's own after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProfileTree {
+    /// Whose it is: a text that no other person of this server, and none of another server, has. A
+    /// client that keeps what was agreed on keeps it for this owner. The organization that a person
+    /// is at work for changes nothing in it.
+    #[serde(default)]
+    pub owner: String,
     /// Changes whenever anything in it does; empty where nothing was ever saved.
     pub version: String,
     /// The newest commit of the person's own profile (or of the one that was asked for).
