@@ -25,9 +25,6 @@ pub struct Problem {
     /// For 422: every member that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldError>>,
-    /// For 422 of a tree: the SHA-256 of the contents that the server lacks. They have to be sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing: Option<Vec<String>>,
     /// For 403 and 428: the decision, with its reasons.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]

@@ -207,6 +207,12 @@ impl Places {
         self.data.join("server.id")
     }
 
+    /// What a sync of agent configuration remembers.
+    #[must_use]
+    pub fn sync_dir(&self) -> PathBuf {
+        self.state.join("sync")
+    }
+
     /// What lives no longer than a command.
     #[must_use]
     pub fn private_dir(&self) -> PathBuf {

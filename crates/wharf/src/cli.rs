@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     agent, approvals, audit, auth, config, cp, db, doctor, explain, host, key, keys, kill, logs,
-    org, policy, registry, reset, run, serve, session, user,
+    org, policy, registry, reset, run, serve, session, sync, user,
 };
 
 const EXAMPLES: &str = "\
@@ -113,6 +113,8 @@ pub(crate) enum Command {
     /// The record of all that was asked, decided and run
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Keep the configuration of your agents the same on every machine
+    Sync(sync::Args),
     /// Serve this machine
     Serve(serve::Args),
     /// Log in to a server, and out of it

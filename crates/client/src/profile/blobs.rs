@@ -84,7 +84,10 @@ impl Decoder {
         let (size, sha256) = match self.begun {
             Some(begun) => begun,
             None if self.buffer.len() < HEADER => return Ok(None),
-            None => *self.begun.insert(self.header()?),
+            None => {
+                let header = self.header()?;
+                *self.begun.insert(header)
+            }
         };
         if self.buffer.len() < size {
             return Ok(None);

@@ -59,6 +59,14 @@ impl Base {
         }
     }
 
+    /// What a state directory has, without its lock: to be shown, and not to be planned from.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn peek(state: &Path) -> Result<Self, Error> {
+        Self::load(state)
+    }
+
     pub(super) fn load(state: &Path) -> Result<Self, Error> {
         Self::read(state.join(FILE))
     }

@@ -30,7 +30,7 @@ mod locate;
 mod moves;
 mod stage;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use base::Base;
@@ -134,6 +134,13 @@ pub enum Recovered {
     Completed(Outcome),
     /// It was taken back: every file is as it was before.
     TakenBack,
+}
+
+/// Whether an operation in this state directory has not come to its end, which opening its
+/// [`Workplace`] brings it to.
+#[must_use]
+pub fn is_unfinished(state: &Path) -> bool {
+    Phase::ALL.iter().any(|phase| phase.file(state).exists())
 }
 
 /// The right to change the files of one root, held until it is dropped.

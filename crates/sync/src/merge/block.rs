@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use super::{Merged, Sides, text};
+use super::{Choose, Merged, Sides, text};
 use crate::plan::Side;
 
 /// How the line before the part begins.
@@ -62,10 +62,15 @@ pub fn replace(text: &str, block: &str) -> String {
 /// Merges two `CLAUDE.md`: the platform's part is the one there, the rest is merged by hunks.
 #[must_use]
 pub fn merge(sides: Sides<'_>, prefer: Option<Side>) -> Merged {
+    merge_by(sides, &mut |_| prefer)
+}
+
+/// [`merge`], where each hunk is asked about.
+pub fn merge_by(sides: Sides<'_>, choose: Choose<'_>) -> Merged {
     let block = of(sides.remote);
     let known = block.is_some() || sides.base.is_some_and(|base| of(base).is_some());
     if !known {
-        return text::merge(sides, prefer);
+        return text::merge_by(sides, choose);
     }
     // With the same part in all three, no hunk is in it.
     let block = block.unwrap_or_default();
@@ -76,7 +81,15 @@ pub fn merge(sides: Sides<'_>, prefer: Option<Side>) -> Merged {
         local: &local,
         remote: &remote,
     };
-    text::merge(sides, prefer)
+    text::merge_by(sides, choose)
+}
+
+/// The text here with the platform's part of the text there, where that part is all that changed
+/// there since `base`. Nothing otherwise: then both have to be merged.
+#[must_use]
+pub fn follow(base: &str, local: &str, remote: &str) -> Option<String> {
+    let only_the_part = of(base) != of(remote) && without(base) == without(remote);
+    only_the_part.then(|| replace(local, of(remote).unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -110,6 +123,18 @@ mod tests {
         let merged = merge(sides, None);
         assert_eq!(merged.content, format!("{NEW}theirs\nb\nmine\n"));
         assert_eq!(merged.conflicts, []);
+    }
+
+    #[test]
+    fn a_part_that_alone_changed_is_followed() {
+        let (base, remote) = (format!("{OLD}a\n"), format!("{NEW}a\n"));
+        let followed = follow(&base, &format!("{OLD}a\nmine\n"), &remote);
+        assert_eq!(followed.as_deref(), Some(&*format!("{NEW}a\nmine\n")));
+        let gone = follow(&base, &format!("{OLD}mine\n"), "a\n");
+        assert_eq!(gone.as_deref(), Some("mine\n"));
+        for other in [format!("{NEW}b\n"), base.clone()] {
+            assert_eq!(follow(&base, "mine\n", &other), None);
+        }
     }
 
     #[test]

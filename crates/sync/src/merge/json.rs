@@ -5,7 +5,7 @@
 //! with an order: what a side added is added, what a side removed is removed. Every other array is
 //! one value.
 
-use super::{Conflict, Merged, Sides};
+use super::{Choose, Conflict, Merged, Sides};
 use crate::json::{Kind, Node, parse, set_at};
 use crate::plan::Side;
 
@@ -36,6 +36,11 @@ type Change = (Vec<String>, Option<String>);
 /// Where there are conflicts the content holds what is here.
 #[must_use]
 pub fn merge(sides: Sides<'_>, prefer: Option<Side>) -> Option<Merged> {
+    merge_by(sides, &mut |_| prefer)
+}
+
+/// [`merge`], where each value is asked about.
+pub fn merge_by(sides: Sides<'_>, choose: Choose<'_>) -> Option<Merged> {
     let longest = sides.local.len().max(sides.remote.len());
     if longest.max(sides.base.map_or(0, str::len)) > BYTES_MAX {
         return None;
@@ -47,7 +52,7 @@ pub fn merge(sides: Sides<'_>, prefer: Option<Side>) -> Option<Merged> {
         None => None,
     };
     let mut walk = Walk {
-        prefer,
+        choose,
         changes: Vec::new(),
         conflicts: Vec::new(),
     };
@@ -63,17 +68,17 @@ pub fn merge(sides: Sides<'_>, prefer: Option<Side>) -> Option<Merged> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         content = set_at(&content, &names, value.as_deref()).ok()?;
     }
-    let conflicts = walk.conflicts.into_iter().map(Conflict::Key).collect();
+    let conflicts = walk.conflicts;
     Some(Merged { content, conflicts })
 }
 
-struct Walk {
-    prefer: Option<Side>,
+struct Walk<'a> {
+    choose: Choose<'a>,
     changes: Vec<Change>,
-    conflicts: Vec<Key>,
+    conflicts: Vec<Conflict>,
 }
 
-impl Walk {
+impl Walk<'_> {
     fn objects(&mut self, at: &mut Vec<String>, base: Option<&Node>, local: &Node, remote: &Node) {
         let mut names: Vec<&str> = Vec::new();
         for member in local.members().iter().chain(remote.members()) {
@@ -120,15 +125,16 @@ impl Walk {
             }
         }
         let form = |node: Option<&Node>| node.map(|node| node.pretty(0));
-        match self.prefer {
+        let conflict = Conflict::Key(Key {
+            pointer: pointer(at),
+            base: form(base),
+            local: form(local),
+            remote: form(remote),
+        });
+        match (self.choose)(&conflict) {
             Some(Side::Local) => {}
             Some(Side::Remote) => self.changes.push((at.clone(), form(remote))),
-            None => self.conflicts.push(Key {
-                pointer: pointer(at),
-                base: form(base),
-                local: form(local),
-                remote: form(remote),
-            }),
+            None => self.conflicts.push(conflict),
         }
     }
 }

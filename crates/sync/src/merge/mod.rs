@@ -41,17 +41,25 @@ pub enum Conflict {
     Key(json::Key),
 }
 
+/// Says for one place which side it takes; nothing leaves it open.
+pub type Choose<'a> = &'a mut dyn FnMut(&Conflict) -> Option<Side>;
+
 /// Merges a file by what it is. Where both sides changed the same, `prefer` decides; without it the
 /// place is a conflict.
 #[must_use]
 pub fn merge(path: &ProfilePath, sides: Sides<'_>, prefer: Option<Side>) -> Merged {
+    merge_by(path, sides, &mut |_| prefer)
+}
+
+/// [`merge`], where each place that both changed is asked about.
+pub fn merge_by(path: &ProfilePath, sides: Sides<'_>, choose: Choose<'_>) -> Merged {
     if path.name().ends_with(".json")
-        && let Some(merged) = json::merge(sides, prefer)
+        && let Some(merged) = json::merge_by(sides, choose)
     {
         return merged;
     }
     if path.as_str() == "CLAUDE.md" {
-        return block::merge(sides, prefer);
+        return block::merge_by(sides, choose);
     }
-    text::merge(sides, prefer)
+    text::merge_by(sides, choose)
 }

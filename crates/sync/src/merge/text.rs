@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use super::{Conflict, Merged, Sides};
+use super::{Choose, Conflict, Merged, Sides};
 use crate::plan::Side;
 
 /// The most lines that are compared one by one. The time grows with the square where everything
@@ -31,6 +31,11 @@ pub struct Hunk {
 /// Merges two texts.
 #[must_use]
 pub fn merge(sides: Sides<'_>, prefer: Option<Side>) -> Merged {
+    merge_by(sides, &mut |_| prefer)
+}
+
+/// [`merge`], where each hunk is asked about.
+pub fn merge_by(sides: Sides<'_>, choose: Choose<'_>) -> Merged {
     let (local, remote) = (lines(sides.local), lines(sides.remote));
     let base = lines(sides.base.unwrap_or_default());
     let ending = ending_of(sides.local);
@@ -52,12 +57,6 @@ pub fn merge(sides: Sides<'_>, prefer: Option<Side>) -> Merged {
             merged.content.push_str(&here);
         } else if agreed && same(&here, &was) {
             merged.content.push_str(&in_ending(&there, ending));
-        } else if let Some(side) = prefer {
-            let chosen = match side {
-                Side::Local => here,
-                Side::Remote => in_ending(&there, ending),
-            };
-            merged.content.push_str(&chosen);
         } else {
             let hunk = Hunk {
                 line: piece.local.start + 1,
@@ -65,8 +64,17 @@ pub fn merge(sides: Sides<'_>, prefer: Option<Side>) -> Merged {
                 local: here,
                 remote: there,
             };
-            merged.content.push_str(&marked(&hunk, ending));
-            merged.conflicts.push(Conflict::Hunk(hunk));
+            let marked = marked(&hunk, ending);
+            let (here, there) = (hunk.local.clone(), in_ending(&hunk.remote, ending));
+            let conflict = Conflict::Hunk(hunk);
+            match choose(&conflict) {
+                Some(Side::Local) => merged.content.push_str(&here),
+                Some(Side::Remote) => merged.content.push_str(&there),
+                None => {
+                    merged.content.push_str(&marked);
+                    merged.conflicts.push(conflict);
+                }
+            }
         }
     }
     merged

@@ -46,6 +46,9 @@ pub struct Options {
     /// Files and directories that are here and could not be read. What is under them is neither
     /// written nor taken for deleted.
     pub unreadable: BTreeSet<String>,
+    /// Whether the paths are those of another agent's directory, all of which count, and not those
+    /// of a profile.
+    pub other_agent: bool,
 }
 
 /// What happens to one path.
@@ -211,7 +214,7 @@ pub fn plan(base: &Manifest, local: &Manifest, remote: &Manifest, options: &Opti
             local: local.get(path).copied(),
             remote: remote.get(path).copied(),
         };
-        if !select::belongs(path) {
+        if !options.other_agent && !select::belongs(path) {
             if three.remote.is_some() {
                 plan.foreign.push(path.clone());
             }

@@ -25,6 +25,7 @@ pub(crate) mod reset;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod session;
+pub(crate) mod sync;
 pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod whoami;
@@ -83,6 +84,7 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
         Command::Auth(command) => auth::dispatch(&client(world, vec![])?, command),
         Command::Whoami => whoami::whoami(&client(world, vec![])?),
         Command::Keys(command) => keys::dispatch(&client(world, vec![])?, command),
+        Command::Sync(args) => sync::sync(&client(world, vec![])?, args),
         Command::Usage => usage::usage(&client(world, vec![])?),
         Command::Agent(command) => agent::dispatch(&client(world, vec![])?, command),
         Command::Key(command) => key::dispatch(&client(world, vec![])?, command),

@@ -25,6 +25,8 @@ pub(crate) struct Ui {
     pub(crate) color: bool,
     /// Say more than what was asked for: on a terminal, or with `-v`, and never with `-q`.
     pub(crate) talks: bool,
+    /// `-v`.
+    pub(crate) verbose: bool,
     /// `-q`.
     pub(crate) quiet: bool,
     /// A person is there to answer.
@@ -42,6 +44,7 @@ impl Ui {
         Self {
             color: colors(world, global.color, world.stderr_terminal),
             talks,
+            verbose: global.verbose > 0,
             quiet: global.quiet,
             may_ask: world.stdin_terminal && world.stderr_terminal && !global.no_input,
             asks: !global.no_input,
@@ -77,6 +80,7 @@ impl Ui {
         Self {
             color: false,
             talks: true,
+            verbose: false,
             quiet: false,
             may_ask: false,
             asks: false,

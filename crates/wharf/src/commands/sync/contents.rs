@@ -1,0 +1,83 @@
+//! Contents by their digest: from this machine where they are here, from the server otherwise.
+
+use std::collections::BTreeSet;
+
+use wharf_sync::plan::Contents;
+use wharf_sync::profile::{Digest, Manifest};
+use wharf_sync::select::Selection;
+
+use super::session::{Session, There};
+use super::shelf::Shelf;
+use crate::error::CommandError;
+
+/// Where contents may be on this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Near<'a> {
+    pub(super) here: Option<&'a Selection>,
+    pub(super) shelf: Option<&'a Shelf>,
+    pub(super) fresh: Option<&'a Contents>,
+}
+
+/// Those contents, each of which is what its digest says.
+pub(super) async fn gather(
+    session: &Session<'_>,
+    there: &There,
+    near: Near<'_>,
+    wanted: BTreeSet<Digest>,
+) -> Result<Contents, CommandError> {
+    let mut contents = find(near, &wanted);
+    let mut missing = wanted;
+    missing.retain(|digest| !contents.contains_key(digest));
+    if missing.is_empty() {
+        return Ok(contents);
+    }
+    let list = missing.iter().map(ToString::to_string).collect();
+    let asked = session.client.profile_blobs(None, list).await;
+    let mut blobs = asked.map_err(|error| session.away(error))?;
+    while let Some(blob) = blobs.next().await.map_err(|error| session.away(error))? {
+        let digest = Digest::from_bytes(blob.sha256);
+        if Digest::of(&blob.bytes) != digest {
+            let what = "what arrived is not what was announced (its SHA-256 differs)";
+            return Err(wrong(&there.manifest, &digest, what));
+        }
+        if missing.remove(&digest) {
+            contents.insert(digest, blob.bytes.as_ref().into());
+        }
+    }
+    match missing.first() {
+        Some(digest) => Err(wrong(&there.manifest, digest, "its content did not arrive")),
+        None => Ok(contents),
+    }
+}
+
+/// Those that are on this machine.
+pub(super) fn find(near: Near<'_>, wanted: &BTreeSet<Digest>) -> Contents {
+    let mut contents = Contents::new();
+    for (digest, bytes) in near.fresh.into_iter().flatten() {
+        if wanted.contains(digest) {
+            contents.insert(*digest, bytes.clone());
+        }
+    }
+    if contents.len() < wanted.len()
+        && let Some(shelf) = near.shelf
+    {
+        contents.extend(shelf.read(wanted));
+    }
+    for here in near.here {
+        for (path, entry) in here.manifest.iter() {
+            let is_wanted = wanted.contains(&entry.sha256) && !contents.contains_key(&entry.sha256);
+            // One that changed meanwhile comes from the server.
+            if is_wanted && let Ok(bytes) = here.content(path) {
+                contents.insert(entry.sha256, bytes.into());
+            }
+        }
+    }
+    contents
+}
+
+fn wrong(manifest: &Manifest, digest: &Digest, what: &str) -> CommandError {
+    let found = manifest.iter().find(|(_, entry)| entry.sha256 == *digest);
+    let path = found.map_or("a file", |(path, _)| path.as_str());
+    CommandError::failed(format!("{path}: {what}"))
+        .hint("nothing was written; whoever looks after the server should know")
+}
