@@ -41,6 +41,28 @@ pub enum SecretKind {
     NamedValue,
 }
 
+impl SecretKind {
+    /// What it looks like, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::PrivateKey => "a private key",
+            Self::AwsKey => "a key of AWS",
+            Self::GithubToken => "a token of GitHub",
+            Self::GitlabToken => "a token of GitLab",
+            Self::SlackToken => "a token of Slack",
+            Self::StripeKey => "a key of Stripe",
+            Self::GoogleKey => "a key of Google",
+            Self::RegistryToken => "a token of a package registry",
+            Self::ApiKey => "an API key",
+            Self::Jwt => "the signed claims of a login",
+            Self::UrlPassword => "a password in an address",
+            Self::PasswordHash => "the hash of a password",
+            Self::NamedValue => "a value whose name says that it is secret",
+        }
+    }
+}
+
 /// The kinds of the secrets in one line, one for each. Keys of several lines are found by
 /// [`begins_private_key`].
 #[must_use]

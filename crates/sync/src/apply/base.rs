@@ -49,13 +49,17 @@ impl Base {
         seen
     }
 
-    /// The next base after an apply: another version and manifest.
+    /// The next base after an apply or a push: another version and manifest. A form was that of one
+    /// agreed content and says nothing about another.
     #[must_use]
     pub fn next(&self, version: &str, manifest: Manifest) -> Self {
+        let mut forms = self.forms.clone();
+        forms.retain(|path, _| self.manifest.get(path) == manifest.get(path));
         Self {
             version: version.to_owned(),
             manifest,
-            ..self.clone()
+            forms,
+            dirs: self.dirs.clone(),
         }
     }
 
@@ -116,5 +120,29 @@ impl Base {
         Self::take(&ground.state, disk)?;
         disk.sync_dir(&ground.state)
             .map_err(Error::io("writing", &ground.state))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Entry;
+
+    #[test]
+    fn a_form_goes_with_the_content_that_it_was_of() {
+        let path = ProfilePath::parse("mcp.json").unwrap();
+        let (there, here) = (Entry::of(b"{ }", false), Entry::of(b"{}", false));
+        let agreed = |entry| Manifest::from_entries([(path.clone(), entry)]).unwrap();
+        let base = Base {
+            manifest: agreed(there),
+            forms: BTreeMap::from([(path.clone(), here.sha256)]),
+            ..Base::default()
+        };
+        assert_eq!(base.seen(&agreed(here)), agreed(there));
+        let same = base.next("2", agreed(there));
+        assert_eq!(same.seen(&agreed(here)), agreed(there));
+        // Sent in another form since: the one from before is an edit again.
+        let sent = base.next("3", agreed(Entry::of(b"{1}", false)));
+        assert_eq!(sent.seen(&agreed(here)), agreed(here));
     }
 }

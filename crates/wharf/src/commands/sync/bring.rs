@@ -74,6 +74,21 @@ impl Args {
         }
     }
 
+    /// The same for another start of this program.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if let Some(prefer) = self.prefer {
+            let side = match prefer {
+                Prefer::Local => "local",
+                Prefer::Remote => "remote",
+            };
+            words.push(format!("--prefer={side}"));
+        }
+        let targets = self.target.iter();
+        words.extend(targets.map(|agent| format!("--target={}", agent.name())));
+        words
+    }
+
     pub(super) const fn is_dry(&self) -> bool {
         self.dry_run || self.check
     }

@@ -6,7 +6,7 @@ use wharf_sync::plan::Contents;
 use wharf_sync::profile::{Digest, Manifest};
 use wharf_sync::select::Selection;
 
-use super::session::{Session, There};
+use super::session::{Session, There, away};
 use super::shelf::Shelf;
 use crate::error::CommandError;
 
@@ -33,8 +33,8 @@ pub(super) async fn gather(
     }
     let list = missing.iter().map(ToString::to_string).collect();
     let asked = session.client.profile_blobs(None, list).await;
-    let mut blobs = asked.map_err(|error| session.away(error))?;
-    while let Some(blob) = blobs.next().await.map_err(|error| session.away(error))? {
+    let mut blobs = asked.map_err(away)?;
+    while let Some(blob) = blobs.next().await.map_err(away)? {
         let digest = Digest::from_bytes(blob.sha256);
         if Digest::of(&blob.bytes) != digest {
             let what = "what arrived is not what was announced (its SHA-256 differs)";
@@ -63,7 +63,7 @@ pub(super) fn find(near: Near<'_>, wanted: &BTreeSet<Digest>) -> Contents {
     {
         contents.extend(shelf.read(wanted));
     }
-    for here in near.here {
+    if let Some(here) = near.here {
         for (path, entry) in here.manifest.iter() {
             let is_wanted = wanted.contains(&entry.sha256) && !contents.contains_key(&entry.sha256);
             // One that changed meanwhile comes from the server.

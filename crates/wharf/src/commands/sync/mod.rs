@@ -7,16 +7,26 @@
 mod account;
 mod bring;
 mod contents;
+mod diff;
 mod error;
+mod history;
+mod import;
+mod merge;
 mod offline;
 mod others;
 mod place;
+mod push;
 mod report;
 mod rows;
 mod session;
 mod shelf;
 mod sites;
 mod state;
+mod status;
+mod undo;
+mod watch;
+
+use std::future::Future;
 
 use super::Outcome;
 use crate::context::Context;
@@ -42,6 +52,8 @@ pub(crate) struct Args {
     command: Option<Command>,
     #[command(flatten)]
     bring: bring::Args,
+    #[command(flatten)]
+    watch: watch::Args,
 }
 
 /// What else can be done.
@@ -49,16 +61,47 @@ pub(crate) struct Args {
 enum Command {
     /// Bring what is new on the server here, as wharf sync alone does
     Pull(bring::Args),
+    Push(push::Args),
+    /// Show what is on both sides, and what there is to do
+    Status,
+    /// Show the changes of both sides, line by line
+    Diff {
+        /// Only this file
+        file: Option<String>,
+    },
+    Merge(merge::Args),
+    History(history::Args),
+    Undo(undo::Args),
+    Import(import::Args),
 }
 
 pub(crate) fn sync(cx: &Context, args: Args) -> Outcome {
     match args.command {
-        None => pull(cx, &args.bring),
-        Some(Command::Pull(args)) => pull(cx, &args),
+        None if args.watch.watch => watch::watch(cx, &args.watch, &args.bring),
+        None => answer(cx, pull(cx, &args.bring)),
+        Some(Command::Pull(args)) => answer(cx, pull(cx, &args)),
+        Some(Command::Push(args)) => answer(cx, push::push(cx, &args)),
+        Some(Command::Status) => answer(cx, status::status(cx)),
+        Some(Command::Diff { file }) => answer(cx, diff::diff(cx, file.as_deref())),
+        Some(Command::Merge(args)) => answer(cx, merge::merge(cx, &args)),
+        Some(Command::History(args)) => answer(cx, history::history(cx, &args)),
+        Some(Command::Undo(args)) => undo::undo(cx, &args),
+        Some(Command::Import(args)) => import::import(cx, &args),
     }
 }
 
-fn pull(cx: &Context, args: &bring::Args) -> Outcome {
-    let report = block_on(bring::bring(cx, args))?;
-    report.show(cx)
+/// Waits for it. While the server is away, what is known is told beside the error.
+fn answer(cx: &Context, verb: impl Future<Output = Outcome>) -> Outcome {
+    let outcome = block_on(verb);
+    if let Err(error) = &outcome
+        && error.code == offline::OFFLINE
+    {
+        // The error says what matters.
+        let _untold = offline::tell(cx);
+    }
+    outcome
+}
+
+async fn pull(cx: &Context, args: &bring::Args) -> Outcome {
+    bring::bring(cx, args).await?.show(cx)
 }

@@ -14,6 +14,9 @@ use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::ui;
 
+/// The code of the error that the server is away.
+pub(super) const OFFLINE: &str = "offline";
+
 /// What was agreed on last, and what is other by now.
 #[derive(Debug)]
 pub(super) struct Remembered {
@@ -62,17 +65,16 @@ pub(super) fn remembered(
     }))
 }
 
-/// Tells what is known, and makes the error one that says to try later.
-pub(super) fn told(cx: &Context, account: &Account, mut error: CommandError) -> CommandError {
+/// Makes an error one that says to try later.
+pub(super) fn away(mut error: CommandError) -> CommandError {
     error.kind = Kind::TryLater;
-    "offline".clone_into(&mut error.code);
-    if let Err(other) = tell(cx, account) {
-        return other;
-    }
+    OFFLINE.clone_into(&mut error.code);
     error.hint("nothing was changed; try again when the server can be reached")
 }
 
-fn tell(cx: &Context, account: &Account) -> Result<(), CommandError> {
+/// Tells what is known.
+pub(super) fn tell(cx: &Context) -> Result<(), CommandError> {
+    let account = Account::of(cx)?;
     let known = remembered(cx, account.owner.as_deref())?;
     if cx.ui.json {
         ui::data(&format!("{}\n", as_json(known.as_ref())))?;

@@ -125,6 +125,23 @@ impl Report {
         last.map_or(Ok(code), Err)
     }
 
+    /// Whether something was written.
+    pub(super) fn has_written(&self) -> bool {
+        let mut done = self.sections.iter().filter_map(|it| it.done.as_ref());
+        done.any(|done| done.operation.is_some())
+    }
+
+    /// Whether both sides are the same everywhere.
+    pub(super) fn is_settled(&self) -> bool {
+        self.sections.iter().all(Section::is_settled) && self.failed.is_empty()
+    }
+
+    /// How many edits of this side could be sent.
+    pub(super) fn edits(&self) -> usize {
+        let ours = self.sections.iter().filter(|it| it.is_claude());
+        ours.map(|it| it.summary.kept).sum()
+    }
+
     fn code(&self) -> u8 {
         let unsettled = self.sections.iter().any(|it| !it.is_settled());
         if self.is_check {

@@ -1,5 +1,7 @@
 //! The server's side: who asks, what is there.
 
+use std::thread;
+
 use wharf_api::profile::{ProfileFile, ProfileTree};
 use wharf_client::{Client, Error as ClientError};
 use wharf_sync::profile::{Listed, Manifest};
@@ -43,11 +45,15 @@ pub(super) struct Look {
 }
 
 impl<'a> Session<'a> {
-    /// Finds the server. Where it cannot be reached for a token, what is known is told.
+    /// Finds the server. It is away where no token can be had from it.
     pub(super) fn begin(cx: &'a Context) -> Result<Self, CommandError> {
         let account = Account::of(cx)?;
-        let server = connect::find(cx).or_else(|error| match error.kind {
-            Kind::TryLater => Err(offline::told(cx, &account, error)),
+        // A token that has to be renewed is waited for in an event loop of its own, and there cannot
+        // be two of them on one thread.
+        let found = thread::scope(|scope| scope.spawn(|| connect::find(cx)).join());
+        let found = found.map_err(|_| CommandError::failed("looking for the server has failed"))?;
+        let server = found.or_else(|error| match error.kind {
+            Kind::TryLater => Err(offline::away(error)),
             _ => Err(error),
         })?;
         Ok(Self {
@@ -126,25 +132,7 @@ impl<'a> Session<'a> {
         let version = known.map(|known| known.tree.version.as_str());
         match self.client.profile_tree(None, version).await {
             Ok(told) => Ok(told),
-            Err(error) => Err(self.away(error)),
-        }
-    }
-
-    /// An error of a call: where the server is away, what is known is told first.
-    pub(super) fn away(&self, error: ClientError) -> CommandError {
-        let is_away = match &error {
-            ClientError::Connect { .. } | ClientError::Broken { .. } => true,
-            ClientError::Refused { problem, .. } => matches!(problem.status, 502..=504),
-            ClientError::Answer { status, .. } => matches!(status, 502..=504),
-            _ => false,
-        };
-        let said = CommandError::from(error);
-        if is_away {
-            return offline::told(self.cx, &self.account, said);
-        }
-        match said.kind {
-            Kind::Failed => said.hint("nothing was written"),
-            _ => said,
+            Err(error) => Err(away(error)),
         }
     }
 
@@ -193,4 +181,20 @@ async fn look_beside(site: Site, state: Option<State>) -> Result<Selection, Comm
     let look = move || place::look(&site, state.as_ref());
     let looked = tokio::task::spawn_blocking(look).await;
     looked.map_err(|error| CommandError::failed("the local look has failed").because(error))?
+}
+
+/// An error of a call, in the words of a sync.
+pub(super) fn away(error: ClientError) -> CommandError {
+    let is_away = match &error {
+        ClientError::Connect { .. } | ClientError::Broken { .. } => true,
+        ClientError::Refused { problem, .. } => matches!(problem.status, 502..=504),
+        ClientError::Answer { status, .. } => matches!(status, 502..=504),
+        _ => false,
+    };
+    let said = CommandError::from(error);
+    match said.kind {
+        _ if is_away => offline::away(said),
+        Kind::Failed => said.hint("nothing was written"),
+        _ => said,
+    }
 }

@@ -236,6 +236,12 @@ pub(super) fn meant(cx: &Context, site: &Site, text: &str) -> Result<ProfilePath
     belongs(&path).then_some(path).ok_or_else(no)
 }
 
+/// Whether it is a file of the profile, or a directory of it.
+pub(super) fn is_part(path: &ProfilePath) -> bool {
+    let below = ProfilePath::parse(&format!("{path}/x"));
+    belongs(path) || below.is_ok_and(|below| belongs(&below))
+}
+
 pub(super) fn parsed(path: &str) -> Result<ProfilePath, CommandError> {
     ProfilePath::parse(path).map_err(|error| CommandError::usage(error.to_string()))
 }

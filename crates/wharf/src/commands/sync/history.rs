@@ -1,0 +1,179 @@
+//! `wharf sync history`
+
+use serde_json::json;
+use wharf_sync::apply::{Operation, TouchedKind};
+
+use super::place::{Place, seconds};
+use super::report::{ago, count, named, short};
+use super::session::{Session, away};
+use super::sites::{self, Agent};
+use crate::commands::{DONE, Outcome};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::login::moment;
+use crate::ui::{self, neutral::neutral_line, table::table};
+
+/// Files that are named of one operation.
+const NAMES_MAX: usize = 3;
+
+/// What was done here, or the versions on the server
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The versions of your profile on the server
+    #[arg(long)]
+    server: bool,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    limit: u32,
+}
+
+/// An operation in the directory of one agent.
+pub(super) struct Done {
+    pub(super) agent: Agent,
+    pub(super) shown: String,
+    pub(super) operation: Operation,
+}
+
+pub(super) async fn history(cx: &Context, args: &Args) -> Outcome {
+    if args.server {
+        return versions(cx, args.limit).await;
+    }
+    let mut all = operations(cx)?;
+    all.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
+    if cx.ui.json {
+        let each = all.iter().map(as_json).collect::<Vec<_>>();
+        let answer = json!({ "operations": each });
+        ui::data(&format!("{answer}\n"))?;
+        return Ok(DONE);
+    }
+    if all.is_empty() {
+        cx.ui.note("nothing was written here yet");
+        return Ok(DONE);
+    }
+    let now = seconds();
+    let rows: Vec<_> = all
+        .iter()
+        .map(|done| {
+            let operation = &done.operation;
+            [
+                named(done.agent.name(), operation.number),
+                ago(operation.at, now),
+                format!("-> {}", done.shown),
+                what(done),
+            ]
+        })
+        .collect();
+    ui::data(&table(["OPERATION", "WHEN", "WHERE", "WHAT"], &rows))?;
+    Ok(DONE)
+}
+
+/// All operations that can be undone, newest first.
+pub(super) fn operations(cx: &Context) -> Result<Vec<Done>, CommandError> {
+    let mut all = Vec::new();
+    for agent in Agent::ALL {
+        let site = sites::site(cx, agent)?;
+        let shown = site.shown.clone();
+        let Some(place) = Place::open_last(cx, site)? else {
+            continue;
+        };
+        let done = place.work.operations()?.into_iter().map(|operation| Done {
+            agent,
+            shown: shown.clone(),
+            operation,
+        });
+        all.extend(done);
+    }
+    // Of one moment, the ones of Claude Code first, as they were made.
+    all.sort_by_key(|done| (std::cmp::Reverse(done.operation.at), done.agent));
+    Ok(all)
+}
+
+fn what(done: &Done) -> String {
+    let touched = &done.operation.touched;
+    let gone = touched.iter().filter(|it| it.kind == TouchedKind::Deleted);
+    let gone = gone.count();
+    let mut text = match done.operation.undoes {
+        Some(number) => format!("undid {}: ", named(done.agent.name(), number)),
+        None => String::new(),
+    };
+    text.push_str(&match (touched.len() - gone, gone) {
+        (written, 0) => format!("{written} written"),
+        (0, gone) => format!("{gone} to backup"),
+        (written, gone) => format!("{written} written, {gone} to backup"),
+    });
+    let names: Vec<String> = touched
+        .iter()
+        .take(NAMES_MAX)
+        .map(|it| neutral_line(it.path.as_str()))
+        .collect();
+    text.push_str(&format!("  {}", names.join(", ")));
+    let more = touched.len().saturating_sub(NAMES_MAX);
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+fn as_json(done: &Done) -> serde_json::Value {
+    let operation = &done.operation;
+    json!({
+        "operation": named(done.agent.name(), operation.number),
+        "target": done.agent.name(),
+        "directory": done.shown,
+        "at": operation.at,
+        "undoes": operation.undoes.map(|number| named(done.agent.name(), number)),
+        "files": operation.touched.iter().map(|it| json!({
+            "path": it.path.as_str(),
+            "kind": match it.kind {
+                TouchedKind::Created => "created",
+                TouchedKind::Changed => "changed",
+                TouchedKind::Mode => "mode",
+                TouchedKind::Deleted => "deleted",
+            },
+        })).collect::<Vec<_>>(),
+    })
+}
+
+async fn versions(cx: &Context, limit: u32) -> Outcome {
+    let session = Session::begin(cx)?;
+    let told = session.client.profile_history("me", limit).await;
+    let history = told.map_err(away)?;
+    if cx.ui.json {
+        ui::data(&format!("{}\n", json!(history)))?;
+        return Ok(DONE);
+    }
+    if history.versions.is_empty() {
+        cx.ui
+            .note("the server has no version of your profile yet; wharf sync push makes one");
+        return Ok(DONE);
+    }
+    let now = seconds();
+    let shown = history.versions.len();
+    let rows: Vec<_> = history
+        .versions
+        .into_iter()
+        .map(|version| {
+            let when = moment(&version.timestamp);
+            let when = when.map(|when| ago(when.millis() / 1000, now));
+            let first = version
+                .message
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            [
+                short(&version.commit_sha),
+                when.unwrap_or(version.timestamp),
+                version.author,
+                first,
+            ]
+        })
+        .collect();
+    ui::data(&table(["VERSION", "WHEN", "WHO", "WHAT"], &rows))?;
+    let total = usize::try_from(history.total).unwrap_or(usize::MAX);
+    if total > shown {
+        let more = count(total - shown, "older version", "older versions");
+        cx.ui.note(&format!("{more}; --limit shows up to 100"));
+    }
+    Ok(DONE)
+}

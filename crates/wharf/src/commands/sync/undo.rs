@@ -1,0 +1,165 @@
+//! `wharf sync undo [OPERATION]`
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use wharf_sync::apply::Outcome as Applied;
+
+use super::history::{Done, operations};
+use super::place::{Place, seconds};
+use super::report::{count, named};
+use super::sites::{self, Agent};
+use crate::commands::{DONE, Outcome};
+use crate::context::Context;
+use crate::error::{CommandError, Kind};
+use crate::ui::{self, neutral::neutral_line};
+
+/// Take a sync back: every file becomes what it was before it
+#[derive(Debug, clap::Args)]
+#[command(before_help = "\
+Examples:
+  wharf sync undo              the last sync, in the directories of all agents
+  wharf sync undo 12           one operation of wharf sync history
+  wharf sync undo opencode:3   one in the directory of OpenCode
+
+Given again, it goes further back. It is an operation itself, so that it can be undone by its name
+as well. What was undone counts as an edit of yours: the next sync does not do it again, wharf sync
+push sends it.")]
+pub(crate) struct Args {
+    /// The operation; the last sync when absent
+    #[arg(value_name = "OPERATION")]
+    operation: Option<String>,
+    /// Also files that were changed since; they go to the backup
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// What became of one operation.
+struct Undone {
+    agent: Agent,
+    shown: String,
+    number: u64,
+    applied: Applied,
+}
+
+pub(super) fn undo(cx: &Context, args: &Args) -> Outcome {
+    let all = operations(cx)?;
+    let wanted = match &args.operation {
+        Some(name) => vec![find(all, name)?],
+        None => last(all)?,
+    };
+    let mut undone = Vec::new();
+    let at = seconds();
+    for done in wanted {
+        let site = sites::site(cx, done.agent)?;
+        let Some(mut place) = Place::open_last(cx, site)? else {
+            continue;
+        };
+        let number = done.operation.number;
+        undone.push(Undone {
+            agent: done.agent,
+            shown: done.shown,
+            number,
+            applied: place.work.undo(number, args.force, at)?,
+        });
+    }
+    show(cx, &undone)?;
+    let left = undone.iter().any(|it| !it.applied.skipped.is_empty());
+    Ok(if left {
+        Kind::Conflict.exit_code()
+    } else {
+        DONE
+    })
+}
+
+fn find(all: Vec<Done>, name: &str) -> Result<Done, CommandError> {
+    let found = all
+        .into_iter()
+        .find(|done| named(done.agent.name(), done.operation.number) == name);
+    found.ok_or_else(|| {
+        CommandError::new(Kind::NotFound, format!("there is no operation {name}"))
+            .hint("wharf sync history lists them")
+    })
+}
+
+/// The operations of the last sync that holds still: those of one moment. What was undone and the
+/// undoing are passed over, so that undoing again goes further back.
+fn last(all: Vec<Done>) -> Result<Vec<Done>, CommandError> {
+    let mut last: Vec<Done> = Vec::new();
+    let mut undone: BTreeSet<(Agent, u64)> = BTreeSet::new();
+    for done in all {
+        let operation = &done.operation;
+        if undone.contains(&(done.agent, operation.number)) {
+            continue;
+        }
+        if let Some(number) = operation.undoes {
+            undone.insert((done.agent, number));
+            continue;
+        }
+        let at = last.first().map(|it| it.operation.at);
+        // Two syncs of one second are undone one by one.
+        let is_first = last.iter().all(|it| it.agent != done.agent);
+        if is_first && at.is_none_or(|at| at == operation.at) {
+            last.push(done);
+        }
+    }
+    if last.is_empty() {
+        let text = "nothing was written here that could be undone";
+        return Err(CommandError::new(Kind::NotFound, text));
+    }
+    Ok(last)
+}
+
+fn show(cx: &Context, undone: &[Undone]) -> Result<(), CommandError> {
+    if cx.ui.json {
+        let each = undone.iter().map(|it| {
+            let names = |paths: &[wharf_sync::profile::ProfilePath]| {
+                paths.iter().map(ToString::to_string).collect::<Vec<_>>()
+            };
+            json!({
+                "undid": named(it.agent.name(), it.number),
+                "operation": it.applied.operation.map(|number| named(it.agent.name(), number)),
+                "directory": it.shown,
+                "written": names(&it.applied.written),
+                "deleted": names(&it.applied.deleted),
+                "skipped": names(&it.applied.skipped),
+            })
+        });
+        let answer = json!({ "undone": each.collect::<Vec<_>>() });
+        ui::data(&format!("{answer}\n"))?;
+        return Ok(());
+    }
+    if cx.ui.quiet {
+        return Ok(());
+    }
+    let mut text = String::new();
+    for it in undone {
+        let old = named(it.agent.name(), it.number);
+        let files = it.applied.written.len() + it.applied.deleted.len();
+        let files = count(files, "file", "files");
+        let end = match it.applied.operation {
+            Some(number) => format!(
+                "{files} as before (operation {})",
+                named(it.agent.name(), number)
+            ),
+            None => "nothing was left to undo".to_owned(),
+        };
+        text.push_str(&format!("backup {old} -> {}  {end}\n", it.shown));
+        for path in &it.applied.skipped {
+            let path = neutral_line(path.as_str());
+            text.push_str(&format!(
+                "   {path} was changed since and left alone; --force\n"
+            ));
+        }
+    }
+    let is_mine = undone
+        .iter()
+        .any(|it| it.agent == Agent::Claude && it.applied.operation.is_some());
+    if is_mine {
+        text.push_str(
+            "It counts as an edit of yours. Send: wharf sync push. Or again: wharf sync --force\n",
+        );
+    }
+    ui::data(&text)?;
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! `wharf sync --watch`: what is new there comes here as soon as it is seen, and what is edited here
+//! is told, or sent where that was asked for.
+
+mod eyes;
+pub(super) mod unit;
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use wharf_sync::profile::Manifest;
+
+use super::bring::{self, bring};
+use super::offline::OFFLINE;
+use super::report::Report;
+use super::{place, push, sites};
+use crate::commands::Outcome;
+use crate::config::value::Value;
+use crate::context::Context;
+use crate::error::{CommandError, Kind};
+use crate::login::stop::Stop;
+use eyes::Eyes;
+
+/// How often the server is asked where no setting says it.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// The longest pause while the server is away.
+const PAUSE_MAX: Duration = Duration::from_secs(600);
+/// After an edit it is waited until there is none for so long.
+const QUIET: Duration = Duration::from_millis(300);
+/// And no longer than so many times that.
+const QUIET_WAITS_MAX: usize = 10;
+
+/// How it is watched.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Args {
+    /// Go on until Ctrl-C: look whenever a file here changes, and ask the server every sync.interval
+    #[arg(long, conflicts_with_all = ["dry_run", "check", "force"])]
+    pub(super) watch: bool,
+    /// Send what is edited here as well
+    #[arg(long, requires = "watch")]
+    push: bool,
+    /// Watch whenever you are logged in: a systemd unit of your own
+    #[arg(long, requires = "watch", conflicts_with = "uninstall")]
+    install: bool,
+    /// Take that unit away
+    #[arg(long, requires = "watch")]
+    uninstall: bool,
+}
+
+/// Watches, or has it done.
+pub(super) fn watch(cx: &Context, args: &Args, how: &bring::Args) -> Outcome {
+    if args.uninstall {
+        return unit::uninstall(cx);
+    }
+    if args.install {
+        return unit::install(cx, args.push, how);
+    }
+    super::answer(cx, go_on(cx, args, how))
+}
+
+/// What was seen last, so that it is told once.
+#[derive(Debug, Default)]
+struct Seen {
+    told: String,
+    local: Option<Manifest>,
+    failed: String,
+}
+
+async fn go_on(cx: &Context, args: &Args, how: &bring::Args) -> Outcome {
+    let mut stop = Stop::listen()?;
+    let mut eyes = Eyes::open(cx);
+    let mut seen = Seen::default();
+    let interval = match cx.settings.get("sync.interval") {
+        Some(Value::Time(time)) => *time,
+        _ => INTERVAL,
+    };
+    let mut pause = interval;
+    loop {
+        let went = tokio::select! {
+            // An operation that is under way is not cut in two: nothing waits within it.
+            went = round(cx, args, how, &mut seen) => went,
+            kind = stop.asked() => return Err(CommandError::new(kind, "")),
+        };
+        match went {
+            Ok(()) => {
+                pause = interval;
+                seen.failed.clear();
+            }
+            Err(error) if may_pass(&error) => {
+                if seen.failed != error.message {
+                    cx.ui
+                        .event(&format!("{}; it is tried again", error.message));
+                    seen.failed.clone_from(&error.message);
+                }
+                pause = (pause * 2).min(PAUSE_MAX.max(interval));
+            }
+            Err(error) => return Err(error),
+        }
+        let site = sites::claude(cx)?;
+        eyes.look_at(&site);
+        tokio::select! {
+            kind = stop.asked() => return Err(CommandError::new(kind, "")),
+            () = sleep(pause) => {}
+            () = edited(&mut eyes, &site, &mut seen) => {}
+        }
+    }
+}
+
+/// Whether it may be otherwise in a while. What needs a person, a login or other words, ends it.
+fn may_pass(error: &CommandError) -> bool {
+    error.code == OFFLINE || !matches!(error.kind, Kind::Login | Kind::Usage | Kind::NotFound)
+}
+
+async fn round(
+    cx: &Context,
+    args: &Args,
+    how: &bring::Args,
+    seen: &mut Seen,
+) -> Result<(), CommandError> {
+    let report = bring(cx, how).await?;
+    let edits = report.edits();
+    tell(cx, report, seen)?;
+    seen.local = place::look(&sites::claude(cx)?, None)
+        .ok()
+        .map(|here| here.manifest);
+    if args.push && edits > 0 {
+        push::push(cx, &push::Args::default()).await?;
+    }
+    Ok(())
+}
+
+/// Shows a report in which something is new.
+fn tell(cx: &Context, report: Report, seen: &mut Seen) -> Result<(), CommandError> {
+    let is_written = report.has_written();
+    let told = report.as_json()["targets"].to_string();
+    let is_news = is_written || told != seen.told;
+    seen.told = told;
+    if is_news && (is_written || !report.is_settled()) {
+        report.show(cx)?;
+    }
+    Ok(())
+}
+
+/// Waits until something of the profile is another here than it was seen last.
+async fn edited(eyes: &mut Eyes, site: &sites::Site, seen: &mut Seen) {
+    loop {
+        eyes.changed().await;
+        for _ in 0..QUIET_WAITS_MAX {
+            if timeout(QUIET, eyes.changed()).await.is_err() {
+                break;
+            }
+        }
+        let here = place::look(site, None).ok().map(|here| here.manifest);
+        if here.is_none() || here != seen.local {
+            return;
+        }
+    }
+}
