@@ -131,6 +131,12 @@ impl Report {
         done.any(|done| done.operation.is_some())
     }
 
+    /// What is told of each path, without what was done about it.
+    pub(super) fn rows(&self) -> String {
+        let rows = self.sections.iter().flat_map(|it| &it.rows);
+        rows.map(|row| rows::as_json(row).to_string()).collect()
+    }
+
     /// Whether both sides are the same everywhere.
     pub(super) fn is_settled(&self) -> bool {
         self.sections.iter().all(Section::is_settled) && self.failed.is_empty()
@@ -340,8 +346,8 @@ pub(super) fn ago(then: i64, now: i64) -> String {
     let seconds = now.saturating_sub(then).max(0);
     match seconds {
         ..60 => "just now".to_owned(),
-        ..3600 => format!("{} min ago", seconds / 60),
-        ..86_400 => format!("{} h ago", seconds / 3600),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..86_400 => format!("{} h ago", seconds / 3600),
         _ => format!("{} d ago", seconds / 86_400),
     }
 }

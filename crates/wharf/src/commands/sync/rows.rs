@@ -116,8 +116,8 @@ pub(super) fn size(bytes: u64) -> String {
     const KIB: u64 = 1024;
     const MIB: u64 = 1024 * KIB;
     match bytes {
-        ..KIB => format!("{bytes} B"),
-        ..MIB => format!("{} KiB", bytes.div_ceil(KIB)),
+        0..KIB => format!("{bytes} B"),
+        KIB..MIB => format!("{} KiB", bytes.div_ceil(KIB)),
         _ => format!("{} MiB", bytes.div_ceil(MIB)),
     }
 }

@@ -52,9 +52,9 @@ impl<'a> Session<'a> {
         // be two of them on one thread.
         let found = thread::scope(|scope| scope.spawn(|| connect::find(cx)).join());
         let found = found.map_err(|_| CommandError::failed("looking for the server has failed"))?;
-        let server = found.or_else(|error| match error.kind {
-            Kind::TryLater => Err(offline::away(error)),
-            _ => Err(error),
+        let server = found.map_err(|error| match error.kind {
+            Kind::TryLater => offline::away(error),
+            _ => error,
         })?;
         Ok(Self {
             cx,

@@ -2,6 +2,7 @@
 
 mod show;
 
+use std::collections::btree_map::Entry::Vacant;
 use std::collections::{BTreeMap, BTreeSet};
 
 use wharf_api::profile::{ProfileTree, ProfileTreeFile, ProfileUpload};
@@ -150,9 +151,8 @@ fn read(look: &Look, push: &Push) -> Result<Contents, SelectError> {
         let Some(entry) = sent.entry else {
             continue;
         };
-        if !contents.contains_key(&entry.sha256) {
-            let bytes = look.here.content(&sent.path)?;
-            contents.insert(entry.sha256, bytes.into());
+        if let Vacant(place) = contents.entry(entry.sha256) {
+            place.insert(look.here.content(&sent.path)?.into());
         }
     }
     Ok(contents)

@@ -131,7 +131,7 @@ async fn round(
 /// Shows a report in which something is new.
 fn tell(cx: &Context, report: Report, seen: &mut Seen) -> Result<(), CommandError> {
     let is_written = report.has_written();
-    let told = report.as_json()["targets"].to_string();
+    let told = report.rows();
     let is_news = is_written || told != seen.told;
     seen.told = told;
     if is_news && (is_written || !report.is_settled()) {
