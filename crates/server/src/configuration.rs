@@ -19,4 +19,7 @@ pub struct Configuration {
     pub upstreams: Upstreams,
     /// Where keys and secrets of upstreams come from.
     pub entropy: Arc<dyn Entropy>,
+    /// This server's own id. What has the same name on every server, such as the person who holds a
+    /// machine's own token, is told apart by it.
+    pub server: String,
 }

@@ -376,7 +376,6 @@ impl Failure {
             retryable: parts.retryable,
             correlation_id: correlation_id.to_owned(),
             errors: parts.errors.clone(),
-            missing: None,
             decision: parts.decision.clone(),
             confirmation_token: parts.confirmation_token.clone(),
             measured: parts.measured.clone(),

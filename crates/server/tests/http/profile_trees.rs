@@ -54,8 +54,10 @@ fn a_tree_goes_there_and_comes_back() {
     with_team(async |team| {
         let ada = team.first().await;
         let nothing = get(&team, &ada, OWN).await;
-        let empty = json!({"version": "", "commit_sha": "", "updated_at": null, "layers": [],
-            "files": []});
+        let me = get(&team, &ada, "/api/v1/auth/me").await.json();
+        let owner = format!("user/{}", me["id"].as_str().unwrap());
+        let empty = json!({"owner": owner, "version": "", "commit_sha": "", "updated_at": null,
+            "layers": [], "files": []});
         assert_eq!(
             (nothing.json(), nothing.header("etag")),
             (empty.clone(), "\"\"")
@@ -86,8 +88,6 @@ fn a_tree_goes_there_and_comes_back() {
         assert_eq!(get(&team, &ada, OWN).await.json(), tree);
         // Nothing but one's own applies: it is the same thing.
         assert_eq!(get(&team, &ada, TREE).await.json(), tree);
-        let me = get(&team, &ada, "/api/v1/auth/me").await.json();
-        let owner = format!("user/{}", me["id"].as_str().unwrap());
         assert_eq!(git(&team, &owner, &["rev-parse", "main"]), sha);
         let mode = git(&team, &owner, &["ls-tree", "main", "hooks/"]);
         assert!(mode.starts_with("100755 "), "{mode}");

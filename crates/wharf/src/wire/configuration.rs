@@ -22,6 +22,7 @@ pub(crate) fn configuration(
     cx: &Context,
     options: &ServeOptions,
     database: Database,
+    server: String,
 ) -> Result<Configuration, CommandError> {
     let clock = Arc::new(SystemClock::here());
     let entropy = Arc::new(SystemEntropy);
@@ -45,6 +46,7 @@ pub(crate) fn configuration(
             Arc::clone(&entropy) as Arc<dyn wharf_model::Entropy>,
         ),
         entropy,
+        server,
     })
 }
 

@@ -138,7 +138,7 @@ pub(crate) async fn open(
     let shared = database.is_shared();
     let policy = policy::load(&cx.places.policy_dir())?;
     let accounts = identity::accounts(cx, &options.accounts, database.clone(), audit.clone())?;
-    let configuration = configuration::configuration(cx, options, database.clone())?;
+    let configuration = configuration::configuration(cx, options, database.clone(), id)?;
     let hosts = (!options.disable_remote).then(|| ssh::hosts(cx, user(cx), host()));
     let parts = Parts {
         clock: Arc::new(SystemClock::here()),

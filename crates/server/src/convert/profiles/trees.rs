@@ -7,7 +7,7 @@ use wharf_profiles::{File, Owner, Tree};
 
 use super::author;
 use crate::error::Failure;
-use crate::handlers::configuration::asker::Asker;
+use crate::handlers::configuration::asker::{Asker, ME};
 
 /// One profile's own.
 pub(crate) fn own(asker: &Asker<'_>, owner: &Owner, tree: &Tree) -> Result<ProfileTree, Failure> {
@@ -17,6 +17,7 @@ pub(crate) fn own(asker: &Asker<'_>, owner: &Owner, tree: &Tree) -> Result<Profi
     };
     let saved = (!tree.version.is_empty()).then_some(&origin);
     Ok(ProfileTree {
+        owner: asker.told_apart(owner),
         version: tree.version.clone(),
         commit_sha: tree.version.clone(),
         updated_at: tree.updated_at.map(|at| at.to_string()),
@@ -39,6 +40,7 @@ pub(crate) fn applying(asker: &Asker<'_>, view: &View) -> Result<ProfileTree, Fa
         file(&it.file, from.collect())
     });
     Ok(ProfileTree {
+        owner: asker.told_apart(&asker.reads(ME)?),
         version: view.version.clone(),
         commit_sha: view.commit.clone(),
         updated_at: view.updated_at.map(|at| at.to_string()),

@@ -1,9 +1,10 @@
 //! Who asks for agent configuration, and whose that is. `wharf_identity` says who may; here its
 //! names become the owners that `wharf_profiles` keeps by.
 
+use wharf_identity::standing::LOCAL_PERSON;
 use wharf_identity::{Standing, StandingProfile, Whose};
 use wharf_model::Caller;
-use wharf_profiles::{Author, Layers, Owner};
+use wharf_profiles::{Author, Layer, Layers, Owner};
 
 use crate::configuration::Configuration;
 use crate::error::Failure;
@@ -74,6 +75,16 @@ impl<'a> Asker<'a> {
     /// Says that the profile of `owner` has a version more, for an upstream that wants it.
     pub(crate) fn made_a_version(&self, owner: &Owner) {
         self.configuration.upstreams.push_soon(owner);
+    }
+
+    /// Tells `owner` from all others, also from those of other servers. The ids of accounts are like
+    /// no others anywhere; the rest is this server's.
+    pub(crate) fn told_apart(&self, owner: &Owner) -> String {
+        let (layer, id) = (owner.layer(), owner.id());
+        if layer == Layer::User && id != LOCAL_PERSON {
+            return format!("{layer}/{id}");
+        }
+        format!("{layer}/{id}@{}", self.configuration.server)
     }
 
     fn profile(&self, of: &Owner) -> Result<&StandingProfile, Failure> {

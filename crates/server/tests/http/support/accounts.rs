@@ -93,6 +93,7 @@ pub(crate) fn with_team_of<F: Future<Output = ()>>(
             profiles: opened,
             catalog: Catalog::new(own.database.clone(), shared, Arc::new(SystemEntropy)),
             entropy: Arc::new(SystemEntropy),
+            server: "srv_1".to_owned(),
         };
         let parts = Parts {
             database: own.database,
