@@ -18,7 +18,11 @@ pub(crate) fn add(home: &Home, email: &str) -> String {
     home.show(&output)
 }
 
-fn login(client: &Home, url: &str) {
+pub(crate) fn login(client: &Home, url: &str) {
+    login_as(client, url, EMAIL);
+}
+
+pub(crate) fn login_as(client: &Home, url: &str, email: &str) {
     let words = [
         "auth",
         "login",
@@ -26,7 +30,7 @@ fn login(client: &Home, url: &str) {
         url,
         "--store-file",
         "--email",
-        EMAIL,
+        email,
         "--password-stdin",
     ];
     let output = client.fed(&words, PASSWORD);
@@ -42,11 +46,22 @@ pub(crate) fn post(url: &str, path: &str, token: &str, body: &Value) -> Value {
 
 /// A call with a token; the answer's status and body.
 pub(crate) fn posted(url: &str, path: &str, token: &str, body: &Value) -> (u16, String) {
+    sent("POST", url, path, token, body)
+}
+
+/// The same with another method.
+pub(crate) fn sent(
+    method: &str,
+    url: &str,
+    path: &str,
+    token: &str,
+    body: &Value,
+) -> (u16, String) {
     let address = url.trim_start_matches("http://");
     let mut socket = TcpStream::connect(address).unwrap();
     let body = body.to_string();
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );

@@ -27,5 +27,6 @@ mod registry;
 mod run;
 mod serve;
 mod session;
+mod sync;
 mod terminal;
 mod token;

@@ -9,9 +9,10 @@ use wharf_sync::profile::{Digest, Entry};
 
 use super::contents::{Near, find, gather};
 use super::others;
-use super::place::{self, seconds};
+use super::place;
 use super::report::{Report, Section};
 use super::rows::texts_of;
+use super::run;
 use super::session::{Look, Session};
 use super::sites::{self, Agent, Site};
 use crate::context::Context;
@@ -42,6 +43,7 @@ impl Prefer {
 
 /// How it is done.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     /// Show what would be done, and write nothing
     #[arg(short = 'n', long)]
@@ -102,6 +104,7 @@ pub(super) async fn bring(cx: &Context, args: &Args) -> Result<Report, CommandEr
             .hint("wharf config set sync.targets claude, or --target claude"));
     }
     let mut session = Session::begin(cx)?;
+    let at = run::begin(cx);
     let is_claude = |site: &Site| site.agent == Agent::Claude;
     let claude = sites.iter().position(is_claude).map(|at| sites.remove(at));
     let (mut sections, mut failed) = (Vec::new(), Vec::new());
@@ -110,7 +113,7 @@ pub(super) async fn bring(cx: &Context, args: &Args) -> Result<Report, CommandEr
     let there = match claude {
         Some(site) => {
             let mut looked = session.look(site).await?;
-            sections.push(to_claude(&session, &mut looked, args, &mut fresh).await?);
+            sections.push(to_claude(&session, &mut looked, args, &mut fresh, at).await?);
             let there = looked.there.clone();
             look = Some(looked);
             there
@@ -124,19 +127,23 @@ pub(super) async fn bring(cx: &Context, args: &Args) -> Result<Report, CommandEr
             shelf: shelf.as_ref(),
             fresh: Some(&fresh),
         };
-        match others::bring(&session, &there, near, site, args).await {
+        match others::bring(&session, &there, near, site, args, at).await {
             Ok(section) => sections.push(section),
             // What was done for the others is told all the same.
             Err(error) => failed.push(error),
         }
     }
-    Ok(Report {
+    let report = Report {
         there,
         sections,
         failed,
         is_dry: args.is_dry(),
         is_check: args.check,
-    })
+    };
+    if report.has_written() {
+        run::note(cx, at);
+    }
+    Ok(report)
 }
 
 async fn to_claude(
@@ -144,6 +151,7 @@ async fn to_claude(
     look: &mut Look,
     args: &Args,
     fresh: &mut Contents,
+    at: i64,
 ) -> Result<Section, CommandError> {
     for _ in 0..PLANS_MAX {
         let mut plan = plan(look, args);
@@ -161,7 +169,7 @@ async fn to_claude(
         fetch(session, look, &plan, fresh).await?;
         let mut section = section(look, &plan, fresh);
         let changes = changes(&plan, fresh)?;
-        match apply(look, &plan, &changes, fresh) {
+        match apply(look, &plan, &changes, fresh, at) {
             Ok(done) => {
                 section.done = Some(done);
                 return Ok(section);
@@ -297,11 +305,12 @@ fn apply(
     plan: &Plan,
     changes: &[Change],
     fresh: &Contents,
+    at: i64,
 ) -> Result<Outcome, ApplyError> {
     let version = &look.there.tree.version;
     let next = look.place.work.base().next(version, plan.agreed());
     let is_news = next != *look.place.work.base();
-    let done = look.place.work.apply(changes, next, seconds())?;
+    let done = look.place.work.apply(changes, next, at)?;
     // What follows can be had again, and must not make a sync fail that is done.
     let _unnoted = look.place.note_time(is_news);
     if is_news {

@@ -4,7 +4,7 @@ use serde_json::json;
 use wharf_sync::apply::{Operation, TouchedKind};
 
 use super::place::{Place, seconds};
-use super::report::{ago, count, named, short};
+use super::report::{ago, author, count, named, short};
 use super::session::{Session, away};
 use super::sites::{self, Agent};
 use crate::commands::{DONE, Outcome};
@@ -164,7 +164,7 @@ async fn versions(cx: &Context, limit: u32) -> Outcome {
             [
                 short(&version.commit_sha),
                 when.unwrap_or(version.timestamp),
-                version.author,
+                author(&version.author),
                 first,
             ]
         })

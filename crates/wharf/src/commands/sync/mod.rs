@@ -18,6 +18,7 @@ mod place;
 mod push;
 mod report;
 mod rows;
+mod run;
 mod session;
 mod shelf;
 mod sites;

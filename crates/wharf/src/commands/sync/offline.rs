@@ -3,6 +3,7 @@
 use serde_json::json;
 use wharf_sync::apply::Base;
 use wharf_sync::plan::{Options, Plan, plan};
+use wharf_sync::profile::Manifest;
 
 use super::account::Account;
 use super::place::{self, seconds};
@@ -50,12 +51,13 @@ pub(super) fn remembered(
         ignores_case: here.ignores_case,
         ..Options::default()
     };
-    let plan = plan(
-        &base.manifest,
-        &base.seen(&here.manifest),
-        &remote,
-        &options,
-    );
+    // As with the lock: a directory that is gone was not emptied by hand.
+    let agreed = if site.real.exists() {
+        base.manifest.clone()
+    } else {
+        Manifest::default()
+    };
+    let plan = plan(&agreed, &base.seen(&here.manifest), &remote, &options);
     Ok(Some(Remembered {
         site,
         base,

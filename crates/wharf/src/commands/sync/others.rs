@@ -16,7 +16,7 @@ use wharf_sync::targets::{Error as TargetError, Existing, Files, Rendered, rende
 
 use super::bring::{Args, PLANS_MAX, changes};
 use super::contents::{Near, gather};
-use super::place::{Place, seconds};
+use super::place::Place;
 use super::report::Section;
 use super::rows::texts_of;
 use super::session::{Session, There};
@@ -31,6 +31,7 @@ pub(super) async fn bring(
     near: Near<'_>,
     site: Site,
     args: &Args,
+    at: i64,
 ) -> Result<Section, CommandError> {
     let cx = session.cx;
     let claude_too = site.agent == Agent::Opencode && sites::claude_too(cx)?;
@@ -62,7 +63,7 @@ pub(super) async fn bring(
         work.promise(&place)?;
         let next = place.work.base().next(&there.tree.version, plan.agreed());
         let is_news = next != *place.work.base();
-        match place.work.apply(&changes, next, seconds()) {
+        match place.work.apply(&changes, next, at) {
             Ok(done) => {
                 section.done = Some(done);
                 work.keep(&place)?;
@@ -187,6 +188,11 @@ impl Work {
         })?;
         let mut manifest = Manifest::default();
         for (path, bytes) in files {
+            // A file that would hold nothing is not made for it.
+            let is_config = self.config.as_ref() == Some(&path);
+            if is_config && bytes.is_empty() && self.local.get(&path).is_none() {
+                continue;
+            }
             let of_profile = there
                 .manifest
                 .get(&path)

@@ -197,7 +197,7 @@ impl Report {
         }
         let base = match it.agreed {
             Some(at) => format!("base {} ({})", it.base, ago(at, seconds())),
-            None => "no base: never agreed".to_owned(),
+            None => "first sync here".to_owned(),
         };
         let mut text = format!("{head}      {base}\n");
         text.push_str(&rows::text(&it.rows, all));
@@ -319,13 +319,19 @@ pub(super) fn remote(tree: &ProfileTree) -> String {
     }
     let when = tree.updated_at.as_deref().and_then(moment);
     let when = when.map(|when| ago(when.millis() / 1000, seconds()));
-    let who = tree.author.as_deref().map(neutral_line);
+    let who = tree.author.as_deref().map(author);
     let about: Vec<String> = who.into_iter().chain(when).collect();
     let version = short(&tree.version);
     if about.is_empty() {
         return format!("remote {version}");
     }
     format!("remote {version} ({})", about.join(", "))
+}
+
+/// Who made a version, without the address behind the name.
+pub(super) fn author(said: &str) -> String {
+    let name = said.split(" <").next().unwrap_or_default();
+    neutral_line(name)
 }
 
 /// The beginning of a version, by which people know it.

@@ -42,7 +42,7 @@ fn row(step: &Step, texts: Texts<'_>) -> Row {
         }
         Action::Delete => ("->", "delete", "to backup".to_owned()),
         Action::Keep(mine) => ("<-", "keep", kept(step, *mine)),
-        Action::Conflict(why) => ("><", "conflict", format!("CONFLICT  {why}")),
+        Action::Conflict(why) => ("><", "conflict", why.to_string()),
     };
     let gives_up = match (step.gives_up_local, step.gives_up_remote) {
         (true, _) => Some("local"),
@@ -135,7 +135,12 @@ pub(super) fn text(rows: &[Row], all: bool) -> String {
     for row in shown {
         let (there, here, arrow) = (row.there, row.here, row.arrow);
         let path = neutral_line(&row.path);
-        let note = neutral_line(&row.note);
+        let mark = if row.action == "conflict" {
+            "CONFLICT  "
+        } else {
+            ""
+        };
+        let note = format!("{mark}{}", neutral_line(&row.note));
         let line = format!("   {there}    {arrow}    {here}    {path:<width$}  {note}");
         text.push_str(line.trim_end());
         text.push('\n');

@@ -6,8 +6,9 @@ use serde_json::json;
 use wharf_sync::apply::Outcome as Applied;
 
 use super::history::{Done, operations};
-use super::place::{Place, seconds};
+use super::place::Place;
 use super::report::{count, named};
+use super::run;
 use super::sites::{self, Agent};
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
@@ -49,7 +50,7 @@ pub(super) fn undo(cx: &Context, args: &Args) -> Outcome {
         None => last(all)?,
     };
     let mut undone = Vec::new();
-    let at = seconds();
+    let at = run::begin(cx);
     for done in wanted {
         let site = sites::site(cx, done.agent)?;
         let Some(mut place) = Place::open_last(cx, site)? else {
@@ -63,6 +64,7 @@ pub(super) fn undo(cx: &Context, args: &Args) -> Outcome {
             applied: place.work.undo(number, args.force, at)?,
         });
     }
+    run::note(cx, at);
     show(cx, &undone)?;
     let left = undone.iter().any(|it| !it.applied.skipped.is_empty());
     Ok(if left {
@@ -97,9 +99,7 @@ fn last(all: Vec<Done>) -> Result<Vec<Done>, CommandError> {
             continue;
         }
         let at = last.first().map(|it| it.operation.at);
-        // Two syncs of one second are undone one by one.
-        let is_first = last.iter().all(|it| it.agent != done.agent);
-        if is_first && at.is_none_or(|at| at == operation.at) {
+        if at.is_none_or(|at| at == operation.at) {
             last.push(done);
         }
     }

@@ -12,9 +12,10 @@ use wharf_sync::merge::{Sides, json as by_key};
 use wharf_sync::profile::{Entry, Manifest, ProfilePath};
 
 use super::account::Account;
-use super::place::{self, Place, seconds};
+use super::place::{self, Place};
 use super::report::count;
 use super::rows::size;
+use super::run;
 use super::sites::{self, Site, tilde};
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
@@ -143,7 +144,10 @@ pub(super) fn import(cx: &Context, args: &Args) -> Outcome {
         None
     } else {
         let agreed = place.work.base().clone();
-        place.work.apply(&changes, agreed, seconds())?.operation
+        let at = run::begin(cx);
+        let done = place.work.apply(&changes, agreed, at)?;
+        run::note(cx, at);
+        done.operation
     };
     show(cx, &place, &shown, &fates, &found.left, operation)
 }

@@ -13,8 +13,8 @@ use wharf_sync::profile::{Entry, ProfilePath};
 
 use super::bring::{Prefer, changes, keep_contents};
 use super::contents::{Near, find, gather};
-use super::place::seconds;
 use super::report::count;
+use super::run;
 use super::session::{Look, Session};
 use super::sites;
 use crate::commands::{DONE, Outcome};
@@ -93,8 +93,10 @@ pub(super) async fn merge(cx: &Context, args: &Args) -> Outcome {
     agreed.set(path.clone(), step.remote);
     let base = look.place.work.base();
     let next = base.next(&base.version.clone(), agreed);
+    let at = run::begin(cx);
     let changes: Vec<Change> = change.into_iter().collect();
-    let done = look.place.work.apply(&changes, next, seconds())?;
+    let done = look.place.work.apply(&changes, next, at)?;
+    run::note(cx, at);
     keep_contents(&look, &contents);
     show(cx, &look, &step, &changes, &done)
 }

@@ -31,6 +31,7 @@ const QUIET_WAITS_MAX: usize = 10;
 
 /// How it is watched.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     /// Go on until Ctrl-C: look whenever a file here changes, and ask the server every sync.interval
     #[arg(long, conflicts_with_all = ["dry_run", "check", "force"])]

@@ -1,0 +1,105 @@
+//! The same profile for other agents.
+
+use super::{World, filters};
+
+const AGENT: &str =
+    "---\nname: review\ndescription: reviews\ntools: Read, Grep\nmodel: opus\n---\nReview.\n";
+const SERVERS: &str = r#"{"mcpServers":{"docs":{"command":"docs-mcp","args":["--stdio"]}}}"#;
+
+#[test]
+fn each_agent_gets_what_it_reads() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    a.write(".claude/CLAUDE.md", "# Rules\n");
+    a.write(".claude/agents/review.md", AGENT);
+    a.write(".claude/commands/git/push.md", "Push it.\n");
+    a.write(".claude/skills/x/SKILL.md", "x\n");
+    a.write(".claude/settings.json", "{}\n");
+    a.write(".claude.json", SERVERS);
+    a.syncs(&["push"]);
+    b.home.ok(&[
+        "config",
+        "set",
+        "sync.targets",
+        "claude,opencode,codex,agents-md",
+    ]);
+    let own = "{\n  // mine\n  \"theme\": \"dark\",\n  \"mcp\": { \"own\": { \"type\": \"local\" } }\n}\n";
+    let own = own.replace("  // mine\n", "");
+    b.write(".config/opencode/opencode.json", &own);
+    b.write(".codex/config.toml", "# mine\nmodel = \"x\"\n");
+    let _filters = filters();
+    insta::assert_snapshot!("all_at_once", b.sync(&["-v"]));
+    let config = b.read(".config/opencode/opencode.json").unwrap();
+    assert!(
+        config.contains("\"own\"") && config.contains("\"docs-mcp\""),
+        "{config}"
+    );
+    let config = b.read(".codex/config.toml").unwrap();
+    assert!(config.starts_with("# mine\nmodel = \"x\"\n"), "{config}");
+    assert!(config.contains("[mcp_servers.docs]"), "{config}");
+    assert_eq!(b.read(".config/AGENTS.md").unwrap(), "# Rules\n");
+    assert_eq!(b.read(".codex/prompts/git-push.md").unwrap(), "Push it.\n");
+    // OpenCode finds the skills of Claude Code itself.
+    assert_eq!(b.read(".config/opencode/skills/x/SKILL.md"), None);
+    insta::assert_snapshot!("nothing_to_do", b.sync(&[]));
+
+    // What goes there goes here, and what is the person's own stays.
+    a.write(".claude.json", "{}");
+    a.remove(".claude/commands/git/push.md");
+    a.syncs(&["push"]);
+    b.write(".config/opencode/AGENTS.md", "# Mine\n");
+    a.write(".claude/CLAUDE.md", "# Rules of a\n");
+    a.syncs(&["push"]);
+    insta::assert_snapshot!("an_edit_there_is_a_conflict", b.sync(&[]));
+    let config = b.read(".config/opencode/opencode.json").unwrap();
+    assert!(
+        config.contains("\"own\"") && !config.contains("\"docs\""),
+        "{config}"
+    );
+    assert!(!b.read(".codex/config.toml").unwrap().contains("docs"));
+    assert_eq!(b.read(".config/opencode/AGENTS.md").unwrap(), "# Mine\n");
+    assert_eq!(b.read(".codex/AGENTS.md").unwrap(), "# Rules of a\n");
+    b.syncs(&["--target", "opencode", "--prefer", "remote"]);
+    assert_eq!(
+        b.read(".config/opencode/AGENTS.md").unwrap(),
+        "# Rules of a\n"
+    );
+    insta::assert_snapshot!("status", b.sync(&["status"]));
+}
+
+#[test]
+fn one_sync_is_undone_everywhere() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    a.write(".claude/CLAUDE.md", "# Rules\n");
+    a.syncs(&["push"]);
+    let targets = ["--target", "claude", "--target", "opencode"];
+    b.syncs(&targets);
+    let _filters = filters();
+    insta::assert_snapshot!("history", b.sync(&["history"]));
+    insta::assert_snapshot!("undone", b.sync(&["undo"]));
+    assert_eq!(b.read(".claude/CLAUDE.md"), None);
+    assert_eq!(b.read(".config/opencode/AGENTS.md"), None);
+}
+
+#[test]
+fn a_file_that_cannot_be_edited_stops_its_agent_alone() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    a.write(".claude/CLAUDE.md", "# Rules\n");
+    a.write(".claude.json", SERVERS);
+    a.syncs(&["push"]);
+    b.write(".config/opencode/opencode.json", "{ // a comment\n}\n");
+    let _filters = filters();
+    let seen = b.sync(&[
+        "--target", "claude", "--target", "opencode", "--target", "codex",
+    ]);
+    insta::assert_snapshot!("told", seen);
+    assert_eq!(b.read(".claude/CLAUDE.md").unwrap(), "# Rules\n");
+    assert_eq!(b.read(".codex/AGENTS.md").unwrap(), "# Rules\n");
+    assert_eq!(b.read(".config/opencode/AGENTS.md"), None);
+    let unknown = b.home.output(&["config", "set", "sync.targets", "emacs"]);
+    assert!(unknown.status.success());
+    let told = b.sync(&[]);
+    assert!(told.contains("there is no target emacs"), "{told}");
+}

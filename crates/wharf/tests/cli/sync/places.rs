@@ -1,0 +1,120 @@
+//! Where the agent's directory is.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::{World, filters, listed};
+
+#[test]
+fn links_are_written_through() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    a.write(".claude/CLAUDE.md", "one\n");
+    a.write(".claude/skills/x/SKILL.md", "x\n");
+    a.syncs(&["push"]);
+    // The directory is a link, and the file in it, too.
+    fs::create_dir_all(b.home.path("dotfiles/claude")).unwrap();
+    symlink(b.home.path("dotfiles/claude"), b.home.path(".claude")).unwrap();
+    fs::write(b.home.path("dotfiles/rules.md"), "one\n").unwrap();
+    symlink("../rules.md", b.home.path("dotfiles/claude/CLAUDE.md")).unwrap();
+    b.syncs(&[]);
+    a.write(".claude/CLAUDE.md", "two\n");
+    a.syncs(&["push"]);
+    b.syncs(&[]);
+    assert_eq!(b.read("dotfiles/rules.md").unwrap(), "two\n");
+    let link = fs::symlink_metadata(b.home.path("dotfiles/claude/CLAUDE.md")).unwrap();
+    assert!(link.is_symlink());
+    assert!(
+        fs::symlink_metadata(b.home.path(".claude"))
+            .unwrap()
+            .is_symlink()
+    );
+    assert_eq!(b.read("dotfiles/claude/skills/x/SKILL.md").unwrap(), "x\n");
+}
+
+#[test]
+fn the_directory_is_named_by_variable_or_setting() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    a.write(".claude/CLAUDE.md", "one\n");
+    a.write(".claude.json", r#"{"mcpServers":{"x":{"command":"x"}}}"#);
+    a.syncs(&["push"]);
+    let other = b.home.path("other");
+    let mut command = b.home.wharf(&["sync"]);
+    let output = command.env("CLAUDE_CONFIG_DIR", &other).output().unwrap();
+    assert!(output.status.success(), "{}", b.home.show(&output));
+    assert_eq!(
+        fs::read_to_string(other.join("CLAUDE.md")).unwrap(),
+        "one\n"
+    );
+    // Told of a directory, Claude Code has that file in it.
+    assert!(
+        fs::read_to_string(other.join(".claude.json"))
+            .unwrap()
+            .contains("\"x\"")
+    );
+    assert_eq!(b.files(), []);
+    // The base of one directory is not that of another.
+    b.syncs(&[]);
+    assert_eq!(b.read(".claude/CLAUDE.md").unwrap(), "one\n");
+    b.home.ok(&["config", "set", "sync.claude_dir", "~/third"]);
+    b.syncs(&[]);
+    assert_eq!(b.read("third/CLAUDE.md").unwrap(), "one\n");
+    b.home.ok(&["config", "set", "sync.claude_dir", "relative"]);
+    let refused = b.sync(&[]);
+    assert!(refused.contains("has to be an absolute path"), "{refused}");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_not_taken_for_gone() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    a.write(".claude/CLAUDE.md", "one\n");
+    a.write(".claude/skills/x/SKILL.md", "x\n");
+    a.syncs(&["push"]);
+    b.syncs(&[]);
+    // A pipe where a file was; nobody ever writes to it.
+    fs::remove_file(b.home.path(".claude/CLAUDE.md")).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(b.home.path(".claude/CLAUDE.md"))
+        .status();
+    assert!(made.unwrap().success());
+    symlink("/etc/hostname", b.home.path(".claude/skills/x/out.md")).unwrap();
+    fs::write(b.home.path(".claude.json"), "{ not json").unwrap();
+    let _filters = filters();
+    insta::assert_snapshot!("told", b.sync(&["status"]));
+    let output = b.home.output(&["sync", "push"]);
+    assert_eq!(output.status.code(), Some(0), "{}", b.home.show(&output));
+    let (status, _) = a.json(&["status"]);
+    assert_eq!(status["pending"], 0);
+    fs::remove_dir_all(b.home.path(".claude")).unwrap();
+    fs::write(b.home.path(".claude"), "a file").unwrap();
+    let refused = b.sync(&[]);
+    assert!(refused.contains("is no directory"), "{refused}");
+}
+
+#[test]
+fn nothing_but_what_is_ours_is_in_the_state() {
+    let world = World::new();
+    let a = world.machine();
+    a.write(".claude/CLAUDE.md", "one\n");
+    a.write(".claude/.credentials.json", "canary of a credential\n");
+    a.write(
+        ".claude.json",
+        r#"{"oauthAccount":"canary of a login","mcpServers":{}}"#,
+    );
+    a.syncs(&["push"]);
+    for (name, content) in listed(&a.home.path("state/sync")) {
+        assert!(!content.contains("canary"), "{name}");
+    }
+    for dir in [
+        "state/sync",
+        "state/sync/states",
+        "state/sync/roots",
+        "state/sync/trees",
+    ] {
+        let mode = fs::metadata(a.home.path(dir)).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions());
+        assert_eq!(mode & 0o077, 0, "{dir} {mode:o}");
+    }
+}

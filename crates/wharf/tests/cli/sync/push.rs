@@ -1,0 +1,151 @@
+//! What is sent, and what is not.
+
+use super::{World, filters};
+
+#[test]
+fn a_secret_stops_a_push_with_file_and_line() {
+    let world = World::new();
+    let a = world.machine();
+    // Put together here, so that nobody takes this file for a leak.
+    let token = ["gh", "p_", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"].concat();
+    a.write(
+        ".claude/settings.json",
+        &format!("{{\n  \"env\": {{\"T\": \"{token}\"}}\n}}\n"),
+    );
+    a.write(".claude/CLAUDE.md", "# Rules\n");
+    a.write(".claude/commands/use.md", "Use ${GH_TOKEN}.\n");
+    let _filters = filters();
+    insta::assert_snapshot!("refused", a.sync(&["push"]));
+    insta::assert_snapshot!("nothing_was_sent", a.sync(&["history", "--server", "-v"]));
+    insta::assert_snapshot!(
+        "the_rest_by_name",
+        a.sync(&["push", "CLAUDE.md", "commands/"])
+    );
+    insta::assert_snapshot!("refused_as_json", a.sync(&["push", "--json"]));
+    a.write(
+        ".claude/settings.json",
+        "{\"env\": {\"T\": \"${GH_TOKEN}\"}}\n",
+    );
+    a.syncs(&["push"]);
+    assert_eq!(a.json(&["--check"]).1, 0);
+}
+
+#[test]
+fn two_machines_push_at_once_and_neither_loses() {
+    let world = World::new();
+    let machines: Vec<_> = (0..4).map(|_| world.machine()).collect();
+    for (n, machine) in machines.iter().enumerate() {
+        machine.write(&format!(".claude/commands/of{n}.md"), &format!("{n}\n"));
+    }
+    let running: Vec<_> = machines
+        .iter()
+        .map(|machine| {
+            let mut command = machine.home.wharf(&["sync", "push"]);
+            command.stdout(std::process::Stdio::piped());
+            command.stderr(std::process::Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for (machine, child) in machines.iter().zip(running) {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", machine.home.show(&output));
+    }
+    for machine in &machines {
+        machine.syncs(&[]);
+        assert_eq!(machine.files().len(), machines.len());
+        assert_eq!(machine.json(&["--check"]).1, 0);
+    }
+}
+
+#[test]
+fn what_is_rehearsed_is_not_sent() {
+    let world = World::new();
+    let a = world.machine();
+    a.write(".claude/CLAUDE.md", "# Rules\n");
+    let _filters = filters();
+    insta::assert_snapshot!("rehearsed", a.sync(&["push", "-n"]));
+    let (status, _) = a.json(&["status"]);
+    assert_eq!(
+        (&status["kept"], &status["remote"]["version"]),
+        (&1.into(), &"".into())
+    );
+    let unknown = a.sync(&["push", "notes.txt"]);
+    assert!(unknown.contains("is no file of the profile"), "{unknown}");
+}
+
+#[test]
+fn most_files_do_not_go_unasked() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    for n in 0..12 {
+        a.write(&format!(".claude/commands/c{n}.md"), "c\n");
+    }
+    a.syncs(&["push"]);
+    b.syncs(&[]);
+    std::fs::remove_dir_all(a.home.path(".claude/commands")).unwrap();
+    let _filters = filters();
+    insta::assert_snapshot!("not_there", a.sync(&["push"]));
+    a.syncs(&["push", "--yes"]);
+    insta::assert_snapshot!("not_here", b.sync(&[]));
+    assert_eq!(b.files().len(), 12);
+    b.syncs(&["--yes"]);
+    assert_eq!(b.files(), []);
+    b.syncs(&["undo"]);
+    assert_eq!(b.files().len(), 12);
+    // The whole directory is gone: nobody's wish, so that it is made again.
+    std::fs::remove_dir_all(b.home.path(".claude")).unwrap();
+    a.write(".claude/CLAUDE.md", "# Rules\n");
+    a.syncs(&["push"]);
+    b.syncs(&[]);
+    assert_eq!(b.read(".claude/CLAUDE.md").unwrap(), "# Rules\n");
+    assert_eq!(b.json(&["--check"]).1, 0);
+}
+
+#[test]
+fn what_is_the_organizations_stays_theirs() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    let token = a.home.ok(&["auth", "token"]);
+    let (status, body) = crate::identity::sent(
+        "PUT",
+        &world.url,
+        "/api/v1/configuration/org",
+        token.trim(),
+        &serde_json::json!({ "content": "Rule of the house.\n" }),
+    );
+    assert_eq!(status, 200, "{body}");
+    a.syncs(&[]);
+    let text = a.read(".claude/CLAUDE.md").unwrap();
+    assert!(text.starts_with("<!-- wharf:begin"), "{text}");
+    a.write(".claude/CLAUDE.md", &format!("{text}\nMine.\n"));
+    a.syncs(&["push"]);
+    b.syncs(&[]);
+    assert_eq!(b.read(".claude/CLAUDE.md"), a.read(".claude/CLAUDE.md"));
+
+    // The house changes its part while there is an edit here: that is no conflict.
+    let (status, body) = crate::identity::sent(
+        "PUT",
+        &world.url,
+        "/api/v1/configuration/org",
+        token.trim(),
+        &serde_json::json!({ "content": "Another rule.\n" }),
+    );
+    assert_eq!(status, 200, "{body}");
+    let before = b.read(".claude/CLAUDE.md").unwrap();
+    b.write(".claude/CLAUDE.md", &format!("{before}And more.\n"));
+    let _filters = filters();
+    insta::assert_snapshot!("the_part_is_followed", b.sync(&[]));
+    let after = b.read(".claude/CLAUDE.md").unwrap();
+    assert_eq!(
+        after,
+        format!(
+            "{}And more.\n",
+            before.replace("Rule of the house", "Another rule")
+        )
+    );
+    b.syncs(&["push"]);
+    a.syncs(&[]);
+    assert_eq!(a.read(".claude/CLAUDE.md").unwrap(), after);
+    let own = a.home.ok(&["sync", "history", "--server"]);
+    assert!(!own.contains("Another rule"), "{own}");
+}
