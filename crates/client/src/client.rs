@@ -20,7 +20,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What is said of an answer that another program gave.
-const NOT_OURS: &str = "it is not one of a Wharf server";
+pub(crate) const NOT_OURS: &str = "it is not one of a Wharf server";
 
 /// One server, and who asks. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -18,6 +18,7 @@ Examples:
   wharf run --host web-1 -- df -h      run it on another machine, over SSH
   wharf explain -- rm -rf build        what it would do, and whether it may; runs nothing
   wharf audit tail                     what was run here
+  wharf sync                           your agents' configuration, the same on every machine
   wharf serve                          serve this machine on 127.0.0.1:7304
 
 Exit codes:

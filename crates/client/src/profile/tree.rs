@@ -11,7 +11,7 @@ use wharf_api::profile::{
 
 use super::blobs::{Blobs, frame_header};
 use super::{TRANSFER_TIMEOUT, tag};
-use crate::client::Client;
+use crate::client::{Client, NOT_OURS};
 use crate::error::Error;
 
 /// The longest list of files accepted: 10,000 of the longest paths.
@@ -172,7 +172,8 @@ impl Client {
         self.expect_type(&response, JSON)?;
         let status = response.status();
         let body = self.body_within(response, TREE_ANSWER_BYTES_MAX).await?;
-        serde_json::from_slice(&body).map_err(|error| self.odd(status, error.to_string()))
+        let read = serde_json::from_slice(&body);
+        read.map_err(|error| self.odd(status, format!("{NOT_OURS} ({error})")))
     }
 
     /// The versions of a profile, newest first.

@@ -10,7 +10,7 @@ use wharf_localstate::credentials::Keeper;
 use wharf_localstate::private;
 
 use super::auth::logout;
-use super::{DONE, Outcome};
+use super::{DONE, Outcome, sync};
 use crate::config::edit;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
@@ -23,11 +23,11 @@ use crate::wire::block_on;
 #[command(before_help = "\
 Examples:
   wharf reset              logins, profiles and this device's SSH key
-  wharf reset --all        this device's id as well
+  wharf reset --all        this device's id as well, and what syncs remember with their backups
 
 What a server keeps here, its record, database and token, is never touched.")]
 pub(crate) struct Args {
-    /// The device's id too
+    /// The device's id too, and what syncs remember
     #[arg(long)]
     all: bool,
     /// Do not ask
@@ -47,7 +47,13 @@ pub(crate) fn reset(cx: &Context, args: &Args) -> Outcome {
         Err(error) => (Default::default(), Some(CommandError::from(error).message)),
     };
     let files = files(cx, args.all);
-    if damaged.is_none() && logins.is_empty() && files.is_empty() && !has_profiles(cx)? {
+    let synced = sync::health::remembers(cx).filter(|_| args.all);
+    if synced.is_none()
+        && damaged.is_none()
+        && logins.is_empty()
+        && files.is_empty()
+        && !has_profiles(cx)?
+    {
         cx.ui.event("there is nothing to forget");
         return Ok(DONE);
     }
@@ -59,6 +65,9 @@ pub(crate) fn reset(cx: &Context, args: &Args) -> Outcome {
     }
     for file in &files {
         text.push_str(&format!("  {}\n", file.display()));
+    }
+    if let Some(dir) = &synced {
+        text.push_str(&format!("  {}, with the backups of syncs\n", dir.display()));
     }
     if damaged.is_some() {
         text.push_str("  the list of logins, which is damaged\n");
@@ -90,6 +99,9 @@ pub(crate) fn reset(cx: &Context, args: &Args) -> Outcome {
                 "its login goes on at the server; wharf key list there shows it".to_owned(),
             ));
         }
+    }
+    if synced.is_some() {
+        sync::health::forget(cx)?;
     }
     forget(cx, &keeper, logins.keys(), &files)?;
     for (profile, why) in &left {

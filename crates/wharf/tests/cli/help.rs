@@ -13,6 +13,7 @@ fn help_begins_with_examples() {
       wharf run --host web-1 -- df -h      run it on another machine, over SSH
       wharf explain -- rm -rf build        what it would do, and whether it may; runs nothing
       wharf audit tail                     what was run here
+      wharf sync                           your agents' configuration, the same on every machine
       wharf serve                          serve this machine on 127.0.0.1:7304
 
     Exit codes:
@@ -36,6 +37,7 @@ fn help_begins_with_examples() {
       policy      Who may run what
       registry    What is known about commands
       audit       The record of all that was asked, decided and run
+      sync        Keep the configuration of your agents the same on every machine
       serve       Serve this machine
       auth        Log in to a server, and out of it
       whoami      Say who the server takes you for

@@ -8,6 +8,7 @@ mod keyring;
 mod login;
 mod server;
 mod stale;
+mod sync;
 mod tar;
 
 use std::path::PathBuf;
@@ -172,6 +173,7 @@ fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'sta
         with(end, "ssh", around::ssh);
         with(end, "opencode", around::opencode);
         with(end, "claude", around::claude);
+        with(end, "sync", sync::check);
         list.insert(0, ("server", skip));
         return list;
     }
@@ -182,6 +184,7 @@ fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'sta
     with(end, "ssh", around::ssh);
     with(end, "opencode", around::opencode);
     with(end, "claude", around::claude);
+    with(end, "sync", sync::check);
     list
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Account {
     login: String,
     /// The server, for people.
     pub(super) server: String,
+    /// Whom the login is for, where that is kept.
+    pub(super) person: Option<String>,
     /// The owner that it led to last.
     pub(super) owner: Option<String>,
 }
@@ -43,28 +45,29 @@ struct Owners {
 impl Account {
     /// The login at hand. [`Kind::Login`] where there is none and no server runs here.
     pub(super) fn of(cx: &Context) -> Result<Self, CommandError> {
-        let (server, login) = match target(cx)? {
+        let (server, login, person) = match target(cx)? {
             Target::Here => {
                 let running = Registration::find(&cx.places.registration_file())?;
                 let Some(running) = running else {
                     return Err(nobody(cx)?);
                 };
-                (running.url, "here".to_owned())
+                (running.url, "here".to_owned(), None)
             }
             Target::Named { url, profile } => {
-                let login = of_profile(cx, &url, profile.as_deref())?;
-                (url, login)
+                let (login, person) = of_profile(cx, &url, profile.as_deref())?;
+                (url, login, person)
             }
         };
-        let login = match given(cx)? {
-            Some(given) => format!("{server} {given}"),
-            None => login,
+        let (login, person) = match given(cx)? {
+            Some(given) => (format!("{server} {given}"), None),
+            None => (login, person),
         };
         let owner = read(cx).owners.remove(&login);
         let server = neutral_line(&server);
         Ok(Self {
             login,
             server,
+            person,
             owner,
         })
     }
@@ -97,16 +100,20 @@ fn read(cx: &Context) -> Owners {
 }
 
 /// A login that is kept, by the account that it is for and not by its token, which changes.
-fn of_profile(cx: &Context, url: &str, profile: Option<&str>) -> Result<String, CommandError> {
+fn of_profile(
+    cx: &Context,
+    url: &str,
+    profile: Option<&str>,
+) -> Result<(String, Option<String>), CommandError> {
     let about = match profile {
         Some(profile) => Keeper::new(&cx.places).login(profile)?,
         None => None,
     };
     let about = about.and_then(|login| login.about);
     Ok(match (about.and_then(|about| about.user), profile) {
-        (Some(user), _) => format!("{url} user {}", user.id),
-        (None, Some(profile)) => format!("{url} profile {profile}"),
-        (None, None) => url.to_owned(),
+        (Some(user), _) => (format!("{url} user {}", user.id), Some(user.name)),
+        (None, Some(profile)) => (format!("{url} profile {profile}"), None),
+        (None, None) => (url.to_owned(), None),
     })
 }
 

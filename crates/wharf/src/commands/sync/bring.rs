@@ -42,7 +42,7 @@ impl Prefer {
 }
 
 /// How it is done.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
     /// Show what would be done, and write nothing

@@ -9,6 +9,7 @@ mod bring;
 mod contents;
 mod diff;
 mod error;
+pub(crate) mod health;
 mod history;
 mod import;
 mod merge;
@@ -31,6 +32,7 @@ use std::future::Future;
 
 use super::Outcome;
 use crate::context::Context;
+use crate::error::CommandError;
 use crate::wire::block_on;
 
 const EXAMPLES: &str = "\
@@ -47,7 +49,7 @@ A file that you changed is never overwritten unasked: changed on the server too,
 
 /// Keep the configuration of your agents the same on every machine
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -77,6 +79,14 @@ enum Command {
 }
 
 pub(crate) fn sync(cx: &Context, args: Args) -> Outcome {
+    let is_bare = args.bring == bring::Args::default() && args.watch == watch::Args::default();
+    if args.command.is_some() && !is_bare {
+        // A flag that does nothing where it stands, such as -n, must not be taken for one that does.
+        return Err(
+            CommandError::usage("a flag of wharf sync stands before another verb")
+                .hint("put it behind the verb: wharf sync push -n"),
+        );
+    }
     match args.command {
         None if args.watch.watch => watch::watch(cx, &args.watch, &args.bring),
         None => answer(cx, pull(cx, &args.bring)),

@@ -43,7 +43,7 @@ impl Section {
         Self {
             agent: place.site.agent.name(),
             shown: place.site.shown.clone(),
-            base: short(&base.version),
+            base: base.version.clone(),
             agreed: Some(times.agreed).filter(|at| *at > 0 && !base.manifest.is_empty()),
             rows: rows::rows(plan, texts),
             summary: plan.summary(),
@@ -196,7 +196,7 @@ impl Report {
             return first_contact(&head, it, all);
         }
         let base = match it.agreed {
-            Some(at) => format!("base {} ({})", it.base, ago(at, seconds())),
+            Some(at) => format!("base {} ({})", short(&it.base), ago(at, seconds())),
             None => "first sync here".to_owned(),
         };
         let mut text = format!("{head}      {base}\n");

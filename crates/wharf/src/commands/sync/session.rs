@@ -100,8 +100,9 @@ impl<'a> Session<'a> {
     /// Whose the tree is, for people.
     pub(super) fn who(&self, there: &There) -> String {
         let own = there.tree.layers.iter().find(|it| it.profile == "me");
-        match own.filter(|own| !own.name.is_empty()) {
-            Some(own) => format!("{} at {}", neutral_line(&own.name), self.account.server),
+        let told = own.map(|own| &own.name).filter(|name| !name.is_empty());
+        match told.or(self.account.person.as_ref()) {
+            Some(name) => format!("{} at {}", neutral_line(name), self.account.server),
             None => self.account.server.clone(),
         }
     }

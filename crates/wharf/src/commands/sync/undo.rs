@@ -152,13 +152,11 @@ fn show(cx: &Context, undone: &[Undone]) -> Result<(), CommandError> {
             ));
         }
     }
-    let is_mine = undone
-        .iter()
-        .any(|it| it.agent == Agent::Claude && it.applied.operation.is_some());
-    if is_mine {
-        text.push_str(
-            "It counts as an edit of yours. Send: wharf sync push. Or again: wharf sync --force\n",
-        );
+    let mine = undone.iter().filter(|it| it.agent == Agent::Claude);
+    for number in mine.filter_map(|it| it.applied.operation) {
+        text.push_str(&format!(
+            "It counts as an edit of yours. Send: wharf sync push. Back again: wharf sync undo {number}\n"
+        ));
     }
     ui::data(&text)?;
     Ok(())

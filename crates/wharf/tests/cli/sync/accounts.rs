@@ -71,7 +71,7 @@ fn a_reset_forgets_and_loses_nothing() {
     m.syncs(&["push"]);
     m.write(".claude/CLAUDE.md", "two\n");
     m.home.ok(&["reset", "--all", "--yes"]);
-    assert!(!m.home.path("state/sync").exists());
+    assert!(!m.home.path("state/sync/states").exists());
     identity::login(&m.home, &world.url);
     let (plan, code) = m.json(&[]);
     assert_eq!((&plan["targets"][0]["conflicts"], code), (&1.into(), 6));

@@ -9,6 +9,7 @@ mod offline;
 mod others;
 mod places;
 mod push;
+mod round_trips;
 mod stub;
 mod undo;
 mod watch;
@@ -110,9 +111,14 @@ pub(crate) fn listed(dir: &Path) -> Vec<(String, String)> {
     files
 }
 
-/// What differs from run to run.
-pub(crate) fn filters() -> insta::internals::SettingsBindDropGuard {
-    let _inner = crate::home::filters();
+/// What differs from run to run. They are given up in this order, each to the ones before it.
+pub(crate) struct Filters {
+    _ours: insta::internals::SettingsBindDropGuard,
+    _all: insta::internals::SettingsBindDropGuard,
+}
+
+pub(crate) fn filters() -> Filters {
+    let all = crate::home::filters();
     let mut settings = insta::Settings::clone_current();
     for (pattern, instead) in [
         (r"\b(remote|base|newest    ) [0-9a-f]{7}\b", "$1 VERSION"),
@@ -121,5 +127,8 @@ pub(crate) fn filters() -> insta::internals::SettingsBindDropGuard {
     ] {
         settings.add_filter(pattern, instead);
     }
-    settings.bind_to_scope()
+    Filters {
+        _ours: settings.bind_to_scope(),
+        _all: all,
+    }
 }

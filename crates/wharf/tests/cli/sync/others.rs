@@ -89,7 +89,7 @@ fn a_file_that_cannot_be_edited_stops_its_agent_alone() {
     a.write(".claude/CLAUDE.md", "# Rules\n");
     a.write(".claude.json", SERVERS);
     a.syncs(&["push"]);
-    b.write(".config/opencode/opencode.json", "{ // a comment\n}\n");
+    b.write(".config/opencode/opencode.json", "{ \"mcp\": \n");
     let _filters = filters();
     let seen = b.sync(&[
         "--target", "claude", "--target", "opencode", "--target", "codex",

@@ -64,6 +64,7 @@ fn what_is_rehearsed_is_not_sent() {
     a.write(".claude/CLAUDE.md", "# Rules\n");
     let _filters = filters();
     insta::assert_snapshot!("rehearsed", a.sync(&["push", "-n"]));
+    insta::assert_snapshot!("misplaced", a.sync(&["-n", "push"]));
     let (status, _) = a.json(&["status"]);
     assert_eq!(
         (&status["kept"], &status["remote"]["version"]),
@@ -136,13 +137,16 @@ fn what_is_the_organizations_stays_theirs() {
     let _filters = filters();
     insta::assert_snapshot!("the_part_is_followed", b.sync(&[]));
     let after = b.read(".claude/CLAUDE.md").unwrap();
-    assert_eq!(
-        after,
-        format!(
-            "{}And more.\n",
-            before.replace("Rule of the house", "Another rule")
-        )
-    );
+    // The mark tells the part's state.
+    let part: Vec<&str> = after.lines().skip(1).collect();
+    let wanted = [
+        "Another rule.",
+        "<!-- wharf:end -->",
+        "",
+        "Mine.",
+        "And more.",
+    ];
+    assert_eq!(part, wanted);
     b.syncs(&["push"]);
     a.syncs(&[]);
     assert_eq!(a.read(".claude/CLAUDE.md").unwrap(), after);

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use wharf_sync::member;
 use wharf_sync::profile::{FILE_BYTES_MAX, FILES_MAX, PATH_DEPTH_MAX, ProfilePath};
@@ -188,8 +188,17 @@ impl Walk<'_> {
     fn behind(&self, link: &[u8], target: &str) -> Option<(Vec<u8>, bool)> {
         let home = self.home?;
         let link = std::str::from_utf8(link).ok()?.trim_end();
-        let at = home.join(".claude").join(target);
-        let real = at.parent()?.join(link).canonicalize().ok()?;
+        // From where it will be, which need not be there yet.
+        let mut at = home.join(".claude").join(target);
+        at.pop();
+        for part in Path::new(link).components() {
+            match part {
+                Component::ParentDir => drop(at.pop()),
+                Component::CurDir => {}
+                part => at.push(part),
+            }
+        }
+        let real = at.canonicalize().ok()?;
         let is_inside = home.canonicalize().is_ok_and(|home| real.starts_with(home));
         let found = fs::metadata(&real)
             .ok()
@@ -259,7 +268,11 @@ fn file(source: &str) -> Name {
         name = rest;
         match *attribute {
             "executable_" => said.executable = true,
-            "encrypted_" => said.trouble = Some("it is encrypted, which chezmoi alone undoes"),
+            "encrypted_" => {
+                said.trouble = Some("it is encrypted, which chezmoi alone undoes");
+                let ends = [".age", ".asc"].iter();
+                name = ends.fold(name, |name, end| name.strip_suffix(*end).unwrap_or(name));
+            }
             _ => {}
         }
     }
@@ -296,11 +309,8 @@ mod tests {
         let link = file("symlink_dot_env.tmpl");
         assert!(link.is_link && link.is_template);
         assert_eq!(link.target, ".env");
-        assert!(
-            file("encrypted_private_settings.json.age")
-                .trouble
-                .is_some()
-        );
+        let encrypted = file("encrypted_private_settings.json.age");
+        assert!(encrypted.trouble.is_some() && encrypted.target == "settings.json");
         assert!(file("modify_settings.json").trouble.is_some());
         assert_eq!(file("literal_dot_x").target, "dot_x");
         assert_eq!(file("a.tmpl.literal").target, "a.tmpl");

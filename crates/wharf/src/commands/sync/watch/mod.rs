@@ -30,7 +30,7 @@ const QUIET: Duration = Duration::from_millis(300);
 const QUIET_WAITS_MAX: usize = 10;
 
 /// How it is watched.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
     /// Go on until Ctrl-C: look whenever a file here changes, and ask the server every sync.interval
