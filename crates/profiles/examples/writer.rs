@@ -1,6 +1,7 @@
 //! Writes version after version into the profile of the user `crash` below a folder, and says the
 //! id of each on a line of its own when it is acknowledged. The fault tests end it in between.
-//! `writer FOLDER [SEED [COUNT]]`.
+//! `writer FOLDER [SEED [COUNT]]`. `writer FOLDER upstream` gives the profile one upstream, another
+//! one, and none, and says so in between.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -8,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
-use wharf_model::{Clock, Timestamp};
+use wharf_model::{Clock, Entropy, Timestamp};
+use wharf_profiles::upstream::{Address, Branch, Draft, Protocols};
 use wharf_profiles::{Author, Condition, Owner, Profiles, Sha256, Upload};
 
 struct Ticks(AtomicI64);
@@ -28,6 +30,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = Ticks(AtomicI64::new(1_700_000_000_000));
     let profiles = Profiles::open(root, Arc::new(clock));
     let owner = Owner::user("crash")?;
+    if seed == "upstream" {
+        return follow(&profiles, &owner).await;
+    }
     let author = Author {
         name: "Crash".to_owned(),
         email: "crash@example.com".to_owned(),
@@ -46,5 +51,36 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let tree = put.await?;
         writeln!(std::io::stdout(), "{}", tree.version)?;
     }
+    Ok(())
+}
+
+struct Counted(AtomicI64);
+
+impl Entropy for Counted {
+    fn fill(&self, buffer: &mut [u8]) {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        buffer.fill(number.to_le_bytes()[0]);
+    }
+}
+
+const KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIBx5cvKXjwF7TQ7PvJJBnUiO3aCBvRzXr0VzB5KcvJ3T";
+
+async fn follow(profiles: &Profiles, owner: &Owner) -> Result<(), Box<dyn std::error::Error>> {
+    let entropy = Counted(AtomicI64::new(1));
+    for host in ["a.example", "b.example"] {
+        let url = format!("ssh://git@{host}/x.git");
+        let draft = Draft {
+            address: Address::parse(&url, Protocols::default())?,
+            branch: Branch::parse("main")?,
+            user: None,
+            token: None,
+            known_hosts: Some(format!("{host} ssh-ed25519 {KEY}")),
+            push: false,
+        };
+        profiles.set_upstream(owner, draft, &entropy).await?;
+        writeln!(std::io::stdout(), "{host}")?;
+    }
+    profiles.remove_upstream(owner).await?;
+    writeln!(std::io::stdout(), "none")?;
     Ok(())
 }

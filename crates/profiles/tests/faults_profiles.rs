@@ -18,6 +18,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use support::{Place, author, fsck, git};
+use wharf_profiles::upstream::Access;
 use wharf_profiles::{Condition, Owner};
 
 const ROUNDS: u64 = 50;
@@ -98,6 +99,53 @@ async fn a_full_disk_at_any_system_call_leaves_the_version_before_or_after() {
     at_each_call("error=ENOSPC").await;
 }
 
+#[tokio::test]
+async fn an_upstream_is_the_one_before_or_after_wherever_its_writer_ends() {
+    if !has_strace() {
+        return;
+    }
+    let owner = Owner::user("crash").unwrap();
+    let mut hits = 0;
+    for fault in ["signal=KILL", "error=ENOSPC"] {
+        for call in CALLS {
+            let most = calls_of(call, &["upstream"]);
+            for number in (1..=most).step_by(stride()) {
+                let place = Place::new();
+                let said = faulty(&place, call, fault, number, &["upstream"]);
+                let about = format!("{call} {number} {fault}: {said:?}");
+                hits += usize::from(said.lines().count() < 3);
+                let found = place.profiles.upstream(&owner).await;
+                let found = found.unwrap_or_else(|error| panic!("{about}: {error}"));
+                let host = found.as_ref().and_then(|it| it.address.host());
+                let states = [None, Some("a.example"), Some("b.example"), None];
+                let told = said.lines().count();
+                let legal = states.get(told..).unwrap().iter().take(2);
+                assert!(legal.clone().any(|it| *it == host), "{about}: {host:?}");
+                if let Some(settings) = &found {
+                    let Access::Key { key, known_hosts } = settings.upstream().access else {
+                        panic!("{about}");
+                    };
+                    let key = std::fs::read_to_string(key).unwrap();
+                    assert!(
+                        key.ends_with("-----END OPENSSH PRIVATE KEY-----\n"),
+                        "{about}"
+                    );
+                    let hosts = std::fs::read_to_string(known_hosts).unwrap();
+                    assert!(hosts.starts_with(host.unwrap()), "{about}");
+                }
+                place.profiles.remove_upstream(&owner).await.unwrap();
+                let Ok(left) = std::fs::read_dir(place.root().join("user")) else {
+                    continue;
+                };
+                let names = left.map(|it| it.unwrap().file_name().into_string().unwrap());
+                let left: Vec<String> = names.filter(|it| it.contains("upstream")).collect();
+                assert_eq!(left, [""; 0], "{about}");
+            }
+        }
+    }
+    assert!(hits > 40 / stride(), "{hits} faults");
+}
+
 /// How many files are left half written.
 fn drafts(repository: &Path) -> usize {
     let objects = repository.join("objects");
@@ -117,14 +165,44 @@ fn writer() -> PathBuf {
     target.join("examples/writer")
 }
 
+fn has_strace() -> bool {
+    let mut command = Command::new("strace");
+    let found = command.arg("-V").stdout(Stdio::null()).status();
+    let has = found.is_ok_and(|it| it.success());
+    if !has {
+        eprintln!("skipped: there is no strace");
+    }
+    has
+}
+
+/// All calls when more than the usual rounds are asked for.
+fn stride() -> usize {
+    if number("WHARF_FAULT_ROUNDS", ROUNDS) > ROUNDS {
+        1
+    } else {
+        3
+    }
+}
+
+/// What the writer says when one of its calls meets a fault.
+fn faulty(place: &Place, call: &str, fault: &str, number: usize, words: &[&str]) -> String {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null"]);
+    command.args(["-e", &format!("trace={call}")]);
+    command.args(["-e", &format!("inject={call}:{fault}:when={number}")]);
+    command.arg(writer()).arg(place.root()).args(words);
+    let output = command.output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// The most calls that one thread of the writer makes.
-fn calls_of(call: &str) -> usize {
+fn calls_of(call: &str, words: &[&str]) -> usize {
     let place = Place::new();
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-e", &format!("trace={call}"), "-o"]);
     command.arg(log.path()).arg(writer());
-    let output = command.arg(place.root()).args(["seed", "2"]).output();
+    let output = command.arg(place.root()).args(words).output();
     assert!(output.unwrap().status.success());
     let mut threads: HashMap<String, usize> = HashMap::new();
     for line in std::fs::read_to_string(log.path()).unwrap().lines() {
@@ -141,42 +219,19 @@ fn calls_of(call: &str) -> usize {
 /// Two versions (objects in files of their own, objects in a pack) are written into an empty
 /// folder, once for each system call that they take; that one meets the fault.
 async fn at_each_call(fault: &str) {
-    if !Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status()
-        .is_ok_and(|it| it.success())
-    {
-        eprintln!("skipped: there is no strace");
+    if !has_strace() {
         return;
     }
     let owner = Owner::user("crash").unwrap();
-    // All of them when more than the usual rounds are asked for.
-    let stride = if number("WHARF_FAULT_ROUNDS", ROUNDS) > ROUNDS {
-        1
-    } else {
-        3
-    };
+    let words = ["seed", "2"];
     let (mut hits, mut whole) = (0, 0);
     for call in CALLS {
-        let calls = calls_of(call);
-        for number in (1..=calls).step_by(stride) {
+        let calls = calls_of(call, &words);
+        for number in (1..=calls).step_by(stride()) {
             let place = Place::new();
-            let mut command = Command::new("strace");
-            command.args([
-                "-f",
-                "-qq",
-                "-o",
-                "/dev/null",
-                "-e",
-                &format!("trace={call}"),
-            ]);
-            command.args(["-e", &format!("inject={call}:{fault}:when={number}")]);
-            command.arg(writer()).arg(place.root()).args(["seed", "2"]);
-            let output = command.output().unwrap();
-            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let said = faulty(&place, call, fault, number, &words);
             let acknowledged: Vec<&str> = said.lines().filter(|line| line.len() == 40).collect();
-            let was_hit = !output.status.success();
+            let was_hit = acknowledged.len() < 2;
             let repository = place.repository(&owner);
             let about = format!("{call} {number}: {said:?}");
             if repository.exists() {
@@ -207,7 +262,7 @@ async fn at_each_call(fault: &str) {
         }
     }
     assert!(
-        hits > 60 / stride && whole > 0,
+        hits > 60 / stride() && whole > 0,
         "{hits} faults, {whole} versions"
     );
     eprintln!("{hits} faults of the kind {fault}");
