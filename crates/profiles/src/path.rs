@@ -123,6 +123,9 @@ fn is_hashed(stem: &str) -> bool {
 
 /// The name as a file system that folds case and normalizes Unicode would compare it.
 fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
     name.nfkd().flat_map(char::to_lowercase).nfc().collect()
 }
 
@@ -142,10 +145,11 @@ impl Names {
             let Some(prefix) = text.get(..end) else {
                 continue;
             };
-            match self.seen.get(&fold(prefix)) {
+            let folded = fold(prefix);
+            match self.seen.get(&folded) {
                 None => {
                     let seen = (prefix.to_owned(), is_file);
-                    self.seen.insert(fold(prefix), seen);
+                    self.seen.insert(folded, seen);
                 }
                 Some((other, _)) if other != prefix => {
                     return problems.add(Problem::new(
