@@ -20,7 +20,10 @@ const AGE_KEY: usize = 58;
 pub fn private_key(content: &[u8]) -> Option<usize> {
     // Nearly no content has one of these, and most of a first sync's time went into its lines.
     let marks: [&[u8]; 3] = [b"PRIVATE KEY", AGE_PREFIX, PUTTY];
-    if !marks.iter().any(|mark| memmem::find(content, mark).is_some()) {
+    if !marks
+        .iter()
+        .any(|mark| memmem::find(content, mark).is_some())
+    {
         return None;
     }
     let mut lines = content.split(|byte| *byte == b'\n').map(trimmed);

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use wharf_model::Clock;
@@ -209,8 +210,11 @@ impl Shared {
         let snapshot = Arc::new(Snapshot::read(&mut reader, &mut index, commit)?);
         self.cache.put(owner, Arc::clone(&snapshot));
         if index.has_news() {
-            // It was lost, or others have written here. What was found is right without it, too.
-            let _ = index.save(&repository.lock()?);
+            // It was lost, or others have written here. What was found is right without it, too,
+            // and somebody who only reads waits for no writer.
+            if let Ok(locked) = repository.lock_within(Duration::ZERO) {
+                let _ = index.save(&locked);
+            }
         }
         Ok(Some(snapshot))
     }

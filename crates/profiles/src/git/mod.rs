@@ -16,7 +16,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -76,6 +76,11 @@ impl Repository {
 
     /// Waits until no other process writes here, and makes the repository where there is none.
     pub(crate) fn lock(&self) -> Result<Locked<'_>, Error> {
+        self.lock_within(LOCK_WAIT)
+    }
+
+    /// The same, for no longer than `wait`.
+    pub(crate) fn lock_within(&self, wait: Duration) -> Result<Locked<'_>, Error> {
         let layer = self.directory.parent().unwrap_or(&self.directory);
         make_directory(layer)?;
         let mut options = OpenOptions::new();
@@ -86,7 +91,7 @@ impl Repository {
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
-                Err(Errno::WOULDBLOCK) if since.elapsed() < LOCK_WAIT => {
+                Err(Errno::WOULDBLOCK) if since.elapsed() < wait => {
                     std::thread::sleep(LOCK_POLL);
                 }
                 Err(Errno::WOULDBLOCK) => return Err(Error::Busy),

@@ -67,3 +67,24 @@ async fn without_a_base_none_is_lost() {
     assert_eq!(made, kept);
     place.fsck(ada());
 }
+
+/// What others have written has to be described, and is without waiting for whoever writes now.
+#[tokio::test]
+async fn a_reader_waits_for_no_writer() {
+    let place = Place::new();
+    let put = place
+        .profiles
+        .put(ada(), "text", "", author(), Condition::Any);
+    let put = put.await.unwrap();
+    let index = place.repository(ada()).join("wharf-sha256");
+    std::fs::remove_file(&index).unwrap();
+    let lock = place.repository(ada()).with_extension("lock");
+    let held = std::fs::File::open(lock).unwrap();
+    held.lock().unwrap();
+    let tree = place.again().tree(ada(), None).await.unwrap();
+    assert_eq!((tree.version, tree.files.len()), (put.commit_sha, 1));
+    assert!(!index.exists());
+    held.unlock().unwrap();
+    place.again().tree(ada(), None).await.unwrap();
+    assert!(index.exists());
+}
