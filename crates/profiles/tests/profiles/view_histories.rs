@@ -94,7 +94,7 @@ fn edit() -> impl Strategy<Value = Edit> {
     let all = 0..PLAIN.len() + JSON.len() + 1;
     prop_oneof![
         3 => (0..TEXTS.len()).prop_map(Edit::Text),
-        2 => Just(Edit::Line),
+        3 => Just(Edit::Line),
         3 => (plain, 0..3_u8, any::<bool>())
             .prop_map(|(at, content, runs)| Edit::Plain { at, content, runs }),
         2 => all.clone().prop_map(Edit::Remove),
@@ -109,7 +109,7 @@ fn event() -> impl Strategy<Value = Event> {
     let edits = || prop::collection::vec(edit(), 0..4);
     prop_oneof![
         4 => (0..3_usize, edits()).prop_map(|(layer, edits)| Event::Write { layer, edits }),
-        1 => Just(Event::CopyBlock),
+        2 => Just(Event::CopyBlock),
         6 => edits().prop_map(Event::Push),
         1 => (0..3_usize, edit()).prop_map(|(layer, edit)| Event::Late { layer, edit }),
     ]
