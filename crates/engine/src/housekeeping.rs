@@ -13,7 +13,7 @@ const FOLLOW: Duration = Duration::from_secs(1);
 /// looks it waits at the most.
 const BUSY: u64 = 500;
 const MAX_PUT_OFF: u32 = 10;
-/// The same where other servers ask the database about what runs here.
+/// [`FOLLOW`] and [`MAX_PUT_OFF`] where other servers ask the database about what runs here.
 const FOLLOW_SHARED: Duration = Duration::from_millis(250);
 const MAX_PUT_OFF_SHARED: u32 = 2;
 /// How often it is looked whether an end is to be recorded late.

@@ -253,8 +253,8 @@ impl Approvals {
         Some(grant.approval.clone())
     }
 
-    /// Brings back what was open when the server last stopped.
-    /// What the database does not have yet stays, and so does what a request holds.
+    /// Takes what the database has, at the start and when another server has changed it. What the
+    /// database does not have yet stays, and so does what a request holds.
     pub(crate) fn restore(&self, open: Vec<Kept>, grants: Vec<Grant>) {
         let mut table = self.lock();
         let mut before = std::mem::take(&mut table.open);
@@ -285,7 +285,7 @@ impl Approvals {
         self.0.changed.notify_waiters();
     }
 
-    /// The database has a question: its tokens, to be kept there as well.
+    /// The tokens of a question, to be kept in the database with it; none when it is not open.
     pub(crate) fn tokens(&self, id: &str) -> Vec<Token> {
         let table = self.lock();
         let mut open = table.open.iter();

@@ -4,11 +4,11 @@
 //! and for the agent. Counts are in memory, so that a command waits for no database: one short
 //! lock when it begins and one when it ends. At the start of the server today's are read from the
 //! runs that the database knows. A command counts on the day on which it ends; while it goes on,
-//! what it has used so far counts now. What runs is not ended for a limit: the next is refused.
+//! what it has used so far counts now. What is refused or asked about counts among the commands of
+//! a minute. What runs is not ended for a limit: the next is refused.
 //!
-//! Where several servers share a database, what was used today at the others counts as well, as
-//! soon as it has ended, within a minute. What is refused or asked about counts among the commands
-//! of a minute.
+//! Where several servers share a database, what was used today at the others counts as well, at the
+//! latest a minute after it has ended.
 //!
 //! Limits: commands in a minute, commands at once and sessions are counted by each server for
 //! itself; a command that began more than a day before today and ended today is forgotten by a
@@ -284,7 +284,7 @@ impl Kind {
         }
     }
 
-    /// How many of these owners it is that one or stands for.
+    /// How many of these owners count for this name.
     fn count(self, name: &str, owners: &[&str]) -> u64 {
         let its = owners
             .iter()
