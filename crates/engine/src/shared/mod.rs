@@ -26,7 +26,6 @@ use crate::{approvals, housekeeping};
 const BEAT: Duration = Duration::from_secs(5);
 /// How far what is in memory may be behind what other servers have changed.
 const FOLLOW: Duration = Duration::from_millis(500);
-
 /// How far what was used today at other servers may be behind.
 const SPENT: Duration = Duration::from_secs(60);
 /// Requests that wait at once for a run that is not known yet; more are answered at once.
@@ -130,11 +129,11 @@ pub(crate) async fn leave(inner: &Inner) {
     }
 }
 
-/// Brings memory up to what other servers have changed. True when a question or yes has changed.
-pub(crate) async fn follow(inner: &Inner) -> Result<bool, Error> {
+/// Brings memory up to what other servers have changed.
+pub(crate) async fn follow(inner: &Inner) -> Result<(), Error> {
     let database = &inner.parts.database;
     if !database.is_shared() {
-        return Ok(false);
+        return Ok(());
     }
     let mut seen = inner.shared.seen.lock().await;
     let now = database.versions().await.map_err(Error::from_database)?;
@@ -142,12 +141,11 @@ pub(crate) async fn follow(inner: &Inner) -> Result<bool, Error> {
         inner.hosts.reload(database).await?;
         seen.hosts = now.hosts;
     }
-    let changed = now.consents != seen.consents;
-    if changed {
+    if now.consents != seen.consents {
         approvals::keep::reload(inner).await?;
         seen.consents = now.consents;
     }
-    Ok(changed)
+    Ok(())
 }
 
 impl Inner {
