@@ -159,7 +159,6 @@ impl Engine {
         inner.catch_up().await?;
         runs::idempotency::settle_open(&inner).await?;
         inner.close_lost_runs().await?;
-        inner.catch_up().await?;
         inner.quotas.load(&inner).await;
         approvals::keep::restore(&inner).await?;
         sessions::restore::all(&inner).await?;

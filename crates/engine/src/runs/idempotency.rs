@@ -247,7 +247,11 @@ impl Drop for Claim {
                 // The next start settles it.
                 () = inner.stopping.cancelled() => return,
             }
-            if let Err(error) = settle(&inner, caller.name(), &key).await {
+            let settled = async {
+                inner.catch_up().await?;
+                settle(&inner, caller.name(), &key).await
+            };
+            if let Err(error) = settled.await {
                 tracing::warn!(target: "command", %error, "a key is not given back before the next start");
             }
         });
@@ -326,7 +330,8 @@ async fn take(inner: &Arc<Inner>, caller: &Caller, key: &Idempotency) -> Result<
     }
 }
 
-/// Says what became of the keys that an earlier process of this server had taken.
+/// Says what became of the keys that an earlier process of this server had taken. The database has
+/// caught up: nothing is begun here before this.
 pub(crate) async fn settle_open(inner: &Inner) -> Result<(), Error> {
     let database = &inner.parts.database;
     if !database.is_shared() {
@@ -356,8 +361,8 @@ pub(crate) async fn forget_old(inner: &Inner) -> Result<(), Error> {
     forgotten.map_err(Error::from_database)
 }
 
+/// Says what became of a key, as the database has it, which has to be up to the record.
 async fn settle(inner: &Inner, caller: &str, key: &str) -> Result<(), Error> {
-    inner.catch_up().await?;
     let database = &inner.parts.database;
     let since = inner.parts.clock.now().millis().saturating_sub(life_ms());
     let row = database.run_by_idempotency(caller, key, since).await;
