@@ -14,6 +14,13 @@ use crate::{record, runs};
 const OTHERS_BEHIND: Duration = Duration::from_millis(1_500);
 const LOOK: Duration = Duration::from_millis(100);
 
+/// A run of the caller's that is known.
+enum Known {
+    Own(runs::start::Found),
+    /// It is another server's, and this is what the database has of it.
+    Foreign(Box<RunRow>),
+}
+
 impl Inner {
     /// Brings the database up to the record.
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
@@ -45,10 +52,17 @@ impl Inner {
         caller: &Caller,
         id: &RunId,
     ) -> Result<runs::start::Found, Error> {
+        match self.look_for(caller, id).await? {
+            Known::Own(found) => Ok(found),
+            Known::Foreign(row) => Err(self.elsewhere("command", &row.id, &row.server).await),
+        }
+    }
+
+    async fn look_for(&self, caller: &Caller, id: &RunId) -> Result<Known, Error> {
         let unknown = || Error::not_found("command", id.as_str());
         if let Some(run) = self.runs.get(id) {
             return if run.is_for(caller) {
-                Ok(runs::start::Found::Here(run))
+                Ok(Known::Own(runs::start::Found::Here(run)))
             } else {
                 Err(unknown())
             };
@@ -66,10 +80,11 @@ impl Inner {
         if !caller.reaches(session.as_ref()) {
             return Err(unknown());
         }
-        if self.is_foreign(&row.server) {
-            return Err(self.elsewhere("command", &row.id, &row.server).await);
-        }
-        Ok(runs::start::Found::Stored(Box::new(row)))
+        let (is_foreign, row) = (self.is_foreign(&row.server), Box::new(row));
+        Ok(match is_foreign {
+            true => Known::Foreign(row),
+            false => Known::Own(runs::start::Found::Stored(row)),
+        })
     }
 
     /// A run that another server may just have begun: that one's record is ahead of the database.
@@ -99,19 +114,18 @@ impl Inner {
         caller: &Caller,
         id: &RunId,
     ) -> Result<runs::start::Found, Error> {
-        let error = match self.find_run(caller, id).await {
-            Err(error @ Error::Elsewhere { .. }) => error,
-            found => return found,
+        let row = match self.look_for(caller, id).await? {
+            Known::Own(found) => return Ok(found),
+            Known::Foreign(row) => row,
         };
-        let row = self.parts.database.run(caller.name(), id.as_str()).await;
-        let row = row.map_err(Error::from_database)?;
-        let is_there =
-            matches!(&error, Error::Elsewhere { server, .. } if server.reachable().is_some());
-        match row {
-            Some(row) if row.seq_closed.is_some() || !is_there => {
-                Ok(runs::start::Found::Stored(Box::new(row)))
+        if row.seq_closed.is_some() {
+            return Ok(runs::start::Found::Stored(row));
+        }
+        match self.elsewhere("command", &row.id, &row.server).await {
+            Error::Elsewhere { server, .. } if server.reachable().is_none() => {
+                Ok(runs::start::Found::Stored(row))
             }
-            _ => Err(error),
+            error => Err(error),
         }
     }
 
