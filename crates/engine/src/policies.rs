@@ -140,6 +140,7 @@ impl Engine {
 async fn records(inner: &Inner, caller: &Caller, limit: usize) -> Result<Vec<Record>, Error> {
     inner.catch_up().await?;
     let (database, mut before) = (&inner.parts.database, None);
+    let asked = asked_today(inner, caller);
     let mut records = Vec::new();
     while records.len() < limit {
         let left = limit - records.len();
@@ -151,36 +152,43 @@ async fn records(inner: &Inner, caller: &Caller, limit: usize) -> Result<Vec<Rec
         let rows = rows.map_err(Error::from_database)?;
         let Some(last) = rows.last() else { break };
         before = Some(last.cursor());
-        records.extend(rows.into_iter().map(|row| record(inner, caller, row)));
+        records.extend(rows.into_iter().map(|row| record(inner, &asked, row)));
     }
     Ok(records)
 }
 
-/// A run of the caller's, as they would ask for it today: by what name their token went then, and
-/// which role they had, does not count.
-fn record(inner: &Inner, caller: &Caller, row: RunRow) -> Record {
+/// What is the same of all that the caller would ask for today. By what name their token went then,
+/// and which role they had, does not count.
+fn asked_today(inner: &Inner, caller: &Caller) -> Record {
     let (who, standing) = (who(caller), Standing::of(caller));
-    let started = Timestamp::from_millis(row.started_ms);
-    let offset = inner.parts.clock.utc_offset_minutes();
     Record {
-        id: row.id,
-        command: row.command,
         user: who.user.to_owned(),
         agent: who.agent.to_owned(),
         roles: vec![standing.role],
         organization: standing.organization,
         scopes: standing.scopes,
+        home: inner.options.home.clone(),
+        login: inner.options.user.clone(),
+        allow_dangerous: inner.options.allow_dangerous,
+        ..Record::default()
+    }
+}
+
+/// A run of the caller's, as they would ask for it today.
+fn record(inner: &Inner, asked: &Record, row: RunRow) -> Record {
+    let started = Timestamp::from_millis(row.started_ms);
+    let offset = inner.parts.clock.utc_offset_minutes();
+    Record {
+        id: row.id,
+        command: row.command,
         groups: Target::parse(&row.target)
             .map_or_else(|_| Vec::new(), |target| inner.hosts.groups_of(&target)),
         target: row.target,
         session: row.session_id,
         cwd: Some(row.cwd),
-        home: inner.options.home.clone(),
-        login: inner.options.user.clone(),
         background: row.background,
         at: Some(Moment::from_timestamp(started, offset)),
-        allow_dangerous: inner.options.allow_dangerous,
-        ..Record::default()
+        ..asked.clone()
     }
 }
 
