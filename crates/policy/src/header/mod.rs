@@ -17,9 +17,6 @@ use crate::question::{Moment, Weekday, Who};
 pub const DEVELOPER: &str = "developer";
 /// The role that looks and changes nothing.
 pub const READ_ONLY: &str = "read-only";
-/// Roles in an organization, which a policy may name without defining them. They come from the
-/// server, beside the roles that the file gives, and take nobody's default role away.
-pub(crate) const MEMBERSHIP: [&str; 5] = ["owner", "admin", "member", "viewer", "agent"];
 /// Roles that a policy may name, with the built-in ones.
 pub const MAX_ROLES: usize = 64;
 /// Classes, paths, groups of targets and hours that a policy may name, each.
@@ -180,7 +177,7 @@ impl Header {
             without: Vec::new(),
             roles: [DEVELOPER, READ_ONLY]
                 .into_iter()
-                .chain(MEMBERSHIP)
+                .chain(memberships())
                 .map(role)
                 .collect(),
             classes: Vec::new(),
@@ -269,11 +266,18 @@ fn is(pattern: &str, name: &str) -> bool {
     !name.is_empty() && name_matches(pattern, name)
 }
 
+/// Roles in an organization, which a policy may name without defining them. They come from the
+/// server, beside the roles that the file gives, and take nobody's default role away.
+fn memberships() -> impl Iterator<Item = &'static str> {
+    let all = wharf_model::Role::ALL.into_iter();
+    all.map(wharf_model::Role::as_str)
+}
+
 /// Whether a role is what somebody is in an organization: `admin` in the server's own,
 /// `ORGANIZATION/admin` in another.
-pub(super) fn is_membership(name: &str) -> bool {
+fn is_membership(name: &str) -> bool {
     let role = name.rsplit_once('/').map_or(name, |(_, role)| role);
-    MEMBERSHIP.contains(&role)
+    wharf_model::Role::parse(role).is_some()
 }
 
 /// Stands before a pattern that is for groups of hosts.

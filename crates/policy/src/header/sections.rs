@@ -8,7 +8,7 @@ use wharf_shell::Verdict;
 use super::read::{Reader, Value};
 use super::{
     Class, Example, Header, Hours, MAX_EXAMPLES, MAX_NAMES, MAX_PATTERNS, MAX_ROLES, NamedPaths,
-    Role, TargetGroup, is_membership,
+    Role, TargetGroup,
 };
 use crate::glob::PathGlob;
 use crate::pattern::Pattern;
@@ -395,15 +395,14 @@ fn named<'v, 'd>(
 }
 
 fn of_organization(name: &str) -> bool {
-    let Some((organization, _)) = name.split_once('/') else {
+    let Some((organization, role)) = name.split_once('/') else {
         return false;
     };
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     !organization.is_empty()
         && name.len() <= MAX_NAME_BYTES
         && organization.bytes().all(plain)
-        && is_membership(name)
-        && name.split('/').count() == 2
+        && wharf_model::Role::parse(role).is_some()
 }
 
 /// The longest name.
