@@ -2,10 +2,11 @@
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::CONTENT_ENCODING;
 use wharf_api::FieldError;
 use wharf_model::Secret;
 
+use super::media::says;
 use crate::error::Failure;
 use crate::state::App;
 
@@ -83,14 +84,8 @@ impl Form {
 }
 
 fn is_form(headers: &HeaderMap) -> Result<(), Failure> {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let kind = types.next().and_then(|value| value.to_str().ok());
-    let essence = kind.and_then(|kind| kind.split(';').next());
-    let fits = essence.is_some_and(|kind| {
-        kind.trim()
-            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    });
-    if fits && types.next().is_none() && !headers.contains_key(CONTENT_ENCODING) {
+    let fits = says(headers, "application/x-www-form-urlencoded");
+    if fits && !headers.contains_key(CONTENT_ENCODING) {
         Ok(())
     } else {
         Err(Failure::not_a_form())

@@ -2,13 +2,14 @@
 
 use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::CONTENT_ENCODING;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 use wharf_api::FieldError;
 
+use super::media::says;
 use crate::error::Failure;
 use crate::middleware::gate::Context;
 use crate::state::App;
@@ -20,16 +21,9 @@ const MAX_ERRORS: usize = 32;
 /// (`text/plain`, forms) must not be read as a request. One that says it is compressed is not
 /// unpacked, because a small one could become any size.
 pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Failure> {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let kind = types
-        .next()
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    let packed = headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|coding| coding != "identity");
-    if essence.eq_ignore_ascii_case("application/json") && types.next().is_none() && !packed {
+    let coding = headers.get(CONTENT_ENCODING);
+    let packed = coding.is_some_and(|coding| coding != "identity");
+    if says(headers, "application/json") && !packed {
         Ok(())
     } else {
         Err(Failure::not_json())
@@ -212,6 +206,7 @@ fn follow<'v, 'p>(
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
+    use axum::http::header::CONTENT_TYPE;
     use wharf_api::{ProcessRequest, RunRequest};
 
     use super::*;

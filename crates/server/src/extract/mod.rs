@@ -5,6 +5,7 @@ pub(crate) mod cookie;
 pub(crate) mod form;
 pub(crate) mod id;
 pub(crate) mod json;
+mod media;
 pub(crate) mod multipart;
 pub(crate) mod query;
 pub(crate) mod tags;
