@@ -337,6 +337,9 @@ pub(crate) fn explain(run: &Run, end: &End) -> Option<(&'static str, String)> {
 
 /// The text that looks: the files with inode and device, and the locks of these inodes with what
 /// is known of their holders.
+///
+/// The list is read by `cat`: a bash that reads a file by lines takes its place in it anew for each,
+/// and where somebody has given back a lock meanwhile, a line is passed over.
 fn question(paths: &[String]) -> String {
     let paths: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
     format!(
@@ -344,10 +347,10 @@ fn question(paths: &[String]) -> String {
          set -- $(ls -diL \"$f\" 2>/dev/null); [ -n \"$1\" ] || continue; j=\"$j$1 \"; \
          echo \"file $1 $(stat -Lc %d \"$f\" 2>/dev/null || echo 0) $f\"; done; \
          h=$(getconf CLK_TCK 2>/dev/null || echo 100); IFS=' ' read -r u x </proc/uptime; \
-         while IFS=' ' read -r n t a m p i x; do case $t in POSIX|OFDLCK) ;; *) continue;; esac; \
+         cat /proc/locks | while IFS=' ' read -r n t a m p i x; do case $t in POSIX|OFDLCK) ;; *) continue;; esac; \
          case $j in *\" ${{i##*:}} \"*) ;; *) continue;; esac; c=; s=; \
          [ -r /proc/$p/stat ] && {{ IFS= read -r c </proc/$p/comm; IFS= read -r s </proc/$p/stat; set -- ${{s##*) }}; s=${{20}}; }}; \
-         echo \"lock $i $p ${{s:-0}} $h $u $c\"; done </proc/locks",
+         echo \"lock $i $p ${{s:-0}} $h $u $c\"; done",
         paths.join(" ")
     )
 }

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
@@ -156,6 +158,42 @@ fn it_waits_until_the_lock_is_free_and_says_for_whom() {
     });
 }
 
+/// Takes locks of other files and gives them back, again and again, until it is dropped.
+struct Others {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Others {
+    fn of(place: &Place) -> Self {
+        let file = |number| File::create(place.directory.join(format!("other-{number}"))).unwrap();
+        let files: Vec<File> = (0..15).map(file).collect();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                for how in [
+                    FlockOperation::NonBlockingLockExclusive,
+                    FlockOperation::NonBlockingUnlock,
+                ] {
+                    for file in &files {
+                        fcntl_lock(file, how).unwrap();
+                    }
+                }
+            }
+        });
+        let thread = Some(thread);
+        Self { stop, thread }
+    }
+}
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
 #[test]
 fn when_the_time_is_up_it_was_not_started_and_the_holder_is_named() {
     in_both(|place| async move {
@@ -164,7 +202,10 @@ fn when_the_time_is_up_it_was_not_started_and_the_holder_is_named() {
             timeout: Some(Duration::from_secs(1)),
             ..place.apt("update")
         };
+        // The list of locks is another one at each moment.
+        let others = Others::of(&place);
         let done = sure(&place.test.engine, &request).await;
+        drop(others);
         assert_eq!((done.exit_code, stdout(&done).as_str()), (Some(124), ""));
         let (kind, text) = done.error.clone().unwrap();
         let holder = format!("(pid {}, ", std::process::id());
