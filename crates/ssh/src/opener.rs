@@ -35,8 +35,9 @@ pub trait Opener: Send + Sync {
     }
 }
 
-/// A command that was started. Dropping the parts closes the channel; what the far side does with
-/// a command whose channel is closed is its own affair.
+/// A command that was started. Dropping its three streams closes the channel, and how the command
+/// ends is not heard then; what the far side does with a command whose channel is closed is its own
+/// affair.
 pub struct Channel {
     /// What the command reads. Shutting it down is the end of the file.
     pub stdin: Box<dyn AsyncWrite + Send + Unpin>,

@@ -14,7 +14,10 @@ const APART: u8 = b'.';
 
 /// A stream whose bytes are handed on as they come, up to a mark that is dropped.
 pub(crate) struct Flow {
-    reader: Option<Box<dyn AsyncRead + Send + Unpin>>,
+    /// Kept beyond its end: a channel all of whose streams are gone is closed, and then nobody
+    /// hears any more how its command ended.
+    reader: Box<dyn AsyncRead + Send + Unpin>,
+    is_over: bool,
     /// What was read and not handed on: it could be the beginning of the mark, or is behind it.
     held: Vec<u8>,
     /// What is looked for; empty when nothing is.
@@ -27,7 +30,8 @@ pub(crate) struct Flow {
 impl Flow {
     pub(crate) fn new(reader: Box<dyn AsyncRead + Send + Unpin>) -> Self {
         Self {
-            reader: Some(reader),
+            reader,
+            is_over: false,
             held: Vec::new(),
             mark: Vec::new(),
             chunk: Vec::new(),
@@ -37,7 +41,7 @@ impl Flow {
 
     /// The far side writes no more.
     pub(crate) const fn closed(&self) -> bool {
-        self.reader.is_none()
+        self.is_over
     }
 
     /// From here on, what comes is handed on until `mark`.
@@ -55,7 +59,7 @@ impl Flow {
 
     /// All up to the mark and what belongs to it was seen, or will never be.
     pub(crate) const fn passed(&self) -> bool {
-        self.mark.is_empty() && !self.is_reporting || self.reader.is_none()
+        self.mark.is_empty() && !self.is_reporting || self.is_over
     }
 
     /// The report behind the mark, when it is there.
@@ -80,18 +84,18 @@ impl Flow {
 
     /// Waits for one read. Safe to drop and call again. [`Self::take`] says what is there then.
     pub(crate) async fn read(&mut self) {
-        let Some(reader) = &mut self.reader else {
+        if self.is_over {
             return std::future::pending().await;
-        };
+        }
         self.chunk.clear();
         self.chunk.reserve(READ_BYTES);
-        match reader.read_buf(&mut self.chunk).await {
-            Ok(0) => self.reader = None,
+        match self.reader.read_buf(&mut self.chunk).await {
+            Ok(0) => self.is_over = true,
             Ok(_) => {
                 self.held.append(&mut self.chunk);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => self.reader = None,
+            Err(_) => self.is_over = true,
         }
     }
 
@@ -106,7 +110,7 @@ impl Flow {
             self.mark.clear();
             return;
         }
-        let keep = if self.reader.is_none() {
+        let keep = if self.is_over {
             0
         } else {
             overlap(&self.held, &self.mark)

@@ -227,7 +227,13 @@ impl Command {
                 what,
                 format!("the host's command ended by SIG{name}"),
             ),
-            Some(RemoteExit::Silent) => FilesError::failed(&self.path, what, complaint.trim()),
+            Some(RemoteExit::Silent) => {
+                let said = match complaint.trim() {
+                    "" => "the host does not say how its command ended",
+                    said => said,
+                };
+                FilesError::failed(&self.path, what, said)
+            }
             Some(RemoteExit::Lost(_)) | None => FilesError::Lost {
                 path: self.path.clone(),
             },
@@ -443,63 +449,4 @@ fn parse_mode(text: &str) -> Option<(Kind, u32)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_host_says_of_a_file_is_read_in_each_form() {
-        let stat = parse_stat(b"81a4 1000 100 42 1700000000\n").unwrap();
-        assert_eq!(
-            (stat.kind, stat.mode, stat.size, stat.modified),
-            (
-                Kind::File,
-                0o644,
-                42,
-                Some(Timestamp::from_millis(1_700_000_000_000))
-            )
-        );
-        assert_eq!(
-            stat.owner,
-            Some(Owner {
-                uid: 1000,
-                gid: 100
-            })
-        );
-        let stat = parse_stat(b"drwxrwxrwt+ 9 0 7 4096 Jan  1 00:00 /tmp/\xff\n").unwrap();
-        assert_eq!(
-            (stat.kind, stat.mode, stat.size, stat.modified),
-            (Kind::Directory, 0o1777, 4096, None)
-        );
-        assert_eq!(parse_stat(b"-rwsr-Sr-- 1 0 0 9 Jan").unwrap().mode, 0o6744);
-        for wrong in [
-            "",
-            "stat: cannot",
-            "81a4 1000",
-            "-rwx",
-            "-rwzr-xr-x 1 0 0 9",
-        ] {
-            assert_eq!(parse_stat(wrong.as_bytes()), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_path_cannot_say_what_went_wrong() {
-        let of = |complaint: &str| told(Path::new("/p"), "do it", 40, complaint);
-        assert!(matches!(
-            of("ls: /p: No such file or directory"),
-            FilesError::NotFound { .. }
-        ));
-        assert!(matches!(
-            of("sh: 1: cannot create /p: Directory nonexistent"),
-            FilesError::NotFound { .. }
-        ));
-        assert!(matches!(
-            of("cat: Permission denied: Input/output error"),
-            FilesError::Failed { .. }
-        ));
-        assert!(matches!(
-            of("cat: write error: No space left on device"),
-            FilesError::NoSpace { .. }
-        ));
-    }
-}
+mod tests;
