@@ -55,15 +55,7 @@ pub struct OutputChunk {
 }
 
 impl Client {
-    /// Whether the server answers. Needs no token.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn health(&self) -> Result<Health, Error> {
-        self.json(self.quick(Method::GET, &["health"])).await
-    }
-
-    /// As [`Client::health`], with the time that the server has: its `Date` header.
+    /// Whether the server answers, and the time that it has: its `Date` header. Needs no token.
     ///
     /// # Errors
     /// When it does not answer.

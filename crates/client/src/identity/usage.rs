@@ -12,7 +12,7 @@ impl Client {
     /// # Errors
     /// When the server refuses or cannot be reached.
     pub async fn usage(&self) -> Result<Usage, Error> {
-        self.json(self.request(Method::GET, &["api", "v1", "usage"]))
+        self.json(self.quick(Method::GET, &["api", "v1", "usage"]))
             .await
     }
 }
