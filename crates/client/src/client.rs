@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
 use wharf_api::Problem;
 use wharf_api::identity::PlainError;
-use wharf_model::Secret;
+use wharf_model::{Secret, is_local_host};
 
 use crate::error::Error;
 
@@ -252,13 +252,9 @@ fn parse_base(text: &str) -> Result<Url, Error> {
 /// Whether an address is one of this machine's loopback. Its host is parsed: `127.evil.com` is not.
 #[must_use]
 pub fn is_loopback(url: &str) -> bool {
-    let host = Url::parse(url).ok();
-    let host = host.as_ref().and_then(Url::host_str).unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || bare
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str);
+    host.is_some_and(is_local_host)
 }
 
 /// The host that is reached in plain text over a network, if so.
@@ -267,7 +263,7 @@ pub fn plain_text_host(url: &str) -> Option<String> {
     let parsed = Url::parse(url).ok()?;
     let host = parsed.host_str()?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    (parsed.scheme() == "http" && !is_loopback(url)).then(|| bare.to_owned())
+    (parsed.scheme() == "http" && !is_local_host(host)).then(|| bare.to_owned())
 }
 
 fn bearer(token: &Secret) -> Result<HeaderValue, Error> {

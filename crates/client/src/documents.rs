@@ -1,13 +1,13 @@
 //! Documents that others publish, fetched by their address alone: no token goes along.
 
-use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 
 use reqwest::header::ACCEPT;
 use reqwest::{Response, StatusCode, Url, redirect};
+use wharf_model::is_local_host;
 
-use crate::error::Error;
+use crate::error::{Error, innermost};
 
 /// Fetches small documents. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -68,10 +68,7 @@ impl DocumentClient {
 
 /// Whether nobody on the way can change what comes from there.
 fn is_safe(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let address: Result<std::net::IpAddr, _> = bare.parse();
-    let is_here = host == "localhost" || address.is_ok_and(|it| it.is_loopback());
+    let is_here = url.host_str().is_some_and(is_local_host);
     let is_bare = url.username().is_empty() && url.password().is_none();
     is_bare && (url.scheme() == "https" || (url.scheme() == "http" && is_here))
 }
@@ -80,19 +77,11 @@ fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
-/// The innermost reason, which is the one that says something.
 fn unanswered(error: reqwest::Error) -> io::Error {
     if error.is_timeout() {
         return io::Error::new(io::ErrorKind::TimedOut, "it does not answer in time");
     }
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = inner.to_string();
-        source = inner.source();
-    }
-    io::Error::other(text)
+    io::Error::other(innermost(&error.without_url()))
 }
 
 #[cfg(test)]

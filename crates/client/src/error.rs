@@ -1,5 +1,6 @@
 //! Why there is no answer, or no good one.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use wharf_api::Problem;
@@ -78,4 +79,13 @@ impl Error {
     pub fn nothing_sent(&self) -> bool {
         matches!(self, Self::Connect { .. })
     }
+}
+
+/// The innermost reason, which is the one that says something.
+pub(crate) fn innermost(error: &dyn StdError) -> String {
+    let mut innermost = error;
+    while let Some(inner) = innermost.source() {
+        innermost = inner;
+    }
+    innermost.to_string()
 }

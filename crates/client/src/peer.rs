@@ -9,7 +9,7 @@ use futures_util::{Stream, TryStreamExt as _};
 use reqwest::header::HeaderMap;
 use reqwest::{Body, Method, StatusCode, redirect};
 
-use crate::error::Error;
+use crate::error::{Error, innermost};
 
 /// How long a connection to another server may take to come about: it is near, or not there.
 pub const PEER_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -55,20 +55,10 @@ impl PeerClient {
         if let Some(body) = body {
             request = request.body(Body::wrap_stream(body));
         }
-        let answer = request.send().await.map_err(why)?;
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| innermost(&error.without_url()))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.bytes_stream().map_err(io::Error::other);
         Ok((status, headers, Box::pin(body)))
     }
-}
-
-fn why(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(error) = source {
-        text = error.to_string();
-        source = error.source();
-    }
-    text
 }

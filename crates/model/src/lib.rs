@@ -8,6 +8,7 @@
 pub mod caller;
 pub mod clock;
 pub mod command;
+pub mod host;
 pub mod id;
 pub mod limits;
 pub mod secret;
@@ -17,6 +18,7 @@ pub mod token;
 pub use caller::{Caller, Grants, InvalidScope, Organization, Person, Role, Scope, Scopes};
 pub use clock::{Clock, Entropy, Timestamp};
 pub use command::{CommandText, InvalidCommand, MAX_COMMAND_BYTES};
+pub use host::is_local_host;
 pub use id::{InvalidId, MAX_SESSION_ID_BYTES, RunId, SessionId, random_text_id};
 pub use limits::{Limits, Quotas};
 pub use secret::Secret;

@@ -1,8 +1,7 @@
 //! `serve.jwt_issuers`: whose tokens are taken beside our own.
 
-use std::net::IpAddr;
-
 use wharf_identity::Issuer;
+use wharf_model::is_local_host;
 
 /// Reads `URL` or `URL=AUDIENCE`; `audience` is for those that name none.
 ///
@@ -44,9 +43,7 @@ fn check(url: &str) -> Result<(), &'static str> {
     if url.contains(['?', '#', '@', ' ']) {
         return Err("has to end after host, port and path");
     }
-    let address: Result<IpAddr, _> = host.parse();
-    let is_here = host == "localhost" || address.is_ok_and(|it| it.is_loopback());
-    if is_encrypted || is_here {
+    if is_encrypted || is_local_host(&host) {
         Ok(())
     } else {
         Err("has to begin with https://")

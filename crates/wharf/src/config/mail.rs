@@ -1,6 +1,6 @@
 //! `serve.smtp_url`: the server that takes our mail. It may hold a password and is shown without.
 
-use std::net::IpAddr;
+use wharf_model::is_local_host;
 
 /// A URL that was understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ fn parse(url: &str) -> Result<Parts<'_>, &'static str> {
     let upgrades = match (scheme, query) {
         ("smtps", None) => false,
         ("smtp", Some("tls=required")) => true,
-        ("smtp", None) if is_here(host) => false,
+        ("smtp", None) if is_local_host(host) => false,
         ("smtp", None | Some("tls=opportunistic")) => return Err(PLAIN),
         _ => return Err(SHAPE),
     };
@@ -77,11 +77,6 @@ fn host(place: &str) -> Option<&str> {
             .strip_prefix(':')
             .is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
     (!host.is_empty() && is_port).then_some(host)
-}
-
-fn is_here(host: &str) -> bool {
-    let address: Result<IpAddr, _> = host.parse();
-    host == "localhost" || address.is_ok_and(|it| it.is_loopback())
 }
 
 const SHAPE: &str = "it should look like smtps://ACCOUNT:PASSWORD@HOST:465 or \
