@@ -6,7 +6,6 @@
 //! once (a marker says that it has been handed on), and only to the server that is meant: a marker
 //! names it, and any other refuses.
 
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +24,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use hyper::body::{Frame, SizeHint};
 use wharf_engine::{Engine, ServerView};
+use wharf_model::is_local_host;
 
 use super::correlation;
 use crate::error::Failure;
@@ -105,42 +105,38 @@ impl Forward {
         meant.is_none_or(|server| server.as_bytes() == self.engine.server().as_bytes())
     }
 
-    /// Keeps a request, if it may have to be handed on.
-    pub(crate) fn keep(&self, request: &mut Request) -> Option<Copy> {
-        self.peers.as_ref()?;
-        if request.headers().contains_key(&BY) {
-            return None;
-        }
+    /// Whether a request may have to be handed on.
+    pub(crate) fn may_have_to(&self, request: &Request) -> bool {
+        self.peers.is_some() && !request.headers().contains_key(&BY)
+    }
+
+    /// Keeps a request as it can be handed on.
+    pub(crate) fn keep(&self, request: &mut Request) -> Copy {
         let body = std::mem::take(request.body_mut());
-        let most = match *request.method() {
-            Method::PUT => KEPT_FILE_BYTES,
-            _ => KEPT_BYTES,
-        };
-        let kept = Kept::new(body, most, Arc::clone(&self.kept));
+        let kept = Kept::new(body, most_kept(request.method()), Arc::clone(&self.kept));
         let body = Arc::new(Mutex::new(kept));
         *request.body_mut() = Body::new(Lent(Arc::clone(&body)));
-        Some(Copy {
+        Copy {
             method: request.method().clone(),
             uri: request.uri().clone(),
             headers: request.headers().clone(),
             body,
-        })
+        }
     }
 
-    /// Hands a request on to the server whose business it is, if its token is an account's. The
-    /// local token is this machine's: no other server may so much as see it.
+    /// Hands a request on to the server whose business it is. None that came with the local token,
+    /// which is this machine's: no other server may so much as see it.
     pub(crate) async fn send(
         &self,
-        copy: Copy,
+        copy: Option<Copy>,
         to: &ServerView,
-        has_account: bool,
     ) -> Result<Response, Failure> {
         let (Some(peers), Some(url)) = (&self.peers, to.reachable()) else {
             return Err(Failure::elsewhere(to));
         };
-        if !has_account {
+        let Some(copy) = copy else {
             return Err(Failure::unknown_elsewhere(to));
-        }
+        };
         if !self.plain && !is_private(url) {
             let why = "the way to its address is not encrypted, and serve.allow_plain_http is off";
             return Err(Failure::unreachable_server(to, why));
@@ -204,6 +200,14 @@ impl Forward {
     }
 }
 
+/// How much of a body is kept.
+const fn most_kept(method: &Method) -> usize {
+    match *method {
+        Method::PUT => KEPT_FILE_BYTES,
+        _ => KEPT_BYTES,
+    }
+}
+
 /// Whether nobody on the way to an address can read along: encrypted, or of this machine alone.
 fn is_private(url: &str) -> bool {
     let Ok(url) = url.parse::<Uri>() else {
@@ -212,11 +216,7 @@ fn is_private(url: &str) -> bool {
     if url.scheme_str() == Some("https") {
         return true;
     }
-    url.host().is_some_and(|host| {
-        let number = host.trim_start_matches('[').trim_end_matches(']');
-        let number = number.parse::<IpAddr>();
-        host == "localhost" || number.is_ok_and(|number| number.is_loopback())
-    })
+    url.host().is_some_and(is_local_host)
 }
 
 impl Copy {
@@ -347,6 +347,20 @@ mod tests {
         ] {
             assert!(!is_private(url), "{url}");
         }
+    }
+
+    #[test]
+    fn of_a_file_less_is_kept_than_of_another_body() {
+        let total = Arc::default();
+        let of = |method: Method, bytes: usize| {
+            let kept = kept(&total, most_kept(&method), &[bytes]);
+            kept.seen.is_some()
+        };
+        assert!(of(Method::PUT, KEPT_FILE_BYTES));
+        assert!(!of(Method::PUT, KEPT_FILE_BYTES + 1));
+        assert!(of(Method::POST, KEPT_FILE_BYTES + 1) && of(Method::POST, KEPT_BYTES));
+        assert!(!of(Method::POST, KEPT_BYTES + 1));
+        assert_eq!(total.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -289,16 +289,14 @@ async fn enter(
         request.extensions_mut().insert(context);
     }
     // Nothing that is open to all is another server's.
-    let copy = match is_known {
-        true => forward.keep(&mut request),
-        false => None,
-    };
+    let may_go_on = is_known && forward.may_have_to(&request);
+    let copy = (may_go_on && has_account).then(|| forward.keep(&mut request));
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response =
         answer.unwrap_or_else(|_| Failure::internal("a handler panicked").into_response());
     if let Some(mut failure) = response.extensions_mut().remove::<Failure>() {
-        if let Some((copy, server)) = copy.zip(failure.server()) {
-            match forward.send(copy, server, has_account).await {
+        if let Some(server) = failure.server().filter(|_| may_go_on) {
+            match forward.send(copy, server).await {
                 Ok(answer) => return answer,
                 Err(other) => failure = other,
             }

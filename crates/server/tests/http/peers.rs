@@ -148,6 +148,27 @@ fn a_request_and_its_answer_go_as_they_are() {
 }
 
 #[test]
+fn a_file_goes_whole_however_little_of_it_is_kept() {
+    with_servers(|pair, a, b, way| async move {
+        let directory = tempfile::tempdir().unwrap();
+        let new = json!({"session_id": "work", "cwd": directory.path()});
+        as_stranger(&a, "POST", "/api/create-session", Some(new)).await;
+        // More than is kept of the body of a file.
+        let content: Vec<u8> = (0..=u8::MAX).cycle().take(300_000).collect();
+        let put = b.ask("PUT", "/api/files?session_id=work&path=big");
+        let put = put.header("authorization", format!("Bearer {STRANGER}"));
+        let made = put.body(content.clone()).send().await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        assert_eq!(
+            std::fs::read(directory.path().join("big")).unwrap(),
+            content
+        );
+        assert_eq!(way.gone.lock().unwrap().len(), 1);
+        pair
+    });
+}
+
+#[test]
 fn nothing_goes_further_than_it_may() {
     with_servers(|pair, a, b, way| async move {
         let new = json!({"session_id": "work"});
