@@ -522,6 +522,33 @@ mod tests {
     }
 
     #[test]
+    fn there_are_so_many_logins_and_no_more() {
+        let temp = tempfile::tempdir().unwrap();
+        let (keeper, _) = keeper(temp.path());
+        let place = |profile: &str| Place::File(temp.path().join(profile));
+        let named = |number: usize| format!("p{number}");
+        let listed = |number: usize| {
+            let about = Some(login("one").about);
+            let place = place(&named(number));
+            (named(number), Login { place, about })
+        };
+        let held = keeper.hold("last").unwrap();
+        let list: List = (1..LOGINS_MAX).map(listed).collect();
+        private::write(&keeper.list_file(), &serde_json::to_vec(&list).unwrap()).unwrap();
+
+        let put = |held: &Held, profile: &str| keeper.put(held, &place(profile), &login("new"));
+        put(&held, "last").unwrap();
+        assert_eq!(keeper.list().unwrap().len(), LOGINS_MAX);
+        let more = put(&keeper.hold("more").unwrap(), "more");
+        assert!(matches!(more, Err(KeepError::TooMany)), "{more:?}");
+        assert!(!temp.path().join("more").exists());
+        // One that is there already can be renewed.
+        put(&held, "last").unwrap();
+        keeper.remove(&held).unwrap();
+        put(&keeper.hold("more").unwrap(), "more").unwrap();
+    }
+
+    #[test]
     fn a_profile_is_a_file_name_and_nothing_more() {
         for good in ["acme", "a", "wharf.example.com-7304", &"a".repeat(64)] {
             assert!(is_profile(good), "{good}");
