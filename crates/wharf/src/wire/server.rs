@@ -174,9 +174,10 @@ pub(crate) async fn open(
         identity: accounts.identity.clone(),
         upstreams: configuration.upstreams.clone(),
         options: ServerOptions {
-            peers: Some(Arc::new(HttpPeers::new()?))
-                .filter(|_| shared)
-                .map(|it| it as _),
+            peers: match shared {
+                true => Some(Arc::new(HttpPeers::new()?)),
+                false => None,
+            },
             plain_peers: options.plain_peers,
             configuration: Some(configuration),
             ..server_options(cx, options, own.token, accounts)
