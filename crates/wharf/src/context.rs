@@ -1,5 +1,7 @@
 //! What every command gets: the surroundings, the settings, and a way to talk.
 
+use std::sync::Once;
+
 use wharf_localstate::Places;
 
 use crate::cli::Global;
@@ -16,6 +18,8 @@ pub(crate) struct Context {
     pub(crate) places: Places,
     pub(crate) settings: Settings,
     pub(crate) ui: Ui,
+    /// That a server which was named is not asked is said once, however often it is looked.
+    pub(crate) ignored: Once,
 }
 
 impl Context {
@@ -47,6 +51,7 @@ impl Context {
             places,
             settings,
             ui,
+            ignored: Once::new(),
         })
     }
 }

@@ -27,42 +27,36 @@ pub(crate) enum Target {
 /// since a token belongs to one server, and that is said; a token that is given by itself goes to
 /// the server that is named beside it.
 pub(crate) fn target(cx: &Context) -> Result<Target, CommandError> {
-    let named = cx.settings.set_by("api_url");
-    let url = named.map(|set| set.value.to_string());
-    let by_flag = named.is_some_and(|set| matches!(set.origin, Origin::Flag(_)));
-    let profile = profile(cx)?;
-    if profile.as_deref() == Some(LOCAL) {
-        if by_flag && let Some(url) = url {
+    let set = cx.settings.set_by("api_url");
+    let origin = set.map(|set| &set.origin);
+    let by_flag = matches!(origin, Some(Origin::Flag(_)));
+    let url = set.map(|set| set.value.to_string());
+    let name = match (profile(cx)?, url.as_ref()) {
+        (Some(name), _) if name != LOCAL => name,
+        (Some(_), Some(url)) if by_flag => {
+            let url = url.clone();
             return Ok(Target::Named { url, profile: None });
         }
-        return Ok(Target::Here);
-    }
-    let Some(name) = profile else {
-        return match url {
-            Some(url) => by_url(cx, url),
-            None => Ok(Target::Here),
-        };
+        (None, Some(url)) => return by_url(cx, url.clone()),
+        _ => return Ok(Target::Here),
     };
     let bound = bound(cx, &name)?;
-    match url {
-        Some(url) if same_url(&url, &bound) => {}
-        Some(url) if by_flag && chosen(cx) => {
+    if let Some(url) = url.filter(|url| !same_url(url, &bound)) {
+        if by_flag && chosen(cx) {
             let message = format!("profile {name} is for {bound}, not for {url}");
             return Err(CommandError::usage(message)
                 .hint("a token belongs to one server; leave out --api-url or --profile"));
         }
-        Some(url) if by_flag => return by_url(cx, url),
-        Some(url) if has_token(cx) => return Ok(Target::Named { url, profile: None }),
-        Some(url) if chosen(cx) || is_logged_in(cx, &name)? => {
-            let origin = named.map(|set| set.origin.to_string()).unwrap_or_default();
-            if matches!(named.map(|set| &set.origin), Some(Origin::Env(_))) {
-                cx.ui.warn_always(&format!(
-                    "{origin} ({url}) ignored: profile {name} is bound to {bound}"
-                ));
-            }
+        if !by_flag && has_token(cx) {
+            return Ok(Target::Named { url, profile: None });
         }
-        Some(url) => return by_url(cx, url),
-        None => {}
+        if by_flag || !(chosen(cx) || is_logged_in(cx, &name)?) {
+            return by_url(cx, url);
+        }
+        if let Some(origin @ Origin::Env(_)) = origin {
+            let text = format!("{origin} ({url}) ignored: profile {name} is bound to {bound}");
+            cx.ignored.call_once(|| cx.ui.warn_always(&text));
+        }
     }
     Ok(Target::Named {
         url: bound,
@@ -76,11 +70,14 @@ pub(crate) fn profile(cx: &Context) -> Result<Option<String>, CommandError> {
         return Ok(None);
     };
     let name = value.to_string();
-    if name == LOCAL || known(cx)?.contains(&name) {
+    if name == LOCAL {
+        return Ok(Some(name));
+    }
+    let known = known(cx)?;
+    if known.contains(&name) {
         return Ok(Some(name));
     }
     let error = CommandError::usage(format!("there is no profile {name}"));
-    let known = known(cx)?;
     Err(match nearest(&name, known.iter().map(String::as_str)) {
         Some(near) => error.hint(format!("did you mean {near}?")),
         None => error.hint("wharf auth switch lists them; wharf auth login makes one"),
