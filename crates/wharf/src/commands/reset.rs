@@ -14,7 +14,7 @@ use super::{DONE, Outcome, sync};
 use crate::config::edit;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
-use crate::login::{fresh, keep, ssh_key};
+use crate::login::{self, fresh, keep, ssh_key};
 use crate::ui;
 use crate::wire::block_on;
 
@@ -79,25 +79,24 @@ pub(crate) fn reset(cx: &Context, args: &Args) -> Outcome {
             CommandError::new(Kind::Approval, "nothing was forgotten").hint("--yes does not ask")
         );
     }
-    let open = logins.iter().filter(|(_, login)| login.about.is_some());
-    let open: Vec<&String> = open.map(|(profile, _)| profile).collect();
+    let open = logins.iter();
+    let open: Vec<_> = open
+        .filter_map(|(profile, login)| Some((profile, login.about.as_ref()?.kind)))
+        .collect();
     let revoke = !open.is_empty()
         && !args.no_revoke
         && (args.yes || ask(cx, "End these logins on their servers too?")?);
     let mut left = Vec::new();
-    for profile in &open {
+    for (profile, kind) in open {
+        let shown = format!("{} list there shows it", login::shown_by(kind));
         if revoke {
             remove_key(cx, profile);
             let ended = logout::end(cx, &keeper, profile, false);
-            let why = ended.unwrap_or_else(|error| {
-                Some(format!("{}; wharf key list there shows it", error.message))
-            });
+            let why = ended.unwrap_or_else(|error| Some(format!("{}; {shown}", error.message)));
             left.extend(why.map(|why| (profile.to_owned(), why)));
         } else {
-            left.push((
-                profile.to_owned(),
-                "its login goes on at the server; wharf key list there shows it".to_owned(),
-            ));
+            let why = format!("its login goes on at the server; {shown}");
+            left.push((profile.to_owned(), why));
         }
     }
     if synced.is_some() {
@@ -149,7 +148,7 @@ fn remove_key(cx: &Context, profile: &str) {
         return;
     };
     let remove = || -> Result<(), CommandError> {
-        let url = crate::login::target::bound(cx, profile)?;
+        let url = login::target::bound(cx, profile)?;
         let Some(token) = fresh::token(cx, profile, &url)? else {
             return Ok(());
         };

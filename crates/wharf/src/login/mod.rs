@@ -12,7 +12,7 @@ pub(crate) mod target;
 
 pub(crate) use target::{Target, target};
 
-use wharf_localstate::credentials::{Credential, KeepError, StoreError};
+use wharf_localstate::credentials::{Credential, KeepError, Kind as TokenKind, StoreError};
 use wharf_model::{Clock as _, Timestamp};
 
 use crate::error::{CommandError, Kind};
@@ -49,6 +49,14 @@ pub(crate) fn day(moment: Timestamp) -> String {
 pub(crate) fn again(profile: &str, why: &str) -> CommandError {
     CommandError::new(Kind::Login, format!("{why} (profile {profile})"))
         .hint(format!("wharf auth login --profile {profile}"))
+}
+
+/// The command that lists what such a login is at its server, and revokes it.
+pub(crate) const fn shown_by(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Key => "wharf key",
+        TokenKind::Login => "wharf auth sessions",
+    }
 }
 
 /// The server that a credential is for must be the one that is asked.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use wharf_client::Client;
-use wharf_localstate::credentials::{About, Keeper, Kind as TokenKind};
+use wharf_localstate::credentials::{About, Keeper};
 
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
@@ -128,11 +128,7 @@ pub(crate) fn end(
 
 /// What is left at the server of a login whose secrets are lost.
 fn goes_on(about: &About) -> String {
-    let url = &about.url;
-    let list = match about.kind {
-        TokenKind::Key => "wharf key",
-        TokenKind::Login => "wharf auth sessions",
-    };
+    let (url, list) = (&about.url, login::shown_by(about.kind));
     match &about.id {
         Some(id) => format!("its store has lost it, and {id} goes on at {url}: {list} revoke {id}"),
         None => format!("its store has lost it, and it goes on at {url}: {list} list shows it"),
