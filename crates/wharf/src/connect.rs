@@ -14,6 +14,9 @@ use crate::login::fresh::Kept;
 use crate::login::target::has_token;
 use crate::login::{Target, fresh, target};
 
+/// What is said where one is needed.
+pub(crate) const NONE_RUNS: &str = "no server runs on this machine";
+
 /// A server, ready to be asked.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -51,7 +54,7 @@ pub(crate) fn find_openly(cx: &Context) -> Result<Server, CommandError> {
 }
 
 fn none_runs() -> CommandError {
-    CommandError::failed("no server runs on this machine")
+    CommandError::failed(NONE_RUNS)
         .hint("wharf serve --background starts one, and so does wharf run")
 }
 
@@ -101,18 +104,12 @@ pub(crate) fn current_token(cx: &Context) -> Result<Option<Secret>, CommandError
 
 /// As [`current_token`], with a login as it is kept: nothing is renewed.
 pub(crate) fn kept_token(cx: &Context) -> Result<Kept, CommandError> {
-    let options = ClientOptions::resolve(&cx.settings);
-    if let Target::Named {
-        url,
-        profile: Some(profile),
-    } = target(cx)?
-        && !has_token(cx)
-    {
-        return fresh::peek(cx, &profile, &url);
-    }
-    match given_token(cx, &options)? {
-        Some(token) => Ok(Kept::Token(token)),
-        None => current_token(cx).map(Kept::from),
+    match target(cx)? {
+        Target::Named {
+            url,
+            profile: Some(profile),
+        } if !has_token(cx) => fresh::peek(cx, &profile, &url),
+        _ => current_token(cx).map(Kept::from),
     }
 }
 

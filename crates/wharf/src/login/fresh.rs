@@ -125,8 +125,10 @@ fn renew(cx: &Context, keeper: &Keeper, profile: &str) -> Result<Credential, Com
         return Ok(kept);
     }
     if let Some(why) = failed_since(cx, profile, began) {
-        return usable_still(kept)
-            .ok_or_else(|| unavailable(profile, &kept_url(cx, profile)).because(Said(why)));
+        return match is_usable_still(&kept) {
+            true => Ok(kept),
+            false => Err(unavailable(profile, &kept.about.url).because(Said(why))),
+        };
     }
     let Some(refresh) = &kept.refresh else {
         return Ok(kept);
@@ -152,22 +154,19 @@ fn renew(cx: &Context, keeper: &Keeper, profile: &str) -> Result<Credential, Com
         }
         Err(error) => {
             note_failure(cx, profile, &error);
-            match usable_still(kept.clone()) {
-                Some(kept) => {
-                    cx.ui
-                        .warn(&format!("the login could not be renewed yet: {error}"));
-                    Ok(kept)
-                }
-                None => Err(unavailable(profile, &kept.about.url).because(error)),
+            if !is_usable_still(&kept) {
+                return Err(unavailable(profile, &kept.about.url).because(error));
             }
+            cx.ui
+                .warn(&format!("the login could not be renewed yet: {error}"));
+            Ok(kept)
         }
     }
 }
 
 /// A token that has not ended is good enough, if it cannot be renewed.
-fn usable_still(kept: Credential) -> Option<Credential> {
-    let ends = kept.about.expires_at?;
-    (ends > now()).then_some(kept)
+fn is_usable_still(kept: &Credential) -> bool {
+    kept.about.expires_at.is_some_and(|end| end > now())
 }
 
 fn replace(
@@ -214,10 +213,6 @@ fn unavailable(profile: &str, url: &str) -> CommandError {
         format!("the login of profile {profile} has to be renewed, and {url} does not answer"),
     )
     .hint("nothing is lost: try again when the server can be reached")
-}
-
-fn kept_url(cx: &Context, profile: &str) -> String {
-    super::target::bound(cx, profile).unwrap_or_default()
 }
 
 /// Words of an error that another process had.

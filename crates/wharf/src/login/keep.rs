@@ -90,25 +90,18 @@ fn absolute(cx: &Context, file: &std::path::Path) -> PathBuf {
 
 /// Nothing is stored anywhere else than where it was asked for: the person chooses.
 fn no_store(place: &Place, error: KeepError) -> CommandError {
-    let store = match error {
-        KeepError::Store(store) => store,
-        other => return other.into(),
+    let KeepError::Store(store) = &error else {
+        return error.into();
     };
-    let kind = match &store {
-        StoreError::Locked | StoreError::Slow(_) => Kind::TryLater,
-        _ => Kind::Failed,
-    };
-    let mut said = CommandError::new(kind, store.to_string());
+    let is_locked = matches!(store, StoreError::Locked | StoreError::Slow(_));
+    let mut said = CommandError::from(error);
     said.code = "no_store".to_owned();
-    if let StoreError::File(error) = &store
-        && let Some(source) = std::error::Error::source(error)
-    {
-        said = said.because(source);
-    }
+    // Those are for whoever has a login.
+    said.hints.clear();
     if matches!(place, Place::File(_)) {
         return said.hint("name another file with --store-file=PATH, or set WHARF_TOKEN");
     }
-    if matches!(store, StoreError::Locked | StoreError::Slow(_)) {
+    if is_locked {
         said = said.hint("unlock it and log in again");
     }
     said.hint("wharf auth login --store-file keeps the login in a file that only you can read")

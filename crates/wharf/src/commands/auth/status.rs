@@ -94,7 +94,7 @@ fn ask(token: Result<Kept, CommandError>, url: &str) -> State {
         Err(error) => return State::Unknown(error),
     };
     if url.is_empty() {
-        return State::Unknown(CommandError::failed("no server runs on this machine"));
+        return State::Unknown(CommandError::failed(connect::NONE_RUNS));
     }
     let asked = Client::new(url, Some(&token))
         .map_err(CommandError::from)

@@ -21,7 +21,7 @@ const LATENCY_MILLIS_WARN: f64 = 1000.0;
 pub(super) fn check(cx: &Context) -> Vec<Line> {
     let server = match connect::find_openly(cx) {
         Ok(server) => server,
-        Err(error) if error.message.starts_with("no server runs") => {
+        Err(error) if error.message == connect::NONE_RUNS => {
             return vec![Line::skip("server", "none runs here; wharf run starts one")];
         }
         Err(error) => return vec![Line::fail("server", text_of(&error)).hint(first(&error))],

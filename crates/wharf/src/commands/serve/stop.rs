@@ -7,6 +7,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use wharf_localstate::Registration;
 
 use crate::commands::{DONE, Outcome};
+use crate::connect::NONE_RUNS;
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -16,7 +17,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(30);
 /// Ends the server of this machine and waits until it is gone. None running is no failure.
 pub(super) fn stop(cx: &Context) -> Outcome {
     let Some(server) = Registration::find(&cx.places.registration_file())? else {
-        cx.ui.note("no server runs on this machine");
+        cx.ui.note(NONE_RUNS);
         return Ok(DONE);
     };
     let failed = |error: rustix::io::Errno| {

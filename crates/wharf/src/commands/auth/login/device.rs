@@ -4,20 +4,19 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use wharf_api::identity::{CreateApiKey, DeviceCode, DeviceCodeRequest, DeviceToken, Me};
+use wharf_api::identity::{CreateApiKey, DeviceCode, DeviceCodeRequest, DeviceToken};
 use wharf_client::{Client, Error as ClientError, Polled};
-use wharf_localstate::credentials::{Credential, Kind as TokenKind};
+use wharf_localstate::credentials::{About, Credential, Kind as TokenKind, Named};
 use wharf_model::Secret;
 
 use super::after::Kept;
-use super::key::describe;
 use super::terminal::{self, Key, Keys};
 use super::{Args, Begun, LoggedIn};
 use crate::commands::Outcome;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::login::stop::Stop;
-use crate::login::{device, keep, moment};
+use crate::login::{device, keep, moment, now};
 use crate::ui;
 use crate::wire::block_on;
 
@@ -107,28 +106,30 @@ async fn shorter(
 }
 
 fn logged_in(begun: &Begun, done: DeviceToken) -> LoggedIn {
-    let token = Secret::new(done.token.expose().to_owned());
-    let mut logged_in = describe(&begun.url, token, &Me::default(), TokenKind::Key, None);
-    logged_in.role.clear();
-    logged_in.scopes.clone_from(&done.scopes);
-    complete(&mut logged_in, done);
-    logged_in
-}
-
-fn complete(logged_in: &mut LoggedIn, done: DeviceToken) {
-    use wharf_localstate::credentials::Named;
-    let about = &mut logged_in.credential.about;
-    about.user = Some(Named {
-        id: done.user.id,
-        name: done.user.email,
-    });
-    about.org = Some(Named {
-        id: done.org.id,
-        name: done.org.name,
-    });
-    about.id = done.key_id.or(about.id.take());
-    if let Some(end) = done.expires_at.as_deref().and_then(moment) {
-        about.expires_at = Some(end);
+    let about = About {
+        url: begun.url.clone(),
+        kind: TokenKind::Key,
+        expires_at: done.expires_at.as_deref().and_then(moment),
+        stored_at: now(),
+        user: Some(Named {
+            id: done.user.id,
+            name: done.user.email,
+        }),
+        org: Some(Named {
+            id: done.org.id,
+            name: done.org.name,
+        }),
+        id: done.key_id,
+        refused: false,
+    };
+    LoggedIn {
+        credential: Credential {
+            token: Secret::new(done.token.expose().to_owned()),
+            refresh: None,
+            about,
+        },
+        role: String::new(),
+        scopes: done.scopes,
     }
 }
 
