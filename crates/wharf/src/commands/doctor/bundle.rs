@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use wharf_localstate::credentials::Keeper;
 use wharf_localstate::private;
+use wharf_model::TokenKind;
 
 use super::{Level, Line, as_json, as_report, tar};
 use crate::commands::{DONE, Outcome};
 use crate::config::keys::KEYS;
+use crate::config::options::ClientOptions;
+use crate::config::value::Value;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::login::{day, now};
@@ -177,17 +180,26 @@ fn end_of(file: &Path) -> io::Result<String> {
 /// Secrets that this machine knows, to be looked for by their own text.
 fn secrets(cx: &Context) -> Vec<String> {
     let places = &cx.places;
-    let files = [
+    let mut files = vec![
         places.token_file(),
         places.seal_key_file(),
         places.signing_key_file(),
         places.ssh_key_file(),
     ];
+    files.extend(ClientOptions::resolve(&cx.settings).token_file);
     let mut texts: Vec<String> = files
         .iter()
         .filter_map(|file| private::read(file).ok().flatten())
         .collect();
     texts.extend(cx.world.variable("WHARF_TOKEN"));
+    // Those that another source outranks, too.
+    for set in KEYS.iter().flat_map(|key| cx.settings.layers(key.name)) {
+        if let Value::Hidden(url) = &set.value {
+            let url = url.secret().expose().to_owned();
+            texts.extend(password(&url).map(str::to_owned));
+            texts.push(url);
+        }
+    }
     let keeper = Keeper::new(places);
     for profile in keeper.list().unwrap_or_default().keys() {
         if let Ok(Some(kept)) = keeper.credential(profile) {
@@ -198,6 +210,14 @@ fn secrets(cx: &Context) -> Vec<String> {
     let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim);
     let lines = lines.filter(|line| line.len() >= SECRET_BYTES_MIN && !line.starts_with("-----"));
     lines.map(str::to_owned).collect()
+}
+
+/// The password of a URL, as it is written there.
+fn password(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (account, _) = authority.rsplit_once('@')?;
+    account.split_once(':').map(|(_, password)| password)
 }
 
 /// `text` without what is known to be a secret, and without what looks like one.
@@ -236,11 +256,9 @@ fn tokens(line: &str) -> String {
 const TOKEN_CHARS_MIN: usize = 16;
 
 fn is_token(word: &str) -> bool {
-    let ours = ["whf_", "whk_", "whr_", "whd_"].iter().any(|prefix| {
-        let rest = word
-            .find(prefix)
-            .and_then(|at| word.get(at + prefix.len()..));
-        rest.is_some_and(|rest| rest.len() >= TOKEN_CHARS_MIN)
+    let ours = TokenKind::ALL.iter().any(|kind| {
+        let rest = word.split_once(kind.prefix());
+        rest.is_some_and(|(_, rest)| rest.len() >= TOKEN_CHARS_MIN)
     });
     ours || (word.starts_with("eyJ") && word.matches('.').count() >= 2)
 }
@@ -266,6 +284,27 @@ mod tests {
         }
         assert!(clean.contains("INFO") && clean.contains("plain") && clean.contains("here"));
         assert_eq!(tokens("a whk_x b"), "a whk_x b");
+    }
+
+    #[test]
+    fn the_password_of_a_url_is_found_as_it_is_written() {
+        for (url, found) in [
+            (
+                "smtps://ada:pass%40word@mail.example.com:465",
+                Some("pass%40word"),
+            ),
+            ("postgres://ada:a:b@[::1]/wharf?x=c:d@e", Some("a:b")),
+            ("postgres://ada@db/wharf", None),
+            ("smtp://localhost:25", None),
+            ("x", None),
+        ] {
+            assert_eq!(password(url), found, "{url}");
+        }
+        for kind in TokenKind::ALL {
+            let short = format!("x{}0123456789abcde", kind.prefix());
+            assert_eq!(tokens(&short), short);
+            assert_eq!(tokens(&format!("{short}f")), MARK, "{kind:?}");
+        }
     }
 
     #[test]
