@@ -12,7 +12,9 @@
 //! modes gives no protection, which `wharf doctor` reports.
 
 pub mod credentials;
+pub mod device_id;
 pub mod error;
+mod kept_id;
 pub mod key;
 pub mod lock;
 pub mod places;

@@ -152,7 +152,7 @@ impl Places {
         self.state.join("config.lock")
     }
 
-    /// This device's own name, made once.
+    /// This device's own id, made once.
     #[must_use]
     pub fn device_id_file(&self) -> PathBuf {
         self.state.join("device-id")

@@ -1,6 +1,10 @@
-//! This device: its name, and how somebody sits at it.
+//! This device: its name, its id, and how somebody sits at it.
+
+use wharf_localstate::device_id;
 
 use crate::context::Context;
+use crate::error::CommandError;
+use crate::wire::SystemEntropy;
 
 /// The longest name of a device that a server takes, in characters.
 const NAME_CHARS_MAX: usize = 100;
@@ -15,6 +19,15 @@ pub(crate) fn name() -> String {
     } else {
         name
     }
+}
+
+/// By what this device is known wherever its name is not enough, made now if there is none.
+pub(crate) fn id(cx: &Context) -> Result<String, CommandError> {
+    cx.places.make_state()?;
+    Ok(device_id::load_or_create(
+        &cx.places.device_id_file(),
+        &SystemEntropy,
+    )?)
 }
 
 /// Why no browser is opened here; none where one can be.

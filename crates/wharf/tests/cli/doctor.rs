@@ -41,6 +41,7 @@ fn on_a_fresh_machine_nothing_is_wrong() {
             "ok bash"
         ]
     );
+    assert!(lines.iter().any(|line| line == "skip device"), "{lines:?}");
 }
 
 #[test]
@@ -86,6 +87,7 @@ fn what_is_broken_fails_and_the_rest_is_still_examined() {
     .unwrap();
     fs::set_permissions(home.path("state/token"), fs::Permissions::from_mode(0o644)).unwrap();
     fs::write(home.path("config.toml"), "[serve]\nprot = 0\n").unwrap();
+    fs::write(home.path("state/device-id"), "kepler").unwrap();
 
     let (lines, code) = results(&home, &["doctor"]);
 
@@ -96,6 +98,7 @@ fn what_is_broken_fails_and_the_rest_is_still_examined() {
         "skip server",
         "FAIL audit",
         "ok bash",
+        "FAIL device",
     ] {
         assert!(
             lines.iter().any(|line| line == expected),

@@ -289,6 +289,11 @@ fn a_token_goes_to_its_own_server_and_nowhere_else() {
         "{seen}"
     );
     assert_eq!(other.asked().len(), 1);
+    // It is said once, however often it is looked which server it is.
+    let mut twice = home.wharf(&["auth", "status"]);
+    let output = twice.env("WHARF_API_URL", &other.url).output().unwrap();
+    let seen = home.show(&output);
+    assert_eq!(seen.matches("ignored: profile").count(), 1, "{seen}");
 
     // A token that is given goes with the server that is given.
     let mut given = home.wharf(&["whoami"]);
@@ -348,32 +353,49 @@ fn a_bundle_holds_no_secret_and_a_reset_leaves_none() {
     let server = device(&["done"]);
     home.ok(&["run", "--", "true"]);
     home.ok(&["auth", "login", "--api-url", &server.url, "--store-file"]);
+    let token = fs::read_to_string(home.path("state/token")).unwrap();
+    let key = fs::read_to_string(home.path("state/id_ed25519")).unwrap();
+    let named = "canary-of-a-token-file";
+    fs::write(home.path("named"), named).unwrap();
+    let url = "smtps://ada:canary%40word@mail.example.com";
+    let secrets = [
+        "whk_canary_of_the_key",
+        "hunter2canary",
+        token.trim(),
+        key.lines().nth(2).unwrap(),
+        named,
+        url,
+        "canary%40word",
+    ];
+    // Each where it is looked for, and a line with none.
     let logs = home.path("state/logs");
     fs::create_dir_all(&logs).unwrap();
-    let planted = "INFO Bearer whk_canary_of_the_key and password=hunter2canary here\n";
+    let mut planted = "INFO Bearer whk_canary_of_the_key and password=hunter2canary here\n\
+                       INFO a line that stays\n"
+        .to_owned();
+    for secret in &secrets[2..] {
+        planted.push_str(&format!("INFO saw {secret} go by\n"));
+    }
     fs::write(logs.join("planted.log"), planted).unwrap();
 
     let refused = home.output(&["doctor", "--bundle"]);
     assert_eq!(refused.status.code(), Some(8), "{}", home.show(&refused));
-    let bundle = home.ok(&["doctor", "--bundle=bundle.tar.gz", "--yes"]);
+    let mut bundle = home.wharf(&["doctor", "--bundle=bundle.tar.gz", "--yes"]);
+    let bundle = bundle
+        .env("WHARF_SMTP_URL", url)
+        .env("WHARF_TOKEN_FILE", home.path("named"))
+        .output()
+        .unwrap();
+    assert!(bundle.status.success(), "{}", home.show(&bundle));
+    let bundle = String::from_utf8(bundle.stdout).unwrap();
     let packed = fs::File::open(bundle.trim()).unwrap();
     let list = std::process::Command::new("tar")
         .args(["-xzOf", bundle.trim()])
         .output()
         .unwrap();
     let text = String::from_utf8(list.stdout).unwrap();
-    assert!(
-        text.contains("planted") || text.contains("and"),
-        "{text:.200}"
-    );
-    let token = fs::read_to_string(home.path("state/token")).unwrap();
-    let key = fs::read_to_string(home.path("state/id_ed25519")).unwrap();
-    let secrets = [
-        "whk_canary_of_the_key",
-        "hunter2canary",
-        token.trim(),
-        key.lines().nth(2).unwrap(),
-    ];
+    assert!(text.contains("\nINFO a line that stays\n"), "{text}");
+    assert_eq!(text.matches("go by\n").count(), 5, "{text}");
     for secret in secrets {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
@@ -391,6 +413,18 @@ fn a_bundle_holds_no_secret_and_a_reset_leaves_none() {
     let is_lock = |it: &std::path::PathBuf| it.extension().is_some_and(|it| it == "lock");
     assert!(left.iter().all(is_lock), "{left:?}");
     assert!(!home.path("state/id_ed25519").exists());
+    // It stays the device that it is, until that is to be forgotten as well.
+    let id = home.path("state/device-id");
+    let device = fs::read_to_string(&id).unwrap();
+    assert!(device.starts_with("dev_"), "{device}");
+    let doctor = home.ok(&["doctor", "--offline"]);
+    assert!(
+        doctor.contains(&format!("ok    device       {device}\n")),
+        "{doctor}"
+    );
+    assert_eq!(fs::metadata(&id).unwrap().mode() & 0o777, 0o600);
+    home.ok(&["reset", "--all", "--yes"]);
+    assert!(!id.exists());
     assert!(home.path("state/token").exists() && home.path("data/wharf.db").exists());
     assert!(
         !fs::read_to_string(home.path("config.toml"))

@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use wharf_localstate::{Places, device_id};
+
 use super::Line;
 use crate::context::Context;
 use crate::login::ssh_key;
@@ -22,6 +24,21 @@ pub(super) fn shells(cx: &Context) -> Vec<Line> {
         .filter(|name| on_path(cx, name).is_some())
         .collect();
     vec![Line::ok("shells", found.join(", "))]
+}
+
+/// By what this device is known.
+pub(super) fn device(places: &Places) -> Vec<Line> {
+    let line = match device_id::load(&places.device_id_file()) {
+        Ok(Some(id)) => Line::ok("device", id),
+        Ok(None) => Line::skip(
+            "device",
+            "this device has no id yet; the first login makes it",
+        ),
+        Err(error) => {
+            Line::fail("device", error.to_string()).hint("remove it; the next login makes another")
+        }
+    };
+    vec![line]
 }
 
 /// This device's key, the agent, and the directory that other keys are in.

@@ -138,54 +138,46 @@ pub(crate) fn doctor(world: World, global: &Global, args: &Args) -> Outcome {
 
 /// What is looked at, in the order in which it is shown.
 fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'static str, Check)> {
-    let mut list: Vec<(&'static str, Check)> = Vec::new();
-    let mut here = |name, check: fn(&Places) -> Vec<Line>| {
+    let here = |check: fn(&Places) -> Vec<Line>| -> Option<Check> {
         let places = places.clone();
-        list.push((name, Box::new(move || check(&places))));
+        Some(Box::new(move || check(&places)))
     };
-    here("server", stale::registration);
-    here("token", checks::token);
-    here("audit", checks::audit);
-    here("disk", checks::disk);
-    let database: Check = match cx.and_then(|cx| wire::database::url(cx)) {
-        Some(url) => Box::new(move || checks::database_server(&url)),
-        None => {
-            let places = places.clone();
-            Box::new(move || checks::database(&places))
-        }
+    // What takes settings is left out where they cannot be read.
+    let with = |check: fn(&Context) -> Vec<Line>| -> Option<Check> {
+        let cx = Arc::clone(cx?);
+        Some(Box::new(move || check(&cx)))
     };
-    list.insert(list.len().saturating_sub(1), ("database", database));
-    list.push(("bash", Box::new(checks::bash)));
-    list.push(("cgroups", Box::new(checks::cgroups)));
-    list.push(("sandbox", Box::new(around::sandbox)));
-    let mut with = |at: usize, name, check: fn(&Context) -> Vec<Line>| {
-        if let Some(cx) = cx {
-            let cx = Arc::clone(cx);
-            let check: Check = Box::new(move || check(&cx));
-            list.insert(at.min(list.len()), (name, check));
-        }
+    let not_asked: Check = Box::new(|| vec![Line::skip("server", "not asked")]);
+    let (server, login) = match offline || cx.is_none() {
+        true => (Some(not_asked), None),
+        false => (with(server::check), with(login::check)),
     };
-    let end = usize::MAX;
-    if offline || cx.is_none() {
-        let skip: Check = Box::new(|| vec![Line::skip("server", "not asked")]);
-        with(0, "keyring", keyring::check);
-        with(end, "shells", around::shells);
-        with(end, "ssh", around::ssh);
-        with(end, "opencode", around::opencode);
-        with(end, "claude", around::claude);
-        with(end, "sync", sync::check);
-        list.insert(0, ("server", skip));
-        return list;
-    }
-    with(0, "server", server::check);
-    with(1, "login", login::check);
-    with(2, "keyring", keyring::check);
-    with(end, "shells", around::shells);
-    with(end, "ssh", around::ssh);
-    with(end, "opencode", around::opencode);
-    with(end, "claude", around::claude);
-    with(end, "sync", sync::check);
-    list
+    let database = match cx.and_then(|cx| wire::database::url(cx)) {
+        Some(url) => Some(Box::new(move || checks::database_server(&url)) as Check),
+        None => here(checks::database),
+    };
+    let checks = [
+        ("server", server),
+        ("login", login),
+        ("keyring", with(keyring::check)),
+        ("server", here(stale::registration)),
+        ("token", here(checks::token)),
+        ("audit", here(checks::audit)),
+        ("database", database),
+        ("disk", here(checks::disk)),
+        ("bash", Some(Box::new(checks::bash))),
+        ("cgroups", Some(Box::new(checks::cgroups))),
+        ("sandbox", Some(Box::new(around::sandbox))),
+        ("shells", with(around::shells)),
+        ("device", here(around::device)),
+        ("ssh", with(around::ssh)),
+        ("opencode", with(around::opencode)),
+        ("claude", with(around::claude)),
+        ("sync", with(sync::check)),
+    ];
+    let checks = checks.into_iter();
+    let there = checks.filter_map(|(name, check)| Some((name, check?)));
+    there.collect()
 }
 
 /// Looks at one thing. It may be left behind when it takes too long, so that it owns what it needs.

@@ -12,9 +12,9 @@ use crate::config::Origin;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::login::fresh::is_due;
-use crate::login::keep;
-use crate::login::ssh_key::{self, Made};
-use crate::login::{day, days_until, now};
+use crate::login::ssh_key::{self, Made as Key};
+use crate::login::{self, keep};
+use crate::login::{day, days_until, now, shown_by};
 use crate::ui;
 use crate::wire::block_on;
 
@@ -28,6 +28,14 @@ pub(crate) fn finish(cx: &Context, begun: &Begun, logged_in: LoggedIn) -> Outcom
 pub(super) struct Kept {
     logged_in: LoggedIn,
     before: Option<Credential>,
+}
+
+/// What there is of this device from a login on.
+struct Made {
+    /// Its id.
+    device: Option<String>,
+    /// What became of its SSH key, in words.
+    key: String,
 }
 
 impl Kept {
@@ -61,8 +69,11 @@ impl Kept {
             logged_in.role = me.map_or_else(|_| String::new(), |me| me.role.as_str().to_owned());
         }
         revoke_before(cx, self.before, &logged_in.credential).await;
-        let key = share_ssh_key(cx, &logged_in.credential).await;
-        show(cx, begun, logged_in, &key)?;
+        let made = Made {
+            device: device_id(cx),
+            key: share_ssh_key(cx, &logged_in.credential).await,
+        };
+        show(cx, begun, logged_in, &made)?;
         Ok(DONE)
     }
 }
@@ -89,9 +100,10 @@ async fn revoke_before(cx: &Context, before: Option<Credential>, new: &Credentia
     match ended {
         Ok(_) => cx.ui.note("the login before this one has been ended"),
         Err(error) if error.kind == Kind::Login => {}
-        Err(_) => cx
-            .ui
-            .warn("the login before this one could not be ended; wharf key list shows it"),
+        Err(_) => cx.ui.warn(&format!(
+            "the login before this one could not be ended; {} list shows it",
+            shown_by(before.about.kind)
+        )),
     }
 }
 
@@ -104,8 +116,8 @@ async fn share_ssh_key(cx: &Context, credential: &Credential) -> String {
         let new = ssh_key::upload(&client, &half).await?;
         let print = half.fingerprint;
         Ok(match (made, new) {
-            (Made::WasThere, false) => format!("SSH key {print} registered already"),
-            (Made::WasThere, true) => format!("SSH key {print} registered"),
+            (Key::WasThere, false) => format!("SSH key {print} registered already"),
+            (Key::WasThere, true) => format!("SSH key {print} registered"),
             (_, _) => format!("SSH key {print} made; its private half stays here"),
         })
     }
@@ -117,6 +129,16 @@ async fn share_ssh_key(cx: &Context, credential: &Credential) -> String {
         ));
         "SSH key not registered; wharf keys add tries again".to_owned()
     })
+}
+
+/// The id of this device. What fails is said, and is no reason to lose the login.
+fn device_id(cx: &Context) -> Option<String> {
+    let id = login::device::id(cx);
+    id.inspect_err(|error| {
+        cx.ui
+            .warn_always(&format!("no device id: {}", error.message));
+    })
+    .ok()
 }
 
 /// A token of the surroundings that is used instead of the login just made.
@@ -133,7 +155,12 @@ fn outranked(cx: &Context) {
     ));
 }
 
-fn show(cx: &Context, begun: &Begun, logged_in: &LoggedIn, key: &str) -> Result<(), CommandError> {
+fn show(
+    cx: &Context,
+    begun: &Begun,
+    logged_in: &LoggedIn,
+    made: &Made,
+) -> Result<(), CommandError> {
     let Begun { profile, place, .. } = begun;
     let about = &logged_in.credential.about;
     let user = about.user.as_ref().map_or("", |user| &user.name);
@@ -147,6 +174,7 @@ fn show(cx: &Context, begun: &Begun, logged_in: &LoggedIn, key: &str) -> Result<
             "role": logged_in.role,
             "expires_at": about.expires_at.map(|end| end.to_string()),
             "kept_in": place.to_string(),
+            "device": made.device,
         });
         ui::data(&format!("{answer}\n"))?;
         outranked(cx);
@@ -162,8 +190,10 @@ fn show(cx: &Context, begun: &Begun, logged_in: &LoggedIn, key: &str) -> Result<
         }
         _ => "; renewed by itself".to_owned(),
     };
-    cx.ui
-        .event(&format!("{user}{org}{until}; kept in {place}; {key}"));
+    cx.ui.event(&format!(
+        "{user}{org}{until}; kept in {place}; {}",
+        made.key
+    ));
     outranked(cx);
     cx.ui.note(&format!(
         "profile {profile} is used from now on; wharf auth switch chooses another"
