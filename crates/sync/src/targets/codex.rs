@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
 use super::frontmatter::Document;
-use super::servers::{Part, Server, parts, read};
+use super::placeholders::counted_from_one;
+use super::servers::{Entry, Part, Server, parts, read};
 use super::{Error, Existing, Files, Rendered};
 use crate::profile::ProfilePath;
 
@@ -57,7 +58,10 @@ fn prompt(rendered: &mut Rendered, path: &ProfilePath, text: &str) {
         format!("---\n{head}---\n")
     };
     let name = path.parts().skip(1).collect::<Vec<_>>().join("-");
-    rendered.put_text(&format!("prompts/{name}"), &(head + document.body));
+    rendered.put_text(
+        &format!("prompts/{name}"),
+        &(head + &counted_from_one(document.body)),
+    );
 }
 
 fn servers(rendered: &mut Rendered, profile: &Files, existing: &Existing) -> Result<(), Error> {
@@ -99,7 +103,13 @@ fn servers(rendered: &mut Rendered, profile: &Files, existing: &Existing) -> Res
             Some(_) if table.contains_key(&name) && !ours => {
                 Err("another one has its name there".to_owned())
             }
-            Some(server) => entry(server),
+            Some(Entry { server, others }) => {
+                for member in others {
+                    let what = format!("the member `{member}` of the server `{name}`");
+                    rendered.lose(&path, what);
+                }
+                entry(server)
+            }
         };
         match made {
             Ok(made) => {

@@ -1,7 +1,9 @@
 //! The head of a Markdown file between two lines of `---`: flat fields, as agents use them.
 //!
-//! This is no YAML reader. A field keeps the text that it has; what is asked of it is a scalar or a
-//! list of words, and what is more is carried over untouched or told as lost.
+//! This is no YAML reader. A field keeps the text that it has; what is asked of it is a text or a
+//! list of words, and what is more is told as lost. What is written for others is written anew and
+//! quoted: a head that another reader refuses makes it take the whole head for text, and with it
+//! what an agent may not do.
 
 /// A file in head and body.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,6 +22,7 @@ pub(super) struct Field<'a> {
 
 impl<'a> Document<'a> {
     pub(super) fn parse(text: &'a str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let whole = Self {
             fields: Vec::new(),
             body: text,
@@ -55,10 +58,10 @@ impl<'a> Document<'a> {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// A value on one line, without its quotes.
+    /// A field whose value is a text, with something in it.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        let value = self.field(name)?.value();
-        Some(unquoted(value).to_owned()).filter(|value| !value.is_empty())
+        let text = self.field(name)?.text()?;
+        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
     /// `a, b`, `[a, b]`, or a line `- a` for each.
@@ -82,6 +85,71 @@ impl Field<'_> {
         let first = self.lines.lines().next().unwrap_or_default();
         first.split_once(':').map_or("", |(_, value)| value.trim())
     }
+
+    /// The value as a text; nothing when it is a list, a number or nothing. What is no YAML at all is
+    /// the text that stands there, since that is how agents read it.
+    fn text(&self) -> Option<String> {
+        let value = self.value();
+        let below = || self.lines.lines().skip(1);
+        if let Some(head) = value.strip_prefix(['|', '>']) {
+            // `|`, `>-`, `>2`: how it ends and is indented, and nothing else.
+            if head
+                .chars()
+                .all(|c| matches!(c, '+' | '-') || c.is_ascii_digit())
+            {
+                return Some(block(below(), value.starts_with('>')));
+            }
+        }
+        let lines = std::iter::once(value).chain(below().map(str::trim));
+        let folded = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>();
+        let folded = folded.join(" ");
+        let is_list = value.is_empty() && folded.starts_with("- ");
+        let in_brackets = |open, close| folded.starts_with(open) && folded.ends_with(close);
+        if is_list || in_brackets('[', ']') || in_brackets('{', '}') || is_word(&folded) {
+            return None;
+        }
+        if in_brackets('"', '"') {
+            let decoded = serde_json::from_str(&folded);
+            return Some(decoded.unwrap_or_else(|_| unquoted(&folded).to_owned()));
+        }
+        if in_brackets('\'', '\'') {
+            return Some(unquoted(&folded).replace("''", "'"));
+        }
+        let end = folded.find(" #").unwrap_or(folded.len());
+        folded.get(..end).map(str::to_owned)
+    }
+}
+
+/// The lines of a text that is set off by its indentation.
+fn block<'a>(lines: impl Iterator<Item = &'a str>, folded: bool) -> String {
+    let inside = |line: &&str| line.trim().is_empty() || line.starts_with([' ', '\t']);
+    let lines: Vec<&str> = lines.take_while(inside).collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let filled = lines.iter().filter(|line| !line.trim().is_empty());
+    let margin = filled.map(|line| indent(line)).min().unwrap_or_default();
+    let mut text = String::new();
+    for line in lines {
+        let line = line.get(margin..).unwrap_or_default().trim_end();
+        let joins = folded && !line.is_empty() && !text.is_empty() && !text.ends_with('\n');
+        match (joins, folded && line.is_empty()) {
+            (true, _) => text.push(' '),
+            (_, true) => text.push('\n'),
+            _ => {}
+        }
+        text.push_str(line);
+        if !folded {
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Words that YAML takes for something else than a text.
+fn is_word(text: &str) -> bool {
+    let word = text.to_ascii_lowercase();
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+    matches!(word.as_str(), "" | "~" | "null" | "true" | "false")
+        || is_number && text.parse::<f64>().is_ok()
 }
 
 /// Commas in `Bash(a, b)` do not divide.
@@ -111,9 +179,70 @@ fn unquoted(text: &str) -> &str {
         .unwrap_or(text)
 }
 
+/// A text as YAML that every reader takes for this text and nothing else.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            // What YAML takes for the end of a line, or allows nowhere.
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
+                quoted.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_as_agents_read_them() {
+        for (value, text) in [
+            ("Looks: \"closely\"", Some("Looks: \"closely\"")),
+            ("\"q \\\"d\\\" \\u00fc\"", Some("q \"d\" ü")),
+            ("'it''s'", Some("it's")),
+            ("a # b", Some("a")),
+            ("first\n  second", Some("first second")),
+            ("\n  below", Some("below")),
+            (
+                ">-\n  first\n  second\n\n  third",
+                Some("first second\nthird"),
+            ),
+            ("|\n  first\n    in\n  second", Some("first\n  in\nsecond")),
+            ("|\n  a\n# b", Some("a")),
+            ("[a", Some("[a")),
+            ("@x", Some("@x")),
+            ("-1 is none", Some("-1 is none")),
+            ("", None),
+            ("~", None),
+            ("null", None),
+            ("True", None),
+            ("12", None),
+            ("-1.5", None),
+            ("[a]", None),
+            ("{a: b}", None),
+            ("\n  - a\n  - b", None),
+        ] {
+            let head = format!("---\ndescription: {value}\nname: x\n---\n");
+            let document = Document::parse(&head);
+            assert_eq!(document.text("description").as_deref(), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_is_one_line_of_what_yaml_allows() {
+        let quoted = quoted("a \"b\" \\ c\r\n\t\u{7f}\u{85}\u{2028}\u{feff} ü 😀");
+        let wanted = "\"a \\\"b\\\" \\\\ c\\u000d\\n\\u0009\\u007f\\u0085\\u2028\\ufeff ü 😀\"";
+        assert_eq!(quoted, wanted);
+    }
 
     #[test]
     fn fields_lists_and_body() {
@@ -138,5 +267,7 @@ mod tests {
             let document = Document::parse(text);
             assert_eq!((document.fields.len(), document.body), (0, text));
         }
+        let document = Document::parse("\u{feff}---\nname: x\n---\ny");
+        assert_eq!((document.fields.len(), document.body), (1, "y"));
     }
 }

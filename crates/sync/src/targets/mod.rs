@@ -9,6 +9,8 @@
 mod codex;
 mod frontmatter;
 mod opencode;
+mod permission;
+mod placeholders;
 mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,10 +39,13 @@ pub enum Target {
 pub struct Existing {
     /// The text of `opencode.json` or `config.toml`, if it is there.
     pub config: Option<String>,
+    /// The text of `opencode.jsonc`, if it is there: OpenCode reads it over `opencode.json` and mixes
+    /// the members of two servers with one name. It is read and never changed.
+    pub beside: Option<String>,
     /// The MCP servers in it that an earlier rendering put there. Others are the person's own.
     pub servers: BTreeSet<String>,
     /// Whether the profile is also at `~/.claude` here, where OpenCode finds its skills itself:
-    /// written twice, each would be there twice.
+    /// written twice, one would hide the other.
     pub claude_too: bool,
 }
 

@@ -1,12 +1,14 @@
 //! OpenCode: `AGENTS.md`, `agents/`, `commands/`, `skills/`, and `mcp` of `opencode.json`, in the
 //! shape that both of its major versions read.
 
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::frontmatter::Document;
-use super::servers::{Part, Server, parts, read};
+use super::frontmatter::{Document, quoted};
+use super::permission::permission;
+use super::placeholders::counted_from_one;
+use super::servers::{Entry, Part, Server, parts, read};
 use super::{Error, Existing, Files, Rendered};
 use crate::json;
 use crate::profile::ProfilePath;
@@ -14,49 +16,119 @@ use crate::profile::ProfilePath;
 const CONFIG: &str = "opencode.json";
 const NEW: &str = "{\n  \"$schema\": \"https://opencode.ai/config.json\"\n}\n";
 
-/// Its tools with what they are called at the source.
-const TOOLS: &[(&str, &[&str])] = &[
-    ("read", &["Read", "NotebookRead"]),
-    ("edit", &["Edit", "Write", "MultiEdit", "NotebookEdit"]),
-    ("glob", &["Glob"]),
-    ("grep", &["Grep"]),
-    ("bash", &["Bash"]),
-    ("task", &["Task", "Agent"]),
-    ("webfetch", &["WebFetch"]),
-    ("websearch", &["WebSearch"]),
+/// Read after the other and over it; OpenCode makes it at its first start when there is neither.
+const BESIDE: &str = "opencode.jsonc";
+
+/// Agents of its own. One of the profile with such a name would take its place, and OpenCode without
+/// its `build` cannot work.
+const OWN_AGENTS: &[&str] = &[
+    "build",
+    "compaction",
+    "explore",
+    "general",
+    "plan",
+    "summary",
+    "title",
 ];
+
+/// What it replaces in the text of its configuration before it reads it, by a variable or a file.
+const REPLACED: &[&str] = &["env:", "file:"];
+
+/// Stands for a brace that must not be taken for the beginning of one of [`REPLACED`] while the
+/// configuration is edited as values; in the text it is written as an escape.
+const BRACE: &str = "\u{e000}{\u{e000}";
 
 pub(super) fn render(profile: &Files, existing: &Existing) -> Result<Rendered, Error> {
     let mut rendered = Rendered::default();
+    let servers = read(profile)?;
+    let known = known(existing, &servers)?;
     for (path, content) in profile {
         let top = path.parts().next().unwrap_or_default();
         let text = std::str::from_utf8(content);
+        let is_text = path.as_str().ends_with(".md");
         match (path.as_str(), top, text) {
             ("CLAUDE.md", ..) => rendered.put("AGENTS.md", content),
             ("mcp.json", ..) => {}
-            (_, "agents", Ok(text)) if path.as_str().ends_with(".md") => {
-                agent(&mut rendered, path, text);
-            }
-            (_, "commands", Ok(text)) if path.as_str().ends_with(".md") => {
-                command(&mut rendered, path, text);
+            (_, "agents", Ok(text)) if is_text => agent(&mut rendered, path, text, &known.names),
+            (_, "commands", Ok(text)) if is_text => command(&mut rendered, path, text),
+            (_, "skills", Ok(text)) if is_skill(path) => {
+                skill(&mut rendered, path, text, existing.claude_too);
             }
             (_, "skills", _) if existing.claude_too => {}
             (_, "skills", _) => rendered.put(path.as_str(), content),
             _ => rendered.lose(path, "OpenCode has nothing like it"),
         }
     }
-    servers(&mut rendered, profile, existing)?;
+    write_servers(&mut rendered, servers, existing, &known)?;
     Ok(rendered)
 }
 
-fn agent(rendered: &mut Rendered, path: &ProfilePath, text: &str) {
+/// The MCP servers that there are.
+struct Known {
+    /// In either of its files of configuration, and in the profile.
+    names: BTreeSet<String>,
+    /// In `opencode.json`.
+    here: BTreeSet<String>,
+    /// In `opencode.jsonc`.
+    beside: BTreeSet<String>,
+}
+
+fn known(existing: &Existing, profile: &BTreeMap<String, Option<Entry>>) -> Result<Known, Error> {
+    let names = |text: &Option<String>, file| -> Result<BTreeSet<String>, Error> {
+        let Some(text) = text else {
+            return Ok(BTreeSet::new());
+        };
+        let root = json::parse(text).map_err(|error| wrong(file, &error))?;
+        let members = root.member("mcp").map(json::Node::members);
+        let members = members.unwrap_or_default().iter();
+        Ok(members.map(|member| member.name.clone()).collect())
+    };
+    let here = names(&existing.config, CONFIG)?;
+    let beside = names(&existing.beside, BESIDE)?;
+    // What an earlier sync put there and is no longer in the profile goes.
+    let stays = here.iter().filter(|name| !existing.servers.contains(*name));
+    let names = stays
+        .chain(&beside)
+        .chain(profile.keys())
+        .cloned()
+        .collect();
+    Ok(Known {
+        names,
+        here,
+        beside,
+    })
+}
+
+fn wrong(file: &'static str, error: &json::InvalidJson) -> Error {
+    let reason = error.to_string();
+    Error::Config { file, reason }
+}
+
+fn agent(rendered: &mut Rendered, path: &ProfilePath, text: &str, servers: &BTreeSet<String>) {
     let document = Document::parse(text);
-    let mut head = String::from("---\n");
-    if let Some(description) = document.field("description") {
-        head.push_str(&description.lines);
+    // There an agent is named by its file, at the source by its field.
+    let named = document.text("name").zip(document.text("description"));
+    let Some((name, description)) = named else {
+        rendered.lose(
+            path,
+            "Claude Code reads no agent without `name` and `description`",
+        );
+        return;
+    };
+    if OWN_AGENTS.contains(&name.as_str()) {
+        rendered.lose(path, format!("OpenCode has an agent `{name}` of its own"));
+        return;
     }
-    head.push_str("mode: subagent\n");
-    head.push_str(&permission(&document));
+    let Ok(file) = ProfilePath::parse(&format!("agents/{name}.md")) else {
+        rendered.lose(path, format!("OpenCode can have no agent `{name}`"));
+        return;
+    };
+    let mut head = format!(
+        "---\ndescription: {}\nmode: subagent\n",
+        quoted(&description)
+    );
+    let lost = |what| rendered.lose(path, what);
+    head.push_str(&permission(&document, servers, lost));
     head.push_str("---\n");
     let inherits = document.text("model").as_deref() == Some("inherit");
     for field in &document.fields {
@@ -69,153 +141,168 @@ fn agent(rendered: &mut Rendered, path: &ProfilePath, text: &str) {
             rendered.lose(path, format!("the field `{}`", field.name));
         }
     }
-    // There an agent is named by its file, at the source by its field.
-    let name = document.text("name");
-    let named = name.filter(|name| {
-        name.chars()
-            .all(|c| c.is_alphanumeric() || "-_".contains(c))
-    });
-    let file = named.map_or_else(|| path.to_string(), |name| format!("agents/{name}.md"));
-    rendered.put_text(&file, &(head + document.body));
-}
-
-/// What an agent may not do. Tools that are not listed at the source are denied here: an agent that
-/// only reads must not begin to write by being carried over.
-fn permission(document: &Document<'_>) -> String {
-    let allowed = document
-        .list("tools")
-        .filter(|tools| !tools.iter().any(|tool| tool == "*"));
-    let denied = document.list("disallowedTools").unwrap_or_default();
-    let bare = |tool: &str| tool.split('(').next().unwrap_or_default().trim().to_owned();
-    let mut text = String::new();
-    for (tool, names) in TOOLS {
-        let is = |listed: &String| names.contains(&bare(listed).as_str());
-        let is_denied = denied.iter().any(|tool| is(tool) && !tool.contains('('))
-            || allowed
-                .as_ref()
-                .is_some_and(|allowed| !allowed.iter().any(is));
-        if is_denied {
-            let _ = writeln!(text, "  {tool}: deny");
-            continue;
-        }
-        let patterns = allowed.iter().flatten().filter(|listed| is(listed));
-        let patterns: Vec<Option<String>> = patterns.map(|listed| pattern(listed)).collect();
-        if *tool == "bash" && !patterns.is_empty() && patterns.iter().all(Option::is_some) {
-            let _ = writeln!(text, "  bash:\n    \"*\": deny");
-            for pattern in patterns.into_iter().flatten() {
-                let _ = writeln!(text, "    {}: allow", json::quoted(&pattern));
-            }
-        }
+    if rendered.files.contains_key(&file) {
+        rendered.lose(
+            path,
+            format!("another agent `{name}`, whose place it takes"),
+        );
     }
-    if text.is_empty() {
-        text
-    } else {
-        format!("permission:\n{text}")
-    }
-}
-
-/// `Bash(git log:*)` as `git log *`.
-fn pattern(tool: &str) -> Option<String> {
-    let inner = tool.split_once('(')?.1.strip_suffix(')')?;
-    Some(
-        inner
-            .strip_suffix(":*")
-            .map_or_else(|| inner.to_owned(), |start| format!("{start} *")),
-    )
+    rendered.put_text(file.as_str(), &(head + document.body));
 }
 
 fn command(rendered: &mut Rendered, path: &ProfilePath, text: &str) {
     let document = Document::parse(text);
-    let head = match document.field("description") {
-        Some(description) => format!("---\n{}---\n", description.lines),
+    let description = document.text("description");
+    let head = match &description {
+        Some(description) => format!("---\ndescription: {}\n---\n", quoted(description)),
         None => String::new(),
     };
-    for field in document
-        .fields
-        .iter()
-        .filter(|field| field.name != "description")
-    {
-        rendered.lose(path, format!("the field `{}`", field.name));
+    for field in &document.fields {
+        if field.name != "description" || description.is_none() {
+            rendered.lose(path, format!("the field `{}`", field.name));
+        }
     }
-    rendered.put_text(path.as_str(), &(head + document.body));
+    rendered.put_text(path.as_str(), &(head + &counted_from_one(document.body)));
 }
 
-fn servers(rendered: &mut Rendered, profile: &Files, existing: &Existing) -> Result<(), Error> {
-    let servers = read(profile)?;
+/// `skills/NAME/SKILL.md`.
+fn is_skill(path: &ProfilePath) -> bool {
+    path.name() == "SKILL.md" && path.parts().count() == 3
+}
+
+/// At the source a skill has the name of its directory, and is described by its first line when
+/// nothing else describes it. There it has the name in its head, and without a head it is none.
+fn skill(rendered: &mut Rendered, path: &ProfilePath, text: &str, claude_too: bool) {
+    let document = Document::parse(text);
+    let directory = path.parts().nth(1).unwrap_or_default();
+    let (name, description) = (document.text("name"), document.text("description"));
+    if name.as_deref() == Some(directory) && description.is_some() {
+        if !claude_too {
+            rendered.put_text(path.as_str(), text);
+        }
+        return;
+    }
+    if claude_too {
+        let what = match (name, description) {
+            (Some(name), Some(_)) => format!("its name: OpenCode calls it `{name}`"),
+            _ => "OpenCode shows no skill without `name` and `description`".to_owned(),
+        };
+        rendered.lose(path, what);
+        return;
+    }
+    let first = || {
+        let mut lines = document.body.lines().map(str::trim);
+        lines.find(|line| !line.is_empty()).map(str::to_owned)
+    };
+    let description = description.or_else(first).unwrap_or_default();
+    let mut head = format!("---\nname: {}\n", quoted(directory));
+    head.push_str(&format!("description: {}\n", quoted(&description)));
+    let others = document.fields.iter();
+    for field in others.filter(|field| !matches!(field.name, "name" | "description")) {
+        head.push_str(&field.lines);
+    }
+    rendered.put_text(path.as_str(), &format!("{head}---\n{}", document.body));
+}
+
+fn write_servers(
+    rendered: &mut Rendered,
+    servers: BTreeMap<String, Option<Entry>>,
+    existing: &Existing,
+    known: &Known,
+) -> Result<(), Error> {
     if servers.is_empty() && existing.servers.is_empty() {
         return Ok(());
     }
-    let wrong = |error: json::InvalidJson| Error::Config {
-        file: CONFIG,
-        reason: error.to_string(),
-    };
-    let mut config = existing.config.clone().unwrap_or_else(|| NEW.to_owned());
-    let root = json::parse(&config).map_err(wrong)?;
-    let there = |name: &str| {
-        root.member("mcp")
-            .is_some_and(|mcp| mcp.member(name).is_some())
-    };
-    for gone in existing
-        .servers
-        .iter()
-        .filter(|name| !servers.contains_key(*name))
-    {
-        config = json::set_at(&config, &["mcp", gone], None).map_err(wrong)?;
-    }
     let path = ProfilePath::parse("mcp.json").map_err(|error| Error::Servers(error.to_string()))?;
-    for (name, server) in servers {
-        let Some(server) = server else {
-            rendered.lose(
-                &path,
-                format!("the server `{name}`, which is of an unknown kind"),
-            );
-            continue;
-        };
-        if there(&name) && !existing.servers.contains(&name) {
-            rendered.lose(
-                &path,
-                format!("the server `{name}`: another one has its name there"),
-            );
-            continue;
+    let mut config = existing.config.clone().unwrap_or_else(|| NEW.to_owned());
+    let mut wanted = BTreeMap::new();
+    for (name, entry) in servers {
+        match value(&name, entry, existing, known) {
+            Ok((value, lost)) => {
+                for what in lost {
+                    rendered.lose(&path, format!("{what} of the server `{name}`"));
+                }
+                wanted.insert(name, value);
+            }
+            Err(why) => rendered.lose(&path, format!("the server `{name}`: {why}")),
         }
-        let mut defaults = false;
-        let mut variables = |text: &String| with_variables(text, &mut defaults);
-        let value = match &server {
-            Server::Program { command, args, env } => json!({
-                "type": "local",
-                "command": std::iter::once(command).chain(args).map(&mut variables).collect::<Vec<_>>(),
-                "environment": env.iter().map(|(k, v)| (k.clone(), variables(v).into())).collect::<serde_json::Map<_, _>>(),
-                "enabled": true,
-            }),
-            Server::Remote { url, headers, .. } => json!({
-                "type": "remote",
-                "url": variables(url),
-                "headers": headers.iter().map(|(k, v)| (k.clone(), variables(v).into())).collect::<serde_json::Map<_, _>>(),
-                "enabled": true,
-            }),
-        };
-        if defaults {
-            rendered.lose(
-                &path,
-                format!("defaults of variables of the server `{name}`"),
-            );
-        }
-        let value = value.to_string();
-        config = json::set_at(&config, &["mcp", &name], Some(&value)).map_err(wrong)?;
+    }
+    let gone = existing.servers.iter();
+    for gone in gone.filter(|name| !wanted.contains_key(*name)) {
+        let without = json::set_at(&config, &["mcp", gone], None);
+        config = without.map_err(|error| wrong(CONFIG, &error))?;
+    }
+    for (name, value) in wanted {
+        let with = json::set_at(&config, &["mcp", &name], Some(&value.to_string()));
+        config = with.map_err(|error| wrong(CONFIG, &error))?;
         rendered.servers.insert(name);
     }
-    rendered.put_text(CONFIG, &config);
+    rendered.put_text(CONFIG, &config.replace(BRACE, "\\u007b"));
     Ok(())
+}
+
+/// A server in its shape there, and what of it is lost; or why it cannot be there.
+fn value(
+    name: &str,
+    entry: Option<Entry>,
+    existing: &Existing,
+    known: &Known,
+) -> Result<(Value, Vec<String>), &'static str> {
+    let Entry { server, others } = entry.ok_or("it is of an unknown kind")?;
+    let is_ours = existing.servers.contains(name);
+    if known.beside.contains(name) || known.here.contains(name) && !is_ours {
+        return Err("another one has its name there");
+    }
+    if literal(name) != name {
+        return Err("OpenCode would replace a part of its name");
+    }
+    let mut defaults = false;
+    let mut text = |text: &String| with_variables(text, &mut defaults);
+    let texts = |texts: &BTreeMap<String, String>, text: &mut dyn FnMut(&String) -> String| {
+        let each = texts
+            .iter()
+            .map(|(key, value)| (literal(key), text(value).into()));
+        Value::Object(each.collect())
+    };
+    let value = match &server {
+        Server::Program { command, args, env } => json!({
+            "type": "local",
+            "command": std::iter::once(command).chain(args).map(&mut text).collect::<Vec<_>>(),
+            "environment": texts(env, &mut text),
+            "enabled": true,
+        }),
+        Server::Remote { url, headers, .. } => json!({
+            "type": "remote",
+            "url": text(url),
+            "headers": texts(headers, &mut text),
+            "enabled": true,
+        }),
+    };
+    let others = others.iter().map(|name| format!("the member `{name}`"));
+    let mut lost: Vec<String> = others.collect();
+    if defaults {
+        lost.push("defaults of variables".to_owned());
+    }
+    Ok((value, lost))
 }
 
 /// `${NAME}` as `{env:NAME}`.
 fn with_variables(text: &str, defaults: &mut bool) -> String {
     let each = parts(text).into_iter().map(|part| match part {
-        Part::Text(text) => text.to_owned(),
+        Part::Text(text) => literal(text),
         Part::Variable { name, default } => {
             *defaults |= default.is_some();
             format!("{{env:{name}}}")
         }
     });
     each.collect()
+}
+
+/// A text in which nothing will be replaced.
+fn literal(text: &str) -> String {
+    let mut literal = text.to_owned();
+    for kind in REPLACED {
+        literal = literal.replace(&format!("{{{kind}"), &format!("{BRACE}{kind}"));
+    }
+    literal
 }

@@ -24,8 +24,16 @@ pub(super) enum Server {
     },
 }
 
+/// A server with what else is said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) server: Server,
+    /// The names of members that are not in it.
+    pub(super) others: Vec<String>,
+}
+
 /// The servers in `mcp.json`, by name; one that is of no known kind has no value.
-pub(super) fn read(profile: &Files) -> Result<BTreeMap<String, Option<Server>>, Error> {
+pub(super) fn read(profile: &Files) -> Result<BTreeMap<String, Option<Entry>>, Error> {
     let found = profile.iter().find(|(path, _)| path.as_str() == "mcp.json");
     let Some((_, content)) = found else {
         return Ok(BTreeMap::new());
@@ -36,8 +44,22 @@ pub(super) fn read(profile: &Files) -> Result<BTreeMap<String, Option<Server>>, 
     let servers = servers.ok_or_else(|| Error::Servers("it has no mcpServers".to_owned()))?;
     let each = servers
         .iter()
-        .map(|(name, value)| (name.clone(), server(value)));
+        .map(|(name, value)| (name.clone(), entry(value)));
     Ok(each.collect())
+}
+
+fn entry(value: &Value) -> Option<Entry> {
+    let server = server(value)?;
+    let kept: &[&str] = match server {
+        Server::Program { .. } => &["type", "command", "args", "env"],
+        Server::Remote { .. } => &["type", "url", "headers"],
+    };
+    let names = value.as_object()?.keys();
+    let others = names.filter(|name| !kept.contains(&name.as_str()));
+    Some(Entry {
+        others: others.cloned().collect(),
+        server,
+    })
 }
 
 fn server(value: &Value) -> Option<Server> {
@@ -87,23 +109,64 @@ pub(super) enum Part<'a> {
 
 pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once("${") {
-        let Some((inner, after)) = behind.split_once('}') else {
+    // Where the text that has no part yet begins, and where it is looked at.
+    let (mut start, mut at) = (0, 0);
+    while let Some(found) = text.get(at..).and_then(|rest| rest.find("${")) {
+        let (open, inside) = (at + found, at + found + 2);
+        let behind = text.get(inside..).unwrap_or_default();
+        let Some((inner, _)) = behind.split_once('}') else {
             break;
         };
-        if !before.is_empty() {
-            parts.push(Part::Text(before));
-        }
         let (name, default) = match inner.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (inner, None),
         };
-        parts.push(Part::Variable { name, default });
-        rest = after;
+        at = inside;
+        if is_name(name) {
+            let before = text.get(start..open).unwrap_or_default();
+            parts.extend(Some(before).filter(|text| !text.is_empty()).map(Part::Text));
+            parts.push(Part::Variable { name, default });
+            at = inside + inner.len() + 1;
+            start = at;
+        }
     }
-    if !rest.is_empty() {
-        parts.push(Part::Text(rest));
-    }
+    let rest = text.get(start..).unwrap_or_default();
+    parts.extend(Some(rest).filter(|text| !text.is_empty()).map(Part::Text));
     parts
+}
+
+/// Whether a variable can have this name. What is no name would reach another agent's configuration
+/// as it stands, quotes and all.
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.chars().all(plain) && !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_and_what_looks_like_one() {
+        let variable = |name, default| Part::Variable { name, default };
+        for (text, wanted) in [
+            ("", vec![]),
+            ("a", vec![Part::Text("a")]),
+            ("${A}", vec![variable("A", None)]),
+            (
+                "x${A_1:-b c}${B}y",
+                vec![
+                    Part::Text("x"),
+                    variable("A_1", Some("b c")),
+                    variable("B", None),
+                    Part::Text("y"),
+                ],
+            ),
+            ("${A", vec![Part::Text("${A")]),
+            ("${}${a\"b}${1}", vec![Part::Text("${}${a\"b}${1}")]),
+            ("${x ${A}", vec![Part::Text("${x "), variable("A", None)]),
+        ] {
+            assert_eq!(parts(text), wanted, "{text}");
+        }
+    }
 }

@@ -21,7 +21,8 @@ fn lost(rendered: &Rendered) -> Vec<String> {
 }
 
 const AGENT: &str = "---\nname: reviewer\ndescription: Looks: \"closely\"\ntools: Read, Grep, Bash(git diff:*)\nmodel: opus\n---\nReview.\n";
-const COMMAND: &str = "---\ndescription: Ship it\nargument-hint: [branch]\nallowed-tools: Bash(git:*)\n---\nShip $ARGUMENTS after !`git status`.\n";
+const COMMAND: &str = "---\ndescription: Ship it\nargument-hint: [branch]\nallowed-tools: Bash(git:*)\n---\nShip $ARGUMENTS after !`git status`, $0 first.\n";
+const SKILL: &str = "---\nname: deploy\ndescription: Deploys\n---\n";
 const SERVERS: &str = r#"{"mcpServers": {
   "docs": {"command": "npx", "args": ["-y", "docs"], "env": {"KEY": "${KEY}", "MODE": "fast"}},
   "web": {"type": "http", "url": "https://mcp.example.com", "headers": {"Authorization": "Bearer ${WEB_TOKEN}", "X-Team": "a"}},
@@ -34,7 +35,7 @@ fn all() -> Files {
         ("CLAUDE.md", "# Rules\n"),
         ("agents/team/r.md", AGENT),
         ("commands/git/ship.md", COMMAND),
-        ("skills/deploy/SKILL.md", "---\nname: deploy\n---\n"),
+        ("skills/deploy/SKILL.md", SKILL),
         ("skills/deploy/run.sh", "#!"),
         ("output-styles/terse.md", "x"),
         ("mcp.json", SERVERS),
@@ -52,17 +53,17 @@ fn opencode_gets_its_shape_and_no_agent_may_do_more_than_before() {
     let existing = Existing {
         config: Some("{\n  // mine\n  \"theme\": \"dark\",\n  \"mcp\": {\n    \"web\": { \"type\": \"remote\", \"url\": \"mine\" },\n    \"gone\": {}\n  }\n}\n".into()),
         servers: ["gone".to_owned()].into(),
-        claude_too: false,
+        ..Existing::default()
     };
     let rendered = render(Target::OpenCode, &all(), &existing).unwrap();
     assert_eq!(text(&rendered, "AGENTS.md"), "# Rules\n");
     assert_eq!(
         text(&rendered, "agents/reviewer.md"),
-        "---\ndescription: Looks: \"closely\"\nmode: subagent\npermission:\n  edit: deny\n  glob: deny\n  bash:\n    \"*\": deny\n    \"git diff *\": allow\n  task: deny\n  webfetch: deny\n  websearch: deny\n---\nReview.\n"
+        "---\ndescription: \"Looks: \\\"closely\\\"\"\nmode: subagent\npermission:\n  edit: deny\n  glob: deny\n  list: deny\n  bash:\n    \"*\": deny\n    \"git diff *\": allow\n  task: deny\n  skill: deny\n  todowrite: deny\n  lsp: deny\n  webfetch: deny\n  websearch: deny\n  \"docs_*\": deny\n  \"odd_*\": deny\n  \"old_*\": deny\n  \"web_*\": deny\n---\nReview.\n"
     );
     assert_eq!(
         text(&rendered, "commands/git/ship.md"),
-        "---\ndescription: Ship it\n---\nShip $ARGUMENTS after !`git status`.\n"
+        "---\ndescription: \"Ship it\"\n---\nShip $ARGUMENTS after !`git status`, $1 first.\n"
     );
     assert_eq!(text(&rendered, "skills/deploy/run.sh"), "#!");
     let config = text(&rendered, "opencode.json");
@@ -80,7 +81,7 @@ fn opencode_gets_its_shape_and_no_agent_may_do_more_than_before() {
             "commands/git/ship.md: the field `argument-hint`",
             "commands/git/ship.md: the field `allowed-tools`",
             "output-styles/terse.md: OpenCode has nothing like it",
-            "mcp.json: the server `odd`, which is of an unknown kind",
+            "mcp.json: the server `odd`: it is of an unknown kind",
             "mcp.json: defaults of variables of the server `old`",
             "mcp.json: the server `web`: another one has its name there",
         ]
@@ -90,10 +91,148 @@ fn opencode_gets_its_shape_and_no_agent_may_do_more_than_before() {
         config: Some(config.clone()),
         servers: rendered.servers,
         claude_too: true,
+        ..Existing::default()
     };
     let again = render(Target::OpenCode, &all(), &again).unwrap();
     assert_eq!(text(&again, "opencode.json"), config);
     assert!(again.files.keys().all(|path| !path.is_under("skills")));
+}
+
+#[test]
+fn what_opencode_cannot_start_with_or_would_take_for_more_is_not_written() {
+    let agents = [
+        ("agents/a.md", "---\nname: build\ndescription: mine\n---\n"),
+        ("agents/b.md", "---\nname: up/../x\ndescription: d\n---\n"),
+        ("agents/c.md", "---\ndescription: nameless\n---\n"),
+        ("agents/d.md", "---\nname: twice\ndescription: one\n---\n"),
+        (
+            "agents/e.md",
+            "---\nname: twice\ndescription: \"two\"\n---\n",
+        ),
+        (
+            "agents/f.md",
+            "---\nname: odd name\ndescription: [a\ntools: Read\n---\n",
+        ),
+        ("commands/empty.md", "---\ndescription:\n---\nx\n"),
+        ("commands/list.md", "---\ndescription: [a]\n---\nx\n"),
+    ];
+    let rendered = render(Target::OpenCode, &profile(&agents), &Existing::default()).unwrap();
+    let paths: Vec<_> = rendered.files.keys().map(ProfilePath::as_str).collect();
+    let wanted = [
+        "agents/odd name.md",
+        "agents/twice.md",
+        "commands/empty.md",
+        "commands/list.md",
+    ];
+    assert_eq!(paths, wanted);
+    assert!(text(&rendered, "agents/twice.md").contains("description: \"two\""));
+    let odd = text(&rendered, "agents/odd name.md");
+    let start = "---\ndescription: \"[a\"\nmode: subagent\npermission:\n  edit: deny\n";
+    assert!(odd.starts_with(start), "{odd}");
+    assert_eq!(text(&rendered, "commands/list.md"), "x\n");
+    assert_eq!(
+        lost(&rendered),
+        [
+            "agents/a.md: OpenCode has an agent `build` of its own",
+            "agents/b.md: OpenCode can have no agent `up/../x`",
+            "agents/c.md: Claude Code reads no agent without `name` and `description`",
+            "agents/e.md: another agent `twice`, whose place it takes",
+            "commands/empty.md: the field `description`",
+            "commands/list.md: the field `description`",
+        ]
+    );
+}
+
+#[test]
+fn a_skill_has_the_name_of_its_directory_in_opencode_too() {
+    let skills = profile(&[
+        (
+            "skills/a/SKILL.md",
+            "---\nname: other\ndescription: A\nlicense: x\n---\nBody\n",
+        ),
+        ("skills/b/SKILL.md", "# First line\nmore\n"),
+        ("skills/b/deep/SKILL.md", "template"),
+        ("skills/c/SKILL.md", "---\nname: c\ndescription: C\n---\n"),
+    ]);
+    let rendered = render(Target::OpenCode, &skills, &Existing::default()).unwrap();
+    assert_eq!(
+        text(&rendered, "skills/a/SKILL.md"),
+        "---\nname: \"a\"\ndescription: \"A\"\nlicense: x\n---\nBody\n"
+    );
+    assert_eq!(
+        text(&rendered, "skills/b/SKILL.md"),
+        "---\nname: \"b\"\ndescription: \"# First line\"\n---\n# First line\nmore\n"
+    );
+    assert_eq!(text(&rendered, "skills/b/deep/SKILL.md"), "template");
+    assert_eq!(lost(&rendered), Vec::<String>::new());
+
+    let claude_too = Existing {
+        claude_too: true,
+        ..Existing::default()
+    };
+    let rendered = render(Target::OpenCode, &skills, &claude_too).unwrap();
+    assert!(rendered.files.is_empty());
+    assert_eq!(
+        lost(&rendered),
+        [
+            "skills/a/SKILL.md: its name: OpenCode calls it `other`",
+            "skills/b/SKILL.md: OpenCode shows no skill without `name` and `description`",
+        ]
+    );
+}
+
+#[test]
+fn a_server_says_in_opencode_what_it_says_here() {
+    let servers = r#"{"mcpServers": {
+      "braces": {"command": "x", "args": ["{env:HOME}", "{file:/etc/passwd}", "${a\"b}", "${A}"],
+                 "env": {"{env:B}": "1"}, "timeout": 5},
+      "own": {"command": "theirs"},
+      "{env:C}": {"command": "y"}
+    }}"#;
+    let own = "{ // mine\n \"mcp\": {\"own\": {\"type\": \"local\", \"command\": [\"mine\"]}}}";
+    let existing = Existing {
+        config: Some("{\"mcp\": {\"own\": {\"type\": \"remote\"}}}".into()),
+        beside: Some(own.into()),
+        servers: ["own".to_owned()].into(),
+        ..Existing::default()
+    };
+    let rendered = render(
+        Target::OpenCode,
+        &profile(&[("mcp.json", servers)]),
+        &existing,
+    )
+    .unwrap();
+    let config = text(&rendered, "opencode.json");
+    // As OpenCode does before it reads it: nothing but our variable is replaced.
+    let replaced = config.replace("{env:A}", "value");
+    assert!(
+        !replaced.contains("{env:") && !replaced.contains("{file:"),
+        "{config}"
+    );
+    let parsed = crate::json::parse(&replaced).unwrap();
+    let braces = parsed.member("mcp").unwrap().member("braces").unwrap();
+    let wanted = r#"{"type":"local","command":["x","{env:HOME}","{file:/etc/passwd}","${a\"b}","value"],"environment":{"{env:B}":"1"},"enabled":true}"#;
+    assert!(
+        braces.says(&crate::json::parse(wanted).unwrap()),
+        "{config}"
+    );
+    assert!(parsed.member("mcp").unwrap().member("own").is_none());
+    assert_eq!(rendered.servers, ["braces".to_owned()].into());
+    assert_eq!(
+        lost(&rendered),
+        [
+            "mcp.json: the member `timeout` of the server `braces`",
+            "mcp.json: the server `own`: another one has its name there",
+            "mcp.json: the server `{env:C}`: OpenCode would replace a part of its name",
+        ]
+    );
+    let again = Existing {
+        config: Some(config.clone()),
+        servers: rendered.servers,
+        ..existing
+    };
+    let again = render(Target::OpenCode, &profile(&[("mcp.json", servers)]), &again).unwrap();
+    assert_eq!(text(&again, "opencode.json"), config);
 }
 
 #[test]
@@ -114,7 +253,7 @@ fn codex_gets_tables_and_references_become_names_of_variables() {
     assert!(config.contains(wanted), "{config}");
     assert_eq!(
         text(&rendered, "prompts/git-ship.md"),
-        "---\ndescription: Ship it\nargument-hint: [branch]\n---\nShip $ARGUMENTS after !`git status`.\n"
+        "---\ndescription: Ship it\nargument-hint: [branch]\n---\nShip $ARGUMENTS after !`git status`, $1 first.\n"
     );
     assert_eq!(
         lost(&rendered),
@@ -131,7 +270,7 @@ fn codex_gets_tables_and_references_become_names_of_variables() {
     let later = Existing {
         config: Some(config),
         servers: rendered.servers,
-        claude_too: false,
+        ..Existing::default()
     };
     let rendered = render(Target::Codex, &without, &later).unwrap();
     assert_eq!(text(&rendered, "config.toml"), existing.config.unwrap());
