@@ -6,7 +6,14 @@ use crate::profile::ProfilePath;
 /// Files of a profile.
 const FILES: &[&str] = &["CLAUDE.md", "keybindings.json", "mcp.json", "settings.json"];
 /// Directories of a profile, with all that is in them but [`INSIDE`].
-const DIRECTORIES: &[&str] = &["agents", "commands", "hooks", "output-styles", "skills"];
+const DIRECTORIES: &[&str] = &[
+    "agents",
+    "commands",
+    "hooks",
+    "output-styles",
+    "rules",
+    "skills",
+];
 
 /// What agents keep beside the profile, as its name begins.
 const BESIDE: &[(&str, Why)] = &[
@@ -143,6 +150,7 @@ mod tests {
             "agents/a.md",
             "skills/x/.env.example",
             "hooks/a/b.sh",
+            "rules/rust/style.md",
         ] {
             assert!(belongs(yes), "{yes}");
         }
