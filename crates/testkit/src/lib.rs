@@ -8,6 +8,7 @@
 )]
 
 mod host;
+mod model;
 mod pair;
 mod postgres;
 #[path = "../../store/tests/conformance/server.rs"]
@@ -19,6 +20,7 @@ mod postgres;
     reason = "a server that the tests of the database start as well"
 )]
 mod postgres_server;
+mod readers;
 #[path = "../../ssh/tests/real/sshd.rs"]
 #[expect(
     dead_code,
@@ -30,8 +32,10 @@ mod sshd;
 mod sudo;
 
 pub use host::{NAME as HOST, TestHost};
+pub use model::{Answer, Asked, FakeModel};
 pub use pair::{Pair, with_pair};
 pub use postgres::TestPostgres;
+pub use readers::{ClaudeCode, Init, OpenCode, OpenCodeServer, Readers, Seat};
 pub use sudo::with_sudo;
 
 use std::path::{Path, PathBuf};
