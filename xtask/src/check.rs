@@ -4,12 +4,13 @@ use anyhow::{Result, bail};
 
 use crate::project::Project;
 use crate::step::{Outcome, Steps, command, succeed, succeeds};
-use crate::{docs, layers, machine, reasons, sources};
+use crate::{docs, layers, machine, oracles, reasons, sources};
 
 /// Runs every step and stops at the first that fails.
 pub(crate) fn run(project: &Project) -> Result<()> {
     let mut steps = Steps::new();
     steps.run("machine", || machine::prepare(project))?;
+    steps.run("oracles", || oracles::prepare(project))?;
     steps.run("format", || {
         cargo(project, &["fmt", "--all", "--", "--check"])
     })?;

@@ -16,6 +16,7 @@ mod faults;
 mod layers;
 mod links;
 mod machine;
+mod oracles;
 mod project;
 mod reasons;
 mod sources;
@@ -44,6 +45,8 @@ struct Arguments {
 enum Task {
     /// Do all that CI does, stopping at the first failure
     Check,
+    /// Install the agents that tests ask what they read
+    Oracles,
     /// Build the API documentation and check the links between the Markdown files
     Docs,
     /// Measure the release binary beside a floor in C and a FastAPI server
@@ -67,6 +70,7 @@ fn perform(task: Task) -> Result<()> {
     match task {
         Task::Check => check::run(&project),
         Task::Docs => docs::run(&project),
+        Task::Oracles => oracles::run(&project),
         Task::Bench(options) => bench::run(&project, &options),
         Task::Faults(options) => faults::run(&project, &options),
     }
