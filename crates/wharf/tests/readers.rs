@@ -7,6 +7,9 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+#[path = "cli/home.rs"]
+#[expect(dead_code, reason = "the tests of the CLI use all of it")]
+mod home;
 #[path = "readers/machine.rs"]
 mod machine;
 #[path = "readers/profile.rs"]
@@ -14,7 +17,7 @@ mod profile;
 
 use std::collections::BTreeSet;
 
-use machine::Machine;
+use machine::{Machine, Platform};
 use serde_json::{Value, json};
 use wharf_testkit::{Answer, FakeModel, Readers, Seat};
 
@@ -71,10 +74,11 @@ fn claude_code_reads_the_same_on_two_machines() {
         return;
     };
     let model = FakeModel::saying("hello");
-    let (first, second, empty) = (Machine::new(), Machine::new(), Machine::new());
+    let platform = Platform::new();
+    let (first, second, empty) = (platform.machine(), platform.machine(), platform.machine());
     profile::write(first.home(), &model);
-    let platform = first.push();
-    second.sync(&platform);
+    first.push();
+    second.sync(&["claude"]);
 
     let ask = |machine: &Machine| claude.ask(seat(machine, &model), "hello", &[]);
     let (there, here, own) = (ask(&first), ask(&second), ask(&empty));
@@ -101,9 +105,11 @@ fn instructions_hooks_scripts_and_secrets_of_the_environment_arrive_in_claude_co
         return;
     };
     let model = FakeModel::calling("Bash", json!({"command": profile::RUN_SCRIPT}));
-    let (first, second) = (Machine::new(), Machine::new());
+    let platform = Platform::new();
+    let (first, second) = (platform.machine(), platform.machine());
     profile::write(first.home(), &model);
-    second.sync(&first.push());
+    first.push();
+    second.sync(&["claude"]);
 
     let _init = claude.ask(seat(&second, &model), "run it", &[]);
     let conversation = model.conversation();
@@ -134,15 +140,16 @@ fn opencode_reads_what_the_table_says_with_claude_code_beside_it_and_without() {
         return;
     };
     let model = FakeModel::saying("hello");
-    let (first, second) = (Machine::new(), Machine::new());
+    let platform = Platform::new();
+    let (first, second) = (platform.machine(), platform.machine());
     profile::write(first.home(), &model);
-    let platform = first.push();
+    first.push();
     // One has a server of that name already, in the file that OpenCode makes at its first start.
     let own = json!({"mcp": {"docs": {"type": "remote", "url": model.server("own")}}});
     first.write(".config/opencode/opencode.jsonc", &own.to_string());
-    let lost: BTreeSet<String> = second.sync_opencode(&platform).into_iter().collect();
+    let lost = second.sync(&["opencode"]);
     assert_eq!(lost, set(profile::LOST));
-    let lost_too: BTreeSet<String> = first.sync_opencode(&platform).into_iter().collect();
+    let lost_too = first.sync(&["claude", "opencode"]);
     let more: Vec<&String> = lost_too.difference(&lost).collect();
     assert_eq!(
         more,
@@ -188,9 +195,11 @@ fn commands_and_agents_mean_the_same_in_opencode() {
             Answer::Text("done".to_owned())
         }
     });
-    let machine = Machine::new();
+    let platform = Platform::new();
+    let machine = platform.machine();
     profile::write(machine.home(), &model);
-    machine.sync_opencode(&machine.push());
+    machine.push();
+    machine.sync(&["claude", "opencode"]);
 
     let wanted = "all: <a b>, first: <a>, second: <b>, again: <a>";
     let _init = claude.ask(seat(&machine, &model), "/arguments a b", &[]);

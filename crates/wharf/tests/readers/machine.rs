@@ -1,134 +1,89 @@
-//! A person's machine: a home directory that is synced.
+//! A platform, and machines of one person that are synced with it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::process::Command;
 
-use tempfile::TempDir;
-use wharf_sync::apply::{Change, Ground, MemberPlace, To, Workplace};
-use wharf_sync::profile::{Manifest, ProfilePath};
-use wharf_sync::select::{Cache, Source, select};
-use wharf_sync::targets::{Existing, Files, Target, render};
+use serde_json::Value;
 
-/// What the platform has.
+use crate::home::Home;
+
+/// A server, as it runs on one of the machines.
 pub(crate) struct Platform {
-    files: BTreeMap<ProfilePath, (Arc<[u8]>, bool)>,
+    server: Home,
+    token: String,
 }
 
 pub(crate) struct Machine {
-    home: TempDir,
+    home: Home,
+    dir: PathBuf,
+    url: String,
+    token: String,
+}
+
+impl Platform {
+    pub(crate) fn new() -> Self {
+        let server = Home::new();
+        server.ok(&["serve", "--background"]);
+        let token = server.ok(&["auth", "token"]).trim().to_owned();
+        Self { server, token }
+    }
+
+    pub(crate) fn machine(&self) -> Machine {
+        let home = Home::new();
+        Machine {
+            dir: home.path("."),
+            home,
+            url: self.server.url(),
+            token: self.token.clone(),
+        }
+    }
 }
 
 impl Machine {
-    pub(crate) fn new() -> Self {
-        let home = tempfile::Builder::new().prefix("wharf-test-").tempdir();
-        Self {
-            home: home.unwrap(),
-        }
-    }
-
     pub(crate) fn home(&self) -> &Path {
-        self.home.path()
+        &self.dir
     }
 
     /// A file of the home.
     pub(crate) fn read(&self, name: &str) -> String {
-        let path = self.home().join(name);
+        let path = self.home.path(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        let path = self.home().join(name);
+        let path = self.home.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    /// Sends what is here.
-    pub(crate) fn push(&self) -> Platform {
-        let ground = self.ground(".claude");
-        let source = Source {
-            root: &ground.root,
-            members: &ground.members,
-            within: &ground.within,
-            now_ns: 0,
-        };
-        let here = select(source, &mut Cache::default()).unwrap();
-        let files = here.manifest.iter().map(|(path, entry)| {
-            let content = here.content(path).unwrap();
-            (path.clone(), (Arc::from(content), entry.executable))
-        });
-        Platform {
-            files: files.collect(),
-        }
+    /// Sends what is here for Claude Code.
+    pub(crate) fn push(&self) {
+        self.wharf(&["sync", "push"]);
     }
 
-    /// Brings it here for Claude Code.
-    pub(crate) fn sync(&self, platform: &Platform) {
-        self.apply(".claude", platform);
-    }
-
-    /// Brings it here for OpenCode; what of it is lost.
-    pub(crate) fn sync_opencode(&self, platform: &Platform) -> Vec<String> {
-        let files = platform.files.iter();
-        let profile: Files = files
-            .map(|(path, (bytes, _))| (path.clone(), Arc::clone(bytes)))
-            .collect();
-        let beside = self.home().join(".config/opencode/opencode.jsonc");
-        let existing = Existing {
-            beside: fs::read_to_string(beside).ok(),
-            claude_too: self.home().join(".claude").exists(),
-            ..Existing::default()
-        };
-        let rendered = render(Target::OpenCode, &profile, &existing).unwrap();
-        let files = rendered.files.into_iter().map(|(path, bytes)| {
-            let executable = platform
-                .files
-                .get(&path)
-                .is_some_and(|(_, executable)| *executable);
-            (path, (bytes, executable))
-        });
-        let platform = Platform {
-            files: files.collect(),
-        };
-        self.apply(".config/opencode", &platform);
-        let lost = rendered.lost.iter();
-        lost.map(|lost| format!("{}: {}", lost.path, lost.what))
+    /// Brings what the platform has to these agents; what of it they cannot have.
+    pub(crate) fn sync(&self, agents: &[&str]) -> BTreeSet<String> {
+        let agents = agents.iter().flat_map(|agent| ["--target", agent]);
+        let args: Vec<&str> = ["sync", "--json"].into_iter().chain(agents).collect();
+        let said: Value = serde_json::from_str(&self.wharf(&args)).unwrap();
+        let sections = said["targets"].as_array().unwrap().iter();
+        let lost = sections.flat_map(|section| section["lost"].as_array().unwrap());
+        let text = |lost: &Value, name: &str| lost[name].as_str().unwrap().to_owned();
+        lost.map(|lost| format!("{}: {}", text(lost, "path"), text(lost, "what")))
             .collect()
     }
 
-    fn apply(&self, root: &str, platform: &Platform) {
-        let change = |(path, (bytes, executable)): (&ProfilePath, &(Arc<[u8]>, bool))| Change {
-            path: path.clone(),
-            expect: None,
-            to: To::Content {
-                bytes: Arc::clone(bytes),
-                executable: *executable,
-                mode: None,
-            },
-        };
-        let changes: Vec<Change> = platform.files.iter().map(change).collect();
-        let mut place = Workplace::open(self.ground(root)).unwrap();
-        let next = place.base().next("v1", Manifest::default());
-        place.apply(&changes, next, 0).unwrap();
-    }
-
-    fn ground(&self, root: &str) -> Ground {
-        let home = self.home().to_owned();
-        let servers = MemberPlace {
-            path: ProfilePath::parse("mcp.json").unwrap(),
-            file: home.join(".claude.json"),
-            member: "mcpServers".to_owned(),
-        };
-        let state: PathBuf = home.join("state").join(root);
-        fs::create_dir_all(&state).unwrap();
-        Ground {
-            root: home.join(root),
-            lock: state.join("lock"),
-            state,
-            within: vec![home],
-            members: vec![servers],
-            nonce: 4,
-        }
+    fn wharf(&self, args: &[&str]) -> String {
+        let mut wharf: Command = self.home.wharf(args);
+        wharf.env("WHARF_API_URL", &self.url);
+        let output = wharf.env("WHARF_TOKEN", &self.token).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            self.home.show(&output)
+        );
+        String::from_utf8(output.stdout).unwrap()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wharf_sync::apply::{Change, Error as ApplyError, Outcome};
 use wharf_sync::merge::block;
 use wharf_sync::plan::{Action, Conflict, Contents, Options, Plan, Side, Step};
-use wharf_sync::profile::{Digest, Entry};
+use wharf_sync::profile::{Digest, Entry, Manifest};
 
 use super::contents::{Near, find, gather};
 use super::others;
@@ -89,6 +89,15 @@ impl Args {
         let targets = self.target.iter();
         words.extend(targets.map(|agent| format!("--target={}", agent.name())));
         words
+    }
+
+    /// Whether `OpenCode` finds the skills of this profile at Claude Code's.
+    pub(super) fn claude_too(
+        &self,
+        cx: &Context,
+        profile: &Manifest,
+    ) -> Result<bool, CommandError> {
+        sites::claude_too(cx, &self.target, profile)
     }
 
     pub(super) const fn is_dry(&self) -> bool {

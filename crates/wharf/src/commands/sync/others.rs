@@ -34,7 +34,7 @@ pub(super) async fn bring(
     at: i64,
 ) -> Result<Section, CommandError> {
     let cx = session.cx;
-    let claude_too = site.agent == Agent::Opencode && sites::claude_too(cx)?;
+    let claude_too = site.agent == Agent::Opencode && args.claude_too(cx, &there.manifest)?;
     let mut place = Place::open(cx, site, &there.owner)?;
     session.note(&place, there)?;
     let mut files = None;
@@ -166,8 +166,11 @@ impl Work {
             let entry = self.local.get(path)?;
             String::from_utf8(self.before.get(&entry.sha256)?.to_vec()).ok()
         });
+        let beside = self.site.agent.beside();
+        let beside = beside.and_then(|name| fs::read_to_string(self.site.root.join(name)).ok());
         let existing = Existing {
             config: text,
+            beside,
             servers: self.servers_before.clone(),
             claude_too: self.made.claude_too,
         };

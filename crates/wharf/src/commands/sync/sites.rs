@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use wharf_sync::apply::MemberPlace;
-use wharf_sync::profile::ProfilePath;
+use wharf_sync::profile::{Manifest, ProfilePath};
 use wharf_sync::select::belongs;
 use wharf_sync::targets::Target;
 
@@ -60,6 +60,14 @@ impl Agent {
             Self::Opencode => Some("opencode.json"),
             Self::Codex => Some("config.toml"),
             Self::Claude | Self::AgentsMd => None,
+        }
+    }
+
+    /// A file of the same kind that the agent reads as well, and that is the person's alone.
+    pub(super) const fn beside(self) -> Option<&'static str> {
+        match self {
+            Self::Opencode => Some("opencode.jsonc"),
+            Self::Claude | Self::Codex | Self::AgentsMd => None,
         }
     }
 }
@@ -169,11 +177,22 @@ fn set(cx: &Context) -> Result<Vec<Agent>, CommandError> {
     agents.collect()
 }
 
-/// Whether a directory of Claude Code's own is synced here, where `OpenCode` finds its skills too.
-pub(super) fn claude_too(cx: &Context) -> Result<bool, CommandError> {
-    let usual = cx.world.home().map(|home| home.join(".claude"));
-    let root = named(cx, "sync.claude_dir")?;
-    Ok(set(cx)?.contains(&Agent::Claude) && (root.is_none() || root == usual))
+/// Whether `OpenCode` finds the skills of this profile in the directory of Claude Code: it looks into
+/// the usual one alone, and they are there when that was synced, now or before.
+pub(super) fn claude_too(
+    cx: &Context,
+    flags: &[Agent],
+    profile: &Manifest,
+) -> Result<bool, CommandError> {
+    let Some(usual) = cx.world.home().map(|home| home.join(".claude")) else {
+        return Ok(false);
+    };
+    if named(cx, "sync.claude_dir")?.is_some_and(|root| root != usual) {
+        return Ok(false);
+    }
+    let mut skills = profile.iter().filter(|(path, _)| path.is_under("skills"));
+    Ok(agents(cx, flags)?.contains(&Agent::Claude)
+        || skills.all(|(path, _)| usual.join(path.as_str()).is_file()))
 }
 
 /// The directory of one agent.
