@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn no_field_is_there_twice() {
         let (text, _) = of(
-            "tools: Bash(rm:*), Bash(ls), Bash(rm *), Bash(*\ndisallowedTools: Bash(ls)",
+            "tools: Bash(rm:*), Bash(ls), Bash(rm *)\ndisallowedTools: Bash(ls)",
             &["a b", "a.b"],
         );
         let fields: Vec<&str> = text
