@@ -93,7 +93,7 @@ fn edit() -> impl Strategy<Value = Edit> {
     let plain = 0..PLAIN.len();
     let all = 0..PLAIN.len() + JSON.len() + 1;
     prop_oneof![
-        3 => (0..TEXTS.len()).prop_map(Edit::Text),
+        5 => (0..TEXTS.len()).prop_map(Edit::Text),
         3 => Just(Edit::Line),
         3 => (plain, 0..3_u8, any::<bool>())
             .prop_map(|(at, content, runs)| Edit::Plain { at, content, runs }),
@@ -129,14 +129,19 @@ fn what_is_sent_is_what_is_seen_and_nothing_else_becomes_ones_own() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let histories = prop::collection::vec(event(), 1..14);
-    let done = runner.run(&histories, |events| {
+    let written = |layer| {
+        let edits = prop::collection::vec(edit(), 3..9);
+        edits.prop_map(move |edits| Event::Write { layer, edits })
+    };
+    let events = prop::collection::vec(event(), 1..14);
+    let histories = (written(0), written(2), events);
+    let done = runner.run(&histories, |(first, second, events)| {
         let world = World {
             place: Place::new(),
             others: Layers::new(vec![org(), team(), Owner::user("nobody").unwrap()]).unwrap(),
         };
         runtime.block_on(async {
-            for event in &events {
+            for event in [first, second].iter().chain(&events) {
                 world.happens(event).await;
             }
         });
