@@ -62,7 +62,7 @@ fn told(request: &Value) -> String {
 }
 
 fn tools(request: &Value) -> BTreeSet<String> {
-    let tools = request["tools"].as_array().unwrap().iter();
+    let tools = request["tools"].as_array().into_iter().flatten();
     tools
         .map(|tool| tool["name"].as_str().unwrap().to_owned())
         .collect()

@@ -180,32 +180,24 @@ impl OpenCodeServer {
     /// The agents that are not its own.
     #[must_use]
     pub fn agents(&self) -> BTreeSet<String> {
-        let agents = self.get("/agent");
-        let own = |agent: &&Value| agent.get("native") == Some(&Value::Bool(true));
-        let agents = agents
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|agent| !own(agent));
-        names(Some(&agents.cloned().collect()))
+        self.names("/agent", |agent| {
+            agent.get("native") != Some(&Value::Bool(true))
+        })
     }
 
     /// One agent as it understood it.
     #[must_use]
     pub fn agent(&self, name: &str) -> Value {
-        let agents = self.get("/agent");
-        let mut agents = agents.as_array().unwrap().iter();
+        let mut agents = self.list("/agent").into_iter();
         let agent = agents.find(|agent| agent.get("name") == Some(&name.into()));
-        agent.unwrap_or_else(|| panic!("no agent {name}")).clone()
+        agent.unwrap_or_else(|| panic!("no agent {name}"))
     }
 
     /// What can be typed after a slash: commands that are not its own, and not skills.
     #[must_use]
     pub fn commands(&self) -> BTreeSet<String> {
-        let commands = self.get("/command");
-        let is = |command: &&Value| command.get("source") != Some(&"skill".into());
-        let commands = commands.as_array().unwrap().iter().filter(is);
-        let mut names = names(Some(&commands.cloned().collect()));
+        let is = |command: &Value| command.get("source") != Some(&"skill".into());
+        let mut names = self.names("/command", is);
         names.retain(|name| !OWN_COMMANDS.contains(&name.as_str()));
         names
     }
@@ -213,14 +205,20 @@ impl OpenCodeServer {
     /// The skills that are not its own.
     #[must_use]
     pub fn skills(&self) -> BTreeSet<String> {
-        let skills = self.get("/skill");
-        let own = |skill: &&Value| skill.get("location") == Some(&"<built-in>".into());
-        let skills = skills
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|skill| !own(skill));
-        names(Some(&skills.cloned().collect()))
+        let own = Value::from("<built-in>");
+        self.names("/skill", |skill| skill.get("location") != Some(&own))
+    }
+
+    fn names(&self, path: &str, is: impl Fn(&Value) -> bool) -> BTreeSet<String> {
+        let list = self.list(path).into_iter().filter(is);
+        names(Some(&list.collect()))
+    }
+
+    fn list(&self, path: &str) -> Vec<Value> {
+        match self.get(path) {
+            Value::Array(list) => list,
+            other => panic!("{path}: {other}"),
+        }
     }
 
     /// The MCP servers, each with how it is.
