@@ -133,7 +133,7 @@ pub(crate) fn preflight(headers: &HeaderMap) -> Response {
         ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
             "authorization, content-type, accept, x-api-key, idempotency-key, last-event-id, \
-             x-correlation-id",
+             x-correlation-id, if-match, if-none-match",
         ),
     );
     answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
@@ -152,7 +152,7 @@ pub(crate) fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(
         ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static(
-            "x-correlation-id, retry-after, idempotency-replayed, x-output-total, \
+            "x-correlation-id, retry-after, etag, idempotency-replayed, x-output-total, \
              x-output-next-offset, x-output-dropped, x-output-running",
         ),
     );
