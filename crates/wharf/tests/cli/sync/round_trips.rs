@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use super::stub::{Stub, answer, frame, tree};
 use super::Machine;
+use super::stub::{Stub, answer, frame, tree};
 use crate::home::Home;
 
 #[test]

@@ -12,6 +12,7 @@ use wharf_sync::profile::Manifest;
 use super::bring::{self, bring};
 use super::offline::OFFLINE;
 use super::report::Report;
+use super::state::State;
 use super::{place, push, sites};
 use crate::commands::Outcome;
 use crate::config::value::Value;
@@ -101,7 +102,7 @@ async fn go_on(cx: &Context, args: &Args, how: &bring::Args) -> Outcome {
         tokio::select! {
             kind = stop.asked() => return Err(CommandError::new(kind, "")),
             () = sleep(pause) => {}
-            () = edited(&mut eyes, &site, &mut seen) => {}
+            () = edited(cx, &mut eyes, &site, &seen) => {}
         }
     }
 }
@@ -120,9 +121,7 @@ async fn round(
     let report = bring(cx, how).await?;
     let edits = report.edits();
     tell(cx, report, seen)?;
-    seen.local = place::look(&sites::claude(cx)?, None)
-        .ok()
-        .map(|here| here.manifest);
+    seen.local = here(cx, &sites::claude(cx)?);
     if args.push && edits > 0 {
         push::push(cx, &push::Args::default()).await?;
     }
@@ -142,7 +141,7 @@ fn tell(cx: &Context, report: Report, seen: &mut Seen) -> Result<(), CommandErro
 }
 
 /// Waits until something of the profile is another here than it was seen last.
-async fn edited(eyes: &mut Eyes, site: &sites::Site, seen: &mut Seen) {
+async fn edited(cx: &Context, eyes: &mut Eyes, site: &sites::Site, seen: &Seen) {
     loop {
         eyes.changed().await;
         for _ in 0..QUIET_WAITS_MAX {
@@ -150,9 +149,16 @@ async fn edited(eyes: &mut Eyes, site: &sites::Site, seen: &mut Seen) {
                 break;
             }
         }
-        let here = place::look(site, None).ok().map(|here| here.manifest);
+        let here = here(cx, site);
         if here.is_none() || here != seen.local {
             return;
         }
     }
+}
+
+/// What is in the directory; nothing where it cannot be looked at.
+fn here(cx: &Context, site: &sites::Site) -> Option<Manifest> {
+    let state = State::last(cx, site).map(|(state, _)| state);
+    let here = place::look(site, state.as_ref()).ok();
+    here.map(|here| here.manifest)
 }
