@@ -3,6 +3,8 @@
 //!
 //! A dev-dependency only. Start reading at [`TestEngine`].
 #![expect(
+    clippy::expect_used,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test that cannot be set up has failed"
 )]

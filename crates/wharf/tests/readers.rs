@@ -3,6 +3,8 @@
 //! Both are the published programs, offline, with a model that is none. `cargo xtask check`
 //! installs them; where it could not, these tests are left out and say so.
 #![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests fail by panicking, as tests do"
 )]
