@@ -46,7 +46,7 @@ fn what_applies_has_the_organizations_files_too() {
             .collect();
         assert_eq!(of, [&json!([1]), &json!([0, 1]), &json!([0])]);
         let merged = tree["files"][1]["sha256"].as_str().unwrap().to_owned();
-        let answer = blobs(&team, &bob, "", &[merged.clone()]).await;
+        let answer = blobs(&team, &bob, "", std::slice::from_ref(&merged)).await;
         let merged_text: Value = serde_json::from_str(&contents(&answer)[0]).unwrap();
         assert_eq!(merged_text, json!({"a": 1, "b": 2}));
         // It is in no profile of its own.
