@@ -437,8 +437,11 @@ fn only_changes(
     }
 }
 
+/// What a JSON file says, or the text of another; and whether it may be run.
+type Form<'a> = (Result<Map<String, Value>, &'a str>, bool);
+
 /// Files in a form in which they can be compared: of JSON, what it says.
-fn forms(files: &Files) -> BTreeMap<&str, (Result<Map<String, Value>, &str>, bool)> {
+fn forms(files: &Files) -> BTreeMap<&str, Form<'_>> {
     let form = |path: &str, text| match object(text) {
         Some(object) if is_json(path) => Ok(object),
         _ => Err(text),
