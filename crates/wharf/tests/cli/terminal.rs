@@ -33,7 +33,8 @@ pub(crate) fn on_terminal(mut command: Command, answer: &str) -> (String, Option
     // EIO: everybody has closed the terminal.
     while let Ok(read @ 1..) = master.read(&mut piece) {
         shown.extend_from_slice(&piece[..read]);
-        if !answered && (shown.ends_with(b"[y/N] ") || shown.ends_with(b"for sudo: ")) {
+        let questions: [&[u8]; 3] = [b"[y/N] ", b"for sudo: ", b"[q]uit? "];
+        if !answered && questions.iter().any(|it| shown.ends_with(it)) {
             answered = true;
             master.write_all(answer.as_bytes()).unwrap();
         }

@@ -1,6 +1,7 @@
 //! Both sides have changed.
 
 use super::{Machine, World, filters};
+use crate::terminal::on_terminal;
 
 /// Two machines that agree on these files.
 fn agreed(world: &World, files: &[(&str, &str)]) -> (Machine, Machine) {
@@ -125,6 +126,31 @@ fn an_editor_closes_what_is_open() {
         TEXT.replace("four", "b\na")
     );
     assert_eq!(super::listed(&b.home.path("state/private")), []);
+}
+
+#[test]
+fn a_person_is_asked_about_each_place() {
+    let world = World::new();
+    let (a, b) = agreed(&world, &[("CLAUDE.md", TEXT)]);
+    a.write(
+        ".claude/CLAUDE.md",
+        &TEXT.replace("two", "TWO").replace("six", "a"),
+    );
+    a.syncs(&["push"]);
+    let mine = TEXT.replace("six", "b");
+    b.write(".claude/CLAUDE.md", &mine);
+    let merge = || b.home.wharf(&["sync", "merge", "CLAUDE.md"]);
+    let (shown, code) = on_terminal(merge(), "q\n");
+    assert_eq!(code, Some(6), "{shown}");
+    assert_eq!(b.read(".claude/CLAUDE.md").unwrap(), mine);
+    let (shown, code) = on_terminal(merge(), "t\n");
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(
+        shown.contains("1 of 1 in CLAUDE.md\n  h b\n  t a\n"),
+        "{shown}"
+    );
+    let merged = TEXT.replace("two", "TWO").replace("six", "a");
+    assert_eq!(b.read(".claude/CLAUDE.md").unwrap(), merged);
 }
 
 #[test]

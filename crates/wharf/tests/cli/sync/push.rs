@@ -1,6 +1,7 @@
 //! What is sent, and what is not.
 
 use super::{World, filters};
+use crate::terminal::on_terminal;
 
 #[test]
 fn a_secret_stops_a_push_with_file_and_line() {
@@ -89,8 +90,10 @@ fn most_files_do_not_go_unasked() {
     a.syncs(&["push", "--yes"]);
     insta::assert_snapshot!("not_here", b.sync(&[]));
     assert_eq!(b.files().len(), 12);
-    b.syncs(&["--yes"]);
-    assert_eq!(b.files(), []);
+    let (shown, code) = on_terminal(b.home.wharf(&["sync"]), "n\n");
+    assert_eq!((b.files().len(), code), (12, Some(8)), "{shown}");
+    let (shown, code) = on_terminal(b.home.wharf(&["sync"]), "y\n");
+    assert_eq!((b.files().len(), code), (0, Some(0)), "{shown}");
     b.syncs(&["undo"]);
     assert_eq!(b.files().len(), 12);
     // The whole directory is gone: nobody's wish, so that it is made again.

@@ -141,7 +141,6 @@ fn text(cx: &Context, push: bool, how: &bring::Args) -> Result<String, CommandEr
         "# Made by wharf sync --watch --install; wharf sync --watch --uninstall takes it away.\n\
          [Unit]\n\
          Description=The configuration of agents, the same on every machine\n\
-         After=network-online.target\n\
          \n\
          [Service]\n\
          ExecStart={}\n",
