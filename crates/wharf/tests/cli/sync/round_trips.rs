@@ -17,7 +17,7 @@ fn one_round_trip_where_nothing_is_new_and_two_for_the_first_sync() {
         let trees = seen.iter().filter(|line| line.contains("/tree")).count();
         match line {
             "GET /api/v1/profile/tree" if trees == 1 => {
-                tree(&[("agents/a.md", b"a\n", 2), ("agents/b.md", b"b\n", 2)])
+                tree(&[("commands/a.md", b"a\n", 2), ("commands/b.md", b"b\n", 2)])
             }
             "GET /api/v1/profile/tree" => {
                 b"HTTP/1.1 304 Not Modified\r\netag: \"1\"\r\nconnection: close\r\n\r\n".to_vec()
@@ -42,5 +42,5 @@ fn one_round_trip_where_nothing_is_new_and_two_for_the_first_sync() {
     // Another agent's files are made of what is here already.
     assert_eq!(sync(&["--target", "claude", "--target", "opencode"]), 5);
     assert_eq!(sync(&["--target", "claude", "--target", "opencode"]), 6);
-    assert!(machine.read(".config/opencode/agents/a.md").is_some());
+    assert!(machine.read(".config/opencode/commands/a.md").is_some());
 }
