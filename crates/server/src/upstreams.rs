@@ -4,7 +4,7 @@
 //! ended. What nobody waits for (a webhook came, a version was made) is done one after the other for
 //! each profile, and once however often it was asked for meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,8 @@ use wharf_profiles::{Author, Error, Owner, Profiles};
 /// Profiles whose upstream is spoken with soon. What comes for one more is left out, which the log
 /// says.
 const SOON_MAX: usize = 64;
+/// Conversations at the same time that somebody waits for. Each waits for its turn among all.
+pub(crate) const TALKS_MAX: usize = 16;
 /// How often a pull is begun again where the profile was changed while it went on.
 const PULL_TRIES: usize = 3;
 /// How long the end waits for conversations that go on.
@@ -47,6 +49,8 @@ struct Inner {
     stop: CancellationToken,
     /// A profile is in it while a task is at it.
     soon: Mutex<HashMap<Owner, Due>>,
+    /// Profiles with a conversation that somebody asked for, whether or not they still wait.
+    talks: Mutex<HashSet<Owner>>,
 }
 
 /// What is to be done next for a profile.
@@ -72,6 +76,7 @@ impl Upstreams {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             soon: Mutex::default(),
+            talks: Mutex::default(),
         }))
     }
 
@@ -105,19 +110,36 @@ impl Upstreams {
         settings: Settings,
         author: Author,
         divergence: Divergence,
-    ) -> Result<Last, Error> {
-        let this = self.clone();
-        let pull = async move { this.0.pull(&settings, &author, divergence).await };
+    ) -> Result<Last, Unspoken> {
+        let talk = self.begin(&settings.owner)?;
+        let pull = async move { talk.of.0.pull(&settings, &author, divergence).await };
         let done = self.0.tasks.spawn(pull).await;
-        done.unwrap_or(Err(Error::Stopping))
+        Ok(done.unwrap_or(Err(Error::Stopping))?)
     }
 
     /// Sends what there is to the upstream.
-    pub(crate) async fn push(&self, settings: Settings) -> Result<Last, Error> {
-        let this = self.clone();
-        let push = async move { this.0.push(&settings).await };
+    pub(crate) async fn push(&self, settings: Settings) -> Result<Last, Unspoken> {
+        let talk = self.begin(&settings.owner)?;
+        let push = async move { talk.of.0.push(&settings).await };
         let done = self.0.tasks.spawn(push).await;
-        done.unwrap_or(Err(Error::Stopping))
+        Ok(done.unwrap_or(Err(Error::Stopping))?)
+    }
+
+    /// One conversation for each profile, and [`TALKS_MAX`] together: they go on when whoever asked
+    /// is gone, so that asking again and again would fill the queue.
+    fn begin(&self, owner: &Owner) -> Result<Talk, Unspoken> {
+        let mut talks = self.0.talks.lock().unwrap_or_else(PoisonError::into_inner);
+        if talks.contains(owner) {
+            return Err(Unspoken::Going);
+        }
+        if talks.len() >= TALKS_MAX {
+            return Err(Unspoken::Full);
+        }
+        talks.insert(owner.clone());
+        Ok(Talk {
+            of: self.clone(),
+            owner: owner.clone(),
+        })
     }
 
     /// The upstream says that it has something new.
@@ -158,6 +180,37 @@ impl Upstreams {
         }
         let (this, owner) = (self.clone(), owner.clone());
         self.0.tasks.spawn(async move { this.0.work(&owner).await });
+    }
+}
+
+/// A conversation that somebody asked for, until it is dropped.
+struct Talk {
+    of: Upstreams,
+    owner: Owner,
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        let talks = &self.of.0.talks;
+        let mut talks = talks.lock().unwrap_or_else(PoisonError::into_inner);
+        talks.remove(&self.owner);
+    }
+}
+
+/// Why a conversation came to nothing.
+#[derive(Debug)]
+pub(crate) enum Unspoken {
+    /// One that somebody asked for goes on already.
+    Going,
+    /// As many go on as may.
+    Full,
+    /// It was begun, and failed.
+    Failed(Error),
+}
+
+impl From<Error> for Unspoken {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -346,6 +399,22 @@ mod tests {
         upstreams.close().await;
         upstreams.pull_soon(&owner(0));
         assert_eq!(waits(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_somebody_waits_for_is_one_for_each_profile_and_bounded() {
+        let root = tempfile::tempdir().unwrap();
+        let upstreams = upstreams(root.path());
+        let owner = |number: usize| Owner::user(&number.to_string()).unwrap();
+        let mut talks = Vec::new();
+        for number in 0..TALKS_MAX {
+            talks.push(upstreams.begin(&owner(number)).unwrap());
+        }
+        let begun = |number| upstreams.begin(&owner(number)).err();
+        assert!(matches!(begun(0), Some(Unspoken::Going)));
+        assert!(matches!(begun(TALKS_MAX), Some(Unspoken::Full)));
+        talks.pop();
+        assert!(begun(TALKS_MAX).is_none());
     }
 
     #[test]
