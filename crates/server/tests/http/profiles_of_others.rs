@@ -145,20 +145,67 @@ fn an_organizations_is_read_by_all_and_changed_by_who_looks_after_it() {
     });
 }
 
+/// The token of an agent of this person's, for what configuration needs.
+async fn agent_of(team: &Team, login: &Login) -> String {
+    let post = |path: &'static str, body: Value| {
+        let ask = team.with(&login.access, "POST", path);
+        ask.json(&body).send()
+    };
+    let agent = post("/api/v1/agents", json!({"name": "claude"})).await;
+    let body = json!({"name": "box", "scopes": ["sync"], "agent": agent.json()["id"]});
+    let made = post("/api/v1/keys", body).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    made.json()["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn no_agent_says_which_repository_a_profile_follows() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let agent = agent_of(&team, &ada).await;
+        let upstream = "/api/v1/profile/upstream";
+        let url = json!({"url": "https://git.example.com/x.git"});
+        let set = team.with(&ada.access, "PUT", upstream).json(&url);
+        assert_eq!(set.send().await.status, 200);
+        let other = json!({"url": "https://git.example.com/y.git"});
+        let set = team.with(&agent, "PUT", upstream).json(&other);
+        assert_eq!(set.send().await.problem().0, 403);
+        let gone = team.with(&agent, "DELETE", upstream).send().await;
+        assert_eq!(gone.problem().0, 403);
+        let shown = team.with(&ada.access, "GET", upstream).send().await;
+        assert_eq!(shown.json()["url"], url["url"]);
+    });
+}
+
+#[test]
+fn who_may_not_is_told_before_a_body_is_read() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let item = json!({"type": "skill", "name": "pdf", "scope": "org"});
+        let items = "/api/v1/catalog/items";
+        let made = team.with(&ada.access, "POST", items).json(&item);
+        let item = format!(
+            "{items}/{}",
+            made.send().await.json()["id"].as_str().unwrap()
+        );
+        for (method, path) in [
+            ("PUT", "/api/v1/profile/upstream?profile=org"),
+            ("POST", "/api/v1/profile/upstream/pull?profile=org"),
+            ("PUT", &item),
+        ] {
+            let ask = team.with(&bob.access, method, path);
+            let answer = ask.body("no JSON").send().await;
+            assert_eq!(answer.problem().0, 403, "{method} {path}");
+        }
+    });
+}
+
 #[test]
 fn an_agent_changes_what_is_its_persons_own_and_says_so() {
     with_team(async |team| {
         let ada = team.first().await;
-        let post = |path: &'static str, body: Value| {
-            team.with(&ada.access, "POST", path).json(&body).send()
-        };
-        let agent = post("/api/v1/agents", json!({"name": "claude"}))
-            .await
-            .json();
-        let body = json!({"name": "box", "scopes": ["sync"], "agent": agent["id"]});
-        let made = post("/api/v1/keys", body).await;
-        let key = made.json()["token"].as_str().unwrap_or_default().to_owned();
-        assert!(!key.is_empty(), "{}", made.text());
+        let key = agent_of(&team, &ada).await;
         for answer in looks(&team, &key, "org").await {
             assert_eq!(answer.status, 200, "{}", answer.text());
         }

@@ -11,6 +11,7 @@ use crate::convert::profiles::items;
 use crate::error::Failure;
 use crate::extract::json;
 use crate::handlers::configuration::asker::{Asker, ME};
+use crate::middleware::gate::Context;
 use crate::state::App;
 
 /// Add an item
@@ -24,9 +25,15 @@ use crate::state::App;
             body = wharf_api::Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn add(State(app): State<App>, request: Request) -> Result<Response, Failure> {
-    let (context, wire) = json::read::<CatalogDraft>(&app, request).await?;
+pub(crate) async fn add(
+    State(app): State<App>,
+    context: Context,
+    request: Request,
+) -> Result<Response, Failure> {
+    // Whose it is to be stands in the body; who has nothing to change is told before.
     let asker = Asker::of(&app, &context.caller).await?;
+    asker.edits(ME)?;
+    let (_, wire) = json::read::<CatalogDraft>(&app, request).await?;
     let owner = owner(&asker, &wire.owner)?;
     let catalog = &asker.configuration.catalog;
     let added = catalog.add(&owner, items::draft(wire), &context.caller);

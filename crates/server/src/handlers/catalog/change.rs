@@ -10,6 +10,7 @@ use crate::error::Failure;
 use crate::extract::id::Name;
 use crate::extract::json;
 use crate::handlers::configuration::asker::Asker;
+use crate::middleware::gate::Context;
 use crate::state::App;
 
 /// Change an item
@@ -32,15 +33,15 @@ use crate::state::App;
 )]
 pub(crate) async fn change(
     State(app): State<App>,
+    context: Context,
     Name(id): Name,
     request: Request,
 ) -> Result<Response, Failure> {
-    let (parts, wire) = json::open::<CatalogDraft>(&app, request).await?;
-    let context = crate::middleware::gate::Context::of(&parts)?;
     let asker = Asker::of(&app, &context.caller).await?;
     let catalog = &asker.configuration.catalog;
     let before = catalog.get(&asker.sees()?, &id).await?;
     asker.edits_what_is_of(&before.owner)?;
+    let (parts, wire) = json::open::<CatalogDraft>(&app, request).await?;
     items::stays(&wire.owner, &before.owner)?;
     let revision = revision(&parts.headers, &before).await?;
     let editable = std::slice::from_ref(&before.owner);

@@ -45,6 +45,11 @@ impl<'a> Asker<'a> {
         owner(self.standing.editable(called)?)
     }
 
+    /// The same for one of which they may say which repository it follows.
+    pub(crate) fn steers(&self, called: &str) -> Result<Owner, Failure> {
+        owner(self.standing.steerable(called)?)
+    }
+
     /// Whether they may change what `owner` has. What they do not see is not there.
     pub(crate) fn edits_what_is_of(&self, owner: &Owner) -> Result<(), Failure> {
         self.edits(&self.called(owner)?).map(|_| ())

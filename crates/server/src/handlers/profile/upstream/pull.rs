@@ -12,6 +12,7 @@ use crate::error::Failure;
 use crate::extract::json;
 use crate::extract::query::Params;
 use crate::handlers::configuration::asker::Asker;
+use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
 
@@ -35,12 +36,13 @@ use crate::state::App;
 )]
 pub(crate) async fn pull(
     State(app): State<App>,
+    context: Context,
     params: Params,
     request: Request,
 ) -> Result<Response, Failure> {
-    let (context, wire) = json::read::<UpstreamPull>(&app, request).await?;
     let asker = Asker::of(&app, &context.caller).await?;
     let owner = asker.edits(called(&params))?;
+    let (_, wire) = json::read::<UpstreamPull>(&app, request).await?;
     let configuration = asker.configuration;
     let settings = settings(&configuration.profiles, &owner).await?;
     let author = asker.author().await?;

@@ -13,7 +13,7 @@ use crate::state::App;
 
 /// Take the upstream away
 ///
-/// Its token or key and its webhook end with it. What came from it stays.
+/// Its token or key and its webhook end with it. What came from it stays. Agents may not.
 #[utoipa::path(
     delete, path = "/api/v1/profile/upstream", tag = "configuration",
     params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; `me` when absent")),
@@ -25,7 +25,7 @@ pub(crate) async fn remove(
     params: Params,
 ) -> Result<Response, Failure> {
     let asker = Asker::of(&app, &context.caller).await?;
-    let owner = asker.edits(called(&params))?;
+    let owner = asker.steers(called(&params))?;
     if asker.configuration.profiles.remove_upstream(&owner).await? {
         Ok(reply::nothing())
     } else {

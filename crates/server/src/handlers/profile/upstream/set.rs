@@ -12,6 +12,7 @@ use crate::error::Failure;
 use crate::extract::json;
 use crate::extract::query::Params;
 use crate::handlers::configuration::asker::Asker;
+use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
 
@@ -22,7 +23,7 @@ const BRANCH: &str = "main";
 ///
 /// In place of the one that it has. At the same host a token, known hosts and the key that was made
 /// for SSH stay where nothing else is said. Those who look after the server may name any host,
-/// others those of `serve.upstream_hosts`. Nothing is fetched yet.
+/// others those of `serve.upstream_hosts`. Agents may not. Nothing is fetched yet.
 #[utoipa::path(
     put, path = "/api/v1/profile/upstream", tag = "configuration", request_body = PutUpstream,
     params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; `me` when absent")),
@@ -30,12 +31,14 @@ const BRANCH: &str = "main";
 )]
 pub(crate) async fn set(
     State(app): State<App>,
+    context: Context,
     params: Params,
     request: Request,
 ) -> Result<Response, Failure> {
-    let (context, wire) = json::read::<PutUpstream>(&app, request).await?;
     let asker = Asker::of(&app, &context.caller).await?;
-    let owner = asker.edits(called(&params))?;
+    // Who may not is told before anything is read.
+    let owner = asker.steers(called(&params))?;
+    let (_, wire) = json::read::<PutUpstream>(&app, request).await?;
     let configuration = asker.configuration;
     let administers = context.caller.administers();
     let draft = Draft {
