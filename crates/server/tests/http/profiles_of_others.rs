@@ -346,3 +346,52 @@ fn a_teams_is_read_by_its_members_and_changed_by_its_leads() {
         assert_eq!(gone.status, 204);
     });
 }
+
+#[test]
+fn what_others_get_is_recorded_before_it_is_so() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let ask = async |method: &'static str, path: &str, body: Value| {
+            let ask = team.with(&ada.access, method, path).json(&body);
+            let answer = ask.send().await;
+            assert!(
+                answer.status.is_success(),
+                "{method} {path}: {}",
+                answer.text()
+            );
+            answer
+        };
+        let upstream = "/api/v1/profile/upstream";
+        let url = json!({"url": "https://git.example.com/x.git", "token": "hunter2"});
+        ask("PUT", upstream, url).await;
+        ask("DELETE", upstream, json!({})).await;
+        let items = "/api/v1/catalog/items";
+        for scope in ["org", "user"] {
+            let item = json!({"type": "skill", "name": "pdf", "scope": scope});
+            let made = ask("POST", items, item).await.json();
+            let one = format!("{items}/{}", made["id"].as_str().unwrap());
+            ask("PUT", &one, json!({"type": "skill", "name": "docx"})).await;
+            ask("DELETE", &one, json!({})).await;
+        }
+        let log = team
+            .server
+            .engine
+            .audit_tail(1000)
+            .await
+            .unwrap()
+            .join("\n");
+        for (kind, said) in [
+            ("upstream.set", "git.example.com"),
+            ("upstream.removed", "user/"),
+            ("catalog.added", "pdf"),
+            ("catalog.changed", "docx"),
+            ("catalog.removed", "docx"),
+        ] {
+            let of = format!("\"kind\":\"{kind}\"");
+            let lines: Vec<&str> = log.lines().filter(|it| it.contains(&of)).collect();
+            assert_eq!(lines.len(), 1, "{kind}: {log}");
+            assert!(lines[0].contains(said), "{kind}: {lines:?}");
+        }
+        assert!(!log.contains("hunter2"));
+    });
+}

@@ -4,13 +4,14 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use wharf_api::profile::{CatalogDraft, CatalogItem, CatalogOwner, CatalogScope};
+use wharf_identity::Deed;
 use wharf_profiles::Owner;
 
 use super::item;
 use crate::convert::profiles::items;
 use crate::error::Failure;
 use crate::extract::json;
-use crate::handlers::configuration::asker::{Asker, ME};
+use crate::handlers::configuration::asker::{Asker, ME, offer};
 use crate::middleware::gate::Context;
 use crate::state::App;
 
@@ -36,7 +37,10 @@ pub(crate) async fn add(
     let (_, wire) = json::read::<CatalogDraft>(&app, request).await?;
     let owner = owner(&asker, &wire.owner)?;
     let catalog = &asker.configuration.catalog;
-    let added = catalog.add(&owner, items::draft(wire), &context.caller);
+    let draft = items::draft(wire);
+    draft.check()?;
+    asker.records(&owner, Deed::CatalogAdded(offer(None, &draft)))?;
+    let added = catalog.add(&owner, draft, &context.caller);
     let mut response = item(&added.await?)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)

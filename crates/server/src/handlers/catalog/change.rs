@@ -3,13 +3,14 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use wharf_api::profile::{CatalogDraft, CatalogItem};
+use wharf_identity::Deed;
 
 use super::{item, revision};
 use crate::convert::profiles::items;
 use crate::error::Failure;
 use crate::extract::id::Name;
 use crate::extract::json;
-use crate::handlers::configuration::asker::Asker;
+use crate::handlers::configuration::asker::{Asker, offer};
 use crate::middleware::gate::Context;
 use crate::state::App;
 
@@ -44,10 +45,12 @@ pub(crate) async fn change(
     let (parts, wire) = json::open::<CatalogDraft>(&app, request).await?;
     items::stays(&wire.owner, &before.owner)?;
     let revision = revision(&parts.headers, &before).await?;
+    let draft = items::draft(wire);
+    draft.check()?;
+    asker.records(
+        &before.owner,
+        Deed::CatalogChanged(offer(Some(&id), &draft)),
+    )?;
     let editable = std::slice::from_ref(&before.owner);
-    item(
-        &catalog
-            .change(editable, &id, items::draft(wire), revision)
-            .await?,
-    )
+    item(&catalog.change(editable, &id, draft, revision).await?)
 }

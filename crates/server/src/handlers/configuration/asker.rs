@@ -2,8 +2,9 @@
 //! names become the owners that `wharf_profiles` keeps by.
 
 use wharf_identity::standing::LOCAL_PERSON;
-use wharf_identity::{Standing, StandingProfile, Whose};
+use wharf_identity::{Deed, Offer, Standing, StandingProfile, Whose};
 use wharf_model::Caller;
+use wharf_profiles::catalog::Draft;
 use wharf_profiles::{Author, Layer, Layers, Owner};
 
 use crate::configuration::Configuration;
@@ -77,6 +78,13 @@ impl<'a> Asker<'a> {
         profile.map_or_else(|_| String::new(), |profile| profile.name.clone())
     }
 
+    /// Writes down what they are about to do with what `of` has.
+    pub(crate) fn records(&self, of: &Owner, deed: Deed<'_>) -> Result<(), Failure> {
+        let profile = self.profile(of)?;
+        let identity = self.app.identity()?;
+        Ok(identity.record_deed(self.caller, profile, deed)?)
+    }
+
     /// Says that the profile of `owner` has a version more, for an upstream that wants it.
     pub(crate) fn made_a_version(&self, owner: &Owner) {
         self.configuration.upstreams.push_soon(owner);
@@ -122,6 +130,15 @@ impl<'a> Asker<'a> {
             },
             email,
         })
+    }
+}
+
+/// An item of the catalog as it is recorded.
+pub(crate) fn offer<'a>(id: Option<&'a str>, draft: &'a Draft) -> Offer<'a> {
+    Offer {
+        id,
+        kind: draft.kind.as_str(),
+        name: &draft.name,
     }
 }
 

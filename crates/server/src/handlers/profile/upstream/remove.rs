@@ -2,8 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use wharf_identity::Deed;
 
 use super::super::called;
+use super::settings;
 use crate::error::Failure;
 use crate::extract::query::Params;
 use crate::handlers::configuration::asker::Asker;
@@ -26,9 +28,9 @@ pub(crate) async fn remove(
 ) -> Result<Response, Failure> {
     let asker = Asker::of(&app, &context.caller).await?;
     let owner = asker.steers(called(&params))?;
-    if asker.configuration.profiles.remove_upstream(&owner).await? {
-        Ok(reply::nothing())
-    } else {
-        Err(Failure::not_found("This profile has no upstream."))
-    }
+    let profiles = &asker.configuration.profiles;
+    settings(profiles, &owner).await?;
+    asker.records(&owner, Deed::UpstreamRemoved)?;
+    profiles.remove_upstream(&owner).await?;
+    Ok(reply::nothing())
 }

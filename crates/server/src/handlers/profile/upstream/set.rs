@@ -3,6 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use wharf_api::profile::{PutUpstream, WebhookSecret};
+use wharf_identity::Deed;
 use wharf_profiles::upstream::{Branch, Draft};
 
 use super::super::called;
@@ -49,6 +50,7 @@ pub(crate) async fn set(
         known_hosts: wire.known_hosts,
         push: wire.push,
     };
+    asker.records(&owner, Deed::UpstreamSet(draft.address.host()))?;
     let entropy = configuration.entropy.as_ref();
     let made = configuration.profiles.set_upstream(&owner, draft, entropy);
     let made = made.await?;
