@@ -373,13 +373,9 @@ fn what_others_get_is_recorded_before_it_is_so() {
             ask("PUT", &one, json!({"type": "skill", "name": "docx"})).await;
             ask("DELETE", &one, json!({})).await;
         }
-        let log = team
-            .server
-            .engine
-            .audit_tail(1000)
-            .await
-            .unwrap()
-            .join("\n");
+        let log = team.server.engine.audit_tail(1000).await.unwrap();
+        let log: Vec<String> = log.into_iter().map(|line| line.json).collect();
+        let log = log.join("\n");
         for (kind, said) in [
             ("upstream.set", "git.example.com"),
             ("upstream.removed", "user/"),
