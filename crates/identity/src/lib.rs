@@ -43,7 +43,7 @@ pub use deeds::{Deed, Offer};
 pub use error::{EXPIRED, Error, Field};
 pub use identity::Identity;
 pub use parts::{Fetch, Issuer, KeyFile, Letter, Mail, Options, Parts, PasswordCost};
-pub use standing::{Standing, StandingProfile, Whose};
+pub use standing::{Ended, Standing, StandingProfile, Whose};
 pub use users::HOME_SLUG;
 
 #[cfg(test)]

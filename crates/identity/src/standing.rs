@@ -32,6 +32,15 @@ pub enum Whose {
     Person,
 }
 
+/// Somebody who has ended, and what they had in agent configuration with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// What it was.
+    pub whose: Whose,
+    /// Its id.
+    pub id: String,
+}
+
 /// A profile that a caller sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandingProfile {
@@ -145,6 +154,29 @@ impl Identity {
             profiles,
             needs: needs(caller),
             is_a_person: caller.is_a_person(),
+        })
+    }
+}
+
+impl Identity {
+    /// Whether there is such an organization or team, or such a person, who is not disabled. Who
+    /// holds this machine's token is always there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stands(&self, whose: Whose, id: &str) -> Result<bool, Error> {
+        let database = &self.inner.parts.database;
+        Ok(match whose {
+            Whose::Organization => {
+                let found = database.organization(id).await?;
+                found.is_some_and(|found| found.id == id)
+            }
+            Whose::Team => database.has_team(id).await?,
+            Whose::Person if id == LOCAL_PERSON => true,
+            Whose::Person => {
+                let found = database.user(id).await?;
+                found.is_some_and(|found| found.disabled_ms.is_none())
+            }
         })
     }
 }

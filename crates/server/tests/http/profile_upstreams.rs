@@ -434,3 +434,63 @@ fn at_the_end_nothing_is_begun_any_more() {
         assert_eq!(there.newest(), first);
     });
 }
+
+#[test]
+fn an_upstream_ends_with_its_owner() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let ask = async |method: &str, path: &str, body: Value| {
+            let answer = ask(&team, &ada, method, path, Some(body)).await;
+            assert!(
+                answer.status.is_success(),
+                "{method} {path}: {}",
+                answer.text()
+            );
+            answer
+        };
+        let core = ask("POST", "/api/v1/teams", json!({"name": "Core"})).await;
+        let core = core.json()["id"].as_str().unwrap().to_owned();
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let url = json!({"url": "https://git.example.com/x.git", "token": "hunter2"});
+        let of_team = ask(
+            "PUT",
+            &format!("{UPSTREAM}?profile=team:{core}"),
+            url.clone(),
+        );
+        let made = [of_team.await.json(), set(&team, &bob, url).await.json()];
+        let kept = || {
+            let layers = ["team", "user"].map(|layer| team.profiles.join(layer));
+            let files = layers.iter().flat_map(|it| std::fs::read_dir(it).unwrap());
+            let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+            names.filter(|name| name.contains(".upstream")).count()
+        };
+        assert_eq!(kept(), 2);
+        ask("DELETE", &format!("/api/v1/teams/{core}"), json!({})).await;
+        ask("DELETE", "/api/v1/users/bob@example.com", json!({})).await;
+        assert_eq!(kept(), 0);
+        for made in made {
+            let path = made["webhook_path"].as_str().unwrap();
+            let secret = made["webhook_secret"].as_str().unwrap();
+            let hook = team.open("POST", path).header("x-gitlab-token", secret);
+            assert_eq!(hook.body("{}").send().await.problem().0, 404);
+        }
+    });
+}
+
+#[test]
+fn no_webhook_of_who_has_ended_is_heard() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let url = json!({"url": "https://git.example.com/x.git"});
+        let made = set(&team, &bob, url).await.json();
+        // As a server does that ends them without the folder of the profiles.
+        let caller = wharf_model::Caller::local();
+        let gone = team.identity.remove_user(&caller, "bob@example.com").await;
+        gone.unwrap();
+        let path = made["webhook_path"].as_str().unwrap();
+        let secret = made["webhook_secret"].as_str().unwrap();
+        let hook = team.open("POST", path).header("x-gitlab-token", secret);
+        assert_eq!(hook.body("{}").send().await.problem().0, 404);
+    });
+}

@@ -143,10 +143,15 @@ pub(crate) fn offer<'a>(id: Option<&'a str>, draft: &'a Draft) -> Offer<'a> {
 }
 
 fn owner(profile: &StandingProfile) -> Result<Owner, Failure> {
-    let owner = match profile.whose {
-        Whose::Organization => Owner::organization(&profile.id),
-        Whose::Team => Owner::team(&profile.id),
-        Whose::Person => Owner::user(&profile.id),
+    owner_of(profile.whose, &profile.id)
+}
+
+/// What `wharf_profiles` keeps by, of what `wharf_identity` names.
+pub(super) fn owner_of(whose: Whose, id: &str) -> Result<Owner, Failure> {
+    let owner = match whose {
+        Whose::Organization => Owner::organization(id),
+        Whose::Team => Owner::team(id),
+        Whose::Person => Owner::user(id),
     };
     Ok(owner?)
 }

@@ -9,6 +9,7 @@ use wharf_profiles::upstream::webhook::is_genuine;
 
 use crate::error::Failure;
 use crate::extract::id::Name;
+use crate::handlers::configuration::ended::whose;
 use crate::reply;
 use crate::state::App;
 
@@ -64,6 +65,12 @@ pub(crate) async fn webhook(
             "Not from there",
             "The message is not signed with this webhook's secret.",
         ));
+    }
+    // Its owner may have ended where what was theirs was not taken away.
+    let owner = &settings.owner;
+    let identity = app.identity()?;
+    if !identity.stands(whose(owner.layer()), owner.id()).await? {
+        return Err(unknown());
     }
     configuration.upstreams.pull_soon(&settings.owner);
     Ok(reply::nothing())
