@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use bytes::{Buf as _, Bytes, BytesMut};
 use wharf_api::profile::{ProfileUpload, TREE_TYPE};
@@ -16,6 +15,7 @@ use wharf_profiles::frames::{Decoder, HEADER};
 use wharf_profiles::limits::{FILES_MAX, TREE_MAX};
 
 use super::body::Pieces;
+use super::media::{is_packed, says};
 use crate::error::Failure;
 use crate::state::App;
 
@@ -41,11 +41,7 @@ pub(crate) struct Sent<'a> {
 
 /// Refuses a body that does not say that it is a tree.
 pub(crate) fn is_tree(headers: &HeaderMap) -> Result<(), Failure> {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let kind = types.next().and_then(|value| value.to_str().ok());
-    let essence = kind.and_then(|kind| kind.split(';').next());
-    let fits = essence.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(TREE_TYPE));
-    if fits && types.next().is_none() && !headers.contains_key(CONTENT_ENCODING) {
+    if says(headers, TREE_TYPE) && !is_packed(headers) {
         Ok(())
     } else {
         Err(Failure::new(
