@@ -152,7 +152,8 @@ async fn sending(upstreams: &Upstreams, there: &Path) -> Owner {
     };
     let set = profiles.set_upstream(&owner, draft, &Same);
     set.await.unwrap();
-    let put = profiles.put(&owner, "ours", "", &nobody(), Condition::Any);
+    let author = nobody();
+    let put = profiles.put(&owner, "ours", "", &author, Condition::Any);
     put.await.unwrap();
     owner
 }
