@@ -473,11 +473,8 @@ fn an_upstream_ends_with_its_owner() {
         let core = core.json()["id"].as_str().unwrap().to_owned();
         let bob = team.join(&ada, "bob@example.com", "member").await;
         let url = json!({"url": "https://git.example.com/x.git", "token": "hunter2"});
-        let of_team = ask(
-            "PUT",
-            &format!("{UPSTREAM}?profile=team:{core}"),
-            url.clone(),
-        );
+        let path = format!("{UPSTREAM}?profile=team:{core}");
+        let of_team = ask("PUT", &path, url.clone());
         let made = [of_team.await.json(), set(&team, &bob, url).await.json()];
         let kept = || {
             let layers = ["team", "user"].map(|layer| team.profiles.join(layer));

@@ -1,7 +1,12 @@
 //! Whose configuration is whose: what is somebody else's is not there, and what one only reads one
 //! does not change.
 
+use std::convert::Infallible;
+
+use axum::body::Body;
+use futures_util::stream;
 use serde_json::{Value, json};
+use wharf_model::Caller;
 
 use crate::support::Answer;
 use crate::support::accounts::{ADA, Login, PASSWORD, Team, logged_in, with_team};
@@ -389,5 +394,33 @@ fn what_others_get_is_recorded_before_it_is_so() {
             assert!(lines[0].contains(said), "{kind}: {lines:?}");
         }
         assert!(!log.contains("hunter2"));
+    });
+}
+
+#[test]
+fn who_may_is_asked_again_when_a_tree_has_arrived() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let caller = Caller::local();
+        let core = team.identity.add_team(&caller, "core", "Core").await;
+        let core = core.unwrap().id;
+        let of_core = format!("/api/v1/profile/tree?profile=team:{core}");
+        for path in [of_core.as_str(), "/api/v1/profile/tree"] {
+            let identity = &team.identity;
+            let joined = identity.set_team_member(&caller, &core, "bob@example.com", true);
+            joined.await.unwrap();
+            let (identity, core) = (team.identity.clone(), core.clone());
+            // They leave the team between the beginning of the body and its end.
+            let late = stream::once(async move {
+                let gone = identity.remove_team_member(&Caller::local(), &core, "bob@example.com");
+                gone.await.unwrap();
+                Ok::<_, Infallible>(whole(&[("CLAUDE.md", "late")]))
+            });
+            let sent = team.with(&bob.access, "PUT", path);
+            let answer = sent.tree(Body::from_stream(late)).send().await;
+            let status = if path == of_core { 404 } else { 412 };
+            assert_eq!(answer.problem().0, status, "{path}: {}", answer.text());
+        }
     });
 }
