@@ -60,7 +60,7 @@ pub(crate) async fn put(
     } else {
         None
     };
-    let sent = sent::read(&app, body).await?;
+    let sent = sent::read(&app, &context.caller, body).await?;
     // A body may take minutes, in which they may have been taken out of a team.
     let asker = Asker::of(&app, &context.caller).await?;
     if asker.edits(profile.unwrap_or(ME))? != owner {
