@@ -14,6 +14,7 @@
 mod agents;
 mod authenticate;
 mod beliefs;
+mod deeds;
 mod devices;
 mod error;
 mod identity;
@@ -38,10 +39,11 @@ mod text;
 mod users;
 pub mod views;
 
+pub use deeds::{Deed, Offer};
 pub use error::{EXPIRED, Error, Field};
 pub use identity::Identity;
 pub use parts::{Fetch, Issuer, KeyFile, Letter, Mail, Options, Parts, PasswordCost};
-pub use standing::{Standing, StandingProfile, Whose};
+pub use standing::{Ended, Standing, StandingProfile, Whose};
 pub use users::HOME_SLUG;
 
 #[cfg(test)]

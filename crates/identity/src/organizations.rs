@@ -10,7 +10,7 @@ use crate::record::Note;
 use crate::text::{self, moment};
 use crate::users::LAST_OWNER;
 use crate::views::{MemberView, OrganizationView};
-use crate::{Error, Identity};
+use crate::{Ended, Error, Identity, Whose};
 
 /// Most members of an organization, and most organizations of a person.
 pub(crate) const PLACES: (u32, u32) = (MEMBERS_MAX, ORGANIZATIONS_PER_USER);
@@ -130,7 +130,7 @@ impl Identity {
     }
 
     /// Ends an organization: its members, agents and invitations go, its keys and logins are
-    /// revoked. Its short name is never another's.
+    /// revoked. Its short name is never another's. Its teams and itself are what has ended.
     ///
     /// # Errors
     /// When the caller does not own it; [`Error::Conflict`] for the server's own.
@@ -138,7 +138,7 @@ impl Identity {
         &self,
         caller: &Caller,
         organization: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Ended>, Error> {
         let inner = &self.inner;
         let (row, role) = inner.administered(caller, organization).await?;
         if role != Role::Owner {
@@ -153,9 +153,24 @@ impl Identity {
         };
         inner.record("organization.removed", &note)?;
         let (database, now_ms) = (&inner.parts.database, inner.now_ms());
+        let teams = database.teams(&row.id, None).await?;
         let removed = database.remove_organization(&row.id, now_ms).await?;
         inner.beliefs.forget();
-        removed.then_some(()).ok_or(Error::NotFound("organization"))
+        if !removed {
+            return Err(Error::NotFound("organization"));
+        }
+        let mut ended: Vec<Ended> = teams
+            .into_iter()
+            .map(|place| Ended {
+                whose: Whose::Team,
+                id: place.team.id,
+            })
+            .collect();
+        ended.push(Ended {
+            whose: Whose::Organization,
+            id: row.id,
+        });
+        Ok(ended)
     }
 
     /// The members of an organization, for its members.

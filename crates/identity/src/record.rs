@@ -30,6 +30,9 @@ pub(crate) struct Note<'a> {
     /// The organization that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) organization: Option<&'a str>,
+    /// Whose agent configuration it is about: `org/ID`, `team/ID` or `user/ID`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) profile: Option<String>,
     /// The agent that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) agent: Option<&'a str>,

@@ -4,7 +4,8 @@
 //! Everybody reads what applies to them: their organization's, their teams', their own. Everybody
 //! changes their own; a team's is changed by those who lead it, and the organization's and all
 //! teams' by its owners and admins. A viewer, and an agent for its person, change the person's own
-//! and nothing else. Whether the token is for configuration at all is asked by the class of the
+//! and nothing else. Which repository a profile follows and is sent to is for people alone: it
+//! outlives the agent, and what it says gets into every other one. Whether the token is for configuration at all is asked by the class of the
 //! route.
 
 use wharf_model::{Caller, Role};
@@ -17,6 +18,9 @@ use crate::{Error, Identity};
 /// account. No account has such an id: theirs are UUIDs.
 pub const LOCAL_PERSON: &str = "local";
 
+/// What an agent has not.
+const PERSON: &str = "the person whom the agent acts for";
+
 /// Whose a profile is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Whose {
@@ -26,6 +30,15 @@ pub enum Whose {
     Team,
     /// A person's.
     Person,
+}
+
+/// Somebody who has ended, and what they had in agent configuration with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// What it was.
+    pub whose: Whose,
+    /// Its id.
+    pub id: String,
 }
 
 /// A profile that a caller sees.
@@ -62,6 +75,7 @@ pub struct Standing {
     profiles: Vec<StandingProfile>,
     /// What would be needed to change one that they may not.
     needs: &'static str,
+    is_a_person: bool,
 }
 
 impl Standing {
@@ -99,6 +113,19 @@ impl Standing {
             Err(Error::needs_role(self.needs))
         }
     }
+
+    /// The same to say which repository it follows.
+    ///
+    /// # Errors
+    /// As for [`editable`](Self::editable); [`Error::Forbidden`] for every agent.
+    pub fn steerable(&self, called: &str) -> Result<&StandingProfile, Error> {
+        let profile = self.editable(called)?;
+        if self.is_a_person {
+            Ok(profile)
+        } else {
+            Err(Error::needs_role(PERSON))
+        }
+    }
 }
 
 impl Identity {
@@ -126,6 +153,30 @@ impl Identity {
         Ok(Standing {
             profiles,
             needs: needs(caller),
+            is_a_person: caller.is_a_person(),
+        })
+    }
+}
+
+impl Identity {
+    /// Whether there is such an organization or team, or such a person, who is not disabled. Who
+    /// holds this machine's token is always there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stands(&self, whose: Whose, id: &str) -> Result<bool, Error> {
+        let database = &self.inner.parts.database;
+        Ok(match whose {
+            Whose::Organization => {
+                let found = database.organization(id).await?;
+                found.is_some_and(|found| found.id == id)
+            }
+            Whose::Team => database.has_team(id).await?,
+            Whose::Person if id == LOCAL_PERSON => true,
+            Whose::Person => {
+                let found = database.user(id).await?;
+                found.is_some_and(|found| found.disabled_ms.is_none())
+            }
         })
     }
 }
@@ -159,7 +210,7 @@ fn of_team(caller: &Caller, place: TeamPlace) -> Option<StandingProfile> {
 
 fn needs(caller: &Caller) -> &'static str {
     if !caller.is_a_person() {
-        "the person whom the agent acts for"
+        PERSON
     } else if caller.grants().role == Role::Viewer {
         "a member"
     } else {

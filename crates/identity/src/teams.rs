@@ -11,7 +11,7 @@ use crate::limits::{TEAM_MEMBERS_MAX, TEAMS_PER_ORGANIZATION, TEAMS_PER_USER};
 use crate::record::Note;
 use crate::text::{self, moment};
 use crate::views::{TeamMemberView, TeamView};
-use crate::{Error, Identity};
+use crate::{Ended, Error, Identity, Whose};
 
 /// What making and ending a team takes.
 const KEEPER: Error = Error::needs_role("an administrator of the organization");
@@ -85,12 +85,13 @@ impl Identity {
         }
     }
 
-    /// Ends a team: its members leave it, and what it owns in the catalog goes.
+    /// Ends a team: its members leave it, and what it owns in the catalog goes. What
+    /// else it had ends with whoever keeps it.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none; when the caller does not administer the
     /// organization.
-    pub async fn remove_team(&self, caller: &Caller, team: &str) -> Result<(), Error> {
+    pub async fn remove_team(&self, caller: &Caller, team: &str) -> Result<Ended, Error> {
         let inner = &self.inner;
         manages(caller)?;
         let (organization, place) = inner.team_for(caller, team).await?;
@@ -100,8 +101,13 @@ impl Identity {
         inner.record("team.removed", &about(caller, &place.team))?;
         let (database, now_ms) = (&inner.parts.database, inner.now_ms());
         let removed = database.remove_team(&organization.id, &place.team.id, now_ms);
-        let removed = removed.await?;
-        removed.then_some(()).ok_or(Error::NotFound("team"))
+        if !removed.await? {
+            return Err(Error::NotFound("team"));
+        }
+        Ok(Ended {
+            whose: Whose::Team,
+            id: place.team.id,
+        })
     }
 
     /// The members of a team, for everybody in its organization.

@@ -12,7 +12,7 @@ use crate::quotas::limits_from;
 use crate::record::Note;
 use crate::text::{self, code_hash, moment, ms, network_of, one_time_code};
 use crate::views::{LoggedIn, MeView, MembershipView, NewUser, Peer, UserChange, UserView};
-use crate::{Error, Identity};
+use crate::{Ended, Error, Identity, Whose};
 
 /// The short name of the server's own organization.
 pub const HOME_SLUG: &str = "main";
@@ -235,7 +235,9 @@ impl Identity {
             }
         }
         match change.disabled {
-            Some(true) if row.disabled_ms.is_none() => self.remove_user(caller, &row.id).await?,
+            Some(true) if row.disabled_ms.is_none() => {
+                self.remove_user(caller, &row.id).await?;
+            }
             Some(false) if row.disabled_ms.is_some() => {
                 let note = Note {
                     user: Some(&row.id),
@@ -255,7 +257,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`Error::Conflict`] when an organization would be left without an owner.
-    pub async fn remove_user(&self, caller: &Caller, user: &str) -> Result<(), Error> {
+    pub async fn remove_user(&self, caller: &Caller, user: &str) -> Result<Ended, Error> {
         administers(caller)?;
         let inner = &self.inner;
         let row = inner.user_for(caller, user).await?;
@@ -269,7 +271,10 @@ impl Identity {
         let ending = ending.await?;
         inner.beliefs.forget();
         match ending {
-            Ending::Done => Ok(()),
+            Ending::Done => Ok(Ended {
+                whose: Whose::Person,
+                id: row.id,
+            }),
             Ending::LastOwner | Ending::LastPlace => Err(LAST_OWNER),
             Ending::Missing => Err(Error::NotFound("user")),
         }

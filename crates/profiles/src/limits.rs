@@ -45,6 +45,8 @@ pub const MERGE_DEPTH_MAX: usize = 32;
 pub const WORKERS: usize = 8;
 /// Questions and writes that wait for their turn. One more is refused.
 pub const WAITING_MAX: usize = 512;
+/// Conversations with upstreams that go on or wait for their turn. One more is refused.
+pub const CONVERSATIONS_MAX: usize = 128;
 /// Queues of writers; a profile has one of them.
 pub const WRITER_QUEUES: usize = 64;
 /// Longest wait for another process that writes to the same profile.

@@ -17,8 +17,8 @@ use crate::git::objects::{Reader, Writer};
 use crate::git::{Locked, ObjectId, Repository, trees};
 use crate::index::Index;
 use crate::limits::{
-    EFFECTIVE_BYTES, EFFECTIVE_KEPT, FILES_MAX, TREE_MAX, UPSTREAMS, VIEW_BYTES, VIEWS_KEPT,
-    WAITING_MAX, WORKERS, WRITER_QUEUES,
+    CONVERSATIONS_MAX, EFFECTIVE_BYTES, EFFECTIVE_KEPT, FILES_MAX, TREE_MAX, UPSTREAMS, VIEW_BYTES,
+    VIEWS_KEPT, WAITING_MAX, WORKERS, WRITER_QUEUES,
 };
 use crate::owner::Owner;
 use crate::path::{Names, ProfilePath};
@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     workers: Arc<Semaphore>,
     /// Conversations with upstreams take long, and must not hold workers.
     upstreams: Arc<Semaphore>,
+    /// They wait for minutes, and must not stand in the way of those who read and write.
+    conversing: AtomicUsize,
     waiting: AtomicUsize,
     /// Writers to one profile wait here and not on its lock, where they would hold workers.
     queues: Vec<Arc<Mutex<()>>>,
@@ -94,6 +96,7 @@ impl Profiles {
             views: Recent::new(VIEWS_KEPT, VIEW_BYTES),
             workers: Arc::new(Semaphore::new(WORKERS)),
             upstreams: Arc::new(Semaphore::new(UPSTREAMS)),
+            conversing: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             queues: (0..WRITER_QUEUES).map(|_| Arc::default()).collect(),
         };
@@ -121,7 +124,7 @@ impl Profiles {
         &self,
         work: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let _waits = self.wait()?;
+        let _waits = wait(&self.shared.waiting, WAITING_MAX)?;
         self.work(&self.shared.workers, None, work).await
     }
 
@@ -137,7 +140,7 @@ impl Profiles {
         let queues = &self.shared.queues;
         let count = (queues.len() as u64).max(1);
         let queue = usize::try_from(hasher.finish() % count).unwrap_or_default();
-        let _waits = self.wait()?;
+        let _waits = wait(&self.shared.waiting, WAITING_MAX)?;
         let turn = match queues.get(queue) {
             Some(queue) => Some(Arc::clone(queue).lock_owned().await),
             None => None,
@@ -150,7 +153,7 @@ impl Profiles {
         &self,
         work: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let _waits = self.wait()?;
+        let _waits = wait(&self.shared.conversing, CONVERSATIONS_MAX)?;
         self.work(&self.shared.upstreams, None, work).await
     }
 
@@ -170,15 +173,14 @@ impl Profiles {
         });
         done.await.map_err(|_| Error::Stopping)?
     }
+}
 
-    fn wait(&self) -> Result<Waits<'_>, Error> {
-        let waiting = &self.shared.waiting;
-        if waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
-            waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(Error::Busy);
-        }
-        Ok(Waits(waiting))
+fn wait(waiting: &AtomicUsize, most: usize) -> Result<Waits<'_>, Error> {
+    if waiting.fetch_add(1, Ordering::Relaxed) >= most {
+        waiting.fetch_sub(1, Ordering::Relaxed);
+        return Err(Error::Busy);
     }
+    Ok(Waits(waiting))
 }
 
 /// One that waits, for as long as it does.
@@ -411,4 +413,35 @@ fn made_message(before: Option<&Snapshot>, entries: &[Entry]) -> String {
 /// The error of a repository that says something that it cannot.
 pub(crate) fn damaged(what: &'static str) -> Error {
     error::git(what)("it is not as it was written")
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_model::Timestamp;
+
+    use super::*;
+
+    struct Epoch;
+
+    impl Clock for Epoch {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(0)
+        }
+    }
+
+    #[tokio::test]
+    async fn conversations_are_bounded_and_not_in_the_way_of_readers() {
+        let root = tempfile::tempdir().unwrap();
+        let profiles = Profiles::open(root.path().to_owned(), Arc::new(Epoch));
+        let conversing = &profiles.shared.conversing;
+        let mut held: Vec<_> = (0..CONVERSATIONS_MAX)
+            .map(|_| wait(conversing, CONVERSATIONS_MAX).unwrap())
+            .collect();
+        let refused = profiles.converse(|_| Ok(())).await;
+        assert!(matches!(refused, Err(Error::Busy)));
+        assert_eq!(profiles.shared.waiting.load(Ordering::Relaxed), 0);
+        held.pop();
+        profiles.converse(|_| Ok(())).await.unwrap();
+        profiles.read(|_| Ok(())).await.unwrap();
+    }
 }

@@ -4,12 +4,12 @@
 //! ended. What nobody waits for (a webhook came, a version was made) is done one after the other for
 //! each profile, and once however often it was asked for meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use wharf_profiles::upstream::{
     Address, Divergence, GitProgram, Last, Outcome, Protocols, Pulled, Pushed, Settings,
@@ -17,9 +17,20 @@ use wharf_profiles::upstream::{
 };
 use wharf_profiles::{Author, Error, Owner, Profiles};
 
-/// Profiles whose upstream is spoken with soon. What comes for one more is left out, which the log
-/// says.
+/// Profiles whose upstream is spoken with soon. A webhook of one more is told so, and a version of one
+/// more is sent later.
 const SOON_MAX: usize = 64;
+/// How long a version waits that could not be sent, each time that it could not. Then it is given up
+/// until the next one.
+const PUSH_AGAIN: [Duration; 3] = [
+    Duration::from_secs(30),
+    Duration::from_secs(2 * 60),
+    Duration::from_secs(10 * 60),
+];
+/// Profiles with a version that waits to be sent again. That of one more is not, which the log says.
+const AGAIN_MAX: usize = 256;
+/// Conversations at the same time that somebody waits for. Each waits for its turn among all.
+pub(crate) const TALKS_MAX: usize = 16;
 /// How often a pull is begun again where the profile was changed while it went on.
 const PULL_TRIES: usize = 3;
 /// How long the end waits for conversations that go on.
@@ -47,6 +58,18 @@ struct Inner {
     stop: CancellationToken,
     /// A profile is in it while a task is at it.
     soon: Mutex<HashMap<Owner, Due>>,
+    /// Profiles with a conversation that somebody asked for, whether or not they still wait.
+    talks: Mutex<HashSet<Owner>>,
+    /// Profiles with a version that is sent again later.
+    again: Mutex<HashMap<Owner, Again>>,
+}
+
+/// A version that could not be sent.
+struct Again {
+    /// How often.
+    failed: usize,
+    /// Ends the waiting when this goes.
+    _waits: DropGuard,
 }
 
 /// What is to be done next for a profile.
@@ -72,6 +95,8 @@ impl Upstreams {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             soon: Mutex::default(),
+            talks: Mutex::default(),
+            again: Mutex::default(),
         }))
     }
 
@@ -105,28 +130,46 @@ impl Upstreams {
         settings: Settings,
         author: Author,
         divergence: Divergence,
-    ) -> Result<Last, Error> {
-        let this = self.clone();
-        let pull = async move { this.0.pull(&settings, &author, divergence).await };
+    ) -> Result<Last, Unspoken> {
+        let talk = self.begin(&settings.owner)?;
+        let pull = async move { talk.of.0.pull(&settings, &author, divergence).await };
         let done = self.0.tasks.spawn(pull).await;
-        done.unwrap_or(Err(Error::Stopping))
+        Ok(done.unwrap_or(Err(Error::Stopping))?)
     }
 
     /// Sends what there is to the upstream.
-    pub(crate) async fn push(&self, settings: Settings) -> Result<Last, Error> {
-        let this = self.clone();
-        let push = async move { this.0.push(&settings).await };
+    pub(crate) async fn push(&self, settings: Settings) -> Result<Last, Unspoken> {
+        let talk = self.begin(&settings.owner)?;
+        let push = async move { talk.of.0.push(&settings).await };
         let done = self.0.tasks.spawn(push).await;
-        done.unwrap_or(Err(Error::Stopping))
+        Ok(done.unwrap_or(Err(Error::Stopping))?)
     }
 
-    /// The upstream says that it has something new.
-    pub(crate) fn pull_soon(&self, owner: &Owner) {
+    /// One conversation for each profile, and [`TALKS_MAX`] together: they go on when whoever asked
+    /// is gone, so that asking again and again would fill the queue.
+    fn begin(&self, owner: &Owner) -> Result<Talk, Unspoken> {
+        let mut talks = self.0.talks.lock().unwrap_or_else(PoisonError::into_inner);
+        if talks.contains(owner) {
+            return Err(Unspoken::Going);
+        }
+        if talks.len() >= TALKS_MAX {
+            return Err(Unspoken::Full);
+        }
+        talks.insert(owner.clone());
+        Ok(Talk {
+            of: self.clone(),
+            owner: owner.clone(),
+        })
+    }
+
+    /// The upstream says that it has something new. False where it cannot be pulled from soon.
+    #[must_use]
+    pub(crate) fn pull_soon(&self, owner: &Owner) -> bool {
         let due = Due {
             pull: true,
             push: false,
         };
-        self.soon(owner, due);
+        self.soon(owner, due)
     }
 
     /// A version was made; it is sent if the profile has an upstream that wants it.
@@ -135,29 +178,126 @@ impl Upstreams {
             pull: false,
             push: true,
         };
-        self.soon(owner, due);
+        if !self.soon(owner, due) {
+            self.later(owner);
+        }
     }
 
-    fn soon(&self, owner: &Owner, due: Due) {
+    fn soon(&self, owner: &Owner, due: Due) -> bool {
         if self.0.stop.is_cancelled() {
-            return;
+            return false;
         }
         {
             let mut soon = self.0.soon.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(next) = soon.get_mut(owner) {
                 next.pull |= due.pull;
                 next.push |= due.push;
-                return;
+                return true;
             }
             if soon.len() >= SOON_MAX {
                 tracing::warn!(target: "api", limit = SOON_MAX,
-                    "an upstream was not spoken with: too many are");
-                return;
+                    "an upstream is not spoken with soon: too many are");
+                return false;
             }
             soon.insert(owner.clone(), due);
         }
         let (this, owner) = (self.clone(), owner.clone());
-        self.0.tasks.spawn(async move { this.0.work(&owner).await });
+        self.0.tasks.spawn(async move { this.work(&owner).await });
+        true
+    }
+
+    /// Sends what there is after a while, which is longer each time.
+    fn later(&self, owner: &Owner) {
+        let waits = self.0.stop.child_token();
+        let patience = {
+            let mut again = self.0.again.lock().unwrap_or_else(PoisonError::into_inner);
+            let failed = again.get(owner).map_or(0, |again| again.failed);
+            let patience = PUSH_AGAIN.get(failed).copied();
+            if patience.is_none() || failed == 0 && again.len() >= AGAIN_MAX {
+                again.remove(owner);
+                tracing::warn!(target: "api", %owner, failed, "a version is not sent again");
+                return;
+            }
+            let next = Again {
+                failed: failed + 1,
+                _waits: waits.clone().drop_guard(),
+            };
+            again.insert(owner.clone(), next);
+            patience.unwrap_or_default()
+        };
+        let (this, owner) = (self.clone(), owner.clone());
+        self.0.tasks.spawn(async move {
+            let waited = waits.run_until_cancelled(tokio::time::sleep(patience));
+            if waited.await.is_some() {
+                this.push_soon(&owner);
+            }
+        });
+    }
+
+    /// What is due for a profile, until nothing is.
+    async fn work(&self, owner: &Owner) {
+        while let Some(due) = self.0.next(owner) {
+            if due.pull
+                && let Err(error) = self.0.pull_due(owner).await
+            {
+                tracing::warn!(target: "api", %owner, %error, "an upstream was not pulled from");
+            }
+            // Also where nothing could be pulled: that is no reason to keep what is here.
+            if due.push {
+                match self.0.push_due(owner).await {
+                    Err(error) if may_pass(&error) => {
+                        tracing::warn!(target: "api", %owner, %error, "a version was not sent");
+                        self.later(owner);
+                    }
+                    Err(error) => {
+                        tracing::warn!(target: "api", %owner, %error, "a version was not sent");
+                        self.0.forget(owner);
+                    }
+                    Ok(()) => self.0.forget(owner),
+                }
+            }
+        }
+    }
+}
+
+/// Whether what failed may do so no more after a while.
+fn may_pass(error: &Error) -> bool {
+    use UpstreamError::{Failed, Program, TimedOut};
+    match error {
+        Error::Busy | Error::Io { .. } | Error::Git { .. } => true,
+        Error::Upstream(error) => matches!(error, Failed(_) | Program(_) | TimedOut(_)),
+        _ => false,
+    }
+}
+
+/// A conversation that somebody asked for, until it is dropped.
+struct Talk {
+    of: Upstreams,
+    owner: Owner,
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        let talks = &self.of.0.talks;
+        let mut talks = talks.lock().unwrap_or_else(PoisonError::into_inner);
+        talks.remove(&self.owner);
+    }
+}
+
+/// Why a conversation came to nothing.
+#[derive(Debug)]
+pub(crate) enum Unspoken {
+    /// One that somebody asked for goes on already.
+    Going,
+    /// As many go on as may.
+    Full,
+    /// It was begun, and failed.
+    Failed(Error),
+}
+
+impl From<Error> for Unspoken {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -176,15 +316,6 @@ impl From<UpstreamError> for Refused {
 }
 
 impl Inner {
-    /// What is due for a profile, until nothing is.
-    async fn work(&self, owner: &Owner) {
-        while let Some(due) = self.next(owner) {
-            if let Err(error) = self.serve(owner, due).await {
-                tracing::warn!(target: "api", %owner, %error, "an upstream was not spoken with");
-            }
-        }
-    }
-
     fn next(&self, owner: &Owner) -> Option<Due> {
         let mut soon = self.soon.lock().unwrap_or_else(PoisonError::into_inner);
         let due = soon.get_mut(owner).map(std::mem::take);
@@ -195,14 +326,21 @@ impl Inner {
         due
     }
 
-    async fn serve(&self, owner: &Owner, due: Due) -> Result<(), Error> {
-        let Some(settings) = self.profiles.upstream(owner).await? else {
-            return Ok(());
-        };
-        if due.pull {
+    fn forget(&self, owner: &Owner) {
+        let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        again.remove(owner);
+    }
+
+    async fn pull_due(&self, owner: &Owner) -> Result<(), Error> {
+        if let Some(settings) = self.profiles.upstream(owner).await? {
             self.pull(&settings, &nobody(), Divergence::Report).await?;
         }
-        if settings.push && due.push {
+        Ok(())
+    }
+
+    async fn push_due(&self, owner: &Owner) -> Result<(), Error> {
+        let settings = self.profiles.upstream(owner).await?;
+        if let Some(settings) = settings.filter(|settings| settings.push) {
             self.push(&settings).await?;
         }
         Ok(())
@@ -297,73 +435,4 @@ fn nobody() -> Author {
 }
 
 #[cfg(test)]
-mod tests {
-    use wharf_model::{Clock, Timestamp};
-
-    use super::*;
-
-    struct Epoch;
-
-    impl Clock for Epoch {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(0)
-        }
-    }
-
-    fn upstreams(root: &std::path::Path) -> Upstreams {
-        let options = UpstreamOptions {
-            git: GitProgram {
-                program: "git".into(),
-                search: "/usr/bin".into(),
-                home: root.join("home"),
-            },
-            hosts: vec!["git.example.com".to_owned()],
-            folders: true,
-        };
-        Upstreams::new(
-            Profiles::open(root.join("profiles"), Arc::new(Epoch)),
-            options,
-        )
-    }
-
-    #[tokio::test]
-    async fn what_waits_is_bounded_and_asked_for_once() {
-        let root = tempfile::tempdir().unwrap();
-        let upstreams = upstreams(root.path());
-        let owner = |number: usize| Owner::user(&number.to_string()).unwrap();
-        // None of the tasks runs before this one waits.
-        for number in 0..=SOON_MAX {
-            upstreams.push_soon(&owner(number));
-            upstreams.pull_soon(&owner(number));
-        }
-        let waits = || upstreams.0.soon.lock().unwrap().len();
-        assert_eq!((waits(), upstreams.0.tasks.len()), (SOON_MAX, SOON_MAX));
-        let first = upstreams.0.soon.lock().unwrap()[&owner(0)];
-        assert!(first.pull && first.push);
-        upstreams.0.tasks.close();
-        upstreams.0.tasks.wait().await;
-        assert_eq!(waits(), 0);
-        upstreams.close().await;
-        upstreams.pull_soon(&owner(0));
-        assert_eq!(waits(), 0);
-    }
-
-    #[test]
-    fn hosts_are_named_by_those_who_look_after_the_server_or_are_on_the_list() {
-        let root = tempfile::tempdir().unwrap();
-        let upstreams = upstreams(root.path());
-        let taken = |text: &str, administers| upstreams.address(text, administers).is_ok();
-        for (address, anybody, administrator) in [
-            ("https://git.example.com/x", true, true),
-            ("https://GIT.example.com:8443/x", true, true),
-            ("ssh://git@git.example.com/x", true, true),
-            ("https://git.example.com.evil.example/x", false, true),
-            ("https://127.0.0.1/x", false, true),
-            ("file:///srv/x", false, true),
-            ("ext::x", false, false),
-        ] {
-            assert_eq!(taken(address, false), anybody, "{address}");
-            assert_eq!(taken(address, true), administrator, "{address}");
-        }
-    }
-}
+mod tests;

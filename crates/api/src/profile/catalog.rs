@@ -76,7 +76,7 @@ pub struct CatalogPage {
     pub pages: u64,
 }
 
-/// `POST /api/v1/catalog/items`, and `PUT /api/v1/catalog/items/{id}`.
+/// `POST /api/v1/catalog/items`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CatalogDraft {
     /// What it is.
@@ -95,6 +95,30 @@ pub struct CatalogDraft {
     #[serde(default)]
     pub content: String,
     /// Whose it is to be: the person's own when absent. For a new one only.
+    #[serde(flatten)]
+    pub owner: CatalogOwner,
+}
+
+/// `PUT /api/v1/catalog/items/{id}`: what is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CatalogChange {
+    /// What it is, which stays.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<CatalogType>,
+    /// Its name, of at most 100 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: Option<String>,
+    /// What it is good for, in at most 2,000 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// At most 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+    /// The text of it, of at most 1 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Whose it is, which stays.
     #[serde(flatten)]
     pub owner: CatalogOwner,
 }

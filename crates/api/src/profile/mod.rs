@@ -9,7 +9,8 @@ pub mod tree;
 pub mod upstream;
 
 pub use catalog::{
-    CatalogContent, CatalogDraft, CatalogItem, CatalogOwner, CatalogPage, CatalogScope, CatalogType,
+    CatalogChange, CatalogContent, CatalogDraft, CatalogItem, CatalogOwner, CatalogPage,
+    CatalogScope, CatalogType,
 };
 pub use content::{
     ConfigurationContent, ConfigurationHistory, ConfigurationVersion, EffectiveConfiguration,

@@ -3,7 +3,8 @@
 use reqwest::Method;
 use reqwest::header::IF_MATCH;
 use wharf_api::profile::{
-    CatalogContent, CatalogDraft, CatalogItem, CatalogPage, CatalogScope, CatalogType,
+    CatalogChange, CatalogContent, CatalogDraft, CatalogItem, CatalogPage, CatalogScope,
+    CatalogType,
 };
 
 use super::{V1, tag};
@@ -79,17 +80,18 @@ impl Client {
         self.json(request.json(draft)).await
     }
 
-    /// Changes an item, if its revision is still this one; whatever it is where none is given.
+    /// Changes an item, if its revision is still this one; whatever it is where none is given. What
+    /// the change leaves out stays as it is.
     ///
     /// # Errors
     /// When there is none of that id, its revision is another, or the server cannot be reached.
     pub async fn change_catalog_item(
         &self,
         id: &str,
-        draft: &CatalogDraft,
+        change: &CatalogChange,
         revision: Option<i64>,
     ) -> Result<CatalogItem, Error> {
-        let mut request = self.catalog(Method::PUT, &["items", id]).json(draft);
+        let mut request = self.catalog(Method::PUT, &["items", id]).json(change);
         if let Some(revision) = revision.and_then(|revision| tag(&revision.to_string())) {
             request = request.header(IF_MATCH, revision);
         }

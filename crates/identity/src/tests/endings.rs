@@ -106,7 +106,7 @@ async fn an_invitation_ends_with_the_place_of_whoever_made_it() {
                 set.await.map(drop)
             }
             "removed" => identity.remove_member(&owner, "main", BOB).await,
-            _ => identity.remove_user(&owner, BOB).await,
+            _ => identity.remove_user(&owner, BOB).await.map(drop),
         }
         .unwrap();
         for code in &codes {

@@ -89,7 +89,10 @@ pub struct Draft {
 
 impl Draft {
     /// Whether all of it may be as it is.
-    pub(super) fn check(&self) -> Result<(), CatalogError> {
+    ///
+    /// # Errors
+    /// [`CatalogError::Invalid`] with all that may not.
+    pub fn check(&self) -> Result<(), CatalogError> {
         let mut problems = Problems::default();
         let mut add = |member, reason| problems.add(Problem::new(member, reason));
         if self.name.len() > ITEM_NAME_MAX {

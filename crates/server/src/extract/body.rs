@@ -5,39 +5,32 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::error::Failure;
+use crate::room::{Held, Room};
 
-/// A body up to this size takes no part in the sharing: all connections' small bodies together
-/// are bounded by their number.
-const SMALL_BYTES: usize = 64 * 1024;
 /// What large bodies may take together, in bytes.
 pub(crate) const LARGE_BYTES_TOTAL: usize = 64 * 1024 * 1024;
 /// How long a sender may be silent in the middle of a body that is read in pieces.
 const STALL: Duration = Duration::from_secs(30);
-/// How long such a body waits for room.
-const ROOM_PATIENCE: Duration = Duration::from_secs(10);
-/// What is counted in the sharing, in bytes.
-const UNIT: usize = 1024;
 
 /// How much of a body is read, how long that may take, and room for the large ones.
 #[derive(Debug)]
 pub(crate) struct Bodies {
     bytes: usize,
     time: Duration,
-    room: Semaphore,
+    room: Room,
 }
 
 /// A whole body, and the room it takes until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Whole<'a> {
+pub(crate) struct Whole {
     bytes: Bytes,
-    _room: Option<SemaphorePermit<'a>>,
+    _room: Held,
 }
 
-impl std::ops::Deref for Whole<'_> {
+impl std::ops::Deref for Whole {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -48,12 +41,12 @@ impl std::ops::Deref for Whole<'_> {
 /// A body on its way: its reader says what becomes of each piece, and has room for all of them
 /// until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Pieces<'a> {
+pub(crate) struct Pieces {
     body: Body,
     left: usize,
     most: usize,
     until: Instant,
-    _room: Option<SemaphorePermit<'a>>,
+    _room: Held,
 }
 
 impl Bodies {
@@ -62,15 +55,15 @@ impl Bodies {
         Self {
             bytes,
             time,
-            room: Semaphore::new(units(total.max(bytes))),
+            room: Room::new(total.max(bytes)),
         }
     }
 
     /// The whole body. One that announces too much is refused before any of it is read.
-    pub(crate) async fn read(&self, body: Body) -> Result<Whole<'_>, Failure> {
+    pub(crate) async fn read(&self, body: Body) -> Result<Whole, Failure> {
         let most = self.announced(&body)?;
         tokio::time::timeout(self.time, async {
-            let room = self.room(most).await;
+            let room = self.room.hold(most).await;
             Ok(Whole {
                 bytes: collect(body, self.bytes).await?,
                 _room: room,
@@ -80,12 +73,11 @@ impl Bodies {
         .unwrap_or_else(|_| Err(Failure::body_too_slow()))
     }
 
-    /// The body piece by piece. One that announces too much is refused before any of it is read.
-    pub(crate) async fn open(&self, body: Body) -> Result<Pieces<'_>, Failure> {
+    /// A caller's body piece by piece, one large one at a time. One that announces too much is refused before any of it is read.
+    pub(crate) async fn open(&self, caller: &str, body: Body) -> Result<Pieces, Failure> {
         let most = self.announced(&body)?;
         let until = Instant::now() + self.time;
-        let room = tokio::time::timeout(ROOM_PATIENCE, self.room(most)).await;
-        let room = room.map_err(|_| Failure::busy("Too much arrives at once; try again."))?;
+        let room = self.room.take(caller, most).await?;
         Ok(Pieces {
             body,
             left: self.bytes,
@@ -105,18 +97,9 @@ impl Bodies {
         let most = size.upper().and_then(|upper| usize::try_from(upper).ok());
         Ok(most.map_or(self.bytes, |upper| upper.min(self.bytes)))
     }
-
-    async fn room(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
-        if bytes <= SMALL_BYTES {
-            return None;
-        }
-        let units = u32::try_from(units(bytes)).unwrap_or(u32::MAX);
-        // It fails only when the semaphore is closed, which nobody does.
-        self.room.acquire_many(units).await.ok()
-    }
 }
 
-impl Pieces<'_> {
+impl Pieces {
     /// What has arrived next; nothing at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         let until = self.until.min(Instant::now() + STALL);
@@ -128,10 +111,6 @@ impl Pieces<'_> {
         }
         Ok(next)
     }
-}
-
-const fn units(bytes: usize) -> usize {
-    bytes.div_ceil(UNIT)
 }
 
 /// A small body comes in one piece, which is then used as it is.
@@ -174,6 +153,7 @@ mod tests {
     use futures_util::stream;
 
     use super::*;
+    use crate::room::SMALL_BYTES;
 
     const TIME: Duration = Duration::from_secs(10);
 
@@ -213,7 +193,7 @@ mod tests {
 
     async fn drained(bodies: &Bodies, body: Body) -> Result<usize, u16> {
         let status = |failure: Failure| failure.status().as_u16();
-        let mut pieces = bodies.open(body).await.map_err(status)?;
+        let mut pieces = bodies.open("ada", body).await.map_err(status)?;
         let mut bytes = 0;
         while let Some(piece) = pieces.next().await.map_err(status)? {
             bytes += piece.len();
@@ -240,7 +220,7 @@ mod tests {
         assert_eq!(begun.elapsed(), STALL);
 
         let large = Bodies::new(SMALL_BYTES + 1, TIME, 0);
-        let held = large.open(endless()).await.unwrap();
+        let held = large.open("bob", endless()).await.unwrap();
         let small = Body::from(vec![b'x'; SMALL_BYTES]);
         assert_eq!(drained(&large, small).await, Ok(SMALL_BYTES));
         assert_eq!(drained(&large, pieces(&["1"])).await, Err(429));

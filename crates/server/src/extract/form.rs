@@ -2,11 +2,10 @@
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_ENCODING;
 use wharf_api::FieldError;
 use wharf_model::Secret;
 
-use super::media::says;
+use super::media::{is_packed, says};
 use crate::error::Failure;
 use crate::state::App;
 
@@ -85,7 +84,7 @@ impl Form {
 
 fn is_form(headers: &HeaderMap) -> Result<(), Failure> {
     let fits = says(headers, "application/x-www-form-urlencoded");
-    if fits && !headers.contains_key(CONTENT_ENCODING) {
+    if fits && !is_packed(headers) {
         Ok(())
     } else {
         Err(Failure::not_a_form())

@@ -2,14 +2,13 @@
 
 use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_ENCODING;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 use wharf_api::FieldError;
 
-use super::media::says;
+use super::media::{is_packed, says};
 use crate::error::Failure;
 use crate::middleware::gate::Context;
 use crate::state::App;
@@ -21,9 +20,7 @@ const MAX_ERRORS: usize = 32;
 /// (`text/plain`, forms) must not be read as a request. One that says it is compressed is not
 /// unpacked, because a small one could become any size.
 pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Failure> {
-    let coding = headers.get(CONTENT_ENCODING);
-    let packed = coding.is_some_and(|coding| coding != "identity");
-    if says(headers, "application/json") && !packed {
+    if says(headers, "application/json") && !is_packed(headers) {
         Ok(())
     } else {
         Err(Failure::not_json())

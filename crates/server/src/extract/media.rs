@@ -1,7 +1,7 @@
 //! What a body says that it is.
 
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 /// Whether a body says, once, that it is of this type, whatever parameters it names.
 pub(crate) fn says(headers: &HeaderMap, media: &str) -> bool {
@@ -10,6 +10,13 @@ pub(crate) fn says(headers: &HeaderMap, media: &str) -> bool {
     let essence = kind.and_then(|kind| kind.split(';').next());
     let fits = essence.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(media));
     fits && types.next().is_none()
+}
+
+/// Whether a body says that it is packed. What it is not unpacked for: a small one could become any
+/// size. `identity` says that it is as it is (RFC 9110, 8.4.1).
+pub(crate) fn is_packed(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 #[cfg(test)]
@@ -34,5 +41,18 @@ mod tests {
             assert!(!said(&[other]), "{other}");
         }
         assert!(!said(&[]) && !said(&["text/x", "text/x"]) && !said(&["text/x", "a"]));
+    }
+
+    #[test]
+    fn identity_is_not_packed() {
+        let packed = |codings: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for coding in codings {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_static(coding));
+            }
+            is_packed(&headers)
+        };
+        assert!(!packed(&[]) && !packed(&["identity"]) && !packed(&["Identity"]));
+        assert!(packed(&["gzip"]) && packed(&["identity", "gzip"]) && packed(&[""]));
     }
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use futures_util::stream;
@@ -11,7 +11,8 @@ use multer::{Constraints, Multipart, SizeLimit};
 use wharf_profiles::error::Error;
 use wharf_profiles::limits::CONTENT_MAX;
 
-use crate::error::Failure;
+use super::media::{is_packed, says};
+use crate::error::{Failure, sentence};
 use crate::state::App;
 
 /// The member that the file is.
@@ -72,23 +73,17 @@ pub(crate) fn refused(why: &str) -> Failure {
 pub(crate) fn unfit(error: Error) -> Failure {
     match error {
         Error::TooLarge { .. } => refused("The file is larger than 1 MiB."),
+        Error::Refused(_) => refused(&sentence(&error.to_string())),
         error => error.into(),
     }
 }
 
 fn boundary(headers: &HeaderMap) -> Result<String, Failure> {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let kind = types.next().and_then(|value| value.to_str().ok());
+    let fits = says(headers, "multipart/form-data") && !is_packed(headers);
+    let kind = headers.get(CONTENT_TYPE).filter(|_| fits);
+    let kind = kind.and_then(|value| value.to_str().ok());
     let boundary = kind.and_then(|kind| multer::parse_boundary(kind).ok());
-    match boundary {
-        Some(boundary) if types.next().is_none() && !headers.contains_key(CONTENT_ENCODING) => {
-            Ok(boundary)
-        }
-        _ => Err(Failure::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "A form is needed",
-            "Send the file with `Content-Type: multipart/form-data`, not compressed.",
-        )),
-    }
+    boundary.ok_or_else(|| {
+        refused("Send the file with `Content-Type: multipart/form-data`, not compressed.")
+    })
 }

@@ -7,15 +7,16 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use bytes::{Buf as _, Bytes, BytesMut};
 use wharf_api::profile::{ProfileUpload, TREE_TYPE};
+use wharf_model::Caller;
 use wharf_profiles::Upload;
 use wharf_profiles::frames::{Decoder, HEADER};
 use wharf_profiles::limits::{FILES_MAX, TREE_MAX};
 
 use super::body::Pieces;
+use super::media::{is_packed, says};
 use crate::error::Failure;
 use crate::state::App;
 
@@ -30,22 +31,18 @@ pub(crate) const TREE_BYTES_TOTAL: usize = 2 * TREE_BYTES;
 pub(crate) const TREE_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// What was sent, and what is said of it.
-pub(crate) struct Sent<'a> {
+pub(crate) struct Sent {
     /// The files and the contents.
     pub(crate) upload: Upload,
     /// What is said of the version; empty where nothing is.
     pub(crate) message: String,
     /// Room for all of it.
-    _pieces: Pieces<'a>,
+    _pieces: Pieces,
 }
 
 /// Refuses a body that does not say that it is a tree.
 pub(crate) fn is_tree(headers: &HeaderMap) -> Result<(), Failure> {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let kind = types.next().and_then(|value| value.to_str().ok());
-    let essence = kind.and_then(|kind| kind.split(';').next());
-    let fits = essence.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(TREE_TYPE));
-    if fits && types.next().is_none() && !headers.contains_key(CONTENT_ENCODING) {
+    if says(headers, TREE_TYPE) && !is_packed(headers) {
         Ok(())
     } else {
         Err(Failure::new(
@@ -58,8 +55,8 @@ pub(crate) fn is_tree(headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 /// Reads all of it.
-pub(crate) async fn read(app: &App, body: Body) -> Result<Sent<'_>, Failure> {
-    let mut pieces = app.trees.open(body).await?;
+pub(crate) async fn read(app: &App, caller: &Caller, body: Body) -> Result<Sent, Failure> {
+    let mut pieces = app.trees.open(caller.name(), body).await?;
     let (manifest, rest) = manifest(&mut pieces).await?;
     let wire = parse(&manifest)?;
     drop(manifest);
@@ -82,7 +79,7 @@ pub(crate) async fn read(app: &App, body: Body) -> Result<Sent<'_>, Failure> {
 }
 
 /// The manifest, and what has arrived behind it.
-async fn manifest(pieces: &mut Pieces<'_>) -> Result<(Bytes, Bytes), Failure> {
+async fn manifest(pieces: &mut Pieces) -> Result<(Bytes, Bytes), Failure> {
     let mut buffer = BytesMut::new();
     fill(pieces, &mut buffer, 4).await?;
     let size = usize::try_from(buffer.get_u32()).unwrap_or(usize::MAX);
@@ -94,7 +91,7 @@ async fn manifest(pieces: &mut Pieces<'_>) -> Result<(Bytes, Bytes), Failure> {
     Ok((manifest.freeze(), buffer.freeze()))
 }
 
-async fn fill(pieces: &mut Pieces<'_>, buffer: &mut BytesMut, size: usize) -> Result<(), Failure> {
+async fn fill(pieces: &mut Pieces, buffer: &mut BytesMut, size: usize) -> Result<(), Failure> {
     while buffer.len() < size {
         let next = pieces.next().await?;
         let next =

@@ -217,3 +217,27 @@ fn an_item_is_seen_and_changed_by_those_it_is_for() {
         assert_eq!(put.send().await.status, 200);
     });
 }
+
+#[test]
+fn what_a_change_leaves_out_stays() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let made = add(&team, &ada, &draft("skill", "pdf")).await.json();
+        let one = format!("{ITEMS}/{}", made["id"].as_str().unwrap());
+        let put = async |body: Value| {
+            let ask = team.with(&ada.access, "PUT", &one).json(&body);
+            let answer = ask.send().await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            get(&team, &ada, &format!("{one}/raw")).await.json()
+        };
+        let renamed = put(json!({"name": "docx"})).await;
+        let expected = json!({"name": "docx", "type": "skill", "description": "Reads documents",
+            "tags": ["office"], "content": "# Content"});
+        assert_eq!(renamed, expected);
+        let emptied = put(json!({"description": "", "tags": [], "content": "# New"})).await;
+        let expected = json!({"name": "docx", "type": "skill", "description": "",
+            "tags": [], "content": "# New"});
+        assert_eq!(emptied, expected);
+        assert_eq!(put(json!({})).await, expected);
+    });
+}

@@ -335,8 +335,16 @@ fn a_file_is_imported() {
         let stale = import(form("file", "a.md", b"x")).header("if-match", "\"a\"");
         assert_eq!(stale.send().await.problem().0, 412);
         let plain = import(Vec::new()).header("content-type", "text/markdown");
-        assert_eq!(plain.send().await.problem().0, 415);
+        let refused = (400, "not_importable".to_owned());
+        assert_eq!(plain.send().await.problem(), refused);
+        let key = b"-----BEGIN OPENSSH PRIVATE KEY-----\nx\n";
+        let answer = import(form("file", "a.md", key)).send().await;
+        assert_eq!(answer.problem(), refused);
+        let packed = import(form("file", "a.md", b"x")).header("content-encoding", "gzip");
+        assert_eq!(packed.send().await.problem(), refused);
         assert_eq!(get(&team, &ada, ME).await.header("etag"), tag);
+        let plain = import(form("file", "a.md", b"x")).header("content-encoding", "identity");
+        assert_eq!(plain.send().await.status, 200);
     });
 }
 

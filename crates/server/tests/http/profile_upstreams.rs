@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -89,11 +90,24 @@ async fn pull(team: &Team, login: &Login, body: Value) -> Answer {
 
 /// What is done in the background, when it is done.
 async fn last(team: &Team, login: &Login, outcome: &str) -> Value {
-    loop {
+    until(&format!("it is {outcome}"), async || {
         let shown = ask(team, login, "GET", UPSTREAM, None).await.json();
-        if shown["last"]["outcome"] == outcome {
-            return shown;
+        (shown["last"]["outcome"] == outcome).then_some(shown)
+    })
+    .await
+}
+
+/// Longest that what is done in the background takes, on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until there is an answer.
+async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = ask().await {
+            return found;
         }
+        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
     }
 }
 
@@ -194,12 +208,21 @@ fn two_histories_that_went_apart_are_told_of_and_put_together_when_asked() {
         let told = pull(&team, &ada, json!({"diverged": "merge"})).await.json();
         assert_eq!(told["outcome"], "diverged");
         assert_eq!(told["detail"], "both sides changed CLAUDE.md");
-        for (choice, content) in [("ours", "ours again\n"), ("theirs", "ours again\n")] {
-            let told = pull(&team, &ada, json!({"diverged": choice})).await.json();
-            assert_ne!(told["outcome"], "diverged", "{choice}");
-            let shown = ask(&team, &ada, "GET", ME, None).await.json();
-            assert_eq!(shown["content"], content, "what was chosen once stays");
-        }
+        let told = pull(&team, &ada, json!({"diverged": "ours"})).await.json();
+        assert_eq!(told["outcome"], "pulled");
+        let shown = ask(&team, &ada, "GET", ME, None).await.json();
+        assert_eq!(shown["content"], "ours again\n");
+
+        there.write("CLAUDE.md", "theirs again\n");
+        save(&team, &ada, "ours once more\n").await;
+        let told = pull(&team, &ada, json!({})).await.json();
+        assert_eq!(told["outcome"], "diverged");
+        let told = pull(&team, &ada, json!({"diverged": "theirs"}))
+            .await
+            .json();
+        assert_eq!(told["outcome"], "pulled");
+        let shown = ask(&team, &ada, "GET", ME, None).await.json();
+        assert_eq!(shown["content"], "theirs again\n");
         assert_eq!(
             pull(&team, &ada, json!({"diverged": "both"}))
                 .await
@@ -305,13 +328,11 @@ fn a_webhook_makes_it_pull_if_it_is_genuine() {
                 "{}",
                 answer.text()
             );
-            loop {
+            let shown = until("it is pulled", async || {
                 let shown = ask(&team, &ada, "GET", ME, None).await.json();
-                if shown["commit_sha"] == sha {
-                    assert_eq!(shown["content"], format!("{number}"));
-                    break;
-                }
-            }
+                (shown["commit_sha"] == sha).then_some(shown)
+            });
+            assert_eq!(shown.await["content"], format!("{number}"));
         }
         ask(&team, &ada, "DELETE", UPSTREAM, None).await;
         let answer = hook(path, "x-gitlab-token", secret).await;
@@ -432,5 +453,62 @@ fn at_the_end_nothing_is_begun_any_more() {
         save(&team, &ada, "ours").await;
         team.upstreams.close().await;
         assert_eq!(there.newest(), first);
+    });
+}
+
+#[test]
+fn an_upstream_ends_with_its_owner() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let ask = async |method: &str, path: &str, body: Value| {
+            let answer = ask(&team, &ada, method, path, Some(body)).await;
+            assert!(
+                answer.status.is_success(),
+                "{method} {path}: {}",
+                answer.text()
+            );
+            answer
+        };
+        let core = ask("POST", "/api/v1/teams", json!({"name": "Core"})).await;
+        let core = core.json()["id"].as_str().unwrap().to_owned();
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let url = json!({"url": "https://git.example.com/x.git", "token": "hunter2"});
+        let path = format!("{UPSTREAM}?profile=team:{core}");
+        let of_team = ask("PUT", &path, url.clone());
+        let made = [of_team.await.json(), set(&team, &bob, url).await.json()];
+        let kept = || {
+            let layers = ["team", "user"].map(|layer| team.profiles.join(layer));
+            let files = layers.iter().flat_map(|it| std::fs::read_dir(it).unwrap());
+            let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+            names.filter(|name| name.contains(".upstream")).count()
+        };
+        assert_eq!(kept(), 2);
+        ask("DELETE", &format!("/api/v1/teams/{core}"), json!({})).await;
+        ask("DELETE", "/api/v1/users/bob@example.com", json!({})).await;
+        assert_eq!(kept(), 0);
+        for made in made {
+            let path = made["webhook_path"].as_str().unwrap();
+            let secret = made["webhook_secret"].as_str().unwrap();
+            let hook = team.open("POST", path).header("x-gitlab-token", secret);
+            assert_eq!(hook.body("{}").send().await.problem().0, 404);
+        }
+    });
+}
+
+#[test]
+fn no_webhook_of_who_has_ended_is_heard() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let url = json!({"url": "https://git.example.com/x.git"});
+        let made = set(&team, &bob, url).await.json();
+        // As a server does that ends them without the folder of the profiles.
+        let caller = wharf_model::Caller::local();
+        let gone = team.identity.remove_user(&caller, "bob@example.com").await;
+        gone.unwrap();
+        let path = made["webhook_path"].as_str().unwrap();
+        let secret = made["webhook_secret"].as_str().unwrap();
+        let hook = team.open("POST", path).header("x-gitlab-token", secret);
+        assert_eq!(hook.body("{}").send().await.problem().0, 404);
     });
 }

@@ -1,7 +1,12 @@
 //! Whose configuration is whose: what is somebody else's is not there, and what one only reads one
 //! does not change.
 
+use std::convert::Infallible;
+
+use axum::body::Body;
+use futures_util::stream;
 use serde_json::{Value, json};
+use wharf_model::Caller;
 
 use crate::support::Answer;
 use crate::support::accounts::{ADA, Login, PASSWORD, Team, logged_in, with_team};
@@ -145,20 +150,67 @@ fn an_organizations_is_read_by_all_and_changed_by_who_looks_after_it() {
     });
 }
 
+/// The token of an agent of this person's, for what configuration needs.
+async fn agent_of(team: &Team, login: &Login) -> String {
+    let post = |path: &'static str, body: Value| {
+        let ask = team.with(&login.access, "POST", path);
+        ask.json(&body).send()
+    };
+    let agent = post("/api/v1/agents", json!({"name": "claude"})).await;
+    let body = json!({"name": "box", "scopes": ["sync"], "agent": agent.json()["id"]});
+    let made = post("/api/v1/keys", body).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    made.json()["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn no_agent_says_which_repository_a_profile_follows() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let agent = agent_of(&team, &ada).await;
+        let upstream = "/api/v1/profile/upstream";
+        let url = json!({"url": "https://git.example.com/x.git"});
+        let set = team.with(&ada.access, "PUT", upstream).json(&url);
+        assert_eq!(set.send().await.status, 200);
+        let other = json!({"url": "https://git.example.com/y.git"});
+        let set = team.with(&agent, "PUT", upstream).json(&other);
+        assert_eq!(set.send().await.problem().0, 403);
+        let gone = team.with(&agent, "DELETE", upstream).send().await;
+        assert_eq!(gone.problem().0, 403);
+        let shown = team.with(&ada.access, "GET", upstream).send().await;
+        assert_eq!(shown.json()["url"], url["url"]);
+    });
+}
+
+#[test]
+fn who_may_not_is_told_before_a_body_is_read() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let item = json!({"type": "skill", "name": "pdf", "scope": "org"});
+        let items = "/api/v1/catalog/items";
+        let made = team.with(&ada.access, "POST", items).json(&item);
+        let item = format!(
+            "{items}/{}",
+            made.send().await.json()["id"].as_str().unwrap()
+        );
+        for (method, path) in [
+            ("PUT", "/api/v1/profile/upstream?profile=org"),
+            ("POST", "/api/v1/profile/upstream/pull?profile=org"),
+            ("PUT", &item),
+        ] {
+            let ask = team.with(&bob.access, method, path);
+            let answer = ask.body("no JSON").send().await;
+            assert_eq!(answer.problem().0, 403, "{method} {path}");
+        }
+    });
+}
+
 #[test]
 fn an_agent_changes_what_is_its_persons_own_and_says_so() {
     with_team(async |team| {
         let ada = team.first().await;
-        let post = |path: &'static str, body: Value| {
-            team.with(&ada.access, "POST", path).json(&body).send()
-        };
-        let agent = post("/api/v1/agents", json!({"name": "claude"}))
-            .await
-            .json();
-        let body = json!({"name": "box", "scopes": ["sync"], "agent": agent["id"]});
-        let made = post("/api/v1/keys", body).await;
-        let key = made.json()["token"].as_str().unwrap_or_default().to_owned();
-        assert!(!key.is_empty(), "{}", made.text());
+        let key = agent_of(&team, &ada).await;
         for answer in looks(&team, &key, "org").await {
             assert_eq!(answer.status, 200, "{}", answer.text());
         }
@@ -297,5 +349,78 @@ fn a_teams_is_read_by_its_members_and_changed_by_its_leads() {
         assert_eq!(gone.problem().0, 403);
         let gone = team.with(&ada.access, "DELETE", &one).send().await;
         assert_eq!(gone.status, 204);
+    });
+}
+
+#[test]
+fn what_others_get_is_recorded_before_it_is_so() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let ask = async |method: &'static str, path: &str, body: Value| {
+            let ask = team.with(&ada.access, method, path).json(&body);
+            let answer = ask.send().await;
+            assert!(
+                answer.status.is_success(),
+                "{method} {path}: {}",
+                answer.text()
+            );
+            answer
+        };
+        let upstream = "/api/v1/profile/upstream";
+        let url = json!({"url": "https://git.example.com/x.git", "token": "hunter2"});
+        ask("PUT", upstream, url).await;
+        ask("DELETE", upstream, json!({})).await;
+        let items = "/api/v1/catalog/items";
+        for scope in ["org", "user"] {
+            let item = json!({"type": "skill", "name": "pdf", "scope": scope});
+            let made = ask("POST", items, item).await.json();
+            let one = format!("{items}/{}", made["id"].as_str().unwrap());
+            ask("PUT", &one, json!({"type": "skill", "name": "docx"})).await;
+            ask("DELETE", &one, json!({})).await;
+        }
+        let log = team.server.engine.audit_tail(1000).await.unwrap();
+        let log: Vec<String> = log.into_iter().map(|line| line.json).collect();
+        let log = log.join("\n");
+        for (kind, said) in [
+            ("upstream.set", "git.example.com"),
+            ("upstream.removed", "user/"),
+            ("catalog.added", "pdf"),
+            ("catalog.changed", "docx"),
+            ("catalog.removed", "docx"),
+        ] {
+            let of = format!("\"kind\":\"{kind}\"");
+            let lines: Vec<&str> = log.lines().filter(|it| it.contains(&of)).collect();
+            assert_eq!(lines.len(), 1, "{kind}: {log}");
+            assert!(lines[0].contains(said), "{kind}: {lines:?}");
+        }
+        assert!(!log.contains("hunter2"));
+    });
+}
+
+#[test]
+fn who_may_is_asked_again_when_a_tree_has_arrived() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let caller = Caller::local();
+        let core = team.identity.add_team(&caller, "core", "Core").await;
+        let core = core.unwrap().id;
+        let of_core = format!("/api/v1/profile/tree?profile=team:{core}");
+        for path in [of_core.as_str(), "/api/v1/profile/tree"] {
+            let identity = &team.identity;
+            let joined = identity.set_team_member(&caller, &core, "bob@example.com", true);
+            joined.await.unwrap();
+            let (identity, core) = (team.identity.clone(), core.clone());
+            // They leave the team between the beginning of the body and its end.
+            let late = stream::once(async move {
+                let gone = identity.remove_team_member(&Caller::local(), &core, "bob@example.com");
+                gone.await.unwrap();
+                Ok::<_, Infallible>(whole(&[("CLAUDE.md", "late")]))
+            });
+            let sent = team.with(&bob.access, "PUT", path);
+            let answer = sent.tree(Body::from_stream(late)).send().await;
+            let status = if path == of_core { 404 } else { 412 };
+            assert_eq!(answer.problem().0, status, "{path}: {}", answer.text());
+        }
     });
 }

@@ -15,6 +15,8 @@ pub const CATALOG_OWNERS_MAX: usize = 32;
 pub const CATALOG_WORDS_MAX: usize = 8;
 /// Most items of one owner.
 pub const CATALOG_ITEMS_MAX: i64 = 10_000;
+/// Most bytes that the contents of one owner's items have together.
+pub const CATALOG_BYTES_MAX: i64 = 256 * 1024 * 1024;
 
 /// One item.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,7 +75,7 @@ pub enum CatalogChange {
     Stale,
     /// The owner has another of that kind and name.
     Taken,
-    /// The owner has [`CATALOG_ITEMS_MAX`].
+    /// The owner has [`CATALOG_ITEMS_MAX`], or would have more than [`CATALOG_BYTES_MAX`].
     Full,
 }
 
@@ -86,12 +88,8 @@ impl Database {
         let item = item.clone();
         let write = async {
             let mut transaction = self.writer.begin().await?;
-            let query = sqlx::query_scalar(
-                "SELECT COUNT(*) FROM catalog_items WHERE layer = $1 AND owner = $2",
-            );
-            let query = query.bind(item.layer.clone()).bind(item.owner.clone());
-            let count: i64 = query.fetch_one(&mut *transaction).await?;
-            if count >= CATALOG_ITEMS_MAX {
+            let (count, bytes) = others(&mut transaction, &item).await?;
+            if count >= CATALOG_ITEMS_MAX || bytes + size(&item) > CATALOG_BYTES_MAX {
                 return Ok(CatalogChange::Full);
             }
             let query = sqlx::query(
@@ -127,6 +125,11 @@ impl Database {
     pub async fn change_catalog_item(&self, item: &CatalogRow) -> Result<CatalogChange, DbError> {
         let item = item.clone();
         let write = async {
+            let mut transaction = self.writer.begin().await?;
+            let (_, bytes) = others(&mut transaction, &item).await?;
+            if bytes + size(&item) > CATALOG_BYTES_MAX {
+                return Ok(CatalogChange::Full);
+            }
             // One statement finds the revision and replaces it: of two who saw the same one, one
             // does.
             let query = sqlx::query(
@@ -144,9 +147,12 @@ impl Database {
             let query = query.bind(item.id.clone());
             let query = query.bind(item.layer.clone()).bind(item.owner.clone());
             let query = query.bind(item.revision - 1);
-            match query.execute(&self.writer).await {
-                Ok(done) if done.rows_affected() > 0 => return Ok(CatalogChange::Done),
-                Ok(_) => {}
+            match query.execute(&mut *transaction).await {
+                Ok(done) if done.rows_affected() > 0 => {
+                    transaction.commit().await?;
+                    return Ok(CatalogChange::Done);
+                }
+                Ok(_) => drop(transaction),
                 Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                     return Ok(CatalogChange::Taken);
                 }
@@ -267,6 +273,24 @@ impl Filter {
         }
         Self { condition, values }
     }
+}
+
+/// How many other items the owner of this one has, and how many bytes their contents.
+async fn others(
+    connection: &mut AnyConnection,
+    item: &CatalogRow,
+) -> Result<(i64, i64), sqlx::Error> {
+    let query = sqlx::query(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(OCTET_LENGTH(content)), 0) AS BIGINT) \
+         FROM catalog_items WHERE layer = $1 AND owner = $2 AND id <> $3",
+    );
+    let query = query.bind(item.layer.clone()).bind(item.owner.clone());
+    let row = query.bind(item.id.clone()).fetch_one(connection).await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+fn size(item: &CatalogRow) -> i64 {
+    i64::try_from(item.content.len()).unwrap_or(i64::MAX / 2)
 }
 
 async fn one(connection: &mut AnyConnection, id: &str) -> Result<Option<CatalogRow>, sqlx::Error> {

@@ -52,7 +52,8 @@ pub use accounts::{
 pub use ahead::Ahead;
 pub use care::{Sizes, Sweep};
 pub use catalog::{
-    CATALOG_ITEMS_MAX, CATALOG_OWNERS_MAX, CATALOG_WORDS_MAX, CatalogAsk, CatalogChange, CatalogRow,
+    CATALOG_BYTES_MAX, CATALOG_ITEMS_MAX, CATALOG_OWNERS_MAX, CATALOG_WORDS_MAX, CatalogAsk,
+    CatalogChange, CatalogRow,
 };
 pub use claims::{ClaimRow, Claimed};
 pub use consents::{ConsentRow, Stage};

@@ -1,6 +1,6 @@
 //! The catalog.
 
-use wharf_store::db::{CatalogAsk, CatalogChange, CatalogRow};
+use wharf_store::db::{CATALOG_BYTES_MAX, CatalogAsk, CatalogChange, CatalogRow};
 
 use crate::{Kind, Place, on_both};
 
@@ -178,7 +178,44 @@ async fn the_catalog_is_searched_and_paged(kind: Kind) {
     assert_eq!(names(agents).await.1, 0);
 }
 
+async fn an_owners_contents_have_a_bound(kind: Kind) {
+    let place = Place::new(&kind).await;
+    let db = &place.db;
+    let parts = 4;
+    let content = "x".repeat(usize::try_from(CATALOG_BYTES_MAX / parts).unwrap());
+    let of = |id: &str, content: &str| CatalogRow {
+        content: content.to_owned(),
+        ..row(id, ("org", "acme"), id)
+    };
+    for id in 0..parts {
+        let added = db.add_catalog_item(&of(&id.to_string(), &content)).await;
+        assert_eq!(added.unwrap(), CatalogChange::Done);
+    }
+    let more = of("more", "x");
+    let added = db.add_catalog_item(&more).await.unwrap();
+    assert_eq!(added, CatalogChange::Full);
+    let elsewhere = CatalogRow {
+        owner: "other".to_owned(),
+        ..of("else", "x")
+    };
+    let added = db.add_catalog_item(&elsewhere).await.unwrap();
+    assert_eq!(added, CatalogChange::Done, "it is each owner's own");
+    let second = |content: &str, revision| CatalogRow {
+        revision,
+        ..of("0", content)
+    };
+    let longer = second(&format!("{content}x"), 2);
+    let changed = db.change_catalog_item(&longer).await.unwrap();
+    assert_eq!(changed, CatalogChange::Full);
+    let shorter = second(content.get(1..).unwrap(), 2);
+    let changed = db.change_catalog_item(&shorter).await.unwrap();
+    assert_eq!(changed, CatalogChange::Done);
+    let added = db.add_catalog_item(&more).await.unwrap();
+    assert_eq!(added, CatalogChange::Done);
+}
+
 on_both!(
+    an_owners_contents_have_a_bound,
     an_item_is_kept_as_it_stands_and_its_name_is_its_owners_only,
     a_change_is_made_from_the_revision_that_was_seen,
     of_two_who_change_the_same_revision_one_does,

@@ -190,11 +190,16 @@ async fn a_team_ends_alone_or_with_its_organization(kind: Kind) {
     assert!(!db.remove_team(MAIN, "team_core", 3).await.unwrap());
     assert_eq!(db.team_members("team_core").await.unwrap(), []);
     assert_eq!(left().await, ["team_apt", "team_other"]);
+    assert!(!db.has_team("team_core").await.unwrap());
+    assert!(db.has_team("team_apt").await.unwrap());
 
+    let offered = crate::catalog::row("4", ("org", &acme.id), "pdf");
+    db.add_catalog_item(&offered).await.unwrap();
     assert!(db.remove_organization(&acme.id, 4).await.unwrap());
     assert_eq!(db.teams(&acme.id, None).await.unwrap(), []);
     assert_eq!(db.team_members("team_apt").await.unwrap(), []);
     assert_eq!(left().await, ["team_other"]);
+    assert_eq!(db.catalog_item("4").await.unwrap(), None);
 }
 
 on_both!(

@@ -1,7 +1,8 @@
 //! Items of the catalog.
 
 use wharf_api::profile::{
-    CatalogContent, CatalogDraft, CatalogItem, CatalogOwner, CatalogPage, CatalogScope, CatalogType,
+    CatalogChange, CatalogContent, CatalogDraft, CatalogItem, CatalogOwner, CatalogPage,
+    CatalogScope, CatalogType,
 };
 use wharf_profiles::catalog::{Draft, Item, ItemType, Page};
 use wharf_profiles::{Layer, Owner};
@@ -51,6 +52,18 @@ pub(crate) fn draft(wire: CatalogDraft) -> Draft {
         description: wire.description,
         tags: wire.tags,
         content: wire.content,
+    }
+}
+
+/// What an item becomes; what the change leaves out stays as it is.
+pub(crate) fn changed(before: &Draft, wire: CatalogChange) -> Draft {
+    let before = before.clone();
+    Draft {
+        kind: wire.kind.map_or(before.kind, kind),
+        name: wire.name.unwrap_or(before.name),
+        description: wire.description.unwrap_or(before.description),
+        tags: wire.tags.unwrap_or(before.tags),
+        content: wire.content.unwrap_or(before.content),
     }
 }
 

@@ -4,13 +4,15 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use wharf_api::profile::{CatalogDraft, CatalogItem, CatalogOwner, CatalogScope};
+use wharf_identity::Deed;
 use wharf_profiles::Owner;
 
 use super::item;
 use crate::convert::profiles::items;
 use crate::error::Failure;
 use crate::extract::json;
-use crate::handlers::configuration::asker::{Asker, ME};
+use crate::handlers::configuration::asker::{Asker, ME, offer};
+use crate::middleware::gate::Context;
 use crate::state::App;
 
 /// Add an item
@@ -24,12 +26,21 @@ use crate::state::App;
             body = wharf_api::Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn add(State(app): State<App>, request: Request) -> Result<Response, Failure> {
-    let (context, wire) = json::read::<CatalogDraft>(&app, request).await?;
+pub(crate) async fn add(
+    State(app): State<App>,
+    context: Context,
+    request: Request,
+) -> Result<Response, Failure> {
+    // Whose it is to be stands in the body; who has nothing to change is told before.
     let asker = Asker::of(&app, &context.caller).await?;
+    asker.edits(ME)?;
+    let (_, wire) = json::read::<CatalogDraft>(&app, request).await?;
     let owner = owner(&asker, &wire.owner)?;
     let catalog = &asker.configuration.catalog;
-    let added = catalog.add(&owner, items::draft(wire), &context.caller);
+    let draft = items::draft(wire);
+    draft.check()?;
+    asker.records(&owner, Deed::CatalogAdded(offer(None, &draft)))?;
+    let added = catalog.add(&owner, draft, &context.caller);
     let mut response = item(&added.await?)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)

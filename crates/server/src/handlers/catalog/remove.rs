@@ -3,11 +3,12 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use wharf_identity::Deed;
 
 use super::revision;
 use crate::error::Failure;
 use crate::extract::id::Name;
-use crate::handlers::configuration::asker::Asker;
+use crate::handlers::configuration::asker::{Asker, offer};
 use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
@@ -38,6 +39,8 @@ pub(crate) async fn remove(
     let before = catalog.get(&asker.sees()?, &id).await?;
     asker.edits_what_is_of(&before.owner)?;
     let revision = revision(&headers, &before).await?;
+    let removed = Deed::CatalogRemoved(offer(Some(&id), &before.draft));
+    asker.records(&before.owner, removed)?;
     let editable = std::slice::from_ref(&before.owner);
     catalog.remove(editable, &id, revision).await?;
     Ok(reply::nothing())

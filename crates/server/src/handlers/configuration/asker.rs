@@ -2,8 +2,9 @@
 //! names become the owners that `wharf_profiles` keeps by.
 
 use wharf_identity::standing::LOCAL_PERSON;
-use wharf_identity::{Standing, StandingProfile, Whose};
+use wharf_identity::{Deed, Offer, Standing, StandingProfile, Whose};
 use wharf_model::Caller;
+use wharf_profiles::catalog::Draft;
 use wharf_profiles::{Author, Layer, Layers, Owner};
 
 use crate::configuration::Configuration;
@@ -45,6 +46,11 @@ impl<'a> Asker<'a> {
         owner(self.standing.editable(called)?)
     }
 
+    /// The same for one of which they may say which repository it follows.
+    pub(crate) fn steers(&self, called: &str) -> Result<Owner, Failure> {
+        owner(self.standing.steerable(called)?)
+    }
+
     /// Whether they may change what `owner` has. What they do not see is not there.
     pub(crate) fn edits_what_is_of(&self, owner: &Owner) -> Result<(), Failure> {
         self.edits(&self.called(owner)?).map(|_| ())
@@ -70,6 +76,13 @@ impl<'a> Asker<'a> {
     pub(crate) fn name(&self, of: &Owner) -> String {
         let profile = self.profile(of);
         profile.map_or_else(|_| String::new(), |profile| profile.name.clone())
+    }
+
+    /// Writes down what they are about to do with what `of` has.
+    pub(crate) fn records(&self, of: &Owner, deed: Deed<'_>) -> Result<(), Failure> {
+        let profile = self.profile(of)?;
+        let identity = self.app.identity()?;
+        Ok(identity.record_deed(self.caller, profile, deed)?)
     }
 
     /// Says that the profile of `owner` has a version more, for an upstream that wants it.
@@ -120,11 +133,25 @@ impl<'a> Asker<'a> {
     }
 }
 
+/// An item of the catalog as it is recorded.
+pub(crate) fn offer<'a>(id: Option<&'a str>, draft: &'a Draft) -> Offer<'a> {
+    Offer {
+        id,
+        kind: draft.kind.as_str(),
+        name: &draft.name,
+    }
+}
+
 fn owner(profile: &StandingProfile) -> Result<Owner, Failure> {
-    let owner = match profile.whose {
-        Whose::Organization => Owner::organization(&profile.id),
-        Whose::Team => Owner::team(&profile.id),
-        Whose::Person => Owner::user(&profile.id),
+    owner_of(profile.whose, &profile.id)
+}
+
+/// What `wharf_profiles` keeps by, of what `wharf_identity` names.
+pub(super) fn owner_of(whose: Whose, id: &str) -> Result<Owner, Failure> {
+    let owner = match whose {
+        Whose::Organization => Owner::organization(id),
+        Whose::Team => Owner::team(id),
+        Whose::Person => Owner::user(id),
     };
     Ok(owner?)
 }

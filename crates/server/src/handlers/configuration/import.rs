@@ -35,7 +35,7 @@ struct ImportForm {
     ),
     responses(
         (status = 200, description = "The text as it is now", body = ConfigurationContent),
-        (status = 400, description = "No `.md` of at most 1 MiB of UTF-8",
+        (status = 400, description = "No `.md` of at most 1 MiB of UTF-8, or one with a private key in it",
             body = wharf_api::Problem, content_type = "application/problem+json"),
         (status = 412, description = "It has changed in the meantime; `ETag` is its version now",
             body = wharf_api::Problem, content_type = "application/problem+json"),

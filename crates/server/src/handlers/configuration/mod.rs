@@ -2,6 +2,7 @@
 
 pub(crate) mod asker;
 pub(crate) mod effective;
+pub(crate) mod ended;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod put;

@@ -13,6 +13,7 @@ use crate::convert::identity::views;
 use crate::error::Failure;
 use crate::extract::id::Name;
 use crate::extract::json;
+use crate::handlers::configuration::ended::ended;
 use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
@@ -92,7 +93,8 @@ pub(crate) async fn update(
 
 /// End an organization
 ///
-/// Its members leave it; its teams, keys, agents and invitations end. Its short name is kept.
+/// Its members leave it; its teams, keys, agents and invitations end, and so do its upstream
+/// and what it owns in the catalog. Its short name is kept.
 #[utoipa::path(
     delete, path = "/api/v1/orgs/{id}", tag = "organizations",
     params(("id" = String, Path, description = "The organization, by id or short name")),
@@ -104,7 +106,8 @@ pub(crate) async fn remove(
     Name(id): Name,
 ) -> Result<Response, Failure> {
     let identity = app.identity()?;
-    identity.remove_organization(&context.caller, &id).await?;
+    let gone = identity.remove_organization(&context.caller, &id).await?;
+    ended(&app, &gone).await;
     done("The organization has ended.")
 }
 

@@ -11,6 +11,7 @@ use crate::convert::identity::views;
 use crate::error::Failure;
 use crate::extract::id::{Name, Names};
 use crate::extract::json;
+use crate::handlers::configuration::ended::ended;
 use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
@@ -62,7 +63,7 @@ pub(crate) async fn show(
 
 /// End a team
 ///
-/// Its members leave it, and what it owns in the catalog goes. By owners and admins of the
+/// Its members leave it; its upstream and what it owns in the catalog go. By owners and admins of the
 /// organization.
 #[utoipa::path(
     delete, path = "/api/v1/teams/{id}", tag = "teams",
@@ -75,7 +76,8 @@ pub(crate) async fn remove(
     Name(id): Name,
 ) -> Result<Response, Failure> {
     let identity = app.identity()?;
-    identity.remove_team(&context.caller, &id).await?;
+    let gone = identity.remove_team(&context.caller, &id).await?;
+    ended(&app, &[gone]).await;
     done("The team has ended.")
 }
 

@@ -7,6 +7,7 @@ use wharf_api::identity::{
 };
 use wharf_identity::limits::RESET_LIFETIME;
 use wharf_identity::views::{LimitsOf, NewUser, UserChange};
+use wharf_identity::{Ended, Whose};
 use wharf_model::Caller;
 
 use super::{created, done};
@@ -15,6 +16,7 @@ use crate::error::Failure;
 use crate::extract::id::Name;
 use crate::extract::json;
 use crate::extract::query::Params;
+use crate::handlers::configuration::ended::ended;
 use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
@@ -111,12 +113,19 @@ pub(crate) async fn update(
         true => identity.user(caller, &id).await?,
         false => identity.change_user(caller, &id, change).await?,
     };
+    if user.disabled {
+        let gone = Ended {
+            whose: Whose::Person,
+            id: user.id.clone(),
+        };
+        ended(&app, &[gone]).await;
+    }
     reply::json(&views::user(user))
 }
 
 /// Disable an account for good
 ///
-/// It stays in the lists, so that its address never becomes somebody else's.
+/// Its upstream ends. It stays in the lists, so that its address never becomes somebody else's.
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}", tag = "accounts",
     params(("id" = String, Path, description = "The account, by id or address")),
@@ -127,7 +136,8 @@ pub(crate) async fn remove(
     context: Context,
     Name(id): Name,
 ) -> Result<Response, Failure> {
-    app.identity()?.remove_user(&context.caller, &id).await?;
+    let gone = app.identity()?.remove_user(&context.caller, &id).await?;
+    ended(&app, &[gone]).await;
     done("The account is disabled.")
 }
 

@@ -48,18 +48,22 @@ pub(crate) async fn blobs(
     let hashes = parse(&wire)?;
     let asker = Asker::of(&app, &context.caller).await?;
     let profiles = &asker.configuration.profiles;
+    let caller = context.caller.name();
     let (found, room) = match params.text("profile") {
         Some(profile) => {
             let owner = asker.reads(profile)?;
             let tree = profiles.tree(&owner, None).await?;
-            let room = app.answers.take(size(&hashes, tree.files.iter())).await?;
+            let room = app
+                .answers
+                .take(caller, size(&hashes, tree.files.iter()))
+                .await?;
             (profiles.blobs(&owner, hashes).await?, room)
         }
         None => {
             let layers = asker.layers()?;
             let view = profiles.view(&layers).await?;
             let files = view.files.iter().map(|it| &it.file);
-            let room = app.answers.take(size(&hashes, files)).await?;
+            let room = app.answers.take(caller, size(&hashes, files)).await?;
             (profiles.view_blobs(&layers, hashes).await?, room)
         }
     };

@@ -1,6 +1,7 @@
 //! `PUT /api/v1/profile/tree`.
 
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use wharf_api::profile::ProfileTree;
 
@@ -54,9 +55,19 @@ pub(crate) async fn put(
     let asker = Asker::of(&app, &context.caller).await?;
     // Who may not is told before anything is read.
     let owner = asker.edits(profile.unwrap_or(ME))?;
+    let before = if profile.is_none() {
+        Some(asker.layers()?)
+    } else {
+        None
+    };
+    let sent = sent::read(&app, &context.caller, body).await?;
+    // A body may take minutes, in which they may have been taken out of a team.
+    let asker = Asker::of(&app, &context.caller).await?;
+    if asker.edits(profile.unwrap_or(ME))? != owner {
+        return Err(changed());
+    }
     let profiles = &asker.configuration.profiles;
-    if profile.is_some() {
-        let sent = sent::read(&app, body).await?;
+    let Some(layers) = before else {
         let base = bound.base(async || profiles.version(&owner).await).await?;
         let author = asker.author().await?;
         let condition = condition(&base);
@@ -64,9 +75,10 @@ pub(crate) async fn put(
         let made = made.await?;
         asker.made_a_version(&owner);
         return tree(&asker, &owner, &made);
+    };
+    if asker.layers()? != layers {
+        return Err(changed());
     }
-    let layers = asker.layers()?;
-    let sent = sent::read(&app, body).await?;
     let current = async || {
         profiles
             .view(&layers)
@@ -84,4 +96,14 @@ pub(crate) async fn put(
     let mut response = reply::json(&tree)?;
     tags::tag(&mut response, &made.view.version);
     Ok(response)
+}
+
+/// 412: what applies to them is made of other layers by now.
+fn changed() -> Failure {
+    Failure::new(
+        StatusCode::PRECONDITION_FAILED,
+        "precondition_failed",
+        "It has changed in the meantime",
+        "Whose configuration applies has changed while it was sent; read it again.",
+    )
 }

@@ -213,8 +213,8 @@ impl Database {
         Ok(done.map_err(writing("limits"))?.rows_affected() > 0)
     }
 
-    /// Ends an organization that is not the server's own: members, teams, agents and invitations
-    /// go, its keys and logins are revoked. False when there is none.
+    /// Ends an organization that is not the server's own: members, teams, agents, invitations
+    /// and what it owns in the catalog go, its keys and logins are revoked. False when there is none.
     ///
     /// # Errors
     /// When the database does not take it; then nothing is changed.
@@ -241,6 +241,7 @@ impl Database {
             }
             remove_teams_on(&mut transaction, id).await?;
             for sql in [
+                "DELETE FROM catalog_items WHERE layer = 'org' AND owner = $1",
                 "DELETE FROM memberships WHERE organization_id = $1",
                 "DELETE FROM agents WHERE organization_id = $1",
                 "DELETE FROM device_requests WHERE organization_id = $1",

@@ -169,6 +169,17 @@ impl Database {
             .map_err(reading("teams"))
     }
 
+    /// Whether there is a team of this id, whosever it is.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_team(&self, id: &str) -> Result<bool, DbError> {
+        let query = sqlx::query_scalar("SELECT COUNT(*) FROM teams WHERE id = $1");
+        let query = query.bind(id.to_owned()).fetch_one(&self.readers);
+        let found: i64 = self.within(query).await.map_err(reading("teams"))?;
+        Ok(found > 0)
+    }
+
     /// How many members the teams of an organization have, by the team's id; a team without any is
     /// not among them.
     ///

@@ -15,7 +15,7 @@ use wharf_profiles::upstream::Settings;
 use wharf_profiles::{Owner, Profiles};
 
 use crate::error::Failure;
-use crate::upstreams::Refused;
+use crate::upstreams::{Refused, Unspoken};
 
 /// The upstream of a profile that may be changed.
 async fn settings(profiles: &Profiles, owner: &Owner) -> Result<Settings, Failure> {
@@ -34,6 +34,22 @@ impl From<Refused> for Failure {
                 "The server does not speak with this host for everybody. Whoever looks after the \
                  server can name the upstream, or add the host to serve.upstream_hosts.",
             ),
+        }
+    }
+}
+
+impl From<Unspoken> for Failure {
+    fn from(unspoken: Unspoken) -> Self {
+        match unspoken {
+            Unspoken::Failed(error) => error.into(),
+            Unspoken::Going => Self::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                "It goes on already",
+                "A conversation with this upstream goes on; ask again when it has ended.",
+            )
+            .retryable(),
+            Unspoken::Full => Self::busy("Too many upstreams are spoken with; try again."),
         }
     }
 }

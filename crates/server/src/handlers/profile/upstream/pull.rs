@@ -12,6 +12,7 @@ use crate::error::Failure;
 use crate::extract::json;
 use crate::extract::query::Params;
 use crate::handlers::configuration::asker::Asker;
+use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
 
@@ -19,12 +20,14 @@ use crate::state::App;
 ///
 /// If it is ahead, its versions become the profile's. Where both sides have versions of their own
 /// the outcome is `diverged` and nothing is done, unless `diverged` says what to do. It takes as long
-/// as the upstream does, a minute at the most.
+/// as the upstream does, a minute for each fetch, and waits for its turn before that.
 #[utoipa::path(
     post, path = "/api/v1/profile/upstream/pull", tag = "configuration", request_body = UpstreamPull,
     params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; `me` when absent")),
     responses(
         (status = 200, description = "How it ended", body = UpstreamDone),
+        (status = 409, description = "One goes on already",
+            body = wharf_api::Problem, content_type = "application/problem+json"),
         (status = 502, description = "The upstream does not do it, or holds what may not be here",
             body = wharf_api::Problem, content_type = "application/problem+json"),
         (status = 504, description = "It takes too long",
@@ -33,12 +36,13 @@ use crate::state::App;
 )]
 pub(crate) async fn pull(
     State(app): State<App>,
+    context: Context,
     params: Params,
     request: Request,
 ) -> Result<Response, Failure> {
-    let (context, wire) = json::read::<UpstreamPull>(&app, request).await?;
     let asker = Asker::of(&app, &context.caller).await?;
     let owner = asker.edits(called(&params))?;
+    let (_, wire) = json::read::<UpstreamPull>(&app, request).await?;
     let configuration = asker.configuration;
     let settings = settings(&configuration.profiles, &owner).await?;
     let author = asker.author().await?;

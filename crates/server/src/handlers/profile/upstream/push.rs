@@ -23,6 +23,8 @@ use crate::state::App;
     params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; `me` when absent")),
     responses(
         (status = 200, description = "How it ended", body = UpstreamDone),
+        (status = 409, description = "One goes on already, or there is nothing to send",
+            body = wharf_api::Problem, content_type = "application/problem+json"),
         (status = 502, description = "The upstream does not do it",
             body = wharf_api::Problem, content_type = "application/problem+json"),
         (status = 504, description = "It takes too long",

@@ -2,8 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use wharf_identity::Deed;
 
 use super::super::called;
+use super::settings;
 use crate::error::Failure;
 use crate::extract::query::Params;
 use crate::handlers::configuration::asker::Asker;
@@ -13,7 +15,7 @@ use crate::state::App;
 
 /// Take the upstream away
 ///
-/// Its token or key and its webhook end with it. What came from it stays.
+/// Its token or key and its webhook end with it. What came from it stays. Agents may not.
 #[utoipa::path(
     delete, path = "/api/v1/profile/upstream", tag = "configuration",
     params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; `me` when absent")),
@@ -25,10 +27,10 @@ pub(crate) async fn remove(
     params: Params,
 ) -> Result<Response, Failure> {
     let asker = Asker::of(&app, &context.caller).await?;
-    let owner = asker.edits(called(&params))?;
-    if asker.configuration.profiles.remove_upstream(&owner).await? {
-        Ok(reply::nothing())
-    } else {
-        Err(Failure::not_found("This profile has no upstream."))
-    }
+    let owner = asker.steers(called(&params))?;
+    let profiles = &asker.configuration.profiles;
+    settings(profiles, &owner).await?;
+    asker.records(&owner, Deed::UpstreamRemoved)?;
+    profiles.remove_upstream(&owner).await?;
+    Ok(reply::nothing())
 }

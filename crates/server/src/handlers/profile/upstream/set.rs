@@ -3,6 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use wharf_api::profile::{PutUpstream, WebhookSecret};
+use wharf_identity::Deed;
 use wharf_profiles::upstream::{Branch, Draft};
 
 use super::super::called;
@@ -12,6 +13,7 @@ use crate::error::Failure;
 use crate::extract::json;
 use crate::extract::query::Params;
 use crate::handlers::configuration::asker::Asker;
+use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
 
@@ -22,7 +24,7 @@ const BRANCH: &str = "main";
 ///
 /// In place of the one that it has. At the same host a token, known hosts and the key that was made
 /// for SSH stay where nothing else is said. Those who look after the server may name any host,
-/// others those of `serve.upstream_hosts`. Nothing is fetched yet.
+/// others those of `serve.upstream_hosts`. Agents may not. Nothing is fetched yet.
 #[utoipa::path(
     put, path = "/api/v1/profile/upstream", tag = "configuration", request_body = PutUpstream,
     params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; `me` when absent")),
@@ -30,12 +32,14 @@ const BRANCH: &str = "main";
 )]
 pub(crate) async fn set(
     State(app): State<App>,
+    context: Context,
     params: Params,
     request: Request,
 ) -> Result<Response, Failure> {
-    let (context, wire) = json::read::<PutUpstream>(&app, request).await?;
     let asker = Asker::of(&app, &context.caller).await?;
-    let owner = asker.edits(called(&params))?;
+    // Who may not is told before anything is read.
+    let owner = asker.steers(called(&params))?;
+    let (_, wire) = json::read::<PutUpstream>(&app, request).await?;
     let configuration = asker.configuration;
     let administers = context.caller.administers();
     let draft = Draft {
@@ -46,6 +50,7 @@ pub(crate) async fn set(
         known_hosts: wire.known_hosts,
         push: wire.push,
     };
+    asker.records(&owner, Deed::UpstreamSet(draft.address.host()))?;
     let entropy = configuration.entropy.as_ref();
     let made = configuration.profiles.set_upstream(&owner, draft, entropy);
     let made = made.await?;

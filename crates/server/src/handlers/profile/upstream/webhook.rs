@@ -1,7 +1,8 @@
 //! `POST /api/v1/profile/webhook/{id}`.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use subtle::ConstantTimeEq as _;
 use wharf_model::Secret;
@@ -9,6 +10,7 @@ use wharf_profiles::upstream::webhook::is_genuine;
 
 use crate::error::Failure;
 use crate::extract::id::Name;
+use crate::handlers::configuration::ended::whose;
 use crate::reply;
 use crate::state::App;
 
@@ -16,6 +18,8 @@ use crate::state::App;
 pub(crate) const WEBHOOK_BYTES: usize = 4 * 1024 * 1024;
 /// What messages may take together, in bytes.
 pub(crate) const WEBHOOK_BYTES_TOTAL: usize = 16 * 1024 * 1024;
+/// When a message that comes to too many may be sent again, in seconds.
+const RETRY_SECONDS: &str = "60";
 /// Longest id, in bytes.
 const ID_MAX: usize = 200;
 /// Where services put the HMAC-SHA256 of what they send.
@@ -40,7 +44,11 @@ const SHOWN: &str = "x-gitlab-token";
         ("id" = String, Path, description = "As `webhook_path` of the upstream has it"),
         ("X-Hub-Signature-256" = Option<String>, Header, description = "`sha256=` and the HMAC-SHA256 of the body"),
     ),
-    responses((status = 204, description = "It will be pulled from")),
+    responses(
+        (status = 204, description = "It will be pulled from"),
+        (status = 503, description = "Too many are to be pulled from; `Retry-After` says when to send it again",
+            body = wharf_api::Problem, content_type = "application/problem+json"),
+    ),
     security(()),
 )]
 pub(crate) async fn webhook(
@@ -65,7 +73,22 @@ pub(crate) async fn webhook(
             "The message is not signed with this webhook's secret.",
         ));
     }
-    configuration.upstreams.pull_soon(&settings.owner);
+    // Its owner may have ended where what was theirs was not taken away.
+    let owner = &settings.owner;
+    let identity = app.identity()?;
+    if !identity.stands(whose(owner.layer()), owner.id()).await? {
+        return Err(unknown());
+    }
+    if !configuration.upstreams.pull_soon(owner) {
+        return Err(Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too_many_upstreams",
+            "Not now",
+            "Too many upstreams are to be pulled from; send the message again later.",
+        )
+        .with_header(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS))
+        .retryable());
+    }
     Ok(reply::nothing())
 }
 
@@ -84,8 +107,6 @@ fn is_same(secret: &Secret, shown: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     #[test]
