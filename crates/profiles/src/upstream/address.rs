@@ -30,15 +30,8 @@ pub struct Address {
     protocol: Protocol,
     /// Scheme and host, with the port.
     origin: String,
-    host: Option<Host>,
-}
-
-/// A machine, and where on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Host {
-    /// In small letters.
-    name: String,
-    port: Option<u16>,
+    /// Its name, in small letters, without the port.
+    host: Option<String>,
 }
 
 impl Address {
@@ -95,12 +88,7 @@ impl Address {
     /// folder of the server's own machine. For whoever decides which hosts may be spoken to.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        self.host.as_ref().map(|host| host.name.as_str())
-    }
-
-    /// Whether both are at one host, reached the same way: what opens one may be shown to the other.
-    pub(super) fn is_beside(&self, other: &Self) -> bool {
-        self.protocol == other.protocol && self.host == other.host
+        self.host.as_deref()
     }
 
     /// The address as text.
@@ -124,7 +112,8 @@ impl fmt::Display for Address {
     }
 }
 
-fn judge(authority: &str, protocol: Protocol) -> Result<Host, UpstreamError> {
+/// The name of the host in `authority`.
+fn judge(authority: &str, protocol: Protocol) -> Result<String, UpstreamError> {
     let wrong = UpstreamError::Address;
     let (user, host) = match authority.rsplit_once('@') {
         Some((user, host)) => (Some(user), host),
@@ -168,15 +157,10 @@ fn judge(authority: &str, protocol: Protocol) -> Result<Host, UpstreamError> {
             "its host has more than letters, digits, '-', '_' and '.'",
         ));
     }
-    let port = match port.map(str::parse::<u16>) {
-        Some(Err(_)) => return Err(wrong("its port is no number")),
-        Some(Ok(port)) => Some(port),
-        None => None,
-    };
-    Ok(Host {
-        name: name.to_ascii_lowercase(),
-        port,
-    })
+    if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return Err(wrong("its port is no number"));
+    }
+    Ok(name.to_ascii_lowercase())
 }
 
 /// The name of a branch.

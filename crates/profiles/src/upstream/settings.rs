@@ -183,8 +183,8 @@ impl Profiles {
 
     /// Gives a profile an upstream, in place of the one that it has.
     ///
-    /// A token or known hosts that the draft leaves out stay if the upstream is at the same host;
-    /// so does the key for SSH, which is made where there is none. The webhook stays in any case.
+    /// A token or known hosts that the draft leaves out stay while the address is the same; so does
+    /// the key for SSH, which is made where there is none. The webhook stays in any case.
     ///
     /// # Errors
     /// [`UpstreamError::Access`](super::UpstreamError::Access) when what opens it does not fit the

@@ -20,8 +20,8 @@ const BRANCH: &str = "main";
 
 /// Give it an upstream
 ///
-/// In place of the one that it has. At the same host a token, known hosts and the key that was made
-/// for SSH stay where nothing else is said. Those who look after the server may name any host,
+/// In place of the one that it has. While the address is the same a token, known hosts and the key
+/// that was made for SSH stay where nothing else is said. Those who look after the server may name any host,
 /// others those of `serve.upstream_hosts`. Nothing is fetched yet.
 #[utoipa::path(
     put, path = "/api/v1/profile/upstream", tag = "configuration", request_body = PutUpstream,
