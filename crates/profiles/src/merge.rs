@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::limits::{FILE_MAX, MERGE_DEPTH_MAX, ORIGINS_MAX};
+use crate::numbers;
 
 /// A merged file.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +18,8 @@ pub(crate) struct Merged {
 }
 
 /// Puts `layers` together, the outermost first: objects by key, and of anything else the innermost
-/// as it is, lists too. None where one of them is no JSON object, or all of them together are too
-/// large for a file; then the innermost file counts.
+/// as it is, lists too. None where one of them is no JSON object or has a number that would not
+/// stay as it is, or all of them together are too large for a file; then the innermost file counts.
 pub(crate) fn merge(layers: &[impl AsRef<[u8]>]) -> Option<Merged> {
     let mut whole = Node::Object(Members::default());
     for (layer, text) in layers.iter().enumerate() {
@@ -36,10 +37,10 @@ pub(crate) fn merge(layers: &[impl AsRef<[u8]>]) -> Option<Merged> {
     })
 }
 
-/// The JSON object that a text is.
+/// The JSON object that a text is. None also where a number in it [would not stay](numbers).
 pub(crate) fn object(text: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice(text) {
-        Ok(Value::Object(object)) => Some(object),
+        Ok(Value::Object(object)) if numbers::all_stay(text) => Some(object),
         _ => None,
     }
 }
@@ -168,6 +169,9 @@ mod tests {
     fn what_is_no_object_is_not_merged() {
         assert_eq!(merge(&["{}", "[]"]), None);
         assert_eq!(merge(&["{}", "{"]), None);
+        let large = r#"{"id": 12345678901234567890123}"#;
+        assert_eq!(merge(&["{}", large]), None);
+        assert_eq!(merge(&[large, "{}"]), None);
         let deep = format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200));
         assert_eq!(merge(&["{}", &deep]), None);
     }
