@@ -469,6 +469,46 @@ async fn an_object_after_what_was_none_leaves_to_the_layers_what_is_theirs() {
     assert_eq!(own(&place).await, []);
 }
 
+/// A layer changes between the list of files and the question for their contents.
+#[tokio::test]
+async fn what_a_view_had_a_moment_ago_can_be_had_still() {
+    let place = Place::new();
+    let texts = |number: u8| {
+        let content = format!("org {number}\n");
+        let settings = format!(r#"{{"number": {number}}}"#);
+        [("CLAUDE.md", content), ("settings.json", settings)]
+    };
+    let write = async |number: u8| {
+        let texts = texts(number);
+        let files: Vec<(&str, &str)> = texts
+            .iter()
+            .map(|(path, it)| (*path, it.as_str()))
+            .collect();
+        put(&place, &org(), &files).await;
+    };
+    put(
+        &place,
+        ada(),
+        &[("CLAUDE.md", "mine\n"), ("settings.json", "{}")],
+    )
+    .await;
+    write(1).await;
+    let (view, given) = seen(&place).await;
+    write(2).await;
+    assert_eq!(files_of(&place, layers(), &view).await, given);
+
+    // Not by somebody who has other layers, and not what was in no view.
+    let of_view: Vec<Sha256> = view.files.iter().map(|it| it.file.sha256).collect();
+    let bob = Layers::new(vec![Owner::user("bob").unwrap(), org()]).unwrap();
+    let of_bob = place.profiles.view_blobs(&bob, of_view.clone()).await;
+    assert!(matches!(of_bob, Err(Error::Absent(absent)) if absent.len() == 2));
+    let without = Layers::new(vec![ada().clone()]).unwrap();
+    let left = place.profiles.view_blobs(&without, of_view.clone()).await;
+    assert!(matches!(left, Err(Error::Absent(_))));
+    let elsewhere = place.again().view_blobs(layers(), of_view).await;
+    assert!(matches!(elsewhere, Err(Error::Absent(_))));
+}
+
 #[tokio::test]
 async fn a_number_with_many_digits_keeps_them() {
     let place = Place::new();
