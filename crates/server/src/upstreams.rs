@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wharf_profiles::upstream::{
-    Address, Divergence, GitProgram, Last, Outcome, Protocols, Pulled, Pushed, Settings,
+    Address, Divergence, GitProgram, Host, Last, Outcome, Protocols, Pulled, Pushed, Settings,
     UpstreamError,
 };
-use wharf_profiles::{Author, Error, Owner, Profiles};
+use wharf_profiles::{Author, Condition, Error, Owner, Profiles};
 
 /// Profiles whose upstream is spoken with soon. What comes for one more is left out, which the log
 /// says.
@@ -30,8 +30,8 @@ const CLOSE_MAX: Duration = Duration::from_secs(3);
 pub struct UpstreamOptions {
     /// The program that speaks.
     pub git: GitProgram,
-    /// Hosts, in small letters, that whoever may change a profile may name.
-    pub hosts: Vec<String>,
+    /// Hosts that whoever may change a profile may name.
+    pub hosts: Vec<Host>,
     /// Those who look after the server may name folders of its machine.
     pub folders: bool,
 }
@@ -91,23 +91,26 @@ impl Upstreams {
             file: administers && options.folders,
         };
         let address = Address::parse(text, allowed)?;
-        let known = |host: &str| options.hosts.iter().any(|it| it == host);
-        if administers || address.host().is_some_and(known) {
+        if administers || options.hosts.iter().any(|host| address.is_at(host)) {
             Ok(address)
         } else {
             Err(Refused::Host)
         }
     }
 
-    /// Takes over what the upstream has.
+    /// Takes over what the upstream has; onto the version `base` only, where there is one.
     pub(crate) async fn pull(
         &self,
         settings: Settings,
         author: Author,
         divergence: Divergence,
+        base: Option<String>,
     ) -> Result<Last, Error> {
         let this = self.clone();
-        let pull = async move { this.0.pull(&settings, &author, divergence).await };
+        let pull = async move {
+            let base = base.as_deref().map_or(Condition::Any, Condition::Is);
+            this.0.pull(&settings, &author, divergence, base).await
+        };
         let done = self.0.tasks.spawn(pull).await;
         done.unwrap_or(Err(Error::Stopping))
     }
@@ -200,7 +203,9 @@ impl Inner {
             return Ok(());
         };
         if due.pull {
-            self.pull(&settings, &nobody(), Divergence::Report).await?;
+            let author = nobody();
+            let pull = self.pull(&settings, &author, Divergence::Report, Condition::Any);
+            pull.await?;
         }
         if settings.push && due.push {
             self.push(&settings).await?;
@@ -213,17 +218,24 @@ impl Inner {
         settings: &Settings,
         author: &Author,
         divergence: Divergence,
+        condition: Condition<'_>,
     ) -> Result<Last, Error> {
         let upstream = settings.upstream();
+        // A side is chosen against what was seen of the other, and not against what came after.
+        let is_blind = match divergence {
+            Divergence::Report | Divergence::Merge => condition == Condition::Any,
+            Divergence::Theirs | Divergence::Ours => false,
+        };
         let mut tries = 0;
         let pulled = loop {
             tries += 1;
             let git = &self.options.git;
+            let owner = &settings.owner;
             let pulled = self
                 .profiles
-                .pull(&settings.owner, git, &upstream, author, divergence);
+                .pull(owner, git, &upstream, author, divergence, condition);
             match pulled.await {
-                Err(Error::Stale { .. }) if tries < PULL_TRIES => {}
+                Err(Error::Stale { .. }) if is_blind && tries < PULL_TRIES => {}
                 pulled => break pulled,
             }
         };
@@ -298,9 +310,27 @@ fn nobody() -> Author {
 
 #[cfg(test)]
 mod tests {
-    use wharf_model::{Clock, Timestamp};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use std::process::Command;
+
+    use wharf_model::{Clock, Entropy, Timestamp};
+    use wharf_profiles::upstream::{Branch, Draft};
 
     use super::*;
+
+    struct Same;
+
+    impl Entropy for Same {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(7);
+        }
+    }
+
+    fn git(words: &[&str]) {
+        let status = Command::new("git").args(words).status().unwrap();
+        assert!(status.success(), "{words:?}");
+    }
 
     struct Epoch;
 
@@ -310,20 +340,89 @@ mod tests {
         }
     }
 
-    fn upstreams(root: &std::path::Path) -> Upstreams {
+    fn upstreams(root: &Path) -> Upstreams {
         let options = UpstreamOptions {
             git: GitProgram {
-                program: "git".into(),
+                program: program(root),
                 search: "/usr/bin".into(),
                 home: root.join("home"),
             },
-            hosts: vec!["git.example.com".to_owned()],
+            hosts: ["git.example.com", "other.example.com:2222"]
+                .map(|host| Host::parse(host).unwrap())
+                .to_vec(),
             folders: true,
         };
         Upstreams::new(
             Profiles::open(root.join("profiles"), Arc::new(Epoch)),
             options,
         )
+    }
+
+    /// `git`, after whatever a test has written to `first` is done.
+    fn program(root: &Path) -> std::path::PathBuf {
+        let (first, program) = (root.join("first"), root.join("git"));
+        std::fs::write(&first, "").unwrap();
+        let script = format!("#!/bin/sh\n. {}\nexec git \"$@\"\n", first.display());
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+        program
+    }
+
+    #[tokio::test]
+    async fn a_side_is_never_chosen_against_what_was_saved_meanwhile() {
+        let root = tempfile::tempdir().unwrap();
+        let at = root.path();
+        std::fs::create_dir(at.join("home")).unwrap();
+        let upstreams = upstreams(at);
+        let profiles = &upstreams.0.profiles;
+        let others = Profiles::open(at.join("others"), Arc::new(Epoch));
+        let ours = Owner::user("ada").unwrap();
+        let save = async |profiles: &Profiles, text: &str| {
+            let author = nobody();
+            let put = profiles.put(&ours, text, "", &author, Condition::Any);
+            put.await.unwrap().commit_sha
+        };
+        let (here, there) = (
+            at.join("profiles/user/ada.git"),
+            at.join("others/user/ada.git"),
+        );
+        save(&others, "theirs").await;
+        let seen = save(profiles, "ours").await;
+        let later = save(profiles, "saved meanwhile").await;
+        let reset = |id: &str| {
+            let here = here.to_str().unwrap();
+            git(&["--git-dir", here, "update-ref", "refs/heads/main", id]);
+        };
+        let draft = Draft {
+            address: Address::parse(
+                &format!("file://{}", there.display()),
+                Protocols { file: true },
+            )
+            .unwrap(),
+            branch: Branch::parse("main").unwrap(),
+            user: None,
+            token: None,
+            known_hosts: None,
+            push: false,
+        };
+        let set = profiles.set_upstream(&ours, draft, &Same).await;
+        let settings = set.unwrap().settings;
+        let meanwhile = format!("echo {later} > {}/refs/heads/main", here.display());
+        std::fs::write(at.join("first"), meanwhile).unwrap();
+        for divergence in [Divergence::Theirs, Divergence::Ours] {
+            reset(&seen);
+            let pulled = upstreams.pull(settings.clone(), nobody(), divergence, None);
+            let error = pulled.await.unwrap_err();
+            assert!(matches!(error, Error::Stale { current } if current == later));
+            assert_eq!(profiles.version(&ours).await.unwrap(), later);
+        }
+        // Where no side is chosen it is done again with what is there now.
+        reset(&seen);
+        let pulled = upstreams.pull(settings.clone(), nobody(), Divergence::Merge, None);
+        assert_eq!(pulled.await.unwrap().outcome, Outcome::Diverged);
+        reset(&seen);
+        let pulled = upstreams.pull(settings, nobody(), Divergence::Merge, Some(seen));
+        assert!(matches!(pulled.await, Err(Error::Stale { .. })));
     }
 
     #[tokio::test]
@@ -355,7 +454,10 @@ mod tests {
         let taken = |text: &str, administers| upstreams.address(text, administers).is_ok();
         for (address, anybody, administrator) in [
             ("https://git.example.com/x", true, true),
-            ("https://GIT.example.com:8443/x", true, true),
+            ("https://GIT.example.com:8443/x", false, true),
+            ("ssh://git@git.example.com:2222/x", false, true),
+            ("ssh://git@other.example.com:2222/x", true, true),
+            ("ssh://git@other.example.com/x", false, true),
             ("ssh://git@git.example.com/x", true, true),
             ("https://git.example.com.evil.example/x", false, true),
             ("https://127.0.0.1/x", false, true),

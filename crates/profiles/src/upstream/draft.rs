@@ -68,13 +68,13 @@ impl Draft {
         place: &Place,
         made: &Made,
     ) -> Result<(Stored, Option<SshFiles>), Error> {
-        let (webhook_id, webhook_secret) = match &before {
-            Some(before) => (before.webhook_id.clone(), before.webhook_secret.clone()),
-            None => (webhook_id(owner, &hex(&made.webhook)), hex(&made.secret)),
-        };
         // Others may have given what opens it, for this one repository. At the same host it may open
         // more, and whoever names an address here could read and write all of that.
         let kept = before.filter(|before| before.url == self.address.as_str());
+        let (webhook_id, webhook_secret) = match &kept {
+            Some(kept) => (kept.webhook_id.clone(), kept.webhook_secret.clone()),
+            None => (webhook_id(owner, &hex(&made.webhook)), hex(&made.secret)),
+        };
         let is_followed = |kept: &&Stored| kept.branch == self.branch.as_str();
         let last = kept.as_ref().filter(is_followed);
         let last = last.and_then(|kept| kept.last.clone());

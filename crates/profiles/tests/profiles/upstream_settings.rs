@@ -55,7 +55,8 @@ fn with_hosts(url: &str, known_hosts: &str) -> Draft {
 }
 
 async fn try_set(place: &Place, draft: Draft) -> Result<Settings, Error> {
-    place.profiles.set_upstream(ada(), draft, &ENTROPY).await
+    let set = place.profiles.set_upstream(ada(), draft, &ENTROPY).await;
+    set.map(|set| set.settings)
 }
 
 async fn set(place: &Place, draft: Draft) -> Settings {
@@ -101,11 +102,7 @@ async fn settings_are_kept_and_taken_away() {
 
     let second = set(&place, draft("file:///srv/ada.git")).await;
     assert_eq!(second.opens.as_str(), "open");
-    assert_eq!(second.webhook_id, first.webhook_id, "webhooks stay");
-    assert_eq!(
-        second.webhook_secret.expose(),
-        first.webhook_secret.expose()
-    );
+    assert_ne!(second.webhook_id, first.webhook_id);
     assert!(first.webhook_secret.expose().len() >= 64);
 
     assert!(place.profiles.remove_upstream(ada()).await.unwrap());
@@ -280,13 +277,38 @@ async fn what_does_not_fit_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_one_addresss_and_its_secret_told_when_it_is_made() {
+    let place = Place::new();
+    let set = async |url: &str, branch: &str| {
+        let draft = Draft {
+            branch: Branch::parse(branch).unwrap(),
+            ..draft(url)
+        };
+        let set = place.profiles.set_upstream(ada(), draft, &ENTROPY).await;
+        let set = set.unwrap();
+        let secret = set.settings.webhook_secret.expose().to_owned();
+        (set.settings.webhook_id, secret, set.webhook_is_new)
+    };
+    let (id, secret, is_new) = set("https://example.com/a.git", "main").await;
+    assert!(is_new);
+    for branch in ["main", "other"] {
+        let again = set("https://example.com/a.git", branch).await;
+        assert_eq!(again, (id.clone(), secret.clone(), false));
+    }
+    let other = set("https://example.com/b.git", "main").await;
+    assert!(other.2 && other.0 != id && other.1 != secret);
+    let back = set("https://example.com/a.git", "main").await;
+    assert!(back.2 && back.0 != id && back.1 != secret);
+}
+
+#[tokio::test]
 async fn a_webhook_finds_its_profile() {
     let place = Place::new();
     let settings = set(&place, draft("https://example.com/a.git")).await;
     let team = Owner::team("t").unwrap();
     let draft = draft("https://example.com/b.git");
     let other = place.profiles.set_upstream(&team, draft, &ENTROPY).await;
-    let other = other.unwrap();
+    let other = other.unwrap().settings;
     let find = |id: String| {
         let profiles = place.profiles.clone();
         async move {
@@ -348,8 +370,19 @@ async fn how_the_last_conversation_ended_is_kept() {
     // It is told while the upstream is the same, and never of another.
     let again = set(&place, draft("https://example.com/a.git")).await;
     assert!(again.last.is_some());
-    let moved = set(&place, draft("https://example.com/b.git")).await;
-    assert!(moved.last.is_none());
+    let other_branch = Draft {
+        branch: Branch::parse("other").unwrap(),
+        ..draft("https://example.com/a.git")
+    };
+    for moved in [other_branch, draft("https://example.com/b.git")] {
+        assert!(set(&place, moved).await.last.is_none());
+        let late = place
+            .profiles
+            .note_upstream(&settings, Outcome::Pulled, None);
+        late.await.unwrap();
+        let read = place.profiles.upstream(ada()).await.unwrap().unwrap();
+        assert_eq!(read.last, None);
+    }
     place.profiles.remove_upstream(ada()).await.unwrap();
     let late = place
         .profiles
