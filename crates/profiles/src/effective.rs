@@ -163,7 +163,8 @@ impl Profiles {
 
 impl Profiles {
     /// Where the values of a JSON file that these layers are merged into come from: JSON pointers
-    /// (RFC 6901), [`ORIGINS_MAX`](crate::limits::ORIGINS_MAX) at the most. Empty for any other file.
+    /// (RFC 6901), [`ORIGINS_MAX`](crate::limits::ORIGINS_MAX) at the most. Empty for any other
+    /// file.
     ///
     /// # Errors
     /// When a repository cannot be read.

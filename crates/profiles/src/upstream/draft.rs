@@ -68,8 +68,8 @@ impl Draft {
         place: &Place,
         made: &Made,
     ) -> Result<(Stored, Option<SshFiles>), Error> {
-        // Others may have given what opens it, for this one repository. At the same host it may open
-        // more, and whoever names an address here could read and write all of that.
+        // Others may have given what opens it, for this one repository. It may open more at the
+        // same host, and whoever names an address here could read and write all of that.
         let kept = before.filter(|before| before.url == self.address.as_str());
         let (webhook_id, webhook_secret) = match &kept {
             Some(kept) => (kept.webhook_id.clone(), kept.webhook_secret.clone()),
