@@ -10,10 +10,12 @@ use bytes::Bytes;
 
 use crate::error::Error;
 use crate::lays::{
-    FILE_BYTES, Holders, Lay, by_path, combine, concatenate, measure, paths_of, size_at,
+    FILE_BYTES, Holders, Lay, by_path, combine, concatenate, measure, paths_of, size_at, texts_of,
 };
 use crate::limits::TEAMS_MAX;
+use crate::merge;
 use crate::owner::{Layer, Owner};
+use crate::path::is_json;
 use crate::profiles::{Profiles, Shared};
 use crate::tree::{File, Sha256};
 
@@ -80,8 +82,6 @@ pub struct EffectiveFile {
     pub file: File,
     /// Where it comes from; more than one where layers were put together, the outermost first.
     pub origins: Vec<Origin>,
-    /// Where the values of a merged JSON file come from: JSON pointer, and place in `origins`.
-    pub keys: Vec<(String, usize)>,
 }
 
 /// An effective profile.
@@ -156,6 +156,37 @@ impl Profiles {
         let read = move |shared: &Shared| {
             let effective = shared.effective(&layers)?;
             shared.layered_blobs(layers.owners(), &effective.made, hashes)
+        };
+        self.read(read).await
+    }
+}
+
+impl Profiles {
+    /// Where the values of a JSON file that these layers are merged into come from: JSON pointers
+    /// (RFC 6901), [`ORIGINS_MAX`](crate::limits::ORIGINS_MAX) at the most. Empty for any other
+    /// file.
+    ///
+    /// # Errors
+    /// When a repository cannot be read.
+    pub async fn effective_keys(
+        &self,
+        layers: &Layers,
+        path: &str,
+    ) -> Result<Vec<(String, Origin)>, Error> {
+        let (layers, path) = (layers.clone(), path.to_owned());
+        let read = move |shared: &Shared| {
+            let mut lays = shared.open(shared.stack(layers.owners())?)?;
+            let holders = by_path(&paths_of(&lays)).remove(path.as_str());
+            let holders = holders.filter(|it| it.len() > 1 && is_json(&path));
+            let holders = holders.unwrap_or_default();
+            let texts = texts_of(&mut lays, &holders)?;
+            let keys = merge::origins(&texts).unwrap_or_default().into_iter();
+            let origin = |layer: usize| {
+                let (lay, _) = holders.get(layer)?;
+                lays.get(*lay).map(|lay| lay.origin.clone())
+            };
+            let told = keys.filter_map(|(key, layer)| Some((key, origin(layer)?)));
+            Ok(told.collect())
         };
         self.read(read).await
     }

@@ -35,6 +35,14 @@ pub enum Error {
         /// How many there may be.
         limit: usize,
     },
+    /// All versions together would be more than a repository may have.
+    #[error(
+        "all versions of this configuration would be more than {limit} bytes; nothing more is saved"
+    )]
+    Full {
+        /// How large they may be together, in bytes.
+        limit: u64,
+    },
     /// There is no such version in this profile.
     #[error("this configuration has no version {0:?}")]
     NoSuchVersion(String),
@@ -47,6 +55,9 @@ pub enum Error {
     /// Contents that were named, but neither sent nor here already.
     #[error("{} contents are missing; send them along", .0.len())]
     Missing(Vec<Sha256>),
+    /// Contents that were asked for and are not here, or no longer.
+    #[error("{} of the contents are not here, or no longer; get the list of files again", .0.len())]
+    Absent(Vec<Sha256>),
     /// What arrived is not what was announced.
     #[error("a content arrived damaged: it was announced as {announced}, but is {found}")]
     Mismatch {

@@ -99,7 +99,7 @@ impl Profiles {
     ///
     /// # Errors
     /// [`Error::TooMany`] for more than [`BLOBS_MAX`] hashes, [`Error::TooLarge`] when they are
-    /// more than [`BLOBS_BYTES_MAX`] together, [`Error::Missing`] with those that are not here.
+    /// more than [`BLOBS_BYTES_MAX`] together, [`Error::Absent`] with those that are not here.
     pub async fn blobs(
         &self,
         owner: &Owner,
@@ -107,11 +107,11 @@ impl Profiles {
     ) -> Result<Vec<(Sha256, Bytes)>, Error> {
         let owner = owner.clone();
         let read = move |shared: &Shared| {
-            let (found, missing) = shared.blobs(&owner, hashes)?;
+            let (found, missing) = shared.blobs(&owner, hashes, BLOBS_BYTES_MAX)?;
             if missing.is_empty() {
                 Ok(found)
             } else {
-                Err(Error::Missing(missing))
+                Err(Error::Absent(missing))
             }
         };
         self.read(read).await
@@ -119,12 +119,14 @@ impl Profiles {
 }
 
 impl Shared {
-    /// The contents with these hashes, and the hashes of those that are not in this profile.
+    /// The contents with these hashes, and the hashes of those that are not in this profile. `left`
+    /// is what is left of the bytes of an answer; more are not read.
     #[expect(clippy::type_complexity, reason = "two lists, each used once")]
     pub(crate) fn blobs(
         &self,
         owner: &Owner,
         mut hashes: Vec<Sha256>,
+        left: usize,
     ) -> Result<(Vec<(Sha256, Bytes)>, Vec<Sha256>), Error> {
         if hashes.len() > BLOBS_MAX {
             let (what, limit) = ("contents", BLOBS_MAX);
@@ -147,7 +149,7 @@ impl Shared {
                 continue;
             };
             bytes = bytes.saturating_add(size);
-            if bytes > BLOBS_BYTES_MAX as u64 {
+            if bytes > left as u64 {
                 return Err(error_too_large("the answer", BLOBS_BYTES_MAX));
             }
             match reader.find(&id, Kind::Blob)? {

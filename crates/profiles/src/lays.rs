@@ -89,23 +89,30 @@ impl Shared {
         let known = |hash: &Sha256| Some((*hash, made.get(hash)?.clone()));
         let mut found: Vec<(Sha256, Bytes)> = missing.iter().filter_map(known).collect();
         missing.retain(|hash| !made.contains_key(hash));
+        let size = |found: &[(Sha256, Bytes)]| -> usize {
+            found.iter().map(|(_, content)| content.len()).sum()
+        };
+        let mut left = room(BLOBS_BYTES_MAX, size(&found))?;
         for owner in owners.iter().rev() {
             if missing.is_empty() {
                 break;
             }
-            let (more, left) = self.blobs(owner, missing)?;
+            let (more, absent) = self.blobs(owner, missing, left)?;
+            left = room(left, size(&more))?;
             found.extend(more);
-            missing = left;
+            missing = absent;
         }
         if !missing.is_empty() {
-            return Err(Error::Missing(missing));
-        }
-        let bytes: usize = found.iter().map(|(_, content)| content.len()).sum();
-        if bytes > BLOBS_BYTES_MAX {
-            return Err(error_too_large("the answer", BLOBS_BYTES_MAX));
+            return Err(Error::Absent(missing));
         }
         Ok(found)
     }
+}
+
+/// What is left of the bytes of an answer when `used` are taken from it.
+fn room(left: usize, used: usize) -> Result<usize, Error> {
+    let left = left.checked_sub(used);
+    left.ok_or_else(|| error_too_large("the answer", BLOBS_BYTES_MAX))
 }
 
 pub(crate) fn origin_of(owner: &Owner, snapshot: &Snapshot) -> Origin {
@@ -195,7 +202,6 @@ pub(crate) fn combine(
     let mut file = inner.snapshot.files.get(place).ok_or_else(gone)?.clone();
     let mut whole = EffectiveFile {
         origins: vec![inner.origin.clone()],
-        keys: Vec::new(),
         file: file.clone(),
     };
     if holders.len() == 1 {
@@ -210,7 +216,6 @@ pub(crate) fn combine(
         let Some(merged) = merge::merge(&texts) else {
             return Ok(whole);
         };
-        whole.keys = merged.origins;
         let origin = |(layer, _): &(usize, usize)| lays.get(*layer).map(|lay| lay.origin.clone());
         (merged.text, holders.iter().filter_map(origin).collect())
     } else {

@@ -28,6 +28,7 @@ pub mod keys;
 mod lays;
 pub mod limits;
 mod merge;
+mod numbers;
 pub mod owner;
 pub mod path;
 pub mod profiles;

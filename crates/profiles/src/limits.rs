@@ -10,6 +10,8 @@ pub const FILES_MAX: usize = 10_000;
 pub const FILE_MAX: usize = 8 * 1024 * 1024;
 /// Most bytes of all files of a profile together.
 pub const TREE_MAX: usize = 64 * 1024 * 1024;
+/// Most bytes of one profile's repository, all versions together. What was saved once stays.
+pub const REPOSITORY_MAX: u64 = 1024 * 1024 * 1024;
 /// Longest path of a file, in bytes.
 pub const PATH_MAX: usize = 512;
 /// Longest component of a path, in bytes.

@@ -5,41 +5,46 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::limits::{FILE_MAX, MERGE_DEPTH_MAX, ORIGINS_MAX};
+use crate::numbers;
 
 /// A merged file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Merged {
     pub(crate) value: Map<String, Value>,
     pub(crate) text: String,
-    /// For each value that one layer alone has given: where it is (a JSON pointer, RFC 6901), and
-    /// which of the layers that was. [`ORIGINS_MAX`] of them.
-    pub(crate) origins: Vec<(String, usize)>,
 }
 
 /// Puts `layers` together, the outermost first: objects by key, and of anything else the innermost
-/// as it is, lists too. None where one of them is no JSON object, or all of them together are too
-/// large for a file; then the innermost file counts.
+/// as it is, lists too. None where one of them is no JSON object or has a number that would not
+/// stay as it is, or all of them together are too large for a file; then the innermost file counts.
 pub(crate) fn merge(layers: &[impl AsRef<[u8]>]) -> Option<Merged> {
+    let Value::Object(value) = whole(layers)?.value() else {
+        return None;
+    };
+    let text = printed(&value)?;
+    Some(Merged { value, text })
+}
+
+/// For each value that one layer alone gives in what they are merged into: where it is (a JSON
+/// pointer, RFC 6901), and which of the layers that is. [`ORIGINS_MAX`] of them.
+pub(crate) fn origins(layers: &[impl AsRef<[u8]>]) -> Option<Vec<(String, usize)>> {
+    let mut origins = Vec::new();
+    whole(layers)?.tell(&mut String::new(), &mut origins);
+    Some(origins)
+}
+
+fn whole(layers: &[impl AsRef<[u8]>]) -> Option<Node> {
     let mut whole = Node::Object(Members::default());
     for (layer, text) in layers.iter().enumerate() {
         whole.overlay(Value::Object(object(text.as_ref())?), layer, 0);
     }
-    let mut origins = Vec::new();
-    let Value::Object(value) = whole.finish(&mut String::new(), &mut origins) else {
-        return None;
-    };
-    let text = printed(&value)?;
-    Some(Merged {
-        value,
-        text,
-        origins,
-    })
+    Some(whole)
 }
 
-/// The JSON object that a text is.
+/// The JSON object that a text is. None also where a number in it [would not stay](numbers).
 pub(crate) fn object(text: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice(text) {
-        Ok(Value::Object(object)) => Some(object),
+        Ok(Value::Object(object)) if numbers::all_stay(text) => Some(object),
         _ => None,
     }
 }
@@ -104,26 +109,34 @@ impl Node {
         }
     }
 
-    fn finish(self, pointer: &mut String, origins: &mut Vec<(String, usize)>) -> Value {
+    fn value(self) -> Value {
         match self {
-            Self::Leaf(value, layer) => {
-                if origins.len() < ORIGINS_MAX {
-                    origins.push((pointer.clone(), layer));
-                }
-                value
-            }
+            Self::Leaf(value, _) => value,
             Self::Object(members) => {
-                let mut map = Map::new();
-                for (key, member) in members.list {
-                    let length = pointer.len();
-                    pointer.push('/');
-                    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-                    let value = member.finish(pointer, origins);
-                    pointer.truncate(length);
-                    map.insert(key, value);
-                }
-                Value::Object(map)
+                let members = members.list.into_iter();
+                let values = members.map(|(key, member)| (key, member.value()));
+                Value::Object(values.collect())
             }
+        }
+    }
+
+    fn tell(&self, pointer: &mut String, origins: &mut Vec<(String, usize)>) {
+        let members = match self {
+            Self::Object(members) => &members.list,
+            Self::Leaf(_, layer) => {
+                origins.push((pointer.clone(), *layer));
+                return;
+            }
+        };
+        for (key, member) in members {
+            if origins.len() >= ORIGINS_MAX {
+                return;
+            }
+            let length = pointer.len();
+            pointer.push('/');
+            pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            member.tell(pointer, origins);
+            pointer.truncate(length);
         }
     }
 }
@@ -145,8 +158,9 @@ mod tests {
             "a/b": {},
         });
         assert_eq!(value, wanted);
+        let origins = origins(&[&org[..], user]).unwrap();
         let origin = |pointer: &str| {
-            let mut found = merged.origins.iter().filter(|(at, _)| at == pointer);
+            let mut found = origins.iter().filter(|(at, _)| at == pointer);
             found.next().map(|(_, layer)| *layer)
         };
         assert_eq!(origin("/model"), Some(0));
@@ -168,6 +182,9 @@ mod tests {
     fn what_is_no_object_is_not_merged() {
         assert_eq!(merge(&["{}", "[]"]), None);
         assert_eq!(merge(&["{}", "{"]), None);
+        let large = r#"{"id": 12345678901234567890123}"#;
+        assert_eq!(merge(&["{}", large]), None);
+        assert_eq!(merge(&[large, "{}"]), None);
         let deep = format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200));
         assert_eq!(merge(&["{}", &deep]), None);
     }

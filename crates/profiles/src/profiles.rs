@@ -13,12 +13,12 @@ use wharf_model::Clock;
 use crate::effective::Effective;
 use crate::error::{self, Error, Problem, Problems};
 use crate::git::commits::{Author, Commit, Draft, Walk};
-use crate::git::objects::{Reader, Writer};
+use crate::git::objects::{Reader, Writer, stored_bytes};
 use crate::git::{Locked, ObjectId, Repository, trees};
 use crate::index::Index;
 use crate::limits::{
-    CONVERSATIONS_MAX, EFFECTIVE_BYTES, EFFECTIVE_KEPT, FILES_MAX, TREE_MAX, UPSTREAMS, VIEW_BYTES,
-    VIEWS_KEPT, WAITING_MAX, WORKERS, WRITER_QUEUES,
+    CONVERSATIONS_MAX, EFFECTIVE_BYTES, EFFECTIVE_KEPT, FILES_MAX, REPOSITORY_MAX, TREE_MAX,
+    UPSTREAMS, VIEW_BYTES, VIEWS_KEPT, WAITING_MAX, WORKERS, WRITER_QUEUES,
 };
 use crate::owner::Owner;
 use crate::path::{Names, ProfilePath};
@@ -292,6 +292,8 @@ impl Shared {
             now: self.clock.now(),
         };
         let id = draft.add_to(&mut writer)?;
+        let known = before.as_ref().and_then(|it| it.stored.get().copied());
+        let stored = fits(&repository, known, writer.bytes())?;
         writer.flush()?;
         locked.advance(before.as_ref().map(|it| it.commit.id), id)?;
         // From here on it is done, whatever happens.
@@ -306,6 +308,7 @@ impl Shared {
         if let Some(total) = total {
             let _ = after.total.set(total);
         }
+        let _ = after.stored.set(stored);
         let after = Arc::new(after);
         self.cache.put(owner, Arc::clone(&after));
         Ok(Some(after))
@@ -365,6 +368,25 @@ pub(crate) fn error_too_large(what: &str, limit: usize) -> Error {
         what: what.to_owned(),
         limit,
     }
+}
+
+/// How much a repository has with `more` bytes in it, at the most. `known` is what it had when
+/// somebody looked, which is done again only where it would decide: what is written is packed, so
+/// that there is less than was counted.
+///
+/// # Errors
+/// [`Error::Full`] where that is more than it may have.
+pub(crate) fn fits(repository: &Repository, known: Option<u64>, more: u64) -> Result<u64, Error> {
+    let within = |stored: u64| {
+        let after = stored.saturating_add(more);
+        (after <= REPOSITORY_MAX).then_some(after)
+    };
+    if let Some(after) = known.and_then(within) {
+        return Ok(after);
+    }
+    let stored = stored_bytes(&repository.objects())?;
+    let limit = REPOSITORY_MAX;
+    within(stored).ok_or(Error::Full { limit })
 }
 
 /// Checks one new content of the file at `path`.
@@ -443,5 +465,26 @@ mod tests {
         held.pop();
         profiles.converse(|_| Ok(())).await.unwrap();
         profiles.read(|_| Ok(())).await.unwrap();
+    }
+
+    #[test]
+    fn a_repository_has_a_bound_and_is_looked_at_where_that_decides() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::of(folder.path(), &Owner::user("ada").unwrap());
+        let packs = repository.objects().join("pack");
+        std::fs::create_dir_all(&packs).unwrap();
+        let pack = std::fs::File::create(packs.join("pack-x.pack")).unwrap();
+        let fits = |known, more| match fits(&repository, known, more) {
+            Ok(after) => Some(after),
+            Err(Error::Full { limit }) if limit == REPOSITORY_MAX => None,
+            Err(error) => panic!("{error}"),
+        };
+        pack.set_len(REPOSITORY_MAX - 10).unwrap();
+        assert_eq!(fits(None, 10), Some(REPOSITORY_MAX));
+        assert_eq!(fits(None, 11), None);
+        assert_eq!(fits(Some(5), 11), Some(16), "it is not looked at");
+        assert_eq!(fits(Some(REPOSITORY_MAX), 10), Some(REPOSITORY_MAX));
+        assert_eq!(fits(Some(REPOSITORY_MAX), 11), None);
+        assert_eq!(fits(Some(0), u64::MAX), None);
     }
 }

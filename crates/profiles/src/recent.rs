@@ -38,6 +38,12 @@ impl<T> Recent<T> {
         Some(value)
     }
 
+    /// All that are kept.
+    pub(crate) fn all(&self) -> Vec<Arc<T>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().map(|it| Arc::clone(&it.value)).collect()
+    }
+
     /// Keeps `value`, which takes `bytes` in memory.
     pub(crate) fn put(&self, key: String, bytes: usize, value: Arc<T>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

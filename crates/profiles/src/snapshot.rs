@@ -30,6 +30,8 @@ pub(crate) struct Snapshot {
     pub(crate) content: Option<Arc<str>>,
     /// How many versions there are up to this, where somebody has counted.
     pub(crate) total: OnceLock<usize>,
+    /// Bytes of the repository with this version in it, at the most, where somebody has looked.
+    pub(crate) stored: OnceLock<u64>,
 }
 
 impl Snapshot {
@@ -70,6 +72,7 @@ impl Snapshot {
             ids,
             content,
             total: OnceLock::new(),
+            stored: OnceLock::new(),
         })
     }
 

@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use wharf_profiles::upstream::{
-    Address, Divergence, GitProgram, Last, Outcome, Protocols, Pulled, Pushed, Settings,
+    Address, Divergence, GitProgram, Host, Last, Outcome, Protocols, Pulled, Pushed, Settings,
     UpstreamError,
 };
-use wharf_profiles::{Author, Error, Owner, Profiles};
+use wharf_profiles::{Author, Condition, Error, Owner, Profiles};
 
 /// Profiles whose upstream is spoken with soon. A webhook of one more is told so, and a version of one
 /// more is sent later.
@@ -41,8 +41,8 @@ const CLOSE_MAX: Duration = Duration::from_secs(3);
 pub struct UpstreamOptions {
     /// The program that speaks.
     pub git: GitProgram,
-    /// Hosts, in small letters, that whoever may change a profile may name.
-    pub hosts: Vec<String>,
+    /// Hosts that whoever may change a profile may name.
+    pub hosts: Vec<Host>,
     /// Those who look after the server may name folders of its machine.
     pub folders: bool,
 }
@@ -116,23 +116,27 @@ impl Upstreams {
             file: administers && options.folders,
         };
         let address = Address::parse(text, allowed)?;
-        let known = |host: &str| options.hosts.iter().any(|it| it == host);
-        if administers || address.host().is_some_and(known) {
+        if administers || options.hosts.iter().any(|host| address.is_at(host)) {
             Ok(address)
         } else {
             Err(Refused::Host)
         }
     }
 
-    /// Takes over what the upstream has.
+    /// Takes over what the upstream has; onto the version `base` only, where there is one.
     pub(crate) async fn pull(
         &self,
         settings: Settings,
         author: Author,
         divergence: Divergence,
+        base: Option<String>,
     ) -> Result<Last, Unspoken> {
         let talk = self.begin(&settings.owner)?;
-        let pull = async move { talk.of.0.pull(&settings, &author, divergence).await };
+        let pull = async move {
+            let base = base.as_deref().map_or(Condition::Any, Condition::Is);
+            let inner = &talk.of.0;
+            inner.pull(&settings, &author, divergence, base).await
+        };
         let done = self.0.tasks.spawn(pull).await;
         Ok(done.unwrap_or(Err(Error::Stopping))?)
     }
@@ -333,7 +337,9 @@ impl Inner {
 
     async fn pull_due(&self, owner: &Owner) -> Result<(), Error> {
         if let Some(settings) = self.profiles.upstream(owner).await? {
-            self.pull(&settings, &nobody(), Divergence::Report).await?;
+            let author = nobody();
+            let pull = self.pull(&settings, &author, Divergence::Report, Condition::Any);
+            pull.await?;
         }
         Ok(())
     }
@@ -351,17 +357,24 @@ impl Inner {
         settings: &Settings,
         author: &Author,
         divergence: Divergence,
+        condition: Condition<'_>,
     ) -> Result<Last, Error> {
         let upstream = settings.upstream();
+        // A side is chosen against what was seen of the other, and not against what came after.
+        let is_blind = match divergence {
+            Divergence::Report | Divergence::Merge => condition == Condition::Any,
+            Divergence::Theirs | Divergence::Ours => false,
+        };
         let mut tries = 0;
         let pulled = loop {
             tries += 1;
             let git = &self.options.git;
+            let owner = &settings.owner;
             let pulled = self
                 .profiles
-                .pull(&settings.owner, git, &upstream, author, divergence);
+                .pull(owner, git, &upstream, author, divergence, condition);
             match pulled.await {
-                Err(Error::Stale { .. }) if tries < PULL_TRIES => {}
+                Err(Error::Stale { .. }) if is_blind && tries < PULL_TRIES => {}
                 pulled => break pulled,
             }
         };

@@ -50,12 +50,14 @@ pub struct UpstreamShown {
     pub last: Option<UpstreamDone>,
 }
 
-/// The answer to a new upstream: what signs webhooks, shown once.
+/// The answer to a new upstream.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct WebhookSecret {
-    /// To be entered where webhooks come from; bodies are signed with it (HMAC-SHA256).
-    #[schema(value_type = String)]
-    pub webhook_secret: Hidden,
+    /// To be entered where webhooks come from; bodies are signed with it (HMAC-SHA256). Only where
+    /// it was made now, for an address that was not the one before; it is never shown again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub webhook_secret: Option<Hidden>,
     /// The upstream.
     #[serde(flatten)]
     pub upstream: UpstreamShown,

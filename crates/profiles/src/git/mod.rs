@@ -24,6 +24,7 @@ use rustix::io::Errno;
 use crate::error::{self, Error};
 use crate::limits::{LOCK_POLL, LOCK_WAIT};
 use crate::owner::Owner;
+use crate::profiles::damaged;
 
 pub(crate) use gix_hash::ObjectId;
 
@@ -63,10 +64,6 @@ impl Repository {
 
     pub(crate) fn objects(&self) -> PathBuf {
         self.directory.join("objects")
-    }
-
-    pub(crate) fn exists(&self) -> bool {
-        self.directory.join("HEAD").exists()
     }
 
     /// The id of the newest version; none where nothing was saved.
@@ -131,18 +128,21 @@ impl Locked<'_> {
     /// Makes a repository beside its place and moves it there in one step.
     fn make(&self) -> Result<(), Error> {
         let place = &self.repository.directory;
-        if self.repository.exists() {
+        let step = || error::io("make the repository of a profile");
+        if place.join("HEAD").try_exists().map_err(step())? {
             return Ok(());
         }
-        let step = || error::io("make the repository of a profile");
+        // It comes to its place whole, so that no crash leaves this. Whatever did, or does not see
+        // all of it now, there may be a history in it.
+        if place.try_exists().map_err(step())? {
+            return Err(damaged("open the repository of a profile"));
+        }
         let new = place.with_extension("new");
         // What a crash has left of an earlier try; the lock says that nobody else is at it.
-        for leftover in [&new, place] {
-            match std::fs::remove_dir_all(leftover) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(step()(error)),
-            }
+        match std::fs::remove_dir_all(&new) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(step()(error)),
         }
         lay_out(&new)?;
         std::fs::rename(&new, place).map_err(step())?;

@@ -97,6 +97,15 @@ impl<'a> Writer<'a> {
         Ok(id)
     }
 
+    /// What was taken, in bytes. On the disk it is packed, and hardly ever more.
+    pub(crate) fn bytes(&self) -> u64 {
+        let contents = self
+            .staged
+            .iter()
+            .map(|(_, _, content)| content.len() as u64);
+        contents.sum()
+    }
+
     /// Writes what was taken. When this returns, it is on the disk.
     pub(crate) fn flush(self) -> Result<(), Error> {
         let step = || error::io("write the objects of a profile");
@@ -120,6 +129,30 @@ impl<'a> Writer<'a> {
         }
         files::flush_directory(&self.directory).map_err(step())
     }
+}
+
+/// Bytes of all objects below `directory` as they are on the disk.
+pub(crate) fn stored_bytes(directory: &Path) -> Result<u64, Error> {
+    let step = || error::io("measure the objects of a profile");
+    let mut bytes = 0_u64;
+    let mut folders = vec![directory.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).map_err(step())? {
+            let entry = entry.map_err(step())?;
+            let found = match entry.metadata() {
+                Ok(found) => found,
+                // A draft of somebody else, who is done with it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(step()(error)),
+            };
+            if found.is_dir() {
+                folders.push(entry.path());
+            } else {
+                bytes = bytes.saturating_add(found.len());
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// Writes one object and gives the folder that it is in, whose names are not flushed yet.

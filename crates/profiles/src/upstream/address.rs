@@ -33,12 +33,35 @@ pub struct Address {
     host: Option<Host>,
 }
 
-/// A machine, and where on it.
+/// A machine that upstreams are at, and the port there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Host {
+pub struct Host {
     /// In small letters.
     name: String,
     port: Option<u16>,
+}
+
+impl Host {
+    /// Reads `NAME` or `NAME:PORT`, a name or an address; one of IPv6 is in brackets. None for
+    /// anything else, as an address with a scheme is.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.contains('@') || text.len() > URL_MAX {
+            return None;
+        }
+        judge(text, Protocol::Https).ok()
+    }
+}
+
+impl Protocol {
+    /// The port where an address names none.
+    const fn port(self) -> Option<u16> {
+        match self {
+            Self::Https => Some(443),
+            Self::Ssh => Some(22),
+            Self::File => None,
+        }
+    }
 }
 
 impl Address {
@@ -80,6 +103,10 @@ impl Address {
             Protocol::File if !authority.is_empty() => {
                 return Err(wrong("a file:// address has no host"));
             }
+            // git would read it as something else than it says.
+            Protocol::File if path.contains('%') => {
+                return Err(wrong("the path of a folder has a '%' in it"));
+            }
             Protocol::File => None,
             Protocol::Https | Protocol::Ssh => Some(judge(authority, protocol)?),
         };
@@ -98,9 +125,13 @@ impl Address {
         self.host.as_ref().map(|host| host.name.as_str())
     }
 
-    /// Whether both are at one host, reached the same way: what opens one may be shown to the other.
-    pub(super) fn is_beside(&self, other: &Self) -> bool {
-        self.protocol == other.protocol && self.host == other.host
+    /// Whether it is at this host, and at its port; where that names none, at the port of the
+    /// protocol. What else listens on a machine need not be for everybody.
+    #[must_use]
+    pub fn is_at(&self, host: &Host) -> bool {
+        let usual = self.protocol.port();
+        let own = self.host.as_ref();
+        own.is_some_and(|own| own.name == host.name && own.port.or(usual) == host.port.or(usual))
     }
 
     /// The address as text.
@@ -255,6 +286,7 @@ mod tests {
             "ssh://[::1/x",
             "ssh://[::1]x/x",
             "file://host/x",
+            "file:///%73rv/x",
             "HTTPS://example.com/x",
         ] {
             assert!(Address::parse(bad, with_file).is_err(), "{bad}");
@@ -277,6 +309,45 @@ mod tests {
             ("file:///srv/x.git", None),
         ] {
             assert_eq!(host(text).as_deref(), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_and_perhaps_a_port() {
+        for bad in [
+            "",
+            "https://example.com",
+            "example.com/",
+            "git@example.com",
+            "example.com:",
+            "example.com:ssh",
+            "example.com:65536",
+            "*.example.com",
+            "-x",
+            "::1",
+            "a b",
+        ] {
+            assert_eq!(Host::parse(bad), None, "{bad}");
+        }
+        let at = |address: &str, host: &str| {
+            let address = Address::parse(address, Protocols { file: true }).unwrap();
+            address.is_at(&Host::parse(host).unwrap())
+        };
+        for (address, host, wanted) in [
+            ("https://example.com/x", "Example.com", true),
+            ("https://EXAMPLE.com:443/x", "example.com", true),
+            ("https://example.com:8443/x", "example.com", false),
+            ("https://example.com:8443/x", "example.com:8443", true),
+            ("https://example.com/x", "example.com:8443", false),
+            ("https://example.com/x", "example.com:443", true),
+            ("ssh://git@example.com/x", "example.com", true),
+            ("ssh://git@example.com/x", "example.com:443", false),
+            ("ssh://git@example.com:2222/x", "example.com", false),
+            ("ssh://git@[::1]:2222/x", "[::1]:2222", true),
+            ("ssh://git@[::1]/x", "[::1]", true),
+            ("file:///x", "example.com", false),
+        ] {
+            assert_eq!(at(address, host), wanted, "{address} {host}");
         }
     }
 

@@ -8,7 +8,7 @@ use wharf_ssh::keys;
 use super::address::Protocol;
 use super::settings::webhook_id;
 use super::store::{Place, SshFiles, Stored, StoredAccess};
-use super::{Address, Branch, Protocols, UpstreamError};
+use super::{Address, Branch, UpstreamError};
 use crate::error::{self, Error};
 use crate::limits::{
     KNOWN_HOSTS_MAX, UPSTREAM_TOKEN_MAX, UPSTREAM_USER_MAX, WEBHOOK_RANDOM, WEBHOOK_SECRET_BYTES,
@@ -68,15 +68,16 @@ impl Draft {
         place: &Place,
         made: &Made,
     ) -> Result<(Stored, Option<SshFiles>), Error> {
-        let (webhook_id, webhook_secret) = match &before {
-            Some(before) => (before.webhook_id.clone(), before.webhook_secret.clone()),
+        // Others may have given what opens it, for this one repository. It may open more at the
+        // same host, and whoever names an address here could read and write all of that.
+        let kept = before.filter(|before| before.url == self.address.as_str());
+        let (webhook_id, webhook_secret) = match &kept {
+            Some(kept) => (kept.webhook_id.clone(), kept.webhook_secret.clone()),
             None => (webhook_id(owner, &hex(&made.webhook)), hex(&made.secret)),
         };
-        let kept = before.filter(|before| {
-            let address = Address::parse(&before.url, Protocols { file: true });
-            address.is_ok_and(|address| address.is_beside(&self.address))
-        });
-        let last = kept.as_ref().and_then(|kept| kept.last.clone());
+        let is_followed = |kept: &&Stored| kept.branch == self.branch.as_str();
+        let last = kept.as_ref().filter(is_followed);
+        let last = last.and_then(|kept| kept.last.clone());
         let (access, files) = match self.address.protocol() {
             Protocol::File => (self.folder()?, None),
             Protocol::Https => (self.token(kept)?, None),

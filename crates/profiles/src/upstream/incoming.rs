@@ -9,15 +9,15 @@ use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
 use super::command::{self, Bounds};
-use super::{GitProgram, Upstream, UpstreamError};
+use super::{GitProgram, Upstream, UpstreamError, folder};
 use crate::error::{self, Error, Problem, Problems};
 use crate::git::commits::Commit;
-use crate::git::objects::Reader;
+use crate::git::objects::{Reader, stored_bytes};
 use crate::git::trees::{self, LeafKind};
 use crate::git::{BRANCH, Locked, ObjectId, Repository, files, lay_out, make_directory, refs};
 use crate::limits::{FILE_MAX, TREE_MAX, UPSTREAM_BYTES, UPSTREAM_TIME};
 use crate::path::ProfilePath;
-use crate::profiles::{Entry, check, check_content};
+use crate::profiles::{Entry, check, check_content, fits};
 use crate::tree::CONTENT_PATH;
 use crate::upload::check_text;
 
@@ -44,6 +44,7 @@ impl Incoming {
         repository: &Repository,
         ours: Option<ObjectId>,
     ) -> Result<Self, Error> {
+        folder::check(&upstream.address, root)?;
         let step = || error::io("make a folder for what an upstream sends");
         let place = root.join(FOLDER);
         make_directory(&place)?;
@@ -115,8 +116,12 @@ impl Incoming {
     }
 
     /// Moves what was sent into the profile's repository. Nothing points to it yet.
+    ///
+    /// # Errors
+    /// [`Error::Full`] where there is no room for it.
     pub(super) fn keep(&self, locked: &Locked<'_>) -> Result<(), Error> {
         let step = || error::io("keep what an upstream has sent");
+        fits(locked.repository(), None, stored_bytes(&self.objects())?)?;
         let from = self.objects().join("pack");
         let to = locked.repository().objects().join("pack");
         let mut names = Vec::new();

@@ -9,6 +9,7 @@
 mod address;
 mod command;
 mod draft;
+mod folder;
 mod incoming;
 mod pull;
 mod push;
@@ -21,11 +22,11 @@ use std::path::PathBuf;
 
 use wharf_model::Secret;
 
-pub use address::{Address, Branch, Protocols};
+pub use address::{Address, Branch, Host, Protocols};
 pub use draft::Draft;
 pub use pull::{Divergence, Divided, Pulled};
 pub use push::Pushed;
-pub use settings::{Last, Opens, Outcome, Settings};
+pub use settings::{Last, Opens, Outcome, SetUpstream, Settings};
 
 /// The program that speaks with upstreams: stock `git`, 2.31 or later.
 #[derive(Clone, Debug)]

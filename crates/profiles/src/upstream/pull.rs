@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::incoming::Incoming;
 use super::{GitProgram, Upstream};
-use crate::content::entries_of;
+use crate::content::{base_of, entries_of};
 use crate::error::Error;
 use crate::git::commits::{Author, Commit, Draft, Walk};
 use crate::git::objects::{Reader, Writer};
@@ -14,7 +14,7 @@ use crate::git::{Locked, ObjectId};
 use crate::index::Index;
 use crate::limits::CONFLICTS_MAX;
 use crate::owner::Owner;
-use crate::profiles::{Entry, Profiles, Shared, check};
+use crate::profiles::{Condition, Entry, Profiles, Shared, check};
 use crate::snapshot::Snapshot;
 use crate::tree::Tree;
 
@@ -65,7 +65,9 @@ impl Profiles {
     ///
     /// # Errors
     /// [`Error::Upstream`] when it is not reached or holds what may not be in a profile;
-    /// [`Error::Stale`] when the profile was changed meanwhile.
+    /// [`Error::Stale`] when the condition does not hold, or the profile was changed meanwhile. To
+    /// ask again then takes over the same thing, unless a side is chosen: what was saved meanwhile
+    /// was not seen by whoever chose it.
     pub async fn pull(
         &self,
         owner: &Owner,
@@ -73,18 +75,26 @@ impl Profiles {
         upstream: &Upstream,
         author: &Author,
         divergence: Divergence,
+        condition: Condition<'_>,
     ) -> Result<Pulled, Error> {
+        let base = base_of(condition);
         let (git, upstream, owner) = (git.clone(), upstream.clone(), owner.clone());
         let author = author.clone();
         let pull = move |shared: &Shared| {
             let repository = shared.repository(&owner);
             let ours = repository.head()?;
+            let version =
+                |head: Option<ObjectId>| head.map(|id| id.to_string()).unwrap_or_default();
+            let current = version(ours);
+            if base.is_some_and(|base| base != current) {
+                return Err(Error::Stale { current });
+            }
             // What is sent takes its time; others may write meanwhile.
             let incoming = Incoming::fetch(&git, &upstream, &shared.root, &repository, ours)?;
             let locked = repository.lock()?;
-            if repository.head()? != ours {
-                let current = repository.head()?.map(|id| id.to_string());
-                let current = current.unwrap_or_default();
+            let now = repository.head()?;
+            if now != ours {
+                let current = version(now);
                 return Err(Error::Stale { current });
             }
             let pull = Pull {

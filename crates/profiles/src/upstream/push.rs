@@ -1,7 +1,7 @@
 //! Sending a profile to an upstream.
 
 use super::command::{self, Bounds};
-use super::{GitProgram, Upstream, UpstreamError};
+use super::{GitProgram, Upstream, UpstreamError, folder};
 use crate::error::Error;
 use crate::limits::{UPSTREAM_BYTES, UPSTREAM_TIME};
 use crate::owner::Owner;
@@ -32,6 +32,7 @@ impl Profiles {
     ) -> Result<Pushed, Error> {
         let (git, upstream, owner) = (git.clone(), upstream.clone(), owner.clone());
         let push = move |shared: &Shared| {
+            folder::check(&upstream.address, &shared.root)?;
             let repository = shared.repository(&owner);
             let head = repository.head()?.ok_or(UpstreamError::Empty)?;
             let what = format!("{head}:refs/heads/{}", upstream.branch);

@@ -16,7 +16,7 @@ use wharf_model::{Entropy, Secret, Timestamp};
 
 use super::draft::{Draft, Made};
 use super::store::{Place, Stored, StoredAccess};
-use super::{Access, Address, Branch, Upstream};
+use super::{Access, Address, Branch, Upstream, folder};
 use crate::error::{self, Error};
 use crate::limits::UPSTREAM_DETAIL_MAX;
 use crate::owner::{Layer, Owner};
@@ -157,6 +157,15 @@ impl Settings {
     }
 }
 
+/// An upstream that was set.
+#[derive(Clone, Debug)]
+pub struct SetUpstream {
+    /// The upstream.
+    pub settings: Settings,
+    /// Its webhook was made now: this is when its secret is told.
+    pub webhook_is_new: bool,
+}
+
 impl Profiles {
     /// The upstream of a profile, if it has one.
     ///
@@ -183,29 +192,36 @@ impl Profiles {
 
     /// Gives a profile an upstream, in place of the one that it has.
     ///
-    /// A token or known hosts that the draft leaves out stay if the upstream is at the same host;
-    /// so does the key for SSH, which is made where there is none. The webhook stays in any case.
+    /// A token or known hosts that the draft leaves out stay while the address is the same; so does
+    /// the key for SSH, which is made where there is none, and the webhook, which is another for
+    /// another address: who looks after the one before it knows its secret.
     ///
     /// # Errors
     /// [`UpstreamError::Access`](super::UpstreamError::Access) when what opens it does not fit the
-    /// address or is not one; when the disk does not take it.
+    /// address or is not one, [`UpstreamError::Address`](super::UpstreamError::Address) when it is
+    /// where the profiles are; when the disk does not take it.
     pub async fn set_upstream(
         &self,
         owner: &Owner,
         draft: Draft,
         entropy: &dyn Entropy,
-    ) -> Result<Settings, Error> {
+    ) -> Result<SetUpstream, Error> {
         let made = Made::new(entropy);
         let queue = owner.clone();
         let owner = owner.clone();
         let write = move |shared: &Shared| {
+            folder::check(&draft.address, &shared.root)?;
             let repository = shared.repository(&owner);
             let _locked = repository.lock()?;
             let place = Place::of(&shared.root, &owner);
             let before = place.read_stored()?;
+            let webhook = before.as_ref().map(|before| before.webhook_id.clone());
             let (stored, files) = draft.onto(before, &owner, &place, &made)?;
             place.write(&stored, files.as_ref())?;
-            place.settings(stored)
+            Ok(SetUpstream {
+                webhook_is_new: webhook.as_ref() != Some(&stored.webhook_id),
+                settings: place.settings(stored)?,
+            })
         };
         self.write(&queue, write).await
     }
@@ -241,7 +257,7 @@ impl Profiles {
         detail: Option<&str>,
     ) -> Result<Last, Error> {
         let owner = settings.owner.clone();
-        let webhook_id = settings.webhook_id.clone();
+        let spoken_with = settings.clone();
         let detail = detail.map(|text| {
             let end = text.floor_char_boundary(UPSTREAM_DETAIL_MAX.min(text.len()));
             text.get(..end).unwrap_or_default().to_owned()
@@ -259,7 +275,7 @@ impl Profiles {
             let _locked = repository.lock()?;
             let place = Place::of(&shared.root, &owner);
             if let Some(mut stored) = place.read_stored()?
-                && stored.webhook_id == webhook_id
+                && stored.is_for(&spoken_with)
             {
                 stored.last = Some((&last).into());
                 place.write_settings(&stored)?;
@@ -281,6 +297,15 @@ fn owner_of(webhook_id: &str) -> Option<Owner> {
     let owner = Owner::new(layer, parts.next()?).ok()?;
     parts.next()?;
     Some(owner)
+}
+
+impl Stored {
+    /// Whether these are still the settings that somebody has spoken with.
+    fn is_for(&self, settings: &Settings) -> bool {
+        self.webhook_id == settings.webhook_id
+            && self.url == settings.address.as_str()
+            && self.branch == settings.branch.as_str()
+    }
 }
 
 impl Place {

@@ -159,14 +159,16 @@ impl Place {
 
     /// Whether there is anything of an upstream.
     pub(super) fn is_there(&self) -> Result<bool, Error> {
-        Ok(self.settings_file().exists() || !self.leftovers(None)?.is_empty())
+        let step = || error::io("read the upstream of a profile");
+        let is_set = self.settings_file().try_exists().map_err(step())?;
+        Ok(is_set || !self.leftovers(None)?.is_empty())
     }
 
     /// Takes all of it away. Whether there were settings.
     pub(super) fn remove(&self) -> Result<bool, Error> {
         let step = || error::io("remove the upstream of a profile");
         let file = self.settings_file();
-        let was = file.exists();
+        let was = file.try_exists().map_err(step())?;
         // First, so that there is no upstream whose key is gone.
         files::remove(&file).map_err(step())?;
         files::flush_directory(&self.layer).map_err(step())?;

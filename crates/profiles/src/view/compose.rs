@@ -54,7 +54,6 @@ fn alone(file: &File, origin: &Origin) -> EffectiveFile {
     EffectiveFile {
         file: file.clone(),
         origins: vec![origin.clone()],
-        keys: Vec::new(),
     }
 }
 
@@ -116,11 +115,7 @@ fn content(
     };
     view.made.insert(file.sha256, content);
     view.block = Some(block);
-    Ok(Some(EffectiveFile {
-        file,
-        origins,
-        keys: Vec::new(),
-    }))
+    Ok(Some(EffectiveFile { file, origins }))
 }
 
 /// What a layer is called in a block: as in the addresses of profiles.

@@ -68,7 +68,9 @@ impl Profiles {
         self.read(move |shared| shared.view(&layers)).await
     }
 
-    /// Contents of the view of these layers by hash, also those that were put together.
+    /// Contents of the view of these layers by hash, also those that were put together. Somebody
+    /// who got the list before a layer changed asks for what the view had then: that is found as
+    /// long as it is kept.
     ///
     /// # Errors
     /// As [`Profiles::blobs`].
@@ -80,7 +82,19 @@ impl Profiles {
         let layers = layers.clone();
         let read = move |shared: &Shared| {
             let view = shared.view(&layers)?;
-            shared.layered_blobs(layers.owners(), &view.made, hashes)
+            let owners = layers.owners();
+            match shared.layered_blobs(owners, &view.made, hashes.clone()) {
+                Err(Error::Absent(absent)) => {
+                    let mut made = shared.made_before(owners, &absent);
+                    if made.is_empty() {
+                        return Err(Error::Absent(absent));
+                    }
+                    let now = view.made.iter();
+                    made.extend(now.map(|(hash, content)| (*hash, content.clone())));
+                    shared.layered_blobs(owners, &made, hashes)
+                }
+                found => found,
+            }
         };
         self.read(read).await
     }
@@ -90,6 +104,20 @@ impl Shared {
     fn view(&self, layers: &Layers) -> Result<Arc<View>, Error> {
         let stack = self.stack(layers.owners())?;
         self.view_of(layers.owners().last(), stack)
+    }
+
+    /// Those of these contents that were put together for a view that is kept, of no other layers
+    /// than these: what another had in it is not for whoever has these.
+    fn made_before(&self, owners: &[Owner], hashes: &[Sha256]) -> HashMap<Sha256, Bytes> {
+        let mut made = HashMap::new();
+        let is_of_these = |view: &View| view.layers.iter().all(|it| owners.contains(&it.owner));
+        for view in self.views.all() {
+            if !view.made.is_empty() && is_of_these(&view) {
+                let known = |hash: &Sha256| Some((*hash, view.made.get(hash)?.clone()));
+                made.extend(hashes.iter().filter_map(known));
+            }
+        }
+        made
     }
 
     /// The view of `own`, who has the last layer of the stack if they have one.

@@ -167,22 +167,19 @@ impl<'a, 'g, 'r> Parts<'a, 'g, 'r> {
         let Some(sent) = merge::object(&content) else {
             return self.plain(wanted);
         };
-        let part = self.members(wanted, &outer.value, texts, &sent)?;
-        match part {
-            Some(Members::Own(own)) => {
+        match self.members(wanted, &outer.value, texts, &sent)? {
+            Members::Own(own) => {
                 let Some(text) = printed(&own) else {
                     return self.plain(wanted);
                 };
                 self.add(&wanted.path, text.into(), wanted.executable)
                     .map(Some)
             }
-            Some(Members::Before(entry)) => Ok(Some(entry)),
-            Some(Members::None) if wanted.executable == given.file.executable => Ok(None),
-            Some(Members::None) => self
+            Members::Before(entry) => Ok(Some(entry)),
+            Members::None if wanted.executable == given.file.executable => Ok(None),
+            Members::None => self
                 .add(&wanted.path, "{}\n".into(), wanted.executable)
                 .map(Some),
-            // What the person has is no object: it counted alone, and so does what they sent.
-            None => self.plain(wanted),
         }
     }
 
@@ -193,31 +190,26 @@ impl<'a, 'g, 'r> Parts<'a, 'g, 'r> {
         outer: &Map<String, Value>,
         mut texts: Vec<Vec<u8>>,
         sent: &Map<String, Value>,
-    ) -> Result<Option<Members>, Error> {
+    ) -> Result<Members, Error> {
+        let alone = || Members::of(unmerge(outer, &Map::new(), outer, sent));
         let Some(mine) = self.mine.get(wanted.path.as_str()).cloned() else {
-            let own = unmerge(outer, &Map::new(), outer, sent);
-            return Ok(Some(if own.is_empty() {
-                Members::None
-            } else {
-                Members::Own(own)
-            }));
+            return Ok(alone());
         };
         let text = self.contents.get(&mine.id, Kind::Blob)?.to_vec();
         let before = merge::object(&text);
         texts.push(text);
+        // What the person had is no object and counted alone. What they sent is one, and is theirs
+        // only where it is not as the layers around have it.
         let (Some(before), Some(was)) = (before, merge::merge(&texts)) else {
-            return Ok(None);
+            return Ok(alone());
         };
         let own = unmerge(outer, &before, &was.value, sent);
-        Ok(Some(
-            if own == before && mine.executable == wanted.executable {
-                Members::Before(mine)
-            } else if own.is_empty() {
-                Members::None
-            } else {
-                Members::Own(own)
-            },
-        ))
+        let is_same = own == before && mine.executable == wanted.executable;
+        Ok(if is_same {
+            Members::Before(mine)
+        } else {
+            Members::of(own)
+        })
     }
 
     /// The file as it was sent.
@@ -285,6 +277,16 @@ enum Members {
     /// The same as until now, in the same words.
     Before(Entry),
     None,
+}
+
+impl Members {
+    fn of(own: Map<String, Value>) -> Self {
+        if own.is_empty() {
+            Self::None
+        } else {
+            Self::Own(own)
+        }
+    }
 }
 
 fn is_like(wanted: &Wanted, file: &EffectiveFile) -> bool {

@@ -1,7 +1,8 @@
 //! Layers: organization, team, user.
 
 use serde_json::{Value, json};
-use wharf_profiles::{Condition, Effective, Layers, Owner, Sha256};
+use wharf_profiles::limits::{BLOBS_BYTES_MAX, FILE_MAX};
+use wharf_profiles::{Condition, Effective, Error, Layers, Owner, Sha256};
 
 use crate::support::{Place, ada, author, upload};
 
@@ -133,12 +134,52 @@ async fn files_are_overlaid_and_json_is_merged_with_its_origins() {
         json!({"model": "opus", "env": {"A": "1", "B": "2"}})
     );
     let settings = &effective.files[4];
-    let mut keys = settings.keys.clone();
-    keys.sort();
-    let wanted = [("/env/A", 0), ("/env/B", 1), ("/model", 0)];
-    assert_eq!(keys, wanted.map(|(key, at)| (key.to_owned(), at)));
+    let keys = async |path: &str| {
+        let keys = place.profiles.effective_keys(&layers(), path).await;
+        let keys = keys.unwrap().into_iter();
+        let mut keys: Vec<_> = keys.map(|(key, from)| (key, from.owner)).collect();
+        keys.sort_by(|(one, _), (other, _)| one.cmp(other));
+        keys
+    };
+    let wanted = [
+        ("/env/A", org()),
+        ("/env/B", ada().clone()),
+        ("/model", org()),
+    ];
+    let wanted = wanted.map(|(key, owner)| (key.to_owned(), owner));
+    assert_eq!(keys("settings.json").await, wanted);
+    for path in ["commands/shared.md", "broken.json", "nothing.json"] {
+        assert_eq!(keys(path).await, [], "{path}");
+    }
     assert_eq!(settings.origins[0].owner, org());
     assert_eq!(settings.origins[1].owner, *ada());
+}
+
+/// What was in a layer once may be asked for as well, so that more than a view can be.
+#[tokio::test]
+async fn an_answer_of_several_layers_has_one_bound() {
+    let place = Place::new();
+    let mut hashes = Vec::new();
+    for (owner, name) in [(org(), "a"), (ada().clone(), "b")] {
+        let large = |at: usize| (format!("{at}"), format!("{name}{at}").repeat(FILE_MAX / 2));
+        let mut files: Vec<(String, String)> = (0..4).map(large).collect();
+        files.push(("small".to_owned(), name.to_owned()));
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str()))
+            .collect();
+        put(&place, &owner, &files).await;
+        put(&place, &owner, &[("x.md", "x")]).await;
+        hashes.extend(files.iter().map(|(_, text)| Sha256::of(text.as_bytes())));
+    }
+    let small = hashes.remove(4);
+    hashes.pop();
+    let fits = place.profiles.view_blobs(&layers(), hashes.clone()).await;
+    let bytes: usize = fits.unwrap().iter().map(|(_, it)| it.len()).sum();
+    assert_eq!(bytes, BLOBS_BYTES_MAX);
+    hashes.push(small);
+    let refused = place.profiles.view_blobs(&layers(), hashes).await;
+    assert!(matches!(refused, Err(Error::TooLarge { limit, .. }) if limit == BLOBS_BYTES_MAX));
 }
 
 #[test]

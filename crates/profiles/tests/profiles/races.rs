@@ -1,5 +1,7 @@
 //! Many at once.
 
+use std::os::unix::fs::symlink;
+
 use wharf_profiles::{Condition, Error};
 
 use crate::support::{Place, ada, author};
@@ -87,4 +89,35 @@ async fn a_reader_waits_for_no_writer() {
     held.unlock().unwrap();
     place.again().tree(ada(), None).await.unwrap();
     assert!(index.exists());
+}
+
+/// A file system that others share may not show a file for a moment, or fail to.
+#[tokio::test]
+async fn a_repository_whose_head_is_not_seen_is_left_as_it_is() {
+    let place = Place::new();
+    let put = |content: &'static str| {
+        let profiles = place.again();
+        async move {
+            let put = profiles.put(ada(), content, "", author(), Condition::Any);
+            put.await
+        }
+    };
+    let first = put("first").await.unwrap();
+    let (head, aside) = (
+        place.repository(ada()).join("HEAD"),
+        place.root().join("aside"),
+    );
+    std::fs::rename(&head, &aside).unwrap();
+    assert!(matches!(put("second").await, Err(Error::Git { .. })));
+    // Nobody can say where this leads to.
+    symlink(&head, &head).unwrap();
+    assert!(matches!(put("second").await, Err(Error::Io { .. })));
+    std::fs::remove_file(&head).unwrap();
+    std::fs::rename(&aside, &head).unwrap();
+    let now = place.again().current(ada()).await.unwrap();
+    assert_eq!(now.commit_sha, first.commit_sha);
+    put("second").await.unwrap();
+    let history = place.again().history(ada(), 100).await.unwrap();
+    assert_eq!(history.total, 2);
+    place.fsck(ada());
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use wharf_profiles::limits::LOOSE_MAX;
+use wharf_profiles::limits::{LOOSE_MAX, REPOSITORY_MAX};
 use wharf_profiles::{Condition, Error, Sha256};
 
 use crate::support::{Place, ada, author, manifest, upload};
@@ -209,4 +209,24 @@ async fn changes_are_shown_by_file_and_line() {
     let touches = profiles.touches(ada(), "same.md", 10).await.unwrap();
     assert_eq!(touches.len(), 1);
     assert!(profiles.touches(ada(), "../x", 10).await.is_err());
+}
+
+#[tokio::test]
+async fn a_repository_that_is_full_is_said_so_and_takes_no_more() {
+    let place = Place::new();
+    let put = async |content: &str| {
+        let put = place.again();
+        let put = put.put(ada(), content, "", author(), Condition::Any).await;
+        put.map(|made| made.commit_sha)
+    };
+    let first = put("first").await.unwrap();
+    let large = place.repository(ada()).join("objects/pack/large");
+    let file = std::fs::File::create(&large).unwrap();
+    file.set_len(REPOSITORY_MAX).unwrap();
+    assert!(matches!(put("second").await, Err(Error::Full { limit }) if limit == REPOSITORY_MAX));
+    assert_eq!(put("first").await.unwrap(), first, "nothing is added");
+    let loose = place.git(ada(), &["count-objects"]);
+    assert!(loose.starts_with("3 objects"), "{loose}");
+    std::fs::remove_file(large).unwrap();
+    put("second").await.unwrap();
 }

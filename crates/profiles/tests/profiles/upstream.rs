@@ -6,7 +6,7 @@ use wharf_profiles::upstream::{
     Access, Address, Branch, Divergence, GitProgram, Protocols, Pulled, Pushed, Upstream,
     UpstreamError,
 };
-use wharf_profiles::{Condition, Error, Tree};
+use wharf_profiles::{Condition, Error, Owner, Tree};
 
 use crate::support::{Place, ada, author, fsck, git, upload};
 
@@ -66,10 +66,18 @@ impl World {
     }
 
     async fn pull(&self, divergence: Divergence) -> Result<Pulled, Error> {
+        self.pull_onto(divergence, Condition::Any).await
+    }
+
+    async fn pull_onto(
+        &self,
+        divergence: Divergence,
+        condition: Condition<'_>,
+    ) -> Result<Pulled, Error> {
+        let (git, upstream) = (&self.program, &self.upstream);
         let profiles = &self.place.profiles;
-        profiles
-            .pull(ada(), &self.program, &self.upstream, author(), divergence)
-            .await
+        let pull = profiles.pull(ada(), git, upstream, author(), divergence, condition);
+        pull.await
     }
 
     async fn push(&self) -> Result<Pushed, Error> {
@@ -198,6 +206,23 @@ async fn one_side_may_be_chosen_and_the_other_stays_in_the_history() {
 }
 
 #[tokio::test]
+async fn a_side_may_be_chosen_for_one_version_only() {
+    let world = apart(&[("CLAUDE.md", "ours\n")], ("CLAUDE.md", "theirs\n")).await;
+    let seen = world.place.profiles.version(ada()).await.unwrap();
+    let saved = world.we_write(&[("CLAUDE.md", "saved meanwhile\n")]).await;
+    for base in [seen.as_str(), ""] {
+        let error = world.pull_onto(Divergence::Theirs, Condition::Is(base));
+        let error = error.await.unwrap_err();
+        assert!(matches!(error, Error::Stale { current } if current == saved.version));
+    }
+    let now = world.place.profiles.version(ada()).await.unwrap();
+    assert_eq!(now, saved.version);
+    let pulled = world.pull_onto(Divergence::Theirs, Condition::Is(&now));
+    assert!(matches!(pulled.await.unwrap(), Pulled::Merged(_)));
+    world.sound();
+}
+
+#[tokio::test]
 async fn changes_to_different_files_are_put_together() {
     let ours = [("CLAUDE.md", "base\n"), ("commands/ours.md", "ours")];
     let world = apart(&ours, ("commands/theirs.md", "theirs")).await;
@@ -261,6 +286,30 @@ async fn what_may_not_be_in_a_profile_is_not_taken() {
         }
         assert_eq!(world.place.profiles.version(ada()).await.unwrap(), before);
         world.sound();
+    }
+}
+
+#[tokio::test]
+async fn the_profiles_themselves_are_no_upstream() {
+    let mut world = World::new();
+    let owner = Owner::team("t").unwrap();
+    let profiles = world.place.profiles.clone();
+    let put = profiles.put(&owner, "theirs", "", author(), Condition::Any);
+    put.await.unwrap();
+    world.we_write(&[("CLAUDE.md", "ours")]).await;
+    let link = world.folder.path().join("link.git");
+    std::os::unix::fs::symlink(world.place.repository(&owner), &link).unwrap();
+    for path in [world.place.repository(&owner), link] {
+        let address = format!("file://{}", path.display());
+        world.upstream.address = Address::parse(&address, Protocols { file: true }).unwrap();
+        let pulled = world.pull(Divergence::Theirs).await.map(drop);
+        let pushed = world.push().await.map(drop);
+        for refused in [pulled, pushed] {
+            assert!(
+                matches!(refused, Err(Error::Upstream(UpstreamError::Address(_)))),
+                "{address}: {refused:?}"
+            );
+        }
     }
 }
 

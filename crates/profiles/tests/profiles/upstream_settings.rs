@@ -55,7 +55,8 @@ fn with_hosts(url: &str, known_hosts: &str) -> Draft {
 }
 
 async fn try_set(place: &Place, draft: Draft) -> Result<Settings, Error> {
-    place.profiles.set_upstream(ada(), draft, &ENTROPY).await
+    let set = place.profiles.set_upstream(ada(), draft, &ENTROPY).await;
+    set.map(|set| set.settings)
 }
 
 async fn set(place: &Place, draft: Draft) -> Settings {
@@ -101,11 +102,7 @@ async fn settings_are_kept_and_taken_away() {
 
     let second = set(&place, draft("file:///srv/ada.git")).await;
     assert_eq!(second.opens.as_str(), "open");
-    assert_eq!(second.webhook_id, first.webhook_id, "webhooks stay");
-    assert_eq!(
-        second.webhook_secret.expose(),
-        first.webhook_secret.expose()
-    );
+    assert_ne!(second.webhook_id, first.webhook_id);
     assert!(first.webhook_secret.expose().len() >= 64);
 
     assert!(place.profiles.remove_upstream(ada()).await.unwrap());
@@ -123,16 +120,24 @@ async fn settings_are_kept_and_taken_away() {
 }
 
 #[tokio::test]
-async fn a_token_stays_at_its_host_and_goes_nowhere_else() {
+async fn a_token_stays_at_its_address_and_goes_nowhere_else() {
     let place = Place::new();
     let first = Draft {
         user: Some("ada".to_owned()),
         ..with_token("https://example.com/a.git", "s3cret")
     };
     set(&place, first).await;
-    let moved = set(&place, draft("https://EXAMPLE.com/b.git")).await;
-    assert_eq!(token_of(&moved), Some(("ada", "s3cret")));
+    let other_branch = Draft {
+        branch: Branch::parse("other").unwrap(),
+        push: true,
+        ..draft("https://example.com/a.git")
+    };
+    let same = set(&place, other_branch).await;
+    assert_eq!(token_of(&same), Some(("ada", "s3cret")));
     for elsewhere in [
+        "https://example.com/b.git",
+        "https://example.com/a.git/",
+        "https://EXAMPLE.com/a.git",
         "https://example.org/a.git",
         "https://example.com:8443/a.git",
         "https://example.com.evil/a.git",
@@ -148,7 +153,7 @@ async fn a_token_stays_at_its_host_and_goes_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_key_is_made_here_and_stays_at_its_host() {
+async fn a_key_is_made_here_and_stays_at_its_address() {
     let place = Place::new();
     let first = set(&place, with_hosts("ssh://git@example.com/a.git", HOSTS)).await;
     let Opens::Key {
@@ -177,28 +182,34 @@ async fn a_key_is_made_here_and_stays_at_its_host() {
     assert!(matches!(upstream.access, Access::Key { key: used, .. } if used == *key));
 
     // Known hosts that are left out stay, and so does the key; both are other files now.
-    let moved = set(&place, draft("ssh://git@example.com/b.git")).await;
+    let again = set(&place, draft("ssh://git@example.com/a.git")).await;
     let Opens::Key {
         public: same,
         key: new,
         known_hosts,
-    } = &moved.opens
+    } = &again.opens
     else {
-        panic!("{moved:?}");
+        panic!("{again:?}");
     };
     assert_eq!(same, public);
     assert_eq!(std::fs::read_to_string(known_hosts).unwrap(), HOSTS);
     assert!(new.exists() && !key.exists());
     assert_eq!(beside(&place).len(), 3);
 
-    let elsewhere = "ssh://git@example.org/a.git";
-    let refused = try_set(&place, draft(elsewhere)).await;
-    assert!(
-        matches!(refused, Err(Error::Upstream(UpstreamError::Access(why)))
-        if why.contains("known hosts"))
-    );
-    let other = set(&place, with_hosts(elsewhere, HOSTS)).await;
-    assert!(matches!(&other.opens, Opens::Key { public: new, .. } if new != public));
+    let mut known = vec![public.clone()];
+    for elsewhere in ["ssh://git@example.com/b.git", "ssh://git@example.org/a.git"] {
+        let refused = try_set(&place, draft(elsewhere)).await;
+        assert!(
+            matches!(refused, Err(Error::Upstream(UpstreamError::Access(why)))
+            if why.contains("known hosts"))
+        );
+        let other = set(&place, with_hosts(elsewhere, HOSTS)).await;
+        let Opens::Key { public, .. } = other.opens else {
+            panic!("{elsewhere}");
+        };
+        assert!(!known.contains(&public), "{elsewhere}");
+        known.push(public);
+    }
     let open = set(&place, draft("https://example.org/a.git")).await;
     assert_eq!(open.opens.as_str(), "open");
     assert_eq!(beside(&place), [format!("{}.upstream.json", ada().id())]);
@@ -266,13 +277,38 @@ async fn what_does_not_fit_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_one_addresss_and_its_secret_told_when_it_is_made() {
+    let place = Place::new();
+    let set = async |url: &str, branch: &str| {
+        let draft = Draft {
+            branch: Branch::parse(branch).unwrap(),
+            ..draft(url)
+        };
+        let set = place.profiles.set_upstream(ada(), draft, &ENTROPY).await;
+        let set = set.unwrap();
+        let secret = set.settings.webhook_secret.expose().to_owned();
+        (set.settings.webhook_id, secret, set.webhook_is_new)
+    };
+    let (id, secret, is_new) = set("https://example.com/a.git", "main").await;
+    assert!(is_new);
+    for branch in ["main", "other"] {
+        let again = set("https://example.com/a.git", branch).await;
+        assert_eq!(again, (id.clone(), secret.clone(), false));
+    }
+    let other = set("https://example.com/b.git", "main").await;
+    assert!(other.2 && other.0 != id && other.1 != secret);
+    let back = set("https://example.com/a.git", "main").await;
+    assert!(back.2 && back.0 != id && back.1 != secret);
+}
+
+#[tokio::test]
 async fn a_webhook_finds_its_profile() {
     let place = Place::new();
     let settings = set(&place, draft("https://example.com/a.git")).await;
     let team = Owner::team("t").unwrap();
     let draft = draft("https://example.com/b.git");
     let other = place.profiles.set_upstream(&team, draft, &ENTROPY).await;
-    let other = other.unwrap();
+    let other = other.unwrap().settings;
     let find = |id: String| {
         let profiles = place.profiles.clone();
         async move {
@@ -331,9 +367,22 @@ async fn how_the_last_conversation_ended_is_kept() {
         UPSTREAM_DETAIL_MAX
     );
 
-    // It is told while the upstream is at the same host, and never of another upstream.
-    let moved = set(&place, draft("https://example.com/b.git")).await;
-    assert!(moved.last.is_some());
+    // It is told while the upstream is the same, and never of another.
+    let again = set(&place, draft("https://example.com/a.git")).await;
+    assert!(again.last.is_some());
+    let other_branch = Draft {
+        branch: Branch::parse("other").unwrap(),
+        ..draft("https://example.com/a.git")
+    };
+    for moved in [other_branch, draft("https://example.com/b.git")] {
+        assert!(set(&place, moved).await.last.is_none());
+        let late = place
+            .profiles
+            .note_upstream(&settings, Outcome::Pulled, None);
+        late.await.unwrap();
+        let read = place.profiles.upstream(ada()).await.unwrap().unwrap();
+        assert_eq!(read.last, None);
+    }
     place.profiles.remove_upstream(ada()).await.unwrap();
     let late = place
         .profiles
@@ -364,7 +413,7 @@ async fn what_a_crash_has_left_is_cleared_away() {
     };
     let left = ["upstream.tmp", "upstream-00.key", "upstream-00.tmp"];
     leave(left);
-    set(&place, draft("ssh://git@example.com/b.git")).await;
+    set(&place, draft("ssh://git@example.com/a.git")).await;
     assert_eq!(beside(&place).len(), 3);
     leave(left);
     assert!(place.profiles.remove_upstream(ada()).await.unwrap());

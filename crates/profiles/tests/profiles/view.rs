@@ -443,6 +443,88 @@ async fn what_is_no_object_counts_as_a_whole() {
 }
 
 #[tokio::test]
+async fn an_object_after_what_was_none_leaves_to_the_layers_what_is_theirs() {
+    let place = Place::new();
+    let theirs = [("c.json", r#"{"x": 1, "y": {"a": 1}}"#)];
+    put(&place, &org(), &theirs).await;
+    put(&place, ada(), &[("c.json", "{ not json")]).await;
+    let (view, given) = seen(&place).await;
+    let mended = r#"{"x": 1, "y": {"a": 1, "b": 2}}"#;
+    let files = changed(&given, "c.json", mended);
+    push(&place, &view, &files, &given).await;
+    let left = own(&place).await;
+    assert_eq!(left.len(), 1);
+    let value: serde_json::Value = serde_json::from_str(&left[0].1).unwrap();
+    assert_eq!(value, serde_json::json!({"y": {"b": 2}}));
+    put(&place, &org(), &[("c.json", r#"{"x": 3}"#)]).await;
+    let now = seen(&place).await.1;
+    let value: serde_json::Value = serde_json::from_str(&now["c.json"].0).unwrap();
+    assert_eq!(value, serde_json::json!({"x": 3, "y": {"b": 2}}));
+
+    // As the layers have it, nothing of it is one's own.
+    put(&place, ada(), &[("c.json", "{ not json")]).await;
+    let (view, given) = seen(&place).await;
+    let files = changed(&given, "c.json", r#"{"x":3}"#);
+    push(&place, &view, &files, &given).await;
+    assert_eq!(own(&place).await, []);
+}
+
+/// A layer changes between the list of files and the question for their contents.
+#[tokio::test]
+async fn what_a_view_had_a_moment_ago_can_be_had_still() {
+    let place = Place::new();
+    let texts = |number: u8| {
+        let content = format!("org {number}\n");
+        let settings = format!(r#"{{"number": {number}}}"#);
+        [("CLAUDE.md", content), ("settings.json", settings)]
+    };
+    let write = async |number: u8| {
+        let texts = texts(number);
+        let files: Vec<(&str, &str)> = texts
+            .iter()
+            .map(|(path, it)| (*path, it.as_str()))
+            .collect();
+        put(&place, &org(), &files).await;
+    };
+    put(
+        &place,
+        ada(),
+        &[("CLAUDE.md", "mine\n"), ("settings.json", "{}")],
+    )
+    .await;
+    write(1).await;
+    let (view, given) = seen(&place).await;
+    write(2).await;
+    assert_eq!(files_of(&place, layers(), &view).await, given);
+
+    // Not by somebody who has other layers, and not what was in no view.
+    let of_view: Vec<Sha256> = view.files.iter().map(|it| it.file.sha256).collect();
+    let bob = Layers::new(vec![Owner::user("bob").unwrap(), org()]).unwrap();
+    let of_bob = place.profiles.view_blobs(&bob, of_view.clone()).await;
+    assert!(matches!(of_bob, Err(Error::Absent(absent)) if absent.len() == 2));
+    let without = Layers::new(vec![ada().clone()]).unwrap();
+    let left = place.profiles.view_blobs(&without, of_view.clone()).await;
+    assert!(matches!(left, Err(Error::Absent(_))));
+    let elsewhere = place.again().view_blobs(layers(), of_view).await;
+    assert!(matches!(elsewhere, Err(Error::Absent(_))));
+}
+
+#[tokio::test]
+async fn a_number_with_many_digits_keeps_them() {
+    let place = Place::new();
+    put(&place, &org(), &[("c.json", r#"{"x": 1}"#)]).await;
+    let text = |last: u8| format!(r#"{{"id": 1234567890123456789012{last}}}"#);
+    let (mut view, mut given) = seen(&place).await;
+    for text in [text(3), text(4)] {
+        let files = changed(&given, "c.json", &text);
+        push(&place, &view, &files, &given).await;
+        (view, given) = seen(&place).await;
+        assert_eq!(given["c.json"].0, text);
+        assert_eq!(own(&place).await, [("c.json".to_owned(), text)]);
+    }
+}
+
+#[tokio::test]
 async fn views_have_bounds() {
     let place = Place::new();
     put(&place, &org(), &[("CLAUDE.md", "org\n")]).await;

@@ -212,8 +212,12 @@ impl World {
             if let (true, Some(now), Some(sent)) =
                 (is_json(path), object(&file.0), object(&files[path].0))
             {
+                // What is no object counts alone: one that comes after it is all new, but for what
+                // the outer layers say as well.
+                let is_alone = was.is_some_and(|was| object(&was.0).is_none());
+                let from = if is_alone { &given } else { &seen };
+                let seen = from.get(path).and_then(|from| object(&from.0));
                 let was = was.and_then(|was| object(&was.0)).unwrap_or_default();
-                let seen = seen.get(path).and_then(|seen| object(&seen.0));
                 only_changes(&now, &was, &seen.unwrap_or_default(), &sent);
             }
         }

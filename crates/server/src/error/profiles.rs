@@ -38,6 +38,7 @@ impl From<Error> for Failure {
                 "too_large",
                 "Larger than it may be",
             ),
+            Error::Full { .. } => of(StatusCode::CONFLICT, "limit_reached", "A limit is reached"),
             Error::TooMany { what, .. } => Self::wrong("too_many", vec![(what, words.clone())]),
             Error::NotUtf8(_) => of(StatusCode::BAD_REQUEST, "not_utf8", "It is not UTF-8"),
             Error::Refused(problems) => {
@@ -45,8 +46,12 @@ impl From<Error> for Failure {
                 failure.0.code = "refused";
                 failure
             }
-            Error::Missing(hashes) => {
-                let mut failure = Self::wrong("missing_contents", vec![("files", words.clone())]);
+            Error::Missing(ref hashes) | Error::Absent(ref hashes) => {
+                let field = match error {
+                    Error::Absent(_) => "sha256",
+                    _ => "files",
+                };
+                let mut failure = Self::wrong("missing_contents", vec![(field, words.clone())]);
                 let hashes = hashes.iter().take(MISSING_SHOWN);
                 failure.0.missing = Some(hashes.map(ToString::to_string).collect());
                 failure

@@ -1,10 +1,10 @@
 //! What is bounded, and what is tried again.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
 use wharf_model::{Clock, Entropy, Timestamp};
-use wharf_profiles::Condition;
 use wharf_profiles::upstream::{Branch, Draft};
 
 use super::*;
@@ -20,11 +20,13 @@ impl Clock for Epoch {
 fn upstreams(root: &std::path::Path) -> Upstreams {
     let options = UpstreamOptions {
         git: GitProgram {
-            program: "git".into(),
+            program: program(root),
             search: "/usr/bin".into(),
             home: root.join("home"),
         },
-        hosts: vec!["git.example.com".to_owned()],
+        hosts: ["git.example.com", "other.example.com:2222"]
+            .map(|host| Host::parse(host).unwrap())
+            .to_vec(),
         folders: true,
     };
     Upstreams::new(
@@ -115,7 +117,10 @@ fn hosts_are_named_by_those_who_look_after_the_server_or_are_on_the_list() {
     let taken = |text: &str, administers| upstreams.address(text, administers).is_ok();
     for (address, anybody, administrator) in [
         ("https://git.example.com/x", true, true),
-        ("https://GIT.example.com:8443/x", true, true),
+        ("https://GIT.example.com:8443/x", false, true),
+        ("ssh://git@git.example.com:2222/x", false, true),
+        ("ssh://git@other.example.com:2222/x", true, true),
+        ("ssh://git@other.example.com/x", false, true),
         ("ssh://git@git.example.com/x", true, true),
         ("https://git.example.com.evil.example/x", false, true),
         ("https://127.0.0.1/x", false, true),
@@ -201,4 +206,77 @@ async fn a_version_is_sent_when_the_upstream_is_there_again() {
     upstreams.0.tasks.wait().await;
     assert_eq!(outcome(&upstreams, &owner).await, Some(Outcome::Pushed));
     assert!(upstreams.0.again.lock().unwrap().is_empty());
+}
+
+fn git(words: &[&str]) {
+    let status = Command::new("git").args(words).status().unwrap();
+    assert!(status.success(), "{words:?}");
+}
+
+/// `git`, after whatever a test has written to `first` is done.
+fn program(root: &Path) -> std::path::PathBuf {
+    let (first, program) = (root.join("first"), root.join("git"));
+    std::fs::write(&first, "").unwrap();
+    let script = format!("#!/bin/sh\n. {}\nexec git \"$@\"\n", first.display());
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+    program
+}
+
+#[tokio::test]
+async fn a_side_is_never_chosen_against_what_was_saved_meanwhile() {
+    let root = tempfile::tempdir().unwrap();
+    let at = root.path();
+    std::fs::create_dir(at.join("home")).unwrap();
+    let upstreams = upstreams(at);
+    let profiles = &upstreams.0.profiles;
+    let others = Profiles::open(at.join("others"), Arc::new(Epoch));
+    let ours = Owner::user("ada").unwrap();
+    let save = async |profiles: &Profiles, text: &str| {
+        let author = nobody();
+        let put = profiles.put(&ours, text, "", &author, Condition::Any);
+        put.await.unwrap().commit_sha
+    };
+    let (here, there) = (
+        at.join("profiles/user/ada.git"),
+        at.join("others/user/ada.git"),
+    );
+    save(&others, "theirs").await;
+    let seen = save(profiles, "ours").await;
+    let later = save(profiles, "saved meanwhile").await;
+    let reset = |id: &str| {
+        let here = here.to_str().unwrap();
+        git(&["--git-dir", here, "update-ref", "refs/heads/main", id]);
+    };
+    let draft = Draft {
+        address: Address::parse(
+            &format!("file://{}", there.display()),
+            Protocols { file: true },
+        )
+        .unwrap(),
+        branch: Branch::parse("main").unwrap(),
+        user: None,
+        token: None,
+        known_hosts: None,
+        push: false,
+    };
+    let set = profiles.set_upstream(&ours, draft, &Same).await;
+    let settings = set.unwrap().settings;
+    let meanwhile = format!("echo {later} > {}/refs/heads/main", here.display());
+    std::fs::write(at.join("first"), meanwhile).unwrap();
+    for divergence in [Divergence::Theirs, Divergence::Ours] {
+        reset(&seen);
+        let pulled = upstreams.pull(settings.clone(), nobody(), divergence, None);
+        let error = pulled.await.err().unwrap();
+        assert!(matches!(error, Unspoken::Failed(Error::Stale { current }) if current == later));
+        assert_eq!(profiles.version(&ours).await.unwrap(), later);
+    }
+    // Where no side is chosen it is done again with what is there now.
+    reset(&seen);
+    let pulled = upstreams.pull(settings.clone(), nobody(), Divergence::Merge, None);
+    assert_eq!(pulled.await.ok().unwrap().outcome, Outcome::Diverged);
+    reset(&seen);
+    let pulled = upstreams.pull(settings, nobody(), Divergence::Merge, Some(seen));
+    let error = pulled.await.err().unwrap();
+    assert!(matches!(error, Unspoken::Failed(Error::Stale { .. })));
 }

@@ -139,6 +139,12 @@ fn what_is_here_need_not_be_sent_and_what_is_not_is_named() {
         let none = blobs(&team, &ada, "?profile=me", &[hash(b"old"), hash(b"none")]).await;
         assert_eq!(none.problem(), (422, "missing_contents".to_owned()));
         assert_eq!(none.json()["missing"], json!([hash(b"none")]));
+        let field = none.json()["errors"][0].clone();
+        assert_eq!(field["field"], "sha256");
+        assert!(
+            !field["message"].as_str().unwrap().contains("send"),
+            "{field}"
+        );
         let then = get(&team, &ada, &format!("{OWN}&version={one}")).await;
         assert_eq!(paths(&then.json()), ["a.md", "b.md"]);
         assert_eq!(then.header("etag"), format!("\"{one}\""));

@@ -131,6 +131,9 @@ fn a_profile_follows_and_is_sent() {
         assert_eq!(made.status, 200, "{}", made.text());
         let made = made.json();
         assert!(made["webhook_secret"].as_str().unwrap().len() >= 32);
+        let again = set(&team, &ada, json!({"url": there.url()})).await.json();
+        assert_eq!(again["webhook_path"], made["webhook_path"]);
+        assert_eq!(again.get("webhook_secret"), None, "it is told once");
         let shown = ask(&team, &ada, "GET", UPSTREAM, None).await.json();
         let expected = json!({"url": there.url(), "branch": "main", "access": "open",
             "push": false, "webhook_path": made["webhook_path"]});

@@ -7,6 +7,7 @@ use std::time::Duration;
 use wharf_api::MetadataFormat;
 use wharf_identity::Issuer;
 use wharf_model::{Limits, Quotas, Secret};
+use wharf_profiles::upstream::Host;
 use wharf_server::Proxies;
 use wharf_server::options::InvalidProxy;
 
@@ -44,7 +45,7 @@ pub(crate) struct ServeOptions {
     /// Proxies whose word counts about whom they ask for.
     pub(crate) trusted_proxies: Proxies,
     /// Hosts that profiles may follow repositories of, whosever they are.
-    pub(crate) upstream_hosts: Vec<String>,
+    pub(crate) upstream_hosts: Vec<Host>,
     /// Administrators may name folders of this machine.
     pub(crate) upstream_folders: bool,
     /// How much those with an account may use, where nothing else is said of them.
@@ -116,6 +117,10 @@ pub(crate) enum Refused {
     Sender(String),
     #[error("serve.trusted_proxies: {0}")]
     Proxy(#[from] InvalidProxy),
+    #[error(
+        "serve.upstream_hosts: {0:?} is no host such as git.example.com or git.example.com:8443"
+    )]
+    UpstreamHost(String),
     #[error("serve.askpass must be an absolute path, not {0:?}")]
     Askpass(String),
 }
@@ -165,6 +170,8 @@ impl ServeOptions {
         let upstreams = list(settings, "serve.upstream_hosts");
         let upstream_folders = upstreams.iter().any(|host| host == FOLDERS);
         let upstream_hosts = upstreams.iter().filter(|host| *host != FOLDERS);
+        let upstream_hosts = upstream_hosts
+            .map(|host| Host::parse(host).ok_or_else(|| Refused::UpstreamHost(host.clone())));
         let log_json = match text(settings, "serve.log_format") {
             Some(format) => format == "json",
             None => text(settings, "serve.environment").as_deref() == Some("production"),
@@ -185,7 +192,7 @@ impl ServeOptions {
                     .iter()
                     .map(String::as_str),
             )?,
-            upstream_hosts: upstream_hosts.map(|host| host.to_lowercase()).collect(),
+            upstream_hosts: upstream_hosts.collect::<Result<_, _>>()?,
             upstream_folders,
             quotas: Quotas {
                 person: quota(settings, "person"),
@@ -343,11 +350,16 @@ mod tests {
     #[test]
     fn hosts_of_upstreams_are_names_and_folders_are_apart() {
         let options =
-            resolve("[serve]\nupstream_hosts = ['Git.example.com', 'file://']\n").unwrap();
-        assert_eq!(options.upstream_hosts, ["git.example.com"]);
+            resolve("[serve]\nupstream_hosts = ['Git.example.com:8443', 'file://']\n").unwrap();
+        let host = Host::parse("git.example.com:8443").unwrap();
+        assert_eq!(options.upstream_hosts, [host]);
         assert!(options.upstream_folders);
         let none = resolve("").unwrap();
         assert!(none.upstream_hosts.is_empty() && !none.upstream_folders);
+        for wrong in ["https://git.example.com", "git.example.com/x", "a:b"] {
+            let refused = resolve(&format!("[serve]\nupstream_hosts = ['{wrong}']\n"));
+            assert_eq!(refused.unwrap_err(), Refused::UpstreamHost(wrong.into()));
+        }
     }
 
     #[test]

@@ -30,8 +30,8 @@ const WRONG_SHOWN: usize = 20;
 ///
 /// Each of them once, as `application/x-wharf-blobs`: for each its size (4 bytes, big endian), its
 /// SHA-256 (32 bytes), its bytes. Without `profile` those of what applies to who asks; with it those
-/// of any version of that profile. Where some are not there the answer is 422 with their hashes in
-/// `missing`.
+/// of any version of that profile. What applied until a moment ago may be found still. Where some are
+/// not there the answer is 422 with their hashes in `missing`: the tree has to be read again.
 #[utoipa::path(
     post, path = "/api/v1/profile/blobs", tag = "configuration", request_body = BlobsRequest,
     params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; what applies when absent")),

@@ -10,7 +10,7 @@ use wharf_identity::{Identity, KeyFile, Options, Parts, PasswordCost};
 use wharf_model::{Clock, Entropy, Secret, Timestamp};
 use wharf_profiles::Profiles;
 use wharf_profiles::catalog::Catalog;
-use wharf_profiles::upstream::GitProgram;
+use wharf_profiles::upstream::{GitProgram, Host};
 use wharf_server::{
     AccountTokens, Accounts, Configuration, InTurn, ServerOptions, UpstreamOptions, Upstreams,
     router,
@@ -161,7 +161,7 @@ fn upstreams(directory: &Path) -> UpstreamOptions {
             search: "/usr/local/bin:/usr/bin:/bin".into(),
             home,
         },
-        hosts: vec!["git.example.com".to_owned()],
+        hosts: Vec::from_iter(Host::parse("git.example.com")),
         folders: true,
     }
 }

@@ -165,6 +165,9 @@ fn refused(refused: Refused) -> CommandError {
         Refused::NoSender | Refused::Sender(_) => {
             error.hint("wharf config set serve.mail_from wharf@example.com")
         }
+        Refused::UpstreamHost(_) => {
+            error.hint("wharf config set serve.upstream_hosts git.example.com")
+        }
         Refused::NoToken(_) => error.hint("unset BYPASS_AUTH, or listen on 127.0.0.1"),
     }
 }

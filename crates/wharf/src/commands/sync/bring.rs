@@ -7,7 +7,7 @@ use wharf_sync::merge::block;
 use wharf_sync::plan::{Action, Conflict, Contents, Options, Plan, Side, Step};
 use wharf_sync::profile::{Digest, Entry, Manifest};
 
-use super::contents::{Near, find, gather};
+use super::contents::{Near, find, gather, is_gone};
 use super::others;
 use super::place;
 use super::report::{Report, Section};
@@ -107,6 +107,14 @@ impl Args {
 
 /// Brings what is new to the directories of these agents.
 pub(super) async fn bring(cx: &Context, args: &Args) -> Result<Report, CommandError> {
+    match once(cx, args).await {
+        // Nothing was written. What the server has now it tells when it is asked again.
+        Err(error) if is_gone(&error) => once(cx, args).await,
+        done => done,
+    }
+}
+
+async fn once(cx: &Context, args: &Args) -> Result<Report, CommandError> {
     let mut sites = sites::chosen(cx, &args.target)?;
     if sites.is_empty() {
         return Err(CommandError::usage("there is no target")
@@ -119,7 +127,7 @@ pub(super) async fn bring(cx: &Context, args: &Args) -> Result<Report, CommandEr
     let (mut sections, mut failed) = (Vec::new(), Vec::new());
     let mut look = None;
     let mut fresh = Contents::new();
-    let there = match claude {
+    let mut there = match claude {
         Some(site) => {
             let mut looked = session.look(site).await?;
             sections.push(to_claude(&session, &mut looked, args, &mut fresh, at).await?);
@@ -136,7 +144,14 @@ pub(super) async fn bring(cx: &Context, args: &Args) -> Result<Report, CommandEr
             shelf: shelf.as_ref(),
             fresh: Some(&fresh),
         };
-        match others::bring(&session, &there, near, site, args, at).await {
+        let mut done = others::bring(&session, &there, near, site.clone(), args, at).await;
+        if done.as_ref().is_err_and(is_gone)
+            && let Ok(now) = session.there().await
+        {
+            there = now;
+            done = others::bring(&session, &there, near, site, args, at).await;
+        }
+        match done {
             Ok(section) => sections.push(section),
             // What was done for the others is told all the same.
             Err(error) => failed.push(error),

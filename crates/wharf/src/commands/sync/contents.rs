@@ -50,6 +50,11 @@ pub(super) async fn gather(
     }
 }
 
+/// Whether the server has no such contents any more: a layer changed after it told what there is.
+pub(super) fn is_gone(error: &CommandError) -> bool {
+    error.code == "missing_contents"
+}
+
 /// Those that are on this machine.
 pub(super) fn find(near: Near<'_>, wanted: &BTreeSet<Digest>) -> Contents {
     let mut contents = Contents::new();

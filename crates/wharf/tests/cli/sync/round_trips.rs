@@ -44,3 +44,50 @@ fn one_round_trip_where_nothing_is_new_and_two_for_the_first_sync() {
     assert_eq!(sync(&["--target", "claude", "--target", "opencode"]), 6);
     assert!(machine.read(".config/opencode/commands/a.md").is_some());
 }
+
+/// Contents that the server no longer has.
+fn gone() -> Vec<u8> {
+    let body = r#"{"type": "about:blank", "title": "Not valid", "status": 422,
+        "code": "missing_contents", "retryable": false, "correlation_id": "",
+        "detail": "1 of the contents are not here, or no longer."}"#;
+    let head = format!(
+        "HTTP/1.1 422 X\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n",
+        body.len()
+    );
+    (head + body).into_bytes()
+}
+
+/// A layer changes after the server told what there is; what it has then is got, once.
+#[test]
+fn what_is_gone_from_the_server_meanwhile_is_looked_for_anew() {
+    for changes in [1, 2] {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&asked);
+        let stub = Stub::start(move |line| {
+            let mut seen = seen.lock().unwrap();
+            seen.push(line.to_owned());
+            let of = |what: &str| seen.iter().filter(|line| line.contains(what)).count();
+            let (trees, blobs) = (of("/tree"), of("/blobs"));
+            match line {
+                "GET /api/v1/profile/tree" if trees == 1 => tree(&[("agents/a.md", b"old\n", 4)]),
+                "GET /api/v1/profile/tree" => tree(&[("agents/a.md", b"new\n", 4)]),
+                _ if blobs <= changes => gone(),
+                _ => answer("application/x-wharf-blobs", &frame(4, b"new\n", b"new\n")),
+            }
+        });
+        let machine = Machine { home: Home::new() };
+        let mut command = machine.home.wharf(&["sync", "--api-url", &stub.url]);
+        let output = command.env("WHARF_TOKEN", "whk_x").output().unwrap();
+        let told = machine.home.show(&output);
+        let read = machine.read(".claude/agents/a.md");
+        if changes == 1 {
+            assert!(output.status.success(), "{told}");
+            assert_eq!(read.as_deref(), Some("new\n"));
+        } else {
+            assert!(told.contains("not here, or no longer"), "{told}");
+            assert_eq!(read, None);
+        }
+        assert_eq!(asked.lock().unwrap().len(), 4, "{told}");
+    }
+}

@@ -22,9 +22,11 @@ const BRANCH: &str = "main";
 
 /// Give it an upstream
 ///
-/// In place of the one that it has. At the same host a token, known hosts and the key that was made
-/// for SSH stay where nothing else is said. Those who look after the server may name any host,
-/// others those of `serve.upstream_hosts`. Agents may not. Nothing is fetched yet.
+/// In place of the one that it has. While the address is the same a token, known hosts and the key
+/// that was made for SSH stay where nothing else is said, and the webhook stays; another
+/// address gets another webhook, whose secret is told in this answer only. Those who look after the
+/// server may name any host, others those of `serve.upstream_hosts`. Agents may not. Nothing is
+/// fetched yet.
 #[utoipa::path(
     put, path = "/api/v1/profile/upstream", tag = "configuration", request_body = PutUpstream,
     params(("profile" = Option<String>, Query, description = "`me`, `org` or `team:ID`; `me` when absent")),
@@ -54,8 +56,10 @@ pub(crate) async fn set(
     let entropy = configuration.entropy.as_ref();
     let made = configuration.profiles.set_upstream(&owner, draft, entropy);
     let made = made.await?;
+    let settings = made.settings;
+    let secret = made.webhook_is_new.then_some(&settings.webhook_secret);
     reply::json(&WebhookSecret {
-        webhook_secret: hidden(&made.webhook_secret),
-        upstream: upstreams::shown(&made),
+        webhook_secret: secret.map(hidden),
+        upstream: upstreams::shown(&settings),
     })
 }
