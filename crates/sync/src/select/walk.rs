@@ -64,7 +64,9 @@ impl<'a> Walk<'a> {
                 Top::File | Top::Directory => {
                     let wanted = top(&shown) == Top::Directory;
                     match fs::metadata(&file) {
-                        Ok(found) if found.is_dir() != wanted => self.leave(&shown, Why::Foreign),
+                        Ok(found) if found.is_dir() != wanted => {
+                            self.trouble(&shown, Why::OtherKind)
+                        }
                         _ => self.entry(&shown, &file)?,
                     }
                 }
@@ -119,8 +121,10 @@ impl<'a> Walk<'a> {
         }
         let found = match self.look(file) {
             Ok(found) => found,
-            // Where a link leads to nothing there is no file, and one can be made through it.
+            // Where a link leads to nothing there is no file, and one can be made through it. Whether
+            // one was there is for the base to say.
             Err(Why::Dangling) => {
+                self.selection.dangling.insert(path.to_owned());
                 self.leave(path, Why::Dangling);
                 return Ok(());
             }

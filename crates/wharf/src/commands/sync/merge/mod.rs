@@ -89,7 +89,7 @@ pub(super) async fn merge(cx: &Context, args: &Args) -> Outcome {
         }
         None => chosen(&session, &look, args, &step, &mut contents).await?,
     };
-    let mut agreed = look.place.agreed();
+    let mut agreed = look.place.agreed(&look.here);
     agreed.set(path.clone(), step.remote);
     let base = look.place.work.base();
     let next = base.next(&base.version.clone(), agreed);

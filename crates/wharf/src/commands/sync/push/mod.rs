@@ -253,7 +253,7 @@ fn agree(
     tree: ProfileTree,
 ) -> Result<(), CommandError> {
     look.there = session.take(None, Some(tree))?;
-    let agreed = push.agreed(&look.place.agreed());
+    let agreed = push.agreed(&look.place.agreed(&look.here));
     let next = look
         .place
         .work
