@@ -190,7 +190,7 @@ fn what_a_profile_can_meet_on_a_disk() {
     // It can be made through the link, unless it was there: then nobody knows whether it is gone.
     let unreadable = selection.unreadable(&Manifest::default());
     assert!(!unreadable.contains("agents/nothing"));
-    let entry = Entry::of(b"", false);
+    let entry = crate::profile::Entry::of(b"", false);
     let base = Manifest::from_entries([(path("agents/nothing"), entry)]).unwrap();
     assert!(selection.unreadable(&base).contains("agents/nothing"));
 }

@@ -8,6 +8,7 @@
 
 mod codex;
 mod frontmatter;
+mod list;
 mod opencode;
 mod permission;
 mod placeholders;

@@ -127,8 +127,23 @@ fn agent(rendered: &mut Rendered, path: &ProfilePath, text: &str, servers: &BTre
         "---\ndescription: {}\nmode: subagent\n",
         quoted(&description)
     );
-    let lost = |what| rendered.lose(path, what);
-    head.push_str(&permission(&document, servers, lost));
+    let mut lost = Vec::new();
+    match permission(&document, servers, |what| lost.push(what)) {
+        Ok(permission) => head.push_str(&permission),
+        // It would have every tool there.
+        Err(what) => {
+            rendered.lose(
+                path,
+                format!(
+                    "what it may do is not understood ({what}): write it as `tools: Read, Grep`"
+                ),
+            );
+            return;
+        }
+    }
+    for what in lost {
+        rendered.lose(path, what);
+    }
     head.push_str("---\n");
     let inherits = document.text("model").as_deref() == Some("inherit");
     for field in &document.fields {

@@ -144,6 +144,42 @@ fn what_opencode_cannot_start_with_or_would_take_for_more_is_not_written() {
 }
 
 #[test]
+fn an_agent_whose_tools_are_not_understood_is_not_written() {
+    let agents = [
+        (
+            "agents/a.md",
+            "---\nname: a\ndescription: d\n\"tools\" : [\"Read\", # one\n  'Grep']\n---\n",
+        ),
+        (
+            "agents/b.md",
+            "---\nname: b\ndescription: d\ntools: {Read: true}\n---\n",
+        ),
+        (
+            "agents/c.md",
+            "---\nname: c\ndescription: d\ndisallowedTools: Bash Write\n---\n",
+        ),
+    ];
+    let rendered = render(Target::OpenCode, &profile(&agents), &Existing::default()).unwrap();
+    let paths: Vec<_> = rendered.files.keys().map(ProfilePath::as_str).collect();
+    assert_eq!(paths, ["agents/a.md"]);
+    let read = text(&rendered, "agents/a.md");
+    assert!(
+        read.contains("bash: deny") && !read.contains("grep"),
+        "{read}"
+    );
+    let why = "write it as `tools: Read, Grep`";
+    assert_eq!(
+        lost(&rendered),
+        [
+            format!("agents/b.md: what it may do is not understood (the field `tools`): {why}"),
+            format!(
+                "agents/c.md: what it may do is not understood (the field `disallowedTools`): {why}"
+            ),
+        ]
+    );
+}
+
+#[test]
 fn a_skill_has_the_name_of_its_directory_in_opencode_too() {
     let skills = profile(&[
         (
