@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use cache::Cache;
-pub use table::belongs;
+pub use table::{belongs, is_secret};
 
 use crate::apply::{Bounds, MemberPlace};
 use crate::profile::{Digest, InvalidManifest, Manifest, ProfilePath, Reason};

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::cache::Stamp;
-use super::table::{SECRET_PLACES, Top, inside, top};
+use super::table::{Top, inside, is_secret, top};
 use super::{Cache, Error, LOOKED_AT_MAX, LeftOut, Place, Selection, Source, Why};
 use crate::apply::{Bounds, read_file};
 use crate::member;
@@ -164,8 +164,7 @@ impl<'a> Walk<'a> {
         if !self.bounds.hold(&real) {
             return Err(Why::Outside);
         }
-        let secret = |part: &str| SECRET_PLACES.contains(&part);
-        if real.iter().any(|part| part.to_str().is_some_and(secret)) {
+        if is_secret(&real) {
             return Err(Why::Credentials);
         }
         fs::metadata(&real).map_err(unreadable)
