@@ -333,14 +333,6 @@ impl Plan {
         })
     }
 
-    /// Whether an apply would change something here.
-    #[must_use]
-    pub fn changes_files(&self) -> bool {
-        self.steps
-            .iter()
-            .any(|step| matches!(step.action, Action::Write { .. } | Action::Delete))
-    }
-
     /// Whether both sides are the same.
     #[must_use]
     pub fn is_settled(&self) -> bool {
