@@ -70,7 +70,10 @@ impl<D: Disk> Workplace<D> {
             places.push((change, location, member));
         }
         for (change, location, member) in places {
-            let same = files.get(&location.file).map_or(&[][..], Vec::as_slice);
+            let same = files
+                .get(&location.file)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
             let first = same.first().copied().unwrap_or(change);
             let renamed = leaving.get(&change.path.folded());
             let absent = change.expect.is_none();

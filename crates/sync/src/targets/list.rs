@@ -19,7 +19,7 @@ pub(super) fn list(field: &str) -> Option<Vec<String>> {
     let is_filled = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
     let value = if is_filled(&value) { value } else { "" };
     let items = if value.starts_with(['|', '>']) {
-        let head = bare(value)?.strip_prefix(['|', '>'])?;
+        let head = bare(value).strip_prefix(['|', '>'])?;
         if !head.chars().all(|c| matches!(c, '+' | '-')) {
             return None;
         }
@@ -54,12 +54,12 @@ fn lines(lines: &[&str]) -> Option<Vec<String>> {
 fn scalar(value: &str, below: &[&str]) -> Option<String> {
     if value.starts_with(['"', '\'']) {
         let (text, rest) = quoted(value)?;
-        return (below.is_empty() && bare(rest)?.is_empty()).then_some(text);
+        return (below.is_empty() && bare(rest).is_empty()).then_some(text);
     }
     let mut text = String::new();
     let mut has_ended = false;
     for line in std::iter::once(value).chain(below.iter().map(|line| line.trim())) {
-        let bare = bare(line)?;
+        let bare = bare(line);
         if has_ended && !line.is_empty() {
             return None;
         }
@@ -97,7 +97,7 @@ fn flow(text: &str) -> Option<Vec<String>> {
         } else {
             let end = rest.find([',', ']', '\n'])?;
             let (item, behind) = rest.split_at_checked(end)?;
-            let bare = bare(item)?;
+            let bare = bare(item);
             // Behind a comment the line has no more of it.
             rest = if bare.len() < item.trim_end().len() {
                 behind.split_once('\n')?.1
@@ -129,14 +129,14 @@ fn behind_comments(text: &str) -> &str {
     text
 }
 
-/// A line without a comment at its end; nothing where one begins that is none.
-fn bare(line: &str) -> Option<&str> {
+/// A line without a comment at its end.
+fn bare(line: &str) -> &str {
     let line = line.trim();
     let end = line
         .match_indices('#')
         .map(|(at, _)| line.split_at(at).0)
         .find(|before| before.is_empty() || before.ends_with([' ', '\t']));
-    Some(end.unwrap_or(line).trim_end())
+    end.unwrap_or(line).trim_end()
 }
 
 /// A text in quotes at the beginning, on one line, and what follows.
