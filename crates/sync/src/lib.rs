@@ -42,7 +42,7 @@
 //! let here = select(source, &mut cache)?;
 //!
 //! let options = Options {
-//!     unreadable: here.unreadable.clone(),
+//!     unreadable: here.unreadable(&place.base().manifest),
 //!     ignores_case: here.ignores_case,
 //!     ..Options::default()
 //! };

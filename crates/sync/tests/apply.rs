@@ -347,3 +347,52 @@ fn a_mode_alone_is_set_and_undone() {
     place.undo(1, false, 0).unwrap();
     assert_eq!(mode(&file), 0o644);
 }
+
+#[test]
+fn two_paths_that_are_one_file_are_written_once_or_left_alone() {
+    let home = home();
+    let root = home.path().join(".claude");
+    fs::create_dir_all(root.join("skills/one")).unwrap();
+    fs::create_dir(root.join("agents")).unwrap();
+    symlink("one", root.join("skills/two")).unwrap();
+    fs::write(root.join("agents/a.md"), "old").unwrap();
+    symlink("a.md", root.join("agents/b.md")).unwrap();
+    let mut place = open(&home);
+    let was = manifest(&[("agents/a.md", "old"), ("agents/b.md", "old")]);
+    let base = place.base().next("v1", was.clone());
+    place.agree(base).unwrap();
+    let next = [
+        ("agents/a.md", "of a"),
+        ("agents/b.md", "of b"),
+        ("skills/one/x", "both"),
+        ("skills/two/x", "both"),
+        ("CLAUDE.md", "rest"),
+    ];
+    let next = place.base().next("v2", manifest(&next));
+    let changes = [
+        change("agents/a.md", Some("old"), content("of a")),
+        change("agents/b.md", Some("old"), content("of b")),
+        change("skills/one/x", None, content("both")),
+        change("skills/two/x", None, content("both")),
+        change("CLAUDE.md", None, content("rest")),
+    ];
+    let outcome = place.apply(&changes, next, 1).unwrap();
+    assert_eq!(outcome.written, [path("skills/one/x"), path("CLAUDE.md")]);
+    let pair = (path("agents/b.md"), path("agents/a.md"));
+    assert_eq!(outcome.doubled, [pair]);
+    assert!(outcome.is_partial());
+    let text = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+    assert_eq!(text("agents/a.md"), "old");
+    assert_eq!(text("skills/two/x"), "both");
+    let agreed = &place.base().manifest;
+    for name in ["agents/a.md", "agents/b.md"] {
+        assert_eq!(agreed.get(&path(name)), was.get(&path(name)), "{name}");
+    }
+    assert!(agreed.get(&path("skills/two/x")).is_some());
+    // Alone it is told as well, and agrees on nothing.
+    let next = place
+        .base()
+        .next("v3", manifest(&[("agents/a.md", "of a")]));
+    let outcome = place.apply(&changes[..2], next, 2).unwrap();
+    assert_eq!((outcome.operation, outcome.doubled.len()), (None, 1));
+}

@@ -281,7 +281,7 @@ impl World {
                 How::Plain | How::Force => None,
             },
             force: matches!(how, How::Force),
-            unreadable: selection.unreadable.clone(),
+            unreadable: selection.unreadable(&place.base().manifest),
             ..Options::default()
         };
         let local = place.base().seen(&selection.manifest);

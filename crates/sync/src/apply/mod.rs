@@ -90,7 +90,7 @@ pub struct Change {
 }
 
 /// What a file becomes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum To {
     /// This content.
     Content {
@@ -123,6 +123,9 @@ pub struct Outcome {
     /// Files that were left alone, because somebody changed them meanwhile. What was agreed before
     /// still holds for them, so that the next plan finds the conflict.
     pub skipped: Vec<ProfilePath>,
+    /// Paths that a link makes one file here, and that were to become different things: a path, and
+    /// the one before it. Both were left alone, and what was agreed before still holds for them.
+    pub doubled: Vec<(ProfilePath, ProfilePath)>,
     /// Older operations that were forgotten to make room.
     pub pruned: Pruned,
 }
@@ -162,6 +165,14 @@ impl Workplace<RealDisk> {
     /// or what was left cannot be completed.
     pub fn open(ground: Ground) -> Result<Self, Error> {
         Self::open_on(ground, RealDisk)
+    }
+}
+
+impl Outcome {
+    /// Whether something was left alone that was to be changed.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        !self.skipped.is_empty() || !self.doubled.is_empty()
     }
 }
 
@@ -237,10 +248,14 @@ impl<D: Disk> Workplace<D> {
             self.agree(agreed)?;
             return Ok(Outcome::default());
         }
-        let prepared = self.prepare(changes, agreed, at, undoes)?;
+        let mut prepared = self.prepare(changes, agreed, at, undoes)?;
+        let doubled = prepared.doubled();
         if prepared.is_empty() {
             self.agree(prepared.next())?;
-            return Ok(Outcome::default());
+            return Ok(Outcome {
+                doubled,
+                ..Outcome::default()
+            });
         }
         let journal = match self.stage(prepared) {
             Ok(journal) => journal,
@@ -249,7 +264,8 @@ impl<D: Disk> Workplace<D> {
         if let Err(error) = self.turn(Phase::Staging, Phase::Moving) {
             return Err(self.take_back(error));
         }
-        self.finish(&journal)
+        let outcome = self.finish(&journal)?;
+        Ok(Outcome { doubled, ..outcome })
     }
 
     /// The manifest that a plan starts from: [`Base::manifest`].

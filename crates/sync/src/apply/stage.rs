@@ -27,6 +27,7 @@ pub(super) struct Prepared {
     journal: Journal,
     contents: Vec<Contents>,
     next: Base,
+    doubled: Vec<(ProfilePath, ProfilePath)>,
 }
 
 /// What is written for one item.
@@ -51,6 +52,7 @@ impl<D: Disk> Workplace<D> {
             journal: Journal::new(number, at, undoes),
             contents: Vec::new(),
             next,
+            doubled: Vec::new(),
         };
         let leaving: BTreeMap<String, &ProfilePath> = changes
             .iter()
@@ -59,10 +61,20 @@ impl<D: Disk> Workplace<D> {
             .collect();
         let mut changed = Vec::new();
         let mut made = BTreeSet::new();
-        let mut files = BTreeSet::new();
+        let mut places = Vec::new();
+        let mut files: BTreeMap<PathBuf, Vec<&Change>> = BTreeMap::new();
         for change in changes {
             let (file, member) = self.place(&change.path);
             let location = self.bounds.locate(&change.path, &file)?;
+            files.entry(location.file.clone()).or_default().push(change);
+            places.push((change, location, member));
+        }
+        for (change, location, member) in places {
+            let same = files
+                .get(&location.file)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let first = same.first().copied().unwrap_or(change);
             let renamed = leaving.get(&change.path.folded());
             let absent = change.expect.is_none();
             let found = if absent && renamed.is_some_and(|other| **other != change.path) {
@@ -77,8 +89,21 @@ impl<D: Disk> Workplace<D> {
                 member.as_deref(),
                 &location.file,
             )?;
-            if now != change.expect || !files.insert(location.file.clone()) {
+            if now != change.expect {
                 changed.push(change.path.clone());
+                continue;
+            }
+            if same.iter().any(|other| other.to != first.to) {
+                let agreed = self.base.manifest.get(&change.path).copied();
+                prepared.next.manifest.set(change.path.clone(), agreed);
+                if first.path != change.path {
+                    let pair = (change.path.clone(), first.path.clone());
+                    prepared.doubled.push(pair);
+                }
+                continue;
+            }
+            // Written once, it is both.
+            if first.path != change.path {
                 continue;
             }
             made.extend(location.missing.iter().cloned());
@@ -209,6 +234,7 @@ impl<D: Disk> Workplace<D> {
             journal,
             contents,
             next,
+            doubled: _,
         } = prepared;
         let state = self.ground.state.as_path();
         let disk = &self.disk;
@@ -263,6 +289,11 @@ impl Prepared {
     /// Whether every file is what it is to be.
     pub(super) fn is_empty(&self) -> bool {
         self.journal.items.is_empty()
+    }
+
+    /// The paths that are one file and are left alone.
+    pub(super) fn doubled(&mut self) -> Vec<(ProfilePath, ProfilePath)> {
+        std::mem::take(&mut self.doubled)
     }
 
     /// The base that holds afterwards.

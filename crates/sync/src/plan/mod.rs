@@ -19,7 +19,7 @@ use crate::apply::{Change, To};
 use crate::profile::{Digest, Entry, Manifest, ProfilePath};
 use crate::select;
 
-/// Deletions up to this number are never found too many.
+/// Deletions up to this number are not found too many, unless the other side is empty.
 pub const DELETIONS_UNASKED_MAX: usize = 10;
 
 /// One of the two sides.
@@ -333,14 +333,6 @@ impl Plan {
         })
     }
 
-    /// Whether an apply would change something here.
-    #[must_use]
-    pub fn changes_files(&self) -> bool {
-        self.steps
-            .iter()
-            .any(|step| matches!(step.action, Action::Write { .. } | Action::Delete))
-    }
-
     /// Whether both sides are the same.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -355,19 +347,25 @@ impl Plan {
 
     /// How many files would go on a side, where that is so many that it is rather a mistake (an
     /// empty disk, another person's server): over [`DELETIONS_UNASKED_MAX`] and over half of what
-    /// the side has. Ask before doing it.
+    /// the side has, or any number where the other side has nothing. Ask before doing it.
     #[must_use]
     pub fn too_many_deletions(&self, side: Side) -> Option<usize> {
         let (mut gone, mut there) = (0, self.same);
+        let mut other_has = self.same > 0;
         for step in &self.steps {
-            let (has, goes) = match side {
-                Side::Local => (step.local, step.action == Action::Delete),
-                Side::Remote => (step.remote, step.action == Action::Keep(Mine::Deleted)),
+            let (has, goes, other) = match side {
+                Side::Local => (step.local, step.action == Action::Delete, step.remote),
+                Side::Remote => {
+                    let goes = step.action == Action::Keep(Mine::Deleted);
+                    (step.remote, goes, step.local)
+                }
             };
+            other_has |= other.is_some();
             there += usize::from(has.is_some());
             gone += usize::from(goes && has.is_some());
         }
-        (gone > DELETIONS_UNASKED_MAX && gone * 2 > there).then_some(gone)
+        let is_most = gone > DELETIONS_UNASKED_MAX && gone * 2 > there;
+        (is_most || gone > 0 && !other_has).then_some(gone)
     }
 }
 

@@ -252,7 +252,18 @@ fn an_empty_disk_is_not_taken_for_a_wish() {
     assert_eq!(plan.too_many_deletions(Side::Local), None);
     let plan = three(&all, &all, "f1=1", &Options::default());
     assert_eq!(plan.too_many_deletions(Side::Local), Some(39));
+    // Up to ten of many are a wish, as long as the other side has something.
     let ten: String = (0..10).map(|n| format!("f{n}=1 ")).collect();
-    let plan = three(&ten, "", &ten, &Options::default());
+    let with = format!("{ten} x=1");
+    let plan = three(&with, "x=1", &with, &Options::default());
     assert_eq!(plan.too_many_deletions(Side::Remote), None);
+    let plan = three(&with, &with, "x=1", &Options::default());
+    assert_eq!(plan.too_many_deletions(Side::Local), None);
+    let eleven = format!("{with} y=1");
+    let plan = three(&eleven, "x=1", &eleven, &Options::default());
+    assert_eq!(plan.too_many_deletions(Side::Remote), Some(11));
+    for (here, there, side) in [("", "f=1", Side::Remote), ("f=1", "", Side::Local)] {
+        let plan = three("f=1", here, there, &Options::default());
+        assert_eq!(plan.too_many_deletions(side), Some(1), "{side:?}");
+    }
 }

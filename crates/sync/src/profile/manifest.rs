@@ -293,12 +293,6 @@ impl Manifest {
         });
         Self::collect(entries)
     }
-
-    /// The digest of the text: two manifests with one are the same profile.
-    #[must_use]
-    pub fn fingerprint(&self) -> Digest {
-        Digest::of(self.to_text().as_bytes())
-    }
 }
 
 #[cfg(test)]
@@ -330,17 +324,6 @@ mod tests {
         assert_eq!(Manifest::from_text(&text), Ok(manifest));
         let wrong = Manifest::from_text("nonsense").unwrap_err();
         assert_eq!(wrong, InvalidManifest::Line { line: 1 });
-    }
-
-    #[test]
-    fn the_fingerprint_sees_content_and_mode() {
-        let print = |mode| {
-            Manifest::from_listed([listed("a", 1, mode)])
-                .unwrap()
-                .fingerprint()
-        };
-        assert_ne!(print(0o644), print(0o755));
-        assert_eq!(print(0o644), print(0o600));
     }
 
     #[test]

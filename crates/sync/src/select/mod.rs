@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use cache::Cache;
-pub use table::belongs;
+pub use table::{belongs, is_secret};
 
 use crate::apply::{Bounds, MemberPlace};
 use crate::profile::{Digest, InvalidManifest, Manifest, ProfilePath, Reason};
@@ -42,13 +42,15 @@ pub struct Selection {
     pub manifest: Manifest,
     /// What is beside it, by path.
     pub left_out: Vec<LeftOut>,
-    /// Files and directories that may be part of it and could not be read: to be handed to
-    /// [`crate::plan::Options::unreadable`].
+    /// Files and directories that may be part of it and could not be read; see
+    /// [`Selection::unreadable`] for what a plan needs.
     pub unreadable: BTreeSet<String>,
     /// Whether the file system takes `A` and `a` for one file.
     pub ignores_case: bool,
     /// How many files had to be read.
     pub read: usize,
+    /// Links that lead to nothing.
+    dangling: BTreeSet<String>,
     places: BTreeMap<ProfilePath, Place>,
 }
 
@@ -98,6 +100,9 @@ pub enum Why {
     /// Nothing that a profile has.
     #[error("it is not part of a profile")]
     Foreign,
+    /// A directory with the name of a profile's file, or a file with that of a directory.
+    #[error("a profile has a file of that name where this is a directory, or the reverse")]
+    OtherKind,
     /// A link that leads to itself, or to a directory that it is in.
     #[error("the link leads in a circle")]
     Circle,
@@ -132,6 +137,7 @@ impl Why {
             self,
             Self::Circle
                 | Self::Dangling
+                | Self::OtherKind
                 | Self::Outside
                 | Self::NotAFile
                 | Self::Unreadable(_)
@@ -186,6 +192,16 @@ pub fn select(source: Source<'_>, cache: &mut Cache) -> Result<Selection, Error>
 }
 
 impl Selection {
+    /// What cannot be told to be deleted, for [`crate::plan::Options::unreadable`]: what could not be
+    /// read, and links that lead to nothing where something of the base was. A disk that is not
+    /// mounted leaves such a link, and so does a directory of dotfiles that is being replaced.
+    #[must_use]
+    pub fn unreadable(&self, base: &Manifest) -> BTreeSet<String> {
+        let had = |link: &&String| base.iter().any(|(path, _)| path.is_under(link));
+        let dangling = self.dangling.iter().filter(had).cloned();
+        dangling.chain(self.unreadable.iter().cloned()).collect()
+    }
+
     /// The content of a selected file.
     ///
     /// # Errors

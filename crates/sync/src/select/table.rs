@@ -1,5 +1,7 @@
 //! Which paths are a profile, and why the others are not.
 
+use std::path::Path;
+
 use super::Why;
 use crate::profile::ProfilePath;
 
@@ -63,7 +65,7 @@ const INSIDE: &[(&str, Why)] = &[
 ];
 
 /// Directories of a home whose files are not read, wherever a link in a profile leads.
-pub(super) const SECRET_PLACES: &[&str] = &[
+const SECRET_PLACES: &[&str] = &[
     ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", "gcloud", "keyrings",
 ];
 
@@ -82,6 +84,20 @@ pub fn belongs(path: &ProfilePath) -> bool {
     FILES.contains(&path.as_str())
         || DIRECTORIES.iter().any(|dir| below(dir))
             && path.parts().all(|part| inside(part).is_none())
+}
+
+/// Whether a file behind all links holds credentials, by its place or its name: it is not read,
+/// whatever leads to it.
+#[must_use]
+pub fn is_secret(real: &Path) -> bool {
+    let is_named =
+        |name: &str| name.starts_with(".credentials") || inside(name) == Some(Why::Credentials);
+    let mut parts = real.iter().filter_map(|part| part.to_str());
+    parts.any(|part| SECRET_PLACES.contains(&part))
+        || real
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(is_named)
 }
 
 pub(super) fn top(name: &str) -> Top {

@@ -187,7 +187,12 @@ fn what_a_profile_can_meet_on_a_disk() {
         ]
     );
     assert!(selection.unreadable.contains("agents/pipe"));
-    assert!(!selection.unreadable.contains("agents/nothing"));
+    // It can be made through the link, unless it was there: then nobody knows whether it is gone.
+    let unreadable = selection.unreadable(&Manifest::default());
+    assert!(!unreadable.contains("agents/nothing"));
+    let entry = crate::profile::Entry::of(b"", false);
+    let base = Manifest::from_entries([(path("agents/nothing"), entry)]).unwrap();
+    assert!(selection.unreadable(&base).contains("agents/nothing"));
 }
 
 #[test]
@@ -225,8 +230,10 @@ fn a_directory_with_the_name_of_a_file_is_no_part_of_it() {
     home.put("agents", "");
     let selection = home.select(&mut Cache::default(), 0);
     assert!(selection.manifest.is_empty());
-    let foreign = [("CLAUDE.md", Why::Foreign), ("agents", Why::Foreign)];
-    assert_eq!(left_out(&selection), foreign);
+    let other = [("CLAUDE.md", Why::OtherKind), ("agents", Why::OtherKind)];
+    assert_eq!(left_out(&selection), other);
+    let unreadable = ["CLAUDE.md", "agents"].map(str::to_owned).into();
+    assert_eq!(selection.unreadable, unreadable);
 }
 
 #[test]

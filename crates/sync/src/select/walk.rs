@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::cache::Stamp;
-use super::table::{SECRET_PLACES, Top, inside, top};
+use super::table::{Top, inside, is_secret, top};
 use super::{Cache, Error, LOOKED_AT_MAX, LeftOut, Place, Selection, Source, Why};
 use crate::apply::{Bounds, read_file};
 use crate::member;
@@ -64,7 +64,9 @@ impl<'a> Walk<'a> {
                 Top::File | Top::Directory => {
                     let wanted = top(&shown) == Top::Directory;
                     match fs::metadata(&file) {
-                        Ok(found) if found.is_dir() != wanted => self.leave(&shown, Why::Foreign),
+                        Ok(found) if found.is_dir() != wanted => {
+                            self.trouble(&shown, Why::OtherKind)
+                        }
                         _ => self.entry(&shown, &file)?,
                     }
                 }
@@ -119,8 +121,10 @@ impl<'a> Walk<'a> {
         }
         let found = match self.look(file) {
             Ok(found) => found,
-            // Where a link leads to nothing there is no file, and one can be made through it.
+            // Where a link leads to nothing there is no file, and one can be made through it. Whether
+            // one was there is for the base to say.
             Err(Why::Dangling) => {
+                self.selection.dangling.insert(path.to_owned());
                 self.leave(path, Why::Dangling);
                 return Ok(());
             }
@@ -160,8 +164,7 @@ impl<'a> Walk<'a> {
         if !self.bounds.hold(&real) {
             return Err(Why::Outside);
         }
-        let secret = |part: &str| SECRET_PLACES.contains(&part);
-        if real.iter().any(|part| part.to_str().is_some_and(secret)) {
+        if is_secret(&real) {
             return Err(Why::Credentials);
         }
         fs::metadata(&real).map_err(unreadable)

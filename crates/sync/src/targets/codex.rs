@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use super::frontmatter::Document;
 use super::placeholders::counted_from_one;
 use super::servers::{Entry, Part, Server, parts, read};
-use super::{Error, Existing, Files, Rendered};
+use super::{Edit, Error, Existing, Files, Rendered, is_same};
+use crate::json;
 use crate::profile::ProfilePath;
 
 const CONFIG: &str = "config.toml";
@@ -34,6 +35,12 @@ pub(super) fn render(profile: &Files, existing: &Existing) -> Result<Rendered, E
 
 /// Prompts are in one directory: `commands/git/push.md` is `prompts/git-push.md`.
 fn prompt(rendered: &mut Rendered, path: &ProfilePath, text: &str) {
+    let name = path.parts().skip(1).collect::<Vec<_>>().join("-");
+    let file = format!("prompts/{name}");
+    if ProfilePath::parse(&file).is_ok_and(|file| rendered.files.contains_key(&file)) {
+        rendered.lose(path, format!("another command is `{file}` already"));
+        return;
+    }
     let document = Document::parse(text);
     let kept = ["description", "argument-hint"];
     let head: String = document
@@ -57,11 +64,7 @@ fn prompt(rendered: &mut Rendered, path: &ProfilePath, text: &str) {
     } else {
         format!("---\n{head}---\n")
     };
-    let name = path.parts().skip(1).collect::<Vec<_>>().join("-");
-    rendered.put_text(
-        &format!("prompts/{name}"),
-        &(head + &counted_from_one(document.body)),
-    );
+    rendered.put_text(&file, &(head + &counted_from_one(document.body)));
 }
 
 fn servers(rendered: &mut Rendered, profile: &Files, existing: &Existing) -> Result<(), Error> {
@@ -86,14 +89,25 @@ fn servers(rendered: &mut Rendered, profile: &Files, existing: &Existing) -> Res
     let table = table
         .as_table_like_mut()
         .ok_or_else(|| wrong(format!("`{SERVERS}` is no table")))?;
+    let path = ProfilePath::parse("mcp.json").map_err(|error| Error::Servers(error.to_string()))?;
+    let values = table
+        .iter()
+        .map(|(name, item)| (name.to_owned(), said(item)));
+    let values: BTreeMap<String, String> = values.collect();
+    let edits = existing.edits(&values);
     for gone in existing
         .servers
         .iter()
         .filter(|name| !servers.contains_key(*name))
     {
+        if edits.get(gone) == Some(&Edit::Changed) {
+            // It is the person's own from now on.
+            let what = "it is no longer in the profile, and stays since you have changed it there";
+            rendered.lose(&path, format!("the server `{gone}`: {what}"));
+            continue;
+        }
         table.remove(gone);
     }
-    let path = ProfilePath::parse("mcp.json").map_err(|error| Error::Servers(error.to_string()))?;
     for (name, server) in servers {
         let ours = existing.servers.contains(&name);
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -113,11 +127,22 @@ fn servers(rendered: &mut Rendered, profile: &Files, existing: &Existing) -> Res
         };
         match made {
             Ok(made) => {
-                table.insert(&name, Item::Table(made));
+                let made = Item::Table(made);
+                let is_there = |now: &String| is_same(now, &said(&made));
+                let agrees = values.get(&name).is_some_and(is_there);
+                if let Some(edit) = edits.get(&name).filter(|_| !agrees) {
+                    rendered.leave(&path, &name, *edit, existing);
+                    continue;
+                }
+                rendered.written.insert(name.clone(), said(&made));
+                // Where it says the same it keeps its layout.
+                if !agrees {
+                    table.insert(&name, made);
+                }
                 rendered.servers.insert(name);
             }
             Err(why) => {
-                if ours {
+                if ours && edits.get(&name) != Some(&Edit::Changed) {
                     table.remove(&name);
                 }
                 rendered.lose(&path, format!("the server `{name}`: {why}"));
@@ -126,6 +151,23 @@ fn servers(rendered: &mut Rendered, profile: &Files, existing: &Existing) -> Res
     }
     rendered.put_text(CONFIG, &config.to_string());
     Ok(())
+}
+
+/// What a table or a value says, as JSON: two layouts of one table say the same.
+fn said(item: &Item) -> String {
+    let table = item.as_table_like().map(|table| {
+        let each = table.iter();
+        let each = each.map(|(name, item)| format!("{}:{}", json::quoted(name), said(item)));
+        format!("{{{}}}", each.collect::<Vec<_>>().join(","))
+    });
+    table.unwrap_or_else(|| match item {
+        Item::Value(Value::String(text)) => json::quoted(text.value()),
+        Item::Value(Value::Array(array)) => {
+            let each = array.iter().map(|value| said(&Item::Value(value.clone())));
+            format!("[{}]", each.collect::<Vec<_>>().join(","))
+        }
+        other => json::quoted(other.to_string().trim()),
+    })
 }
 
 /// A server's table. Codex replaces no variables, so that each reference has to become one of the

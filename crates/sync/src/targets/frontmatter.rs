@@ -1,15 +1,19 @@
 //! The head of a Markdown file between two lines of `---`: flat fields, as agents use them.
 //!
 //! This is no YAML reader. A field keeps the text that it has; what is asked of it is a text or a
-//! list of words, and what is more is told as lost. What is written for others is written anew and
+//! list of tools ([`super::list`]), and what is more is told as lost. What is written for others is written anew and
 //! quoted: a head that another reader refuses makes it take the whole head for text, and with it
 //! what an agent may not do.
+
+use super::list::list;
 
 /// A file in head and body.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Document<'a> {
     pub(super) fields: Vec<Field<'a>>,
     pub(super) body: &'a str,
+    /// The first line of the head that belongs to no field as it is read here.
+    pub(super) odd: Option<&'a str>,
 }
 
 /// One field, with the lines that belong to it.
@@ -26,22 +30,28 @@ impl<'a> Document<'a> {
         let whole = Self {
             fields: Vec::new(),
             body: text,
+            odd: None,
         };
         let mut lines = text.split_inclusive('\n');
         if lines.next().is_none_or(|line| line.trim_end() != "---") {
             return whole;
         }
         let mut fields: Vec<Field<'a>> = Vec::new();
+        let mut odd = None;
         for line in lines.by_ref() {
             if line.trim_end() == "---" {
                 let body = lines.map(str::len).sum::<usize>();
                 let body = text.get(text.len() - body..).unwrap_or_default();
-                return Self { fields, body };
+                return Self { fields, body, odd };
             }
             let name = line.split_once(':').map(|(name, _)| name);
             let begins = |name: &&str| !name.is_empty() && !name.starts_with([' ', '\t', '#', '-']);
             let line_text = format!("{}\n", line.trim_end_matches(['\n', '\r']));
-            match (name.filter(begins), fields.last_mut()) {
+            let name = name.filter(begins).map(|name| unquoted(name));
+            if !is_plain(line, name, fields.is_empty()) {
+                odd = odd.or(Some(line.trim_end()));
+            }
+            match (name, fields.last_mut()) {
                 (Some(name), _) => fields.push(Field {
                     name,
                     lines: line_text,
@@ -64,19 +74,21 @@ impl<'a> Document<'a> {
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
-    /// `a, b`, `[a, b]`, or a line `- a` for each.
-    pub(super) fn list(&self, name: &str) -> Option<Vec<String>> {
-        let field = self.field(name)?;
-        let inline = field.value().trim_start_matches('[').trim_end_matches(']');
-        let words = |text: &str| split_outside_of_brackets(text);
-        let mut items = words(inline);
-        for line in field.lines.lines().skip(1) {
-            if let Some(item) = line.trim().strip_prefix("- ") {
-                items.push(item.to_owned());
-            }
+    /// The tools that a field lists, none without the field.
+    ///
+    /// # Errors
+    /// What is not understood of it, in a few words. The head is looked at as a whole: a field that
+    /// was written in another way would be missed.
+    pub(super) fn list(&self, name: &str) -> Result<Vec<String>, String> {
+        if let Some(line) = self.odd {
+            return Err(format!("the line `{line}` of its head"));
         }
-        let items = items.iter().map(|item| unquoted(item).to_owned());
-        Some(items.filter(|item| !item.is_empty()).collect())
+        let mut fields = self.fields.iter().filter(|field| field.name == name);
+        let Some(field) = fields.next() else {
+            return Ok(Vec::new());
+        };
+        let listed = list(&field.lines).filter(|_| fields.next().is_none());
+        listed.ok_or_else(|| format!("the field `{name}`"))
     }
 }
 
@@ -120,8 +132,19 @@ impl Field<'_> {
     }
 }
 
+/// Whether a line of a head begins a field with a usual name, goes on with one, or says nothing.
+fn is_plain(line: &str, name: Option<&str>, is_first: bool) -> bool {
+    let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let begins = line.trim_end();
+    match name {
+        Some(name) => name.chars().all(usual) && !name.is_empty(),
+        None if begins.is_empty() || begins.starts_with('#') => true,
+        None => !is_first && (begins.starts_with([' ', '\t', ']']) || begins.starts_with("- ")),
+    }
+}
+
 /// The lines of a text that is set off by its indentation.
-fn block<'a>(lines: impl Iterator<Item = &'a str>, folded: bool) -> String {
+pub(super) fn block<'a>(lines: impl Iterator<Item = &'a str>, folded: bool) -> String {
     let inside = |line: &&str| line.trim().is_empty() || line.starts_with([' ', '\t']);
     let lines: Vec<&str> = lines.take_while(inside).collect();
     let indent = |line: &str| line.len() - line.trim_start().len();
@@ -145,7 +168,7 @@ fn block<'a>(lines: impl Iterator<Item = &'a str>, folded: bool) -> String {
 }
 
 /// Words that YAML takes for something else than a text.
-fn is_word(text: &str) -> bool {
+pub(super) fn is_word(text: &str) -> bool {
     let word = text.to_ascii_lowercase();
     let is_number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
     matches!(word.as_str(), "" | "~" | "null" | "true" | "false")
@@ -153,7 +176,7 @@ fn is_word(text: &str) -> bool {
 }
 
 /// Commas in `Bash(a, b)` do not divide.
-fn split_outside_of_brackets(text: &str) -> Vec<String> {
+pub(super) fn split_outside_of_brackets(text: &str) -> Vec<String> {
     let (mut items, mut item, mut depth) = (Vec::new(), String::new(), 0_usize);
     for c in text.chars() {
         match c {
@@ -258,7 +281,29 @@ mod tests {
             ["Read", "Bash(git log:*, git diff:*)"]
         );
         assert_eq!(document.list("skills").unwrap(), ["a", "b"]);
+        assert_eq!(document.list("none").unwrap(), [""; 0]);
         assert_eq!(document.body, "\nBody\n---\n");
+    }
+
+    #[test]
+    fn a_head_with_a_line_that_is_not_understood_lists_nothing() {
+        for line in [
+            "? tools\n: Read",
+            "<<: *all",
+            "\"to\\u006fls\": Read",
+            "{tools: Read}",
+            "tools: Read\ntools: Bash",
+            "...",
+        ] {
+            let text = format!("---\nname: x\n{line}\n---\n");
+            assert!(Document::parse(&text).list("tools").is_err(), "{line}");
+        }
+        let text = "---\n name: x\ntools: Read\n---\n";
+        assert!(Document::parse(text).list("tools").is_err());
+        for text in ["tools : Read", "\"tools\": Read", "'tools' : [Read]"] {
+            let text = format!("---\n# of x\n\n{text}\n---\n");
+            assert_eq!(Document::parse(&text).list("tools").unwrap(), ["Read"]);
+        }
     }
 
     #[test]

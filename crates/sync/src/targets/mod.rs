@@ -8,6 +8,7 @@
 
 mod codex;
 mod frontmatter;
+mod list;
 mod opencode;
 mod permission;
 mod placeholders;
@@ -44,6 +45,10 @@ pub struct Existing {
     pub beside: Option<String>,
     /// The MCP servers in it that an earlier rendering put there. Others are the person's own.
     pub servers: BTreeSet<String>,
+    /// What was written for each of them last, as [`Rendered::written`] told it. One that is
+    /// something else now, or gone, is an edit of the person's, and stays so. One of which nothing
+    /// is known is ours to change.
+    pub written: BTreeMap<String, String>,
     /// Whether the profile is also at `~/.claude` here, where OpenCode finds its skills itself:
     /// written twice, one would hide the other.
     pub claude_too: bool,
@@ -56,6 +61,8 @@ pub struct Rendered {
     pub files: Files,
     /// The MCP servers that are ours in the agent's configuration now.
     pub servers: BTreeSet<String>,
+    /// What was written for each of them, as JSON.
+    pub written: BTreeMap<String, String>,
     /// What has no counterpart there.
     pub lost: Vec<Lost>,
 }
@@ -111,7 +118,54 @@ pub fn render(target: Target, profile: &Files, existing: &Existing) -> Result<Re
     }
 }
 
+/// What a person did with a server that a rendering had put there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Edit {
+    Changed,
+    Removed,
+}
+
+impl Edit {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Changed => "you have changed it there, and it stays; --force takes the profile's",
+            Self::Removed => "you have removed it there; --force writes it again",
+        }
+    }
+}
+
+impl Existing {
+    /// The edits among our servers, of which `now` says what they are now, as JSON.
+    fn edits(&self, now: &BTreeMap<String, String>) -> BTreeMap<String, Edit> {
+        // Without the file there is nothing that was edited.
+        let written = self.written.iter().filter(|_| self.config.is_some());
+        let ours = written.filter(|(name, _)| self.servers.contains(*name));
+        let each = ours.filter_map(|(name, written)| match now.get(name) {
+            None => Some((name.clone(), Edit::Removed)),
+            Some(now) => (!is_same(now, written)).then(|| (name.clone(), Edit::Changed)),
+        });
+        each.collect()
+    }
+}
+
+/// Whether two values in JSON say the same.
+fn is_same(one: &str, other: &str) -> bool {
+    match (crate::json::parse(one), crate::json::parse(other)) {
+        (Ok(one), Ok(other)) => one.says(&other),
+        _ => false,
+    }
+}
+
 impl Rendered {
+    /// Leaves a server as a person has it.
+    fn leave(&mut self, path: &ProfilePath, name: &str, edit: Edit, existing: &Existing) {
+        self.lose(path, format!("the server `{name}`: {}", edit.words()));
+        self.servers.insert(name.to_owned());
+        let written = existing.written.get(name).cloned();
+        self.written
+            .extend(written.map(|written| (name.to_owned(), written)));
+    }
+
     fn put(&mut self, path: &str, content: &Arc<[u8]>) {
         // All paths here are made of valid ones.
         if let Ok(path) = ProfilePath::parse(path) {

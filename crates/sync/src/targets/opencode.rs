@@ -9,7 +9,7 @@ use super::frontmatter::{Document, quoted};
 use super::permission::permission;
 use super::placeholders::counted_from_one;
 use super::servers::{Entry, Part, Server, parts, read};
-use super::{Error, Existing, Files, Rendered};
+use super::{Edit, Error, Existing, Files, Rendered, is_same};
 use crate::json;
 use crate::profile::ProfilePath;
 
@@ -71,22 +71,32 @@ struct Known {
     here: BTreeSet<String>,
     /// In `opencode.jsonc`.
     beside: BTreeSet<String>,
+    /// What they are in `opencode.json`, as JSON.
+    values: BTreeMap<String, String>,
+    /// What a person did with those that are ours.
+    edits: BTreeMap<String, Edit>,
 }
 
 fn known(existing: &Existing, profile: &BTreeMap<String, Option<Entry>>) -> Result<Known, Error> {
-    let names = |text: &Option<String>, file| -> Result<BTreeSet<String>, Error> {
+    let values = |text: &Option<String>, file| -> Result<BTreeMap<String, String>, Error> {
         let Some(text) = text else {
-            return Ok(BTreeSet::new());
+            return Ok(BTreeMap::new());
         };
         let root = json::parse(text).map_err(|error| wrong(file, &error))?;
         let members = root.member("mcp").map(json::Node::members);
         let members = members.unwrap_or_default().iter();
-        Ok(members.map(|member| member.name.clone()).collect())
+        let each = members.map(|member| (member.name.clone(), member.value.pretty(0)));
+        Ok(each.collect())
     };
-    let here = names(&existing.config, CONFIG)?;
-    let beside = names(&existing.beside, BESIDE)?;
-    // What an earlier sync put there and is no longer in the profile goes.
-    let stays = here.iter().filter(|name| !existing.servers.contains(*name));
+    let names = |values: &BTreeMap<String, String>| values.keys().cloned().collect();
+    let values_beside = values(&existing.beside, BESIDE)?;
+    let values = values(&existing.config, CONFIG)?;
+    let (here, beside): (BTreeSet<String>, BTreeSet<String>) =
+        (names(&values), names(&values_beside));
+    let edits = existing.edits(&values);
+    // What an earlier sync put there and is no longer in the profile goes, unless it was edited.
+    let goes = |name: &String| existing.servers.contains(name) && !edits.contains_key(name);
+    let stays = here.iter().filter(|name| !goes(name));
     let names = stays
         .chain(&beside)
         .chain(profile.keys())
@@ -96,6 +106,8 @@ fn known(existing: &Existing, profile: &BTreeMap<String, Option<Entry>>) -> Resu
         names,
         here,
         beside,
+        values,
+        edits,
     })
 }
 
@@ -127,8 +139,23 @@ fn agent(rendered: &mut Rendered, path: &ProfilePath, text: &str, servers: &BTre
         "---\ndescription: {}\nmode: subagent\n",
         quoted(&description)
     );
-    let lost = |what| rendered.lose(path, what);
-    head.push_str(&permission(&document, servers, lost));
+    let mut lost = Vec::new();
+    match permission(&document, servers, |what| lost.push(what)) {
+        Ok(permission) => head.push_str(&permission),
+        // It would have every tool there.
+        Err(what) => {
+            rendered.lose(
+                path,
+                format!(
+                    "what it may do is not understood ({what}): write it as `tools: Read, Grep`"
+                ),
+            );
+            return;
+        }
+    }
+    for what in lost {
+        rendered.lose(path, what);
+    }
     head.push_str("---\n");
     let inherits = document.text("model").as_deref() == Some("inherit");
     for field in &document.fields {
@@ -216,9 +243,17 @@ fn write_servers(
     let path = ProfilePath::parse("mcp.json").map_err(|error| Error::Servers(error.to_string()))?;
     let mut config = existing.config.clone().unwrap_or_else(|| NEW.to_owned());
     let mut wanted = BTreeMap::new();
+    let mut left = BTreeSet::new();
     for (name, entry) in servers {
         match value(&name, entry, existing, known) {
             Ok((value, lost)) => {
+                let is_there = |now: &String| is_same(now, &said(&value));
+                let agrees = known.values.get(&name).is_some_and(is_there);
+                if let Some(edit) = known.edits.get(&name).filter(|_| !agrees) {
+                    rendered.leave(&path, &name, *edit, existing);
+                    left.insert(name);
+                    continue;
+                }
                 for what in lost {
                     rendered.lose(&path, format!("{what} of the server `{name}`"));
                 }
@@ -228,17 +263,30 @@ fn write_servers(
         }
     }
     let gone = existing.servers.iter();
-    for gone in gone.filter(|name| !wanted.contains_key(*name)) {
+    let gone = gone.filter(|name| !wanted.contains_key(*name) && !left.contains(*name));
+    for gone in gone {
+        if known.edits.get(gone) == Some(&Edit::Changed) {
+            // It is the person's own from now on.
+            let what = "it is no longer in the profile, and stays since you have changed it there";
+            rendered.lose(&path, format!("the server `{gone}`: {what}"));
+            continue;
+        }
         let without = json::set_at(&config, &["mcp", gone], None);
         config = without.map_err(|error| wrong(CONFIG, &error))?;
     }
     for (name, value) in wanted {
         let with = json::set_at(&config, &["mcp", &name], Some(&value.to_string()));
         config = with.map_err(|error| wrong(CONFIG, &error))?;
+        rendered.written.insert(name.clone(), said(&value));
         rendered.servers.insert(name);
     }
     rendered.put_text(CONFIG, &config.replace(BRACE, "\\u007b"));
     Ok(())
+}
+
+/// A value as it is written.
+fn said(value: &Value) -> String {
+    value.to_string().replace(BRACE, "\\u007b")
 }
 
 /// A server in its shape there, and what of it is lost; or why it cannot be there.

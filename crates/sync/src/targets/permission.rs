@@ -62,16 +62,19 @@ struct Rule {
 /// The field `permission` of an agent, with its line breaks; nothing when it may do everything.
 /// `servers` are those that there are. What cannot be said and is denied as a whole instead is
 /// told to `lose`.
+///
+/// # Errors
+/// What of the document is not understood: without it nobody knows what the agent may do.
 pub(super) fn permission(
     document: &Document<'_>,
     servers: &BTreeSet<String>,
     mut lose: impl FnMut(String),
-) -> String {
+) -> Result<String, String> {
     // An empty list is none, as at the source.
-    let allowed = document.list("tools").filter(|tools| !tools.is_empty());
+    let allowed = Some(document.list("tools")?).filter(|tools| !tools.is_empty());
     let allowed = allowed.filter(|tools| !tools.iter().any(|tool| tool == "*"));
     let allowed = allowed.map(|tools| rules(&tools));
-    let denied = rules(&document.list("disallowedTools").unwrap_or_default());
+    let denied = rules(&document.list("disallowedTools")?);
     let mut text = String::new();
     for tool in TOOLS {
         let mut rules = Said::new(&allowed, &denied, |rule| {
@@ -98,11 +101,11 @@ pub(super) fn permission(
         of_server(&mut lines, server, &allowed, &denied);
     }
     text.push_str(&lines.text("  "));
-    if text.is_empty() {
+    Ok(if text.is_empty() {
         text
     } else {
         format!("permission:\n{text}")
-    }
+    })
 }
 
 /// What is said of one tool.
@@ -248,7 +251,7 @@ mod tests {
         let servers = servers.iter().map(|&name| name.to_owned()).collect();
         let mut lost = Vec::new();
         let text = permission(&Document::parse(&text), &servers, |what| lost.push(what));
-        (text, lost)
+        (text.unwrap(), lost)
     }
 
     #[test]

@@ -144,6 +144,42 @@ fn what_opencode_cannot_start_with_or_would_take_for_more_is_not_written() {
 }
 
 #[test]
+fn an_agent_whose_tools_are_not_understood_is_not_written() {
+    let agents = [
+        (
+            "agents/a.md",
+            "---\nname: a\ndescription: d\n\"tools\" : [\"Read\", # one\n  'Grep']\n---\n",
+        ),
+        (
+            "agents/b.md",
+            "---\nname: b\ndescription: d\ntools: {Read: true}\n---\n",
+        ),
+        (
+            "agents/c.md",
+            "---\nname: c\ndescription: d\ndisallowedTools: Bash Write\n---\n",
+        ),
+    ];
+    let rendered = render(Target::OpenCode, &profile(&agents), &Existing::default()).unwrap();
+    let paths: Vec<_> = rendered.files.keys().map(ProfilePath::as_str).collect();
+    assert_eq!(paths, ["agents/a.md"]);
+    let read = text(&rendered, "agents/a.md");
+    assert!(
+        read.contains("bash: deny") && !read.contains("grep"),
+        "{read}"
+    );
+    let why = "write it as `tools: Read, Grep`";
+    assert_eq!(
+        lost(&rendered),
+        [
+            format!("agents/b.md: what it may do is not understood (the field `tools`): {why}"),
+            format!(
+                "agents/c.md: what it may do is not understood (the field `disallowedTools`): {why}"
+            ),
+        ]
+    );
+}
+
+#[test]
 fn a_skill_has_the_name_of_its_directory_in_opencode_too() {
     let skills = profile(&[
         (
@@ -274,6 +310,82 @@ fn codex_gets_tables_and_references_become_names_of_variables() {
     };
     let rendered = render(Target::Codex, &without, &later).unwrap();
     assert_eq!(text(&rendered, "config.toml"), existing.config.unwrap());
+}
+
+#[test]
+fn two_commands_of_one_name_in_codex_are_not_one() {
+    let commands = [
+        ("commands/a-b.md", "first\n"),
+        ("commands/a/b.md", "second\n"),
+    ];
+    let rendered = render(Target::Codex, &profile(&commands), &Existing::default()).unwrap();
+    assert_eq!(text(&rendered, "prompts/a-b.md"), "first\n");
+    let told = ["commands/a/b.md: another command is `prompts/a-b.md` already"];
+    assert_eq!(lost(&rendered), told);
+}
+
+#[test]
+fn what_a_person_did_with_our_servers_stays() {
+    let of = |docs: &str| {
+        let servers = format!(
+            r#"{{"mcpServers": {{"docs": {{"command": "{docs}"}}, "gone": {{"command": "gone"}}}}}}"#
+        );
+        profile(&[("mcp.json", &servers)])
+    };
+    for (target, file, from, to) in [
+        (Target::OpenCode, "opencode.json", "\"one\"", "\"mine\""),
+        (Target::Codex, "config.toml", "\"one\"", "\"mine\""),
+    ] {
+        let first = render(target, &of("one"), &Existing::default()).unwrap();
+        let after = |rendered: &Rendered, config: String| Existing {
+            config: Some(config),
+            servers: rendered.servers.clone(),
+            written: rendered.written.clone(),
+            ..Existing::default()
+        };
+        // What is not edited follows, also in another layout.
+        let untouched = text(&first, file).replace("command = ", "command  =  ");
+        let followed = render(target, &of("two"), &after(&first, untouched)).unwrap();
+        assert!(text(&followed, file).contains("\"two\""), "{followed:?}");
+
+        let edited = after(&first, text(&first, file).replace(from, to));
+        for wanted in ["one", "two"] {
+            let kept = render(target, &of(wanted), &edited).unwrap();
+            let config = text(&kept, file);
+            assert!(
+                config.contains(to) && !config.contains("\"two\""),
+                "{config}"
+            );
+            let told = lost(&kept).join("\n");
+            assert!(told.contains("`docs`: you have changed it there"), "{told}");
+            assert!(kept.servers.contains("docs"));
+        }
+        // Both say the same now.
+        let agreed = render(target, &of("mine"), &edited).unwrap();
+        assert!(!lost(&agreed).join("\n").contains("`docs`"), "{agreed:?}");
+        let next = render(target, &of("two"), &after(&agreed, text(&agreed, file))).unwrap();
+        assert!(text(&next, file).contains("\"two\""));
+        // It goes from the profile: it is the person's own.
+        let empty = profile(&[("mcp.json", r#"{"mcpServers": {}}"#)]);
+        let own = render(target, &empty, &edited).unwrap();
+        assert!(text(&own, file).contains(to) && !text(&own, file).contains("gone"));
+        assert!(own.servers.is_empty() && lost(&own).len() == 1, "{own:?}");
+        // What was taken out stays out, and comes back when nothing is known of it.
+        let none = match target {
+            Target::OpenCode => "{\"mcp\": {}}\n",
+            _ => "# mine\n",
+        };
+        let removed = after(&first, none.to_owned());
+        let kept = render(target, &of("one"), &removed).unwrap();
+        assert!(!text(&kept, file).contains("\"one\""), "{kept:?}");
+        assert!(lost(&kept).join("\n").contains("you have removed it there"));
+        let forced = Existing {
+            written: BTreeMap::new(),
+            ..removed
+        };
+        let forced = render(target, &of("one"), &forced).unwrap();
+        assert!(text(&forced, file).contains("\"one\""));
+    }
 }
 
 #[test]

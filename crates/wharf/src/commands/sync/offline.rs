@@ -47,15 +47,15 @@ pub(super) fn remembered(
     let here = place::look(&site, None)?;
     let remote = super::session::manifest(&known.tree.files)?;
     let options = Options {
-        unreadable: here.unreadable.clone(),
+        unreadable: here.unreadable(&base.manifest),
         ignores_case: here.ignores_case,
         ..Options::default()
     };
     // As with the lock: a directory that is gone was not emptied by hand.
-    let agreed = if site.real.exists() {
-        base.manifest.clone()
-    } else {
+    let agreed = if place::is_emptied(&site, &base.manifest, &here) {
         Manifest::default()
+    } else {
+        base.manifest.clone()
     };
     let plan = plan(&agreed, &base.seen(&here.manifest), &remote, &options);
     Ok(Some(Remembered {

@@ -4,13 +4,13 @@
 //! stays, both is a conflict. Nothing of it is ever sent. A file that holds more than what is ours
 //! (`opencode.json`, `config.toml`) is made of what is in it now, so that it never is a conflict.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use wharf_sync::apply::{Error as ApplyError, Workplace};
-use wharf_sync::plan::{Contents, Options, Plan, plan};
+use wharf_sync::plan::{Contents, Options, Plan, Side, plan};
 use wharf_sync::profile::{Entry, FILE_BYTES_MAX, Manifest, ProfilePath};
 use wharf_sync::targets::{Error as TargetError, Existing, Files, Rendered, render};
 
@@ -38,17 +38,20 @@ pub(super) async fn bring(
     let mut place = Place::open(cx, site, &there.owner)?;
     session.note(&place, there)?;
     let mut files = None;
+    let wish = args.options();
+    let takes_all = wish.force || wish.prefer == Some(Side::Remote);
     for _ in 0..PLANS_MAX {
         let made = place.state.made();
         let mut work = Work::begin(&place, made, there, claude_too)?;
         let mut plan = work.plan(&place.work, &args.options());
-        let is_rendered = files.is_some() || !work.is_current || !plan.needed().is_empty();
+        let is_rendered =
+            takes_all || files.is_some() || !work.is_current || !plan.needed().is_empty();
         if is_rendered {
             let files = match &files {
                 Some(files) => files,
                 None => files.insert(all(session, there, near).await?),
             };
-            work.render(files, there)?;
+            work.render(files, there, takes_all)?;
             plan = work.plan(&place.work, &args.options());
         }
         let mut section = Section::new(&place, &plan, &|step| {
@@ -160,7 +163,12 @@ impl Work {
     }
 
     /// Makes the files anew.
-    fn render(&mut self, files: &Files, there: &There) -> Result<(), CommandError> {
+    fn render(
+        &mut self,
+        files: &Files,
+        there: &There,
+        takes_all: bool,
+    ) -> Result<(), CommandError> {
         let config = self.config.as_ref();
         let text = config.and_then(|path| {
             let entry = self.local.get(path)?;
@@ -168,15 +176,22 @@ impl Work {
         });
         let beside = self.site.agent.beside();
         let beside = beside.and_then(|name| fs::read_to_string(self.site.root.join(name)).ok());
+        // What was edited there is not looked for where the profile is to win.
+        let written = match takes_all {
+            true => BTreeMap::new(),
+            false => self.before_made.written.clone(),
+        };
         let existing = Existing {
             config: text,
             beside,
             servers: self.servers_before.clone(),
+            written,
             claude_too: self.made.claude_too,
         };
         let Rendered {
             files,
             servers,
+            written,
             lost,
         } = render(self.site.agent.target(), files, &existing).map_err(|error| {
             let error = match error {
@@ -211,6 +226,7 @@ impl Work {
             claude_too: self.made.claude_too,
             manifest,
             servers,
+            written,
             lost: lost.collect(),
         };
         self.is_current = true;

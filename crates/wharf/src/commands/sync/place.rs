@@ -20,9 +20,6 @@ pub(super) struct Place {
     pub(super) site: Site,
     pub(super) state: State,
     pub(super) work: Workplace,
-    /// There was a base, and the directory itself is gone: rather an empty disk than a wish, so that
-    /// nothing counts as agreed on.
-    pub(super) is_gone: bool,
 }
 
 impl Place {
@@ -38,13 +35,7 @@ impl Place {
         }
         let work = open(&site, &state)?;
         tell(cx, &site, work.recovered());
-        let is_gone = !work.base().manifest.is_empty() && !site.real.exists();
-        Ok(Self {
-            site,
-            state,
-            work,
-            is_gone,
-        })
+        Ok(Self { site, state, work })
     }
 
     /// The state that was at work here last, whoever's it was: for what needs no server.
@@ -54,33 +45,28 @@ impl Place {
         };
         let work = open(&site, &state)?;
         tell(cx, &site, work.recovered());
-        let is_gone = false;
-        Ok(Some(Self {
-            site,
-            state,
-            work,
-            is_gone,
-        }))
+        Ok(Some(Self { site, state, work }))
     }
 
     /// What both sides agreed on last.
-    pub(super) fn agreed(&self) -> Manifest {
-        if self.is_gone {
+    pub(super) fn agreed(&self, here: &Selection) -> Manifest {
+        let base = &self.work.base().manifest;
+        if is_emptied(&self.site, base, here) {
             Manifest::default()
         } else {
-            self.work.base().manifest.clone()
+            base.clone()
         }
     }
 
     /// What a sync of a profile would do.
     pub(super) fn plan(&self, here: &Selection, remote: &Manifest, wish: &Options) -> Plan {
         let options = Options {
-            unreadable: here.unreadable.clone(),
+            unreadable: here.unreadable(&self.work.base().manifest),
             ignores_case: here.ignores_case,
             ..wish.clone()
         };
         let local = self.work.base().seen(&here.manifest);
-        plan(&self.agreed(), &local, remote, &options)
+        plan(&self.agreed(here), &local, remote, &options)
     }
 
     pub(super) fn shelf(&self) -> Shelf {
@@ -97,6 +83,15 @@ impl Place {
         }
         self.state.keep_times(Times { ..times })
     }
+}
+
+/// Whether there was something in the directory and nothing of a profile is in it now: rather an
+/// empty disk, or a directory that Claude Code has made anew, than a wish. Nothing counts as agreed
+/// on then. Files that have a place elsewhere say nothing about the directory.
+pub(super) fn is_emptied(site: &Site, base: &Manifest, here: &Selection) -> bool {
+    let is_elsewhere = |path: &_| site.members.iter().any(|member| member.path == *path);
+    let has_any = |manifest: &Manifest| manifest.iter().any(|(path, _)| !is_elsewhere(path));
+    has_any(base) && !has_any(&here.manifest) || !base.is_empty() && !site.real.exists()
 }
 
 /// What is in the directory of Claude Code.

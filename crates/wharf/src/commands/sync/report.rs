@@ -1,5 +1,7 @@
 //! What a sync found and did, as one answer.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use wharf_api::profile::ProfileTree;
 use wharf_sync::apply::Outcome;
@@ -87,7 +89,9 @@ impl Section {
             "applied": done.is_some(),
             "operation": done.and_then(|done| done.operation),
             "skipped": done.map(|done| {
-                done.skipped.iter().map(ToString::to_string).collect::<Vec<_>>()
+                let doubled = done.doubled.iter().flat_map(|(path, other)| [path, other]);
+                let left: BTreeSet<_> = done.skipped.iter().chain(doubled).collect();
+                left.into_iter().map(ToString::to_string).collect::<Vec<_>>()
             }),
         })
     }
@@ -154,10 +158,7 @@ impl Report {
             return if unsettled { PENDING } else { 0 };
         }
         let conflicts = self.sections.iter().any(|it| {
-            let skipped = it
-                .done
-                .as_ref()
-                .is_some_and(|done| !done.skipped.is_empty());
+            let skipped = it.done.as_ref().is_some_and(Outcome::is_partial);
             it.summary.conflicts > 0 || skipped
         });
         if conflicts {
@@ -239,12 +240,7 @@ impl Report {
                 let path = neutral_line(path.as_str());
                 text.push_str(&format!("{path} was changed meanwhile and left alone.\n"));
             }
-            if done.pruned.operations > 0 {
-                let forgot = count(done.pruned.operations, "operation", "operations");
-                text.push_str(&format!(
-                    "{forgot} can no longer be undone, to make room.\n"
-                ));
-            }
+            text.push_str(&beside(done));
         }
         if sum.kept > 0 && it.is_claude() {
             let yours = count(sum.kept, "edit is yours", "edits are yours");
@@ -359,6 +355,24 @@ pub(super) fn ago(then: i64, now: i64) -> String {
 }
 
 /// A number of things.
+/// What else an apply tells, whoever asked for it: files that are one here, and what it has forgotten.
+pub(super) fn beside(done: &Outcome) -> String {
+    let mut text = String::new();
+    for (path, other) in &done.doubled {
+        let (path, other) = (neutral_line(path.as_str()), neutral_line(other.as_str()));
+        text.push_str(&format!(
+            "{path} and {other} are one file here, through a link, and differ there: left alone.\n"
+        ));
+    }
+    if done.pruned.operations > 0 {
+        let forgot = count(done.pruned.operations, "operation", "operations");
+        text.push_str(&format!(
+            "{forgot} can no longer be undone, to make room.\n"
+        ));
+    }
+    text
+}
+
 pub(super) fn count(number: usize, one: &str, many: &str) -> String {
     match number {
         1 => format!("1 {one}"),

@@ -75,6 +75,9 @@ pub(super) struct Made {
     pub(super) manifest: Manifest,
     /// The MCP servers in the agent's configuration that are ours.
     pub(super) servers: std::collections::BTreeSet<String>,
+    /// What was written for each of them.
+    #[serde(default)]
+    pub(super) written: std::collections::BTreeMap<String, String>,
     /// What has no counterpart there: path and what of it.
     pub(super) lost: Vec<(String, String)>,
 }

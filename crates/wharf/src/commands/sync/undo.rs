@@ -7,7 +7,7 @@ use wharf_sync::apply::Outcome as Applied;
 
 use super::history::{Done, operations};
 use super::place::Place;
-use super::report::{count, named};
+use super::report::{beside, count, named};
 use super::run;
 use super::sites::{self, Agent};
 use crate::commands::{DONE, Outcome};
@@ -66,7 +66,7 @@ pub(super) fn undo(cx: &Context, args: &Args) -> Outcome {
     }
     run::note(cx, at);
     show(cx, &undone)?;
-    let left = undone.iter().any(|it| !it.applied.skipped.is_empty());
+    let left = undone.iter().any(|it| it.applied.is_partial());
     Ok(if left {
         Kind::Conflict.exit_code()
     } else {
@@ -151,6 +151,7 @@ fn show(cx: &Context, undone: &[Undone]) -> Result<(), CommandError> {
                 "   {path} was changed since and left alone; --force\n"
             ));
         }
+        text.push_str(&beside(&it.applied));
     }
     let mine = undone.iter().filter(|it| it.agent == Agent::Claude);
     for number in mine.filter_map(|it| it.applied.operation) {

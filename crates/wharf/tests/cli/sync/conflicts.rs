@@ -85,8 +85,7 @@ fn texts_are_merged_by_hunks() {
     assert_eq!(output.status.code(), Some(6), "{}", b.home.show(&output));
     let marked = String::from_utf8(output.stdout).unwrap();
     assert!(
-        marked.contains("<<<<<<< here\nb\n||||||| as last agreed\nfour\n=======\na\n"),
-        "{marked}"
+        marked.contains("        "{marked}"
     );
     let open = b.home.fed(
         &["sync", "merge", "CLAUDE.md", "--with", "-"],
@@ -129,6 +128,7 @@ fn an_editor_closes_what_is_open() {
 }
 
 #[test]
+<<<<<<< HEAD
 fn a_person_is_asked_about_each_place() {
     let world = World::new();
     let (a, b) = agreed(&world, &[("CLAUDE.md", TEXT)]);
@@ -151,6 +151,62 @@ fn a_person_is_asked_about_each_place() {
     );
     let merged = TEXT.replace("two", "TWO").replace("six", "a");
     assert_eq!(b.read(".claude/CLAUDE.md").unwrap(), merged);
+}
+
+#[test]
+fn what_was_made_in_an_editor_is_kept_until_it_is_written() {
+    let world = World::new();
+    let (a, b) = agreed(&world, &[("CLAUDE.md", TEXT)]);
+    a.write(".claude/CLAUDE.md", &TEXT.replace("four", "a"));
+    a.syncs(&["push"]);
+    b.write(".claude/CLAUDE.md", &TEXT.replace("four", "b"));
+    let edit = |script: &str| {
+        let mut command = b.home.wharf(&["sync", "merge", "CLAUDE.md", "--editor"]);
+        let output = command.env("EDITOR", script).output().unwrap();
+        assert!(!output.status.success(), "{script}");
+        b.home.show(&output)
+    };
+    let kept = |number: usize| super::listed(&b.home.path("state/private")).len() == number;
+    // Nothing was made of it.
+    assert!(!edit("true").contains("--with") && kept(0));
+    // One kind of mark is left, whichever it is.
+    for mark in ["<<<<<<< here", "        let script = format!("sed -i -e '/^[<|=>]\\{{7\\}}/d' -e '1i {mark}'");
+        let told = edit(&script);
+        assert!(
+            told.contains(&format!("line 1 still has a mark {mark}")),
+            "{told}"
+        );
+        assert!(told.contains("merge CLAUDE.md --with "), "{told}");
+    }
+    assert!(kept(3));
+    // The file changes while it is merged.
+    let claude = b.home.path(".claude/CLAUDE.md").display().to_string();
+    let told = edit(&format!(
+        "echo more >> {claude}; sed -i -e '/^[<|=>]\\{{7\\}}/d' -e '1i mine'"
+    ));
+    let (_, file) = told.split_once("--with ").unwrap();
+    let file = file.split_whitespace().next().unwrap();
+    assert!(std::fs::read_to_string(file).unwrap().starts_with("mine\n"));
+    b.syncs(&["merge", "CLAUDE.md", "--with", file]);
+    assert!(b.read(".claude/CLAUDE.md").unwrap().starts_with("mine\n"));
+}
+
+#[test]
+fn a_side_that_does_not_fit_is_not_agreed_on() {
+    let world = World::new();
+    let (a, b) = agreed(&world, &[("CLAUDE.md", "one\n"), ("agents/x", "x\n")]);
+    a.write(".claude/agents/x", "changed\n");
+    a.syncs(&["push"]);
+    // A directory has the name of the file that was changed there.
+    b.remove(".claude/agents/x");
+    b.write(".claude/agents/x/mine.md", "mine\n");
+    let told = b.sync(&["merge", "agents/x", "--prefer", "remote"]);
+    assert!(told.contains("it is a directory here"), "{told}");
+    assert_eq!(b.json(&[]).1, 6);
+    b.syncs(&["push"]);
+    a.syncs(&[]);
+    assert_eq!(a.read(".claude/agents/x").unwrap(), "changed\n");
+>>>>>>> r2a
 }
 
 #[test]

@@ -74,6 +74,50 @@ fn a_chezmoi_source_is_read_by_its_names() {
 }
 
 #[test]
+fn a_foreign_source_is_not_followed_out_of_itself() {
+    let world = World::new();
+    let a = world.machine();
+    let source = ".local/share/chezmoi";
+    let at = |name: &str| a.home.path(&format!("{source}/dot_claude/{name}"));
+    let put = |name: &str, content: &str| {
+        a.write(&format!("{source}/dot_claude/{name}"), content);
+    };
+    a.write(".ssh/id", "canary of a key\n");
+    a.write("notes/private.md", "canary of notes\n");
+    put("CLAUDE.md", "# Rules\n");
+    // Links as chezmoi writes them, and real ones.
+    put("agents/symlink_key.md", "../../.ssh/id\n");
+    symlink(a.home.path("notes/private.md"), at("agents/out.md")).unwrap();
+    symlink(a.home.path("notes"), at("commands")).unwrap();
+    put("skills/x/SKILL.md", "x\n");
+    symlink("..", at("skills/x/up")).unwrap();
+    // Two that become one.
+    put("hooks/check.sh", "one\n");
+    put("hooks/executable_check.sh", "two\n");
+    a.write(
+        ".secret.json",
+        r#"{"mcpServers":{"canary":{"command":"x"}}}"#,
+    );
+    let json = a.home.path(&format!("{source}/dot_claude.json"));
+    symlink(a.home.path(".secret.json"), json).unwrap();
+    let told = a.sync(&["import", "--from", "chezmoi"]);
+    for left in [
+        "agents/key.md: a link to what is no file",
+        "agents/out.md: a link out of the directory",
+        "commands: a link out of the directory",
+        "up: a link to a directory that is taken already",
+        "hooks/check.sh: another file there becomes it already",
+        "dot_claude.json: a link out of the directory",
+    ] {
+        assert!(told.contains(left), "{left}\n{told}");
+    }
+    let names: Vec<String> = a.files().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["CLAUDE.md", "hooks/check.sh", "skills/x/SKILL.md"]);
+    assert_eq!(a.read(".claude/hooks/check.sh").unwrap(), "one\n");
+    assert_eq!(a.read(".claude.json"), None);
+}
+
+#[test]
 fn a_copy_of_the_directory_and_one_of_a_claude_sync() {
     let world = World::new();
     let a = world.machine();

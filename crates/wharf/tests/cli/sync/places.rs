@@ -93,6 +93,39 @@ fn what_cannot_be_read_is_told_and_not_taken_for_gone() {
 }
 
 #[test]
+fn a_link_to_nothing_deletes_nothing() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    a.write(".claude/CLAUDE.md", "one\n");
+    a.write(".claude/skills/x/SKILL.md", "x\n");
+    a.write(".claude/agents/r.md", "r\n");
+    a.syncs(&["push"]);
+    fs::create_dir_all(b.home.path("dotfiles/skills")).unwrap();
+    fs::create_dir(b.home.path(".claude")).unwrap();
+    symlink("../dotfiles/skills", b.home.path(".claude/skills")).unwrap();
+    b.syncs(&[]);
+    // The dotfiles are away for a moment, and a directory has become a file.
+    fs::rename(b.home.path("dotfiles"), b.home.path("away")).unwrap();
+    fs::remove_dir_all(b.home.path(".claude/agents")).unwrap();
+    b.write(".claude/agents", "a file\n");
+    b.write(".claude/CLAUDE.md", "two\n");
+    b.syncs(&["push"]);
+    a.syncs(&[]);
+    assert_eq!(a.read(".claude/skills/x/SKILL.md").unwrap(), "x\n");
+    assert_eq!(a.read(".claude/agents/r.md").unwrap(), "r\n");
+    assert_eq!(a.read(".claude/CLAUDE.md").unwrap(), "two\n");
+    // And nothing is made where the link leads to.
+    let told = b.sync(&[]);
+    assert!(told.contains("cannot be read here"), "{told}");
+    assert!(!b.home.path("dotfiles").exists());
+    fs::rename(b.home.path("away"), b.home.path("dotfiles")).unwrap();
+    b.remove(".claude/agents");
+    fs::create_dir(b.home.path(".claude/agents")).unwrap();
+    b.syncs(&["--force"]);
+    assert_eq!(b.json(&["--check"]).1, 0);
+}
+
+#[test]
 fn nothing_but_what_is_ours_is_in_the_state() {
     let world = World::new();
     let a = world.machine();

@@ -82,6 +82,7 @@ fn most_files_do_not_go_unasked() {
     for n in 0..12 {
         a.write(&format!(".claude/commands/c{n}.md"), "c\n");
     }
+    a.write(".claude/CLAUDE.md", "# Rules\n");
     a.syncs(&["push"]);
     b.syncs(&[]);
     std::fs::remove_dir_all(a.home.path(".claude/commands")).unwrap();
@@ -89,20 +90,82 @@ fn most_files_do_not_go_unasked() {
     insta::assert_snapshot!("not_there", a.sync(&["push"]));
     a.syncs(&["push", "--yes"]);
     insta::assert_snapshot!("not_here", b.sync(&[]));
-    assert_eq!(b.files().len(), 12);
+    assert_eq!(b.files().len(), 13);
     let (shown, code) = on_terminal(b.home.wharf(&["sync"]), "n\n");
-    assert_eq!((b.files().len(), code), (12, Some(8)), "{shown}");
+    assert_eq!((b.files().len(), code), (13, Some(8)), "{shown}");
     let (shown, code) = on_terminal(b.home.wharf(&["sync"]), "y\n");
-    assert_eq!((b.files().len(), code), (0, Some(0)), "{shown}");
+    assert_eq!((b.files().len(), code), (1, Some(0)), "{shown}");
     b.syncs(&["undo"]);
-    assert_eq!(b.files().len(), 12);
-    // The whole directory is gone: nobody's wish, so that it is made again.
-    std::fs::remove_dir_all(b.home.path(".claude")).unwrap();
+    assert_eq!(b.files().len(), 13);
+}
+
+#[test]
+fn an_emptied_side_is_nobodys_wish() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
     a.write(".claude/CLAUDE.md", "# Rules\n");
+    a.write(".claude/commands/ship.md", "Ship it.\n");
+    a.write(".claude.json", r#"{"mcpServers":{"x":{"command":"x"}}}"#);
     a.syncs(&["push"]);
     b.syncs(&[]);
-    assert_eq!(b.read(".claude/CLAUDE.md").unwrap(), "# Rules\n");
-    assert_eq!(b.json(&["--check"]).1, 0);
+    let all = b.files();
+    // Gone altogether, and made anew by Claude Code with nothing of the profile in it.
+    for made in [false, true] {
+        std::fs::remove_dir_all(b.home.path(".claude")).unwrap();
+        if made {
+            b.write(".claude/projects/p/log.jsonl", "planted");
+        }
+        b.syncs(&["push", "--yes"]);
+        b.syncs(&["push"]);
+        let (status, _) = a.json(&["status"]);
+        assert_eq!(status["pending"], 0, "{made}: {status}");
+        b.syncs(&[]);
+        let mut files = b.files();
+        files.retain(|(name, _)| !name.starts_with("projects"));
+        assert_eq!(files, all, "{made}");
+        assert_eq!(b.json(&["--check"]).1, 0, "{made}");
+    }
+}
+
+#[test]
+fn names_that_other_systems_cannot_have_are_told() {
+    let world = World::new();
+    let a = world.machine();
+    for name in ["git:push.md", "Ship.md", "ship.md", "plain.md"] {
+        a.write(&format!(".claude/commands/{name}"), "x\n");
+    }
+    for words in [&["push", "-n"][..], &["push"]] {
+        let told = a.sync(words);
+        assert!(
+            told.contains("commands/git:push.md cannot be on Windows"),
+            "{told}"
+        );
+        assert!(
+            told.contains("commands/Ship.md and commands/ship.md are one file"),
+            "{told}"
+        );
+        assert!(!told.contains("plain.md cannot"), "{told}");
+    }
+}
+
+#[test]
+fn the_last_file_does_not_go_unasked() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    let servers = r#"{"mcpServers":{"x":{"command":"x"}}}"#;
+    a.write(".claude/notes.txt", "");
+    a.write(".claude.json", servers);
+    a.syncs(&["push"]);
+    b.syncs(&[]);
+    a.write(".claude.json", "{}");
+    let asked = a.sync(&["push"]);
+    assert!(asked.ends_with("exit 8"), "{asked}");
+    a.syncs(&["push", "--yes"]);
+    let asked = b.sync(&[]);
+    assert!(asked.ends_with("exit 8"), "{asked}");
+    assert!(b.read(".claude.json").unwrap().contains("command"));
+    b.syncs(&["--yes"]);
+    assert!(!b.read(".claude.json").unwrap().contains("command"));
 }
 
 #[test]

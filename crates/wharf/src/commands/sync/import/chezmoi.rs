@@ -1,13 +1,16 @@
 //! A chezmoi source directory: the names say what becomes of a file. What has to be evaluated or
 //! decrypted is chezmoi's own to do, and is told.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use wharf_sync::apply::Bounds;
 use wharf_sync::member;
-use wharf_sync::profile::{FILE_BYTES_MAX, FILES_MAX, PATH_DEPTH_MAX, ProfilePath};
-use wharf_sync::select::belongs;
+use wharf_sync::profile::{FILE_BYTES_MAX, FILES_MAX, PATH_DEPTH_MAX, ProfilePath, TREE_BYTES_MAX};
+use wharf_sync::select::{LOOKED_AT_MAX, belongs, is_secret};
 
 use super::super::sites::{SERVERS, parsed};
 use super::plain::text;
@@ -32,6 +35,9 @@ const ACTIONS: &[(&str, &str)] = &[
     ("run_", "a script that is run"),
 ];
 
+/// Why what a link leads to is not read.
+const OUTSIDE: &str = "a link out of the directory, or to credentials";
+
 /// What a name in a source directory says.
 #[derive(Debug, PartialEq, Eq)]
 struct Name {
@@ -50,8 +56,12 @@ pub(super) fn is_one(dir: &Path) -> bool {
 }
 
 pub(super) fn read(dir: &Path, home: Option<&Path>) -> Result<Found, CommandError> {
+    let bounds = Bounds::of(dir, &[])?;
     let root = root(dir);
     let mut found = Found::default();
+    if !is_inside(&bounds, &root) {
+        return Ok(found);
+    }
     if root.join(".chezmoiignore").exists() {
         let why = "patterns in it are not looked at: what they leave out is taken";
         found
@@ -62,10 +72,14 @@ pub(super) fn read(dir: &Path, home: Option<&Path>) -> Result<Found, CommandErro
         let mut walk = Walk {
             found: &mut found,
             home,
+            bounds: &bounds,
+            visited: BTreeSet::new(),
+            looked_at: 0,
+            bytes: 0,
         };
         walk.directory(&claude, "", 0);
     }
-    servers(&root, &mut found)?;
+    servers(&root, &bounds, &mut found)?;
     Ok(found)
 }
 
@@ -90,7 +104,7 @@ fn claude(root: &Path) -> Option<PathBuf> {
 }
 
 /// The MCP servers out of what becomes `~/.claude.json`.
-fn servers(root: &Path, found: &mut Found) -> Result<(), CommandError> {
+fn servers(root: &Path, bounds: &Bounds, found: &mut Found) -> Result<(), CommandError> {
     let entries = fs::read_dir(root).into_iter().flatten().flatten();
     for entry in entries {
         let Ok(source) = entry.file_name().into_string() else {
@@ -98,6 +112,10 @@ fn servers(root: &Path, found: &mut Found) -> Result<(), CommandError> {
         };
         let name = file(&source);
         if name.target != ".claude.json" || !entry.path().is_file() {
+            continue;
+        }
+        if !is_inside(bounds, &entry.path()) {
+            found.left.push((source, OUTSIDE.to_owned()));
             continue;
         }
         let content = text(&entry.path()).unwrap_or_default();
@@ -127,20 +145,44 @@ fn servers(root: &Path, found: &mut Found) -> Result<(), CommandError> {
 struct Walk<'a> {
     found: &'a mut Found,
     home: Option<&'a Path>,
+    bounds: &'a Bounds,
+    /// The directories that were looked at, by device and inode: none is looked at twice, whatever
+    /// links lead to it.
+    visited: BTreeSet<(u64, u64)>,
+    looked_at: usize,
+    /// How much was read.
+    bytes: u64,
 }
 
 impl Walk<'_> {
     fn directory(&mut self, dir: &Path, target: &str, depth: usize) {
+        let shown = dir.file_name().unwrap_or_default().to_string_lossy();
+        if !is_inside(self.bounds, dir) {
+            return self.leave(&shown, OUTSIDE);
+        }
+        let Ok(about) = fs::metadata(dir) else {
+            return self.leave(&shown, "it cannot be read");
+        };
+        if !self.visited.insert((about.dev(), about.ino())) {
+            return self.leave(&shown, "a link to a directory that is taken already");
+        }
         let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.file_name())
+            .take(LOOKED_AT_MAX)
+            .collect();
         names.sort();
         for name in names {
+            self.looked_at += 1;
             let Some(source) = name.to_str() else {
                 let shown = name.to_string_lossy().into_owned();
                 self.leave(&shown, "the name is not UTF-8");
                 continue;
             };
-            if self.found.files.len() >= FILES_MAX || depth >= PATH_DEPTH_MAX {
+            if self.found.files.len() >= FILES_MAX
+                || self.looked_at > LOOKED_AT_MAX
+                || depth >= PATH_DEPTH_MAX
+            {
                 return self.leave(source, "there are too many files");
             }
             let path = dir.join(source);
@@ -169,7 +211,10 @@ impl Walk<'_> {
         if let Some(why) = name.trouble {
             return self.leave(target, why);
         }
-        let Some(bytes) = bytes(source) else {
+        if !is_inside(self.bounds, source) {
+            return self.leave(target, OUTSIDE);
+        }
+        let Some(bytes) = self.bytes(source) else {
             return self.leave(target, "it cannot be read, or is too large");
         };
         if let Some(why) = not_evaluated(name, &bytes) {
@@ -185,7 +230,7 @@ impl Walk<'_> {
     }
 
     /// The file that a link leads to, from its place below `~/.claude`.
-    fn behind(&self, link: &[u8], target: &str) -> Option<(Vec<u8>, bool)> {
+    fn behind(&mut self, link: &[u8], target: &str) -> Option<(Vec<u8>, bool)> {
         let home = self.home?;
         let link = std::str::from_utf8(link).ok()?.trim_end();
         // From where it will be, which need not be there yet.
@@ -202,8 +247,23 @@ impl Walk<'_> {
         let is_inside = home.canonicalize().is_ok_and(|home| real.starts_with(home));
         let found = fs::metadata(&real)
             .ok()
-            .filter(|found| is_inside && found.is_file())?;
-        Some((bytes(&real)?, found.mode() & 0o100 != 0))
+            .filter(|found| is_inside && found.is_file() && !is_secret(&real))?;
+        Some((self.bytes(&real)?, found.mode() & 0o100 != 0))
+    }
+
+    /// A file's content, as long as all of them together are no more than a profile holds.
+    fn bytes(&mut self, file: &Path) -> Option<Vec<u8>> {
+        let found = fs::metadata(file).ok()?;
+        let most = FILE_BYTES_MAX.min(TREE_BYTES_MAX.saturating_sub(self.bytes));
+        if !found.is_file() || found.len() > most {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        let mut file = fs::File::open(file).ok()?.take(most + 1);
+        file.read_to_end(&mut bytes).ok()?;
+        let read = bytes.len() as u64;
+        self.bytes = self.bytes.saturating_add(read);
+        (read <= most).then_some(bytes)
     }
 
     fn take(&mut self, path: ProfilePath, bytes: Vec<u8>, executable: bool) {
@@ -227,12 +287,10 @@ fn not_evaluated(name: &Name, bytes: &[u8]) -> Option<&'static str> {
     )
 }
 
-fn bytes(file: &Path) -> Option<Vec<u8>> {
-    let found = fs::metadata(file).ok()?;
-    if !found.is_file() || found.len() > FILE_BYTES_MAX {
-        return None;
-    }
-    fs::read(file).ok()
+/// Whether a file of the source is in it behind all links, and in no place of secrets.
+fn is_inside(bounds: &Bounds, file: &Path) -> bool {
+    let real = file.canonicalize();
+    real.is_ok_and(|real| bounds.hold(&real) && !is_secret(&real))
 }
 
 /// A directory's name at the target.

@@ -4,16 +4,17 @@
 mod chezmoi;
 mod plain;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use wharf_sync::apply::{Change, To};
+use wharf_sync::apply::{Change, Outcome as Applied, To};
 use wharf_sync::merge::{Sides, json as by_key};
 use wharf_sync::profile::{Entry, Manifest, ProfilePath};
 
 use super::account::Account;
 use super::place::{self, Place};
-use super::report::count;
+use super::report::{beside, count};
 use super::rows::size;
 use super::run;
 use super::sites::{self, Site, tilde};
@@ -90,13 +91,14 @@ enum Fate {
     Replaced,
     Same,
     Differs,
+    Skipped,
 }
 
 pub(super) fn import(cx: &Context, args: &Args) -> Outcome {
     let site = sites::claude(cx)?;
     let home = cx.world.home();
     let (tool, dir) = source(cx, args, &site)?;
-    let found = match tool {
+    let mut found = match tool {
         Tool::Chezmoi => chezmoi::read(&dir, home.as_deref())?,
         Tool::Claude | Tool::ClaudeSync => plain::read(&dir)?,
     };
@@ -118,6 +120,7 @@ pub(super) fn import(cx: &Context, args: &Args) -> Outcome {
     let mut changes = Vec::new();
     let mut fates = Vec::new();
     let mut after = local.clone();
+    refuse_doubles(&mut found);
     for file in found.files {
         let now = local.get(&file.path).copied();
         let text = now.and_then(|_| here.content(&file.path).ok());
@@ -140,16 +143,36 @@ pub(super) fn import(cx: &Context, args: &Args) -> Outcome {
     }
     Manifest::from_entries(after.iter().map(|(path, entry)| (path.clone(), *entry)))
         .map_err(|error| CommandError::failed("it does not fit into a profile").because(error))?;
-    let operation = if args.dry_run {
-        None
+    let done = if args.dry_run {
+        Applied::default()
     } else {
         let agreed = place.work.base().clone();
         let at = run::begin(cx);
         let done = place.work.apply(&changes, agreed, at)?;
         run::note(cx, at);
-        done.operation
+        done
     };
-    show(cx, &place, &shown, &fates, &found.left, operation)
+    for (path, fate, _) in &mut fates {
+        let is_doubled = done.doubled.iter().any(|(a, b)| a == path || b == path);
+        if is_doubled || done.skipped.contains(path) {
+            *fate = Fate::Skipped;
+        }
+    }
+    show(cx, &place, &shown, &fates, &found.left, &done)
+}
+
+/// Of two files that would become one, the first is taken, and the other one is told.
+fn refuse_doubles(found: &mut Found) {
+    let mut taken = BTreeSet::new();
+    let Found { files, left } = found;
+    files.retain(|file| {
+        let is_first = taken.insert(file.path.folded());
+        if !is_first {
+            let why = "another file there becomes it already";
+            left.push((file.path.to_string(), why.to_owned()));
+        }
+        is_first
+    });
 }
 
 /// Whose directory it is, and where.
@@ -251,11 +274,11 @@ fn show(
     source: &str,
     fates: &[(ProfilePath, Fate, u64)],
     left: &[(String, String)],
-    operation: Option<u64>,
+    done: &Applied,
 ) -> Outcome {
     let number = |wanted: &dyn Fn(Fate) -> bool| fates.iter().filter(|it| wanted(it.1)).count();
     let differ = number(&|fate| fate == Fate::Differs);
-    let code = if differ > 0 {
+    let code = if differ > 0 || done.is_partial() {
         Kind::Conflict.exit_code()
     } else {
         DONE
@@ -272,7 +295,7 @@ fn show(
             "directory": place.site.shown,
             "files": files.collect::<Vec<_>>(),
             "left": left.collect::<Vec<_>>(),
-            "operation": operation,
+            "operation": done.operation,
         });
         ui::data(&format!("{answer}\n"))?;
         return Ok(code);
@@ -288,6 +311,7 @@ fn show(
             Fate::Merged => ("M  ->", "merged with yours".to_owned()),
             Fate::Replaced => ("M  ->", "yours to backup".to_owned()),
             Fate::Differs => ("   ><", "CONFLICT  it is here and differs".to_owned()),
+            Fate::Skipped => ("   ><", "was changed meanwhile and left alone".to_owned()),
             Fate::Same => continue,
         };
         text.push_str(&format!("   {mark}    {path}  {note}\n"));
@@ -299,9 +323,9 @@ fn show(
             neutral_line(why)
         ));
     }
-    let written = number(&|fate| !matches!(fate, Fate::Same | Fate::Differs));
+    let written = number(&|fate| !matches!(fate, Fate::Same | Fate::Differs | Fate::Skipped));
     let files = count(written, "file", "files");
-    text.push_str(&match operation {
+    text.push_str(&match done.operation {
         Some(number) => format!(
             "{files} written (operation {number}). Undo: wharf sync undo. Send: wharf sync push\n"
         ),
@@ -313,6 +337,7 @@ fn show(
             "{conflicts}. To take the imported files: --force\n"
         ));
     }
+    text.push_str(&beside(done));
     ui::data(&text)?;
     Ok(code)
 }
@@ -324,5 +349,6 @@ const fn word(fate: Fate) -> &'static str {
         Fate::Replaced => "replace",
         Fate::Same => "same",
         Fate::Differs => "conflict",
+        Fate::Skipped => "skipped",
     }
 }

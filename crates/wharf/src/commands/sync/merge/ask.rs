@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wharf_localstate::private;
@@ -14,8 +14,13 @@ use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::ui::neutral::{neutral, neutral_line};
 
-/// How the mark of a place begins that is still open.
-const OPEN: &str = "<<<<<<< here";
+/// The marks of a place that is still open.
+const MARKS: &[&str] = &["<<<<<<< here", "||||||| as last agreed", ">>>>>>> there"];
+/// Between the two sides. It also underlines a heading, so that it counts only where neither side has
+/// such a line.
+const BETWEEN: &str = "=======";
+/// Texts that could not be taken are kept, up to this number for one name.
+const KEPT_MAX: usize = 100;
 /// Characters of a value that are shown in one line.
 const VALUE_SHOWN: usize = 60;
 
@@ -91,12 +96,38 @@ pub(super) fn line(conflict: &Conflict) -> String {
     }
 }
 
-/// Lets the person's editor close all places.
+/// What a person made of the marks, on the disk until it is where it belongs.
+pub(super) struct Edited {
+    file: PathBuf,
+    path: ProfilePath,
+}
+
+impl Edited {
+    /// An error after which the text is still there.
+    pub(super) fn kept(&self, error: CommandError) -> CommandError {
+        error.hint(self.next())
+    }
+
+    /// How the text is taken that is still there.
+    pub(super) fn next(&self) -> String {
+        let file = neutral_line(&self.file.to_string_lossy());
+        let path = neutral_line(self.path.as_str());
+        format!("your text is kept: wharf sync merge {path} --with {file}")
+    }
+
+    /// It is where it belongs.
+    pub(super) fn done(self) {
+        let _gone = fs::remove_file(&self.file);
+    }
+}
+
+/// Lets the person's editor close all places. `sides` are the texts that are merged.
 pub(super) fn editor(
     cx: &Context,
     path: &ProfilePath,
     marked: &str,
-) -> Result<String, CommandError> {
+    sides: [&str; 2],
+) -> Result<(String, Edited), CommandError> {
     let named = ["VISUAL", "EDITOR"].into_iter();
     let mut editors = named.filter_map(|name| cx.world.variable(name));
     let editor = editors.find(|editor| !editor.trim().is_empty());
@@ -105,25 +136,58 @@ pub(super) fn editor(
     })?;
     let dir = cx.places.private_dir();
     private::make_dir(&dir)?;
-    let file = dir.join(format!("merge-{}", path.name()));
-    private::write(&file, marked.as_bytes())?;
+    let file = begun(&dir, path.name(), marked)?;
+    let edited = Edited {
+        file: file.clone(),
+        path: path.clone(),
+    };
     // As git does: the variable holds a command line, and the file is its argument.
     let ran = Command::new("sh")
         .args(["-c", &format!("{editor} \"$1\""), "sh"])
         .arg(&file)
         .status();
     let text = fs::read_to_string(&file);
-    let _gone = fs::remove_file(&file);
-    let ran = ran.map_err(|error| CommandError::failed("no editor was started").because(error))?;
-    if !ran.success() {
-        return Err(CommandError::failed(
-            "the editor failed; nothing was written",
-        ));
+    let is_between = |text: &&str| text.lines().any(|line| line.trim_end() == BETWEEN);
+    let refused = match (ran, &text) {
+        (Err(error), _) => Some(CommandError::failed("no editor was started").because(error)),
+        (Ok(status), _) if !status.success() => {
+            let failed = "the editor failed; nothing was written";
+            Some(CommandError::failed(failed))
+        }
+        (Ok(_), Err(error)) => {
+            let unread = CommandError::failed("what the editor wrote cannot be read");
+            Some(unread.because(error))
+        }
+        (Ok(_), Ok(text)) => checked(text, !sides.iter().any(is_between)).err(),
+    };
+    let text = text.unwrap_or_default();
+    match refused {
+        None => Ok((text, edited)),
+        // Nothing was made of it.
+        Some(error) if text == marked || !edited.file.exists() => {
+            edited.done();
+            Err(error)
+        }
+        Some(error) => Err(edited.kept(error)),
     }
-    let text = text.map_err(|error| {
-        CommandError::failed("what the editor wrote cannot be read").because(error)
-    })?;
-    checked(text.into_bytes()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A file for the editor that is not there yet: one with an earlier text is somebody's work.
+fn begun(dir: &Path, name: &str, marked: &str) -> Result<PathBuf, CommandError> {
+    for number in 0..KEPT_MAX {
+        let file = match number {
+            0 => dir.join(format!("merge-{name}")),
+            number => dir.join(format!("merge-{number}-{name}")),
+        };
+        if private::create(&file, marked.as_bytes())? {
+            return Ok(file);
+        }
+    }
+    let text = format!(
+        "{KEPT_MAX} texts of earlier merges are in {}",
+        dir.display()
+    );
+    Err(CommandError::failed(text).hint("take those away that you no longer need"))
 }
 
 /// The result that somebody made elsewhere.
@@ -151,19 +215,18 @@ pub(super) fn result(file: &Path) -> Result<Vec<u8>, CommandError> {
             file.display()
         )));
     }
-    checked(bytes)
+    checked(&String::from_utf8_lossy(&bytes), false)?;
+    Ok(bytes)
 }
 
 /// Refuses a text in which a place is still open.
-fn checked(bytes: Vec<u8>) -> Result<Vec<u8>, CommandError> {
-    let text = String::from_utf8_lossy(&bytes);
-    let open = text.lines().position(|line| line.trim_end() == OPEN);
-    match open {
-        None => Ok(bytes),
-        Some(at) => {
-            let line = neutral(&format!("line {} still has a mark {OPEN}", at + 1)).into_owned();
-            Err(CommandError::new(Kind::Conflict, line)
-                .hint("choose what stays there, and take the marks out; nothing was written"))
-        }
-    }
+fn checked(text: &str, also_between: bool) -> Result<(), CommandError> {
+    let is_mark = |line: &str| MARKS.contains(&line) || also_between && line == BETWEEN;
+    let mut lines = text.lines().map(str::trim_end).enumerate();
+    let Some((at, mark)) = lines.find(|(_, line)| is_mark(line)) else {
+        return Ok(());
+    };
+    let line = neutral(&format!("line {} still has a mark {mark}", at + 1)).into_owned();
+    Err(CommandError::new(Kind::Conflict, line)
+        .hint("choose what stays there, and take the marks out; nothing was written"))
 }

@@ -13,7 +13,7 @@ use wharf_sync::profile::{Entry, ProfilePath};
 
 use super::bring::{Prefer, changes, keep_contents};
 use super::contents::{Near, find, gather};
-use super::report::count;
+use super::report::{beside, count};
 use super::run;
 use super::session::{Look, Session};
 use super::sites;
@@ -67,13 +67,18 @@ pub(super) async fn merge(cx: &Context, args: &Args) -> Outcome {
         Some(_) => None,
         None => texts(&session, &look, &step, &mut contents).await?,
     };
+    let mut edited = None;
     let merged = match (&args.with, &three) {
         (Some(file), _) => Some(ask::result(file)?),
-        (None, Some(three)) => match resolved(cx, args, &path, three).await? {
+        (None, Some(three)) => match resolved(cx, args, &path, three, &mut edited).await? {
             Some(text) => Some(text.into_bytes()),
             None => return Ok(Kind::Conflict.exit_code()),
         },
         (None, None) => None,
+    };
+    let kept = |error: CommandError| match &edited {
+        Some(edited) => edited.kept(error),
+        None => error,
     };
     let change = match merged {
         Some(bytes) => {
@@ -89,15 +94,21 @@ pub(super) async fn merge(cx: &Context, args: &Args) -> Outcome {
         }
         None => chosen(&session, &look, args, &step, &mut contents).await?,
     };
-    let mut agreed = look.place.agreed();
+    let mut agreed = look.place.agreed(&look.here);
     agreed.set(path.clone(), step.remote);
     let base = look.place.work.base();
     let next = base.next(&base.version.clone(), agreed);
     let at = run::begin(cx);
     let changes: Vec<Change> = change.into_iter().collect();
-    let done = look.place.work.apply(&changes, next, at)?;
+    let done = look.place.work.apply(&changes, next, at);
+    let done = done.map_err(|error| kept(error.into()))?;
     run::note(cx, at);
     keep_contents(&look, &contents);
+    match edited {
+        Some(edited) if !done.is_partial() => edited.done(),
+        Some(edited) => cx.ui.event(&edited.next()),
+        None => {}
+    }
     show(cx, &look, &step, &changes, &done)
 }
 
@@ -169,6 +180,7 @@ async fn resolved(
     args: &Args,
     path: &ProfilePath,
     three: &Three,
+    edited: &mut Option<ask::Edited>,
 ) -> Result<Option<String>, CommandError> {
     let sides = Sides {
         base: three.base.as_deref(),
@@ -186,7 +198,10 @@ async fn resolved(
         _ => merged.content.clone(),
     };
     if args.editor {
-        return ask::editor(cx, path, &marked()).map(Some);
+        let both = [sides.local, sides.remote];
+        let (text, file) = ask::editor(cx, path, &marked(), both)?;
+        *edited = Some(file);
+        return Ok(Some(text));
     }
     if !cx.ui.may_ask {
         open(cx, path, &merged, &marked())?;
@@ -266,6 +281,16 @@ async fn chosen(
     wish.choices.insert(step.path.clone(), side);
     let mut plan = look.place.plan(&look.here, &look.there.manifest, &wish);
     plan.steps.retain(|it| it.path == step.path);
+    let action = plan.steps.first().map(|step| &step.action);
+    if !matches!(action, Some(Action::Write { .. } | Action::Delete)) {
+        let why = match action {
+            Some(Action::Conflict(why)) => why.to_string(),
+            _ => "it is not what it was".to_owned(),
+        };
+        let shown = neutral_line(step.path.as_str());
+        let error = CommandError::new(Kind::Conflict, format!("{shown}: {why}"));
+        return Err(error.hint("nothing was written, and nothing is agreed on"));
+    }
     let shelf = look.place.shelf();
     let near = Near {
         here: Some(&look.here),
@@ -296,7 +321,7 @@ fn content(contents: &Contents, entry: &Entry) -> To {
 
 fn show(cx: &Context, look: &Look, step: &Step, changes: &[Change], done: &Applied) -> Outcome {
     let path = neutral_line(step.path.as_str());
-    let is_skipped = !done.skipped.is_empty();
+    let is_skipped = done.is_partial();
     if cx.ui.json {
         let answer = json!({
             "path": step.path.as_str(),
@@ -324,7 +349,8 @@ fn show(cx: &Context, look: &Look, step: &Step, changes: &[Change], done: &Appli
             true => "",
             false => ". Send: wharf sync push",
         };
-        ui::data(&format!("remote -> {shown}  {path} {what}{next}\n"))?;
+        let beside = beside(done);
+        ui::data(&format!("remote -> {shown}  {path} {what}{next}\n{beside}"))?;
     }
     Ok(if is_skipped {
         Kind::Conflict.exit_code()

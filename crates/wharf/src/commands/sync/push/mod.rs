@@ -72,6 +72,7 @@ pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
         };
         refuse_secrets(&push, &read)?;
         if args.dry_run {
+            elsewhere(cx, &push);
             return show(cx, &look, &push, &plan, None);
         }
         allowed(cx, &look, &plan, &push, args.yes).await?;
@@ -84,6 +85,7 @@ pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
             Put::Taken(tree) => {
                 let before = look.there.tree.clone();
                 agree(&mut session, &mut look, &push, &read, *tree)?;
+                elsewhere(cx, &push);
                 return show(cx, &look, &push, &plan, Some(&before));
             }
             Put::Stale => look.there = session.there().await?,
@@ -181,6 +183,28 @@ fn refuse_secrets(push: &Push, contents: &Contents) -> Result<(), CommandError> 
     ))
 }
 
+/// Tells of names that other systems cannot have. They are sent: whoever has no such system need not
+/// care.
+fn elsewhere(cx: &Context, push: &Push) {
+    let sent = push.sent.iter().filter(|sent| sent.entry.is_some());
+    let sent: BTreeSet<&ProfilePath> = sent.map(|sent| &sent.path).collect();
+    for path in &sent {
+        if let Some(trouble) = path.trouble() {
+            let path = neutral_line(path.as_str());
+            cx.ui
+                .event(&format!("{path} cannot be on Windows: {trouble}"));
+        }
+    }
+    for (one, other) in push.tree.collisions() {
+        if sent.contains(&one) || sent.contains(&other) {
+            let (one, other) = (neutral_line(one.as_str()), neutral_line(other.as_str()));
+            cx.ui.event(&format!(
+                "{one} and {other} are one file where case is ignored, as on Windows and macOS"
+            ));
+        }
+    }
+}
+
 /// Asks before most files of the server go.
 async fn allowed(
     cx: &Context,
@@ -253,7 +277,7 @@ fn agree(
     tree: ProfileTree,
 ) -> Result<(), CommandError> {
     look.there = session.take(None, Some(tree))?;
-    let agreed = push.agreed(&look.place.agreed());
+    let agreed = push.agreed(&look.place.agreed(&look.here));
     let next = look
         .place
         .work
