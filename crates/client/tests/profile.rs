@@ -1,8 +1,5 @@
 //! A change of a profile is one of the version that it was made from, or none at all.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may panic, and its helpers too"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers too")]
 
 use wharf_api::profile::{ProfileUpload, PutConfiguration};
 use wharf_client::{Client, Error};
