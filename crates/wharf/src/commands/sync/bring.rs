@@ -7,7 +7,7 @@ use wharf_sync::merge::block;
 use wharf_sync::plan::{Action, Conflict, Contents, Options, Plan, Side, Step};
 use wharf_sync::profile::{Digest, Entry, Manifest};
 
-use super::contents::{Near, find, gather};
+use super::contents::{MOVED, Near, find, gather};
 use super::others;
 use super::place;
 use super::report::{Report, Section};
@@ -105,8 +105,20 @@ impl Args {
     }
 }
 
-/// Brings what is new to the directories of these agents.
+/// Brings what is new to the directories of these agents. Where what the server has changed between
+/// its tree and the contents, it is looked at and planned anew.
 pub(super) async fn bring(cx: &Context, args: &Args) -> Result<Report, CommandError> {
+    let mut went = once(cx, args).await;
+    for _ in 1..PLANS_MAX {
+        match &went {
+            Err(error) if error.code == MOVED => went = once(cx, args).await,
+            _ => break,
+        }
+    }
+    went
+}
+
+async fn once(cx: &Context, args: &Args) -> Result<Report, CommandError> {
     let mut sites = sites::chosen(cx, &args.target)?;
     if sites.is_empty() {
         return Err(CommandError::usage("there is no target")

@@ -195,6 +195,11 @@ pub(super) fn away(error: ClientError) -> CommandError {
     let said = CommandError::from(error);
     match said.kind {
         _ if is_away => offline::away(said),
+        // It was not the command that was worded wrongly.
+        Kind::Usage => CommandError {
+            kind: Kind::Failed,
+            ..said
+        },
         Kind::Failed => said.hint("nothing was written"),
         _ => said,
     }

@@ -26,6 +26,11 @@ use show::{nothing, show};
 /// How often it is tried again because somebody else was faster.
 const PUSHES_MAX: usize = 5;
 
+/// The text that is put together of everybody's.
+const RULES: &str = "CLAUDE.md";
+/// Its longest.
+const RULES_BYTES_MAX: usize = 1024 * 1024;
+
 /// Send what you changed here
 #[derive(Debug, Default, clap::Args)]
 #[command(before_help = "\
@@ -71,6 +76,7 @@ pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
             Err(error) => return Err(error.into()),
         };
         refuse_secrets(&push, &read)?;
+        refuse_rules(&push, &read)?;
         if args.dry_run {
             return show(cx, &look, &push, &plan, None);
         }
@@ -179,6 +185,26 @@ fn refuse_secrets(push: &Push, contents: &Contents) -> Result<(), CommandError> 
     Err(error.hint(
         "write ${NAME} there, and set the variable on each machine; or send the rest by name",
     ))
+}
+
+/// The server takes `CLAUDE.md` as a text of a bounded length alone, since it is put together with
+/// those of others. Said before all is sent.
+fn refuse_rules(push: &Push, contents: &Contents) -> Result<(), CommandError> {
+    let found = push.sent.iter().find(|sent| sent.path.as_str() == RULES);
+    let bytes = found.and_then(|sent| contents.get(&sent.entry?.sha256));
+    let Some(bytes) = bytes else {
+        return Ok(());
+    };
+    let why = if bytes.len() > RULES_BYTES_MAX {
+        format!("{RULES} is longer than 1 MiB ({} bytes)", bytes.len())
+    } else if let Err(error) = std::str::from_utf8(bytes) {
+        let at = error.valid_up_to();
+        format!("{RULES} is no text: byte {at} is not UTF-8")
+    } else {
+        return Ok(());
+    };
+    Err(CommandError::failed(why)
+        .hint("nothing was sent; put it right, or send the rest by name: wharf sync push FILE"))
 }
 
 /// Asks before most files of the server go.
