@@ -124,7 +124,7 @@ async fn once(cx: &Context, args: &Args) -> Result<Report, CommandError> {
         return Err(CommandError::usage("there is no target")
             .hint("wharf config set sync.targets claude, or --target claude"));
     }
-    let mut session = Session::begin(cx)?;
+    let mut session = Session::begin(cx)?.reading(args.is_dry());
     let at = run::begin(cx);
     let is_claude = |site: &Site| site.agent == Agent::Claude;
     let claude = sites.iter().position(is_claude).map(|at| sites.remove(at));

@@ -23,6 +23,8 @@ pub(super) struct Session<'a> {
     pub(super) cx: &'a Context,
     pub(super) client: Client,
     pub(super) account: Account,
+    /// Nothing is to be noted of who is at work in a directory.
+    is_reading: bool,
 }
 
 /// What the server has.
@@ -60,7 +62,13 @@ impl<'a> Session<'a> {
             cx,
             client: server.client,
             account,
+            is_reading: false,
         })
+    }
+
+    /// The same for what only reads: who was at work in a directory last stays who it was.
+    pub(super) fn reading(self, is_reading: bool) -> Self {
+        Self { is_reading, ..self }
     }
 
     /// What the server has. One round trip, and nothing but a head comes back where it is what is
@@ -119,6 +127,9 @@ impl<'a> Session<'a> {
                 place.site.shown,
                 neutral_line(&last.who)
             ));
+        }
+        if self.is_reading {
+            return Ok(());
         }
         place.state.note_work(&place.site, &there.owner, &who)
     }

@@ -27,7 +27,7 @@ struct Other {
 
 pub(super) async fn status(cx: &Context) -> Outcome {
     let site = sites::claude(cx)?;
-    let mut session = Session::begin(cx)?;
+    let mut session = Session::begin(cx)?.reading(true);
     let look = session.look(site).await?;
     let wish = Options::default();
     let plan = look.place.plan(&look.here, &look.there.manifest, &wish);

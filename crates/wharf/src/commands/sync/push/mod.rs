@@ -58,7 +58,7 @@ pub(crate) struct Args {
 pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
     let site = sites::claude(cx)?;
     let only = only(cx, &site, &args.only)?;
-    let mut session = Session::begin(cx)?;
+    let mut session = Session::begin(cx)?.reading(args.dry_run);
     let mut look = session.look(site).await?;
     let mut lacking = BTreeSet::new();
     for _ in 0..PUSHES_MAX {
