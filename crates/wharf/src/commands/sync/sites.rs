@@ -131,10 +131,12 @@ pub(super) fn claude(cx: &Context) -> Result<Site, CommandError> {
         Some(root) => root,
         None => usual.clone().ok_or_else(no_home)?,
     };
-    // Claude Code looks for it in the directory that it was given, and beside the one that it was
-    // not given.
+    // Claude Code looks for it in the directory that it was given, also where that is the usual one,
+    // and beside the one that it was not given.
+    let given = cx.world.variable("CLAUDE_CONFIG_DIR");
+    let is_given = given.is_some_and(|dir| lexical(Path::new(&dir)) == root);
     let json = match &home {
-        Some(home) if usual.as_deref() == Some(&root) => home.join(".claude.json"),
+        Some(home) if usual.as_deref() == Some(&root) && !is_given => home.join(".claude.json"),
         _ => root.join(".claude.json"),
     };
     let members = vec![MemberPlace {
