@@ -88,6 +88,9 @@ impl Args {
         }
         let targets = self.target.iter();
         words.extend(targets.map(|agent| format!("--target={}", agent.name())));
+        if self.yes {
+            words.push("--yes".to_owned());
+        }
         words
     }
 
@@ -154,17 +157,13 @@ async fn once(cx: &Context, args: &Args) -> Result<Report, CommandError> {
             Err(error) => failed.push(error),
         }
     }
-    let report = Report {
+    Ok(Report {
         there,
         sections,
         failed,
         is_dry: args.is_dry(),
         is_check: args.check,
-    };
-    if report.has_written() {
-        run::note(cx, at);
-    }
-    Ok(report)
+    })
 }
 
 async fn to_claude(

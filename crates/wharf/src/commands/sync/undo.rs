@@ -77,7 +77,6 @@ pub(super) fn undo(cx: &Context, args: &Args) -> Outcome {
             applied: place.work.undo(number, args.force, at)?,
         });
     }
-    run::note(cx, at);
     show(cx, &undone)?;
     let left = undone.iter().any(|it| !it.applied.skipped.is_empty());
     Ok(if left {

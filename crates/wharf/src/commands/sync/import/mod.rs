@@ -146,7 +146,6 @@ pub(super) fn import(cx: &Context, args: &Args) -> Outcome {
         let agreed = place.work.base().clone();
         let at = run::begin(cx);
         let done = place.work.apply(&changes, agreed, at)?;
-        run::note(cx, at);
         done.operation
     };
     show(cx, &place, &shown, &fates, &found.left, operation)

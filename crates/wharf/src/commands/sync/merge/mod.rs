@@ -96,7 +96,6 @@ pub(super) async fn merge(cx: &Context, args: &Args) -> Outcome {
     let at = run::begin(cx);
     let changes: Vec<Change> = change.into_iter().collect();
     let done = look.place.work.apply(&changes, next, at)?;
-    run::note(cx, at);
     keep_contents(&look, &contents);
     show(cx, &look, &step, &changes, &done)
 }
