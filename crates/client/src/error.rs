@@ -19,6 +19,13 @@ pub enum Error {
     /// The token cannot be sent as a header.
     #[error("the token has characters that cannot be sent")]
     Token,
+    /// The version cannot be sent as a condition, and without one the call would change whatever is
+    /// there. Nothing was sent.
+    #[error("the version {version:?} cannot be sent as a condition")]
+    Version {
+        /// The version.
+        version: String,
+    },
     /// The HTTP client could not be set up.
     #[error("cannot set up the HTTP client")]
     Setup(#[source] reqwest::Error),
@@ -77,7 +84,7 @@ impl Error {
     /// Whether nothing of the request reached a server.
     #[must_use]
     pub fn nothing_sent(&self) -> bool {
-        matches!(self, Self::Connect { .. })
+        matches!(self, Self::Connect { .. } | Self::Version { .. })
     }
 }
 

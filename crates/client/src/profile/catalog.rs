@@ -7,7 +7,7 @@ use wharf_api::profile::{
     CatalogType,
 };
 
-use super::{V1, tag};
+use super::{V1, condition};
 use crate::client::Client;
 use crate::error::Error;
 
@@ -92,8 +92,8 @@ impl Client {
         revision: Option<i64>,
     ) -> Result<CatalogItem, Error> {
         let mut request = self.catalog(Method::PUT, &["items", id]).json(change);
-        if let Some(revision) = revision.and_then(|revision| tag(&revision.to_string())) {
-            request = request.header(IF_MATCH, revision);
+        if let Some(revision) = revision {
+            request = request.header(IF_MATCH, condition(&revision.to_string())?);
         }
         self.json(request).await
     }

@@ -6,7 +6,7 @@ use wharf_api::profile::{
     ConfigurationContent, ConfigurationHistory, EffectiveConfiguration, PutConfiguration,
 };
 
-use super::{V1, tag};
+use super::{V1, condition, tag};
 use crate::client::Client;
 use crate::error::Error;
 
@@ -51,7 +51,7 @@ impl Client {
     /// Saves a text, if the newest version is still `version`; whatever it is where none is given.
     ///
     /// # Errors
-    /// When the server refuses it or cannot be reached.
+    /// When the server refuses it or cannot be reached, or the version cannot be a condition.
     pub async fn put_configuration(
         &self,
         profile: &str,
@@ -59,8 +59,8 @@ impl Client {
         version: Option<&str>,
     ) -> Result<Written, Error> {
         let mut request = self.configuration(Method::PUT, profile, &[]).json(put);
-        if let Some(version) = version.and_then(tag) {
-            request = request.header(IF_MATCH, version);
+        if let Some(version) = version {
+            request = request.header(IF_MATCH, condition(version)?);
         }
         match self.json(request).await {
             Ok(taken) => Ok(Written::Taken(taken)),

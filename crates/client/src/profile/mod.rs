@@ -16,6 +16,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder};
 
 use crate::client::Client;
+use crate::error::Error;
 
 pub use blobs::{BLOB_BYTES_MAX, BLOBS_BYTES_MAX, Blob, Blobs};
 pub use catalog::CatalogQuery;
@@ -44,6 +45,17 @@ fn tag(version: &str) -> Option<HeaderValue> {
     plain
         .then(|| HeaderValue::try_from(format!("\"{version}\"")).ok())
         .flatten()
+}
+
+/// The condition of a change.
+///
+/// # Errors
+/// Where a version cannot be an entity tag: a change without a condition would be one of whatever is
+/// there.
+fn condition(version: &str) -> Result<HeaderValue, Error> {
+    tag(version).ok_or_else(|| Error::Version {
+        version: version.to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use wharf_api::profile::{
 };
 
 use super::blobs::{Blobs, frame_header};
-use super::{TRANSFER_TIMEOUT, tag};
+use super::{TRANSFER_TIMEOUT, condition, tag};
 use crate::client::{Client, NOT_OURS};
 use crate::error::Error;
 
@@ -109,7 +109,7 @@ impl Client {
     /// may lack.
     ///
     /// # Errors
-    /// When the server refuses it or cannot be reached.
+    /// When the server refuses it or cannot be reached, or the version cannot be a condition.
     pub async fn put_profile_tree(
         &self,
         profile: Option<&str>,
@@ -118,15 +118,13 @@ impl Client {
         contents: &[Content],
     ) -> Result<Put, Error> {
         let (body, length) = self.tree_body(upload, contents)?;
-        let mut request = self
+        let request = self
             .profile(Method::PUT, &["tree"], profile)
             .timeout(TRANSFER_TIMEOUT)
             .header(ACCEPT, JSON)
             .header(CONTENT_TYPE, TREE_TYPE)
-            .header(CONTENT_LENGTH, length);
-        if let Some(version) = tag(version) {
-            request = request.header(IF_MATCH, version);
-        }
+            .header(CONTENT_LENGTH, length)
+            .header(IF_MATCH, condition(version)?);
         let response = self.send_at_all(request.body(body)).await?;
         if response.status().is_success() {
             return Ok(Put::Taken(Box::new(self.tree_of(response).await?)));

@@ -3,7 +3,9 @@
 //!
 //! The server says who the owner is, beside the tree. So that the next sync can begin with what was
 //! agreed on, it is remembered here which login led to which owner; where it leads to another one
-//! by then, the server's word counts.
+//! by then, the server's word counts. It counts for that server alone: an owner is one of an address,
+//! so that a server that answers with the name of somebody else's owner begins with nothing agreed on.
+//! One server by two addresses begins anew, too, which asks more and loses nothing.
 
 use std::collections::BTreeMap;
 
@@ -22,12 +24,16 @@ use crate::ui::neutral::neutral_line;
 /// Most logins whose owners are remembered.
 const LOGINS_MAX: usize = 256;
 const FILE: &str = "owners.json";
+/// The server of this machine.
+const HERE: &str = "here";
 
 /// A login, as far as it can be told without asking anybody.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     /// Tells it from all others; it holds no secret.
     login: String,
+    /// The address whose word counts, or that it is the server of this machine, whose port changes.
+    origin: String,
     /// The server, for people.
     pub(super) server: String,
     /// Whom the login is for, where that is kept.
@@ -45,17 +51,17 @@ struct Owners {
 impl Account {
     /// The login at hand. [`Kind::Login`] where there is none and no server runs here.
     pub(super) fn of(cx: &Context) -> Result<Self, CommandError> {
-        let (server, login, person) = match target(cx)? {
+        let (server, origin, login, person) = match target(cx)? {
             Target::Here => {
                 let running = Registration::find(&cx.places.registration_file())?;
                 let Some(running) = running else {
                     return Err(nobody(cx)?);
                 };
-                (running.url, "here".to_owned(), None)
+                (running.url, HERE.to_owned(), HERE.to_owned(), None)
             }
             Target::Named { url, profile } => {
                 let (login, person) = of_profile(cx, &url, profile.as_deref())?;
-                (url, login, person)
+                (url.clone(), url, login, person)
             }
         };
         let (login, person) = match given(cx)? {
@@ -66,19 +72,23 @@ impl Account {
         let server = neutral_line(&server);
         Ok(Self {
             login,
+            origin,
             server,
             person,
             owner,
         })
     }
 
-    /// Takes the server's word for who the owner is. False where it was known.
+    /// Takes the server's word for who of its owners it is. False where it was known.
     pub(super) fn learn(&mut self, cx: &Context, said: &str) -> Result<bool, CommandError> {
-        let owner = if said.is_empty() { &self.login } else { said };
-        if self.owner.as_deref() == Some(owner) {
+        let owner = if said.is_empty() {
+            self.login.clone()
+        } else {
+            format!("{} {said}", self.origin.trim_end_matches('/'))
+        };
+        if self.owner.as_ref() == Some(&owner) {
             return Ok(false);
         }
-        let owner = owner.to_owned();
         self.owner = Some(owner.clone());
         private::make_dir(&cx.places.sync_dir())?;
         let mut all = read(cx);

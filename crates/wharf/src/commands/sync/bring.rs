@@ -7,7 +7,7 @@ use wharf_sync::merge::block;
 use wharf_sync::plan::{Action, Conflict, Contents, Options, Plan, Side, Step};
 use wharf_sync::profile::{Digest, Entry, Manifest};
 
-use super::contents::{Near, find, gather, is_gone};
+use super::contents::{MOVED, Near, find, gather};
 use super::others;
 use super::place;
 use super::report::{Report, Section};
@@ -45,7 +45,8 @@ impl Prefer {
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
-    /// Show what would be done, and write nothing
+    /// Show what would be done, and write nothing. A sync that did not come to its end is completed
+    /// first
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Take what is on the server, also over edits of this machine; they go to the backup. Files
@@ -88,6 +89,9 @@ impl Args {
         }
         let targets = self.target.iter();
         words.extend(targets.map(|agent| format!("--target={}", agent.name())));
+        if self.yes {
+            words.push("--yes".to_owned());
+        }
         words
     }
 
@@ -105,13 +109,17 @@ impl Args {
     }
 }
 
-/// Brings what is new to the directories of these agents.
+/// Brings what is new to the directories of these agents. Where what the server has changed between
+/// its tree and the contents, it is looked at and planned anew.
 pub(super) async fn bring(cx: &Context, args: &Args) -> Result<Report, CommandError> {
-    match once(cx, args).await {
-        // Nothing was written. What the server has now it tells when it is asked again.
-        Err(error) if is_gone(&error) => once(cx, args).await,
-        done => done,
+    let mut went = once(cx, args).await;
+    for _ in 1..PLANS_MAX {
+        match &went {
+            Err(error) if error.code == MOVED => went = once(cx, args).await,
+            _ => break,
+        }
     }
+    went
 }
 
 async fn once(cx: &Context, args: &Args) -> Result<Report, CommandError> {
@@ -120,7 +128,7 @@ async fn once(cx: &Context, args: &Args) -> Result<Report, CommandError> {
         return Err(CommandError::usage("there is no target")
             .hint("wharf config set sync.targets claude, or --target claude"));
     }
-    let mut session = Session::begin(cx)?;
+    let mut session = Session::begin(cx)?.reading(args.is_dry());
     let at = run::begin(cx);
     let is_claude = |site: &Site| site.agent == Agent::Claude;
     let claude = sites.iter().position(is_claude).map(|at| sites.remove(at));
@@ -157,17 +165,13 @@ async fn once(cx: &Context, args: &Args) -> Result<Report, CommandError> {
             Err(error) => failed.push(error),
         }
     }
-    let report = Report {
+    Ok(Report {
         there,
         sections,
         failed,
         is_dry: args.is_dry(),
         is_check: args.check,
-    };
-    if report.has_written() {
-        run::note(cx, at);
-    }
-    Ok(report)
+    })
 }
 
 async fn to_claude(

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use wharf_client::Error as ClientError;
 use wharf_sync::plan::Contents;
 use wharf_sync::profile::{Digest, Manifest};
 use wharf_sync::select::Selection;
 
 use super::session::{Session, There, away};
 use super::shelf::Shelf;
-use crate::error::CommandError;
+use crate::error::{CommandError, Kind};
+
+/// The code of the error that the server no longer has what its tree lists: it changed between the
+/// tree and the contents, and another look will see it.
+pub(super) const MOVED: &str = "moved_on";
 
 /// Where contents may be on this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,7 +38,7 @@ pub(super) async fn gather(
     }
     let list = missing.iter().map(ToString::to_string).collect();
     let asked = session.client.profile_blobs(None, list).await;
-    let mut blobs = asked.map_err(away)?;
+    let mut blobs = asked.map_err(moved_or_away)?;
     while let Some(blob) = blobs.next().await.map_err(away)? {
         let digest = Digest::from_bytes(blob.sha256);
         if Digest::of(&blob.bytes) != digest {
@@ -50,9 +55,15 @@ pub(super) async fn gather(
     }
 }
 
-/// Whether the server has no such contents any more: a layer changed after it told what there is.
-pub(super) fn is_gone(error: &CommandError) -> bool {
-    error.code == "missing_contents"
+fn moved_or_away(error: ClientError) -> CommandError {
+    let problem = error.problem();
+    if problem.is_none_or(|it| it.code != "missing_contents") {
+        return away(error);
+    }
+    let text = "what the server has changes faster than it can be fetched";
+    let mut moved = CommandError::new(Kind::TryLater, text);
+    MOVED.clone_into(&mut moved.code);
+    moved.hint("try again in a moment")
 }
 
 /// Those that are on this machine.

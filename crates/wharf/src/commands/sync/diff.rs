@@ -30,7 +30,7 @@ struct Difference {
 pub(super) async fn diff(cx: &Context, file: Option<&str>) -> Outcome {
     let site = sites::claude(cx)?;
     let only = file.map(|file| sites::meant(cx, &site, file)).transpose()?;
-    let mut session = Session::begin(cx)?;
+    let mut session = Session::begin(cx)?.reading(true);
     let look = session.look(site).await?;
     let wish = Options::default();
     let plan = look.place.plan(&look.here, &look.there.manifest, &wish);

@@ -7,6 +7,7 @@ use super::place::{Place, seconds};
 use super::report::{ago, author, count, named, short};
 use super::session::{Session, away};
 use super::sites::{self, Agent};
+use super::state::State;
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
 use crate::error::CommandError;
@@ -30,6 +31,10 @@ pub(crate) struct Args {
 /// An operation in the directory of one agent.
 pub(super) struct Done {
     pub(super) agent: Agent,
+    /// The state that it was done with.
+    pub(super) state: State,
+    /// How many states have been at work there since: accounts, servers.
+    pub(super) since: usize,
     pub(super) shown: String,
     pub(super) operation: Operation,
 }
@@ -56,7 +61,7 @@ pub(super) async fn history(cx: &Context, args: &Args) -> Outcome {
         .map(|done| {
             let operation = &done.operation;
             [
-                named(done.agent.name(), operation.number),
+                done.name(),
                 ago(operation.at, now),
                 format!("-> {}", done.shown),
                 what(done),
@@ -67,21 +72,39 @@ pub(super) async fn history(cx: &Context, args: &Args) -> Outcome {
     Ok(DONE)
 }
 
-/// All operations that can be undone, newest first.
+impl Done {
+    /// Its name. With an account of before it has the number of accounts since behind it.
+    pub(super) fn name(&self) -> String {
+        self.name_of(self.operation.number)
+    }
+
+    /// That of another operation beside it.
+    fn name_of(&self, number: u64) -> String {
+        let name = named(self.agent.name(), number);
+        match self.since {
+            0 => name,
+            since => format!("{name}~{since}"),
+        }
+    }
+}
+
+/// All operations that can be undone, newest first, whoever's they were.
 pub(super) fn operations(cx: &Context) -> Result<Vec<Done>, CommandError> {
     let mut all = Vec::new();
     for agent in Agent::ALL {
         let site = sites::site(cx, agent)?;
         let shown = site.shown.clone();
-        let Some(place) = Place::open_last(cx, site)? else {
-            continue;
-        };
-        let done = place.work.operations()?.into_iter().map(|operation| Done {
-            agent,
-            shown: shown.clone(),
-            operation,
-        });
-        all.extend(done);
+        for (since, state) in State::all(cx, &site).into_iter().enumerate() {
+            let place = Place::open_state(cx, site.clone(), state.clone())?;
+            let done = place.work.operations()?.into_iter().map(|operation| Done {
+                agent,
+                state: state.clone(),
+                since,
+                shown: shown.clone(),
+                operation,
+            });
+            all.extend(done);
+        }
     }
     // Of one moment, the ones of Claude Code first, as they were made.
     all.sort_by_key(|done| (std::cmp::Reverse(done.operation.at), done.agent));
@@ -93,7 +116,7 @@ fn what(done: &Done) -> String {
     let gone = touched.iter().filter(|it| it.kind == TouchedKind::Deleted);
     let gone = gone.count();
     let mut text = match done.operation.undoes {
-        Some(number) => format!("undid {}: ", named(done.agent.name(), number)),
+        Some(number) => format!("undid {}: ", done.name_of(number)),
         None => String::new(),
     };
     text.push_str(&match (touched.len() - gone, gone) {
@@ -117,11 +140,11 @@ fn what(done: &Done) -> String {
 fn as_json(done: &Done) -> serde_json::Value {
     let operation = &done.operation;
     json!({
-        "operation": named(done.agent.name(), operation.number),
+        "operation": done.name(),
         "target": done.agent.name(),
         "directory": done.shown,
         "at": operation.at,
-        "undoes": operation.undoes.map(|number| named(done.agent.name(), number)),
+        "undoes": operation.undoes.map(|number| done.name_of(number)),
         "files": operation.touched.iter().map(|it| json!({
             "path": it.path.as_str(),
             "kind": match it.kind {

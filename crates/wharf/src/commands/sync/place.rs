@@ -43,9 +43,20 @@ impl Place {
         let Some((state, _)) = State::last(cx, &site) else {
             return Ok(None);
         };
+        Self::open_state(cx, site, state).map(Some)
+    }
+
+    /// One state of that directory, for what takes back what was done with it.
+    pub(super) fn open_state(cx: &Context, site: Site, state: State) -> Result<Self, CommandError> {
+        if let Some((last, _)) = State::last(cx, &site)
+            && last.dir != state.dir
+            && apply::is_unfinished(&last.dir)
+        {
+            tell(cx, &site, open(&site, &last)?.recovered());
+        }
         let work = open(&site, &state)?;
         tell(cx, &site, work.recovered());
-        Ok(Some(Self { site, state, work }))
+        Ok(Self { site, state, work })
     }
 
     /// What both sides agreed on last.

@@ -23,6 +23,8 @@ pub(super) struct Session<'a> {
     pub(super) cx: &'a Context,
     pub(super) client: Client,
     pub(super) account: Account,
+    /// Nothing is to be noted of who is at work in a directory.
+    is_reading: bool,
 }
 
 /// What the server has.
@@ -53,14 +55,20 @@ impl<'a> Session<'a> {
         let found = thread::scope(|scope| scope.spawn(|| connect::find(cx)).join());
         let found = found.map_err(|_| CommandError::failed("looking for the server has failed"))?;
         let server = found.map_err(|error| match error.kind {
-            Kind::TryLater => offline::away(error),
+            Kind::TryLater => untouched(offline::away(error)),
             _ => error,
         })?;
         Ok(Self {
             cx,
             client: server.client,
             account,
+            is_reading: false,
         })
+    }
+
+    /// The same for what only reads: who was at work in a directory last stays who it was.
+    pub(super) fn reading(self, is_reading: bool) -> Self {
+        Self { is_reading, ..self }
     }
 
     /// What the server has. One round trip, and nothing but a head comes back where it is what is
@@ -120,6 +128,9 @@ impl<'a> Session<'a> {
                 neutral_line(&last.who)
             ));
         }
+        if self.is_reading {
+            return Ok(());
+        }
         place.state.note_work(&place.site, &there.owner, &who)
     }
 
@@ -133,7 +144,8 @@ impl<'a> Session<'a> {
         let version = known.map(|known| known.tree.version.as_str());
         match self.client.profile_tree(None, version).await {
             Ok(told) => Ok(told),
-            Err(error) => Err(away(error)),
+            // Every verb asks first.
+            Err(error) => Err(untouched(away(error))),
         }
     }
 
@@ -195,7 +207,34 @@ pub(super) fn away(error: ClientError) -> CommandError {
     let said = CommandError::from(error);
     match said.kind {
         _ if is_away => offline::away(said),
-        Kind::Failed => said.hint("nothing was written"),
+        // It was not the command that was worded wrongly.
+        Kind::Usage => CommandError {
+            kind: Kind::Failed,
+            ..said
+        },
         _ => said,
+    }
+}
+
+/// An error of a call that was to change something there.
+pub(super) fn sent(error: ClientError) -> CommandError {
+    let may_be_there = match &error {
+        ClientError::Broken { .. } | ClientError::Answer { .. } => true,
+        ClientError::Refused { problem, .. } => problem.status >= 500,
+        _ => false,
+    };
+    let said = away(error);
+    if may_be_there {
+        said.hint("it may have arrived; wharf sync tells")
+    } else {
+        said.hint("nothing was sent")
+    }
+}
+
+/// Of a verb that has done nothing yet.
+fn untouched(error: CommandError) -> CommandError {
+    match error.kind {
+        Kind::Failed | Kind::TryLater => error.hint("nothing was changed"),
+        _ => error,
     }
 }

@@ -53,8 +53,8 @@ impl Shelf {
         digests.filter(|digest| !there.contains(digest)).collect()
     }
 
-    /// Keeps what was agreed on, with these contents, and nothing else. It is no harm when that
-    /// fails.
+    /// Keeps what was agreed on, with these contents, and nothing else. What is damaged is not carried
+    /// along. It is no harm when that fails.
     pub(super) fn keep(&self, agreed: &Manifest, fresh: &Contents) {
         let wanted: BTreeSet<Digest> = agreed.iter().map(|(_, entry)| entry.sha256).collect();
         let old = fs::read(&self.file).unwrap_or_default();
@@ -62,9 +62,11 @@ impl Shelf {
         let mut written = BTreeSet::new();
         let fresh = fresh.iter().map(|(digest, bytes)| (*digest, &**bytes));
         for (digest, bytes) in frames(&old).chain(fresh) {
-            if !wanted.contains(&digest) || !is_text(bytes) || !written.insert(digest) {
+            let is_kept = wanted.contains(&digest) && is_text(bytes) && !written.contains(&digest);
+            if !is_kept || Digest::of(bytes) != digest {
                 continue;
             }
+            written.insert(digest);
             new.put_u32(u32::try_from(bytes.len()).unwrap_or_default());
             new.put_slice(digest.as_bytes());
             new.put_slice(bytes);
@@ -125,6 +127,20 @@ mod tests {
         assert_eq!(shelf.read(&all).len(), 1);
         assert_eq!(shelf.read(&contents.keys().copied().collect()).len(), 2);
         assert!(shelf.lacks(&two).is_empty());
+    }
+
+    #[test]
+    fn what_is_damaged_is_replaced() {
+        let temp = tempfile::tempdir().unwrap();
+        let shelf = Shelf::at(temp.path().join("shelf"));
+        let (manifest, contents) = agreed(&[b"one\n", b"two\n"]);
+        shelf.keep(&manifest, &contents);
+        let mut bytes = fs::read(&shelf.file).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        bytes[HEADER] ^= 1;
+        fs::write(&shelf.file, bytes).unwrap();
+        shelf.keep(&manifest, &contents);
+        assert_eq!(shelf.read(&contents.keys().copied().collect()).len(), 2);
     }
 
     #[test]

@@ -131,10 +131,12 @@ pub(super) fn claude(cx: &Context) -> Result<Site, CommandError> {
         Some(root) => root,
         None => usual.clone().ok_or_else(no_home)?,
     };
-    // Claude Code looks for it in the directory that it was given, and beside the one that it was
-    // not given.
+    // Claude Code looks for it in the directory that it was given, also where that is the usual one,
+    // and beside the one that it was not given.
+    let given = cx.world.variable("CLAUDE_CONFIG_DIR");
+    let is_given = given.is_some_and(|dir| lexical(Path::new(&dir)) == root);
     let json = match &home {
-        Some(home) if usual.as_deref() == Some(&root) => home.join(".claude.json"),
+        Some(home) if usual.as_deref() == Some(&root) && !is_given => home.join(".claude.json"),
         _ => root.join(".claude.json"),
     };
     let members = vec![MemberPlace {
@@ -148,7 +150,22 @@ pub(super) fn claude(cx: &Context) -> Result<Site, CommandError> {
 /// The directories of those agents, that of Claude Code first. Without any, those of the settings.
 pub(super) fn chosen(cx: &Context, flags: &[Agent]) -> Result<Vec<Site>, CommandError> {
     let agents = agents(cx, flags)?;
-    agents.into_iter().map(|agent| site(cx, agent)).collect()
+    let sites = agents.into_iter().map(|agent| site(cx, agent));
+    let sites: Vec<Site> = sites.collect::<Result<_, _>>()?;
+    for (at, site) in sites.iter().enumerate() {
+        let same = sites.iter().take(at).find(|it| it.real == site.real);
+        if let Some(other) = same {
+            let (one, two) = (other.agent.name(), site.agent.name());
+            let text = format!(
+                "{one} and {two} are to be written to one directory, {}",
+                site.shown
+            );
+            return Err(CommandError::usage(text).hint(
+                "give each a directory of its own, or take one of them out of sync.targets",
+            ));
+        }
+    }
+    Ok(sites)
 }
 
 /// Those agents, each once, in their order.

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `owners.json` | which login led to which owner |
 //! | `trees/O.json` | the newest tree that the server told for one owner |
-//! | `roots/R.lock`, `roots/R.json` | the lock of one directory, and the state that was at work in it last |
+//! | `roots/R.lock` | the lock of one directory, whichever agent's it is |
+//! | `roots/A.json` | the state that was at work last for one agent in one directory, and those before it |
 //! | `states/S/` | for one owner, agent and directory: what was agreed on, operations with their backups, and what is beside them here |
 //!
-//! `O`, `R` and `S` are digests of what they are for. All but what `wharf_sync` keeps in a state can be
+//! `O`, `R`, `A` and `S` are digests of what they are for. All but what `wharf_sync` keeps in a state can be
 //! had again, so that it is written without waiting for the disk.
 
 use std::fs::{self, File};
@@ -33,6 +34,9 @@ pub(super) struct State {
     pub(super) lock: PathBuf,
 }
 
+/// Most states of one agent and directory whose backups are still found.
+const EARLIER_MAX: usize = 32;
+
 /// Who was at work in a directory last.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Root {
@@ -44,6 +48,9 @@ pub(super) struct Root {
     pub(super) owner: String,
     /// The same for people.
     pub(super) who: String,
+    /// The states that were at work before it, the last first: their backups are there still.
+    #[serde(default)]
+    pub(super) earlier: Vec<PathBuf>,
 }
 
 /// The newest tree that the server has told, and when.
@@ -108,10 +115,11 @@ impl State {
     pub(super) fn of(cx: &Context, owner: &str, site: &Site) -> Self {
         let root = key(&[&site.real.to_string_lossy()]);
         let state = key(&[owner, site.agent.name(), &site.real.to_string_lossy()]);
+        let of_agent = key(&[site.agent.name(), &site.real.to_string_lossy()]);
         let dir = cx.places.sync_dir();
         Self {
             dir: dir.join("states").join(state),
-            root_file: dir.join("roots").join(format!("{root}.json")),
+            root_file: dir.join("roots").join(format!("{of_agent}.json")),
             lock: dir.join("roots").join(format!("{root}.lock")),
         }
     }
@@ -125,6 +133,18 @@ impl State {
             ..any
         };
         state.dir.is_dir().then_some((state, root))
+    }
+
+    /// All states that were ever at work for that agent in that directory, the last first.
+    pub(super) fn all(cx: &Context, site: &Site) -> Vec<Self> {
+        let any = Self::of(cx, "", site);
+        let root: Option<Root> = read(&any.root_file);
+        let dirs = root.into_iter().flat_map(|root| {
+            let last = std::iter::once(root.state);
+            last.chain(root.earlier)
+        });
+        let states = dirs.map(|dir| Self { dir, ..any.clone() });
+        states.filter(|state| state.dir.is_dir()).collect()
     }
 
     /// Makes the directories.
@@ -144,14 +164,23 @@ impl State {
         who: &str,
     ) -> Result<(), CommandError> {
         let before: Option<Root> = read(&self.root_file);
-        if before.is_some_and(|before| before.state == self.dir && before.who == who) {
+        let is_noted = |before: &Root| before.state == self.dir && before.who == who;
+        if before.as_ref().is_some_and(is_noted) {
             return Ok(());
         }
+        let mut earlier = Vec::new();
+        if let Some(before) = before {
+            earlier.push(before.state);
+            earlier.extend(before.earlier);
+        }
+        earlier.retain(|dir| *dir != self.dir);
+        earlier.truncate(EARLIER_MAX);
         let root = Root {
             root: site.real.clone(),
             state: self.dir.clone(),
             owner: owner.to_owned(),
             who: who.to_owned(),
+            earlier,
         };
         let text = serde_json::to_vec(&root).unwrap_or_default();
         Ok(private::write(&self.root_file, &text)?)

@@ -22,6 +22,7 @@ Examples:
   wharf sync undo              the last sync, in the directories of all agents
   wharf sync undo 12           one operation of wharf sync history
   wharf sync undo opencode:3   one in the directory of OpenCode
+  wharf sync undo 7~1          one with the account that was at work here before
 
 Given again, it goes further back. It is an operation itself, so that it can be undone by its name
 as well. What was undone counts as an edit of yours: the next sync does not do it again, wharf sync
@@ -39,8 +40,20 @@ pub(crate) struct Args {
 struct Undone {
     agent: Agent,
     shown: String,
-    number: u64,
+    name: String,
+    since: usize,
     applied: Applied,
+}
+
+impl Undone {
+    /// The name of the operation that undid it.
+    fn operation(&self) -> Option<String> {
+        let name = named(self.agent.name(), self.applied.operation?);
+        Some(match self.since {
+            0 => name,
+            since => format!("{name}~{since}"),
+        })
+    }
 }
 
 pub(super) fn undo(cx: &Context, args: &Args) -> Outcome {
@@ -53,18 +66,17 @@ pub(super) fn undo(cx: &Context, args: &Args) -> Outcome {
     let at = run::begin(cx);
     for done in wanted {
         let site = sites::site(cx, done.agent)?;
-        let Some(mut place) = Place::open_last(cx, site)? else {
-            continue;
-        };
+        let name = done.name();
         let number = done.operation.number;
+        let mut place = Place::open_state(cx, site, done.state)?;
         undone.push(Undone {
             agent: done.agent,
             shown: done.shown,
-            number,
+            name,
+            since: done.since,
             applied: place.work.undo(number, args.force, at)?,
         });
     }
-    run::note(cx, at);
     show(cx, &undone)?;
     let left = undone.iter().any(|it| it.applied.is_partial());
     Ok(if left {
@@ -75,9 +87,7 @@ pub(super) fn undo(cx: &Context, args: &Args) -> Outcome {
 }
 
 fn find(all: Vec<Done>, name: &str) -> Result<Done, CommandError> {
-    let found = all
-        .into_iter()
-        .find(|done| named(done.agent.name(), done.operation.number) == name);
+    let found = all.into_iter().find(|done| done.name() == name);
     found.ok_or_else(|| {
         CommandError::new(Kind::NotFound, format!("there is no operation {name}"))
             .hint("wharf sync history lists them")
@@ -88,14 +98,14 @@ fn find(all: Vec<Done>, name: &str) -> Result<Done, CommandError> {
 /// undoing are passed over, so that undoing again goes further back.
 fn last(all: Vec<Done>) -> Result<Vec<Done>, CommandError> {
     let mut last: Vec<Done> = Vec::new();
-    let mut undone: BTreeSet<(Agent, u64)> = BTreeSet::new();
+    let mut undone: BTreeSet<(Agent, usize, u64)> = BTreeSet::new();
     for done in all {
         let operation = &done.operation;
-        if undone.contains(&(done.agent, operation.number)) {
+        if undone.contains(&(done.agent, done.since, operation.number)) {
             continue;
         }
         if let Some(number) = operation.undoes {
-            undone.insert((done.agent, number));
+            undone.insert((done.agent, done.since, number));
             continue;
         }
         let at = last.first().map(|it| it.operation.at);
@@ -117,8 +127,8 @@ fn show(cx: &Context, undone: &[Undone]) -> Result<(), CommandError> {
                 paths.iter().map(ToString::to_string).collect::<Vec<_>>()
             };
             json!({
-                "undid": named(it.agent.name(), it.number),
-                "operation": it.applied.operation.map(|number| named(it.agent.name(), number)),
+                "undid": it.name,
+                "operation": it.operation(),
                 "directory": it.shown,
                 "written": names(&it.applied.written),
                 "deleted": names(&it.applied.deleted),
@@ -134,14 +144,11 @@ fn show(cx: &Context, undone: &[Undone]) -> Result<(), CommandError> {
     }
     let mut text = String::new();
     for it in undone {
-        let old = named(it.agent.name(), it.number);
+        let old = &it.name;
         let files = it.applied.written.len() + it.applied.deleted.len();
         let files = count(files, "file", "files");
-        let end = match it.applied.operation {
-            Some(number) => format!(
-                "{files} as before (operation {})",
-                named(it.agent.name(), number)
-            ),
+        let end = match it.operation() {
+            Some(name) => format!("{files} as before (operation {name})"),
             None => "nothing was left to undo".to_owned(),
         };
         text.push_str(&format!("backup {old} -> {}  {end}\n", it.shown));
@@ -154,7 +161,7 @@ fn show(cx: &Context, undone: &[Undone]) -> Result<(), CommandError> {
         text.push_str(&beside(&it.applied));
     }
     let mine = undone.iter().filter(|it| it.agent == Agent::Claude);
-    for number in mine.filter_map(|it| it.applied.operation) {
+    for number in mine.filter_map(Undone::operation) {
         text.push_str(&format!(
             "It counts as an edit of yours. Send: wharf sync push. Back again: wharf sync undo {number}\n"
         ));

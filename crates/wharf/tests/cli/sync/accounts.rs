@@ -1,5 +1,6 @@
 //! What was agreed on with one account says nothing about another.
 
+use super::stub::{Stub, answer, frame, tree};
 use super::{Machine, World, filters};
 use crate::home::Home;
 use crate::identity;
@@ -76,4 +77,33 @@ fn a_reset_forgets_and_loses_nothing() {
     let (plan, code) = m.json(&[]);
     assert_eq!((&plan["targets"][0]["conflicts"], code), (&1.into(), 6));
     assert_eq!(m.read(".claude/CLAUDE.md").unwrap(), "two\n");
+}
+
+/// A server with this owner and some of these files.
+fn claims(files: &'static [(&'static str, &'static [u8], u64)]) -> Stub {
+    Stub::start(move |path| match path {
+        "GET /api/v1/profile/tree" => tree(files),
+        _ => {
+            let contents = [frame(2, b"a\n", b"a\n"), frame(2, b"b\n", b"b\n")];
+            answer("application/x-wharf-blobs", &contents.concat())
+        }
+    })
+}
+
+#[test]
+fn a_server_that_names_the_owner_of_another_has_no_part_in_its_base() {
+    let m = Machine { home: Home::new() };
+    let sync = |stub: &Stub| {
+        let mut command = m.home.wharf(&["sync", "--api-url", &stub.url, "--yes"]);
+        let output = command.env("WHARF_TOKEN", "whk_x").output().unwrap();
+        assert!(output.status.success(), "{}", m.home.show(&output));
+    };
+    let first = claims(&[("agents/a.md", b"a\n", 2), ("agents/b.md", b"b\n", 2)]);
+    sync(&first);
+    assert_eq!(m.files().len(), 2);
+    // The same owner, it says, and that a file is gone.
+    sync(&claims(&[("agents/a.md", b"a\n", 2)]));
+    assert_eq!(m.files().len(), 2);
+    sync(&first);
+    assert_eq!(m.files().len(), 2);
 }

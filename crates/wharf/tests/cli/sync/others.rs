@@ -103,3 +103,24 @@ fn a_file_that_cannot_be_edited_stops_its_agent_alone() {
     let told = b.sync(&[]);
     assert!(told.contains("there is no target emacs"), "{told}");
 }
+
+#[test]
+fn two_targets_in_one_directory_are_refused() {
+    let world = World::new();
+    let a = world.machine();
+    let dir = a.home.path("shared");
+    let sync = |targets: &[&str]| {
+        let mut command = a.home.wharf(&[&["sync"], targets].concat());
+        command.env("CODEX_HOME", &dir);
+        let output = command.env("WHARF_AGENTS_MD_DIR", &dir).output().unwrap();
+        a.home.show(&output)
+    };
+    let both = sync(&["--target", "codex", "--target", "agents-md"]);
+    assert!(
+        both.contains("codex and agents-md are to be written to one directory"),
+        "{both}"
+    );
+    assert!(both.ends_with("exit 2"), "{both}");
+    assert!(!dir.exists());
+    assert!(!sync(&["--target", "codex"]).contains("exit 2"));
+}

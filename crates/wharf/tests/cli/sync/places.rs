@@ -54,6 +54,14 @@ fn the_directory_is_named_by_variable_or_setting() {
             .contains("\"x\"")
     );
     assert_eq!(b.files(), []);
+    // Also where it is told of the usual one.
+    let c = world.machine();
+    let mut command = c.home.wharf(&["sync"]);
+    let usual = c.home.path(".claude");
+    let output = command.env("CLAUDE_CONFIG_DIR", usual).output().unwrap();
+    assert!(output.status.success(), "{}", c.home.show(&output));
+    assert!(c.read(".claude/.claude.json").unwrap().contains("\"x\""));
+    assert_eq!(c.read(".claude.json"), None);
     // The base of one directory is not that of another.
     b.syncs(&[]);
     assert_eq!(b.read(".claude/CLAUDE.md").unwrap(), "one\n");

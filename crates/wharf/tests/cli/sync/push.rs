@@ -219,3 +219,21 @@ fn what_is_the_organizations_stays_theirs() {
     let own = a.home.ok(&["sync", "history", "--server"]);
     assert!(!own.contains("Another rule"), "{own}");
 }
+
+#[test]
+fn rules_that_the_server_would_not_take_are_named_before_they_are_sent() {
+    let world = World::new();
+    let a = world.machine();
+    a.write(".claude/CLAUDE.md", &"a".repeat(1024 * 1024));
+    a.syncs(&["push"]);
+    a.write(".claude/CLAUDE.md", &"a".repeat(1024 * 1024 + 1));
+    a.write(".claude/commands/ship.md", "ship\n");
+    let long = a.sync(&["push"]);
+    assert!(long.contains("CLAUDE.md is longer than 1 MiB"), "{long}");
+    assert!(long.ends_with("exit 1"), "{long}");
+    std::fs::write(a.home.path(".claude/CLAUDE.md"), [b'a', 0xff]).unwrap();
+    let bytes = a.sync(&["push"]);
+    assert!(bytes.contains("CLAUDE.md is no text: byte 1"), "{bytes}");
+    let rest = a.syncs(&["push", "commands/ship.md"]);
+    assert!(rest.contains("1 file sent"), "{rest}");
+}

@@ -1,6 +1,8 @@
 //! What was written is taken back.
 
-use super::{World, filters};
+use super::{Machine, World, filters};
+use crate::home::Home;
+use crate::identity;
 
 #[test]
 fn undone_and_done_again() {
@@ -51,4 +53,30 @@ fn an_edit_since_is_not_undone_away() {
     insta::assert_snapshot!("left_alone", b.sync(&["undo"]));
     assert_eq!(b.read(".claude/CLAUDE.md").unwrap(), "edited\n");
     assert_eq!(b.read(".claude/settings.json"), None);
+}
+
+#[test]
+fn what_was_imported_before_a_login_can_be_undone_after_it() {
+    let m = Machine { home: Home::new() };
+    m.write(".claude/CLAUDE.md", "mine\n");
+    m.write("copy/CLAUDE.md", "imported\n");
+    let copy = m.home.path("copy").display().to_string();
+    m.syncs(&["import", "--force", "--from", "claude", &copy]);
+    assert_eq!(m.read(".claude/CLAUDE.md").unwrap(), "imported\n");
+    let world = World::new();
+    identity::login(&m.home, &world.url);
+    // Who only looks is not at work here.
+    m.syncs(&["status"]);
+    m.sync(&["-n"]);
+    let (history, _) = m.json(&["history"]);
+    assert_eq!(history["operations"][0]["operation"], "1");
+    m.syncs(&["push"]);
+    let (history, _) = m.json(&["history"]);
+    assert_eq!(history["operations"][0]["operation"], "1~1");
+    m.syncs(&["undo"]);
+    assert_eq!(m.read(".claude/CLAUDE.md").unwrap(), "mine\n");
+    let (history, _) = m.json(&["history"]);
+    assert_eq!(history["operations"][0]["undoes"], "1~1");
+    m.syncs(&["undo", "2~1"]);
+    assert_eq!(m.read(".claude/CLAUDE.md").unwrap(), "imported\n");
 }

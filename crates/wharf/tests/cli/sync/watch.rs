@@ -139,3 +139,41 @@ fn a_unit_is_written_and_taken_away() {
     let output = by_token.env("WHARF_TOKEN", "whk_x").output().unwrap();
     insta::assert_snapshot!("no_token_in_a_unit", machine.home.show(&output));
 }
+
+#[test]
+fn a_unit_begins_elsewhere_and_finds_the_token_all_the_same() {
+    let machine = Machine {
+        home: crate::home::Home::new(),
+    };
+    machine.write("work/token", "whk_x\n");
+    let install = |file: &str| {
+        let words = [
+            "sync",
+            "--watch",
+            "--install",
+            "--yes",
+            "--token-file",
+            file,
+        ];
+        let mut command = machine.home.wharf(&words);
+        command.current_dir(machine.home.path("work"));
+        // No service manager is found there.
+        command.env("PATH", machine.home.path("work"));
+        machine.home.show(&command.output().unwrap())
+    };
+    let said = install("token");
+    let unit = machine
+        .read(".config/systemd/user/wharf-sync.service")
+        .unwrap();
+    let line = unit
+        .lines()
+        .find(|it| it.starts_with("ExecStart="))
+        .unwrap();
+    assert!(line.contains("--yes"), "{said}{line}");
+    let flag = line.split("--token-file=").nth(1).unwrap();
+    let file = flag.trim_end_matches('"');
+    assert!(
+        file.starts_with('/') && file.ends_with("/work/token"),
+        "{line}"
+    );
+}

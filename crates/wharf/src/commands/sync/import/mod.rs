@@ -149,7 +149,6 @@ pub(super) fn import(cx: &Context, args: &Args) -> Outcome {
         let agreed = place.work.base().clone();
         let at = run::begin(cx);
         let done = place.work.apply(&changes, agreed, at)?;
-        run::note(cx, at);
         done
     };
     for (path, fate, _) in &mut fates {

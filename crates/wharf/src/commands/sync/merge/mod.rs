@@ -102,7 +102,6 @@ pub(super) async fn merge(cx: &Context, args: &Args) -> Outcome {
     let changes: Vec<Change> = change.into_iter().collect();
     let done = look.place.work.apply(&changes, next, at);
     let done = done.map_err(|error| kept(error.into()))?;
-    run::note(cx, at);
     keep_contents(&look, &contents);
     match edited {
         Some(edited) if !done.is_partial() => edited.done(),

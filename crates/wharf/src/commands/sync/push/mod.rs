@@ -15,7 +15,7 @@ use wharf_sync::select::Error as SelectError;
 use super::bring::keep_contents;
 use super::place;
 use super::report::count;
-use super::session::{Look, Session, away};
+use super::session::{Look, Session, sent};
 use super::sites;
 use crate::commands::Outcome;
 use crate::context::Context;
@@ -25,6 +25,11 @@ use show::{nothing, show};
 
 /// How often it is tried again because somebody else was faster.
 const PUSHES_MAX: usize = 5;
+
+/// The text that is put together of everybody's.
+const RULES: &str = "CLAUDE.md";
+/// Its longest.
+const RULES_BYTES_MAX: usize = 1024 * 1024;
 
 /// Send what you changed here
 #[derive(Debug, Default, clap::Args)]
@@ -53,7 +58,7 @@ pub(crate) struct Args {
 pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
     let site = sites::claude(cx)?;
     let only = only(cx, &site, &args.only)?;
-    let mut session = Session::begin(cx)?;
+    let mut session = Session::begin(cx)?.reading(args.dry_run);
     let mut look = session.look(site).await?;
     let mut lacking = BTreeSet::new();
     for _ in 0..PUSHES_MAX {
@@ -71,6 +76,7 @@ pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
             Err(error) => return Err(error.into()),
         };
         refuse_secrets(&push, &read)?;
+        refuse_rules(&push, &read)?;
         if args.dry_run {
             elsewhere(cx, &push);
             return show(cx, &look, &push, &plan, None);
@@ -81,7 +87,7 @@ pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
         let version = look.there.tree.version.clone();
         let client = &session.client;
         let put = client.put_profile_tree(None, &version, &upload, &contents);
-        match put.await.map_err(away)? {
+        match put.await.map_err(sent)? {
             Put::Taken(tree) => {
                 let before = look.there.tree.clone();
                 agree(&mut session, &mut look, &push, &read, *tree)?;
@@ -203,6 +209,26 @@ fn elsewhere(cx: &Context, push: &Push) {
             ));
         }
     }
+}
+
+/// The server takes `CLAUDE.md` as a text of a bounded length alone, since it is put together with
+/// those of others. Said before all is sent.
+fn refuse_rules(push: &Push, contents: &Contents) -> Result<(), CommandError> {
+    let found = push.sent.iter().find(|sent| sent.path.as_str() == RULES);
+    let bytes = found.and_then(|sent| contents.get(&sent.entry?.sha256));
+    let Some(bytes) = bytes else {
+        return Ok(());
+    };
+    let why = if bytes.len() > RULES_BYTES_MAX {
+        format!("{RULES} is longer than 1 MiB ({} bytes)", bytes.len())
+    } else if let Err(error) = std::str::from_utf8(bytes) {
+        let at = error.valid_up_to();
+        format!("{RULES} is no text: byte {at} is not UTF-8")
+    } else {
+        return Ok(());
+    };
+    Err(CommandError::failed(why)
+        .hint("nothing was sent; put it right, or send the rest by name: wharf sync push FILE"))
 }
 
 /// Asks before most files of the server go.

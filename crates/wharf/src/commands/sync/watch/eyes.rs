@@ -1,10 +1,11 @@
 //! Files that change, told by the kernel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
@@ -70,20 +71,8 @@ impl Eyes {
         let entries = fs::read_dir(&site.root).into_iter().flatten().flatten();
         let parts = entries.filter(|entry| is_of_profile(&entry.file_name()));
         let dirs: Vec<PathBuf> = parts.map(|entry| entry.path()).collect();
-        for dir in dirs {
-            self.below(&dir, DEPTH_MAX);
-        }
-    }
-
-    fn below(&mut self, dir: &Path, depth: usize) {
-        if !dir.is_dir() || depth == 0 || self.dirs.len() >= DIRS_MAX {
-            return;
-        }
-        self.add(dir, Names::All);
-        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            if entry.file_name() != ".git" && entry.file_name() != "node_modules" {
-                self.below(&entry.path(), depth - 1);
-            }
+        for dir in below(dirs) {
+            self.add(&dir, Names::All);
         }
     }
 
@@ -131,6 +120,31 @@ impl Eyes {
     }
 }
 
+/// These directories and all below them, each once: links may lead in a circle, and two of them
+/// to one place.
+fn below(dirs: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    let mut next: Vec<(PathBuf, usize)> = dirs.into_iter().map(|dir| (dir, DEPTH_MAX)).collect();
+    while let Some((dir, depth)) = next.pop() {
+        let meta = fs::metadata(&dir).ok().filter(fs::Metadata::is_dir);
+        let Some(meta) = meta.filter(|_| depth > 0 && seen.len() < DIRS_MAX) else {
+            continue;
+        };
+        if !seen.insert((meta.dev(), meta.ino())) {
+            continue;
+        }
+        let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
+        let entries = entries.filter(|entry| {
+            let name = entry.file_name();
+            name != ".git" && name != "node_modules"
+        });
+        next.extend(entries.map(|entry| (entry.path(), depth - 1)));
+        found.push(dir);
+    }
+    found
+}
+
 /// The directory's number and the name of each event, as the kernel writes them: number, mask,
 /// cookie and the length of the name, four bytes each; the name, filled up with zeros.
 fn events(mut bytes: &[u8]) -> impl Iterator<Item = (i32, &[u8])> {
@@ -167,6 +181,20 @@ fn is_of_profile(name: &std::ffi::OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_circle_is_gone_around_once() {
+        let temp = tempfile::tempdir().unwrap();
+        let top = temp.path().join("skills");
+        for name in ["a", "b", "c"] {
+            fs::create_dir_all(top.join(name)).unwrap();
+            for link in ["x", "y", "z"] {
+                std::os::unix::fs::symlink(&top, top.join(name).join(link)).unwrap();
+            }
+        }
+        fs::create_dir_all(top.join("a/.git")).unwrap();
+        assert_eq!(below(vec![top.clone(), top]).len(), 4);
+    }
 
     #[test]
     fn events_are_read_as_the_kernel_writes_them() {

@@ -64,7 +64,7 @@ pub(super) fn watch(cx: &Context, args: &Args, how: &bring::Args) -> Outcome {
 struct Seen {
     told: String,
     local: Option<Manifest>,
-    failed: String,
+    failed: Vec<String>,
 }
 
 async fn go_on(cx: &Context, args: &Args, how: &bring::Args) -> Outcome {
@@ -82,29 +82,43 @@ async fn go_on(cx: &Context, args: &Args, how: &bring::Args) -> Outcome {
             went = round(cx, args, how, &mut seen) => went,
             kind = stop.asked() => return Err(CommandError::new(kind, "")),
         };
+        // A directory that cannot be looked at for a while is no end either.
+        let (went, site) = match sites::claude(cx) {
+            Ok(site) => (went, Some(site)),
+            Err(error) => (went.and(Err(error)), None),
+        };
         match went {
             Ok(()) => {
                 pause = interval;
                 seen.failed.clear();
             }
             Err(error) if may_pass(&error) => {
-                if seen.failed != error.message {
-                    cx.ui
-                        .event(&format!("{}; it is tried again", error.message));
-                    seen.failed.clone_from(&error.message);
+                let failed = lines(&error);
+                if seen.failed != failed {
+                    failed.iter().for_each(|line| cx.ui.event(line));
+                    seen.failed = failed;
                 }
                 pause = (pause * 2).min(PAUSE_MAX.max(interval));
             }
             Err(error) => return Err(error),
         }
-        let site = sites::claude(cx)?;
-        eyes.look_at(&site);
+        if let Some(site) = &site {
+            eyes.look_at(site);
+        }
         tokio::select! {
             kind = stop.asked() => return Err(CommandError::new(kind, "")),
             () = sleep(pause) => {}
-            () = edited(cx, &mut eyes, &site, &seen) => {}
+            () = edited(cx, &mut eyes, site.as_ref(), &seen) => {}
         }
     }
+}
+
+/// Why a round failed, what stands behind it, and what to do.
+fn lines(error: &CommandError) -> Vec<String> {
+    let mut lines = vec![format!("{}; it is tried again", error.message)];
+    lines.extend(error.causes.iter().map(|cause| format!("because: {cause}")));
+    lines.extend(error.hints.iter().map(|hint| format!("hint: {hint}")));
+    lines
 }
 
 /// Whether it may be otherwise in a while. What needs a person, a login or other words, ends it.
@@ -141,7 +155,10 @@ fn tell(cx: &Context, report: Report, seen: &mut Seen) -> Result<(), CommandErro
 }
 
 /// Waits until something of the profile is another here than it was seen last.
-async fn edited(cx: &Context, eyes: &mut Eyes, site: &sites::Site, seen: &Seen) {
+async fn edited(cx: &Context, eyes: &mut Eyes, site: Option<&sites::Site>, seen: &Seen) {
+    let Some(site) = site else {
+        return std::future::pending().await;
+    };
     loop {
         eyes.changed().await;
         for _ in 0..QUIET_WAITS_MAX {

@@ -133,7 +133,12 @@ fn text(cx: &Context, push: bool, how: &bring::Args) -> Result<String, CommandEr
         if let Some(set) = cx.settings.set_by(name)
             && matches!(set.origin, Origin::Flag(_))
         {
-            words.push(format!("{flag}={}", set.value));
+            let value = set.value.to_string();
+            let value = match name {
+                "token_file" => absolute(cx, &value)?,
+                _ => value,
+            };
+            words.push(format!("{flag}={value}"));
         }
     }
     let words: Vec<String> = words.iter().map(|word| quoted(word, true)).collect();
@@ -148,6 +153,10 @@ fn text(cx: &Context, push: bool, how: &bring::Args) -> Result<String, CommandEr
     );
     for name in VARIABLES {
         if let Some(value) = cx.world.variable(name).filter(|value| !value.is_empty()) {
+            let value = match *name {
+                "WHARF_TOKEN_FILE" => absolute(cx, &value)?,
+                _ => value,
+            };
             let pair = quoted(&format!("{name}={value}"), false);
             text.push_str(&format!("Environment={pair}\n"));
         }
@@ -163,6 +172,22 @@ fn text(cx: &Context, push: bool, how: &bring::Args) -> Result<String, CommandEr
          WantedBy=default.target\n",
     );
     Ok(text)
+}
+
+/// A file as the unit finds it, which begins in another directory.
+fn absolute(cx: &Context, file: &str) -> Result<String, CommandError> {
+    if file == "-" {
+        return Err(
+            CommandError::usage("a unit has no input to read a token from")
+                .hint("wharf auth login keeps one safely; or name a file: --token-file"),
+        );
+    }
+    if std::path::Path::new(file).is_absolute() {
+        return Ok(file.to_owned());
+    }
+    let dir = cx.world.cwd().and_then(std::path::Path::to_str);
+    let dir = dir.ok_or_else(|| CommandError::usage("name the token's file by its whole path"))?;
+    Ok(format!("{}/{file}", dir.trim_end_matches('/')))
 }
 
 /// A word as systemd reads it. In a command line `$` begins a variable, too.
