@@ -153,7 +153,7 @@ async fn once(cx: &Context, args: &Args) -> Result<Report, CommandError> {
             fresh: Some(&fresh),
         };
         let mut done = others::bring(&session, &there, near, site.clone(), args, at).await;
-        if done.as_ref().is_err_and(is_gone)
+        if done.as_ref().is_err_and(|error| error.code == MOVED)
             && let Ok(now) = session.there().await
         {
             there = now;

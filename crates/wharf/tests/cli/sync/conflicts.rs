@@ -85,7 +85,8 @@ fn texts_are_merged_by_hunks() {
     assert_eq!(output.status.code(), Some(6), "{}", b.home.show(&output));
     let marked = String::from_utf8(output.stdout).unwrap();
     assert!(
-        marked.contains("        "{marked}"
+        marked.contains("<<<<<<< here\nb\n||||||| as last agreed\nfour\n=======\na\n"),
+        "{marked}"
     );
     let open = b.home.fed(
         &["sync", "merge", "CLAUDE.md", "--with", "-"],
@@ -128,7 +129,6 @@ fn an_editor_closes_what_is_open() {
 }
 
 #[test]
-<<<<<<< HEAD
 fn a_person_is_asked_about_each_place() {
     let world = World::new();
     let (a, b) = agreed(&world, &[("CLAUDE.md", TEXT)]);
@@ -170,7 +170,8 @@ fn what_was_made_in_an_editor_is_kept_until_it_is_written() {
     // Nothing was made of it.
     assert!(!edit("true").contains("--with") && kept(0));
     // One kind of mark is left, whichever it is.
-    for mark in ["<<<<<<< here", "        let script = format!("sed -i -e '/^[<|=>]\\{{7\\}}/d' -e '1i {mark}'");
+    for mark in ["<<<<<<< here", ">>>>>>> there", "======="] {
+        let script = format!("sed -i -e '/^[<|=>]\\{{7\\}}/d' -e '1i {mark}'");
         let told = edit(&script);
         assert!(
             told.contains(&format!("line 1 still has a mark {mark}")),
@@ -206,7 +207,6 @@ fn a_side_that_does_not_fit_is_not_agreed_on() {
     b.syncs(&["push"]);
     a.syncs(&[]);
     assert_eq!(a.read(".claude/agents/x").unwrap(), "changed\n");
->>>>>>> r2a
 }
 
 #[test]
