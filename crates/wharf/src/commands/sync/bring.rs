@@ -45,7 +45,8 @@ impl Prefer {
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
-    /// Show what would be done, and write nothing
+    /// Show what would be done, and write nothing. A sync that did not come to its end is completed
+    /// first
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Take what is on the server, also over edits of this machine; they go to the backup. Files
