@@ -1,5 +1,7 @@
 //! What can go wrong with a sync, in the words of the command line.
 
+use std::path::Path;
+
 use wharf_sync::apply::Error as ApplyError;
 use wharf_sync::select::Error as SelectError;
 
@@ -26,12 +28,37 @@ impl From<ApplyError> for CommandError {
                 said.hint("nothing was written; put that file right, and try again")
             }
             ApplyError::MemberContent { .. } => said.hint("nothing was written"),
-            ApplyError::Damaged { .. }
-            | ApplyError::Unfinished { .. }
-            | ApplyError::Io { .. }
-            | ApplyError::State(_) => said,
+            ApplyError::Damaged { path, .. } => {
+                let dir = dir_of(path);
+                said.hint(format!(
+                    "move {dir} away and the next sync begins with nothing agreed on; keep it, the \
+                     backups are in it"
+                ))
+            }
+            ApplyError::Unfinished { source } => {
+                let said = said.hint("no file is half written; put it right, then wharf sync");
+                match source.as_ref() {
+                    ApplyError::Io { path, .. } => said.hint(room(path)),
+                    _ => said,
+                }
+            }
+            ApplyError::Io { path, .. } => said.hint(room(path)),
+            ApplyError::State(_) => {
+                said.hint("the state directory has to be yours and writable: wharf doctor")
+            }
         }
     }
+}
+
+fn room(path: &Path) -> String {
+    format!(
+        "is there room in {}, and may you write there?",
+        dir_of(path)
+    )
+}
+
+fn dir_of(path: &Path) -> String {
+    path.parent().unwrap_or(path).display().to_string()
 }
 
 impl From<SelectError> for CommandError {

@@ -71,7 +71,7 @@ pub(super) fn remembered(
 pub(super) fn away(mut error: CommandError) -> CommandError {
     error.kind = Kind::TryLater;
     OFFLINE.clone_into(&mut error.code);
-    error.hint("nothing was changed; try again when the server can be reached")
+    error.hint("try again when the server can be reached")
 }
 
 /// Tells what is known.

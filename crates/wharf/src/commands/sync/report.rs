@@ -28,6 +28,8 @@ pub(super) struct Section {
     pub(super) summary: Summary,
     /// The paths in conflict.
     pub(super) conflicts: Vec<String>,
+    /// Those of them that a side or a merge solves.
+    pub(super) choices: Vec<String>,
     /// What there is not part of a profile.
     pub(super) foreign: Vec<String>,
     /// What was done; nothing where nothing was to be done or should be.
@@ -49,6 +51,11 @@ impl Section {
             summary: plan.summary(),
             conflicts: plan
                 .conflicts()
+                .map(|(step, _)| step.path.to_string())
+                .collect(),
+            choices: plan
+                .conflicts()
+                .filter(|(_, why)| why.is_choice())
                 .map(|(step, _)| step.path.to_string())
                 .collect(),
             foreign: plan.foreign.iter().map(ToString::to_string).collect(),
@@ -250,8 +257,8 @@ impl Report {
             let yours = count(sum.kept, "edit is yours", "edits are yours");
             text.push_str(&format!("{yours}. Send: wharf sync push\n"));
         }
-        if let Some(first) = it.conflicts.first() {
-            let conflicts = count(it.conflicts.len(), "conflict", "conflicts");
+        if let Some(first) = it.choices.first() {
+            let conflicts = count(it.choices.len(), "conflict", "conflicts");
             let first = neutral_line(first);
             let next = if it.is_claude() {
                 format!("Look: wharf sync diff. Next: wharf sync merge {first} | ")
@@ -267,11 +274,23 @@ impl Report {
                 "{conflicts}. {next}wharf sync{target} --prefer remote | local\n"
             ));
         }
+        text.push_str(&stuck(it.conflicts.len().saturating_sub(it.choices.len())));
         if !it.foreign.is_empty() {
             let files = count(it.foreign.len(), "file there is", "files there are");
             text.push_str(&format!("{files} not part of a profile and left there.\n"));
         }
         text
+    }
+}
+
+/// What to do with conflicts that no choice of a side solves.
+pub(super) fn stuck(conflicts: usize) -> String {
+    match conflicts {
+        0 => String::new(),
+        n => format!(
+            "{} that no side solves. Move, rename or repair the file, then wharf sync\n",
+            count(n, "conflict", "conflicts")
+        ),
     }
 }
 

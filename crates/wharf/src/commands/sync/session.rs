@@ -55,7 +55,7 @@ impl<'a> Session<'a> {
         let found = thread::scope(|scope| scope.spawn(|| connect::find(cx)).join());
         let found = found.map_err(|_| CommandError::failed("looking for the server has failed"))?;
         let server = found.map_err(|error| match error.kind {
-            Kind::TryLater => offline::away(error),
+            Kind::TryLater => untouched(offline::away(error)),
             _ => error,
         })?;
         Ok(Self {
@@ -144,7 +144,8 @@ impl<'a> Session<'a> {
         let version = known.map(|known| known.tree.version.as_str());
         match self.client.profile_tree(None, version).await {
             Ok(told) => Ok(told),
-            Err(error) => Err(away(error)),
+            // Every verb asks first.
+            Err(error) => Err(untouched(away(error))),
         }
     }
 
@@ -211,7 +212,29 @@ pub(super) fn away(error: ClientError) -> CommandError {
             kind: Kind::Failed,
             ..said
         },
-        Kind::Failed => said.hint("nothing was written"),
         _ => said,
+    }
+}
+
+/// An error of a call that was to change something there.
+pub(super) fn sent(error: ClientError) -> CommandError {
+    let may_be_there = match &error {
+        ClientError::Broken { .. } | ClientError::Answer { .. } => true,
+        ClientError::Refused { problem, .. } => problem.status >= 500,
+        _ => false,
+    };
+    let said = away(error);
+    if may_be_there {
+        said.hint("it may have arrived; wharf sync tells")
+    } else {
+        said.hint("nothing was sent")
+    }
+}
+
+/// Of a verb that has done nothing yet.
+fn untouched(error: CommandError) -> CommandError {
+    match error.kind {
+        Kind::Failed | Kind::TryLater => error.hint("nothing was changed"),
+        _ => error,
     }
 }

@@ -5,7 +5,7 @@ use wharf_sync::plan::{Options, Plan};
 use wharf_sync::select::LeftOut;
 
 use super::place::seconds;
-use super::report::{ago, count, remote, short};
+use super::report::{ago, count, remote, short, stuck};
 use super::rows::{self, Row};
 use super::session::{Look, Session};
 use super::sites::{self, Agent};
@@ -126,14 +126,17 @@ fn next(plan: &Plan) -> String {
         let yours = count(sum.kept, "edit is yours", "edits are yours");
         parts.push(format!("{yours}: wharf sync push"));
     }
-    if sum.conflicts > 0 {
-        let conflicts = count(sum.conflicts, "conflict", "conflicts");
+    let choices = plan.conflicts().filter(|(_, why)| why.is_choice()).count();
+    if choices > 0 {
+        let conflicts = count(choices, "conflict", "conflicts");
         parts.push(format!(
             "{conflicts}: wharf sync diff, wharf sync merge FILE"
         ));
     }
+    let stuck = stuck(sum.conflicts.saturating_sub(choices));
     match sum.same {
-        _ if !parts.is_empty() => format!("{}.\n", parts.join(". ")),
+        _ if !parts.is_empty() => format!("{}.\n{stuck}", parts.join(". ")),
+        _ if !stuck.is_empty() => stuck,
         1 => "The same on both sides, 1 file.\n".to_owned(),
         n => format!("The same on both sides, {n} files.\n"),
     }

@@ -15,7 +15,7 @@ use wharf_sync::select::Error as SelectError;
 use super::bring::keep_contents;
 use super::place;
 use super::report::count;
-use super::session::{Look, Session, away};
+use super::session::{Look, Session, sent};
 use super::sites;
 use crate::commands::Outcome;
 use crate::context::Context;
@@ -86,7 +86,7 @@ pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
         let version = look.there.tree.version.clone();
         let client = &session.client;
         let put = client.put_profile_tree(None, &version, &upload, &contents);
-        match put.await.map_err(away)? {
+        match put.await.map_err(sent)? {
             Put::Taken(tree) => {
                 let before = look.there.tree.clone();
                 agree(&mut session, &mut look, &push, &read, *tree)?;

@@ -4,7 +4,8 @@ use serde_json::json;
 use wharf_api::profile::ProfileTree;
 use wharf_sync::plan::{Plan, Push, SentKind};
 
-use crate::commands::sync::report::{count, remote};
+use super::RULES;
+use crate::commands::sync::report::{count, remote, stuck};
 use crate::commands::sync::rows::size;
 use crate::commands::sync::session::Look;
 use crate::commands::{DONE, Outcome};
@@ -26,7 +27,7 @@ pub(super) fn nothing(cx: &Context, look: &Look, plan: &Plan) -> Outcome {
         let shown = &look.place.site.shown;
         let there = remote(&look.there.tree);
         ui::data(&format!("{shown} -> {there}  nothing to send\n"))?;
-        ui::data(&conflict_line(conflicts))?;
+        ui::data(&conflict_line(plan))?;
     }
     Ok(code(conflicts))
 }
@@ -96,7 +97,7 @@ pub(super) fn show(
             "{path} is not yours alone and comes back with wharf sync.\n"
         ));
     }
-    text.push_str(&conflict_line(conflicts));
+    text.push_str(&conflict_line(plan));
     ui::data(&text)?;
     Ok(code(conflicts))
 }
@@ -114,21 +115,26 @@ fn comes_back(look: &Look, push: &Push, is_sent: bool) -> Vec<String> {
     if !is_sent {
         return Vec::new();
     }
-    let other = push
-        .sent
-        .iter()
-        .filter(|sent| look.there.manifest.get(&sent.path).copied() != sent.entry);
+    let other = push.sent.iter().filter(|sent| {
+        // The server says itself whether what is others' in that text was to be changed.
+        let is_theirs =
+            sent.path.as_str() != RULES || sent.entry.is_none() || look.there.tree.block_ignored;
+        is_theirs && look.there.manifest.get(&sent.path).copied() != sent.entry
+    });
     other.map(|sent| sent.path.to_string()).collect()
 }
 
-fn conflict_line(conflicts: usize) -> String {
-    match conflicts {
+fn conflict_line(plan: &Plan) -> String {
+    let choices = plan.conflicts().filter(|(_, why)| why.is_choice()).count();
+    let mut text = match choices {
         0 => String::new(),
         n => format!(
             "{} not sent. Look: wharf sync diff. Next: wharf sync merge FILE\n",
             count(n, "conflict", "conflicts")
         ),
-    }
+    };
+    text.push_str(&stuck(plan.summary().conflicts.saturating_sub(choices)));
+    text
 }
 
 fn code(conflicts: usize) -> u8 {
