@@ -1,5 +1,4 @@
 //! A change of a profile is one of the version that it was made from, or none at all.
-#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers too")]
 
 use wharf_api::profile::{ProfileUpload, PutConfiguration};
 use wharf_client::{Client, Error};

@@ -413,7 +413,8 @@ fn who_may_is_asked_again_when_a_tree_has_arrived() {
             let (identity, core) = (team.identity.clone(), core.clone());
             // They leave the team between the beginning of the body and its end.
             let late = stream::once(async move {
-                let gone = identity.remove_team_member(&Caller::local(), &core, "bob@example.com");
+                let caller = Caller::local();
+                let gone = identity.remove_team_member(&caller, &core, "bob@example.com");
                 gone.await.unwrap();
                 Ok::<_, Infallible>(whole(&[("CLAUDE.md", "late")]))
             });

@@ -65,7 +65,7 @@ impl<'a> Walk<'a> {
                     let wanted = top(&shown) == Top::Directory;
                     match fs::metadata(&file) {
                         Ok(found) if found.is_dir() != wanted => {
-                            self.trouble(&shown, Why::OtherKind)
+                            self.trouble(&shown, Why::OtherKind);
                         }
                         _ => self.entry(&shown, &file)?,
                     }

@@ -47,7 +47,7 @@ impl<'a> Document<'a> {
             let name = line.split_once(':').map(|(name, _)| name);
             let begins = |name: &&str| !name.is_empty() && !name.starts_with([' ', '\t', '#', '-']);
             let line_text = format!("{}\n", line.trim_end_matches(['\n', '\r']));
-            let name = name.filter(begins).map(|name| unquoted(name));
+            let name = name.filter(begins).map(unquoted);
             if !is_plain(line, name, fields.is_empty()) {
                 odd = odd.or(Some(line.trim_end()));
             }

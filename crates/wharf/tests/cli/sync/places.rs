@@ -117,7 +117,8 @@ fn a_link_to_nothing_deletes_nothing() {
     fs::remove_dir_all(b.home.path(".claude/agents")).unwrap();
     b.write(".claude/agents", "a file\n");
     b.write(".claude/CLAUDE.md", "two\n");
-    b.syncs(&["push"]);
+    let sent = b.sync(&["push"]);
+    assert!(sent.ends_with("exit 6"), "{sent}");
     a.syncs(&[]);
     assert_eq!(a.read(".claude/skills/x/SKILL.md").unwrap(), "x\n");
     assert_eq!(a.read(".claude/agents/r.md").unwrap(), "r\n");
