@@ -148,8 +148,7 @@ pub(super) fn import(cx: &Context, args: &Args) -> Outcome {
     } else {
         let agreed = place.work.base().clone();
         let at = run::begin(cx);
-        let done = place.work.apply(&changes, agreed, at)?;
-        done
+        place.work.apply(&changes, agreed, at)?
     };
     for (path, fate, _) in &mut fates {
         let is_doubled = done.doubled.iter().any(|(a, b)| a == path || b == path);
