@@ -1,7 +1,5 @@
 //! Servers that answer anything but what they should: refused with the reason, nothing written.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use super::stub::{Stub, answer, frame, tree};
 use super::{Machine, filters};
 use crate::home::Home;
@@ -182,43 +180,4 @@ fn there_is_too_much() {
             .to_vec()
         })
     );
-}
-
-/// The problem that a content is no longer what applies.
-fn missing() -> Vec<u8> {
-    let body = r#"{"title":"x","status":422,"detail":"gone","missing":["00"]}"#;
-    format!(
-        "HTTP/1.1 422 X\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
-         connection: close\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-#[test]
-fn what_changed_between_the_tree_and_the_contents_is_looked_at_again() {
-    let asked = AtomicUsize::new(0);
-    let stub = Stub::start(move |path| match path {
-        "GET /api/v1/profile/tree" => match asked.fetch_add(1, Ordering::SeqCst) {
-            0 => tree(&[("agents/old.md", b"old\n", 4)]),
-            _ => tree(&[("agents/new.md", b"new\n", 4)]),
-        },
-        _ if asked.load(Ordering::SeqCst) < 2 => missing(),
-        _ => answer("application/x-wharf-blobs", &frame(4, b"new\n", b"new\n")),
-    });
-    let machine = Machine { home: Home::new() };
-    let mut command = machine.home.wharf(&["sync", "--api-url", &stub.url]);
-    let output = command.env("WHARF_TOKEN", "whk_x").output().unwrap();
-    let shown = machine.home.show(&output);
-    assert_eq!(
-        machine.read(".claude/agents/new.md").as_deref(),
-        Some("new\n"),
-        "{shown}"
-    );
-    // One that never comes to rest is given up.
-    let never = said(|path| match path {
-        "GET /api/v1/profile/tree" => tree(&[("agents/a.md", b"a\n", 2)]),
-        _ => missing(),
-    });
-    assert!(never.ends_with("exit 9"), "{never}");
 }
