@@ -192,6 +192,9 @@ pub struct AuditEntry {
     /// What the client calls itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// Whose agent configuration was changed: `org/ID`, `team/ID` or `user/ID`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// More about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,

@@ -337,7 +337,7 @@ fn a_file_is_imported() {
         let plain = import(Vec::new()).header("content-type", "text/markdown");
         let refused = (400, "not_importable".to_owned());
         assert_eq!(plain.send().await.problem(), refused);
-        let key = b"-----BEGIN OPENSSH PRIVATE KEY-----\nx\n";
+        let key = b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5v\n";
         let answer = import(form("file", "a.md", key)).send().await;
         assert_eq!(answer.problem(), refused);
         let packed = import(form("file", "a.md", b"x")).header("content-encoding", "gzip");
