@@ -88,10 +88,7 @@ impl Database {
         let item = item.clone();
         let write = async {
             let mut transaction = self.writer.begin().await?;
-            let (count, bytes) = others(&mut transaction, &item).await?;
-            if count >= CATALOG_ITEMS_MAX || bytes + size(&item) > CATALOG_BYTES_MAX {
-                return Ok(CatalogChange::Full);
-            }
+            let new = item.clone();
             let query = sqlx::query(
                 "INSERT INTO catalog_items (id, layer, owner, kind, name, description, tags, \
                  content, words, revision, added_by, added_ms, changed_ms) \
@@ -108,11 +105,17 @@ impl Database {
             let query = query.bind(item.revision).bind(item.added_by);
             let query = query.bind(item.added_ms).bind(item.changed_ms);
             let done = query.execute(&mut *transaction).await?;
+            if done.rows_affected() == 0 {
+                return Ok(CatalogChange::Taken);
+            }
+            // Looked at after the insertion, which holds the database: whoever reads first may find
+            // it taken by another writer in the end.
+            let (count, bytes) = others(&mut transaction, &new).await?;
+            if count >= CATALOG_ITEMS_MAX || bytes + size(&new) > CATALOG_BYTES_MAX {
+                return Ok(CatalogChange::Full);
+            }
             transaction.commit().await?;
-            Ok(match done.rows_affected() {
-                0 => CatalogChange::Taken,
-                _ => CatalogChange::Done,
-            })
+            Ok(CatalogChange::Done)
         };
         self.within(write).await.map_err(writing("a catalog item"))
     }
@@ -126,10 +129,6 @@ impl Database {
         let item = item.clone();
         let write = async {
             let mut transaction = self.writer.begin().await?;
-            let (_, bytes) = others(&mut transaction, &item).await?;
-            if bytes + size(&item) > CATALOG_BYTES_MAX {
-                return Ok(CatalogChange::Full);
-            }
             // One statement finds the revision and replaces it: of two who saw the same one, one
             // does.
             let query = sqlx::query(
@@ -138,17 +137,21 @@ impl Database {
                  WHERE id = $8 AND layer = $9 AND owner = $10 AND revision = $11",
             );
             let query = query
-                .bind(without_nul(item.name))
-                .bind(without_nul(item.description))
-                .bind(without_nul(item.tags))
-                .bind(without_nul(item.content))
-                .bind(without_nul(item.words));
+                .bind(without_nul(item.name.clone()))
+                .bind(without_nul(item.description.clone()))
+                .bind(without_nul(item.tags.clone()))
+                .bind(without_nul(item.content.clone()))
+                .bind(without_nul(item.words.clone()));
             let query = query.bind(item.revision).bind(item.changed_ms);
             let query = query.bind(item.id.clone());
             let query = query.bind(item.layer.clone()).bind(item.owner.clone());
             let query = query.bind(item.revision - 1);
             match query.execute(&mut *transaction).await {
                 Ok(done) if done.rows_affected() > 0 => {
+                    let (_, bytes) = others(&mut transaction, &item).await?;
+                    if bytes + size(&item) > CATALOG_BYTES_MAX {
+                        return Ok(CatalogChange::Full);
+                    }
                     transaction.commit().await?;
                     return Ok(CatalogChange::Done);
                 }
