@@ -1,7 +1,7 @@
 //! The view: what a machine of a person gets, and what it sends back.
 //!
 //! It is the [effective](crate::effective) profile in a form that can be edited. In `CLAUDE.md` the
-//! texts of the outer layers stand in a [`block`](block) of their own, the person's text after it.
+//! texts of the outer layers stand in a block of their own, the person's text after it.
 //! What is sent back is taken apart again ([`Profiles::put_view`]): only what the person changed
 //! becomes theirs, so that a later change of an outer layer still arrives.
 //!
