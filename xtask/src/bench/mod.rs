@@ -20,6 +20,7 @@ mod quiet;
 mod remote;
 mod report;
 mod rows;
+mod sync;
 mod target;
 
 use std::fs;
@@ -50,7 +51,7 @@ pub(crate) struct Options {
     scale: f64,
     /// Only these rows, by their names: harness, true, echo, rate-8, rate-64, output, session,
     /// sessions-8, create, memory, start, idle, binary; remote-session, remote-true,
-    /// remote-rate-32, each also with -far, and `remote` for all of these
+    /// remote-rate-32, each also with -far, and `remote` for all of these; sync
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Without FastAPI, OpenSSH's ControlMaster and asyncssh
@@ -94,6 +95,9 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
         findings.push(measure(row, &mut targets, &mut gate, options)?);
     }
     drop(targets);
+    if options.only.is_empty() || options.only.iter().any(|name| name == sync::ROWS) {
+        sync::run(project, options, &mut gate)?;
+    }
     let mut over_ssh = Vec::new();
     if !remote_rows.is_empty() {
         match remote::run(project, options, &remote_rows, &mut gate) {
@@ -124,10 +128,11 @@ fn chosen(only: &[String]) -> Result<(Vec<&'static Row>, Vec<&'static remote::Ro
     for name in only {
         let mut known = ROWS.iter().map(|row| row.id);
         let mut remote = remote::ROWS.iter().map(|row| row.id);
-        if name != REMOTE && !known.any(|id| id == name) && !remote.any(|id| id == name) {
+        let is_group = name == REMOTE || name == sync::ROWS;
+        if !is_group && !known.any(|id| id == name) && !remote.any(|id| id == name) {
             let known = ROWS.iter().map(|row| row.id);
             let remote = remote::ROWS.iter().map(|row| row.id);
-            let known: Vec<&str> = known.chain([REMOTE]).chain(remote).collect();
+            let known: Vec<&str> = known.chain([REMOTE, sync::ROWS]).chain(remote).collect();
             bail!("there is no row `{name}`; there are {}", known.join(", "));
         }
     }

@@ -114,6 +114,11 @@ impl Target {
         })
     }
 
+    /// What opens it.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// The request that runs a command, in a session or in none.
     pub(super) fn command(&self, command: &str, session: Option<&str>) -> Vec<u8> {
         let body = match session {
