@@ -155,3 +155,15 @@ pub(super) fn owner_of(whose: Whose, id: &str) -> Result<Owner, Failure> {
     };
     Ok(owner?)
 }
+
+#[cfg(test)]
+mod tests {
+    use wharf_identity::limits::TEAMS_PER_USER;
+    use wharf_profiles::limits::TEAMS_MAX;
+
+    /// Two crates that do not know each other: whoever is in as many teams as may be gets a view.
+    #[test]
+    fn all_teams_of_a_person_fit_into_what_they_get() {
+        assert!(usize::try_from(TEAMS_PER_USER).unwrap() <= TEAMS_MAX);
+    }
+}
