@@ -20,6 +20,7 @@ mod push;
 mod report;
 mod rows;
 mod run;
+pub(crate) mod secrets;
 mod session;
 mod shelf;
 mod sites;
