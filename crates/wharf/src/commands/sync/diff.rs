@@ -12,6 +12,8 @@ use super::contents::{Near, gather, settled};
 use super::rows::size;
 use super::session::Session;
 use super::sites::{self, Site};
+use super::versions;
+use crate::commands::whose::Whose;
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
 use crate::error::CommandError;
@@ -28,7 +30,38 @@ struct Difference {
     text: String,
 }
 
-pub(super) async fn diff(cx: &Context, file: Option<&str>) -> Outcome {
+/// Show the changes of both sides, line by line, or those of versions on the server
+#[derive(Debug, clap::Args)]
+#[command(before_help = "\
+Examples:
+  wharf sync diff                              what is different here and on the server
+  wharf sync diff CLAUDE.md
+  wharf sync diff --from 4f1c2ab               what changed on the server since that version
+  wharf sync diff --from 4f1c2ab --to 91d0e77  from one version to another")]
+pub(crate) struct Args {
+    /// Only this file
+    #[arg(conflicts_with = "from")]
+    file: Option<String>,
+    /// The older of two versions on the server; wharf sync history --server lists them
+    #[arg(long, value_name = "VERSION")]
+    from: Option<String>,
+    /// The newer one; the newest without it
+    #[arg(long, value_name = "VERSION", requires = "from")]
+    to: Option<String>,
+    /// Whose versions: me, org or team:NAME
+    #[arg(long, value_name = "PROFILE", default_value = "me", requires = "from")]
+    of: Whose,
+}
+
+pub(super) async fn diff(cx: &Context, args: &Args) -> Outcome {
+    match &args.from {
+        Some(from) => versions::difference(cx, &args.of, from, args.to.as_deref()).await,
+        None => both(cx, args.file.as_deref()).await,
+    }
+}
+
+/// What is different here and on the server.
+async fn both(cx: &Context, file: Option<&str>) -> Outcome {
     let site = sites::claude(cx)?;
     let only = file.map(|file| sites::meant(cx, &site, file)).transpose()?;
     let shown = site.shown.clone();
@@ -147,7 +180,7 @@ fn direction(arrow: &str) -> &'static str {
 }
 
 /// The lines with what a terminal shows of them.
-fn coloured(ui: Ui, text: &str) -> String {
+pub(super) fn coloured(ui: Ui, text: &str) -> String {
     let text = neutral(text);
     let lines = text.split_inclusive('\n').map(|line| {
         let style = match line.as_bytes() {
