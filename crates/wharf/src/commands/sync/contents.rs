@@ -7,6 +7,7 @@ use wharf_sync::plan::Contents;
 use wharf_sync::profile::{Digest, Manifest};
 use wharf_sync::select::Selection;
 
+use super::patience::patiently;
 use super::session::{Session, There, away};
 use super::shelf::Shelf;
 use crate::error::{CommandError, Kind};
@@ -61,9 +62,11 @@ pub(super) async fn gather(
     if missing.is_empty() {
         return Ok(contents);
     }
-    let list = missing.iter().map(ToString::to_string).collect();
-    let asked = session.client.profile_blobs(None, list).await;
-    let mut blobs = asked.map_err(moved_or_away)?;
+    let list: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    let asked = patiently(&session.cx.ui, async || {
+        session.client.profile_blobs(None, list.clone()).await
+    });
+    let mut blobs = asked.await.map_err(moved_or_away)?;
     while let Some(blob) = blobs.next().await.map_err(away)? {
         let digest = Digest::from_bytes(blob.sha256);
         if Digest::of(&blob.bytes) != digest {

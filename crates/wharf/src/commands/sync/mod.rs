@@ -16,6 +16,7 @@ mod merge;
 mod offline;
 mod origin;
 mod others;
+mod patience;
 mod place;
 mod push;
 mod report;

@@ -1,6 +1,7 @@
 //! Secrets in what would be sent: nothing goes then, but for what a person has overruled.
 
 use std::fs;
+use std::sync::Arc;
 
 use wharf_sync::plan::{Contents, Push};
 use wharf_sync::profile::ProfilePath;
@@ -15,27 +16,38 @@ use crate::ui::neutral::neutral_line;
 
 /// Refuses a push that has secrets in it. What was overruled is to be told. It counts whether or not
 /// the file that says so is sent with it.
-pub(super) fn of_push(
+pub(super) async fn of_push(
     look: &Look,
     push: &Push,
     contents: &Contents,
 ) -> Result<Vec<Finding>, CommandError> {
     let allowed = sites::parsed(ALLOW_FILE)?;
     let allowed = look.here.content(&allowed).unwrap_or_default();
-    let allowed = Allowed::read(&allowed);
-    let mut all = Found::default();
-    for sent in &push.sent {
-        let bytes = sent.entry.and_then(|entry| contents.get(&entry.sha256));
-        if let Some(bytes) = bytes {
-            let found = find(&sent.path, bytes, &allowed);
+    let sent = push.sent.iter().filter_map(|sent| {
+        let bytes = contents.get(&sent.entry?.sha256)?;
+        Some((sent.path.clone(), Arc::clone(bytes)))
+    });
+    let sent: Vec<(ProfilePath, Arc<[u8]>)> = sent.collect();
+    // Of a large profile it takes a while, in which the connection is to be looked after.
+    let looked = tokio::task::spawn_blocking(move || {
+        let allowed = Allowed::read(&allowed);
+        let mut all = Found::default();
+        for (path, bytes) in &sent {
+            let found = find(path, bytes, &allowed);
             all.secrets.extend(found.secrets);
             all.overruled.extend(found.overruled);
         }
-    }
+        all
+    });
+    let all = looked.await.map_err(|error| {
+        CommandError::failed("the look for secrets has failed; nothing was sent").because(error)
+    })?;
     match all.secrets.as_slice() {
         [] => Ok(all.overruled),
-        found => Err(refusal(found, &look.place.site.shown)
-            .hint("the rest can be sent by name: wharf sync push FILE")),
+        found => {
+            let refused = refusal(found, &look.place.site.shown);
+            Err(refused.hint("the rest can be sent by name: wharf sync push FILE"))
+        }
     }
 }
 

@@ -100,6 +100,34 @@ fn two_machines_push_at_once_and_neither_loses() {
     }
 }
 
+/// The server takes one large tree of a person at a time.
+#[test]
+fn large_trees_of_two_machines_at_once_wait_for_each_other() {
+    let world = World::new();
+    let machines: Vec<_> = (0..3).map(|_| world.machine()).collect();
+    for (n, machine) in machines.iter().enumerate() {
+        for file in 0..4 {
+            let text = format!("{n} {file} ").repeat(1024 * 1024) + "\n";
+            machine.write(&format!(".claude/skills/of{n}/{file}.md"), &text);
+        }
+    }
+    let running: Vec<_> = machines
+        .iter()
+        .map(|machine| {
+            let mut command = machine.home.wharf(&["sync", "push"]);
+            command.stdout(std::process::Stdio::piped());
+            command.stderr(std::process::Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for (machine, child) in machines.iter().zip(running) {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", machine.home.show(&output));
+    }
+    let (status, _) = machines[0].json(&["status"]);
+    assert_eq!(status["pending"], 8);
+}
+
 #[test]
 fn what_is_rehearsed_is_not_sent() {
     let world = World::new();

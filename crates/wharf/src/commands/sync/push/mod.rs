@@ -12,6 +12,7 @@ use wharf_sync::profile::{Digest, Manifest, ProfilePath};
 use wharf_sync::select::Error as SelectError;
 
 use super::bring::keep_contents;
+use super::patience::patiently;
 use super::place;
 use super::secrets;
 use super::session::{Look, Session, sent};
@@ -75,7 +76,7 @@ pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
             }
             Err(error) => return Err(error.into()),
         };
-        let overruled = secrets::of_push(&look, &push, &read)?;
+        let overruled = secrets::of_push(&look, &push, &read).await?;
         refuse_rules(&push, &read)?;
         if args.dry_run {
             elsewhere(cx, &push);
@@ -87,7 +88,11 @@ pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
         let upload = upload(&push.tree, args.message.clone());
         let version = look.there.tree.version.clone();
         let client = &session.client;
-        let put = client.put_profile_tree(None, &version, &upload, &contents);
+        let put = patiently(&cx.ui, async || {
+            client
+                .put_profile_tree(None, &version, &upload, &contents)
+                .await
+        });
         match put.await.map_err(sent)? {
             Put::Taken(tree) => {
                 let before = look.there.tree.clone();
