@@ -194,16 +194,21 @@ impl Client {
         self.json(request.query(&[("path", path)])).await
     }
 
-    /// Makes an older version of a profile's whole tree the newest again.
+    /// Makes an older version of a profile's whole tree the newest again, if the newest is still
+    /// `newest`; empty where there is none.
     ///
     /// # Errors
-    /// When there is no such version, or no server.
+    /// When there is no such version, a newer one or no server.
     pub async fn profile_rollback(
         &self,
         profile: &str,
         commit_sha: &str,
+        newest: &str,
     ) -> Result<ProfileTree, Error> {
-        let request = self.profile(Method::POST, &["rollback", commit_sha], Some(profile));
+        let mut request = self.profile(Method::POST, &["rollback", commit_sha], Some(profile));
+        if !newest.is_empty() {
+            request = request.header(IF_MATCH, condition(newest)?);
+        }
         self.json(request).await
     }
 }

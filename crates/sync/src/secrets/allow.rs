@@ -6,6 +6,8 @@
 //! cannot be made for a secret that one does not know. A marker within the line was the alternative:
 //! most findings are in JSON, which has no comments.
 
+use std::borrow::Cow;
+
 use wharf_secrets::SecretKind;
 
 use crate::profile::{Digest, ProfilePath};
@@ -58,24 +60,30 @@ fn plain(line: &str) -> &str {
     line.strip_suffix(',').unwrap_or(line)
 }
 
-/// What a line of the file says behind the finding that it overrules. The digest in it is no secret.
-pub(super) fn behind_mark(line: &str) -> &str {
+/// What a line of the file says but for the digest of the finding that it overrules, which is no
+/// secret.
+pub(super) fn without_mark(line: &str) -> Cow<'_, str> {
     let line = line.trim_start();
+    if line.starts_with('#') {
+        return line.into();
+    }
     let is_digest = |text: &str| {
         let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
         text.len() == DIGITS && text.bytes().all(is_digit)
     };
     let mut places = line.match_indices(':').map(|(at, _)| at);
     let end = places.find_map(|at| {
-        let (_, behind) = line.split_at_checked(at + 1)?;
+        let (path, behind) = line.split_at_checked(at + 1)?;
+        ProfilePath::parse(path.strip_suffix(':')?).ok()?;
         let (name, rest) = behind.split_once(':')?;
         let digest = rest.get(..DIGITS)?;
         let is_kind = SecretKind::ALL.iter().any(|kind| kind.name() == name);
         (is_kind && is_digest(digest)).then_some(at + 1 + name.len() + 1 + DIGITS)
     });
-    match end {
-        Some(end) => line.get(end..).unwrap_or_default(),
-        None => line,
+    let parts = end.and_then(|end| Some((line.get(..end - DIGITS)?, line.get(end..)?)));
+    match parts {
+        Some((mark, rest)) => format!("{mark}{rest}").into(),
+        None => line.into(),
     }
 }
 
@@ -98,9 +106,14 @@ mod tests {
         for (line, behind) in [
             (
                 "settings.json:github_token:3f786850e387550f # a sample",
-                " # a sample",
+                "settings.json:github_token: # a sample",
             ),
-            ("a:b.md:jwt:3f786850e387550f", ""),
+            ("a/b.md:jwt:3f786850e387550f", "a/b.md:jwt:"),
+            (
+                "# a sample: CLAUDE.md:jwt:3f786850e387550f",
+                "# a sample: CLAUDE.md:jwt:3f786850e387550f",
+            ),
+            ("../b:jwt:3f786850e387550f", "../b:jwt:3f786850e387550f"),
             (
                 "settings.json:github_token:3f786850e387550",
                 "settings.json:github_token:3f786850e387550",
@@ -112,7 +125,7 @@ mod tests {
             ("plain", "plain"),
             ("é:jwt:3f786850e38755é0f", "é:jwt:3f786850e38755é0f"),
         ] {
-            assert_eq!(behind_mark(line), behind, "{line}");
+            assert_eq!(without_mark(line), behind, "{line}");
         }
     }
 }

@@ -20,6 +20,9 @@ pub const FINDINGS_MAX: usize = 100;
 /// The least length of a value that is taken for random.
 const RANDOM_CHARS_MIN: usize = 16;
 
+/// The least length of a line of a private key but for its last.
+const KEY_LINE_MIN: usize = 32;
+
 /// A place that looks like a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -29,8 +32,8 @@ pub struct Finding {
     pub line: usize,
     /// What it looks like.
     pub kind: SecretKind,
-    /// The line of [`ALLOW_FILE`] that overrules it.
-    pub mark: String,
+    /// The line of [`ALLOW_FILE`] that overrules it; nothing overrules a whole private key.
+    pub mark: Option<String>,
 }
 
 /// What was found in one file.
@@ -54,31 +57,40 @@ pub fn find(path: &ProfilePath, content: &[u8], allowed: &Allowed) -> Found {
             break;
         }
         let line = if is_allow_file {
-            allow::behind_mark(line)
+            allow::without_mark(line)
         } else {
-            line
+            line.into()
         };
-        if begins_private_key(line) {
-            let mut key = line.to_owned();
-            if !ends_private_key(line) {
-                for (_, line) in lines.by_ref() {
-                    key.push('\n');
-                    key.push_str(line);
-                    if ends_private_key(line) {
-                        break;
-                    }
-                }
+        let mut kinds = of_line(&line);
+        if begins_private_key(&line) {
+            let body = match ends_private_key(&line) {
+                true => 0,
+                false => body_of_key(lines.clone().map(|(_, line)| line)),
+            };
+            if body > 0 || has_body(&line) {
+                found.add_key(path, at + 1);
+                lines.by_ref().take(body).for_each(drop);
+                continue;
             }
-            found.add(path, at + 1, &[SecretKind::PrivateKey], &key, allowed);
-        } else {
-            found.add(path, at + 1, &of_line(line), line, allowed);
+            // Only its head is told of; what follows is looked at like anything.
+            kinds.push(SecretKind::PrivateKey);
         }
+        found.add(path, at + 1, &kinds, &line, allowed);
     }
     found.secrets.truncate(FINDINGS_MAX);
     found
 }
 
 impl Found {
+    fn add_key(&mut self, path: &ProfilePath, line: usize) {
+        self.secrets.push(Finding {
+            path: path.clone(),
+            line,
+            kind: SecretKind::PrivateKey,
+            mark: None,
+        });
+    }
+
     /// What overrules is asked before anything is left out for the number of it.
     fn add(
         &mut self,
@@ -98,7 +110,7 @@ impl Found {
                 path: path.clone(),
                 line,
                 kind: *kind,
-                mark,
+                mark: Some(mark),
             };
             if !is_overruled {
                 self.secrets.push(finding);
@@ -109,21 +121,53 @@ impl Found {
     }
 }
 
-fn of_line(line: &str) -> Vec<SecretKind> {
-    let kinds = in_line(line);
-    if !kinds.is_empty() || !has_named_secret(line) {
-        return kinds;
+/// How many lines belong to a private key whose head stands before them, the one that ends it
+/// included; none where they are no key's.
+fn body_of_key<'a>(lines: impl Iterator<Item = &'a str>) -> usize {
+    let (mut count, mut has_body) = (0, false);
+    for line in lines {
+        let is_end = ends_private_key(line);
+        let line = line.trim_matches(|c: char| c.is_whitespace() || !c.is_ascii_alphanumeric());
+        let is_head = line.starts_with("Proc-Type:") || line.starts_with("DEK-Info:");
+        let in_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+        let is_body = line.len() >= KEY_LINE_MIN && line.chars().all(in_key);
+        // The last line of a key is short; and some are written with empty ones.
+        let is_short = line.len() < KEY_LINE_MIN && line.chars().all(in_key);
+        if !(is_end || is_head || is_body || is_short) {
+            break;
+        }
+        has_body |= is_body;
+        count += 1;
+        if is_end {
+            break;
+        }
     }
-    vec![SecretKind::NamedValue]
+    if has_body { count } else { 0 }
 }
 
-/// Whether a name that says so has a value that looks random: `"API_KEY": "q8…"`,
-/// `Authorization: Bearer q8…`, `--token=q8…`.
-fn has_named_secret(line: &str) -> bool {
-    line.match_indices([':', '=']).any(|(at, _)| {
-        let before = line.get(..at).unwrap_or_default();
-        let after = line.get(at + 1..).unwrap_or_default();
-        names_a_secret(before) && value(after).is_some_and(looks_random)
+/// Whether a key stands in this one line, as in JSON.
+fn has_body(line: &str) -> bool {
+    let end = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='));
+    line.split_once("PRIVATE KEY")
+        .is_some_and(|(_, rest)| rest.split(end).any(|part| part.len() >= KEY_LINE_MIN))
+}
+
+/// What a line looks like, once for each secret in it.
+fn of_line(line: &str) -> Vec<SecretKind> {
+    let mut kinds = in_line(line);
+    kinds.extend(named_secrets(line).map(|_| SecretKind::NamedValue));
+    kinds
+}
+
+/// The values that look random and whose name says what they are: `"API_KEY": "q8…"`,
+/// `Authorization: Bearer q8…`, `--token=q8…`. Those that have a shape of their own are not among
+/// them.
+fn named_secrets(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices([':', '=']).filter_map(|(at, _)| {
+        let before = line.get(..at)?;
+        let value = value(line.get(at + 1..)?)?;
+        let is_one = names_a_secret(before) && looks_random(value) && in_line(value).is_empty();
+        is_one.then_some(value)
     })
 }
 
@@ -264,7 +308,7 @@ mod tests {
         let random = random();
         let text = format!("{{\n  \"A_TOKEN\": \"{random}\",\n  \"B_TOKEN\": \"{random}\"\n}}\n");
         let found = findings("settings.json", &text, "").secrets;
-        let marks: Vec<&str> = found.iter().map(|it| it.mark.as_str()).collect();
+        let marks: Vec<&str> = found.iter().filter_map(|it| it.mark.as_deref()).collect();
         assert!(
             marks[0].starts_with("settings.json:named_value:"),
             "{marks:?}"
@@ -300,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn two_in_one_line_are_two_and_a_key_is_all_of_its_lines() {
+    fn two_in_one_line_are_two() {
         let random = random();
         let both = format!(
             "use gh{0}_{random}{random} or gh{0}_{random}{random}\n",
@@ -308,17 +352,53 @@ mod tests {
         );
         let found = findings("a.md", &both, "").secrets;
         assert_eq!(found.len(), 2);
-        assert_eq!(findings("a.md", &both, &found[0].mark).secrets, found[1..]);
+        let mark = found[0].mark.clone().unwrap();
+        assert_eq!(findings("a.md", &both, &mark).secrets, found[1..]);
 
+        let github = format!("gh{}_{random}{random}", 'p');
+        let line =
+            format!(r#"{{"A_TOKEN":"{random}","DB_PASSWORD":"{random}x","C_SECRET":"{github}"}}"#);
+        let found = findings("settings.json", &line, "").secrets;
+        let kinds: Vec<_> = found.iter().map(|it| it.kind).collect();
+        let named = SecretKind::NamedValue;
+        assert_eq!(kinds, [SecretKind::GithubToken, named, named]);
+        let mark = found[1].mark.clone().unwrap();
+        let left = findings("settings.json", &line, &mark).secrets;
+        assert_eq!(left, [found[0].clone(), found[2].clone()]);
+    }
+
+    #[test]
+    fn a_private_key_is_never_overruled_and_a_mention_of_one_hides_nothing() {
+        let random = random();
+        let body = random.repeat(3);
         let key = |body: &str| {
             let dashes = "-----";
             format!(
                 "{dashes}BEGIN RSA PRIVATE KEY{dashes}\n{body}\n{dashes}END RSA PRIVATE KEY{dashes}\nb\n"
             )
         };
-        let mark = findings("a.md", &key("MIIE"), "").secrets.remove(0).mark;
-        assert_eq!(findings("a.md", &key("MIIE"), &mark).secrets, []);
-        assert_eq!(findings("a.md", &key("MIIF"), &mark).secrets.len(), 1);
+        let one_line = key(&body).replace('\n', "\\n");
+        for key in [
+            key(&body),
+            key(&format!("Proc-Type: 4,ENCRYPTED\n\n{body}\nAb1=")),
+            key(&body).replace('\n', "\n  > "),
+            one_line,
+        ] {
+            let found = findings("a.md", &key, "").secrets;
+            assert_eq!(found.len(), 1, "{key}");
+            assert_eq!(
+                (found[0].line, found[0].mark.as_deref()),
+                (1, None),
+                "{key}"
+            );
+        }
+
+        let mention =
+            format!("Never commit `-----BEGIN RSA PRIVATE KEY-----`.\nWords.\ntoken={random}\n");
+        let found = findings("a.md", &mention, "").secrets;
+        assert_eq!(found.len(), 2);
+        let mark = found[0].mark.clone().unwrap();
+        assert_eq!(findings("a.md", &mention, &mark).secrets, found[1..]);
     }
 
     #[test]
@@ -328,9 +408,10 @@ mod tests {
         let mark = findings("github_token.md", &settings, "")
             .secrets
             .remove(0)
-            .mark;
+            .mark
+            .unwrap();
         assert_eq!(findings(ALLOW_FILE, &mark, "").secrets, []);
-        let hidden = format!("{mark} token={random}\n# token={random}\n{settings}");
+        let hidden = format!("{mark} token={random}\n# token={random} {mark}\n{settings}");
         assert_eq!(findings(ALLOW_FILE, &hidden, "").secrets.len(), 3);
     }
 
@@ -345,7 +426,7 @@ mod tests {
             .join("\n");
         let marks = findings("a.md", &first, "").secrets;
         assert_eq!(marks.len(), FINDINGS_MAX);
-        let allow: Vec<&str> = marks.iter().map(|it| it.mark.as_str()).collect();
+        let allow: Vec<&str> = marks.iter().filter_map(|it| it.mark.as_deref()).collect();
         let found = findings("a.md", &text, &allow.join("\n"));
         assert_eq!(found.secrets.len(), FINDINGS_MAX);
         assert_eq!(found.secrets[0].line, FINDINGS_MAX + 1);

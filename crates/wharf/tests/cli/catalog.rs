@@ -71,6 +71,17 @@ fn what_is_offered_is_found_shown_changed_and_taken_out() {
         a.home.ok(&["catalog", "show", "deploy"]),
         "# Deploy\n\u{1b}[31mred\n"
     );
+    let to = file("there/SKILL.md");
+    a.home.ok(&["catalog", "show", "deploy", "--to", &to]);
+    let there = a.read("there/SKILL.md").unwrap();
+    assert_eq!(there, "# Deploy\n\u{1b}[31mred\n");
+    a.write("there/SKILL.md", "mine\n");
+    let told = wharf(&["show", "deploy", "--to", &to]);
+    assert!(
+        told.contains("stays as it is") && told.ends_with("exit 6"),
+        "{told}"
+    );
+    assert_eq!(a.read("there/SKILL.md").unwrap(), "mine\n");
     insta::assert_snapshot!("shown", wharf(&["show", "deploy", "-v"]));
     let two = wharf(&["show", "ship"]);
     for says in [
@@ -105,6 +116,11 @@ fn what_is_offered_is_found_shown_changed_and_taken_out() {
         (&"puts it there".into(), &"one".into())
     );
     assert!(wharf(&["change", "deploy"]).ends_with("exit 2"));
+    // Only one's own goes by its name, and nothing goes where one of several is not there.
+    for words in [&["rm", "ship"][..], &["rm", "deploy", "ship"]] {
+        let told = wharf(words);
+        assert!(told.ends_with("exit 5"), "{told}");
+    }
     insta::assert_snapshot!("gone", wharf(&["rm", "deploy"]));
     assert!(wharf(&["show", "deploy"]).ends_with("exit 5"));
 }
@@ -123,7 +139,9 @@ fn what_others_own_is_read_and_not_changed_and_no_secret_is_offered() {
     identity::login_as(&bob.home, &world.url, "bob@example.com");
     assert_eq!(bob.home.ok(&["catalog", "show", "ship"]), "Ship it.\n");
     for words in [&["rm", "ship"][..], &["change", "ship", "--tag", "x"]] {
-        let told = bob.home.seen(&[&["catalog"], words].concat());
+        let told = bob
+            .home
+            .seen(&[&["catalog"], words, &["--of", "org"]].concat());
         assert!(told.ends_with("exit 7"), "{told}");
     }
 

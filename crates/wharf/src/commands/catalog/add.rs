@@ -106,15 +106,19 @@ fn guessed(file: &str) -> (Option<CatalogType>, Option<String>) {
         let dir = path.parent().and_then(Path::file_name);
         return (Some(CatalogType::Skill), text(dir));
     }
+    let is_text = path.extension().is_some_and(|end| end == "md");
     let mut dirs = path.iter().rev().skip(1).filter_map(|part| part.to_str());
-    let kind = dirs.find_map(|dir| match dir {
-        "skills" => Some(CatalogType::Skill),
-        "commands" => Some(CatalogType::Command),
-        "agents" => Some(CatalogType::Agent),
-        "output-styles" => Some(CatalogType::OutputStyle),
-        "hooks" => Some(CatalogType::Hook),
-        _ => None,
-    });
+    let kind = match dirs.clone().next() {
+        Some("hooks") => Some(CatalogType::Hook),
+        _ => dirs.find_map(|dir| match dir {
+            "commands" => Some(CatalogType::Command),
+            "agents" => Some(CatalogType::Agent),
+            "output-styles" => Some(CatalogType::OutputStyle),
+            _ => None,
+        }),
+    };
+    // All but a hook are texts; what else is in such a directory is part of something.
+    let kind = kind.filter(|kind| is_text != (*kind == CatalogType::Hook));
     (kind, text(path.file_stem()))
 }
 
@@ -143,6 +147,9 @@ mod tests {
             ),
             ("hooks/check.sh", Some(CatalogType::Hook), Some("check")),
             ("notes.md", None, Some("notes")),
+            ("hooks/README.md", None, Some("README")),
+            (".claude/skills/deploy/scripts/run.sh", None, Some("run")),
+            (".claude/skills/deploy/more.md", None, Some("more")),
             ("-", None, None),
         ] {
             let wanted = (kind, name.map(str::to_owned));

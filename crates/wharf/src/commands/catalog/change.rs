@@ -13,7 +13,9 @@ use crate::error::CommandError;
 #[command(before_help = "\
 Examples:
   wharf catalog change deploy --file ~/.claude/skills/deploy/SKILL.md
-  wharf catalog change deploy --description 'deploys to staging' --tag ops --tag staging")]
+  wharf catalog change deploy --description 'deploys to staging' --tag ops --tag staging
+
+A name is one of your own items; what is others' is said with --of, or by its id.")]
 pub(crate) struct Args {
     /// Its name, or its id
     item: String,
@@ -39,7 +41,7 @@ pub(super) async fn change(cx: &Context, client: &Client, args: Args) -> Outcome
         let text = "nothing is to be changed";
         return Err(CommandError::usage(text).hint("say --file, --name, --description or --tag"));
     }
-    let before = named(client, &args.item, &args.which).await?;
+    let before = named(client, &args.item, &args.which.to_change()).await?;
     let name = args.name.as_deref().unwrap_or(&before.name);
     let file = args.file.as_deref();
     let content = file.map(|file| content(cx, file, before.kind, name));

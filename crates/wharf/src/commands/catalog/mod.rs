@@ -29,6 +29,8 @@ use crate::wire::block_on;
 const PAGE: u32 = 100;
 /// The longest content, as the server takes it.
 const CONTENT_BYTES_MAX: u64 = 1024 * 1024;
+/// Most pages that are asked for one name.
+const PAGES_MAX: u32 = 100;
 /// How the id of an item begins.
 const ITEM_ID: &str = "itm_";
 
@@ -37,7 +39,7 @@ const ITEM_ID: &str = "itm_";
 #[command(before_help = "\
 Examples:
   wharf catalog list deploy --type skill
-  wharf catalog show deploy > ~/.claude/skills/deploy/SKILL.md
+  wharf catalog show deploy --to ~/.claude/skills/deploy/SKILL.md
   wharf catalog add ~/.claude/commands/ship.md --description 'ships it' --of team:web
   wharf catalog rm ship")]
 pub(crate) enum Command {
@@ -112,6 +114,16 @@ struct Which {
     of: Option<Whose>,
 }
 
+impl Which {
+    /// What a change by name is for: one's own, unless somebody else's is said.
+    fn to_change(&self) -> Self {
+        Self {
+            kind: self.kind,
+            of: Some(self.of.clone().unwrap_or_default()),
+        }
+    }
+}
+
 /// What the server calls those whose items are meant.
 async fn scope(client: &Client, of: Option<&Whose>) -> Result<Option<String>, CommandError> {
     Ok(match of {
@@ -128,7 +140,7 @@ async fn named(client: &Client, wanted: &str, which: &Which) -> Result<CatalogIt
     }
     let scope = scope(client, which.of.as_ref()).await?;
     let mut found = Vec::new();
-    for page in 1.. {
+    for page in 1..=PAGES_MAX {
         let query = CatalogQuery {
             page: Some(page),
             size: Some(PAGE),
@@ -139,7 +151,7 @@ async fn named(client: &Client, wanted: &str, which: &Which) -> Result<CatalogIt
         let told = client.catalog_page(query).await?;
         let is_last = told.items.is_empty() || u64::from(page) >= told.pages;
         found.extend(told.items.into_iter().filter(|item| item.name == wanted));
-        if is_last {
+        if is_last || found.len() > 1 {
             break;
         }
     }

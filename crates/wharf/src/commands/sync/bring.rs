@@ -185,8 +185,9 @@ async fn to_claude(
             look.place.note_time(false)?;
             return Ok(section);
         }
-        allowed(session.cx, look, &plan, args.yes).await?;
+        // First what may have moved on, then the question: nobody is to be asked the same twice.
         fetch(session, look, &plan, fresh).await?;
+        allowed(session.cx, look, &plan, args.yes).await?;
         let mut section = section(look, &plan, fresh);
         let changes = changes(&plan, fresh)?;
         match apply(look, &plan, &changes, fresh, at) {

@@ -7,7 +7,7 @@ use super::session::{Session, away};
 use crate::commands::whose::Whose;
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
-use crate::error::Kind;
+use crate::error::{CommandError, Kind};
 use crate::ui;
 
 /// Make an older version of the profile on the server the newest again
@@ -19,23 +19,42 @@ Examples:
   wharf sync rollback 4f1c2ab           a new version, with all files as they were
   wharf sync rollback 4f1c2ab --of org
 
-No version is lost, and nothing is written here: wharf sync brings it.")]
+No version is lost, and nothing is written here: wharf sync brings it. Before a profile that others
+have is changed for them, it asks.")]
 pub(crate) struct Args {
     /// The version, or its first digits: seven or more
     version: String,
     /// Whose profile: me, org or team:NAME
     #[arg(long, value_name = "PROFILE", default_value = "me")]
     of: Whose,
+    /// Do not ask whether a profile of others is to go back
+    #[arg(long, short = 'y')]
+    yes: bool,
 }
 
 pub(super) async fn rollback(cx: &Context, args: &Args) -> Outcome {
     let session = Session::begin(cx)?;
     let client = &session.client;
     let called = args.of.called(client).await?;
-    let told = client.profile_rollback(&called, &args.version).await;
-    let tree = told.map_err(|error| {
+    let newest = client.profile_tree(Some(&called), None).await;
+    let newest = newest.map_err(away)?.unwrap_or_default();
+    if args.of != Whose::Me && !args.yes {
+        let of = args.of.words();
+        let to = short(&args.version);
+        let question = format!("{of} goes back to {to} for all who have it. Do it?");
+        if !cx.ui.yes(&question).await {
+            let text = format!("{of} stays as it is");
+            return Err(CommandError::new(Kind::Approval, text).hint("--yes does not ask"));
+        }
+    }
+    let told = client.profile_rollback(&called, &args.version, &newest.version);
+    let tree = told.await.map_err(|error| {
+        let is_stale = error.problem().is_some_and(|it| it.status == 412);
         let said = away(error);
         match said.kind {
+            _ if is_stale => {
+                said.hint("a newer version came meanwhile: wharf sync history --server")
+            }
             Kind::NotFound => said.hint("wharf sync history --server lists them"),
             _ => said,
         }

@@ -80,15 +80,18 @@ fn refusal(found: &[Finding], dir: &str) -> CommandError {
     let mut error = CommandError::new(Kind::Blocked, format!("{places} in it: nothing was sent"));
     "secret_found".clone_into(&mut error.code);
     for finding in found {
-        let cause = format!("{} [{}]", line(finding), neutral_line(&finding.mark));
-        error.causes.push(cause);
+        let mark = finding.mark.as_deref().map(neutral_line);
+        let mark = mark.map(|mark| format!(" [{mark}]")).unwrap_or_default();
+        error.causes.push(format!("{}{mark}", line(finding)));
     }
-    error
-        .hint("write ${NAME} there, and set the variable on each machine")
-        .hint(format!(
-            "where it is none: what stands in [ ], as a line of {dir}/{ALLOW_FILE}, overrules it; \
-             say why behind it"
-        ))
+    let error = error.hint("write ${NAME} there, and set the variable on each machine");
+    if found.iter().all(|finding| finding.mark.is_none()) {
+        return error;
+    }
+    error.hint(format!(
+        "where it is none: what stands in [ ], as a line of {dir}/{ALLOW_FILE}, overrules it; \
+         say why behind it"
+    ))
 }
 
 fn line(finding: &Finding) -> String {

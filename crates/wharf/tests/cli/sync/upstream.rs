@@ -70,8 +70,16 @@ fn a_profile_is_sent_to_its_upstream_and_follows_it() {
     let told = a.sync(&["upstream", "set", &address, "-v"]);
     assert!(told.contains("\nsecret     "), "{told}");
     assert!(told.contains("it is not shown again"), "{told}");
+    a.sync(&["upstream", "set", &address, "--branch", "other", "--push"]);
     let again = a.sync(&["upstream", "set", &address]);
     assert!(!again.contains("secret"), "{again}");
+    let kept = a.json(&["upstream"]).0;
+    assert_eq!(
+        (&kept["branch"], &kept["push"]),
+        (&"other".into(), &true.into())
+    );
+    a.sync(&["upstream", "set", &address, "--branch", "main", "--no-push"]);
+    assert_eq!(a.json(&["upstream"]).0["push"], false);
 
     let pushed = a.syncs(&["upstream", "push"]);
     assert!(

@@ -116,7 +116,12 @@ fn the_profiles_of_others_have_versions_too() {
         let first = versions.last().unwrap()["commit_sha"].as_str().unwrap();
         let diff = a.syncs(&["diff", "--from", first, "--to", newest, "--of", of]);
         assert!(diff.contains("-one"), "{of}: {diff}");
-        let told = a.syncs(&["rollback", first, "--of", of]);
+        let told = a.sync(&["rollback", first, "--of", of]);
+        assert!(
+            told.contains("stays as it is") && told.ends_with("exit 8"),
+            "{told}"
+        );
+        let told = a.syncs(&["rollback", first, "--of", of, "--yes"]);
         assert!(told.contains(" is as it was at "), "{told}");
         put(&of.replace("team:web", &format!("team:{id}")), "two");
     }

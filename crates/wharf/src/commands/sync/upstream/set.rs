@@ -12,7 +12,7 @@ use super::show::text;
 use crate::commands::sync::session::away;
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{CommandError, Kind};
 use crate::ui;
 
 /// The longest file that is read: more than the server takes of either.
@@ -26,8 +26,8 @@ Examples:
   ssh-keyscan git.example.com > hosts    compare what it prints with what the host says of itself
   wharf sync upstream set ssh://git@git.example.com/ada/dotfiles.git --known-hosts hosts
 
-For SSH the server makes a key; what is printed of it has to be let in there. What opens an upstream
-stays while its address is the same, and is to be given again for another one.")]
+For SSH the server makes a key; what is printed of it has to be let in there. What opens an upstream,
+its branch and --push stay while its address is the same, and are to be given again for another one.")]
 pub(super) struct Args {
     /// Its address: https://… or ssh://…, without a password
     url: String,
@@ -44,20 +44,31 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["with_token", "user"])]
     known_hosts: Option<String>,
     /// Send each new version there at once
-    #[arg(long)]
+    #[arg(long, overrides_with = "no_push")]
     push: bool,
+    /// Send new versions only when asked
+    #[arg(long, overrides_with = "push")]
+    no_push: bool,
 }
 
 pub(super) async fn set(cx: &Context, client: &Client, called: &str, args: &Args) -> Outcome {
     let token = args.with_token.as_deref().map(read).transpose()?;
     let known_hosts = args.known_hosts.as_deref().map(read).transpose()?;
+    let before = match client.upstream(called).await {
+        Ok(before) => Some(before).filter(|before| before.url == args.url),
+        Err(error) => match away(error) {
+            error if error.kind == Kind::NotFound => None,
+            error => return Err(error),
+        },
+    };
+    let kept = before.as_ref();
     let put = PutUpstream {
         url: args.url.clone(),
-        branch: args.branch.clone(),
+        branch: args.branch.clone().or_else(|| Some(kept?.branch.clone())),
         user: args.user.clone(),
         token: token.map(|token| Hidden::from(token.trim())),
         known_hosts,
-        push: args.push,
+        push: args.push || (!args.no_push && kept.is_some_and(|kept| kept.push)),
     };
     let made = client.put_upstream(called, &put).await;
     let made = made.map_err(|error| match error.problem() {
