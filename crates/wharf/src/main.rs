@@ -4,7 +4,8 @@
 //! about a command, speak SQL, or read the surroundings anywhere but in [`wire`].
 //!
 //! Start reading at [`commands`]: `wharf session list` is `commands/session/list.rs`. Settings are
-//! in [`config`], words for people in [`ui`], exit codes in [`error`].
+//! in [`config`], words for people in [`ui`], exit codes in [`error`], the way into a sandbox in
+//! [`sandbox`].
 
 mod cli;
 mod commands;
@@ -14,6 +15,8 @@ mod context;
 mod error;
 mod logging;
 mod login;
+mod sandbox;
+mod tar;
 mod ui;
 mod wire;
 
@@ -21,7 +24,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let world = wire::World::read();
-    match cli::parse() {
+    match cli::parse(&world) {
         Ok(cli) => commands::dispatch(world, cli),
         Err(answer) => answer,
     }

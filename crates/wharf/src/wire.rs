@@ -26,7 +26,7 @@ use wharf_model::{Clock, Entropy, Timestamp};
 use crate::error::CommandError;
 
 /// What surrounds this process, read once.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct World {
     variables: BTreeMap<OsString, OsString>,
     cwd: Option<PathBuf>,

@@ -1,0 +1,89 @@
+//! What of this machine's agent configuration goes along into a sandbox.
+//!
+//! It is what `wharf sync` keeps the same: the profile as it is in Claude Code's directory now, and
+//! what other agents make of it. MCP servers stay here: they are programs of this machine, and their
+//! settings are where secrets are.
+
+use wharf_sync::secrets;
+use wharf_sync::select::Selection;
+use wharf_sync::targets::{Existing, Files, Target, render};
+
+use super::sites::{self, SERVERS};
+use super::{place, state::State};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::tar::Member;
+
+/// Permissions of a file, and of one that is a program.
+const FILE: u32 = 0o644;
+const PROGRAM: u32 = 0o755;
+
+/// Files for the home directory of an account.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    /// By their paths there.
+    pub(crate) files: Vec<Member>,
+    /// Files of the profile that look as if a secret were in them. They stay here.
+    pub(crate) held: Vec<String>,
+}
+
+/// What goes along, for all agents that could run there.
+pub(crate) fn carried(cx: &Context) -> Result<Carried, CommandError> {
+    let site = sites::claude(cx)?;
+    if !site.real.exists() {
+        return Ok(Carried::default());
+    }
+    let state = State::last(cx, &site).map(|(state, _)| state);
+    let here = place::look(&site, state.as_ref())?;
+    let (profile, held) = profile(&here)?;
+    let mut files: Vec<Member> = profile
+        .iter()
+        .map(|(path, content)| {
+            let entry = here.manifest.get(path);
+            let is_program = entry.is_some_and(|entry| entry.executable);
+            member(".claude", path.as_str(), content, is_program)
+        })
+        .collect();
+    for (target, root) in [
+        (Target::OpenCode, ".config/opencode"),
+        (Target::Codex, ".codex"),
+    ] {
+        // The profile is in the usual place there, and nothing else is.
+        let existing = Existing {
+            claude_too: true,
+            ..Existing::default()
+        };
+        let rendered = render(target, &profile, &existing).map_err(|error| {
+            CommandError::failed("the profile is not understood").because(error)
+        })?;
+        let rendered = rendered.files.iter();
+        files.extend(rendered.map(|(path, content)| member(root, path.as_str(), content, false)));
+    }
+    Ok(Carried { files, held })
+}
+
+/// The contents, without servers and without what looks like a secret.
+fn profile(here: &Selection) -> Result<(Files, Vec<String>), CommandError> {
+    let mut files = Files::new();
+    let mut held = Vec::new();
+    for (path, _) in here.manifest.iter() {
+        if path.as_str() == SERVERS {
+            continue;
+        }
+        let content = here.content(path)?;
+        if secrets::find(path, &content).is_empty() {
+            files.insert(path.clone(), content.into());
+        } else {
+            held.push(path.to_string());
+        }
+    }
+    Ok((files, held))
+}
+
+fn member(root: &str, path: &str, content: &[u8], is_program: bool) -> Member {
+    Member {
+        name: format!("{root}/{path}"),
+        bytes: content.to_vec(),
+        mode: if is_program { PROGRAM } else { FILE },
+    }
+}
