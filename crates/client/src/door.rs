@@ -375,3 +375,6 @@ fn said(status: StatusCode, text: &str) -> Answer {
     answer.headers_mut().insert(CONTENT_TYPE, kind);
     answer
 }
+
+#[cfg(test)]
+mod tests;

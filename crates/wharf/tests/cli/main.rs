@@ -30,3 +30,4 @@ mod session;
 mod sync;
 mod terminal;
 mod token;
+mod work;

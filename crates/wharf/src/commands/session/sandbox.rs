@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::login::stop::Stop;
 use crate::sandbox::find::is_sandbox;
+use crate::sandbox::line;
 use crate::ui::neutral::neutral_line;
 use crate::ui::{self, table::table};
 use crate::wire::block_on;
@@ -146,6 +147,8 @@ pub(super) fn stop(cx: &Context, args: &StopArgs) -> Outcome {
                     .hint("--yes does not ask"));
             }
             let ended = server.client.end_sandbox(id).await?;
+            // What is kept of it here is of no more use.
+            let _gone = line::dir(&cx.places, id).map(std::fs::remove_dir_all);
             if cx.ui.json {
                 ui::data(&format!("{}\n", json!(ended)))?;
             } else if is_over {

@@ -4,6 +4,7 @@
 //! what other agents make of it. MCP servers stay here: they are programs of this machine, and their
 //! settings are where secrets are.
 
+use sha2::{Digest as _, Sha256};
 use wharf_sync::secrets;
 use wharf_sync::select::Selection;
 use wharf_sync::targets::{Existing, Files, Target, render};
@@ -25,6 +26,26 @@ pub(crate) struct Carried {
     pub(crate) files: Vec<Member>,
     /// Files of the profile that look as if a secret were in them. They stay here.
     pub(crate) held: Vec<String>,
+}
+
+impl Carried {
+    /// The same for the same files.
+    pub(crate) fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for file in &self.files {
+            hash.update(format!(
+                "{} {:o} {}\n",
+                file.name,
+                file.mode,
+                file.bytes.len()
+            ));
+            hash.update(&file.bytes);
+        }
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
 }
 
 /// What goes along, for all agents that could run there.

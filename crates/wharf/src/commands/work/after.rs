@@ -60,13 +60,9 @@ pub(super) async fn look_back(
     cx: &Context,
     place: &Place,
     machine: &Machine,
-    line: Option<Line>,
     git: bool,
 ) -> Result<(), CommandError> {
-    let line = match line.filter(|line| !line.connection.is_over()) {
-        Some(line) => line,
-        None => Line::open(cx, machine, ROOT).await?,
-    };
+    let line = Line::open(cx, machine, ROOT).await?;
     let looked = take::look_at(cx, place, &line, machine, git).await?;
     let count = looked.far.view.changes().count();
     if count > 0 {

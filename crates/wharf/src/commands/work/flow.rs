@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use wharf_api::gateway::Sandbox;
 use wharf_client::Error as ClientError;
-use wharf_localstate::{Registration, Token};
+use wharf_localstate::{Registration, Token, private};
 use wharf_model::Entropy as _;
 use wharf_ssh::keys::PublicHalf;
 use wharf_workspace::identity::Workspace;
@@ -32,7 +32,8 @@ use crate::error::{CommandError, Kind};
 use crate::login::ssh_key::{self, Made};
 use crate::login::stop::Stop;
 use crate::login::{Target, now, target};
-use crate::sandbox::{Ended, Line, Machine, find, line::ROOT, terminal};
+use crate::sandbox::line::{self, Line, Machine, ROOT};
+use crate::sandbox::{Ended, find, terminal};
 use crate::tar;
 use crate::ui::{self, guard};
 use crate::wire::{SystemEntropy, World};
@@ -61,8 +62,6 @@ pub(super) struct Flow {
     sandboxes: Vec<Sandbox>,
     session: Option<String>,
     machine: Option<Machine>,
-    place: Option<Place>,
-    line: Option<Line>,
     taken: Option<Taken>,
 }
 
@@ -106,8 +105,6 @@ impl Flow {
             sandboxes: Vec::new(),
             session: None,
             machine: None,
-            place: None,
-            line: None,
             taken: None,
         })
     }
@@ -403,9 +400,14 @@ impl Flow {
         if carried.files.is_empty() {
             return Ok(0);
         }
+        let machine = self.machine()?.clone();
+        let noted = line::dir(&self.cx.places, &machine.session)?.join("configured");
+        let digest = carried.digest();
+        if private::read(&noted)?.as_deref() == Some(&digest) {
+            return Ok(0);
+        }
         let packed = tar::pack(&carried.files, now().millis() / 1000)
             .map_err(|error| CommandError::failed("it cannot be packed").because(error))?;
-        let machine = self.machine()?.clone();
         let cx = &self.cx;
         let work = async {
             let line = Line::open(cx, &machine, &machine.user).await?;
@@ -419,6 +421,7 @@ impl Flow {
                 done = work => done,
             }
         })?;
+        private::write(&noted, digest.as_bytes())?;
         Ok(carried.files.len())
     }
 
@@ -463,20 +466,18 @@ impl Flow {
             ..take::Wish::default()
         };
         let (cx, stop) = (&self.cx, &mut self.stop);
+        // Both go when it is done: others may take the directory while the agent is at work, and a
+        // machine that nobody uses is to be left in peace.
         let work = async {
             let line = Line::open(cx, &machine, ROOT).await?;
-            let taken = take::take(cx, &place, &line, &machine, &wish).await?;
-            Ok((line, taken))
+            take::take(cx, &place, &line, &machine, &wish).await
         };
-        let (line, taken) = self.runtime.block_on(async {
+        self.runtime.block_on(async {
             tokio::select! {
                 kind = stop.asked() => Err(CommandError::new(kind, "stopped; the session goes on")),
                 done = work => done,
             }
-        })?;
-        self.line = Some(line);
-        self.place = Some(place);
-        Ok(taken)
+        })
     }
 
     fn attach(&mut self) -> Result<(), CommandError> {
@@ -510,22 +511,26 @@ impl Flow {
 
     fn look_back(&mut self) {
         self.facts.looked_back = true;
-        let (Some(place), Some(machine)) = (&self.place, &self.machine) else {
-            return;
-        };
-        let (cx, stop, line) = (&self.cx, &mut self.stop, self.line.take());
-        let looked = self.runtime.block_on(async {
-            tokio::select! {
-                kind = stop.asked() => Err(CommandError::new(kind, "stopped")),
-                looked = after::look_back(cx, place, machine, line, self.choice.git) => looked,
+        match self.try_look_back() {
+            Err(error) if !error.kind.is_wanted() => {
+                let text = format!("not looked at: {}; wharf workspace status", error.message);
+                self.say(Mark::Look, "changes", &text, None);
             }
-        });
-        if let Err(error) = looked
-            && !error.kind.is_wanted()
-        {
-            let text = format!("not looked at: {}; wharf workspace status", error.message);
-            self.say(Mark::Look, "changes", &text, None);
+            _ => {}
         }
+    }
+
+    fn try_look_back(&mut self) -> Result<(), CommandError> {
+        let machine = self.machine()?.clone();
+        let place = Place::hold(&self.cx, self.workspace()?.clone())?;
+        let (cx, stop, git) = (&self.cx, &mut self.stop, self.choice.git);
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                kind = stop.asked() => Err(CommandError::new(kind, "stopped")),
+                looked = after::look_back(cx, &place, &machine, git) => looked,
+            }
+        })
     }
 
     /// Says what goes on, and ends.

@@ -43,6 +43,7 @@ pub(crate) fn directory(cx: &Context, named: Option<&Path>) -> Result<Workspace,
 pub(crate) struct Place {
     pub(crate) workspace: Workspace,
     pub(crate) shelf: Shelf,
+    dir: PathBuf,
     _held: FileLock,
 }
 
@@ -59,9 +60,15 @@ impl Place {
         })?;
         Ok(Self {
             workspace,
-            shelf: Shelf::at(dir),
+            shelf: Shelf::at(dir.clone()),
+            dir,
             _held: held,
         })
+    }
+
+    /// Where what comes from a sandbox is kept until it is used.
+    pub(crate) fn spool(&self, session: &str) -> PathBuf {
+        self.dir.join(format!("spool-{session}"))
     }
 }
 
