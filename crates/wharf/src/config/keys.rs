@@ -202,7 +202,12 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 /// Variables that are no settings: where things are, the token itself, and what opens a page.
-pub(crate) const OTHER_VARIABLES: &[&str] = &["WHARF_HOME", "WHARF_TOKEN", "WHARF_BROWSER"];
+pub(crate) const OTHER_VARIABLES: &[&str] = &[
+    "WHARF_HOME",
+    "WHARF_TOKEN",
+    "WHARF_BROWSER",
+    "WHARF_OPENCODE_BIN",
+];
 
 /// The setting of that name.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {

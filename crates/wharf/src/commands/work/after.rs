@@ -5,7 +5,7 @@ use wharf_client::Client;
 
 use super::said;
 use crate::commands::workspace::place::Place;
-use crate::commands::workspace::take;
+use crate::commands::workspace::{back, pull};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::sandbox::{Line, Machine, line::ROOT};
@@ -63,11 +63,10 @@ pub(super) async fn look_back(
     git: bool,
 ) -> Result<(), CommandError> {
     let line = Line::open(cx, machine, ROOT).await?;
-    let looked = take::look_at(cx, place, &line, machine, git).await?;
-    let count = looked.far.view.changes().count();
-    if count > 0 {
-        cx.ui
-            .event(&format!("{count} changes in {}", machine.session));
+    let back = back::bring(cx, place, &line, machine, git).await?;
+    if !back.is_empty() {
+        // What becomes of it is said; the exit code is the agent's.
+        pull::offer(cx, &back, &line).await?;
     }
     Ok(())
 }

@@ -3,7 +3,10 @@
 //! `wharf sync` is about the configuration of agents; this is about the work. Start reading at
 //! [`take`]; [`place`] says what is kept here.
 
+pub(crate) mod back;
+mod diff;
 pub(crate) mod place;
+pub(crate) mod pull;
 mod status;
 mod sync;
 pub(crate) mod take;
@@ -24,6 +27,8 @@ use place::Place;
 pub(crate) enum Command {
     Sync(sync::Args),
     Status(status::Args),
+    Diff(diff::Args),
+    Pull(pull::Args),
 }
 
 /// Which directory, and which sandbox.
@@ -41,6 +46,8 @@ pub(crate) fn dispatch(cx: &Context, command: Command) -> Outcome {
     match command {
         Command::Sync(args) => sync::sync(cx, &args),
         Command::Status(args) => status::status(cx, &args),
+        Command::Diff(args) => diff::diff(cx, &args),
+        Command::Pull(args) => pull::pull(cx, &args),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wharf_ssh::Opener;
+use wharf_workspace::bases::Bases;
 use wharf_workspace::far::{Far, FarPlace, ask};
 use wharf_workspace::look::{Finding, Held, LARGE_BYTES, Reason, look};
 use wharf_workspace::plan::{Kept, KeptWhy, Options, Plan, Sides, plan};
@@ -238,7 +239,21 @@ async fn send(
         }
     };
     drop(shown);
-    Ok(pushed?)
+    let pushed = pushed?;
+    // Without them a change of both sides is a conflict, and no more than that.
+    if let Err(error) = keep_bases(place, &pushed).await {
+        cx.ui.note(&error.message);
+    }
+    Ok(pushed)
+}
+
+/// Keeps the contents that both agree on now, for merges.
+async fn keep_bases(place: &Place, pushed: &Pushed) -> Result<(), CommandError> {
+    let (file, root) = (place.shelf.bases(), place.workspace.root().to_owned());
+    let agreed = pushed.agreement.manifest().clone();
+    let keeping = move || Bases::open(&file).keep(&agreed, &root);
+    let kept = tokio::task::spawn_blocking(keeping).await;
+    Ok(kept.map_err(|error| CommandError::failed("what was agreed is not kept").because(error))??)
 }
 
 /// One line of a terminal that says how far it is.

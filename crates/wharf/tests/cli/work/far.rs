@@ -223,3 +223,114 @@ fn the_directory_is_taken_there_and_what_changed_there_is_left_alone() {
     assert!(said.contains("<> a.txt  (changed on both sides)"), "{said}");
     assert!(said.contains("|| .env"), "{said}");
 }
+
+/// A directory in its sandbox, in which a line of `a.txt` was changed and `new.txt` was written.
+fn changed_there() -> Option<Far> {
+    let far = Far::new()?;
+    let work = far.gateway.home.work();
+    fs::write(work.join("a.txt"), "one\ntwo\nthree\nfour\nfive\n").unwrap();
+    let output = far.wharf(&["--no-attach", "--new"]).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        far.gateway.home.show(&output)
+    );
+    let there = far.host.folder().join("far work");
+    fs::write(there.join("a.txt"), "one\ntwo\nthree\nfour\nFIVE\n").unwrap();
+    fs::write(there.join("new.txt"), "new\n").unwrap();
+    Some(far)
+}
+
+const SESSION: &[&str] = &["--session", "gws_new"];
+
+#[test]
+fn what_changed_there_is_shown_and_merged_with_what_changed_here() {
+    let Some(far) = changed_there() else { return };
+    let work = far.gateway.home.work();
+    fs::write(work.join("a.txt"), "ONE\ntwo\nthree\nfour\nfive\n").unwrap();
+    let run = |args: &[&str]| {
+        let output = far.wharf(&[args, SESSION].concat()).output().unwrap();
+        far.gateway.home.show(&output)
+    };
+    let diff = run(&["workspace", "diff"]);
+    assert!(diff.contains("-five\n+FIVE\n"), "{diff}");
+    assert!(diff.contains("+++ b/new.txt"), "{diff}");
+
+    let asked = run(&["workspace", "pull"]);
+    assert!(asked.contains("2 files changed in gws_new"), "{asked}");
+    assert!(asked.contains("  M a.txt\n  A new.txt"), "{asked}");
+    assert!(asked.ends_with("exit 3"), "nobody was asked: {asked}");
+    assert!(!work.join("new.txt").exists());
+
+    let applied = run(&["workspace", "pull", "--apply"]);
+    assert!(applied.contains("1 taken, 1 merged"), "{applied}");
+    assert!(applied.ends_with("exit 0"), "{applied}");
+    let merged = fs::read_to_string(work.join("a.txt")).unwrap();
+    assert_eq!(merged, "ONE\ntwo\nthree\nfour\nFIVE\n");
+    assert_eq!(fs::read_to_string(work.join("new.txt")).unwrap(), "new\n");
+    let again = run(&["workspace", "pull"]);
+    assert!(again.contains("nothing changed in gws_new"), "{again}");
+}
+
+#[test]
+fn what_changed_there_becomes_a_branch() {
+    let Some(far) = changed_there() else { return };
+    let work = far.gateway.home.work();
+    let git = |args: &[&str]| {
+        let output = Command::new("git")
+            .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com"])
+            .args(args)
+            .current_dir(&work)
+            .env("HOME", far.gateway.home.path(""))
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "first"]);
+    let pull = [
+        "workspace",
+        "pull",
+        "--branch",
+        "wharf/fix",
+        "-m",
+        "Five is large",
+    ];
+    let output = far.wharf(&[&pull, SESSION].concat()).output().unwrap();
+    let said = far.gateway.home.show(&output);
+    assert!(said.contains("branch wharf/fix is at "), "{said}");
+    let shown = git(&["show", "--stat", "--format=%s", "wharf/fix"]);
+    assert!(
+        shown.starts_with("Five is large\n") && shown.contains("new.txt"),
+        "{shown}"
+    );
+    assert_eq!(
+        git(&["status", "--short"]),
+        "",
+        "the work tree is as it was"
+    );
+    let output = far.wharf(&[&pull, SESSION].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(6));
+}
+
+#[test]
+fn the_changes_are_offered_when_the_agent_is_gone() {
+    let Some(far) = Far::new() else { return };
+    fs::write(far.gateway.home.work().join("a.txt"), "one\n").unwrap();
+    let agent = "echo two >> a.txt; exit 5";
+    let mut seat = Seat::at(&far.wharf(&["--new", "--agent", agent]));
+    seat.sees("1 file changed in gws_new");
+    seat.sees("M a.txt");
+    seat.sees("[l]ater? ");
+    seat.types("d\n");
+    seat.sees("+two");
+    seat.sees("[l]ater? ");
+    seat.types("a\n");
+    seat.sees("1 taken");
+    seat.sees("gws_new keeps running");
+    // Whatever became of the changes, the agent's code is ours.
+    assert_eq!(seat.ends().1.code(), Some(5));
+    let here = fs::read_to_string(far.gateway.home.work().join("a.txt")).unwrap();
+    assert_eq!(here, "one\ntwo\n");
+}

@@ -7,8 +7,7 @@
 
 use std::io;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::signal::{SigSet, Signal as NixSignal};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpgrp, kill_process_group, waitpid};
@@ -120,7 +119,8 @@ impl Seat {
     fn stopped(&self, group: Pid, status: WaitStatus) {
         let by = status.stopping_signal().unwrap_or_default();
         let wants_terminal = by == Signal::TTIN.as_raw() || by == Signal::TTOU.as_raw();
-        if wants_terminal && self.is_ours() {
+        let front = tcgetpgrp(io::stdin()).ok();
+        if wants_terminal && (front == Some(self.own) || front == Some(group)) {
             // It asked for the terminal before it was given.
             self.give(group);
             let _gone = kill_process_group(group, Signal::CONT);
@@ -156,37 +156,61 @@ fn end_of(status: WaitStatus) -> Option<Ended> {
 }
 
 /// Hands signals on. They are listened for until the process ends, whoever they are for.
-struct Passing(Arc<AtomicI32>);
+struct Passing(Arc<Mutex<Job>>);
 
-/// No job has this number.
-const NOBODY: i32 = 0;
+/// Whom signals are for.
+enum Job {
+    /// Nobody yet: what is sent meanwhile waits for them.
+    Comes(Vec<Signal>),
+    /// This group.
+    Runs(Pid),
+    /// Nobody any more.
+    Gone,
+}
 
 impl Passing {
     fn begin(runtime: &Handle) -> io::Result<Self> {
         let _inside = runtime.enter();
-        let group = Arc::new(AtomicI32::new(NOBODY));
+        let job = Arc::new(Mutex::new(Job::Comes(Vec::new())));
         for passed in PASSED_ON {
             let mut sent = signal(SignalKind::from_raw(passed.as_raw()))?;
-            let group = Arc::clone(&group);
+            let job = Arc::clone(&job);
             // It ends with the runtime.
             runtime.spawn(async move {
                 while sent.recv().await.is_some() {
-                    if let Some(group) = Pid::from_raw(group.load(Ordering::SeqCst)) {
-                        let _gone = kill_process_group(group, passed);
-                        // What is stopped hears of it when it goes on.
-                        let _gone = kill_process_group(group, Signal::CONT);
+                    match &mut *job.lock().unwrap_or_else(PoisonError::into_inner) {
+                        Job::Comes(waiting) => waiting.push(passed),
+                        Job::Runs(group) => pass(*group, passed),
+                        Job::Gone => {}
                     }
                 }
             });
         }
-        Ok(Self(group))
+        Ok(Self(job))
     }
 
+    /// They are for this group from now on, and so is what has come already.
     fn to(&self, group: Pid) {
-        self.0.store(group.as_raw_nonzero().get(), Ordering::SeqCst);
+        let before = self.set(Job::Runs(group));
+        if let Job::Comes(waiting) = before {
+            for signal in waiting {
+                pass(group, signal);
+            }
+        }
     }
 
     fn to_nobody(&self) {
-        self.0.store(NOBODY, Ordering::SeqCst);
+        self.set(Job::Gone);
     }
+
+    fn set(&self, job: Job) -> Job {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *now, job)
+    }
+}
+
+fn pass(group: Pid, signal: Signal) {
+    let _gone = kill_process_group(group, signal);
+    // What is stopped hears of it when it goes on.
+    let _gone = kill_process_group(group, Signal::CONT);
 }
