@@ -104,7 +104,7 @@ fn an_agent_there_has_a_terminal_of_this_size() {
     seat.sees("got typed");
     seat.resizes(100, 40);
     seat.sees("40 100");
-    seat.sees("keeps running");
+    seat.sees("gws_new keeps running");
     assert!(seat.is_plain());
     assert_eq!(seat.ends().1.code(), Some(4));
 }

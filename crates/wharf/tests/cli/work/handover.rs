@@ -59,7 +59,7 @@ fn what_it_left_of_the_terminal_is_put_right() {
     seat.sees("\u{1b}[?1049l");
     seat.sees("\u{1b}[?1003l");
     seat.sees("\u{1b}[?25h");
-    seat.sees("keeps running");
+    seat.sees("gws_new keeps running");
     assert!(seat.is_plain());
     let (_, status) = seat.ends();
     assert_eq!(status.code(), Some(137));
@@ -69,7 +69,7 @@ fn what_it_left_of_the_terminal_is_put_right() {
 fn what_it_changed_is_put_right_also_when_it_ends_well() {
     let gateway = gateway();
     let seat = Seat::at(&gateway.hands_over("#!/bin/sh\nstty raw -echo\nexit 0\n", &[]));
-    seat.sees("keeps running");
+    seat.sees("gws_new keeps running");
     assert!(seat.is_plain());
     let (shown, _) = seat.ends();
     assert!(
