@@ -226,6 +226,7 @@ fn read_problem(status: StatusCode, body: &[u8]) -> Option<Problem> {
         title: status.canonical_reason().unwrap_or_default().to_owned(),
         status: status.as_u16(),
         detail: plain.error,
+        details: plain.details,
         ..Problem::default()
     })
 }

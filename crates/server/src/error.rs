@@ -40,6 +40,7 @@ struct Parts {
     measured: Option<Value>,
     approval: Option<wharf_api::ApprovalRef>,
     missing: Option<Vec<String>>,
+    details: Option<Value>,
     header: Option<(HeaderName, HeaderValue)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
     /// Whose it is.
@@ -65,6 +66,7 @@ impl Failure {
             measured: None,
             approval: None,
             missing: None,
+            details: None,
             header: None,
             source: None,
             elsewhere: None,
@@ -333,6 +335,12 @@ impl Failure {
         self
     }
 
+    /// More about it, for the families of clients that look for `details`.
+    pub(crate) fn with_details(mut self, details: Value) -> Self {
+        self.0.details = Some(details);
+        self
+    }
+
     /// What happened, for the log alone.
     pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(Arc::from(source.into()));
@@ -382,6 +390,7 @@ impl Failure {
             approval: parts.approval.clone(),
             missing: parts.missing.clone(),
             error: None,
+            details: parts.details.clone(),
         }
     }
 
