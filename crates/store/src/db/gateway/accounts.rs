@@ -1,7 +1,7 @@
 //! What an account may use of sandboxes, and what it has used.
 
-use sqlx::Row as _;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
 
 use super::super::error::{reading, writing};
 use super::super::text::without_nul;
@@ -39,27 +39,6 @@ impl Database {
             .map_err(reading("accounts"))
     }
 
-    /// Adds to what an account has used. Says what it has used then.
-    ///
-    /// # Errors
-    /// When the database does not take it.
-    pub async fn charge_gateway_account(
-        &self,
-        account: &str,
-        used_ms: i64,
-        now_ms: i64,
-    ) -> Result<i64, DbError> {
-        let query = sqlx::query_scalar(
-            "INSERT INTO gateway_accounts (account, plan, granted_ms, used_ms, changed_ms) \
-             VALUES ($1, NULL, 0, $2, $3) ON CONFLICT (account) DO UPDATE SET \
-             used_ms = gateway_accounts.used_ms + excluded.used_ms, \
-             changed_ms = excluded.changed_ms RETURNING used_ms",
-        );
-        let query = query.bind(account.to_owned()).bind(used_ms).bind(now_ms);
-        let row = query.fetch_one(&self.writer);
-        self.within(row).await.map_err(writing("an account"))
-    }
-
     /// Says which plan an account has, and gives it something beside.
     ///
     /// # Errors
@@ -85,6 +64,25 @@ impl Database {
         let done = self.within(query.execute(&self.writer)).await;
         done.map(drop).map_err(writing("an account"))
     }
+}
+
+/// Adds to what an account has used.
+pub(super) async fn charge_on(
+    connection: &mut AnyConnection,
+    account: &str,
+    used_ms: i64,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let query = statement!(
+        "INSERT INTO gateway_accounts (account, plan, granted_ms, used_ms, changed_ms) \
+         VALUES ($1, NULL, 0, $2, $3) ON CONFLICT (account) DO UPDATE SET \
+         used_ms = gateway_accounts.used_ms + excluded.used_ms, \
+         changed_ms = excluded.changed_ms",
+        account,
+        used_ms,
+        now_ms,
+    );
+    query.execute(connection).await.map(drop)
 }
 
 fn account_of(row: &AnyRow) -> Result<AccountRow, sqlx::Error> {

@@ -7,6 +7,7 @@ use super::super::error::{reading, writing};
 use super::super::limits::PAGE_ROWS_MAX;
 use super::super::text::without_nul;
 use super::super::{Database, DbError};
+use super::accounts::charge_on;
 use super::statement;
 
 /// One session.
@@ -202,7 +203,8 @@ impl Database {
     }
 
     /// Changes a session that is still at the version before `row.version`, with an event where one
-    /// is given. Where its machine comes to run by it, that counts as for a new one.
+    /// is given. Where its machine comes to run by it, that counts as for a new one. Its account is
+    /// charged `charge_ms` with it.
     ///
     /// # Errors
     /// When the database does not take it; then nothing is changed.
@@ -211,6 +213,7 @@ impl Database {
         row: &GatewaySessionRow,
         event: Option<&GatewayEventRow>,
         most: Option<u32>,
+        charge_ms: i64,
     ) -> Result<Begun, DbError> {
         let write = async {
             let mut transaction = self.writer.begin().await?;
@@ -249,6 +252,9 @@ impl Database {
             );
             if query.execute(&mut *transaction).await?.rows_affected() == 0 {
                 return Ok(Begun::Changed);
+            }
+            if charge_ms > 0 {
+                charge_on(&mut transaction, &row.account, charge_ms, row.active_ms).await?;
             }
             if let Some(event) = event {
                 insert_event_on(&mut transaction, event).await?;
@@ -338,6 +344,18 @@ impl Database {
         ));
         let count = query.bind(account.to_owned()).fetch_one(&self.readers);
         self.within(count).await.map_err(reading("sessions"))
+    }
+
+    /// The number of the last thing that happened to a session; 0 where nothing has.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn last_gateway_event(&self, session: &str) -> Result<i64, DbError> {
+        let query = sqlx::query_scalar(
+            "SELECT COALESCE(MAX(number), 0) FROM gateway_events WHERE session = $1",
+        );
+        let last = query.bind(session.to_owned()).fetch_one(&self.writer);
+        self.within(last).await.map_err(reading("events"))
     }
 
     /// What happened to a session behind a number, in order; at most `limit`.
