@@ -35,8 +35,11 @@ impl Gateway {
         let mut events = events.await?;
         if let (true, Some(number)) = (events.is_empty(), &mut number) {
             let news = number.wait_for(|last| *last > after);
-            // Nothing comes of one that is gone.
-            let _waited = tokio::time::timeout(patience, news).await;
+            tokio::select! {
+                () = inner.closing.cancelled() => {}
+                // Nothing comes of one that is gone.
+                _waited = tokio::time::timeout(patience, news) => {}
+            }
             let again = database.gateway_events(&row.id, after, EVENTS_PER_LOOK);
             events = again.await?;
         }

@@ -79,6 +79,12 @@ impl Gateway {
         }
     }
 
+    /// Whether this server ends: nothing more comes of those who look on.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.inner.closing.is_cancelled()
+    }
+
     /// Gives up what is being made, and closes the ways to agents. Sandboxes go on: the next start
     /// takes them up.
     pub async fn close(&self) {

@@ -24,7 +24,8 @@ impl Inner {
         let key = text::idempotency_key(&asked.key)?;
         let fingerprint = text::sha256(&asked.body);
         let now_ms = self.now_ms();
-        let since_ms = now_ms.saturating_sub(ms(IDEMPOTENCY_KEPT));
+        // What was taken so long ago is free again.
+        let since_ms = now_ms.saturating_sub(ms(IDEMPOTENCY_KEPT)) + 1;
         let database = &self.parts.database;
         let claimed = database.claim_gateway_key(owner, key, &fingerprint, now_ms, since_ms);
         match claimed.await? {

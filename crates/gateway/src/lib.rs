@@ -53,3 +53,4 @@ pub use limits::BringUp;
 pub use parts::{Keys, NoKeys, Offer, Options, Parts};
 pub use state::State;
 pub use tickets::{AttachRefusal, Upstream};
+pub use wharf_sandbox::BoxFuture;

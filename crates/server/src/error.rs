@@ -97,6 +97,13 @@ impl Failure {
         failure
     }
 
+    /// The same for another reason than that it is malformed.
+    pub(crate) fn of_code(code: &'static str, errors: Vec<FieldError>) -> Self {
+        let mut failure = Self::invalid(errors);
+        failure.0.code = code;
+        failure
+    }
+
     /// 422 for one member.
     pub(crate) fn invalid_field(field: &str, message: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError {
@@ -349,6 +356,10 @@ impl Failure {
 
     pub(crate) fn detail(&self) -> &str {
         &self.0.detail
+    }
+
+    pub(crate) fn details(&self) -> Option<&Value> {
+        self.0.details.as_ref()
     }
 
     pub(crate) fn errors(&self) -> Option<&[FieldError]> {

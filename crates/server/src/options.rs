@@ -5,6 +5,7 @@ use std::time::Duration;
 
 pub use wharf_engine::knowledge::Machine;
 use wharf_engine::rules::File;
+use wharf_gateway::Gateway;
 
 use crate::accounts::Accounts;
 use crate::auth::Authenticator;
@@ -60,6 +61,8 @@ pub struct ServerOptions {
     pub accounts: Option<Accounts>,
     /// Agent configuration; without it every route of it says that there is none.
     pub configuration: Option<Configuration>,
+    /// Sandboxes; without them every route of theirs says that there are none.
+    pub gateway: Option<Gateway>,
     /// Proxies whose word counts about whom they ask for; none unless configured.
     pub trusted_proxies: Proxies,
     /// Reaches other servers on the same database; none: what is theirs is not handed on.
@@ -88,6 +91,7 @@ impl ServerOptions {
             public_url: None,
             accounts: None,
             configuration: None,
+            gateway: None,
             trusted_proxies: Proxies::default(),
             peers: None,
             plain_peers: false,

@@ -21,7 +21,7 @@ pub(crate) const PAGES: [&str; 4] = ["/device", "/setup", "/invitation", "/reset
 pub(crate) enum Shape {
     /// RFC 9457.
     Problem,
-    /// The same with a member `error`.
+    /// The same with a member `error`, and `details` where there is more to say.
     Plain,
     /// RFC 6749, 5.2.
     OAuth,
@@ -36,7 +36,7 @@ impl Shape {
     pub(crate) fn of(path: &str) -> Self {
         if path.starts_with("/api/rpc/") {
             Self::Rpc
-        } else if path.starts_with("/api/cli/") {
+        } else if path.starts_with("/api/cli/") || path.starts_with("/proliferate/") {
             Self::Plain
         } else if path.starts_with("/oauth/") {
             Self::OAuth
@@ -70,7 +70,9 @@ impl Shape {
     /// What these families call a malformed request is a 400.
     fn status(self, failure: &Failure) -> StatusCode {
         match (self, failure.status()) {
-            (Self::Plain | Self::OAuth | Self::Rpc, StatusCode::UNPROCESSABLE_ENTITY) => {
+            (Self::Plain | Self::OAuth | Self::Rpc, StatusCode::UNPROCESSABLE_ENTITY)
+                if failure.code() == MALFORMED =>
+            {
                 StatusCode::BAD_REQUEST
             }
             (_, status) => status,
@@ -78,6 +80,8 @@ impl Shape {
     }
 }
 
+/// What is not of the form that is asked for.
+const MALFORMED: &str = "invalid_request";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 fn fill<T: Serialize>(response: &mut Response, kind: HeaderValue, value: &T) {
@@ -102,6 +106,7 @@ fn rpc(failure: &Failure, status: StatusCode) -> RpcFailure {
     let code = match status.as_u16() {
         400 => "BAD_REQUEST",
         401 => "UNAUTHORIZED",
+        402 => "PAYMENT_REQUIRED",
         403 => "FORBIDDEN",
         404 => "NOT_FOUND",
         405 => "METHOD_NOT_SUPPORTED",
@@ -110,13 +115,15 @@ fn rpc(failure: &Failure, status: StatusCode) -> RpcFailure {
         413 => "PAYLOAD_TOO_LARGE",
         415 => "UNSUPPORTED_MEDIA_TYPE",
         421 => "MISDIRECTED_REQUEST",
+        422 => "UNPROCESSABLE_CONTENT",
         429 => "TOO_MANY_REQUESTS",
+        502 => "BAD_GATEWAY",
         503 => "SERVICE_UNAVAILABLE",
         _ => "INTERNAL_SERVER_ERROR",
     };
     let data = match failure.errors() {
         Some(errors) => json!({ "errors": errors }),
-        None => Value::Null,
+        None => failure.details().cloned().unwrap_or_default(),
     };
     RpcFailure {
         json: RpcError {
@@ -161,6 +168,7 @@ mod tests {
         };
         let problem = "application/problem+json".to_owned();
         assert_eq!(written("/api/v1/keys"), (422, problem.clone()));
+        assert_eq!(written("/proliferate/sessions"), (400, problem.clone()));
         assert_eq!(written("/api/cli/ssh-keys"), (400, problem));
         let json = "application/json".to_owned();
         assert_eq!(written("/oauth/token"), (400, json.clone()));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use wharf_engine::Engine;
+use wharf_gateway::Gateway;
 use wharf_identity::Identity;
 
 use crate::accounts::Accounts;
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) answers: Room,
     pub(crate) accounts: Option<Accounts>,
     pub(crate) configuration: Option<Configuration>,
+    pub(crate) gateway: Option<Gateway>,
     pub(crate) public_url: Option<String>,
     pub(crate) pages: Pages,
     pub(crate) heartbeat: Duration,
@@ -75,6 +77,7 @@ impl App {
             answers: Room::new(ANSWER_BYTES_TOTAL),
             accounts: options.accounts.clone(),
             configuration: options.configuration.clone(),
+            gateway: options.gateway.clone(),
             public_url: options.public_url.clone(),
             pages: Pages::default(),
             heartbeat: limits.heartbeat,
@@ -105,6 +108,18 @@ impl Inner {
                 "configuration_unavailable",
                 "There is no agent configuration",
                 "This server was started without agent configuration.",
+            )
+        })
+    }
+
+    /// Sandboxes, where there are any.
+    pub(crate) fn gateway(&self) -> Result<&Gateway, Failure> {
+        self.gateway.as_ref().ok_or_else(|| {
+            Failure::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "sandboxes_unavailable",
+                "There are no sandboxes",
+                "This server was started without sandboxes.",
             )
         })
     }

@@ -18,6 +18,8 @@ mod configuration_conformance;
 mod conformance;
 mod devices;
 mod files;
+mod gateway;
+mod gateway_conformance;
 mod hosts;
 mod ids;
 mod knowledge;
