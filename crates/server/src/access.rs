@@ -106,6 +106,9 @@ const RUNS_NOTHING: &str = "A viewer may look at what is there and runs nothing.
 const NOT_THEIRS: &str = "This is for those who look after the server: the holder of its own \
                           token, and the owners and admins of its first organization.";
 
+/// Stands for each method in [`ROUTES`].
+pub const ANY: &str = "ANY";
+
 /// Each operation and what it asks.
 pub const ROUTES: &[(&str, &str, Class)] = &[
     // Commands
@@ -314,6 +317,10 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("POST", "/invitation", Class::Open),
     ("GET", "/reset", Class::Open),
     ("POST", "/reset", Class::Open),
+    // Agents in sandboxes, each for whoever has a ticket
+    (ANY, "/proxy/{id}/{token}/opencode", Class::Open),
+    (ANY, "/proxy/{id}/{token}/opencode/", Class::Open),
+    (ANY, "/proxy/{id}/{token}/opencode/{*path}", Class::Open),
     // Accounts
     ("GET", "/api/v1/usage", Class::Any),
     // The server
@@ -349,7 +356,7 @@ impl Classes {
         };
         let method = if method == "HEAD" { "GET" } else { method };
         let mut methods = methods.iter();
-        let known = methods.find(|(known, _)| *known == method);
+        let known = methods.find(|(known, _)| *known == method || *known == ANY);
         known.map_or(Class::Any, |(_, class)| *class)
     }
 }

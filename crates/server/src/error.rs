@@ -5,6 +5,7 @@
 //! holds for the log (`source`) never reaches a document.
 
 mod access;
+mod attach;
 mod engine;
 mod profiles;
 
@@ -352,6 +353,10 @@ impl Failure {
     pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(Arc::from(source.into()));
         self
+    }
+
+    pub(crate) fn title(&self) -> &'static str {
+        self.0.title
     }
 
     pub(crate) fn detail(&self) -> &str {

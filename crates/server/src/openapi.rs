@@ -317,7 +317,9 @@ fn add(shape: Shape, operation: &mut Operation) {
     let (schema, kind) = match shape {
         Shape::Rpc => ("RpcFailure", "application/json"),
         Shape::OAuth => ("OAuthError", "application/json"),
-        Shape::Problem | Shape::Plain | Shape::Page => ("Problem", "application/problem+json"),
+        Shape::Problem | Shape::Plain | Shape::Page | Shape::Attach => {
+            ("Problem", "application/problem+json")
+        }
     };
     for (status, description) in PROBLEMS {
         let schema = RefOr::Ref(Ref::from_schema_name(schema));

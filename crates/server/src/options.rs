@@ -8,6 +8,7 @@ use wharf_engine::rules::File;
 use wharf_gateway::Gateway;
 
 use crate::accounts::Accounts;
+use crate::attach::AttachOptions;
 use crate::auth::Authenticator;
 use crate::configuration::Configuration;
 pub use crate::middleware::proxy::{InvalidProxy, Proxies};
@@ -63,6 +64,8 @@ pub struct ServerOptions {
     pub configuration: Option<Configuration>,
     /// Sandboxes; without them every route of theirs says that there are none.
     pub gateway: Option<Gateway>,
+    /// Sandbox sessions that can be attached to; without them there are none.
+    pub attach: Option<AttachOptions>,
     /// Proxies whose word counts about whom they ask for; none unless configured.
     pub trusted_proxies: Proxies,
     /// Reaches other servers on the same database; none: what is theirs is not handed on.
@@ -92,6 +95,7 @@ impl ServerOptions {
             accounts: None,
             configuration: None,
             gateway: None,
+            attach: None,
             trusted_proxies: Proxies::default(),
             peers: None,
             plain_peers: false,

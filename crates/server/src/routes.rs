@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, patch, post, put};
+use axum::routing::{any, delete, get, patch, post, put};
 use wharf_engine::Engine;
 
 use crate::error::Failure;
+use crate::handlers::attach::opencode;
 use crate::handlers::gateway::{rpc as calls, sandboxes};
 use crate::handlers::identity::{
     agents, auth, device, invitations, keys, members, oauth, organizations, pages, rpc, ssh_keys,
@@ -26,7 +27,11 @@ use crate::state::App;
 
 /// The server as a service, without a socket. [`crate::serve()`] puts one in front of it.
 pub fn router(engine: Engine, options: &ServerOptions) -> Router {
-    let app = App::new(engine, options);
+    of(App::new(engine, options))
+}
+
+/// The routes of a server.
+pub(crate) fn of(app: App) -> Router {
     let gate = Arc::clone(&app.gate);
     Router::new()
         // Commands
@@ -313,6 +318,13 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
             get(pages::invitation::show).post(pages::invitation::accept),
         )
         .route("/reset", get(pages::reset::show).post(pages::reset::set))
+        // Agents in sandboxes
+        .route("/proxy/{id}/{token}/opencode", any(opencode::opencode))
+        .route("/proxy/{id}/{token}/opencode/", any(opencode::opencode))
+        .route(
+            "/proxy/{id}/{token}/opencode/{*path}",
+            any(opencode::opencode),
+        )
         // Accounts
         .route("/api/v1/usage", get(usage::usage))
         // The server

@@ -2,7 +2,7 @@
 //! each look for something else, and people want a page.
 
 use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
@@ -29,6 +29,8 @@ pub(crate) enum Shape {
     Rpc,
     /// HTML.
     Page,
+    /// What clients of an agent can show: plain text, and beyond 500 what they look for in JSON.
+    Attach,
 }
 
 impl Shape {
@@ -40,6 +42,8 @@ impl Shape {
             Self::Plain
         } else if path.starts_with("/oauth/") {
             Self::OAuth
+        } else if path.starts_with("/proxy/") {
+            Self::Attach
         } else if PAGES.contains(&path) {
             Self::Page
         } else {
@@ -60,9 +64,13 @@ impl Shape {
             Self::OAuth => fill(response, JSON, &oauth(failure)),
             Self::Rpc => fill(response, JSON, &rpc(failure, self.status(failure))),
             Self::Page => *response = sheet(failure),
+            Self::Attach => attach(failure, response),
         }
         *response.status_mut() = self.status(failure);
-        if let Some((name, value)) = failure.header() {
+        let header = failure.header();
+        // At a challenge these clients would ask for a password, or print the address they were at.
+        let header = header.filter(|(name, _)| self != Self::Attach || *name != WWW_AUTHENTICATE);
+        if let Some((name, value)) = header {
             response.headers_mut().insert(name, value.clone());
         }
     }
@@ -137,6 +145,23 @@ fn rpc(failure: &Failure, status: StatusCode) -> RpcFailure {
     }
 }
 
+/// The contract of sandbox sessions calls a 503 by one name, whoever it comes from.
+fn attach(failure: &Failure, response: &mut Response) {
+    let status = failure.status();
+    if !status.is_server_error() {
+        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+        *response.body_mut() = Body::from(format!("{}\n", failure.detail()));
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        return;
+    }
+    let error = match status {
+        StatusCode::SERVICE_UNAVAILABLE => "Session not available",
+        _ => failure.title(),
+    };
+    let body = json!({ "error": error, "details": { "reason": failure.detail() } });
+    fill(response, JSON, &body);
+}
+
 /// Before it is known by which name the server was called, so none is shown.
 fn sheet(failure: &Failure) -> Response {
     let mut html = Html::new();
@@ -173,6 +198,8 @@ mod tests {
         let json = "application/json".to_owned();
         assert_eq!(written("/oauth/token"), (400, json.clone()));
         assert_eq!(written("/api/rpc/cli/none/at-all"), (400, json));
+        let text = "text/plain; charset=utf-8".to_owned();
+        assert_eq!(written("/proxy/s/t/opencode"), (422, text));
         assert_eq!(
             written("/device"),
             (422, "text/html; charset=utf-8".to_owned())

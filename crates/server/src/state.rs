@@ -9,6 +9,7 @@ use wharf_gateway::Gateway;
 use wharf_identity::Identity;
 
 use crate::accounts::Accounts;
+use crate::attach::Attach;
 use crate::configuration::Configuration;
 use crate::error::Failure;
 use crate::extract::body::{Bodies, LARGE_BYTES_TOTAL};
@@ -47,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) accounts: Option<Accounts>,
     pub(crate) configuration: Option<Configuration>,
     pub(crate) gateway: Option<Gateway>,
+    pub(crate) attach: Option<Attach>,
     pub(crate) public_url: Option<String>,
     pub(crate) pages: Pages,
     pub(crate) heartbeat: Duration,
@@ -78,6 +80,10 @@ impl App {
             accounts: options.accounts.clone(),
             configuration: options.configuration.clone(),
             gateway: options.gateway.clone(),
+            attach: options
+                .attach
+                .as_ref()
+                .map(|attach| Attach::new(attach, Arc::clone(&metrics.attach))),
             public_url: options.public_url.clone(),
             pages: Pages::default(),
             heartbeat: limits.heartbeat,
@@ -122,6 +128,11 @@ impl Inner {
                 "This server was started without sandboxes.",
             )
         })
+    }
+
+    /// The way to agents in sandboxes, where there are any.
+    pub(crate) fn attach(&self) -> Result<&Attach, Failure> {
+        self.attach.as_ref().ok_or_else(Failure::no_attach)
     }
 
     /// Who looks after them.

@@ -2,6 +2,7 @@
 //! answer.
 
 pub(crate) mod approvals;
+pub(crate) mod attach;
 pub(crate) mod catalog;
 pub(crate) mod configuration;
 pub(crate) mod files;
