@@ -6,7 +6,7 @@ use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use wharf_api::identity::{OAuthError, RpcError, RpcFailure};
 
 use crate::error::{Failure, PROBLEM_JSON};

@@ -27,7 +27,8 @@ use crate::state::App;
 )]
 pub(crate) async fn repo(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (parts, wire) = input::<PathHash>(&app, request).await?;
-    let found = app.gateway()?.repo(&caller(&parts)?, &wire.local_path_hash);
+    let (gateway, caller) = (app.gateway()?, caller(&parts)?);
+    let found = gateway.repo(&caller, &wire.local_path_hash);
     output(&views::repo(answered(&app, found.await).await?))
 }
 
@@ -141,7 +142,8 @@ pub(crate) async fn end_all(State(app): State<App>, request: Request) -> Result<
 )]
 pub(crate) async fn alive(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (parts, wire) = input::<SandboxesToCheck>(&app, request).await?;
-    let alive = app.gateway()?.alive(&caller(&parts)?, &wire.sandbox_ids);
+    let (gateway, caller) = (app.gateway()?, caller(&parts)?);
+    let alive = gateway.alive(&caller, &wire.sandbox_ids);
     let alive = answered(&app, alive.await).await?;
     let count = u64::try_from(alive.len()).unwrap_or_default();
     output(&SandboxesAlive { alive, count })
@@ -157,8 +159,8 @@ pub(crate) async fn configuration(
     request: Request,
 ) -> Result<Response, Failure> {
     let (parts, wire) = input::<PathHash>(&app, request).await?;
-    let gateway = app.gateway()?;
-    let found = gateway.configuration(&caller(&parts)?, &wire.local_path_hash);
+    let (gateway, caller) = (app.gateway()?, caller(&parts)?);
+    let found = gateway.configuration(&caller, &wire.local_path_hash);
     let found = answered(&app, found.await).await?;
     let configuration = found.map(views::configuration);
     output(&ConfigurationFound { configuration })
