@@ -5,6 +5,7 @@
 //! holds for the log (`source`) never reaches a document.
 
 mod access;
+mod attach;
 mod engine;
 mod profiles;
 
@@ -94,6 +95,13 @@ impl Failure {
             detail,
         );
         failure.0.errors = Some(errors);
+        failure
+    }
+
+    /// The same for another reason than that it is malformed.
+    pub(crate) fn of_code(code: &'static str, errors: Vec<FieldError>) -> Self {
+        let mut failure = Self::invalid(errors);
+        failure.0.code = code;
         failure
     }
 
@@ -347,8 +355,16 @@ impl Failure {
         self
     }
 
+    pub(crate) fn title(&self) -> &'static str {
+        self.0.title
+    }
+
     pub(crate) fn detail(&self) -> &str {
         &self.0.detail
+    }
+
+    pub(crate) fn details(&self) -> Option<&Value> {
+        self.0.details.as_ref()
     }
 
     pub(crate) fn errors(&self) -> Option<&[FieldError]> {

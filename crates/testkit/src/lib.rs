@@ -22,6 +22,7 @@ mod postgres;
     reason = "a server that the tests of the database start as well"
 )]
 mod postgres_server;
+mod provider;
 mod readers;
 #[path = "../../ssh/tests/real/sshd.rs"]
 #[expect(
@@ -32,13 +33,16 @@ mod readers;
 )]
 mod sshd;
 mod sudo;
+mod upstream;
 
 pub use host::{NAME as HOST, TestHost};
 pub use model::{Answer, Asked, FakeModel};
 pub use pair::{Pair, with_pair};
 pub use postgres::TestPostgres;
-pub use readers::{ClaudeCode, Init, OpenCode, OpenCodeServer, Readers, Seat};
+pub use provider::{FAKE_HOST_KEY, FakeProvider, Fault};
+pub use readers::{ClaudeCode, Init, OpenCode, OpenCodeServer, Readers, Screen, Seat};
 pub use sudo::with_sudo;
+pub use upstream::{Seen, TestUpstream};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

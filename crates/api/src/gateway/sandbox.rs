@@ -140,8 +140,8 @@ pub struct RenewTicket {
 pub struct SandboxEvent {
     /// Counts from 1 for each session, without gaps.
     pub number: u64,
-    /// `created`, `starting`, `running`, `warning`, `extended`, `pausing`, `paused`, `snapshot`,
-    /// `failed` or `ended`; a later server may have more.
+    /// `created`, `starting`, `running`, `warning`, `extended`, `paused`, `snapshot`, `failed` or
+    /// `ended`; a later server may have more.
     pub kind: String,
     /// RFC 3339.
     pub at: String,
