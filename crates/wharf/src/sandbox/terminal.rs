@@ -74,5 +74,5 @@ pub(crate) async fn run(
 async fn pass(mut from: impl AsyncRead + Unpin, to: &mut (impl AsyncWrite + Unpin + ?Sized)) {
     let _ended = tokio::io::copy(&mut from, to).await;
     let _told = to.shutdown().await;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -5,16 +5,16 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use wharf_workspace::bases::Bases;
 use wharf_workspace::path::RelPath;
 use wharf_workspace::plan::Provided;
-use wharf_workspace::pull::apply::{Applied, ConflictWhy, Here, apply};
+use wharf_workspace::pull::apply::{Applied, ConflictWhy};
 use wharf_workspace::pull::branch::{Commit, Git, branch};
-use wharf_workspace::pull::diff::{Patch, patch};
-use wharf_workspace::pull::{Bounds, Change, Incoming, Pull, RefusedWhy, fetch, settle};
+use wharf_workspace::pull::diff::Patch;
+use wharf_workspace::pull::{Bounds, Change, Incoming, RefusedWhy};
+use wharf_workspace::round::Round;
 
-use super::place::{Place, excludes};
-use super::take::{self, Looked, name};
+use super::place::Place;
+use super::take::{self, name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::login::now;
@@ -27,17 +27,8 @@ const LISTED_MAX: usize = 20;
 pub(crate) struct Back<'a> {
     place: &'a Place,
     machine: &'a Machine,
-    looked: Looked,
+    round: Round,
     incoming: Incoming,
-    bases: Bases,
-    spool: PathBuf,
-}
-
-/// What came is of no more use.
-impl Drop for Back<'_> {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.spool);
-    }
 }
 
 /// Fetches it. Nothing of this side is written but a place of our own.
@@ -48,28 +39,14 @@ pub(crate) async fn bring<'a>(
     machine: &'a Machine,
     git: bool,
 ) -> Result<Back<'a>, CommandError> {
-    let looked = take::look_at(cx, place, line, machine, git).await?;
-    let spool = place.spool(&machine.session);
-    let excludes = excludes(cx);
-    let asked = Pull {
-        place: &looked.place,
-        root: place.workspace.root(),
-        excludes: excludes.as_deref(),
-        spool: &spool,
-        local: &looked.scanned.manifest,
-        agreement: &looked.agreement,
-        far: &looked.far,
-        provided: &Provided::default(),
-        bounds: &Bounds::default(),
-    };
-    let incoming = fetch(&line.connection, asked).await?;
+    let round = take::look_at(cx, place, line, machine, git).await?;
+    let (provided, bounds) = (Provided::default(), Bounds::default());
+    let incoming = round.fetch(&line.connection, &provided, &bounds).await?;
     Ok(Back {
         place,
         machine,
-        looked,
+        round,
         incoming,
-        bases: Bases::open(&place.shelf.bases()),
-        spool,
     })
 }
 
@@ -117,11 +94,7 @@ impl Back<'_> {
 
     /// As a patch.
     pub(crate) fn patch(&self) -> Result<Patch, CommandError> {
-        let (root, agreed) = (
-            self.place.workspace.root(),
-            self.looked.agreement.manifest(),
-        );
-        Ok(patch(&self.incoming, root, agreed, &self.bases)?)
+        Ok(self.round.patch(&self.incoming)?)
     }
 
     /// As a branch of the repository that the directory is; none where nothing of it changed.
@@ -164,25 +137,16 @@ impl Back<'_> {
         force: bool,
         only: &[RelPath],
     ) -> Result<Applied, CommandError> {
-        let here = Here {
-            root: self.place.workspace.root(),
-            local: &self.looked.scanned.manifest,
-            agreement: &self.looked.agreement,
-            bases: &self.bases,
-            view: &self.looked.far.view,
-            force,
-        };
         let wanted = |path: &RelPath| {
             let is_within = |one: &RelPath| path == one || path.is_within(one.as_bytes());
             only.iter().any(is_within)
         };
-        let only: Option<&dyn Fn(&RelPath) -> bool> =
+        let only: Option<&(dyn Fn(&RelPath) -> bool + Sync)> =
             if only.is_empty() { None } else { Some(&wanted) };
-        let applied = apply(&self.incoming, here, only)?;
-        let file = self.place.shelf.agreement(&self.machine.session);
-        applied.agreement.save(&file)?;
-        settle(&line.connection, &self.looked.place).await?;
-        Ok(applied)
+        let applying = self
+            .round
+            .apply(&line.connection, &self.incoming, force, only);
+        Ok(applying.await?)
     }
 
     /// For programs.

@@ -7,7 +7,6 @@ use wharf_localstate::{FileLock, private};
 use wharf_workspace::Error as WorkspaceError;
 use wharf_workspace::far::{FarPlace, Owner};
 use wharf_workspace::identity::{Grounds, Workspace};
-use wharf_workspace::state::Shelf;
 
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
@@ -42,8 +41,8 @@ pub(crate) fn directory(cx: &Context, named: Option<&Path>) -> Result<Workspace,
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) workspace: Workspace,
-    pub(crate) shelf: Shelf,
-    dir: PathBuf,
+    /// What is kept of it here.
+    pub(super) dir: PathBuf,
     _held: FileLock,
 }
 
@@ -60,15 +59,9 @@ impl Place {
         })?;
         Ok(Self {
             workspace,
-            shelf: Shelf::at(dir.clone()),
             dir,
             _held: held,
         })
-    }
-
-    /// Where what comes from a sandbox is kept until it is used.
-    pub(crate) fn spool(&self, session: &str) -> PathBuf {
-        self.dir.join(format!("spool-{session}"))
     }
 }
 

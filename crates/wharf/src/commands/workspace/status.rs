@@ -1,6 +1,7 @@
 //! `wharf workspace status`
 
 use serde_json::json;
+use wharf_workspace::plan::KeptWhy;
 
 use super::take::{self, Wish};
 use super::{Which, ends};
@@ -44,7 +45,8 @@ pub(super) fn status(cx: &Context, args: &Args) -> Outcome {
         for delete in &plan.deletes {
             lines.push(("->", path(&delete.path), "gone here".to_owned()));
         }
-        for kept in &plan.kept {
+        // What is held back is said by why.
+        for kept in plan.kept.iter().filter(|kept| kept.why != KeptWhy::Held) {
             let arrow = if kept.why.is_conflict() { "<>" } else { "<-" };
             lines.push((arrow, path(&kept.path), take::why_kept(kept.why).to_owned()));
         }

@@ -6,15 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use wharf_ssh::Opener;
-use wharf_workspace::bases::Bases;
-use wharf_workspace::far::{Far, FarPlace, ask};
-use wharf_workspace::look::{Finding, Held, LARGE_BYTES, Reason, look};
-use wharf_workspace::plan::{Kept, KeptWhy, Options, Plan, Sides, plan};
-use wharf_workspace::push::{Progress, Push, Pushed, Report, push};
-use wharf_workspace::scan::{Cache, Scanned, scan};
-use wharf_workspace::state::Agreement;
-use wharf_workspace::walk::{GitForm, THREADS_MAX, Walk, Why};
+use wharf_workspace::look::{Finding, Held, LARGE_BYTES, Reason};
+use wharf_workspace::plan::{Kept, KeptWhy, Options, Plan};
+use wharf_workspace::push::{Progress, Pushed, Report};
+use wharf_workspace::round::{Round, Setting};
+use wharf_workspace::scan::Scanned;
+use wharf_workspace::walk::{GitForm, THREADS_MAX, Why};
 
 use super::place::{Place, excludes, far_place};
 use crate::context::Context;
@@ -46,15 +43,6 @@ pub(crate) struct Wish {
     pub(crate) include_all: bool,
 }
 
-/// Both sides, looked at.
-pub(crate) struct Looked {
-    pub(crate) scanned: Scanned,
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) far: Far,
-    pub(crate) agreement: Agreement,
-    pub(crate) place: FarPlace,
-}
-
 /// How it came out.
 pub(crate) struct Taken {
     pub(crate) plan: Plan,
@@ -72,50 +60,24 @@ pub(crate) async fn look_at(
     line: &Line,
     machine: &Machine,
     git: bool,
-) -> Result<Looked, CommandError> {
-    let far_at = far_place(machine);
-    let agreement = Agreement::load(&place.shelf.agreement(&machine.session));
-    let asked = ask(&line.connection, &far_at, &agreement);
-    let scanning = scan_here(cx, place, git);
-    let (far, here) = tokio::join!(asked, scanning);
-    let (scanned, findings) = here?;
-    Ok(Looked {
-        scanned,
-        findings,
-        far: far?,
-        agreement,
-        place: far_at,
-    })
-}
-
-/// This side alone, in a thread of its own.
-async fn scan_here(
-    cx: &Context,
-    place: &Place,
-    git: bool,
-) -> Result<(Scanned, Vec<Finding>), CommandError> {
-    let root = place.workspace.root().to_owned();
-    let state = place.workspace.state().to_owned();
-    let (shelf, excludes, now_ns) = (place.shelf.clone(), excludes(cx), nanoseconds());
-    let work = move || -> Result<(Scanned, Vec<Finding>), CommandError> {
-        let walk = Walk {
-            root: &root,
-            state: &state,
-            excludes: excludes.as_deref(),
-            git: if git { GitForm::Take } else { GitForm::Leave },
-            threads: THREADS_MAX,
-        };
-        let scanned = scan(&walk, &mut Cache::load(&shelf), now_ns)?;
-        let findings = look(&root, &scanned, LARGE_BYTES);
-        Ok((scanned, findings))
+) -> Result<Round, CommandError> {
+    let setting = Setting {
+        workspace: place.workspace.clone(),
+        place: far_place(machine),
+        sandbox: machine.session.clone(),
+        shelf: place.dir.clone(),
+        excludes: excludes(cx),
+        git: if git { GitForm::Take } else { GitForm::Leave },
+        large: LARGE_BYTES,
+        threads: THREADS_MAX,
     };
-    let scanned = tokio::task::spawn_blocking(work).await;
-    scanned.map_err(|error| CommandError::failed("the local look has failed").because(error))?
+    let now_ns = now().millis().saturating_mul(1_000_000);
+    Ok(Round::begin(setting, &line.connection, now_ns).await?)
 }
 
 /// What would be done.
-pub(crate) fn plan_of(looked: &Looked, wish: &Wish) -> Result<Plan, CommandError> {
-    let mut held = Held::all(&looked.findings);
+pub(crate) fn plan_of(round: &Round, wish: &Wish) -> Result<Plan, CommandError> {
+    let mut held = Held::all(&round.findings);
     if wish.include_all {
         held = Held::default();
     }
@@ -126,19 +88,12 @@ pub(crate) fn plan_of(looked: &Looked, wish: &Wish) -> Result<Plan, CommandError
         }
         held.release(name.as_bytes());
     }
-    let sides = Sides {
-        local: &looked.scanned.manifest,
-        left: &looked.scanned.left,
-        held: &held,
-        agreed: looked.agreement.manifest(),
-        far: &looked.far.view,
-    };
     let options = Options {
         force: wish.force,
         keep_deleted: wish.keep_deleted,
         ..Options::default()
     };
-    Ok(plan(sides, &options))
+    Ok(round.plan(&held, &options))
 }
 
 /// Takes the directory there.
@@ -158,7 +113,7 @@ pub(crate) async fn take(
     let plan = plan_of(&looked, &wish)?;
     let pushed = match wish.dry_run {
         true => None,
-        false => Some(send(cx, place, line, machine, &looked, &plan).await?),
+        false => Some(send(cx, line, machine, &looked, &plan).await?),
     };
     Ok(Taken {
         left: left(&looked.scanned),
@@ -174,7 +129,7 @@ pub(crate) async fn take(
 }
 
 /// Asks about what is held back, once for a set of files: who said no is not asked each time.
-async fn may_send(cx: &Context, looked: &Looked, wish: &Wish) -> bool {
+async fn may_send(cx: &Context, looked: &Round, wish: &Wish) -> bool {
     let is_new = |finding: &&Finding| {
         let known = looked.agreement.manifest().get(finding.path.as_bytes());
         known.is_none()
@@ -204,56 +159,33 @@ async fn may_send(cx: &Context, looked: &Looked, wish: &Wish) -> bool {
 
 async fn send(
     cx: &Context,
-    place: &Place,
     line: &Line,
     machine: &Machine,
-    looked: &Looked,
+    round: &Round,
     plan: &Plan,
 ) -> Result<Pushed, CommandError> {
-    let opener: &dyn Opener = &line.connection;
     let far = Arc::new(Mutex::new(Progress::default()));
     let noted = Arc::clone(&far);
     let report: Report = Arc::new(move |progress| {
         *noted.lock().unwrap_or_else(PoisonError::into_inner) = progress;
     });
-    let asked = Push {
-        place: &looked.place,
-        root: place.workspace.root(),
-        shelf: &place.shelf,
-        sandbox: &machine.session,
-        far: &looked.far,
-        agreement: &looked.agreement,
-        now_ns: nanoseconds(),
-        compress: !machine.is_near(),
-        report,
-    };
-    let pushing = push(opener, plan, asked);
+    let pushing = round.push(&line.connection, plan, !machine.is_near(), report);
     tokio::pin!(pushing);
     let mut shown = Shown::new(cx);
     let pushed = loop {
         tokio::select! {
-            pushed = &mut pushing => break pushed,
+            pushed = &mut pushing => break pushed?,
             () = tokio::time::sleep(EVERY) => {
                 shown.show(*far.lock().unwrap_or_else(PoisonError::into_inner));
             }
         }
     };
     drop(shown);
-    let pushed = pushed?;
     // Without them a change of both sides is a conflict, and no more than that.
-    if let Err(error) = keep_bases(place, &pushed).await {
-        cx.ui.note(&error.message);
+    if let Err(error) = round.keep_bases(&pushed.agreement) {
+        cx.ui.note(&CommandError::from(error).message);
     }
     Ok(pushed)
-}
-
-/// Keeps the contents that both agree on now, for merges.
-async fn keep_bases(place: &Place, pushed: &Pushed) -> Result<(), CommandError> {
-    let (file, root) = (place.shelf.bases(), place.workspace.root().to_owned());
-    let agreed = pushed.agreement.manifest().clone();
-    let keeping = move || Bases::open(&file).keep(&agreed, &root);
-    let kept = tokio::task::spawn_blocking(keeping).await;
-    Ok(kept.map_err(|error| CommandError::failed("what was agreed is not kept").because(error))??)
 }
 
 /// One line of a terminal that says how far it is.
@@ -435,8 +367,4 @@ fn few(names: impl ExactSizeIterator<Item = String>) -> String {
         text.push_str(&format!(" and {more} more"));
     }
     text
-}
-
-fn nanoseconds() -> i64 {
-    now().millis().saturating_mul(1_000_000)
 }
