@@ -20,6 +20,10 @@ mod wire;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Before all else: a sandbox waits for it.
+    if wire::gateway::is_launcher() {
+        return wharf_sandbox::launcher::main();
+    }
     let world = wire::World::read();
     match cli::parse() {
         Ok(cli) => commands::dispatch(world, cli),
