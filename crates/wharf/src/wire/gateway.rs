@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use wharf_gateway::{Gate, Gateway, Ledger, NoHub, Offer, Options, Parts, Unlimited};
 use wharf_localstate::key::KEY_BYTES;
-use wharf_sandbox::{Egress, LauncherProgram, Limits, LocalOptions, LocalProvider};
+use wharf_sandbox::{Egress, LauncherProgram, Limits, LocalOptions, LocalProvider, launcher};
 use wharf_server::{AccountKeys, Accounts};
 use wharf_store::audit::AuditLog;
 use wharf_store::db::Database;
@@ -19,20 +19,11 @@ use crate::config::sandbox::SandboxOptions;
 use crate::context::Context;
 use crate::error::CommandError;
 
-/// The hidden word by which this program is started as what makes a sandbox.
-const LAUNCHER: &str = "__sandbox";
 /// This very program, also when its file was replaced meanwhile: what makes a sandbox has to
 /// understand the server that asks for it.
 const OURSELVES: &str = "/proc/self/exe";
 /// The provider that there is.
 const LOCAL: &str = "local";
-
-/// Whether this process is to make a sandbox, and nothing else.
-pub(crate) fn is_launcher() -> bool {
-    std::env::args_os()
-        .nth(1)
-        .is_some_and(|word| word == LAUNCHER)
-}
 
 /// Sandbox sessions over an open database and record. Nothing is asked of a provider yet.
 pub(crate) async fn gateway(
@@ -97,7 +88,7 @@ fn offer(cx: &Context, options: &SandboxOptions) -> Offer {
     }
     let launcher = LauncherProgram {
         program: OURSELVES.into(),
-        arguments: vec![LAUNCHER.into()],
+        arguments: vec![launcher::COMMAND.into()],
     };
     let local = LocalOptions {
         most: usize::try_from(options.max).unwrap_or(usize::MAX),
