@@ -188,16 +188,18 @@ impl Inner {
         let event = self.event(&row, "created", 1);
         let most_here = self.options.max;
         let database = &self.parts.database;
+        // Before the row, so that nobody who finds that takes it for another server's.
+        let live = Arc::new(Live::new(row.clone(), event.number, &self.closing));
+        self.lives.put(row.id.clone(), Arc::clone(&live));
         let begun = database.insert_gateway_session(&row, &event, most, most_here);
-        match begun.await? {
-            Begun::Done => {}
-            Begun::Full => return Err(Error::Billing(Refusal::concurrent(most.unwrap_or(0)))),
-            Begun::Crowded | Begun::Changed => return Err(Error::Crowded(most_here)),
-        }
-        let id = row.id.clone();
-        let live = Arc::new(Live::new(row, event.number, &self.closing));
-        self.lives.put(id, Arc::clone(&live));
-        Ok(live)
+        let refused = match begun.await {
+            Ok(Begun::Done) => return Ok(live),
+            Ok(Begun::Full) => Error::Billing(Refusal::concurrent(most.unwrap_or(0))),
+            Ok(Begun::Crowded | Begun::Changed) => Error::Crowded(most_here),
+            Err(error) => error.into(),
+        };
+        self.lives.remove(&row.id);
+        Err(refused)
     }
 
     pub(crate) async fn keys_of(&self, caller: &Caller) -> Result<Vec<String>, Error> {

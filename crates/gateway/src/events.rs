@@ -17,7 +17,7 @@ impl Gateway {
     /// It is looked at anew each time whether the caller may see the session.
     ///
     /// # Errors
-    /// [`Error::NotFound`] also when it is somebody else's.
+    /// [`Error::NotFound`] also when it is somebody else's; [`Error::Elsewhere`].
     pub async fn events(
         &self,
         caller: &Caller,
@@ -29,14 +29,18 @@ impl Gateway {
         let row = inner.find(caller, id, Use::Look).await?;
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         // Before the database is asked, so that nothing falls between.
-        let mut number = inner.lives.get(&row.id).map(|live| live.number.subscribe());
+        let mut number = match inner.live_of(&row) {
+            Ok(live) => Some(live.number.subscribe()),
+            Err(Error::Ended { .. }) => None,
+            Err(elsewhere) => return Err(elsewhere),
+        };
         let database = &inner.parts.database;
         let events = database.gateway_events(&row.id, after, EVENTS_PER_LOOK);
         let mut events = events.await?;
         if let (true, Some(number)) = (events.is_empty(), &mut number) {
             let news = number.wait_for(|last| *last > after);
             tokio::select! {
-                () = inner.closing.cancelled() => {}
+                () = inner.stopping.cancelled() => {}
                 // Nothing comes of one that is gone.
                 _waited = tokio::time::timeout(patience, news) => {}
             }

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use wharf_model::{Timestamp, random_text_id};
 use wharf_sandbox::Provider;
 
-use crate::limits::{CLOSE_MAX, LIFETIME_MIN, SWEPT_EVERY, TENDED_EVERY, ms};
+use crate::limits::{CLOSE_MAX, LIFETIME_MIN, SESSIONS_MAX, SWEPT_EVERY, TENDED_EVERY, ms};
 use crate::live::Lives;
 use crate::tickets::Tickets;
 use crate::{Error, Offer, Options, Parts};
@@ -26,6 +26,9 @@ pub(crate) struct Inner {
     pub(crate) tickets: Tickets,
     /// What goes on when whoever asked for it is gone.
     pub(crate) tasks: TaskTracker,
+    /// Nobody is to wait for anything new.
+    pub(crate) stopping: CancellationToken,
+    /// All that is being done ends.
     pub(crate) closing: CancellationToken,
 }
 
@@ -47,19 +50,23 @@ impl Gateway {
             let message = format!("must be {least} s or more, and no more than the longest one");
             return Err(Error::invalid("lifetime", message));
         }
+        if options.max > SESSIONS_MAX {
+            return Err(Error::invalid("max", format!("must be at most {SESSIONS_MAX}")));
+        }
         let inner = Arc::new(Inner {
             parts,
             options,
             lives: Lives::default(),
             tickets: Tickets::default(),
             tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
         });
         inner.read_living().await?;
         Ok(Self { inner })
     }
 
-    /// Looks after all sessions until [`close`](Self::close): takes up those of an earlier process,
+    /// Looks after all sessions until [`stop`](Self::stop): takes up those of an earlier process,
     /// then pauses, warns, charges, ends and sweeps.
     pub async fn run(&self) {
         let inner = &self.inner;
@@ -67,7 +74,7 @@ impl Gateway {
         let mut until_sweep = Duration::ZERO;
         loop {
             tokio::select! {
-                () = inner.closing.cancelled() => return,
+                () = inner.stopping.cancelled() => return,
                 () = tokio::time::sleep(TENDED_EVERY) => {}
             }
             self.tend().await;
@@ -81,14 +88,21 @@ impl Gateway {
 
     /// Whether this server ends: nothing more comes of those who look on.
     #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.inner.closing.is_cancelled()
+    pub fn is_stopping(&self) -> bool {
+        self.inner.stopping.is_cancelled()
+    }
+
+    /// Nothing more is looked after, and nobody waits for what happens to a session. What runs in
+    /// sandboxes goes on until [`close`](Self::close).
+    pub fn stop(&self) {
+        self.inner.stopping.cancel();
     }
 
     /// Gives up what is being made, and closes the ways to agents. Sandboxes go on: the next start
     /// takes them up.
     pub async fn close(&self) {
         let inner = &self.inner;
+        inner.stopping.cancel();
         inner.closing.cancel();
         inner.tasks.close();
         let _waited = tokio::time::timeout(CLOSE_MAX, inner.tasks.wait()).await;

@@ -15,6 +15,8 @@ pub const LIFETIME_MAX: Duration = Duration::from_secs(24 * HOUR);
 pub const IDLE: Duration = Duration::from_secs(30 * MINUTE);
 /// How long before the end it is said.
 pub const WARNING: Duration = Duration::from_secs(5 * MINUTE);
+/// Most living sessions that a server may be told to have: as many as are read back at its start.
+pub const SESSIONS_MAX: u32 = wharf_store::db::limits::LIVE_SESSIONS_MAX;
 /// Living sessions of one server, unless the options say otherwise.
 pub const SESSIONS: u32 = 64;
 

@@ -74,6 +74,34 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// Whether a caller may run things in a session's machine.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Forbidden`]; [`Error::Ended`]; [`Error::Elsewhere`].
+    pub async fn enter(&self, caller: &Caller, id: &str) -> Result<(), Error> {
+        self.inner.living(caller, id, Use::Enter).await.map(drop)
+    }
+
+    /// A session's machine, which is brought up where it is not there. Whether somebody may was asked
+    /// before.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub async fn machine(&self, id: &str) -> Result<Machine, Error> {
+        let live = match self.inner.lives.get(id) {
+            Some(live) => live,
+            None => {
+                let found = self.inner.parts.database.gateway_session(id).await?;
+                let row = found.ok_or(Error::NotFound("session"))?;
+                self.inner.live_of(&row)?
+            }
+        };
+        let row = self.inner.up(live, None).await?;
+        Machine::of_row(&row).ok_or(Error::Conflict("the sandbox is not there"))
+    }
+}
+
 impl Inner {
     /// As [`bring_up`](Self::bring_up), and goes on when whoever asked is gone.
     pub(crate) async fn up(

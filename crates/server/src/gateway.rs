@@ -1,13 +1,15 @@
 //! Sandboxes, as far as HTTP needs them: who is let in by SSH, and who is led to an agent.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use wharf_gateway::{Gateway, Keys};
+use wharf_engine::{BoxFuture, SandboxRefusal, SandboxWay, Sandboxes};
+use wharf_gateway::{Error, Gateway, Keys};
 use wharf_identity::Identity;
-use wharf_model::{Caller, Secret, TokenKind};
+use wharf_model::{Caller, SandboxTarget, Secret, TokenKind};
 
 use crate::access::Class;
 use crate::attach::{AttachRefusal, Attaching, Attachments, HeaderValue, Upstream};
@@ -118,4 +120,62 @@ fn basic(user: &str, password: &Secret) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(format!("Basic {both}")).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// Machines of sessions, as commands come into them.
+#[derive(Clone)]
+pub struct SandboxMachines {
+    gateway: Gateway,
+    key_file: PathBuf,
+}
+
+impl SandboxMachines {
+    /// Those of `gateway`, opened by the key in `key_file`, whose other half they were made with.
+    #[must_use]
+    pub const fn new(gateway: Gateway, key_file: PathBuf) -> Self {
+        Self { gateway, key_file }
+    }
+}
+
+impl Sandboxes for SandboxMachines {
+    fn admit<'a>(
+        &'a self,
+        caller: &'a Caller,
+        sandbox: &'a SandboxTarget,
+    ) -> BoxFuture<'a, Result<(), SandboxRefusal>> {
+        Box::pin(async move {
+            let entered = self.gateway.enter(caller, sandbox.id()).await;
+            entered.map_err(no_way)
+        })
+    }
+
+    fn reach<'a>(
+        &'a self,
+        sandbox: &'a SandboxTarget,
+    ) -> BoxFuture<'a, Result<SandboxWay, SandboxRefusal>> {
+        Box::pin(async move {
+            let machine = self.gateway.machine(sandbox.id()).await.map_err(no_way)?;
+            Ok(SandboxWay {
+                user: machine.user().to_owned(),
+                workspace: machine.workspace.into(),
+                host: machine.ssh_host,
+                port: machine.ssh_port,
+                host_keys: machine.host_keys,
+                key_file: self.key_file.clone(),
+            })
+        })
+    }
+
+    fn touched(&self, sandbox: &SandboxTarget) {
+        self.gateway.touched(sandbox.id());
+    }
+}
+
+fn no_way(error: Error) -> SandboxRefusal {
+    match error {
+        // Who looks after somebody's sandbox runs nothing in it, and is told no more than others.
+        Error::NotFound(_) | Error::Forbidden(_) => SandboxRefusal::NotFound,
+        Error::Elsewhere { server } => SandboxRefusal::Elsewhere(server),
+        other => SandboxRefusal::Unavailable(other.to_string()),
+    }
 }

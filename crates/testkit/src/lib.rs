@@ -50,7 +50,7 @@ use std::time::Duration;
 
 use wharf_engine::knowledge::{Manual, NoManual};
 use wharf_engine::registry::UserRegistry;
-use wharf_engine::{Engine, Limits, Options, PackageLocks, Parts};
+use wharf_engine::{Engine, Limits, Options, PackageLocks, Parts, Sandboxes};
 use wharf_exec::files::LocalFiles;
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::remote::SshHosts;
@@ -117,6 +117,8 @@ pub struct Setup {
     pub package_locks: PackageLocks,
     /// Other machines: made when the engine is, and ended after it.
     pub hosts: Option<Arc<TestHost>>,
+    /// Machines of sandbox sessions.
+    pub sandboxes: Option<Arc<dyn Sandboxes>>,
     /// The database, which may be shared; one of its own when absent.
     pub database: Option<Database>,
     /// Where other servers on that database reach this one.
@@ -138,6 +140,7 @@ impl Default for Setup {
             askpass: None,
             package_locks: PackageLocks::default(),
             hosts: None,
+            sandboxes: None,
             database: None,
             peer_url: String::new(),
         }
@@ -249,6 +252,7 @@ impl TestEngine {
             policy: wharf_policy::Policy::load(&setup.policy).unwrap(),
             registry: setup.registry,
             manual: setup.manual,
+            sandboxes: setup.sandboxes,
             hosts: hosts
                 .clone()
                 .map(|hosts| hosts as Arc<dyn wharf_exec::Hosts>),

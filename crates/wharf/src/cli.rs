@@ -8,8 +8,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    agent, approvals, audit, auth, config, cp, db, doctor, explain, host, key, keys, kill, logs,
-    org, policy, port_forward, registry, reset, run, serve, session, ssh, sync, user, work,
+    agent, approvals, audit, auth, catalog, config, cp, db, doctor, explain, host, key, keys, kill,
+    logs, org, policy, port_forward, registry, reset, run, serve, session, ssh, sync, user, work,
     workspace,
 };
 use crate::ui::Ui;
@@ -132,6 +132,8 @@ pub(crate) enum Command {
     Audit(audit::Command),
     /// Keep the configuration of your agents the same on every machine
     Sync(sync::Args),
+    #[command(subcommand)]
+    Catalog(catalog::Command),
     /// Serve this machine
     Serve(serve::Args),
     /// Log in to a server, and out of it

@@ -3,6 +3,7 @@
 
 pub(crate) mod configuration;
 pub(crate) mod database;
+pub(crate) mod gateway;
 pub(crate) mod identity;
 pub(crate) mod issuers;
 pub(crate) mod mail;

@@ -25,6 +25,7 @@ mod network;
 mod outside;
 pub(crate) mod plan;
 pub(crate) mod skeleton;
+mod sudo;
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -35,6 +36,9 @@ pub(crate) use files::remove;
 pub(crate) use init::started;
 use plan::{Answer, Failure, MAX_PLAN_BYTES, Plan};
 use rustix::net::{RecvFlags, recv};
+
+/// The hidden command of the program that is [`main`].
+pub const COMMAND: &str = "__sandbox";
 
 /// The longest plan that comes as a message.
 const MAX_MESSAGE_BYTES: usize = 4096;

@@ -125,7 +125,7 @@ impl Inner {
         }
         let slot = self.slot(&id);
         let _turn = slot.turn.lock().await;
-        let mut record = self.record(&id).await?;
+        let mut record = self.record_to_change(&id).await?;
         if self.process(&record).is_none() {
             return Err(Error::NotRunning);
         }
@@ -160,7 +160,11 @@ impl Inner {
         let mut swept = Swept::default();
         let mut ids = self.ids().await?;
         let grouped = self.groups.names();
-        ids.extend(grouped.iter().filter_map(|name| SandboxId::parse(name).ok()));
+        ids.extend(
+            grouped
+                .iter()
+                .filter_map(|name| SandboxId::parse(name).ok()),
+        );
         for id in ids {
             let slot = self.slot(&id);
             // Somebody is at it; what they leave is for the next sweep.

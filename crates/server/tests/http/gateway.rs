@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use wharf_testkit::{FAKE_HOST_KEY, Fault};
 
-use crate::support::accounts::{Login, Team, with_team, with_team_of};
+use crate::support::accounts::{ADA, Login, PASSWORD, Team, logged_in, with_team, with_team_of};
 use crate::support::{Answer, Ask};
 
 const KEY: &str =
@@ -173,6 +173,7 @@ fn without_credit_the_code_says_which() {
         create(&team, &ada, &wanted()).await;
         team.clock.pass(60 * 60);
         team.gateway.tend().await;
+        let ada = logged_in(&team.login(ADA, PASSWORD).await);
         let (status, _, details) = refusal(&create(&team, &ada, &wanted()).await);
         assert_eq!(
             (status, details),

@@ -49,6 +49,36 @@ async fn begin(place: &Place, id: &str, state: &str, most: Option<u32>, all: u32
     begun.await.unwrap()
 }
 
+/// Something of everything.
+pub(crate) async fn fill(place: &Place) {
+    let db = &place.db;
+    assert_eq!(begin(place, "gws_1", "pending", None, 9).await, Begun::Done);
+    let next = GatewaySessionRow {
+        version: 2,
+        ..session("gws_1", "stopped")
+    };
+    let news = event(&next, 2, "ended");
+    let update = db.update_gateway_session(&next, Some(&news), None, 1);
+    assert_eq!(update.await.unwrap(), Begun::Done);
+    let configuration = ConfigurationRow {
+        id: "cfg_1".to_owned(),
+        ..ConfigurationRow::default()
+    };
+    db.insert_configuration(&configuration, 9).await.unwrap();
+    let repo = RepoRow {
+        id: "rep_1".to_owned(),
+        ..RepoRow::default()
+    };
+    db.put_repo(&repo, 9).await.unwrap();
+    db.claim_gateway_key("ann", "k", "f", 1, 0).await.unwrap();
+    let ticket = TicketRow {
+        hash: "1".to_owned(),
+        ..TicketRow::default()
+    };
+    db.insert_ticket(&ticket, 9).await.unwrap();
+    db.put_selection("o", "ann", "c", 1).await.unwrap();
+}
+
 async fn a_session_is_changed_by_whoever_knows_how_it_is(kind: Kind) {
     let place = Place::new(&kind).await;
     let db = &place.db;

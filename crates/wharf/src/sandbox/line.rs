@@ -1,6 +1,5 @@
 //! The connection to a session's machine.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -119,14 +118,6 @@ impl Line {
 fn settings(cx: &Context, machine: &Machine, account: &str) -> Result<Settings, CommandError> {
     let dir = dir(&cx.places, &machine.session)?;
     private::make_dir(&dir)?;
-    let known = dir.join("known_hosts");
-    let lines: String = machine
-        .host_keys
-        .iter()
-        .map(|key| key.trim())
-        .filter(|key| !key.is_empty() && !key.contains(['\n', '\r']))
-        .map(|key| format!("{} {key}\n", machine.session))
-        .collect();
     let mut settings = Settings::plain(&machine.host, account);
     settings.alias.clone_from(&machine.session);
     settings.port = machine.port;
@@ -135,17 +126,16 @@ fn settings(cx: &Context, machine: &Machine, account: &str) -> Result<Settings, 
         named: true,
     }];
     settings.identities_only = true;
-    settings.host_key_alias = Some(machine.session.clone());
-    settings.user_known_hosts = vec![known.clone()];
-    if lines.is_empty() {
+    settings.pinned.clone_from(&machine.host_keys);
+    if settings.pinned.is_empty() {
         // A server that speaks the contract alone does not say. What is shown first is held on to.
+        settings.host_key_alias = Some(machine.session.clone());
+        settings.user_known_hosts = vec![dir.join("known_hosts")];
         settings.first_use = FirstUse::Record;
         cx.ui.warn(&format!(
             "the server does not say which key {} has; the one that it shows first is trusted",
             machine.session
         ));
-    } else if fs::read_to_string(&known).ok().as_deref() != Some(&lines) {
-        private::write(&known, lines.as_bytes())?;
     }
     Ok(settings)
 }

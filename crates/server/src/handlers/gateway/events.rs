@@ -103,7 +103,7 @@ impl Reader {
         let events = answered(&self.app, events).await?;
         if events.is_empty() {
             let over =
-                gateway.is_closing() || gateway.show(caller, &self.id).await?.state.is_over();
+                gateway.is_stopping() || gateway.show(caller, &self.id).await?.state.is_over();
             return Ok((!over).then(|| Bytes::from_static(b": still there\n\n")));
         }
         let mut bytes = Vec::new();

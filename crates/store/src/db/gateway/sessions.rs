@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::super::error::{reading, writing};
-use super::super::limits::PAGE_ROWS_MAX;
+use super::super::limits::{LIVE_SESSIONS_MAX, PAGE_ROWS_MAX};
 use super::super::text::without_nul;
 use super::super::{Database, DbError};
 use super::accounts::charge_on;
@@ -313,7 +313,7 @@ impl Database {
     }
 
     /// The sessions of this server that have not ended, the oldest first; at most
-    /// [`PAGE_ROWS_MAX`].
+    /// [`LIVE_SESSIONS_MAX`].
     ///
     /// # Errors
     /// When the database does not answer.
@@ -326,7 +326,7 @@ impl Database {
                  ORDER BY created_ms, id LIMIT $2"
             ),
             self.server.to_string(),
-            i64::from(PAGE_ROWS_MAX),
+            i64::from(LIVE_SESSIONS_MAX),
         );
         let rows = self.within(query.fetch_all(&self.readers)).await;
         rows.and_then(|rows| rows.iter().map(session_of).collect())

@@ -5,7 +5,7 @@
 //! settings are where secrets are.
 
 use sha2::{Digest as _, Sha256};
-use wharf_sync::secrets;
+use wharf_sync::secrets::{self, ALLOW_FILE, Allowed};
 use wharf_sync::select::Selection;
 use wharf_sync::targets::{Existing, Files, Target, render};
 
@@ -87,12 +87,17 @@ pub(crate) fn carried(cx: &Context) -> Result<Carried, CommandError> {
 fn profile(here: &Selection) -> Result<(Files, Vec<String>), CommandError> {
     let mut files = Files::new();
     let mut held = Vec::new();
+    let allow_file = here.manifest.iter().find(|(path, _)| path.as_str() == ALLOW_FILE);
+    let allowed = match allow_file {
+        Some((path, _)) => Allowed::read(&here.content(path)?),
+        None => Allowed::default(),
+    };
     for (path, _) in here.manifest.iter() {
         if path.as_str() == SERVERS {
             continue;
         }
         let content = here.content(path)?;
-        if secrets::find(path, &content).is_empty() {
+        if secrets::find(path, &content, &allowed).secrets.is_empty() {
             files.insert(path.clone(), content.into());
         } else {
             held.push(path.to_string());
