@@ -65,8 +65,9 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "wharf-sandbox",
-        may: &["wharf-model", "wharf-exec"],
-        why: "a provider makes machines; it does not decide what runs there",
+        may: &["wharf-model", "wharf-ssh"],
+        why: "a provider makes machines; it does not decide what runs there, and runs nothing there \
+              itself but what makes them",
     },
     Row {
         name: "wharf-store",
@@ -130,8 +131,15 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "wharf-workspace",
-        may: &["wharf-model", "wharf-ssh"],
-        why: "moving a directory needs a connection, not the engine or the server",
+        may: &[
+            "wharf-model",
+            "wharf-secrets",
+            "wharf-ssh",
+            "wharf-localstate",
+            "wharf-sync",
+        ],
+        why: "moving a directory needs a connection, not the engine or the server; of wharf-sync it \
+              takes the merge of texts",
     },
 ];
 

@@ -8,6 +8,7 @@
 pub mod analyze;
 pub mod approval;
 pub mod file;
+pub mod gateway;
 pub mod host;
 pub mod identity;
 pub mod meaning;

@@ -42,9 +42,13 @@ pub struct Problem {
     /// For 422 to contents by hash: those that are not there, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Vec<String>>,
-    /// Below `/api/cli`, whose clients look for it: the same as `detail`.
+    /// Below `/api/cli` and `/proliferate`, whose clients look for it: the same as `detail`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Beside `error`, where there is more to say: for 402 `billingCode`, for 503 `reason`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub details: Option<Value>,
 }
 
 /// An approval that was asked for.

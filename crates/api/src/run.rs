@@ -41,6 +41,10 @@ pub struct RunRequest {
     /// Run it on another host.
     #[serde(default, skip_serializing_if = "is_false")]
     pub remote: bool,
+    /// A sandbox session, `gws_…`, to run it in; `remote`, `host` and what belongs to them are left
+    /// out then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
     /// The host, for a remote run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,

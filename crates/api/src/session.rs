@@ -29,7 +29,8 @@ pub struct CreateSession {
     /// Environment variables to start with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, String>>,
-    /// Where it lives: `local`, which it is when absent, or `ssh://[USER@]HOST[:PORT]`.
+    /// Where it lives: `local`, which it is when absent, `ssh://[USER@]HOST[:PORT]`, or
+    /// `sandbox:ID`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// The password for that host; never recorded.

@@ -74,6 +74,11 @@ impl Client {
         request
     }
 
+    /// A request to an address of its own, without this client's token.
+    pub(crate) fn raw(&self, method: Method, url: Url) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+
     /// As [`Client::request`], for a call that is answered at once: it may take [`CALL_TIMEOUT`].
     pub(crate) fn quick(&self, method: Method, segments: &[&str]) -> RequestBuilder {
         self.request(method, segments).timeout(CALL_TIMEOUT)
@@ -226,6 +231,7 @@ fn read_problem(status: StatusCode, body: &[u8]) -> Option<Problem> {
         title: status.canonical_reason().unwrap_or_default().to_owned(),
         status: status.as_u16(),
         detail: plain.error,
+        details: plain.details,
         ..Problem::default()
     })
 }

@@ -33,6 +33,7 @@ mod principal;
 mod processes;
 mod record;
 mod runs;
+mod sandboxes;
 mod seal;
 mod sessions;
 mod shared;
@@ -44,6 +45,7 @@ pub use error::{Error, Field};
 pub use options::{Limits, Options, PackageLocks, Parts};
 pub use policies::{Reloaded, Tested};
 pub use request::{Idempotency, NewSession, ProcessSelector, RunRequest, Stream};
+pub use sandboxes::{SandboxRefusal, SandboxWay, Sandboxes};
 pub use view::{
     AuditLine, Captured, Decision, Finished, HistoryItem, Judged, OutputChunk, ProcessView,
     RunView, ServerView, SessionView, Started, SuggestionView,

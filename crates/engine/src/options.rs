@@ -13,6 +13,7 @@ use wharf_store::{audit::AuditLog, db::Database};
 
 use crate::knowledge::Manual;
 use crate::registry::UserRegistry;
+use crate::sandboxes::Sandboxes;
 
 /// Everything that comes from outside.
 pub struct Parts {
@@ -24,6 +25,8 @@ pub struct Parts {
     pub executor: Arc<dyn Executor>,
     /// Other machines; none: commands run on this one only.
     pub hosts: Option<Arc<dyn Hosts>>,
+    /// Machines of sandbox sessions; none: nobody can name one.
+    pub sandboxes: Option<Arc<dyn Sandboxes>>,
     /// The files of this machine.
     pub files: Arc<dyn Files>,
     /// Where output goes.

@@ -1,4 +1,4 @@
-//! Where a command runs: this machine, or a host that has to be reached first.
+//! Where a command runs: this machine, or a host or sandbox that has to be reached first.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::engine::{Engine, Inner};
 use crate::error::Error;
 use crate::request::Access;
 use crate::runs::start::{as_result, checked_cwd};
-use crate::{hosts, record};
+use crate::{hosts, record, sandboxes};
 
 /// The kind of entry that says that connections were closed.
 const HOST_DISCONNECTED: &str = "host.disconnected";
@@ -32,6 +32,8 @@ struct Host {
     facts: Arc<Facts>,
     files: Arc<dyn Files>,
     key: Arc<str>,
+    /// Where commands start, where that is not the home directory.
+    start: Option<PathBuf>,
 }
 
 impl Spot {
@@ -60,6 +62,9 @@ impl Spot {
     pub(crate) fn default_cwd(&self, inner: &Inner) -> PathBuf {
         match &self.host {
             _ if self.target.is_local() => inner.options.default_cwd.clone(),
+            Some(Host {
+                start: Some(start), ..
+            }) => start.clone(),
             Some(host) => PathBuf::from(host.facts.home.as_deref().unwrap_or("/")),
             None => PathBuf::from("~"),
         }
@@ -94,6 +99,10 @@ impl Spot {
 
     /// What a yes is bound to: where a name leads may change.
     pub(crate) fn bound_to(&self) -> Option<&str> {
+        if let Target::Sandbox(sandbox) = &self.target {
+            // Its port is another one each time that it is started.
+            return Some(sandbox.id());
+        }
         let key = &self.host.as_ref()?.key;
         Some(key.rsplit_once('~').map_or(key, |(place, _)| place))
     }
@@ -107,6 +116,9 @@ impl Spot {
     pub(crate) fn used(&self, inner: &Inner, cwd: &str) {
         if let (Some(hosts), Some(host)) = (&inner.parts.hosts, &self.host) {
             hosts.used(&host.key, Some(cwd));
+        }
+        if let (Some(all), Target::Sandbox(sandbox)) = (&inner.parts.sandboxes, &self.target) {
+            all.touched(sandbox);
         }
     }
 
@@ -122,21 +134,35 @@ impl Spot {
 
 /// Reaches a target.
 pub(crate) async fn spot(inner: &Inner, target: &Target, access: &Access) -> Result<Spot, Error> {
-    let Target::Ssh(host) = target else {
+    if target.is_local() {
         return Ok(Spot::here(inner));
-    };
+    }
     let Some(all) = &inner.parts.hosts else {
         return Err(Error::Unsupported(
             "this server runs commands on its own machine only (serve.disable_remote)",
         ));
     };
-    let way = hosts::way(inner, host, access);
+    let (way, start) = match target {
+        Target::Ssh(host) => (hosts::way(inner, host, access), None),
+        Target::Sandbox(sandbox) => match sandboxes::way(inner, sandbox, access).await? {
+            Ok((way, start)) => (way, Some(start)),
+            Err(error) => {
+                return Ok(Spot {
+                    target: target.clone(),
+                    reached: Err(error),
+                    host: None,
+                });
+            }
+        },
+        _ => return Err(Error::Unsupported("there is no such target")),
+    };
     let (reached, host) = match all.at(&way).await {
         Ok(place) => {
             let host = Host {
                 facts: place.facts,
                 files: place.files,
                 key: place.key,
+                start,
             };
             (Ok(place.executor), Some(host))
         }

@@ -91,6 +91,9 @@ pub struct Way {
     /// The file of the key that opens it, `~` being the home directory, where the request brings
     /// no other.
     pub identity: Option<String>,
+    /// The keys that it shows, as `TYPE BASE64`, where whoever made it says them. Nobody's
+    /// configuration and files of known hosts count then.
+    pub pinned: Vec<String>,
     /// Who we are there, before all that is configured.
     pub access: Credentials,
 }
@@ -104,6 +107,7 @@ impl Way {
             name: None,
             jump: None,
             identity: None,
+            pinned: Vec::new(),
             access,
         }
     }

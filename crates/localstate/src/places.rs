@@ -140,6 +140,12 @@ impl Places {
         self.state.join("id_ed25519")
     }
 
+    /// The private half of the key by which this server comes into the sandboxes that it makes.
+    #[must_use]
+    pub fn sandbox_key_file(&self) -> PathBuf {
+        self.state.join("sandbox_ed25519")
+    }
+
     /// Held by whoever makes that key, so that two do not.
     #[must_use]
     pub fn ssh_key_lock(&self) -> PathBuf {
@@ -192,6 +198,12 @@ impl Places {
     #[must_use]
     pub fn profiles_dir(&self) -> PathBuf {
         self.data.join("profiles")
+    }
+
+    /// Sandboxes of this machine: their files, and what is known of each.
+    #[must_use]
+    pub fn sandboxes_dir(&self) -> PathBuf {
+        self.data.join("sandboxes")
     }
 
     /// The empty folder that git takes for the home of whoever runs it, so that it reads nobody's

@@ -22,5 +22,5 @@ pub use host::is_local_host;
 pub use id::{InvalidId, MAX_SESSION_ID_BYTES, RunId, SessionId, random_text_id};
 pub use limits::{Limits, Quotas};
 pub use secret::Secret;
-pub use target::{InvalidTarget, SshTarget, Target};
+pub use target::{InvalidTarget, SandboxTarget, SshTarget, Target};
 pub use token::{NotAToken, TokenKind};

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 /// The longest name of a host, as DNS has it.
 pub const MAX_HOST_BYTES: usize = 253;
+/// The longest id of a sandbox session.
+pub const MAX_SANDBOX_BYTES: usize = 64;
 /// The longest account name.
 pub const MAX_USER_BYTES: usize = 64;
 
 const LOCAL: &str = "local";
 const SCHEME: &str = "ssh://";
+const SANDBOX: &str = "sandbox:";
 
 /// Where a command runs.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -20,7 +23,13 @@ pub enum Target {
     Local,
     /// A host, over SSH.
     Ssh(SshTarget),
+    /// The machine of a sandbox session.
+    Sandbox(SandboxTarget),
 }
+
+/// A sandbox session as a request names it: by its id.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct SandboxTarget(Arc<str>);
 
 /// A host as a request names it. What it leaves open is for the SSH configuration to say.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -33,9 +42,14 @@ pub struct SshTarget {
 /// A text that names no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTarget {
-    /// Not `local`, and not a host.
-    #[error("a target is `local` or ssh://[USER@]HOST[:PORT]")]
+    /// Not `local`, not a host and not a sandbox.
+    #[error("a target is `local`, ssh://[USER@]HOST[:PORT] or sandbox:ID")]
     Form,
+    /// The sandbox.
+    #[error(
+        "a sandbox is named by the id of its session: 1 to {MAX_SANDBOX_BYTES} letters, digits and _"
+    )]
+    Sandbox,
     /// The host.
     #[error(
         "a host is 1 to {MAX_HOST_BYTES} letters, digits and . _ - : %, and does not start with \
@@ -68,8 +82,32 @@ impl Target {
         if text == LOCAL {
             return Ok(Self::Local);
         }
+        if let Some(id) = text.strip_prefix(SANDBOX) {
+            return SandboxTarget::new(id).map(Self::Sandbox);
+        }
         let rest = text.strip_prefix(SCHEME).ok_or(InvalidTarget::Form)?;
         SshTarget::parse(rest).map(Self::Ssh)
+    }
+}
+
+impl SandboxTarget {
+    /// The machine of a session.
+    ///
+    /// # Errors
+    /// When the text cannot be the id of one.
+    pub fn new(id: &str) -> Result<Self, InvalidTarget> {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if (1..=MAX_SANDBOX_BYTES).contains(&id.len()) && id.bytes().all(legal) {
+            Ok(Self(Arc::from(id)))
+        } else {
+            Err(InvalidTarget::Sandbox)
+        }
+    }
+
+    /// The session's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0
     }
 }
 
@@ -159,6 +197,7 @@ impl fmt::Display for Target {
         match self {
             Self::Local => f.write_str(LOCAL),
             Self::Ssh(target) => write!(f, "{SCHEME}{target}"),
+            Self::Sandbox(target) => write!(f, "{SANDBOX}{}", target.id()),
         }
     }
 }
@@ -193,6 +232,7 @@ mod tests {
             "ssh://ada@web-1.example.com:2222",
             "ssh://[::1]:22",
             "ssh://[fe80::1%eth0]",
+            "sandbox:gws_0123456789abcdef",
         ] {
             assert_eq!(Target::parse(text).unwrap().to_string(), text);
         }
@@ -223,6 +263,10 @@ mod tests {
             "ssh://[::1]x",
             "ssh://a\n",
             "ssh://a`b@c",
+            "sandbox:",
+            "sandbox:../x",
+            "sandbox:a b",
+            "sandbox:a-b",
         ] {
             assert!(Target::parse(text).is_err(), "{text:?}");
         }

@@ -17,6 +17,8 @@ pub enum TokenKind {
     Device,
     /// This machine's clients and server: `whf_`.
     Local,
+    /// Opens the way to the agent in one sandbox: `wht_`.
+    Ticket,
 }
 
 const RANDOM_BYTES: usize = 32;
@@ -34,7 +36,13 @@ pub struct NotAToken;
 
 impl TokenKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::ApiKey, Self::Refresh, Self::Device, Self::Local];
+    pub const ALL: [Self; 5] = [
+        Self::ApiKey,
+        Self::Refresh,
+        Self::Device,
+        Self::Local,
+        Self::Ticket,
+    ];
 
     /// How a token of this kind begins.
     #[must_use]
@@ -44,6 +52,7 @@ impl TokenKind {
             Self::Refresh => "whr_",
             Self::Device => "whd_",
             Self::Local => "whf_",
+            Self::Ticket => "wht_",
         }
     }
 

@@ -26,6 +26,9 @@ pub enum Class {
     /// SSH keys: a token for all of running, or for administration. One that is for low risks or
     /// for one session alone cannot widen what it is for.
     Answer,
+    /// Making and using sandboxes, and what they are made of: a token for all of running. One that
+    /// is for low risks or for one session alone has no machine of its own.
+    Sandbox,
     /// Agent configuration: one's own in any role; whose else may be read or changed is decided
     /// where that is known.
     Sync,
@@ -38,12 +41,13 @@ pub enum Class {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Open,
         Self::Any,
         Self::Read,
         Self::Run,
         Self::Answer,
+        Self::Sandbox,
         Self::Sync,
         Self::Manage,
         Self::Admin,
@@ -54,7 +58,7 @@ impl Class {
     pub const fn scope(self) -> Option<&'static str> {
         match self {
             Self::Open | Self::Any => None,
-            Self::Read | Self::Run | Self::Answer => Some("run"),
+            Self::Read | Self::Run | Self::Answer | Self::Sandbox => Some("run"),
             Self::Sync => Some("sync"),
             Self::Manage | Self::Admin => Some("admin"),
         }
@@ -76,6 +80,7 @@ impl Class {
                 .iter()
                 .any(|scope| matches!(scope, Scope::Run | Scope::RunLow | Scope::Session(_))),
             Self::Answer => scopes.has(&Scope::Run) || scopes.has(&Scope::Admin),
+            Self::Sandbox => scopes.has(&Scope::Run),
             Self::Sync => scopes.has(&Scope::Sync),
             Self::Manage | Self::Admin => scopes.has(&Scope::Admin),
         };
@@ -85,7 +90,7 @@ impl Class {
             ));
         }
         match self {
-            Self::Run | Self::Answer if !grants.role.may_run() => {
+            Self::Run | Self::Answer | Self::Sandbox if !grants.role.may_run() => {
                 Err(Failure::insufficient_role("run", RUNS_NOTHING))
             }
             Self::Admin if !caller.administers() => {
@@ -100,6 +105,9 @@ const RUNS_NOTHING: &str = "A viewer may look at what is there and runs nothing.
                             admin of the organization can give another role.";
 const NOT_THEIRS: &str = "This is for those who look after the server: the holder of its own \
                           token, and the owners and admins of its first organization.";
+
+/// Stands for each method in [`ROUTES`].
+pub const ANY: &str = "ANY";
 
 /// Each operation and what it asks.
 pub const ROUTES: &[(&str, &str, Class)] = &[
@@ -209,6 +217,37 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("POST", "/api/v1/agents", Class::Manage),
     ("PATCH", "/api/v1/agents/{id}", Class::Manage),
     ("DELETE", "/api/v1/agents/{id}", Class::Manage),
+    // Sandboxes
+    ("POST", "/proliferate/sessions", Class::Sandbox),
+    ("GET", "/proliferate/sessions/{id}/status", Class::Read),
+    ("GET", "/proliferate/{id}", Class::Sandbox),
+    ("POST", "/api/cli/sessions", Class::Sandbox),
+    ("GET", "/api/sandboxes", Class::Read),
+    ("GET", "/api/sandboxes/{id}", Class::Read),
+    ("DELETE", "/api/sandboxes/{id}", Class::Sandbox),
+    ("GET", "/api/sandboxes/{id}/events", Class::Read),
+    ("POST", "/api/sandboxes/{id}/extend", Class::Sandbox),
+    ("POST", "/api/sandboxes/{id}/pause", Class::Sandbox),
+    ("POST", "/api/sandboxes/{id}/resume", Class::Sandbox),
+    ("POST", "/api/sandboxes/{id}/snapshot", Class::Sandbox),
+    ("POST", "/api/sandboxes/{id}/tickets", Class::Sandbox),
+    ("POST", "/api/sandboxes/{id}/tickets/renew", Class::Sandbox),
+    ("GET", "/api/v1/credits", Class::Read),
+    ("POST", "/api/rpc/cli/repos/get", Class::Read),
+    ("POST", "/api/rpc/cli/repos/create", Class::Sandbox),
+    ("POST", "/api/rpc/cli/repos/deleteAll", Class::Sandbox),
+    ("POST", "/api/rpc/cli/sessions/list", Class::Read),
+    ("POST", "/api/rpc/cli/sessions/get", Class::Read),
+    ("POST", "/api/rpc/cli/sessions/delete", Class::Sandbox),
+    ("POST", "/api/rpc/cli/sessions/deleteAll", Class::Sandbox),
+    ("POST", "/api/rpc/cli/sessions/checkSandboxes", Class::Read),
+    ("POST", "/api/rpc/cli/configurations/get", Class::Read),
+    ("POST", "/api/rpc/cli/configurations/create", Class::Sandbox),
+    ("POST", "/api/rpc/cli/configurations/delete", Class::Sandbox),
+    ("POST", "/api/rpc/cli/github/status", Class::Read),
+    ("POST", "/api/rpc/cli/github/connect", Class::Sandbox),
+    ("POST", "/api/rpc/cli/github/connectStatus", Class::Sandbox),
+    ("POST", "/api/rpc/cli/github/select", Class::Sandbox),
     // Agent configuration
     ("GET", "/api/v1/configuration/{profile}", Class::Sync),
     ("PUT", "/api/v1/configuration/{profile}", Class::Sync),
@@ -279,6 +318,10 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("POST", "/invitation", Class::Open),
     ("GET", "/reset", Class::Open),
     ("POST", "/reset", Class::Open),
+    // Agents in sandboxes, each for whoever has a ticket
+    (ANY, "/proxy/{id}/{token}/opencode", Class::Open),
+    (ANY, "/proxy/{id}/{token}/opencode/", Class::Open),
+    (ANY, "/proxy/{id}/{token}/opencode/{*path}", Class::Open),
     // Accounts
     ("GET", "/api/v1/usage", Class::Any),
     // The server
@@ -314,7 +357,7 @@ impl Classes {
         };
         let method = if method == "HEAD" { "GET" } else { method };
         let mut methods = methods.iter();
-        let known = methods.find(|(known, _)| *known == method);
+        let known = methods.find(|(known, _)| *known == method || *known == ANY);
         known.map_or(Class::Any, |(_, class)| *class)
     }
 }
@@ -343,12 +386,12 @@ mod tests {
 
     #[test]
     fn each_scope_opens_what_it_is_for() {
-        use Class::{Admin, Answer, Any, Manage, Open, Read, Run, Sync};
+        use Class::{Admin, Answer, Any, Manage, Open, Read, Run, Sandbox, Sync};
         let member = |scopes| open_to(&caller(Role::Member, scopes, false));
         assert_eq!(member(""), [Open, Any]);
         assert_eq!(member("run:low"), [Open, Any, Read, Run]);
         assert_eq!(member("session:a"), [Open, Any, Read, Run]);
-        assert_eq!(member("run"), [Open, Any, Read, Run, Answer]);
+        assert_eq!(member("run"), [Open, Any, Read, Run, Answer, Sandbox]);
         assert_eq!(member("sync"), [Open, Any, Sync]);
         assert_eq!(member("admin"), [Open, Any, Answer, Manage]);
         let all = open_to(&caller(Role::Admin, "run sync admin", true));
@@ -360,7 +403,7 @@ mod tests {
     #[test]
     fn a_viewer_looks_and_runs_nothing() {
         let open = open_to(&caller(Role::Viewer, "run sync admin", false));
-        for class in [Class::Run, Class::Answer, Class::Admin] {
+        for class in [Class::Run, Class::Answer, Class::Sandbox, Class::Admin] {
             assert!(!open.contains(&class), "{class:?}");
         }
         assert!(open.contains(&Class::Read));

@@ -5,6 +5,7 @@
 //! holds for the log (`source`) never reaches a document.
 
 mod access;
+mod attach;
 mod engine;
 mod profiles;
 
@@ -40,6 +41,7 @@ struct Parts {
     measured: Option<Value>,
     approval: Option<wharf_api::ApprovalRef>,
     missing: Option<Vec<String>>,
+    details: Option<Value>,
     header: Option<(HeaderName, HeaderValue)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
     /// Whose it is.
@@ -65,6 +67,7 @@ impl Failure {
             measured: None,
             approval: None,
             missing: None,
+            details: None,
             header: None,
             source: None,
             elsewhere: None,
@@ -92,6 +95,13 @@ impl Failure {
             detail,
         );
         failure.0.errors = Some(errors);
+        failure
+    }
+
+    /// The same for another reason than that it is malformed.
+    pub(crate) fn of_code(code: &'static str, errors: Vec<FieldError>) -> Self {
+        let mut failure = Self::invalid(errors);
+        failure.0.code = code;
         failure
     }
 
@@ -333,14 +343,28 @@ impl Failure {
         self
     }
 
+    /// More about it, for the families of clients that look for `details`.
+    pub(crate) fn with_details(mut self, details: Value) -> Self {
+        self.0.details = Some(details);
+        self
+    }
+
     /// What happened, for the log alone.
     pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(Arc::from(source.into()));
         self
     }
 
+    pub(crate) fn title(&self) -> &'static str {
+        self.0.title
+    }
+
     pub(crate) fn detail(&self) -> &str {
         &self.0.detail
+    }
+
+    pub(crate) fn details(&self) -> Option<&Value> {
+        self.0.details.as_ref()
     }
 
     pub(crate) fn errors(&self) -> Option<&[FieldError]> {
@@ -382,6 +406,7 @@ impl Failure {
             approval: parts.approval.clone(),
             missing: parts.missing.clone(),
             error: None,
+            details: parts.details.clone(),
         }
     }
 

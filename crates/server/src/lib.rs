@@ -9,12 +9,15 @@
 //! every request passes before its body is read; then `handlers/runs/run.rs`, the busiest path.
 //!
 //! Limits, each a named constant in [`options`]: body, head, connections, requests, and the time
-//! that each of head, body and answer may take. HTTP/1.1 only; bodies are never decompressed.
+//! that each of head, body and answer may take; those of [`attach`] are its own. HTTP/1.1 only; bodies
+//! are never decompressed.
 
 pub mod access;
 pub mod accounts;
+pub mod attach;
 pub mod auth;
 pub mod configuration;
+pub mod gateway;
 pub mod options;
 pub mod peers;
 pub mod routes;
@@ -25,6 +28,7 @@ mod convert;
 mod error;
 mod extract;
 mod handlers;
+mod hop;
 mod metrics;
 mod middleware;
 mod openapi;
@@ -36,8 +40,10 @@ mod state;
 mod stream;
 
 pub use accounts::{AccountTokens, Accounts};
+pub use attach::{AttachLimits, AttachOptions, AttachRefusal, Attachments, Upstream};
 pub use auth::{Authentication, Authenticator, Everybody, InTurn, Peer, Tokens, Why};
 pub use configuration::Configuration;
+pub use gateway::{AccountKeys, SandboxAttachments, SandboxMachines};
 pub use options::{Machine, PolicyFiles, Proxies, ServerLimits, ServerOptions};
 pub use peers::{PeerAnswer, PeerRequest, Peers};
 pub use routes::router;

@@ -6,11 +6,13 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use wharf_engine::Gauges;
+
+use crate::attach;
 
 /// Upper ends of the duration buckets, in microseconds, with what they are called.
 const BUCKETS: [(u64, &str); 9] = [
@@ -58,6 +60,8 @@ const OUTCOMES: [(Outcome, &str); 7] = [
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     counts: Mutex<Counts>,
+    /// Agents in sandboxes.
+    pub(crate) attach: Arc<attach::Counts>,
 }
 
 #[derive(Debug, Default)]
@@ -132,6 +136,7 @@ impl Metrics {
         for ((_, outcome), count) in OUTCOMES.iter().zip(counts.runs) {
             writeln!(out, "wharf_runs_total{{outcome=\"{outcome}\"}} {count}")?;
         }
+        self.attach.write(out)?;
         now.write(out)
     }
 }

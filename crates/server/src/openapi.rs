@@ -10,13 +10,14 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 
+use crate::handlers::gateway::sandboxes;
 use crate::handlers::identity::{
     agents, auth, device, invitations, keys, members, oauth, organizations, rpc, ssh_keys, teams,
     users, well_known,
 };
 use crate::handlers::{
-    approvals, catalog, configuration, files, hosts, knowledge, policy, processes, profile, runs,
-    sessions, system,
+    approvals, catalog, configuration, files, gateway, hosts, knowledge, policy, processes,
+    profile, runs, sessions, system,
 };
 
 use crate::shape::Shape;
@@ -176,6 +177,36 @@ const PROBLEMS: [(&str, &str); 12] = [
         catalog::change::change,
         catalog::remove::remove,
         catalog::refresh::refresh,
+        gateway::create::create,
+        gateway::sessions::status,
+        gateway::sessions::connect,
+        gateway::cli::create,
+        sandboxes::list,
+        sandboxes::show,
+        sandboxes::end,
+        sandboxes::extend,
+        sandboxes::pause,
+        sandboxes::resume,
+        sandboxes::snapshot,
+        gateway::events::events,
+        gateway::tickets::make,
+        gateway::tickets::renew,
+        gateway::credits::credits,
+        gateway::rpc::repo,
+        gateway::rpc::put_repo,
+        gateway::rpc::remove_repos,
+        gateway::rpc::sessions,
+        gateway::rpc::session,
+        gateway::rpc::end,
+        gateway::rpc::end_all,
+        gateway::rpc::alive,
+        gateway::rpc::configuration,
+        gateway::rpc::save_configuration,
+        gateway::rpc::remove_configuration,
+        gateway::rpc::github,
+        gateway::rpc::github_page,
+        gateway::rpc::github_chosen,
+        gateway::rpc::choose_github,
         device::begin,
         device::poll,
         rpc::create_device_code,
@@ -287,7 +318,9 @@ fn add(shape: Shape, operation: &mut Operation) {
     let (schema, kind) = match shape {
         Shape::Rpc => ("RpcFailure", "application/json"),
         Shape::OAuth => ("OAuthError", "application/json"),
-        Shape::Problem | Shape::Plain | Shape::Page => ("Problem", "application/problem+json"),
+        Shape::Problem | Shape::Plain | Shape::Page | Shape::Attach => {
+            ("Problem", "application/problem+json")
+        }
     };
     for (status, description) in PROBLEMS {
         let schema = RefOr::Ref(Ref::from_schema_name(schema));

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 pub use wharf_engine::knowledge::Machine;
 use wharf_engine::rules::File;
+use wharf_gateway::Gateway;
 
 use crate::accounts::Accounts;
+use crate::attach::AttachOptions;
 use crate::auth::Authenticator;
 use crate::configuration::Configuration;
 pub use crate::middleware::proxy::{InvalidProxy, Proxies};
@@ -60,6 +62,10 @@ pub struct ServerOptions {
     pub accounts: Option<Accounts>,
     /// Agent configuration; without it every route of it says that there is none.
     pub configuration: Option<Configuration>,
+    /// Sandboxes; without them every route of theirs says that there are none.
+    pub gateway: Option<Gateway>,
+    /// Sandbox sessions that can be attached to; without them there are none.
+    pub attach: Option<AttachOptions>,
     /// Proxies whose word counts about whom they ask for; none unless configured.
     pub trusted_proxies: Proxies,
     /// Reaches other servers on the same database; none: what is theirs is not handed on.
@@ -88,6 +94,8 @@ impl ServerOptions {
             public_url: None,
             accounts: None,
             configuration: None,
+            gateway: None,
+            attach: None,
             trusted_proxies: Proxies::default(),
             peers: None,
             plain_peers: false,

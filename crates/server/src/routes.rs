@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, patch, post, put};
+use axum::routing::{any, delete, get, patch, post, put};
 use wharf_engine::Engine;
 
 use crate::error::Failure;
+use crate::handlers::attach::opencode;
+use crate::handlers::gateway::{rpc as calls, sandboxes};
 use crate::handlers::identity::{
     agents, auth, device, invitations, keys, members, oauth, organizations, pages, rpc, ssh_keys,
     teams, users, well_known,
@@ -16,8 +18,8 @@ use crate::handlers::profile::upstream;
 use crate::handlers::runs::{analyze, cancel, events, list, output, run, show, tool_result};
 use crate::handlers::system::{audit, docs, health, metrics, openapi, usage};
 use crate::handlers::{
-    approvals, catalog, configuration, files, hosts, knowledge, policy, processes, profile,
-    sessions,
+    approvals, catalog, configuration, files, gateway, hosts, knowledge, policy, processes,
+    profile, sessions,
 };
 use crate::middleware::gate;
 use crate::options::ServerOptions;
@@ -25,7 +27,11 @@ use crate::state::App;
 
 /// The server as a service, without a socket. [`crate::serve()`] puts one in front of it.
 pub fn router(engine: Engine, options: &ServerOptions) -> Router {
-    let app = App::new(engine, options);
+    of(App::new(engine, options))
+}
+
+/// The routes of a server.
+pub(crate) fn of(app: App) -> Router {
     let gate = Arc::clone(&app.gate);
     Router::new()
         // Commands
@@ -223,6 +229,57 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
         )
         .route("/api/v1/catalog/items/{id}/raw", get(catalog::show::raw))
         .route("/api/v1/catalog/refresh", post(catalog::refresh::refresh))
+        // Sandboxes
+        .route("/proliferate/sessions", post(gateway::create::create))
+        .route(
+            "/proliferate/sessions/{id}/status",
+            get(gateway::sessions::status),
+        )
+        .route("/proliferate/{id}", get(gateway::sessions::connect))
+        .route("/api/cli/sessions", post(gateway::cli::create))
+        .route("/api/sandboxes", get(sandboxes::list))
+        .route(
+            "/api/sandboxes/{id}",
+            get(sandboxes::show).delete(sandboxes::end),
+        )
+        .route("/api/sandboxes/{id}/events", get(gateway::events::events))
+        .route("/api/sandboxes/{id}/extend", post(sandboxes::extend))
+        .route("/api/sandboxes/{id}/pause", post(sandboxes::pause))
+        .route("/api/sandboxes/{id}/resume", post(sandboxes::resume))
+        .route("/api/sandboxes/{id}/snapshot", post(sandboxes::snapshot))
+        .route("/api/sandboxes/{id}/tickets", post(gateway::tickets::make))
+        .route(
+            "/api/sandboxes/{id}/tickets/renew",
+            post(gateway::tickets::renew),
+        )
+        .route("/api/v1/credits", get(gateway::credits::credits))
+        .route("/api/rpc/cli/repos/get", post(calls::repo))
+        .route("/api/rpc/cli/repos/create", post(calls::put_repo))
+        .route("/api/rpc/cli/repos/deleteAll", post(calls::remove_repos))
+        .route("/api/rpc/cli/sessions/list", post(calls::sessions))
+        .route("/api/rpc/cli/sessions/get", post(calls::session))
+        .route("/api/rpc/cli/sessions/delete", post(calls::end))
+        .route("/api/rpc/cli/sessions/deleteAll", post(calls::end_all))
+        .route("/api/rpc/cli/sessions/checkSandboxes", post(calls::alive))
+        .route(
+            "/api/rpc/cli/configurations/get",
+            post(calls::configuration),
+        )
+        .route(
+            "/api/rpc/cli/configurations/create",
+            post(calls::save_configuration),
+        )
+        .route(
+            "/api/rpc/cli/configurations/delete",
+            post(calls::remove_configuration),
+        )
+        .route("/api/rpc/cli/github/status", post(calls::github))
+        .route("/api/rpc/cli/github/connect", post(calls::github_page))
+        .route(
+            "/api/rpc/cli/github/connectStatus",
+            post(calls::github_chosen),
+        )
+        .route("/api/rpc/cli/github/select", post(calls::choose_github))
         // Devices
         .route("/api/cli/auth/device", post(device::begin))
         .route("/api/cli/auth/device/poll", post(device::poll))
@@ -262,6 +319,13 @@ pub fn router(engine: Engine, options: &ServerOptions) -> Router {
             get(pages::invitation::show).post(pages::invitation::accept),
         )
         .route("/reset", get(pages::reset::show).post(pages::reset::set))
+        // Agents in sandboxes
+        .route("/proxy/{id}/{token}/opencode", any(opencode::opencode))
+        .route("/proxy/{id}/{token}/opencode/", any(opencode::opencode))
+        .route(
+            "/proxy/{id}/{token}/opencode/{*path}",
+            any(opencode::opencode),
+        )
         // Accounts
         .route("/api/v1/usage", get(usage::usage))
         // The server

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use wharf_engine::Engine;
+use wharf_gateway::Gateway;
 use wharf_identity::Identity;
 
 use crate::accounts::Accounts;
+use crate::attach::Attach;
 use crate::configuration::Configuration;
 use crate::error::Failure;
 use crate::extract::body::{Bodies, LARGE_BYTES_TOTAL};
@@ -45,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) answers: Room,
     pub(crate) accounts: Option<Accounts>,
     pub(crate) configuration: Option<Configuration>,
+    pub(crate) gateway: Option<Gateway>,
+    pub(crate) attach: Option<Attach>,
     pub(crate) public_url: Option<String>,
     pub(crate) pages: Pages,
     pub(crate) heartbeat: Duration,
@@ -75,6 +79,11 @@ impl App {
             answers: Room::new(ANSWER_BYTES_TOTAL),
             accounts: options.accounts.clone(),
             configuration: options.configuration.clone(),
+            gateway: options.gateway.clone(),
+            attach: options
+                .attach
+                .as_ref()
+                .map(|attach| Attach::new(attach, Arc::clone(&metrics.attach))),
             public_url: options.public_url.clone(),
             pages: Pages::default(),
             heartbeat: limits.heartbeat,
@@ -107,6 +116,23 @@ impl Inner {
                 "This server was started without agent configuration.",
             )
         })
+    }
+
+    /// Sandboxes, where there are any.
+    pub(crate) fn gateway(&self) -> Result<&Gateway, Failure> {
+        self.gateway.as_ref().ok_or_else(|| {
+            Failure::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "sandboxes_unavailable",
+                "There are no sandboxes",
+                "This server was started without sandboxes.",
+            )
+        })
+    }
+
+    /// The way to agents in sandboxes, where there are any.
+    pub(crate) fn attach(&self) -> Result<&Attach, Failure> {
+        self.attach.as_ref().ok_or_else(Failure::no_attach)
     }
 
     /// Who looks after them.

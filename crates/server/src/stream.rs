@@ -33,7 +33,7 @@ pub(crate) const PIECE_BYTES: usize = 64 * 1024;
 /// The longest event id that is looked at.
 const MAX_ID_BYTES: usize = 128;
 
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// A place in both streams of a run.
@@ -109,8 +109,13 @@ pub(crate) fn response(follow: Follow) -> Response {
         let bytes = reader.next().await?;
         Some((Ok::<_, Infallible>(bytes), reader))
     });
+    streamed(Body::from_stream(events))
+}
+
+/// An answer whose events are not to be held up on their way.
+pub(crate) fn streamed(body: Body) -> Response {
     let kind = HeaderValue::from_static(EVENT_STREAM);
-    let mut response = reply::with_type(kind, Body::from_stream(events));
+    let mut response = reply::with_type(kind, body);
     let headers = response.headers_mut();
     headers.insert(
         CACHE_CONTROL,

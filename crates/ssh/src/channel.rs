@@ -163,6 +163,17 @@ impl Far {
         }
     }
 
+    /// Another request is made; its answer is heard here, or nothing where the channel has ended.
+    pub(crate) fn asks_again(&self) -> oneshot::Receiver<bool> {
+        let (answer, answered) = oneshot::channel();
+        self.with(|state| {
+            if state.end.is_none() {
+                state.answer = Some(answer);
+            }
+        });
+        answered
+    }
+
     /// The channel has ended; the first end counts.
     pub(crate) fn ended(&self, end: End) {
         let exit = match &end {
@@ -259,18 +270,29 @@ impl Drop for Parts {
     }
 }
 
+/// What is asked of a channel beside its streams. Holds it open as they do.
+pub(crate) struct Asks(Arc<Parts>);
+
+impl Asks {
+    /// The protocol library's half; none once it was closed.
+    pub(crate) fn half(&self) -> Option<&ChannelWriteHalf<Msg>> {
+        self.0.half.as_ref()
+    }
+}
+
 /// The parts of a channel for whoever asked for it.
 pub(crate) fn assemble(
     far: &Arc<Far>,
     half: ChannelWriteHalf<Msg>,
     closer: Closer,
     exit: oneshot::Receiver<RemoteExit>,
-) -> Channel {
+) -> (Channel, Asks) {
     let writer = half.make_writer();
     let parts = Arc::new(Parts {
         half: Some(half),
         closer,
     });
+    let asks = Asks(Arc::clone(&parts));
     let output = |which| {
         Box::new(Output {
             far: Arc::clone(far),
@@ -278,7 +300,7 @@ pub(crate) fn assemble(
             _parts: Arc::clone(&parts),
         })
     };
-    Channel {
+    let channel = Channel {
         stdout: output(Which::Out),
         stderr: output(Which::Err),
         stdin: Box::new(Input {
@@ -288,7 +310,8 @@ pub(crate) fn assemble(
             _parts: parts,
         }),
         exit,
-    }
+    };
+    (channel, asks)
 }
 
 struct Output {

@@ -15,7 +15,7 @@ use crate::handler::{Check, Handler, Shared};
 use crate::known_hosts::KnownHosts;
 use crate::opener::BoxFuture;
 use crate::protocol;
-use crate::settings::{Credentials, Proxy, Settings};
+use crate::settings::{Credentials, FirstUse, Proxy, Settings};
 use crate::transport::{self, AnyStream, Complaints, Line, Watch};
 use crate::trust::HostKey;
 use crate::world::World;
@@ -168,6 +168,9 @@ impl Connector {
     }
 
     async fn known_hosts(&self, settings: &Settings) -> Result<KnownHosts, Error> {
+        if !settings.pinned.is_empty() {
+            return Ok(KnownHosts::pinned(&settings.alias, &settings.pinned));
+        }
         let wanted = settings.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let files = wanted.user_known_hosts.iter();
@@ -188,7 +191,11 @@ impl Connector {
             shared: Arc::clone(shared),
             check: Check {
                 known,
-                first_use: settings.first_use,
+                first_use: if settings.pinned.is_empty() {
+                    settings.first_use
+                } else {
+                    FirstUse::Refuse
+                },
                 file: settings.user_known_hosts.first().cloned(),
                 is_hashed: settings.hash_known_hosts,
                 world: Arc::clone(&self.world),

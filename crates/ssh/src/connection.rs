@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use russh::client::{Handle, Msg};
 use russh::{ChannelOpenFailure, ChannelWriteHalf, Disconnect};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 use wharf_model::Timestamp;
 
-use crate::channel::{self, Closer, End, Far, Slot};
+use crate::channel::{self, Asks, Closer, End, Far, Slot};
 use crate::error::{Error, Step};
 use crate::handler::{Handler, Shared};
-use crate::opener::Channel;
+use crate::opener::{BoxFuture, Channel, Opener};
 use crate::settings::Settings;
+use crate::terminal::{Resizer, Terminal};
 use crate::transport::Watch;
 use crate::world::World;
 
@@ -28,6 +30,8 @@ pub enum Start {
     Command(String),
     /// A subsystem, such as `sftp`.
     Subsystem(String),
+    /// A command, or the login shell, with a terminal around it.
+    Terminal(Terminal),
 }
 
 /// A connection that is authenticated. It is cut when this is dropped.
@@ -156,11 +160,40 @@ impl Connection {
         }
     }
 
-    /// As [`Connection::open`], holding `slot` until the channel has ended on both sides.
+    /// Starts something with a terminal around it: what it writes, also to its standard error, is
+    /// the channel's output.
     ///
+    /// # Errors
+    /// As for [`Connection::open`], and when the server gives no terminal.
+    pub async fn open_terminal(&self, terminal: Terminal) -> Result<(Channel, Resizer), Error> {
+        let start = Start::Terminal(terminal);
+        match self.open_with(start, Box::new(())).await {
+            Ok((channel, asks)) => Ok((channel, Resizer::new(asks))),
+            Err(Refused::For(error) | Refused::Stale(error)) => Err(error),
+            Err(Refused::Room(what)) => Err(Error::Channel {
+                host: self.core.settings.shown(),
+                what,
+            }),
+        }
+    }
+
+    /// A connection to a port that the host reaches, made by the host.
+    ///
+    /// # Errors
+    /// When nothing listens there, or the server makes no such connections, or is gone.
+    pub async fn forward(&self, host: &str, port: u16) -> Result<Box<dyn Stream>, Error> {
+        self.touch();
+        Ok(Box::new(self.stream_to(host, port).await?))
+    }
+
+    /// As [`Connection::open`], holding `slot` until the channel has ended on both sides.
+    pub(crate) async fn open_in(&self, start: Start, slot: Slot) -> Result<Channel, Refused> {
+        Ok(self.open_with(start, slot).await?.0)
+    }
+
     /// The work is done by a task that goes on when whoever asked goes away: a channel that the
     /// server opens after all is closed, and its slot is not lost.
-    pub(crate) async fn open_in(&self, start: Start, slot: Slot) -> Result<Channel, Refused> {
+    async fn open_with(&self, start: Start, slot: Slot) -> Result<(Channel, Asks), Refused> {
         self.touch();
         let limit = self.core.settings.channel_timeout;
         let opening = self
@@ -232,6 +265,23 @@ impl Connection {
     }
 }
 
+impl Opener for Connection {
+    fn open(&self, command: &str) -> BoxFuture<'_, Result<Channel, Error>> {
+        let start = Start::Command(command.to_owned());
+        Box::pin(Connection::open(self, start))
+    }
+
+    fn subsystem(&self, name: &str) -> BoxFuture<'_, Result<Channel, Error>> {
+        let start = Start::Subsystem(name.to_owned());
+        Box::pin(Connection::open(self, start))
+    }
+}
+
+/// Bytes both ways.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 impl Core {
     fn lost(&self) -> Error {
         Error::Lost {
@@ -241,7 +291,7 @@ impl Core {
     }
 }
 
-async fn open(core: Arc<Core>, start: Start, slot: Slot) -> Result<Channel, Refused> {
+async fn open(core: Arc<Core>, start: Start, slot: Slot) -> Result<(Channel, Asks), Refused> {
     // The slot goes into the channel, or back when there is none.
     let channel = match core.handle.channel_open_session().await {
         Ok(channel) => channel,
@@ -251,43 +301,75 @@ async fn open(core: Arc<Core>, start: Start, slot: Slot) -> Result<Channel, Refu
         Err(_) => return Err(Refused::Stale(core.lost())),
     };
     let (exit, exit_said) = oneshot::channel();
-    let (answer, answered) = oneshot::channel();
+    let (answer, mut answered) = oneshot::channel();
     let far = Far::new(slot, exit, answer);
     let (unread, half) = channel.split();
     // All that comes is told to the handler as well, which knows how to wait for a reader.
     drop(unread);
     core.shared.register(half.id(), &far);
-    let asked = ask(&core, &half, &start).await;
-    let assembled = channel::assemble(&far, half, core.closer.clone(), exit_said);
-    if asked.is_err() {
+    let (assembled, asks) = channel::assemble(&far, half, core.closer.clone(), exit_said);
+    if let Start::Terminal(terminal) = &start {
+        // Its own answer first: a shell without the terminal that was asked for is no use.
+        if ask_terminal(&asks, terminal).await.is_err() {
+            return Err(Refused::For(core.lost()));
+        }
+        heard(&core, &far, answered, "the server gives no terminal").await?;
+        answered = far.asks_again();
+    }
+    if ask(&core, &asks, &start).await.is_err() {
         return Err(Refused::For(core.lost()));
     }
-    match answered.await {
-        Ok(true) => Ok(assembled),
-        Ok(false) => Err(Refused::For(Error::Channel {
+    let no = match start {
+        Start::Command(_) | Start::Terminal(_) => "the server does not take commands".to_owned(),
+        Start::Subsystem(name) => format!("the server has no {name}"),
+    };
+    heard(&core, &far, answered, &no).await?;
+    Ok((assembled, asks))
+}
+
+/// Waits for the answer to what was asked.
+async fn heard(
+    core: &Core,
+    far: &Far,
+    answered: oneshot::Receiver<bool>,
+    no: &str,
+) -> Result<(), Refused> {
+    let refused = |what: &str| {
+        Refused::For(Error::Channel {
             host: core.settings.shown(),
-            what: match start {
-                Start::Command(_) => "the server does not take commands".to_owned(),
-                Start::Subsystem(name) => format!("the server has no {name}"),
-            },
-        })),
-        Err(_) => Err(Refused::For(match far.end() {
-            Some(End::Closed) => Error::Channel {
-                host: core.settings.shown(),
-                what: "the server closed the channel without an answer".to_owned(),
-            },
-            Some(End::Lost(_)) | None => core.lost(),
-        })),
+            what: what.to_owned(),
+        })
+    };
+    match answered.await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(refused(no)),
+        Err(_) => Err(match far.end() {
+            Some(End::Closed) => refused("the server closed the channel without an answer"),
+            Some(End::Lost(_)) | None => Refused::For(core.lost()),
+        }),
     }
 }
 
-async fn ask(core: &Core, half: &ChannelWriteHalf<Msg>, start: &Start) -> Result<(), russh::Error> {
+async fn ask_terminal(asks: &Asks, terminal: &Terminal) -> Result<(), russh::Error> {
+    let half = asks.half().ok_or(russh::Error::Disconnect)?;
+    let (columns, rows) = (terminal.size.columns, terminal.size.rows);
+    // The far side's own modes are as good as any: ours is raw meanwhile.
+    half.request_pty(true, &terminal.kind, columns, rows, 0, 0, &[])
+        .await
+}
+
+async fn ask(core: &Core, asks: &Asks, start: &Start) -> Result<(), russh::Error> {
+    let half = asks.half().ok_or(russh::Error::Disconnect)?;
     if core.settings.agent_to_forward().is_some() {
         half.agent_forward(false).await?;
     }
     match start {
         Start::Command(command) => half.exec(true, command.as_str()).await,
         Start::Subsystem(name) => half.request_subsystem(true, name.as_str()).await,
+        Start::Terminal(terminal) => match &terminal.command {
+            Some(command) => half.exec(true, command.as_str()).await,
+            None => half.request_shell(true).await,
+        },
     }
 }
 

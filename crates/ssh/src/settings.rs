@@ -51,6 +51,9 @@ pub struct Settings {
     pub user_known_hosts: Vec<PathBuf>,
     /// The machine's files of known hosts.
     pub global_known_hosts: Vec<PathBuf>,
+    /// The host's keys, as `TYPE BASE64`, where whoever made the host says them. No file counts
+    /// then, and no other key does.
+    pub pinned: Vec<String>,
     /// What is done with a host that no file knows.
     pub first_use: FirstUse,
     /// The name under which the host's key is kept, in place of its own.
@@ -215,6 +218,7 @@ impl Settings {
             proxy: Proxy::None,
             user_known_hosts: Vec::new(),
             global_known_hosts: Vec::new(),
+            pinned: Vec::new(),
             first_use: FirstUse::Refuse,
             host_key_alias: None,
             hash_known_hosts: false,

@@ -22,6 +22,7 @@ mod postgres;
     reason = "a server that the tests of the database start as well"
 )]
 mod postgres_server;
+mod provider;
 mod readers;
 #[path = "../../ssh/tests/real/sshd.rs"]
 #[expect(
@@ -32,13 +33,16 @@ mod readers;
 )]
 mod sshd;
 mod sudo;
+mod upstream;
 
 pub use host::{NAME as HOST, TestHost};
 pub use model::{Answer, Asked, FakeModel};
 pub use pair::{Pair, with_pair};
 pub use postgres::TestPostgres;
-pub use readers::{ClaudeCode, Init, OpenCode, OpenCodeServer, Readers, Seat};
+pub use provider::{FAKE_HOST_KEY, FakeProvider, Fault};
+pub use readers::{ClaudeCode, Init, OpenCode, OpenCodeServer, Readers, Screen, Seat};
 pub use sudo::with_sudo;
+pub use upstream::{Seen, TestUpstream};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,7 +50,7 @@ use std::time::Duration;
 
 use wharf_engine::knowledge::{Manual, NoManual};
 use wharf_engine::registry::UserRegistry;
-use wharf_engine::{Engine, Limits, Options, PackageLocks, Parts};
+use wharf_engine::{Engine, Limits, Options, PackageLocks, Parts, Sandboxes};
 use wharf_exec::files::LocalFiles;
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::remote::SshHosts;
@@ -113,6 +117,8 @@ pub struct Setup {
     pub package_locks: PackageLocks,
     /// Other machines: made when the engine is, and ended after it.
     pub hosts: Option<Arc<TestHost>>,
+    /// Machines of sandbox sessions.
+    pub sandboxes: Option<Arc<dyn Sandboxes>>,
     /// The database, which may be shared; one of its own when absent.
     pub database: Option<Database>,
     /// Where other servers on that database reach this one.
@@ -134,6 +140,7 @@ impl Default for Setup {
             askpass: None,
             package_locks: PackageLocks::default(),
             hosts: None,
+            sandboxes: None,
             database: None,
             peer_url: String::new(),
         }
@@ -245,6 +252,7 @@ impl TestEngine {
             policy: wharf_policy::Policy::load(&setup.policy).unwrap(),
             registry: setup.registry,
             manual: setup.manual,
+            sandboxes: setup.sandboxes,
             hosts: hosts
                 .clone()
                 .map(|hosts| hosts as Arc<dyn wharf_exec::Hosts>),

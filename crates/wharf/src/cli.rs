@@ -1,17 +1,23 @@
 //! The command tree: what can be typed, and what the help says.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     agent, approvals, audit, auth, catalog, config, cp, db, doctor, explain, host, key, keys, kill,
-    logs, org, policy, registry, reset, run, serve, session, sync, user,
+    logs, org, policy, port_forward, registry, reset, run, serve, session, ssh, sync, user, work,
+    workspace,
 };
+use crate::ui::Ui;
+use crate::wire::World;
 
 const EXAMPLES: &str = "\
 Examples:
+  wharf                                this directory in a sandbox, and an agent at work on it
   wharf run -- cargo test              run a command, with a decision before and a record after
   wharf run --shell 'ls | wc -l'       run a shell text
   wharf run -s work -- cd src          run it in a living session
@@ -24,21 +30,24 @@ Examples:
 Exit codes:
   0 done, 1 failed, 2 wrong usage, 4 login needed, 5 not found, 6 conflict, 7 blocked,
   8 needs a yes, 9 try later, 130 Ctrl-C, 143 SIGTERM. wharf run: the command's own, 128+n
-  for signal n, 124 after a timeout, 125 when it was Wharf that failed or refused.";
+  for signal n, 124 after a timeout, 125 when it was Wharf that failed or refused. A bare wharf:
+  the agent's own, once it has the terminal.";
 
 /// A place for coding agents to work, and a record of what they did.
 #[derive(Debug, Parser)]
 #[command(name = "wharf", version, before_long_help = EXAMPLES, before_help = EXAMPLES)]
 #[command(
-    arg_required_else_help = true,
     infer_subcommands = false,
-    max_term_width = 100
+    max_term_width = 100,
+    override_usage = "wharf [OPTIONS] [PATH]\n       wharf [OPTIONS] <COMMAND>"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    #[command(flatten)]
+    pub(crate) work: work::Args,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 /// For every command.
@@ -90,7 +99,7 @@ pub(crate) enum Command {
     Run(run::Args),
     /// Say what a command would do and whether it may; runs nothing
     Explain(explain::Args),
-    /// Living shells that keep directory and variables
+    /// Living shells that keep directory and variables, and sandboxes
     #[command(subcommand)]
     Session(session::Command),
     /// Machines that commands run on over SSH
@@ -98,6 +107,13 @@ pub(crate) enum Command {
     Host(host::Command),
     /// Copy files to and from hosts and sessions
     Cp(cp::Args),
+    /// A directory in its sandbox: taken there, looked at, brought back
+    #[command(subcommand)]
+    Workspace(workspace::Command),
+    /// A shell or a command in a sandbox
+    Ssh(ssh::Args),
+    /// Ports of a sandbox on this machine
+    PortForward(port_forward::Args),
     /// What a run wrote
     Logs(logs::Args),
     /// End a run, or send it a signal
@@ -165,19 +181,63 @@ pub(crate) enum Command {
 }
 
 /// Reads the arguments; help and mistakes are answered here, with 0 and 2.
-pub(crate) fn parse() -> Result<Cli, ExitCode> {
+pub(crate) fn parse(world: &World) -> Result<Cli, ExitCode> {
     Cli::try_parse().map_err(|error| {
+        let code = u8::try_from(error.exit_code()).unwrap_or(2);
+        // A flag behind a mistyped command is not what is wrong.
+        if error.kind() == ErrorKind::UnknownArgument
+            && let Some(misspelt) = misspelt(std::env::args_os())
+        {
+            let json = std::env::args_os().any(|word| word == "--json");
+            let global = Global {
+                json,
+                ..Global::default()
+            };
+            Ui::new(world, &global).error(&misspelt, code);
+            return ExitCode::from(code);
+        }
         // Help for a reader that has gone away is no failure.
         let _lost = error.print();
         let _lost = std::io::stdout().flush();
-        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        ExitCode::from(code)
     })
+}
+
+/// What is said of the first word, where it nearly is a command's.
+fn misspelt(words: impl Iterator<Item = OsString>) -> Option<crate::error::CommandError> {
+    let mut words = words
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned());
+    let first = loop {
+        let word = words.next()?;
+        match word.as_str() {
+            "--api-url" | "--profile" | "--token-file" | "--color" | "--agent" | "--provider" => {
+                words.next()?;
+            }
+            flag if flag.starts_with('-') => {}
+            _ => break word,
+        }
+    };
+    let names = command_names();
+    if names.contains(&first) {
+        return None;
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    work::word::misspelt(&first, &names)
+}
+
+/// The names of all commands that people type.
+pub(crate) fn command_names() -> Vec<String> {
+    let command = Cli::command();
+    let shown = command.get_subcommands().filter(|it| !it.is_hide_set());
+    let mut names: Vec<String> = shown.map(|it| it.get_name().to_owned()).collect();
+    names.push("help".to_owned());
+    names
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_tree_is_consistent() {
@@ -187,7 +247,7 @@ mod tests {
     #[test]
     fn what_follows_the_command_belongs_to_it() {
         let cli = Cli::try_parse_from(["wharf", "run", "ls", "-la", "--json", "--", "-v"]).unwrap();
-        let Command::Run(run) = cli.command else {
+        let Some(Command::Run(run)) = cli.command else {
             panic!("not run")
         };
         assert_eq!(run.command, ["ls", "-la", "--json", "--", "-v"]);
@@ -205,9 +265,43 @@ mod tests {
     }
 
     #[test]
-    fn a_near_miss_is_answered_with_a_suggestion() {
-        let error = Cli::try_parse_from(["wharf", "sesion", "list"]).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("'session'"), "{error}");
+    fn a_near_miss_is_seen_behind_flags_and_before_them() {
+        let seen = |words: &[&str]| {
+            let words = ["wharf"].iter().chain(words).map(OsString::from);
+            misspelt(words).map(|error| error.message)
+        };
+        for words in [
+            &["sesion", "list"][..],
+            &["--json", "sesion"],
+            &["--api-url", "sync", "sesion", "--what"],
+        ] {
+            let said = seen(words);
+            assert_eq!(
+                said.as_deref(),
+                Some("there is no command sesion"),
+                "{words:?}"
+            );
+        }
+        assert_eq!(seen(&["session", "--what"]), None);
+        assert_eq!(seen(&["--what"]), None);
+        assert_eq!(seen(&["frobnicate", "--what"]), None);
+    }
+
+    #[test]
+    fn what_is_no_command_is_the_main_flow_s() {
+        for words in [
+            &["wharf"][..],
+            &["wharf", "shop"],
+            &["wharf", "sesion", "list"],
+        ] {
+            let cli = Cli::try_parse_from(words).unwrap();
+            assert!(cli.command.is_none(), "{words:?}");
+        }
+        let cli = Cli::try_parse_from(["wharf", "--json", "session", "list"]).unwrap();
+        assert!(matches!(cli.command, Some(Command::Session(_))));
+        let resumed = Cli::try_parse_from(["wharf", "--resume", "shop"]).unwrap();
+        let named = Cli::try_parse_from(["wharf", "--resume=gws_1", "shop"]).unwrap();
+        assert_ne!(resumed.work, named.work);
+        assert!(Cli::try_parse_from(["wharf", "--resume", "--new"]).is_err());
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod configuration;
 pub(crate) mod database;
+pub(crate) mod gateway;
 pub(crate) mod identity;
 pub(crate) mod issuers;
 pub(crate) mod mail;
@@ -26,7 +27,7 @@ use wharf_model::{Clock, Entropy, Timestamp};
 use crate::error::CommandError;
 
 /// What surrounds this process, read once.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct World {
     variables: BTreeMap<OsString, OsString>,
     cwd: Option<PathBuf>,

@@ -10,6 +10,7 @@
 //! limits: one machine, loopback only, so nothing here says anything about a network; Linux only,
 //! because of `/proc` and epoll.
 
+mod attach;
 mod build;
 mod figures;
 mod http;
@@ -51,7 +52,7 @@ pub(crate) struct Options {
     scale: f64,
     /// Only these rows, by their names: harness, true, echo, rate-8, rate-64, output, session,
     /// sessions-8, create, memory, start, idle, binary; remote-session, remote-true,
-    /// remote-rate-32, each also with -far, and `remote` for all of these; sync
+    /// remote-rate-32, each also with -far, and `remote` for all of these; sync; attach
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// How Wharf is built: `dist` as it is shipped, `release` sooner done, or another of Cargo.toml's
@@ -101,6 +102,9 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     if options.only.is_empty() || options.only.iter().any(|name| name == sync::ROWS) {
         sync::run(project, options, &mut gate)?;
     }
+    if options.only.is_empty() || options.only.iter().any(|name| name == attach::ROWS) {
+        attach::run(project, options, &mut gate)?;
+    }
     let mut over_ssh = Vec::new();
     if !remote_rows.is_empty() {
         match remote::run(project, options, &remote_rows, &mut gate) {
@@ -131,11 +135,14 @@ fn chosen(only: &[String]) -> Result<(Vec<&'static Row>, Vec<&'static remote::Ro
     for name in only {
         let mut known = ROWS.iter().map(|row| row.id);
         let mut remote = remote::ROWS.iter().map(|row| row.id);
-        let is_group = name == REMOTE || name == sync::ROWS;
+        let is_group = [REMOTE, sync::ROWS, attach::ROWS].contains(&name.as_str());
         if !is_group && !known.any(|id| id == name) && !remote.any(|id| id == name) {
             let known = ROWS.iter().map(|row| row.id);
             let remote = remote::ROWS.iter().map(|row| row.id);
-            let known: Vec<&str> = known.chain([REMOTE, sync::ROWS]).chain(remote).collect();
+            let known: Vec<&str> = known
+                .chain([REMOTE, sync::ROWS, attach::ROWS])
+                .chain(remote)
+                .collect();
             bail!("there is no row `{name}`; there are {}", known.join(", "));
         }
     }

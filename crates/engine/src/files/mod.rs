@@ -32,6 +32,7 @@ use crate::quotas::{Charge, Spent};
 use crate::record::{self, Closing, Receipt};
 use crate::request::{Access, RunRequest};
 use crate::runs::start::{RETRY_AFTER, sight, turn_away};
+use crate::sandboxes;
 
 /// Transfers at once; more are refused with 429.
 pub const MAX_TRANSFERS: usize = 64;
@@ -216,6 +217,7 @@ async fn ground(
         Some(id) => Some(inner.session_here(caller, id).await?),
         None => None,
     };
+    sandboxes::admit(inner, caller, &asked.target).await?;
     let (target, access) = match &session {
         Some(session) if inner.options.force_local && !session.target.is_local() => {
             return Err(places::only_here());

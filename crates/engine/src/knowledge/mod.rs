@@ -87,8 +87,10 @@ pub struct Machine {
 impl Machine {
     /// The machine that a run was on: this one, or what the host says of itself.
     fn of(&self, finished: &Finished) -> Self {
-        let Target::Ssh(host) = &finished.target else {
-            return self.clone();
+        let called = match &finished.target {
+            Target::Local => return self.clone(),
+            Target::Ssh(host) => host.host().to_owned(),
+            other => other.to_string(),
         };
         let facts = finished
             .decision
@@ -99,7 +101,7 @@ impl Machine {
         Self {
             is_root: user == "root",
             user,
-            host: said(|facts| facts.name.as_ref()).unwrap_or_else(|| host.host().to_owned()),
+            host: said(|facts| facts.name.as_ref()).unwrap_or(called),
             platform: said(|facts| facts.kernel.as_ref()).unwrap_or_default(),
             package_manager: said(|facts| facts.packages.as_ref())
                 .and_then(|program| PackageManager::of_program(&program)),

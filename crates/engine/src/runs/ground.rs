@@ -10,6 +10,7 @@ use crate::engine::Inner;
 use crate::error::Error;
 use crate::places::{self, Spot};
 use crate::request::RunRequest;
+use crate::sandboxes;
 use crate::sessions;
 use crate::sessions::run::Turn;
 use crate::sessions::state::Session;
@@ -40,6 +41,7 @@ pub(crate) async fn find(
     caller: &Caller,
     request: &mut RunRequest,
 ) -> Result<Ground, Error> {
+    sandboxes::admit(inner, caller, &request.target).await?;
     if inner.options.force_local {
         request.target = Target::Local;
     }

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::places::{self, Spot};
 use crate::request::{Access, NewSession, RunRequest};
 use crate::runs::start::exposed;
+use crate::sandboxes;
 use crate::{policy, record};
 
 /// The longest time without use that may be asked for.
@@ -45,6 +46,7 @@ pub(crate) async fn create(
     {
         return Err(inner.elsewhere("session", id.as_str(), &server).await);
     }
+    sandboxes::admit(inner, caller, &new.target).await?;
     if inner.options.force_local {
         new.target = Target::Local;
     }

@@ -14,5 +14,6 @@ mod permissions;
 mod quotas;
 mod record;
 mod registry;
+mod sandboxes;
 #[path = "../support/mod.rs"]
 mod support;

@@ -97,7 +97,8 @@ impl SshHosts {
         let plain = way.access.is_empty().then(|| {
             let parts = [&way.name, &way.jump, &way.identity];
             let parts = parts.map(|part| part.as_deref().unwrap_or_default());
-            format!("{}\n{}", way.target, parts.join("\n"))
+            let pinned = way.pinned.join("\n");
+            format!("{}\n{}\n{pinned}", way.target, parts.join("\n"))
         });
         if let Some(plain) = &plain
             && let Some((at, opener)) = lock(&self.resolved).get(plain)
@@ -124,6 +125,9 @@ impl SshHosts {
 
     /// What the way says, and for the rest the configuration.
     async fn settings(&self, way: &Way) -> Result<Settings, wharf_ssh::Error> {
+        if !way.pinned.is_empty() {
+            return Ok(pinned(way));
+        }
         let destination = Destination {
             host: way.target.host().to_owned(),
             user: way.target.user().map(str::to_owned),
@@ -266,6 +270,19 @@ impl Hosts for SshHosts {
             }
             pool.close(key).await
         })
+    }
+}
+
+/// A machine of which all is said already.
+fn pinned(way: &Way) -> Settings {
+    let target = &way.target;
+    let plain = Settings::plain(target.host(), target.user().unwrap_or_default());
+    Settings {
+        alias: way.name.clone().unwrap_or_else(|| plain.alias.clone()),
+        port: target.port().unwrap_or(plain.port),
+        pinned: way.pinned.clone(),
+        identities_only: true,
+        ..plain
     }
 }
 

@@ -210,7 +210,7 @@ async fn nothing_of_a_thousand_wrong_tokens_is_taken() {
         super::refresh_of(&login).expose().to_owned(),
     ];
     for n in 0..400_u32 {
-        let kind = TokenKind::ALL[n as usize % 4];
+        let kind = TokenKind::ALL[n as usize % TokenKind::ALL.len()];
         others.push(
             kind.random(&super::Counted(u64::from(n + 1_000_000).into()))
                 .expose()

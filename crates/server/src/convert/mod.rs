@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod approval;
 pub(crate) mod fields;
 pub(crate) mod files;
+pub(crate) mod gateway;
 pub(crate) mod host;
 pub(crate) mod identity;
 pub(crate) mod knowledge;

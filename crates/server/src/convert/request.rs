@@ -13,7 +13,7 @@ use wharf_engine::knowledge::{BUDGET_RANGE, ToolResult, Wanted};
 use wharf_engine::output::digest::DEFAULT_BUDGET_TOKENS;
 use wharf_engine::request::{Access, DEFAULT_OUTPUT_LIMIT, MAX_OUTPUT_LIMIT, TIMEOUT_RANGE};
 use wharf_engine::{Elsewhere, Idempotency, NewSession, RunRequest, Surroundings};
-use wharf_model::{CommandText, InvalidTarget, Secret, SshTarget, Target};
+use wharf_model::{CommandText, InvalidTarget, SandboxTarget, Secret, SshTarget, Target};
 
 use super::fields::Fields;
 use crate::error::Failure;
@@ -237,6 +237,18 @@ fn remote(fields: &mut Fields, wire: &mut api::RunRequest) -> (Target, Access) {
         return here;
     }
     let host = wire.host.take().filter(|host| !host.is_empty());
+    if let Some(sandbox) = wire.sandbox.take() {
+        if wire.remote || host.is_some() {
+            fields.wrong("sandbox", "must be left out where a host is named");
+        }
+        return match SandboxTarget::new(&sandbox) {
+            Ok(sandbox) => (Target::Sandbox(sandbox), Access::default()),
+            Err(error) => {
+                fields.wrong("sandbox", error.to_string());
+                here
+            }
+        };
+    }
     if !wire.remote {
         if let Some(host) = host
             && !matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1")
@@ -259,7 +271,7 @@ fn remote(fields: &mut Fields, wire: &mut api::RunRequest) -> (Target, Access) {
             let field = match error {
                 InvalidTarget::User => "username",
                 InvalidTarget::Port => "port",
-                InvalidTarget::Host | InvalidTarget::Form => "host",
+                InvalidTarget::Host | InvalidTarget::Form | InvalidTarget::Sandbox => "host",
             };
             fields.wrong(field, error.to_string());
             return here;

@@ -2,9 +2,11 @@
 //! answer.
 
 pub(crate) mod approvals;
+pub(crate) mod attach;
 pub(crate) mod catalog;
 pub(crate) mod configuration;
 pub(crate) mod files;
+pub(crate) mod gateway;
 pub(crate) mod hosts;
 pub(crate) mod identity;
 pub(crate) mod knowledge;

@@ -16,7 +16,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH,
-    IF_NONE_MATCH, IF_RANGE, RANGE, TRANSFER_ENCODING,
+    IF_NONE_MATCH, IF_RANGE, RANGE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
@@ -28,6 +28,7 @@ use wharf_model::is_local_host;
 
 use super::correlation;
 use crate::error::Failure;
+use crate::hop::going_on;
 use crate::peers::{PeerRequest, Peers, Pieces};
 
 /// The server that has handed a request on.
@@ -53,13 +54,6 @@ const HANDED_ON: [HeaderName; 16] = [
     HeaderName::from_static("x-confirmation-token"),
     CONTENT_RANGE,
     correlation::HEADER,
-];
-/// Headers of an answer that are between two machines.
-const NEXT_HOP: [HeaderName; 4] = [
-    axum::http::header::CONNECTION,
-    TRANSFER_ENCODING,
-    axum::http::header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
 ];
 /// The most of a body that is kept for handing on: what handlers read at once is less.
 const KEPT_BYTES: usize = 16 * 1024 * 1024;
@@ -165,11 +159,7 @@ impl Forward {
         }
         let mut response = Response::new(Body::from_stream(answer.body));
         *response.status_mut() = answer.status;
-        for (name, value) in &answer.headers {
-            if !NEXT_HOP.contains(name) {
-                response.headers_mut().append(name.clone(), value.clone());
-            }
-        }
+        *response.headers_mut() = going_on(&answer.headers, |_| false);
         Ok(response)
     }
 

@@ -7,11 +7,14 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body as AxumBody;
+use axum::http::StatusCode;
+use axum::http::header::UPGRADE;
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tower::{Service, ServiceExt};
 
+use crate::attach::Guest;
 use crate::auth::Peer;
 
 /// Nobody asks: whatever is written now is hyper's own.
@@ -20,6 +23,8 @@ const IDLE: u8 = 0;
 const ASKED: u8 = 1;
 /// The answer is complete, and perhaps not written yet.
 const TOLD: u8 = 2;
+/// Another protocol has taken the connection over, and nothing on it is hyper's any more.
+const RAW: u8 = 3;
 
 /// What a connection's service and its socket tell each other.
 #[derive(Debug, Default)]
@@ -59,10 +64,12 @@ impl Exchange {
 }
 
 /// `router` for one connection from `peer`, telling `exchange` of each request and each answer.
+/// Whoever takes the connection over has it as `guest`.
 pub(super) fn watched(
     router: Router,
     peer: Peer,
     exchange: &Arc<Exchange>,
+    guest: Guest,
 ) -> impl Service<
     hyper::Request<Incoming>,
     Response = hyper::Response<Told>,
@@ -76,6 +83,9 @@ pub(super) fn watched(
         .map_request(move |mut request: hyper::Request<Incoming>| {
             asked.asked();
             request.extensions_mut().insert(peer);
+            if request.headers().contains_key(UPGRADE) {
+                request.extensions_mut().insert(guest.clone());
+            }
             request.map(|body| Asked {
                 ended: body.is_end_stream(),
                 body,
@@ -83,6 +93,9 @@ pub(super) fn watched(
             })
         })
         .map_response(move |response: Response| {
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                told.turn.store(RAW, Ordering::Relaxed);
+            }
             response.map(|body| Told {
                 body,
                 exchange: told,
@@ -136,7 +149,8 @@ pub(super) struct Told {
 
 impl Drop for Told {
     fn drop(&mut self) {
-        self.exchange.turn.store(TOLD, Ordering::Relaxed);
+        let turn = &self.exchange.turn;
+        let _raw = turn.compare_exchange(ASKED, TOLD, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 

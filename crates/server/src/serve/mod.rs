@@ -29,9 +29,11 @@ use self::again::Again;
 use self::exchange::{Exchange, watched};
 use self::stall::Stall;
 use self::wire::Wire;
+use crate::attach::{Attach, Guest};
 use crate::auth::Peer;
 use crate::options::{ServerLimits, ServerOptions};
-use crate::routes::router;
+use crate::routes;
+use crate::state::App;
 
 /// Headers in one request.
 const MAX_HEADERS: usize = 100;
@@ -79,7 +81,9 @@ pub async fn serve(
         ip => options.allowed_hosts.push(ip.to_string()),
     }
 
-    let server = Server::new(router(engine.clone(), &options), options.limits.clone());
+    let app = App::new(engine.clone(), &options);
+    let attach = app.attach.clone();
+    let server = Server::new(routes::of(app), options.limits.clone(), attach);
     server.accept(&listener, &shutdown).await;
     drop(listener);
     tracing::info!(target: "system", connections = server.tasks.len(), "stopping");
@@ -92,6 +96,7 @@ struct Server {
     http: http1::Builder,
     limits: ServerLimits,
     places: Arc<Semaphore>,
+    attach: Option<Attach>,
     tasks: TaskTracker,
     /// Connections finish the request they are at.
     drain: CancellationToken,
@@ -100,7 +105,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(router: Router, limits: ServerLimits) -> Self {
+    fn new(router: Router, limits: ServerLimits, attach: Option<Attach>) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.head_timeout)
@@ -112,6 +117,7 @@ impl Server {
             http,
             places: Arc::new(Semaphore::new(limits.connections)),
             limits,
+            attach,
             tasks: TaskTracker::new(),
             drain: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -166,13 +172,15 @@ impl Server {
             address: Some(peer.ip().to_canonical()),
             secure: false,
         };
-        let service = TowerToHyperService::new(watched(self.router.clone(), peer, &exchange));
+        let guest = Guest::new(Arc::new(place));
+        let service = watched(self.router.clone(), peer, &exchange, guest.clone());
+        let service = TowerToHyperService::new(service);
         let socket = Stall::new(socket, self.limits.stall_timeout);
         let io = TokioIo::new(Wire::new(socket, exchange, self.limits.head_bytes));
-        let connection = self.http.serve_connection(io, service);
+        let connection = self.http.serve_connection(io, service).with_upgrades();
         let (drain, cut) = (self.drain.clone(), self.cut.clone());
         Again::new(Box::pin(async move {
-            let _place = place;
+            let _guest = guest;
             let mut connection = pin!(connection);
             let mut ended = tokio::select! {
                 result = connection.as_mut() => Some(result),
@@ -195,7 +203,12 @@ impl Server {
     async fn stop(&self, engine: &Engine) {
         self.drain.cancel();
         self.tasks.close();
-        engine.shutdown(self.limits.patience).await;
+        let attach = async {
+            if let Some(attach) = &self.attach {
+                attach.stop().await;
+            }
+        };
+        tokio::join!(engine.shutdown(self.limits.patience), attach);
         if tokio::time::timeout(LAST_ANSWERS, self.tasks.wait())
             .await
             .is_err()

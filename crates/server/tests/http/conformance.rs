@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::account_conformance;
 use crate::configuration_conformance;
+use crate::gateway_conformance;
 use crate::support::accounts::with_team_of;
 use crate::support::schema::differences;
 use crate::support::{Answer, Ask, Server};
@@ -82,6 +83,7 @@ fn every_answer_is_as_the_document_says() {
         policy(&mut seen).await;
         the_rest(&mut seen).await;
         configuration_conformance::walk(&mut seen).await;
+        gateway_conformance::walk(&mut seen).await;
         account_conformance::walk(&mut seen, &team).await;
         refusals(&mut seen).await;
 

@@ -7,9 +7,11 @@ use serde_json::json;
 use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::{Event, Metadata, Subscriber};
+use wharf_server::AttachLimits;
 
 use crate::support::accounts::{ADA, PASSWORD, with_team};
-use crate::support::{Ask, TOKEN};
+use crate::support::attach::{OWN, Sessions, TICKET, options_with};
+use crate::support::{Ask, Server, TOKEN};
 
 /// Writes every event as one line, strings as they are: the most careless of formatters.
 #[derive(Clone, Default)]
@@ -107,6 +109,15 @@ fn what_is_sent_is_not_logged_and_forges_nothing() {
             assert!(id.starts_with("test-"), "{id}");
             assert!(!answer.headers.contains_key("x"));
         }
+        // The ticket of a session is one more of these secrets, good or not.
+        let sessions = Arc::<Sessions>::default();
+        sessions.put("ses_1", "127.0.0.1:9".parse().unwrap());
+        let attached = options_with(&sessions, AttachLimits::default());
+        let attached = Server::of(server.engine.clone(), &attached);
+        for (session, ticket, status) in [("ses_1", TICKET, 502), (CANARY, CANARY, 401)] {
+            let path = format!("/proxy/{session}/{ticket}/opencode/{CANARY}?{CANARY}");
+            assert_eq!(attached.get(&path).await.status, status);
+        }
         // These name a stranger, so they are logged, neutralised.
         for (header, target) in [("host", "/health"), ("origin", "/health")] {
             server.ask("GET", target).header(header, ODD).send().await;
@@ -116,7 +127,7 @@ fn what_is_sent_is_not_logged_and_forges_nothing() {
         assert!(lines.len() >= 11, "{lines:#?}");
         for line in &lines {
             assert!(!line.chars().any(char::is_control), "{line:?}");
-            for secret in [TOKEN, PASSWORD, &ada.access, &ada.refresh] {
+            for secret in [TOKEN, PASSWORD, TICKET, OWN, &ada.access, &ada.refresh] {
                 assert!(!line.contains(secret), "{line}");
             }
             let names_a_stranger = line.contains("host_refused") || line.contains("origin_refused");

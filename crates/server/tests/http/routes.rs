@@ -33,11 +33,15 @@ pub(crate) fn filled(path: &str) -> String {
         .replace("{profile}", "me")
         .replace("{commit_sha}", &"a".repeat(40))
         .replace("{*file}", "index.html")
+        .replace("{token}", "ticket")
+        .replace("{*path}", "global/health")
 }
 
-/// What people look at is not in the document.
+/// What people look at is not in the document, nor what is an agent's in a sandbox.
 pub(crate) fn is_page(path: &str) -> bool {
-    path.starts_with("/docs") || ["/device", "/setup", "/invitation", "/reset"].contains(&path)
+    path.starts_with("/docs")
+        || path.starts_with("/proxy/")
+        || ["/device", "/setup", "/invitation", "/reset"].contains(&path)
 }
 
 /// Whether no token is asked for.

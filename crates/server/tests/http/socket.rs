@@ -1,75 +1,16 @@
 //! A real port: slow clients, full houses, and the end.
 
-use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
-use wharf_engine::Engine;
-use wharf_server::{ServerOptions, serve};
+use wharf_server::ServerOptions;
 
+use crate::support::port::{open, read};
 use crate::support::{TOKEN, options, with_server};
 
 /// The longest that a client which dribbles may keep its connection (with the default limits).
 const CUT_WITHIN: Duration = Duration::from_secs(15);
-
-struct Open {
-    address: SocketAddr,
-    shutdown: CancellationToken,
-    served: tokio::task::JoinHandle<()>,
-}
-
-fn open(engine: Engine, options: ServerOptions) -> Open {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let shutdown = CancellationToken::new();
-    let stop = shutdown.clone();
-    let served = tokio::spawn(async move {
-        serve(listener, engine, options, stop).await.unwrap();
-    });
-    Open {
-        address,
-        shutdown,
-        served,
-    }
-}
-
-impl Open {
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
-    }
-
-    /// Sends `text` on a connection of its own and reads to the end.
-    async fn exchange(&self, text: &str) -> String {
-        let mut socket = self.connect().await;
-        socket.write_all(text.as_bytes()).await.unwrap();
-        read(&mut socket).await
-    }
-
-    async fn healthy(&self) -> bool {
-        self.exchange("GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-            .await
-            .starts_with("HTTP/1.1 200 ")
-    }
-
-    async fn end(self) {
-        self.shutdown.cancel();
-        self.served.await.unwrap();
-    }
-}
-
-/// Everything until the server closes; a reset is an end too.
-async fn read(socket: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    match socket.read_to_end(&mut bytes).await {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
-        Err(error) => panic!("{error}"),
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
 
 /// Status and code of an answer that is a problem document as long as it says.
 fn refusal(answer: &str) -> (u16, String) {

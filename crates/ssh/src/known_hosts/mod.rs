@@ -21,6 +21,8 @@ pub(crate) use line::{matches_list, matches_pattern};
 pub use record::{FillSalt, Recorded, record, record_line};
 pub use replace::replace;
 
+/// Stands for the name of a host whose keys are said.
+const PINNED: &str = "pinned";
 /// The largest file of known hosts that is read.
 pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -98,6 +100,28 @@ impl KnownHosts {
             }
         }
         Ok(found)
+    }
+
+    /// The keys of a host that whoever made it says, as `TYPE BASE64`. What is no key is left out,
+    /// so that nothing is known by it.
+    #[must_use]
+    pub fn pinned(host: &str, keys: &[String]) -> Self {
+        let mut found = Self {
+            name: host.to_lowercase(),
+            bare: None,
+            entries: Vec::new(),
+        };
+        // The host may be called by what is no name in such a file.
+        let whole = keys.iter().filter(|key| !key.contains(['\n', '\r']));
+        let lines = whole.map(|key| format!("{PINNED} {key}\n"));
+        let text: String = lines.collect();
+        let name = std::mem::replace(&mut found.name, PINNED.to_owned());
+        found.take_in(
+            Path::new("what was said of the host when it was made"),
+            &text,
+        );
+        found.name = name;
+        found
     }
 
     fn take_in(&mut self, file: &Path, text: &str) {
@@ -330,6 +354,22 @@ mod tests {
         assert!(refusal.to_string().contains("16 MiB"), "{refusal}");
         assert!(KnownHosts::read("web", None, 22, &[dir.path().to_owned()]).is_err());
         assert!(KnownHosts::read("web", None, 22, &[dir.path().join("none")]).is_ok());
+    }
+
+    #[test]
+    fn a_pinned_key_is_the_only_one() {
+        let made = |seed| crate::keys::generate([seed; 32], "").unwrap().public.line;
+        let (key, other) = (made(1), made(2));
+        let known = KnownHosts::pinned("sandbox:gws_1", &[key.clone(), format!("{other}\nx")]);
+        let parsed = |line: &str| PublicKey::from_openssh(line).unwrap();
+        assert_eq!(known.judge_key(&parsed(&key)), Verdict::Known);
+        assert!(matches!(
+            known.judge_key(&parsed(&other)),
+            Verdict::Refused(_)
+        ));
+        assert_eq!(known.name(), "sandbox:gws_1");
+        let none = KnownHosts::pinned("x", &["no key".to_owned()]);
+        assert_eq!(none.judge_key(&parsed(&key)), Verdict::New);
     }
 
     #[test]

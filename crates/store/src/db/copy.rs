@@ -123,7 +123,7 @@ pub(super) struct Table {
     pub(super) name: &'static str,
     /// The columns of the primary key come first.
     pub(super) columns: &'static [(&'static str, Type)],
-    /// How many columns make the primary key. They are texts.
+    /// How many columns make the primary key.
     pub(super) key: usize,
 }
 

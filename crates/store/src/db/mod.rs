@@ -2,8 +2,8 @@
 //!
 //! [`Projector`] applies the entries of the audit log to the tables, exactly once: rows and the
 //! position in the log change in one transaction. The other methods of [`Database`] are grouped by
-//! topic, a file each: runs, sessions, hosts, consents, claims, accounts, servers, catalog, meta,
-//! care.
+//! topic, a file each: runs, sessions, hosts, consents, claims, accounts, gateway, servers, catalog,
+//! meta, care.
 //!
 //! SQLite or PostgreSQL. Both take the same statements and the same migrations (`$1`,
 //! `ON CONFLICT`, four types), through the library's runtime driver; the suite in
@@ -28,6 +28,7 @@ mod consents;
 mod copy;
 mod copy_tables;
 mod error;
+mod gateway;
 mod hosts;
 pub mod limits;
 mod look;
@@ -59,6 +60,10 @@ pub use claims::{ClaimRow, Claimed};
 pub use consents::{ConsentRow, Stage};
 pub use copy::Copied;
 pub use error::{DbError, SqlError};
+pub use gateway::{
+    AccountRow, Begun, ConfigurationMade, ConfigurationRow, GatewayClaim, GatewayClaimRow,
+    GatewayEventRow, GatewaySessionRow, RepoRow, SessionsAsk, TicketRow,
+};
 pub use hosts::HostRow;
 pub use look::Looked;
 pub use open::{Database, url_without_password};

@@ -126,7 +126,7 @@ pub(super) async fn migrate(
 }
 
 /// The steps of the schema. A step that was released is never changed: the next one is added.
-pub(super) const MIGRATIONS: [(i64, &str, &str); 7] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (
         2,
@@ -150,4 +150,9 @@ pub(super) const MIGRATIONS: [(i64, &str, &str); 7] = [
         include_str!("../../migrations/0006_catalog.sql"),
     ),
     (7, "teams", include_str!("../../migrations/0007_teams.sql")),
+    (
+        8,
+        "gateway",
+        include_str!("../../migrations/0008_gateway.sql"),
+    ),
 ];

@@ -41,6 +41,14 @@ async fn a_copy_holds_the_same(kind: Kind) {
         ("claims", 1),
         ("servers", 1),
         ("catalog_items", 1),
+        ("gateway_configurations", 1),
+        ("gateway_repos", 1),
+        ("gateway_sessions", 1),
+        ("gateway_events", 2),
+        ("gateway_claims", 1),
+        ("gateway_tickets", 1),
+        ("gateway_selections", 1),
+        ("gateway_accounts", 1),
         ("meta", 2),
     ];
     // Versions are counted only where there may be several servers.
@@ -162,6 +170,7 @@ async fn filled(kind: &Kind) -> Place {
     }
     crate::accounts::with_first(&place.db).await;
     crate::teams::with_team(&place.db).await;
+    crate::gateway::fill(&place).await;
     let code = place.db.put_code("reset", "id-ann", "h", (1, 2));
     code.await.unwrap();
     place.db.join("http://here", "1").await.unwrap();

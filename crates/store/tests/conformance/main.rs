@@ -16,6 +16,7 @@ mod catalog;
 mod consents;
 mod copies;
 mod credentials;
+mod gateway;
 mod hosts;
 mod postgres;
 mod projection;
@@ -89,6 +90,7 @@ async fn on_postgres() {
         catalog::CASES,
         consents::CASES,
         copies::CASES,
+        gateway::CASES,
         hosts::CASES,
         projection::CASES,
         runs::CASES,

@@ -6,6 +6,7 @@
 
 mod claude;
 mod opencode;
+mod screen;
 
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt as _;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use claude::{ClaudeCode, Init};
 pub use opencode::{OpenCode, OpenCodeServer};
+pub use screen::Screen;
 
 use crate::FakeModel;
 

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 
 use serde_json::{Value, json};
 
-use super::{Group, PATIENCE, Seat, finish, names};
+use super::{Group, PATIENCE, Screen, Seat, finish, names};
 
 /// A model that it knows by itself.
 const MODEL: &str = "anthropic/claude-sonnet-4-5";
@@ -76,6 +76,14 @@ impl OpenCode {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {said}\n{text}");
         text
+    }
+
+    /// Starts `opencode attach` on a terminal.
+    #[must_use]
+    pub fn attach(&self, seat: Seat<'_>, url: &str) -> Screen {
+        let mut command = self.command(seat);
+        command.args(["attach", url]).env("TERM", "xterm-256color");
+        Screen::of(command)
     }
 
     /// Starts `opencode serve` on a free port of the loopback.

@@ -21,16 +21,20 @@ pub(crate) mod kill;
 pub(crate) mod logs;
 pub(crate) mod org;
 pub(crate) mod policy;
+pub(crate) mod port_forward;
 pub(crate) mod registry;
 pub(crate) mod reset;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod session;
+pub(crate) mod ssh;
 pub(crate) mod sync;
 pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod whoami;
 pub(crate) mod whose;
+pub(crate) mod work;
+pub(crate) mod workspace;
 
 use std::process::ExitCode;
 
@@ -53,8 +57,17 @@ pub(crate) const RUN_FAILED: u8 = 125;
 /// Carries the command out.
 pub(crate) fn dispatch(world: World, cli: Cli) -> ExitCode {
     let ui = Ui::new(&world, &cli.global);
-    let own_code = matches!(cli.command, Command::Run(_)).then_some(RUN_FAILED);
-    let outcome = carry_out(world, &cli.global, cli.command);
+    let own_code = matches!(cli.command, Some(Command::Run(_))).then_some(RUN_FAILED);
+    let outcome = match cli.command {
+        None => work::work(world, &cli.global, &cli.work),
+        Some(_) if cli.work != work::Args::default() => Err(CommandError::usage(
+            "a flag of the bare wharf stands before a command",
+        )
+        .hint(
+            "wharf [PATH] takes a directory into a sandbox; the flags of a command go behind it",
+        )),
+        Some(command) => carry_out(world, &cli.global, command),
+    };
     ExitCode::from(outcome.unwrap_or_else(|error| {
         let code = match own_code {
             Some(code) if !error.kind.is_wanted() => code,
@@ -76,6 +89,9 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
         Command::Explain(args) => explain::explain(&client(world, vec![])?, &args),
         Command::Session(command) => session::dispatch(&client(world, vec![])?, command),
         Command::Cp(args) => cp::cp(&client(world, vec![])?, args),
+        Command::Workspace(command) => workspace::dispatch(&client(world, vec![])?, command),
+        Command::Ssh(args) => ssh::ssh(&client(world, vec![])?, &args),
+        Command::PortForward(args) => port_forward::port_forward(&client(world, vec![])?, &args),
         Command::Host(command) => host::dispatch(&client(world, vec![])?, command),
         Command::Logs(args) => logs::logs(&client(world, vec![])?, &args),
         Command::Kill(args) => kill::kill(&client(world, vec![])?, &args),

@@ -193,6 +193,24 @@ pub(crate) const KEYS: &[Key] = &[
         "output an agent may write in a day; 0: no bound"),
     key("quotas.agent_wall_seconds_per_day", Kind::Count(0, 100_000_000), "0", "WHARF_AGENT_WALL_SECONDS_PER_DAY", Scope::Serve,
         "seconds an agent may run commands in a day; 0: no bound"),
+    key("sandbox.provider", Kind::Choice(&["local", "none"]), "local", "WHARF_SANDBOX_PROVIDER", Scope::Serve,
+        "who makes sandboxes: local, namespaces of this machine; none, nobody"),
+    key("sandbox.lifetime", Kind::Time(60, 31_536_000), "14400s", "WHARF_SANDBOX_LIFETIME", Scope::Serve,
+        "a sandbox session ends after this long, unless it is extended"),
+    key("sandbox.lifetime_max", Kind::Time(60, 31_536_000), "86400s", "WHARF_SANDBOX_LIFETIME_MAX", Scope::Serve,
+        "the longest that a sandbox session may be made or extended for"),
+    key("sandbox.idle", Kind::Time(0, 31_536_000), "1800s", "WHARF_SANDBOX_IDLE", Scope::Serve,
+        "a sandbox is paused after this long without use; 0: never"),
+    key("sandbox.max", Kind::Count(1, 10_000), "64", "WHARF_SANDBOX_MAX", Scope::Serve,
+        "living sandbox sessions of this server"),
+    key("sandbox.memory_bytes", Kind::Bytes(0, 65_536 * GIB), "4294967296", "WHARF_SANDBOX_MEMORY_BYTES", Scope::Serve,
+        "memory of one sandbox; 0: no bound"),
+    key("sandbox.egress", Kind::List, "", "WHARF_SANDBOX_EGRESS", Scope::Serve,
+        "what sandboxes may reach: hosts such as *.npmjs.org, or * for any; without it, nothing"),
+    key("sandbox.plans", Kind::List, "", "WHARF_SANDBOX_PLANS", Scope::Serve,
+        "what accounts may use of sandboxes, NAME=SECONDS/AT_ONCE, either may be *; without it, as much as they like"),
+    key("sandbox.plan", Kind::Text, "", "WHARF_SANDBOX_PLAN", Scope::Serve,
+        "the plan of an account of which nobody says another; without it, the first"),
     key("journal.run_bytes", Kind::Bytes(1 << 20, 1024 * GIB), "1073741824", "WHARF_JOURNAL_RUN_BYTES", Scope::Serve,
         "output kept of one run"),
     key("journal.total_bytes", Kind::Bytes(1 << 20, 65_536 * GIB), "10737418240", "WHARF_JOURNAL_TOTAL_BYTES", Scope::Serve,
@@ -202,7 +220,12 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 /// Variables that are no settings: where things are, the token itself, and what opens a page.
-pub(crate) const OTHER_VARIABLES: &[&str] = &["WHARF_HOME", "WHARF_TOKEN", "WHARF_BROWSER"];
+pub(crate) const OTHER_VARIABLES: &[&str] = &[
+    "WHARF_HOME",
+    "WHARF_TOKEN",
+    "WHARF_BROWSER",
+    "WHARF_OPENCODE_BIN",
+];
 
 /// The setting of that name.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {

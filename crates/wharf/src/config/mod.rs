@@ -11,6 +11,7 @@ pub(crate) mod layers;
 mod mail;
 pub(crate) mod nearest;
 pub(crate) mod options;
+pub(crate) mod sandbox;
 pub(crate) mod sources;
 pub(crate) mod value;
 

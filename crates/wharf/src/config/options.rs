@@ -13,6 +13,7 @@ use wharf_server::options::InvalidProxy;
 
 use super::issuers;
 use super::layers::Settings;
+use super::sandbox::SandboxOptions;
 use super::value::Value;
 
 /// For commands that talk to a server.
@@ -69,6 +70,7 @@ pub(crate) struct ServeOptions {
     pub(crate) journal_total_bytes: u64,
     pub(crate) journal_age: Duration,
     pub(crate) accounts: AccountOptions,
+    pub(crate) sandbox: SandboxOptions,
 }
 
 /// What accounts are like, for `wharf serve` and for looking after them on its machine.
@@ -123,6 +125,14 @@ pub(crate) enum Refused {
     UpstreamHost(String),
     #[error("serve.askpass must be an absolute path, not {0:?}")]
     Askpass(String),
+    #[error("sandbox.egress: {0}")]
+    Egress(String),
+    #[error("sandbox.plans: {0:?} is no plan such as small=3600/2")]
+    Plan(String),
+    #[error("sandbox.plan: there is no plan {0:?} in sandbox.plans")]
+    NoPlan(String),
+    #[error("sandbox.lifetime must not be longer than sandbox.lifetime_max")]
+    Lifetime,
 }
 
 /// Among the hosts of upstreams: folders.
@@ -218,6 +228,7 @@ impl ServeOptions {
             journal_total_bytes: number(settings, "journal.total_bytes"),
             journal_age: time(settings, "journal.age").unwrap_or_default(),
             accounts: AccountOptions::resolve(settings)?,
+            sandbox: SandboxOptions::resolve(settings)?,
         })
     }
 }
@@ -300,14 +311,14 @@ pub(super) fn host_of(url: &str) -> Option<String> {
     (!host.is_empty()).then(|| host.to_owned())
 }
 
-fn text(settings: &Settings, name: &str) -> Option<String> {
+pub(super) fn text(settings: &Settings, name: &str) -> Option<String> {
     match settings.get(name) {
         Some(Value::Text(text)) => Some(text.clone()),
         _ => None,
     }
 }
 
-fn number(settings: &Settings, name: &str) -> u64 {
+pub(super) fn number(settings: &Settings, name: &str) -> u64 {
     match settings.get(name) {
         Some(Value::Number(number)) => *number,
         _ => 0,
@@ -322,14 +333,14 @@ fn truth(settings: &Settings, name: &str) -> bool {
     matches!(settings.get(name), Some(Value::Bool(true)))
 }
 
-fn time(settings: &Settings, name: &str) -> Option<Duration> {
+pub(super) fn time(settings: &Settings, name: &str) -> Option<Duration> {
     match settings.get(name) {
         Some(Value::Time(time)) => Some(*time),
         _ => None,
     }
 }
 
-fn list(settings: &Settings, name: &str) -> Vec<String> {
+pub(super) fn list(settings: &Settings, name: &str) -> Vec<String> {
     match settings.get(name) {
         Some(Value::List(items)) => items.clone(),
         _ => Vec::new(),

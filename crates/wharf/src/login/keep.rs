@@ -22,7 +22,7 @@ pub(crate) enum StoreChoice {
 }
 
 /// Where a login is to be kept.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct StoreArgs {
     /// Keep the login in a file that only you can read
     #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true)]

@@ -23,7 +23,7 @@ pub(crate) fn leave_terminate_alone() {
 }
 
 /// From now on `terminal` is put right as `before` if somebody ends us.
-pub(super) fn watch(terminal: &impl AsFd, before: &Termios) {
+pub(crate) fn watch(terminal: &impl AsFd, before: &Termios) {
     let Ok(terminal) = terminal.as_fd().try_clone_to_owned() else {
         return;
     };
@@ -35,7 +35,7 @@ pub(super) fn watch(terminal: &impl AsFd, before: &Termios) {
 }
 
 /// The terminal is as it was.
-pub(super) fn rest() {
+pub(crate) fn rest() {
     *SILENT.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 

@@ -4,6 +4,7 @@
 pub(crate) mod guard;
 pub(crate) mod hidden;
 pub(crate) mod neutral;
+pub(crate) mod size;
 pub(crate) mod span;
 pub(crate) mod table;
 

@@ -12,17 +12,20 @@ use wharf_exec::files::LocalFiles;
 use wharf_exec::journal::{Journal, JournalOptions};
 use wharf_exec::remote::SshHosts;
 use wharf_exec::{Hosts, LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
+use wharf_gateway::Gateway;
 use wharf_identity::Identity;
 use wharf_localstate::{Token, key::KEY_BYTES, server_id};
 use wharf_server::{
-    AccountTokens, Accounts, Authenticator, Everybody, InTurn, Machine, PolicyFiles, ServerLimits,
-    ServerOptions, Tokens, Upstreams, serve,
+    AccountTokens, Accounts, AttachOptions, Authenticator, Everybody, InTurn, Machine, PolicyFiles,
+    SandboxAttachments, SandboxMachines, ServerLimits, ServerOptions, Tokens, Upstreams, serve,
 };
 use wharf_store::audit::{self, AuditLog, Durability};
 use wharf_store::db::Database;
 
 use super::peers::HttpPeers;
-use super::{SystemClock, SystemEntropy, configuration, database, identity, manual, policy, ssh};
+use super::{
+    SystemClock, SystemEntropy, configuration, database, gateway, identity, manual, policy, ssh,
+};
 use crate::config::options::ServeOptions;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -44,6 +47,7 @@ pub(crate) struct Ready {
     hosts: Option<Arc<SshHosts>>,
     options: ServerOptions,
     upstreams: Upstreams,
+    gateway: Gateway,
     /// Who looks after accounts.
     pub(crate) identity: Identity,
     /// Ends the serving, in order.
@@ -59,10 +63,13 @@ impl Ready {
     /// Serves until [`Ready::stop`], then ends all commands and the zygote.
     pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), CommandError> {
         let sweeping = tokio::spawn(sweep(self.identity.clone(), self.stop.clone()));
+        let tending = tokio::spawn(tend(self.gateway.clone(), self.stop.clone()));
         let served = serve(listener, self.engine, self.options, self.stop.clone()).await;
         self.stop.cancel();
         // It ends by itself once it is told; a panic of it has been logged.
         let _ended = sweeping.await;
+        let _ended = tending.await;
+        self.gateway.close().await;
         self.identity.close().await;
         self.upstreams.close().await;
         self.executor.shutdown().await;
@@ -71,6 +78,19 @@ impl Ready {
         }
         served.map_err(|error| CommandError::failed("cannot serve").because(error))
     }
+}
+
+/// Looks after sandbox sessions. They are told at once that the server stops, so that nobody goes on
+/// waiting for what happens to one.
+async fn tend(gateway: Gateway, stop: CancellationToken) {
+    let tending = tokio::spawn({
+        let gateway = gateway.clone();
+        async move { gateway.run().await }
+    });
+    stop.cancelled().await;
+    gateway.stop();
+    // It ends by itself once that is said; a panic of it has been logged.
+    let _ended = tending.await;
 }
 
 /// Deletes now and then what has ended: logins, codes, keys.
@@ -139,6 +159,8 @@ pub(crate) async fn open(
     let policy = policy::load(&cx.places.policy_dir())?;
     let accounts = identity::accounts(cx, &options.accounts, database.clone(), audit.clone())?;
     let configuration = configuration::configuration(cx, options, database.clone(), id)?;
+    let kept = (database.clone(), audit.clone());
+    let gateway = gateway::gateway(cx, options, kept, &accounts, own.seal_key).await?;
     let hosts = (!options.disable_remote).then(|| ssh::hosts(cx, user(cx), host()));
     let parts = Parts {
         clock: Arc::new(SystemClock::here()),
@@ -156,6 +178,10 @@ pub(crate) async fn open(
         registry: registry(cx),
         hosts: hosts.clone().map(|hosts| hosts as Arc<dyn Hosts>),
         manual: Arc::new(manual::Pages::of_this_system()),
+        sandboxes: Some(Arc::new(SandboxMachines::new(
+            gateway.clone(),
+            cx.places.sandbox_key_file(),
+        ))),
     };
     let options_of_engine = Options {
         peer_url,
@@ -173,6 +199,7 @@ pub(crate) async fn open(
         hosts,
         identity: accounts.identity.clone(),
         upstreams: configuration.upstreams.clone(),
+        gateway: gateway.clone(),
         options: ServerOptions {
             peers: match shared {
                 true => Some(Arc::new(HttpPeers::new()?)),
@@ -180,7 +207,7 @@ pub(crate) async fn open(
             },
             plain_peers: options.plain_peers,
             configuration: Some(configuration),
-            ..server_options(cx, options, own.token, accounts)
+            ..server_options(cx, options, own.token, accounts, gateway)
         },
         stop: CancellationToken::new(),
     })
@@ -268,6 +295,7 @@ fn server_options(
     options: &ServeOptions,
     token: &Token,
     accounts: Accounts,
+    gateway: Gateway,
 ) -> ServerOptions {
     let authenticator: Arc<dyn Authenticator> = if options.bypass_auth {
         Arc::new(Everybody)
@@ -276,6 +304,7 @@ fn server_options(
         let of_accounts = AccountTokens::new(accounts.identity.clone());
         Arc::new(InTurn::new(Arc::new(local), Arc::new(of_accounts)))
     };
+    let attachments = SandboxAttachments::new(gateway.clone(), Arc::clone(&authenticator));
     let mut instance = [0; 3];
     wharf_model::Entropy::fill(&SystemEntropy, &mut instance);
     ServerOptions {
@@ -295,6 +324,8 @@ fn server_options(
         allowed_origins: options.cors_origins.clone(),
         public_url: options.accounts.public_url.clone(),
         accounts: Some(accounts),
+        gateway: Some(gateway),
+        attach: Some(AttachOptions::new(Arc::new(attachments))),
         trusted_proxies: options.trusted_proxies.clone(),
         policy_files: policy_files(cx),
         limits: ServerLimits {

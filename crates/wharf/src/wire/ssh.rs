@@ -11,8 +11,16 @@ use crate::context::Context;
 
 /// All hosts. Must be called in a runtime.
 pub(crate) fn hosts(cx: &Context, user: Option<String>, hostname: String) -> Arc<SshHosts> {
+    let world = Arc::new(world(cx, user, hostname));
+    let config = Arc::new(Config::usual(&world));
+    let connector = Connector::new(world, config, TaskTracker::new());
+    SshHosts::new(connector, PoolLimits::default(), Arc::new(SystemEntropy))
+}
+
+/// The person and the machine.
+pub(crate) fn world(cx: &Context, user: Option<String>, hostname: String) -> wharf_ssh::World {
     let variables = cx.world.variables();
-    let world = Arc::new(wharf_ssh::World {
+    wharf_ssh::World {
         clock: Arc::new(SystemClock::here()),
         entropy: Arc::new(SystemEntropy),
         home: cx.world.home().unwrap_or_else(|| "/".into()),
@@ -21,8 +29,5 @@ pub(crate) fn hosts(cx: &Context, user: Option<String>, hostname: String) -> Arc
         env: variables
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
-    });
-    let config = Arc::new(Config::usual(&world));
-    let connector = Connector::new(world, config, TaskTracker::new());
-    SshHosts::new(connector, PoolLimits::default(), Arc::new(SystemEntropy))
+    }
 }

@@ -31,3 +31,4 @@ mod session;
 mod sync;
 mod terminal;
 mod token;
+mod work;

@@ -55,7 +55,7 @@ fn done(message: &str) -> Result<Response, Failure> {
 }
 
 /// 201 with `value` as JSON.
-fn created<T: Serialize>(value: &T) -> Result<Response, Failure> {
+pub(super) fn created<T: Serialize>(value: &T) -> Result<Response, Failure> {
     let mut response = reply::json(value)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
@@ -70,7 +70,7 @@ fn is_secure(app: &App, parts: &Parts) -> bool {
 
 /// What the server is called from outside, without a slash at the end: as configured, or else as
 /// this request called it, which the gate has found to be a name of ours.
-fn base(app: &App, parts: &Parts) -> String {
+pub(super) fn base(app: &App, parts: &Parts) -> String {
     if let Some(url) = &app.public_url {
         return url.trim_end_matches('/').to_owned();
     }

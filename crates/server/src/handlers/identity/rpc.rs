@@ -21,7 +21,10 @@ use crate::reply;
 use crate::state::App;
 
 /// The rest of the request, and the procedure's input.
-async fn input<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Parts, T), Failure> {
+pub(in crate::handlers) async fn input<T: DeserializeOwned>(
+    app: &App,
+    request: Request,
+) -> Result<(Parts, T), Failure> {
     let (parts, envelope) = json::open::<RpcRequest>(app, request).await?;
     let json = match envelope.json {
         Value::Null => Value::Object(serde_json::Map::new()),
@@ -32,7 +35,7 @@ async fn input<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Part
 }
 
 /// The procedure's output.
-fn output<T: Serialize>(value: &T) -> Result<Response, Failure> {
+pub(in crate::handlers) fn output<T: Serialize>(value: &T) -> Result<Response, Failure> {
     let json = serde_json::to_value(value).map_err(Failure::internal)?;
     reply::json(&RpcAnswer {
         json,
@@ -42,7 +45,7 @@ fn output<T: Serialize>(value: &T) -> Result<Response, Failure> {
 
 /// Nothing is expected of the input of some.
 #[derive(serde::Deserialize)]
-struct Nothing {}
+pub(in crate::handlers) struct Nothing {}
 
 /// `auth.createDeviceCode`
 #[utoipa::path(
@@ -139,6 +142,6 @@ pub(crate) async fn delete_all_ssh_keys(
     output(&ssh_keys::remove_all(&app, &caller(&parts)?).await?)
 }
 
-fn caller(parts: &Parts) -> Result<Caller, Failure> {
+pub(in crate::handlers) fn caller(parts: &Parts) -> Result<Caller, Failure> {
     Context::of(parts).map(|context| context.caller)
 }

@@ -1,21 +1,24 @@
 //! A server with accounts, and people who use it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use wharf_gateway::{BoxFuture, Gateway, Hub, HubConnection, HubPage, Ledger, Offer, Plan};
 use wharf_identity::{Identity, KeyFile, Options, Parts, PasswordCost};
 use wharf_model::{Clock, Entropy, Secret, Timestamp};
 use wharf_profiles::Profiles;
 use wharf_profiles::catalog::Catalog;
 use wharf_profiles::upstream::{GitProgram, Host};
 use wharf_server::{
-    AccountTokens, Accounts, Configuration, InTurn, ServerOptions, UpstreamOptions, Upstreams,
-    router,
+    AccountKeys, AccountTokens, Accounts, Configuration, InTurn, ServerOptions, UpstreamOptions,
+    Upstreams, router,
 };
-use wharf_testkit::{Setup, SystemEntropy, WallClock};
+use wharf_testkit::{FakeProvider, Setup, SystemEntropy, TestEngine, WallClock};
 
 use super::{Answer, Ask, Server, options};
 
@@ -52,6 +55,10 @@ pub(crate) struct Team {
     pub(crate) profiles: PathBuf,
     /// Conversations with other repositories.
     pub(crate) upstreams: Upstreams,
+    /// Makes sandboxes, or says that it does.
+    pub(crate) provider: FakeProvider,
+    /// Their sessions.
+    pub(crate) gateway: Gateway,
 }
 
 struct File(PathBuf);
@@ -82,39 +89,27 @@ pub(crate) fn with_team_of<F: Future<Output = ()>>(
     test: impl FnOnce(Team) -> F,
 ) {
     let public_url = public_url.map(str::to_owned);
-    wharf_testkit::with_engine(Setup::default(), |own| {
+    wharf_testkit::with_engine(Setup::default(), async |own| {
         let clock = Later::default();
         let profiles = own.directory.join("profiles");
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let opened = Profiles::open(profiles.clone(), Arc::clone(&shared));
         let upstreams = Upstreams::new(opened.clone(), upstreams(&own.directory));
+        let catalog = Catalog::new(
+            own.database.clone(),
+            Arc::clone(&shared),
+            Arc::new(SystemEntropy),
+        );
         let configuration = Configuration {
             upstreams: upstreams.clone(),
             profiles: opened,
-            catalog: Catalog::new(own.database.clone(), shared, Arc::new(SystemEntropy)),
+            catalog,
             entropy: Arc::new(SystemEntropy),
             server: "srv_1".to_owned(),
         };
-        let parts = Parts {
-            database: own.database,
-            clock: Arc::new(clock.clone()),
-            entropy: Arc::new(SystemEntropy),
-            audit: own.audit,
-            keys: Arc::new(File(own.directory.join("signing.key"))),
-            fetch: None,
-            mail: None,
-        };
-        let cheap = PasswordCost {
-            memory_kib: 64,
-            passes: 1,
-        };
-        let of_identity = Options {
-            password_cost: cheap,
-            registration,
-            public_url: public_url.clone(),
-            ..Options::default()
-        };
-        let identity = Identity::open(parts, of_identity).unwrap();
+        let identity = identity(&own, &clock, registration, public_url.clone());
+        let provider = FakeProvider::default();
+        let gateway = gateway(&own, shared, &identity, &provider).await;
         let accounts = Accounts {
             identity: identity.clone(),
             clock: Arc::new(clock.clone()),
@@ -127,6 +122,7 @@ pub(crate) fn with_team_of<F: Future<Output = ()>>(
             authenticator: Arc::new(InTurn::new(plain.authenticator.clone(), Arc::new(tokens))),
             accounts: Some(accounts),
             configuration: Some(configuration),
+            gateway: Some(gateway.clone()),
             public_url,
             allowed_hosts,
             ..plain
@@ -136,19 +132,100 @@ pub(crate) fn with_team_of<F: Future<Output = ()>>(
             engine: own.engine,
             router,
         };
-        let ended = upstreams.clone();
-        let test = test(Team {
+        test(Team {
             server,
             identity,
             clock,
             profiles,
-            upstreams,
-        });
-        async move {
-            test.await;
-            ended.close().await;
-        }
+            upstreams: upstreams.clone(),
+            provider,
+            gateway: gateway.clone(),
+        })
+        .await;
+        gateway.close().await;
+        upstreams.close().await;
     });
+}
+
+fn identity(
+    own: &TestEngine,
+    clock: &Later,
+    registration: bool,
+    public_url: Option<String>,
+) -> Identity {
+    let parts = Parts {
+        database: own.database.clone(),
+        clock: Arc::new(clock.clone()),
+        entropy: Arc::new(SystemEntropy),
+        audit: own.audit.clone(),
+        keys: Arc::new(File(own.directory.join("signing.key"))),
+        fetch: None,
+        mail: None,
+    };
+    let cheap = PasswordCost {
+        memory_kib: 64,
+        passes: 1,
+    };
+    let options = Options {
+        password_cost: cheap,
+        registration,
+        public_url,
+        ..Options::default()
+    };
+    Identity::open(parts, options).unwrap()
+}
+
+async fn gateway(
+    own: &TestEngine,
+    clock: Arc<dyn Clock>,
+    identity: &Identity,
+    provider: &FakeProvider,
+) -> Gateway {
+    let plans = BTreeMap::from([(
+        "small".to_owned(),
+        Plan {
+            time: Some(Duration::from_secs(60 * 60)),
+            concurrent: Some(4),
+        },
+    )]);
+    let parts = wharf_gateway::Parts {
+        database: own.database.clone(),
+        clock,
+        entropy: Arc::new(SystemEntropy),
+        audit: own.audit.clone(),
+        offers: vec![Offer::Ready(Arc::new(provider.clone()))],
+        gate: Arc::new(Ledger::new(own.database.clone(), plans, "small".to_owned())),
+        keys: Arc::new(AccountKeys::new(identity.clone())),
+        hub: Arc::new(OneConnection),
+        agents: None,
+    };
+    let options = wharf_gateway::Options {
+        // As many as ten thousand requests may make.
+        max: 10_000,
+        ..wharf_gateway::Options::default()
+    };
+    Gateway::open(parts, options).await.unwrap()
+}
+
+/// One connection to GitHub for everybody.
+struct OneConnection;
+
+impl Hub for OneConnection {
+    fn connections<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<HubConnection>, String>> {
+        let connection = HubConnection {
+            id: "conn_1".to_owned(),
+            username: Some("ada".to_owned()),
+        };
+        Box::pin(async { Ok(vec![connection]) })
+    }
+
+    fn page<'a>(&'a self, account: &'a str, _: &'a str) -> BoxFuture<'a, Result<HubPage, String>> {
+        let page = HubPage {
+            url: "https://github.example.com/connect".to_owned(),
+            end_user: account.to_owned(),
+        };
+        Box::pin(async { Ok(page) })
+    }
 }
 
 /// Folders for those who look after the server, and one host for everybody.

@@ -1,8 +1,10 @@
 //! A server for each test, and requests in one line.
 
 pub(crate) mod accounts;
+pub(crate) mod attach;
 pub(crate) mod browser;
 mod engine;
+pub(crate) mod port;
 pub(crate) mod schema;
 pub(crate) mod trees;
 

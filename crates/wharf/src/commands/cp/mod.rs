@@ -10,14 +10,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wharf_client::files::Place;
+use wharf_model::SandboxTarget;
 
+use super::host::parse_sandbox;
 use super::{DONE, Outcome};
 use crate::connect::{self, Server};
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::wire::block_on;
 use consent::Consent;
-use place::{Named, named};
+use place::{Bare, Named, named};
 use progress::Progress;
 
 const EXAMPLES: &str = "\
@@ -26,6 +28,7 @@ Examples:
   wharf cp web-1:/var/log/app.log .            from a host
   wharf cp -r site ada@web-1:www               a directory and all below it
   wharf cp -s work notes.txt :docs/            into the directory of a session
+  wharf cp --sandbox gws_7h2k… notes.txt :workspace/
 
 A name before the first colon is a host of `wharf host list` or of ~/.ssh/config; write ./a:b for a
 file of that name here. Whoever reads the target sees the old file or the new one. A transfer that
@@ -42,6 +45,9 @@ pub(crate) struct Args {
     /// What a colon without a host stands for: this session's target and directory
     #[arg(short, long, value_name = "SESSION")]
     session: Option<String>,
+    /// What a colon without a host stands for: this sandbox, from its account's home directory
+    #[arg(long, value_name = "ID", value_parser = parse_sandbox, conflicts_with = "session")]
+    sandbox: Option<SandboxTarget>,
     /// Leave files alone that are there already
     #[arg(long)]
     no_clobber: bool,
@@ -70,10 +76,15 @@ pub(crate) fn cp(cx: &Context, args: Args) -> Outcome {
     let Some(target) = paths.pop() else {
         return Err(usage("a source and a target are needed"));
     };
-    let target = named(&target, args.session.as_deref())?;
+    let there = match (&args.session, &args.sandbox) {
+        (Some(session), _) => Some(Bare::Session(session)),
+        (None, Some(sandbox)) => Some(Bare::Sandbox(sandbox)),
+        (None, None) => None,
+    };
+    let target = named(&target, there)?;
     let sources = paths
         .iter()
-        .map(|path| named(path, args.session.as_deref()))
+        .map(|path| named(path, there))
         .collect::<Result<Vec<Named>, CommandError>>()?;
     let (place, plan) = plan(sources, target)?;
     let server = connect::find_or_start(cx)?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use wharf_client::files::Place;
-use wharf_model::{SshTarget, Target};
+use wharf_model::{SandboxTarget, SshTarget, Target};
 
 use super::usage;
 use crate::error::CommandError;
@@ -17,8 +17,17 @@ pub(super) enum Named {
     There(Place, String),
 }
 
+/// What a colon without a host stands for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Bare<'a> {
+    /// A session's target and directory.
+    Session(&'a str),
+    /// A sandbox.
+    Sandbox(&'a SandboxTarget),
+}
+
 /// A colon before the first slash separates a place from a path.
-pub(super) fn named(text: &str, session: Option<&str>) -> Result<Named, CommandError> {
+pub(super) fn named(text: &str, bare: Option<Bare<'_>>) -> Result<Named, CommandError> {
     let slash = text.find('/').unwrap_or(text.len());
     let bracket = text.split_once(']').map_or(0, |(before, _)| before.len());
     let colon = text
@@ -31,19 +40,24 @@ pub(super) fn named(text: &str, session: Option<&str>) -> Result<Named, CommandE
     let (host, path) = text.split_at(colon);
     let path = path.trim_start_matches(':');
     let path = if path.is_empty() { "." } else { path }.to_owned();
-    let place = match (host, session) {
-        ("", Some(session)) => Place {
+    let place = match (host, bare) {
+        ("", Some(Bare::Session(session))) => Place {
             target: None,
             session: Some(session.to_owned()),
         },
+        ("", Some(Bare::Sandbox(sandbox))) => Place {
+            target: Some(Target::Sandbox(sandbox.clone()).to_string()),
+            session: None,
+        },
         ("", None) => {
             return Err(usage(
-                "a colon without a host stands for a session: name it with -s",
+                "a colon without a host stands for a session or a sandbox: name it with -s or \
+                 --sandbox",
             ));
         }
         (_, Some(_)) => {
             return Err(usage(
-                "a session has its own host: leave the host out before the colon",
+                "a session or a sandbox is named already: leave the host out before the colon",
             ));
         }
         (host, None) => {
@@ -57,7 +71,8 @@ pub(super) fn named(text: &str, session: Option<&str>) -> Result<Named, CommandE
         }
     };
     // What is not absolute is in the home directory, as with scp.
-    let absolute = path.starts_with('/') || path.starts_with('~') || session.is_some();
+    let absolute =
+        path.starts_with('/') || path.starts_with('~') || matches!(bare, Some(Bare::Session(_)));
     let path = if absolute { path } else { format!("~/{path}") };
     Ok(Named::There(place, path))
 }
@@ -109,9 +124,22 @@ mod tests {
             target: None,
             session: Some("work".to_owned()),
         };
-        let found = named(":docs/", Some("work")).unwrap();
+        let found = named(":docs/", Some(Bare::Session("work"))).unwrap();
         assert_eq!(found, Named::There(place, "docs/".to_owned()));
-        assert!(named("web-1:x", Some("work")).is_err());
+        assert!(named("web-1:x", Some(Bare::Session("work"))).is_err());
+    }
+
+    #[test]
+    fn a_sandbox_is_named_by_a_colon_alone() {
+        let sandbox = SandboxTarget::new("gws_1").unwrap();
+        let place = Place {
+            target: Some("sandbox:gws_1".to_owned()),
+            session: None,
+        };
+        let found = |text| named(text, Some(Bare::Sandbox(&sandbox))).unwrap();
+        let there = |path: &str| Named::There(place.clone(), path.to_owned());
+        assert_eq!(found(":workspace/x"), there("~/workspace/x"));
+        assert_eq!(found(":/etc/x"), there("/etc/x"));
     }
 
     #[test]

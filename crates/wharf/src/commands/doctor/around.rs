@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use wharf_localstate::{Places, device_id};
 
 use super::Line;
+use crate::commands::work::agent::program::{NAMED_BY, Search};
 use crate::context::Context;
 use crate::login::ssh_key;
 
@@ -110,17 +111,14 @@ pub(super) fn sandbox() -> Vec<Line> {
     vec![line]
 }
 
-/// Where OpenCode is: as `WHARF_OPENCODE_BIN` says, beside this program, or on the path.
+/// Where the client of OpenCode is, as the main flow finds it.
 pub(super) fn opencode(cx: &Context) -> Vec<Line> {
-    let beside = cx.world.executable().and_then(Path::parent);
-    let beside = beside.map(|dir| [dir.join("opencode"), dir.join("../bin/opencode")]);
-    let mut tried: Vec<PathBuf> = Vec::new();
-    tried.extend(cx.world.variable("WHARF_OPENCODE_BIN").map(PathBuf::from));
-    tried.extend(beside.into_iter().flatten());
-    let found = tried.into_iter().find(|file| is_program(file));
-    let line = match found.or_else(|| on_path(cx, "opencode")) {
-        Some(file) => Line::ok("opencode", file.display().to_string()),
-        None => Line::skip("opencode", "not on PATH").hint("npm install -g opencode-ai"),
+    let line = match Search::of(&cx.world).find() {
+        Ok(file) => Line::ok("opencode", file.display().to_string()),
+        Err(error) if cx.world.has(NAMED_BY) => {
+            Line::fail("opencode", error.message).hint("put it right, or unset it")
+        }
+        Err(_) => Line::skip("opencode", "not on PATH").hint("npm install -g opencode-ai"),
     };
     vec![line]
 }

@@ -10,7 +10,7 @@ use wharf_localstate::credentials::Keeper;
 use wharf_localstate::private;
 use wharf_model::TokenKind;
 
-use super::{Level, Line, as_json, as_report, tar};
+use super::{Level, Line, as_json, as_report};
 use crate::commands::{DONE, Outcome};
 use crate::config::keys::KEYS;
 use crate::config::options::ClientOptions;
@@ -18,6 +18,7 @@ use crate::config::value::Value;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
 use crate::login::{day, now};
+use crate::tar::{self, Member};
 use crate::ui::{self, Ui};
 use crate::wire::block_on;
 
@@ -49,7 +50,7 @@ pub(super) fn write(cx: &Context, file: Option<&Path>, lines: &[Line], yes: bool
         return Err(CommandError::new(Kind::Approval, "nothing was written")
             .hint("--yes writes it without asking"));
     }
-    let packed = tar::pack(&files, now().millis() / 1000)
+    let packed = tar::pack(&members(files), now().millis() / 1000)
         .map_err(|error| CommandError::failed("cannot pack the bundle").because(error))?;
     if !private::create(&file, &packed)? {
         let message = format!("{} is there already", file.display());
@@ -61,6 +62,15 @@ pub(super) fn write(cx: &Context, file: Option<&Path>, lines: &[Line], yes: bool
         ui::data(&format!("{}\n", file.display()))?;
     }
     Ok(DONE)
+}
+
+fn members(files: Vec<(String, String)>) -> Vec<Member> {
+    let member = |(name, text): (String, String)| Member {
+        name,
+        bytes: text.into_bytes(),
+        mode: tar::PRIVATE,
+    };
+    files.into_iter().map(member).collect()
 }
 
 fn collect(cx: &Context, lines: &[Line]) -> Vec<(String, String)> {

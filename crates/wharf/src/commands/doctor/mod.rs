@@ -6,10 +6,10 @@ mod checks;
 mod fix;
 mod keyring;
 mod login;
+mod provider;
 mod server;
 mod stale;
 mod sync;
-mod tar;
 
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
@@ -148,9 +148,13 @@ fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'sta
         Some(Box::new(move || check(&cx)))
     };
     let not_asked: Check = Box::new(|| vec![Line::skip("server", "not asked")]);
-    let (server, login) = match offline || cx.is_none() {
-        true => (Some(not_asked), None),
-        false => (with(server::check), with(login::check)),
+    let (server, login, provider) = match offline || cx.is_none() {
+        true => (Some(not_asked), None, None),
+        false => (
+            with(server::check),
+            with(login::check),
+            with(provider::check),
+        ),
     };
     let database = match cx.and_then(|cx| wire::database::url(cx)) {
         Some(url) => Some(Box::new(move || checks::database_server(&url)) as Check),
@@ -159,6 +163,7 @@ fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'sta
     let checks = [
         ("server", server),
         ("login", login),
+        ("provider", provider),
         ("keyring", with(keyring::check)),
         ("server", here(stale::registration)),
         ("token", here(checks::token)),

@@ -1,7 +1,7 @@
 //! `wharf host add NAME ADDRESS`
 
 use wharf_api::HostRequest;
-use wharf_model::SshTarget;
+use wharf_model::{SandboxTarget, SshTarget};
 
 use crate::commands::{DONE, Outcome};
 use crate::connect;
@@ -43,6 +43,11 @@ pub(crate) struct Args {
 /// For clap.
 pub(crate) fn parse_target(text: &str) -> Result<SshTarget, String> {
     SshTarget::parse(text).map_err(|error| error.to_string())
+}
+
+/// For clap: the id of a sandbox session.
+pub(crate) fn parse_sandbox(text: &str) -> Result<SandboxTarget, String> {
+    SandboxTarget::new(text).map_err(|error| error.to_string())
 }
 
 pub(crate) fn add(cx: &Context, args: Args) -> Outcome {

@@ -7,7 +7,7 @@ mod show;
 mod test;
 mod trust;
 
-pub(crate) use add::parse_target;
+pub(crate) use add::{parse_sandbox, parse_target};
 
 use super::Outcome;
 use crate::context::Context;

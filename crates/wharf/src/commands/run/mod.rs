@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wharf_client::Error as ClientError;
-use wharf_model::SshTarget;
+use wharf_model::{SandboxTarget, SshTarget};
 
-use super::host::parse_target;
+use super::host::{parse_sandbox, parse_target};
 use super::{Outcome, decision};
 use crate::config::options::ClientOptions;
 use crate::config::sources::Flag;
@@ -34,6 +34,7 @@ Examples:
   wharf run --background -- npm run dev
   wharf run --wait -- git push --force     waits for somebody's yes where it needs one
   wharf run --host web-1 -- df -h      on another machine, over SSH
+  wharf run --sandbox gws_7h2k… -- npm test   in a sandbox, in its workspace
   wharf run --host web-1,web-2 --fail-fast -- sudo systemctl reload nginx
   wharf run --group web --parallel 4 -- uptime
 
@@ -55,6 +56,10 @@ pub(crate) struct Args {
     #[arg(long = "host", value_name = "[USER@]HOST[:PORT]", value_delimiter = ',',
         value_parser = parse_target, conflicts_with = "session")]
     hosts: Vec<SshTarget>,
+    /// Run it in this sandbox, the id of a sandbox session
+    #[arg(long, value_name = "ID", value_parser = parse_sandbox,
+        conflicts_with_all = ["session", "hosts", "group"])]
+    sandbox: Option<SandboxTarget>,
     /// Run it on all hosts of this group
     #[arg(long, value_name = "GROUP", conflicts_with_all = ["session", "hosts"])]
     group: Option<String>,
@@ -132,7 +137,7 @@ impl Args {
 
     /// It runs on other machines.
     fn is_elsewhere(&self) -> bool {
-        !self.hosts.is_empty() || self.group.is_some()
+        !self.hosts.is_empty() || self.group.is_some() || self.sandbox.is_some()
     }
 
     fn check_for_many(&self) -> Result<(), CommandError> {
@@ -188,6 +193,7 @@ pub(crate) fn run(cx: &Context, args: Args) -> Outcome {
     if let Some(host) = hosts.first() {
         request = request::on(request, host);
     }
+    request.sandbox = args.sandbox.as_ref().map(|it| it.id().to_owned());
     block_on(async {
         loop {
             let outcome = if (args.budget.is_some() || args.data) && !cx.ui.json {

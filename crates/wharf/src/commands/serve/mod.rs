@@ -168,6 +168,13 @@ fn refused(refused: Refused) -> CommandError {
         Refused::UpstreamHost(_) => {
             error.hint("wharf config set serve.upstream_hosts git.example.com")
         }
+        Refused::Egress(_) => {
+            error.hint("wharf config set sandbox.egress '*.npmjs.org,github.com'")
+        }
+        Refused::Plan(_) | Refused::NoPlan(_) => {
+            error.hint("wharf config set sandbox.plans small=3600/2,large=*/*")
+        }
+        Refused::Lifetime => error.hint("wharf config set sandbox.lifetime_max 24h"),
         Refused::NoToken(_) => error.hint("unset BYPASS_AUTH, or listen on 127.0.0.1"),
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use wharf_api::CreateSession;
-use wharf_model::{SshTarget, Target};
+use wharf_model::{SandboxTarget, SshTarget, Target};
 
-use crate::commands::host::parse_target;
+use crate::commands::host::{parse_sandbox, parse_target};
 use crate::commands::run::request::{parse_duration, parse_variable};
 use crate::commands::{DONE, Outcome};
 use crate::connect;
@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// On this host, a name of `wharf host` or of ~/.ssh/config
     #[arg(long, value_name = "[USER@]HOST[:PORT]", value_parser = parse_target)]
     host: Option<SshTarget>,
+    /// In this sandbox, the id of a sandbox session
+    #[arg(long, value_name = "ID", value_parser = parse_sandbox, conflicts_with = "host")]
+    sandbox: Option<SandboxTarget>,
     /// The directory to start in; the current one when absent, the home directory on a host
     #[arg(long, value_name = "DIR")]
     cwd: Option<String>,
@@ -41,16 +44,18 @@ pub(crate) fn create(cx: &Context, args: Args) -> Outcome {
     let here = || {
         cx.world
             .cwd()
-            .filter(|_| server.local && args.host.is_none())?
+            .filter(|_| server.local && args.host.is_none() && args.sandbox.is_none())?
             .to_str()
             .map(str::to_owned)
     };
+    let target = args.host.clone().map(Target::Ssh);
+    let target = target.or_else(|| args.sandbox.clone().map(Target::Sandbox));
     let new = CreateSession {
         session_id: args.session,
         timeout: args.timeout.map(|time| time.as_secs().max(1)),
         cwd: args.cwd.or_else(here),
         env: (!args.env.is_empty()).then(|| args.env.into_iter().collect()),
-        target: args.host.map(|host| Target::Ssh(host).to_string()),
+        target: target.map(|target| target.to_string()),
         ..CreateSession::default()
     };
     let made = block_on(async { Ok(server.client.create_session(&new).await?) })?;

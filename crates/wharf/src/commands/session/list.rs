@@ -2,6 +2,7 @@
 
 use wharf_api::SessionSummary;
 
+use super::sandbox;
 use crate::commands::{DONE, Outcome};
 use crate::connect;
 use crate::context::Context;
@@ -10,13 +11,26 @@ use crate::wire::block_on;
 
 pub(crate) fn list(cx: &Context) -> Outcome {
     let server = connect::find(cx)?;
-    let found = block_on(async { Ok(server.client.sessions().await?) })?;
+    let client = &server.client;
+    let (found, sandboxes) = block_on(async {
+        let (found, sandboxes) = tokio::join!(client.sessions(), sandbox::list(client));
+        Ok((found?, sandboxes?.sandboxes))
+    })?;
     if cx.ui.json {
-        ui::data(&format!("{}\n", serde_json::json!(found)))?;
+        let mut answer = serde_json::json!(found);
+        if let Some(members) = answer.as_object_mut() {
+            members.insert("sandboxes".to_owned(), serde_json::json!(sandboxes));
+        }
+        ui::data(&format!("{answer}\n"))?;
+        return Ok(DONE);
+    }
+    if found.sessions.is_empty() && sandboxes.is_empty() {
+        cx.ui
+            .note("no sessions; wharf session create starts one, and a bare wharf a sandbox");
         return Ok(DONE);
     }
     if found.sessions.is_empty() {
-        cx.ui.note("no sessions; wharf session create starts one");
+        ui::data(&sandbox::rows(&sandboxes))?;
         return Ok(DONE);
     }
     // Where servers share a database, a session may be on any of them.
@@ -54,6 +68,9 @@ pub(crate) fn list(cx: &Context) -> Outcome {
         table([a, b, c, d, e, f, "SERVER"], &rows)
     };
     ui::data(&text)?;
+    if !sandboxes.is_empty() {
+        ui::data(&format!("\n{}", sandbox::rows(&sandboxes)))?;
+    }
     Ok(DONE)
 }
 

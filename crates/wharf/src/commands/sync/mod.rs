@@ -6,6 +6,7 @@
 
 mod account;
 mod bring;
+pub(crate) mod carried;
 mod contents;
 mod diff;
 mod error;

@@ -10,7 +10,7 @@ mod others;
 mod places;
 mod push;
 mod round_trips;
-mod stub;
+pub(crate) mod stub;
 mod undo;
 mod upstream;
 mod versions;

@@ -23,7 +23,7 @@ use crate::login::keep::{self, StoreArgs};
 use crate::login::{self, LOCAL, same_url};
 
 /// Log in to a server
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(before_help = "\
 Examples:
   wharf auth login --api-url https://wharf.example.com      with a code, on any device
@@ -112,6 +112,13 @@ pub(crate) fn login(cx: &Context, args: &Args) -> Outcome {
         }
         (None, None) => device::login(cx, &begun, args),
     }
+}
+
+/// Logs in with a code, with nothing else said.
+pub(crate) fn by_code(cx: &Context) -> Outcome {
+    let args = Args::default();
+    let begun = begin(cx, &args.store)?;
+    device::login(cx, &begun, &args)
 }
 
 /// A shorter key is made with the one of the login, which has to be allowed to.

@@ -1,5 +1,7 @@
 //! `wharf reset`: this machine forgets who is logged in.
 
+mod sandboxes;
+
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -22,7 +24,7 @@ use crate::wire::block_on;
 #[derive(Debug, clap::Args)]
 #[command(before_help = "\
 Examples:
-  wharf reset              logins, profiles and this device's SSH key
+  wharf reset              logins, profiles and this device's SSH key; sandboxes are asked about
   wharf reset --all        this device's id as well, and what syncs remember with their backups
 
 What a server keeps here, its record, database and token, is never touched.")]
@@ -33,7 +35,7 @@ pub(crate) struct Args {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// Leave logins and keys on the servers as they are
+    /// Leave logins, keys and sandboxes on the servers as they are
     #[arg(long)]
     no_revoke: bool,
 }
@@ -79,6 +81,7 @@ pub(crate) fn reset(cx: &Context, args: &Args) -> Outcome {
             CommandError::new(Kind::Approval, "nothing was forgotten").hint("--yes does not ask")
         );
     }
+    sandboxes::offer(cx, logins.keys(), args.yes && !args.no_revoke)?;
     let open = logins.iter();
     let open: Vec<_> = open
         .filter_map(|(profile, login)| Some((profile, login.about.as_ref()?.kind)))

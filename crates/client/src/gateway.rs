@@ -1,0 +1,313 @@
+//! Sandbox sessions: calls, and their events as they happen.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, HeaderName};
+use reqwest::{Method, Response, StatusCode};
+use wharf_api::gateway::{
+    CreateGatewaySession, Credits, ExtendSandbox, GatewayConnection, GatewaySessionCreated,
+    GatewayStatus, RenewTicket, Sandbox, SandboxEvent, SandboxList, SandboxTicket,
+};
+use wharf_api::identity::Hidden;
+
+use crate::calls::{ATTEMPTS, FIRST_PAUSE, may_repeat};
+use crate::client::Client;
+use crate::error::Error;
+use crate::sse::{Decoder, Event};
+
+/// How long a call may take that makes a sandbox, or brings one up: somewhat longer than a server
+/// lets its provider take.
+pub const SANDBOX_TIMEOUT: Duration = Duration::from_secs(150);
+/// The wait before it is asked again what came of a request that another connection sent.
+const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(500);
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+impl Client {
+    /// Makes a sandbox session. With a `key` of its own it is sent again after a broken connection,
+    /// and is made once.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached. A refusal for want of credit has status 402
+    /// and a code in [`Problem::details`](wharf_api::Problem::details), `billingCode`.
+    pub async fn create_sandbox(
+        &self,
+        new: &CreateGatewaySession,
+        key: Option<&str>,
+    ) -> Result<GatewaySessionCreated, Error> {
+        let until = tokio::time::Instant::now() + SANDBOX_TIMEOUT;
+        let mut pause = FIRST_PAUSE;
+        let mut attempts = 1;
+        loop {
+            let mut request = self
+                .request(Method::POST, &["proliferate", "sessions"])
+                .timeout(SANDBOX_TIMEOUT)
+                .json(new);
+            if let Some(key) = key {
+                request = request.header(IDEMPOTENCY_KEY, key);
+            }
+            let error = match self.json(request).await {
+                Ok(made) => return Ok(made),
+                Err(error) => error,
+            };
+            if attempts < ATTEMPTS && may_repeat(&error, key.is_some()) {
+                attempts += 1;
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            } else if attempts > 1 && is_in_flight(&error) && tokio::time::Instant::now() < until {
+                // It is this call's own, from a connection that broke.
+                tokio::time::sleep(IN_FLIGHT_PAUSE).await;
+            } else {
+                return Err(error);
+            }
+        }
+    }
+
+    /// How a session is; nothing is brought up for it.
+    ///
+    /// # Errors
+    /// When there is none of that id, or no server.
+    pub async fn sandbox_status(&self, id: &str) -> Result<GatewayStatus, Error> {
+        self.json(self.quick(Method::GET, &["proliferate", "sessions", id, "status"]))
+            .await
+    }
+
+    /// Where a session's machine is. It is made, or goes on, where it is not there.
+    ///
+    /// # Errors
+    /// When there is none of that id, it has ended or cannot be brought up, or no server answers.
+    pub async fn connect_sandbox(&self, id: &str) -> Result<GatewayConnection, Error> {
+        let request = self.request(Method::GET, &["proliferate", id]);
+        self.json(request.timeout(SANDBOX_TIMEOUT)).await
+    }
+
+    /// The sessions that the caller sees, and what the server can make: those of one directory, or
+    /// all; without those that have ended unless `ended`.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn sandboxes(
+        &self,
+        local_path_hash: Option<&str>,
+        ended: bool,
+    ) -> Result<SandboxList, Error> {
+        let mut request = self.quick(Method::GET, &["api", "sandboxes"]);
+        if let Some(hash) = local_path_hash {
+            request = request.query(&[("local_path_hash", hash)]);
+        }
+        if ended {
+            request = request.query(&[("ended", "true")]);
+        }
+        self.json(request).await
+    }
+
+    /// One session; nothing is brought up for it.
+    ///
+    /// # Errors
+    /// When there is none of that id, or no server.
+    pub async fn sandbox(&self, id: &str) -> Result<Sandbox, Error> {
+        self.json(self.quick(Method::GET, &["api", "sandboxes", id]))
+            .await
+    }
+
+    /// Ends a session and its machine, with all that is in it. One that has ended stays as it is.
+    ///
+    /// # Errors
+    /// When there is none of that id, or no server.
+    pub async fn end_sandbox(&self, id: &str) -> Result<Sandbox, Error> {
+        let request = self.request(Method::DELETE, &["api", "sandboxes", id]);
+        self.json(request.timeout(SANDBOX_TIMEOUT)).await
+    }
+
+    /// Lets a session live for that much longer from now, as far as the server allows. It never
+    /// ends earlier for it.
+    ///
+    /// # Errors
+    /// When there is none of that id or it has ended, or no server answers.
+    pub async fn extend_sandbox(&self, id: &str, seconds: u64) -> Result<Sandbox, Error> {
+        let request = self.quick(Method::POST, &["api", "sandboxes", id, "extend"]);
+        self.json(request.json(&ExtendSandbox { seconds })).await
+    }
+
+    /// Holds a session's machine still, so that it costs nothing.
+    ///
+    /// # Errors
+    /// When there is none of that id, its provider cannot, or no server answers.
+    pub async fn pause_sandbox(&self, id: &str) -> Result<Sandbox, Error> {
+        self.sandbox_step(id, "pause").await
+    }
+
+    /// Lets a session's machine go on.
+    ///
+    /// # Errors
+    /// When there is none of that id or it has ended, or no server answers.
+    pub async fn resume_sandbox(&self, id: &str) -> Result<Sandbox, Error> {
+        self.sandbox_step(id, "resume").await
+    }
+
+    /// Keeps what is in a session's machine, for the next session of the same directory.
+    ///
+    /// # Errors
+    /// When there is none of that id, its provider cannot, or no server answers.
+    pub async fn snapshot_sandbox(&self, id: &str) -> Result<Sandbox, Error> {
+        self.sandbox_step(id, "snapshot").await
+    }
+
+    async fn sandbox_step(&self, id: &str, step: &str) -> Result<Sandbox, Error> {
+        let request = self.request(Method::POST, &["api", "sandboxes", id, step]);
+        self.json(request.timeout(SANDBOX_TIMEOUT)).await
+    }
+
+    /// Something that opens the way to the agent in a session's machine, and nothing else.
+    ///
+    /// # Errors
+    /// When there is none of that id or it has ended, or no server answers.
+    pub async fn sandbox_ticket(&self, id: &str) -> Result<SandboxTicket, Error> {
+        self.json(self.quick(Method::POST, &["api", "sandboxes", id, "tickets"]))
+            .await
+    }
+
+    /// Lets connections with a ticket begin for another while. One whose time is up is good again.
+    ///
+    /// # Errors
+    /// When it is not the caller's or not for this session, or no server answers.
+    pub async fn renew_sandbox_ticket(
+        &self,
+        id: &str,
+        ticket: &Hidden,
+    ) -> Result<SandboxTicket, Error> {
+        let ticket = RenewTicket {
+            ticket: ticket.clone(),
+        };
+        let request = self.quick(Method::POST, &["api", "sandboxes", id, "tickets", "renew"]);
+        self.json(request.json(&ticket)).await
+    }
+
+    /// What may be used of sandboxes, and what is left of it.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn credits(&self) -> Result<Credits, Error> {
+        self.json(self.quick(Method::GET, &["api", "v1", "credits"]))
+            .await
+    }
+
+    /// What happens to a session, behind the event of that number; all that is known of it where
+    /// that is 0.
+    #[must_use]
+    pub fn sandbox_events(&self, id: &str, after: u64) -> SandboxEvents {
+        SandboxEvents {
+            client: self.clone(),
+            id: id.to_owned(),
+            last: after,
+            response: None,
+            decoder: Decoder::default(),
+            ready: VecDeque::new(),
+            ended: false,
+        }
+    }
+}
+
+fn is_in_flight(error: &Error) -> bool {
+    error
+        .problem()
+        .is_some_and(|it| it.status == 409 && it.code == "in_flight")
+}
+
+/// The events of one session, in order, each once. After a broken connection they are taken up again
+/// behind the last one that was seen.
+#[derive(Debug)]
+pub struct SandboxEvents {
+    client: Client,
+    id: String,
+    last: u64,
+    response: Option<Response>,
+    decoder: Decoder,
+    ready: VecDeque<Event>,
+    ended: bool,
+}
+
+impl SandboxEvents {
+    /// The next event; `None` after the session's last. Safe to drop and call again.
+    ///
+    /// # Errors
+    /// When the server refuses, or cannot be reached any more.
+    pub async fn next(&mut self) -> Result<Option<SandboxEvent>, Error> {
+        while !self.ended {
+            if let Some(event) = self.ready.pop_front() {
+                let event = self.read(&event)?;
+                if event.number > self.last {
+                    self.last = event.number;
+                    self.ended = matches!(event.status.as_str(), "stopped" | "failed");
+                    return Ok(Some(event));
+                }
+            } else {
+                self.fill().await?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits for bytes; connects first where there is no connection.
+    async fn fill(&mut self) -> Result<(), Error> {
+        let Some(response) = &mut self.response else {
+            self.response = Some(self.connect().await?);
+            self.decoder = Decoder::default();
+            return Ok(());
+        };
+        match response.chunk().await {
+            Ok(Some(bytes)) => {
+                let ready = &mut self.ready;
+                let taken = self.decoder.push(&bytes, |event| ready.push_back(event));
+                taken.map_err(|error| self.client.odd(StatusCode::OK, error.to_string()))
+            }
+            // Looking on repeats nothing, so it may be asked for again.
+            Ok(None) | Err(_) => {
+                self.response = None;
+                tokio::time::sleep(FIRST_PAUSE).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Response, Error> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..ATTEMPTS {
+            match self.ask().await {
+                Err(error) if may_repeat(&error, true) => {}
+                other => return other,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        self.ask().await
+    }
+
+    async fn ask(&self) -> Result<Response, Error> {
+        let request = self
+            .client
+            .request(Method::GET, &["api", "sandboxes", &self.id, "events"])
+            .header(ACCEPT, "text/event-stream")
+            .header(LAST_EVENT_ID, self.last.to_string());
+        self.client.send(request).await
+    }
+
+    fn read(&self, event: &Event) -> Result<SandboxEvent, Error> {
+        if event.name == "error" {
+            let problem = serde_json::from_str(&event.data);
+            return Err(match problem {
+                Ok(problem) => Error::Refused {
+                    problem: Box::new(problem),
+                    retry_after: None,
+                },
+                Err(error) => self.client.odd(StatusCode::OK, error.to_string()),
+            });
+        }
+        serde_json::from_str(&event.data).map_err(|error| {
+            let reason = format!("event {:?}: {error}", event.name);
+            self.client.odd(StatusCode::OK, reason)
+        })
+    }
+}

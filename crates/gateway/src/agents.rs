@@ -1,0 +1,111 @@
+//! The agent in a machine: started when somebody wants to attach, reached over the loopback.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use wharf_model::Secret;
+use wharf_sandbox::{BoxFuture, Provider, SandboxId};
+
+use crate::Error;
+use crate::gateway::Inner;
+use crate::live::Live;
+use crate::machine::{Asked, Machine};
+use crate::relay::{self, Way};
+use crate::state::State;
+use crate::text;
+use crate::up::ended;
+
+/// Between two looks whether an agent listens.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Who starts the agent's server in a machine.
+pub trait Agents: Send + Sync + 'static {
+    /// Starts it where it does not run. It need not listen yet when this returns.
+    ///
+    /// # Errors
+    /// Why it cannot be started, in words.
+    fn start<'a>(&'a self, at: &'a AgentAt) -> BoxFuture<'a, Result<(), String>>;
+}
+
+/// Where an agent is to be, and what it is told.
+#[derive(Debug, Clone)]
+pub struct AgentAt {
+    /// The session.
+    pub session: String,
+    /// Its machine.
+    pub machine: Machine,
+    /// What it is to ask of whoever comes in.
+    pub password: Secret,
+    /// The model that it asks.
+    pub model: Option<String>,
+}
+
+impl Inner {
+    /// Where the agent of a running session is reached from here.
+    pub(crate) async fn agent(self: &Arc<Self>, live: &Arc<Live>) -> Result<SocketAddr, Error> {
+        let _turn = live.turn.lock().await;
+        if let Some(address) = live.agent() {
+            return Ok(address);
+        }
+        let row = live.row();
+        if State::read(&row.state) != State::Running {
+            return Err(ended(&row));
+        }
+        let provider = Arc::clone(self.provider(Some(&row.provider))?);
+        let machine = Machine::of_row(&row).ok_or(Error::Conflict("the sandbox is not there"))?;
+        let id = SandboxId::parse(&machine.sandbox);
+        let id = id.map_err(|_| Error::Conflict("the sandbox has no name"))?;
+        let port = machine.agent_port;
+        let limit = self.options.bring_up.agent;
+        let failed = |reason: String| Error::Failed {
+            reason: format!("the agent in it does not answer: {reason}"),
+        };
+        if !listens(&*provider, &id, port).await {
+            let at = AgentAt {
+                session: row.id.clone(),
+                password: self.agent_password(&row.id),
+                model: Asked::of_row(&row).model,
+                machine,
+            };
+            let starting = async {
+                if let Some(agents) = &self.parts.agents {
+                    agents.start(&at).await?;
+                }
+                while !listens(&*provider, &id, port).await {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                Ok(())
+            };
+            let ending = live.ending();
+            tokio::select! {
+                () = ending.cancelled() => return Err(ended(&live.row())),
+                started = tokio::time::timeout(limit, starting) => {
+                    let late = || format!("it took longer than {} s", limit.as_secs());
+                    started.unwrap_or_else(|_| Err(late())).map_err(failed)?;
+                }
+            }
+        }
+        let way = Way::open(&self.tasks, live, provider, id, port).await;
+        let way = way.map_err(|error| failed(error.to_string()))?;
+        let address = way.address();
+        live.set_agent(Some(way));
+        Ok(address)
+    }
+
+    /// The same for the life of a session and of a server's data, and kept nowhere.
+    pub(crate) fn agent_password(&self, session: &str) -> Secret {
+        // Twice, so that who knows one cannot go on from it to another.
+        let key = self.options.agent_key;
+        let inner = Sha256::new().chain_update(key).chain_update(session);
+        let outer = Sha256::new().chain_update(key);
+        let outer = outer.chain_update("agent").chain_update(inner.finalize());
+        Secret::new(text::hex(&outer.finalize()))
+    }
+}
+
+async fn listens(provider: &dyn Provider, id: &SandboxId, port: u16) -> bool {
+    let dialled = tokio::time::timeout(relay::DIAL_MAX, provider.dial(id, port)).await;
+    dialled.is_ok_and(|it| it.is_ok())
+}

@@ -1,0 +1,107 @@
+//! A session that has not ended, in memory.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Mutex as Turn, watch};
+use tokio_util::sync::CancellationToken;
+use wharf_store::db::GatewaySessionRow;
+
+use crate::relay::Way;
+use crate::state::State;
+
+/// One session. Whoever changes it has its turn; whoever looks sees what was last written.
+pub(crate) struct Live {
+    /// One step at a time.
+    pub(crate) turn: Turn<()>,
+    row: Mutex<GatewaySessionRow>,
+    /// When it was last used.
+    active_ms: AtomicI64,
+    /// The number of its last event.
+    pub(crate) number: watch::Sender<i64>,
+    /// It is to end: what is being made of it is given up.
+    ending: Mutex<CancellationToken>,
+    /// The way to its agent.
+    agent: Mutex<Option<Way>>,
+}
+
+impl Live {
+    pub(crate) fn new(row: GatewaySessionRow, number: i64, closing: &CancellationToken) -> Self {
+        Self {
+            turn: Turn::new(()),
+            active_ms: AtomicI64::new(row.active_ms),
+            row: Mutex::new(row),
+            number: watch::Sender::new(number),
+            ending: Mutex::new(closing.child_token()),
+            agent: Mutex::default(),
+        }
+    }
+
+    /// As it was last written.
+    pub(crate) fn row(&self) -> GatewaySessionRow {
+        lock(&self.row).clone()
+    }
+
+    pub(crate) fn state(&self) -> State {
+        State::read(&lock(&self.row).state)
+    }
+
+    pub(crate) fn set(&self, row: GatewaySessionRow) {
+        *lock(&self.row) = row;
+    }
+
+    pub(crate) fn touch(&self, now_ms: i64) {
+        self.active_ms.fetch_max(now_ms, Ordering::Relaxed);
+    }
+
+    pub(crate) fn active_ms(&self) -> i64 {
+        self.active_ms.load(Ordering::Relaxed)
+    }
+
+    /// Cancelled when it is to end.
+    pub(crate) fn ending(&self) -> CancellationToken {
+        lock(&self.ending).clone()
+    }
+
+    /// It goes on after all: its end could not be recorded.
+    pub(crate) fn not_ending(&self, closing: &CancellationToken) {
+        *lock(&self.ending) = closing.child_token();
+    }
+
+    /// Where its agent is reached from here.
+    pub(crate) fn agent(&self) -> Option<SocketAddr> {
+        lock(&self.agent).as_ref().map(Way::address)
+    }
+
+    pub(crate) fn set_agent(&self, way: Option<Way>) {
+        *lock(&self.agent) = way;
+    }
+}
+
+/// Those of this server.
+#[derive(Default)]
+pub(crate) struct Lives(Mutex<HashMap<String, Arc<Live>>>);
+
+impl Lives {
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Live>> {
+        lock(&self.0).get(id).cloned()
+    }
+
+    pub(crate) fn put(&self, id: String, live: Arc<Live>) {
+        lock(&self.0).insert(id, live);
+    }
+
+    pub(crate) fn remove(&self, id: &str) {
+        lock(&self.0).remove(id);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Live>> {
+        lock(&self.0).values().cloned().collect()
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

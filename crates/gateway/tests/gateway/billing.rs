@@ -1,0 +1,184 @@
+//! Who pays.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf_gateway::{BillingCode, Error, Gate, Ledger, Plan, State};
+use wharf_model::{Caller, Role};
+use wharf_sandbox::provider::Capability;
+use wharf_store::db::Database;
+
+use crate::{World, ada, deferred, immediate, person};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+fn plans(database: Database) -> Arc<dyn Gate> {
+    let plan = |hours: u32, concurrent| Plan {
+        time: Some(HOUR * hours),
+        concurrent: Some(concurrent),
+    };
+    let plans = [
+        ("none", plan(0, 9)),
+        ("small", plan(1, 2)),
+        ("large", plan(100, 50)),
+    ];
+    let plans: BTreeMap<_, _> = plans
+        .into_iter()
+        .map(|(name, plan)| (name.to_owned(), plan))
+        .collect();
+    Arc::new(Ledger::new(database, plans, "small".to_owned()))
+}
+
+fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> BillingCode {
+    match result.unwrap_err() {
+        Error::Billing(refusal) => refusal.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn no_more_run_at_once_than_the_plan_says_however_many_ask() {
+    let world = World::with_gate(plans).await;
+    let caller = ada();
+    let asks = (0..6).map(|_| world.gateway.create(&caller, immediate(), None));
+    let made = futures_util::future::join_all(asks).await;
+    let ok = made.iter().filter(|made| made.is_ok()).count();
+    assert_eq!(ok, 2);
+    assert_eq!(world.provider.there().len(), 2);
+    for refused in made.into_iter().filter(Result::is_err) {
+        assert_eq!(code(refused), BillingCode::ConcurrentLimit);
+    }
+    // The organization is one account, and another one is not.
+    let bob = person("bob", "acme", Role::Member);
+    let same = world.gateway.create(&bob, immediate(), None).await;
+    assert_eq!(code(same), BillingCode::ConcurrentLimit);
+    world.running(&person("bob", "other", Role::Member)).await;
+
+    // What does not run is not counted, until it does.
+    let pending = world
+        .gateway
+        .create(&caller, deferred(), None)
+        .await
+        .unwrap();
+    let connected = world.gateway.connect(&caller, &pending.session).await;
+    assert_eq!(code(connected), BillingCode::ConcurrentLimit);
+    assert_eq!(
+        world.state(&caller, &pending.session).await.0,
+        State::Pending
+    );
+    let running = world.gateway.list(&caller, None, false).await.unwrap();
+    let running = running
+        .iter()
+        .find(|it| it.state == State::Running)
+        .unwrap();
+    world.gateway.pause(&caller, &running.id).await.unwrap();
+    world
+        .gateway
+        .connect(&caller, &pending.session)
+        .await
+        .unwrap();
+    let woken = world.gateway.resume(&caller, &running.id).await;
+    assert_eq!(code(woken), BillingCode::ConcurrentLimit);
+    assert_eq!(world.state(&caller, &running.id).await.0, State::Paused);
+}
+
+#[tokio::test]
+async fn what_runs_is_charged_and_stops_when_nothing_is_left() {
+    let world = World::with_gate(plans).await;
+    let caller = ada();
+    let id = world.running(&caller).await.session;
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    for _ in 0..5 {
+        world.pass(minutes(10));
+        world.gateway.touched(&id);
+        world.gateway.tend().await;
+    }
+    let credits = world.gateway.credits(&caller).await.unwrap();
+    assert_eq!((credits.account.as_str(), credits.running), ("org_acme", 1));
+    assert_eq!(credits.standing.used, minutes(50));
+    assert_eq!(credits.standing.granted, Some(HOUR));
+    // What is not written down yet is told all the same.
+    world.pass(Duration::from_secs(30));
+    let credits = world.gateway.credits(&caller).await.unwrap();
+    assert_eq!(credits.standing.used, minutes(50) + Duration::from_secs(30));
+
+    world.pass(minutes(10));
+    world.gateway.touched(&id);
+    world.gateway.tend().await;
+    let (state, reason) = world.state(&caller, &id).await;
+    assert_eq!(state, State::Paused);
+    assert!(reason.unwrap().contains("no credit"));
+    assert_eq!(
+        code(world.gateway.resume(&caller, &id).await),
+        BillingCode::CreditsExhausted
+    );
+    let new = world.gateway.create(&caller, immediate(), None).await;
+    assert_eq!(code(new), BillingCode::CreditsExhausted);
+    // What is paused costs nothing, and goes on with new credit.
+    let used = world.gateway.credits(&caller).await.unwrap().standing.used;
+    world.pass(HOUR);
+    world.gateway.tend().await;
+    assert_eq!(
+        world.gateway.credits(&caller).await.unwrap().standing.used,
+        used
+    );
+    let database = &world.database;
+    database
+        .grant_gateway_account("org_acme", None, 3_600_000, 0)
+        .await
+        .unwrap();
+    world.gateway.resume(&caller, &id).await.unwrap();
+    database
+        .grant_gateway_account("org_acme", Some("large"), 0, 0)
+        .await
+        .unwrap();
+    let credits = world.gateway.credits(&caller).await.unwrap();
+    assert_eq!(credits.standing.plan, "large");
+}
+
+#[tokio::test]
+async fn what_cannot_be_paused_ends_when_nothing_is_left() {
+    let world = World::with_gate(plans).await;
+    world.provider.cannot(Capability::Pause);
+    let id = world.running(&ada()).await.session;
+    world.pass(HOUR);
+    world.gateway.touched(&id);
+    world.gateway.tend().await;
+    assert_eq!(world.state(&ada(), &id).await.0, State::Stopped);
+    assert!(world.provider.there().is_empty());
+}
+
+#[tokio::test]
+async fn a_plan_without_credit_says_so_before_anything_is_made() {
+    let world = World::with_gate(|database| {
+        Arc::new(Ledger::new(database, BTreeMap::new(), "gone".to_owned()))
+    })
+    .await;
+    let made = world.gateway.create(&ada(), immediate(), None).await;
+    assert_eq!(code(made), BillingCode::NoCredits);
+    assert_eq!(
+        world
+            .gateway
+            .configuration(&ada(), crate::HASH)
+            .await
+            .unwrap(),
+        None
+    );
+}
+
+#[tokio::test]
+async fn without_a_ledger_nothing_is_refused_and_all_is_counted() {
+    let world = World::new().await;
+    let local = Caller::local();
+    let id = world.running(&local).await.session;
+    world.pass(HOUR);
+    world.gateway.end(&local, &id).await.unwrap();
+    let credits = world.gateway.credits(&local).await.unwrap();
+    assert_eq!(credits.account, "local");
+    assert_eq!(
+        (credits.standing.used, credits.standing.granted),
+        (HOUR, None)
+    );
+    assert_eq!(world.gateway.show(&local, &id).await.unwrap().used, HOUR);
+}

@@ -1,0 +1,3 @@
+//! Agents in sandboxes, as if they were here.
+
+pub(crate) mod opencode;

@@ -1,0 +1,28 @@
+//! `POST /api/cli/sessions`: a session whose machine is made when it is first needed.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use wharf_api::gateway::{CliSessionCreated, CliSessionRequest};
+
+use super::answered;
+use crate::convert::gateway::{new_cli_session, views};
+use crate::error::Failure;
+use crate::extract::json;
+use crate::handlers::identity::base;
+use crate::middleware::gate::Context;
+use crate::reply;
+use crate::state::App;
+
+/// Make a deferred session
+#[utoipa::path(
+    post, path = "/api/cli/sessions", tag = "sandboxes", request_body = CliSessionRequest,
+    responses((status = 200, description = "The session", body = CliSessionCreated)),
+)]
+pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<Response, Failure> {
+    let (parts, wire) = json::open::<CliSessionRequest>(&app, request).await?;
+    let caller = Context::of(&parts)?.caller;
+    let gateway = app.gateway()?;
+    let made = gateway.create(&caller, new_cli_session(wire), None).await;
+    let made = answered(&app, made).await?;
+    reply::json(&views::cli_created(made, base(&app, &parts)))
+}

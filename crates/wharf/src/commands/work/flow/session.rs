@@ -1,0 +1,122 @@
+//! A session of the directory: one that is there, or a new one.
+
+use std::time::Instant;
+
+use wharf_client::Error as ClientError;
+use wharf_model::Entropy as _;
+
+use super::Flow;
+use crate::commands::work::choose;
+use crate::commands::work::gates::{Reached, Session};
+use crate::commands::work::said::Mark;
+use crate::error::CommandError;
+use crate::sandbox::{Machine, find};
+use crate::wire::SystemEntropy;
+
+impl Flow {
+    pub(super) fn sessions(&mut self) -> Result<(), CommandError> {
+        let client = self.client()?;
+        let directory = self.workspace()?.id().to_string();
+        let asking = async move { Ok(client.sandboxes(Some(&directory), false).await?) };
+        let mut sandboxes = self.wait(asking)?.sandboxes;
+        sandboxes.retain(find::is_there);
+        let ids = sandboxes.iter().map(|it| Session { id: it.id.clone() });
+        self.facts.sessions = Some(ids.collect());
+        self.sandboxes = sandboxes;
+        Ok(())
+    }
+
+    pub(super) fn offer(&mut self, id: &str) -> Result<(), CommandError> {
+        let found = self.sandboxes.iter().find(|sandbox| sandbox.id == id);
+        let Some(sandbox) = found.cloned() else {
+            self.facts.offered = Some(false);
+            return Ok(());
+        };
+        let Self {
+            runtime, stop, cx, ..
+        } = self;
+        let says = runtime.block_on(async {
+            tokio::select! {
+                kind = stop.asked() => Err(CommandError::new(kind, "stopped")),
+                says = choose::go_on(cx, &sandbox) => Ok(says),
+            }
+        })?;
+        self.facts.offered = Some(says);
+        Ok(())
+    }
+
+    pub(super) fn resume(&mut self, id: &str) -> Result<(), CommandError> {
+        let began = Instant::now();
+        let client = self.client()?;
+        let wanted = id.to_owned();
+        let machine = self.wait(async move { find::machine(&client, &wanted).await })?;
+        self.reached(id.to_owned(), Some(machine), "goes on", began);
+        Ok(())
+    }
+
+    pub(super) fn create(&mut self) -> Result<(), CommandError> {
+        let began = Instant::now();
+        let client = self.client()?;
+        let key = self
+            .key
+            .as_ref()
+            .map(|half| half.line.clone())
+            .unwrap_or_default();
+        let request = choose::request(self.workspace()?, &key, self.choice.provider.as_deref());
+        let once = random_name();
+        let creating = async move { client.create_sandbox(&request, Some(&once)).await };
+        let made = self.wait(async { creating.await.map_err(no_session) })?;
+        let machine = made.sandbox.as_ref();
+        let machine = machine.and_then(|sandbox| Machine::of(&made.session_id, sandbox));
+        let how = if made.has_snapshot {
+            "made, with what an earlier one left"
+        } else {
+            "made"
+        };
+        self.reached(made.session_id, machine, how, began);
+        Ok(())
+    }
+
+    pub(super) fn reached(
+        &mut self,
+        id: String,
+        machine: Option<Machine>,
+        how: &str,
+        began: Instant,
+    ) {
+        self.say(
+            Mark::Done,
+            "session",
+            &format!("{id}  {how}"),
+            Some(began.elapsed()),
+        );
+        self.facts.session = Some(match machine {
+            Some(_) => Reached::BySsh,
+            None => Reached::Nowhere,
+        });
+        self.session = Some(id);
+        self.machine = machine;
+    }
+}
+
+/// Why there is no session, and what to do about it.
+fn no_session(error: ClientError) -> CommandError {
+    let billing = error.problem().and_then(|problem| {
+        let details = problem.details.as_ref()?;
+        Some(details.get("billingCode")?.as_str()?.to_owned())
+    });
+    let said = CommandError::from(error);
+    match billing {
+        Some(code) => CommandError { code, ..said }
+            .hint("wharf session list shows what runs; wharf session stop ID ends it")
+            .hint("wharf usage says what is left"),
+        None => said.hint("wharf doctor looks at what can make a sandbox"),
+    }
+}
+
+/// A name for one request, so that it is made once however often it is sent.
+fn random_name() -> String {
+    let mut random = [0; 16];
+    SystemEntropy.fill(&mut random);
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,177 @@
+//! What sandboxes are like, for `wharf serve`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use wharf_gateway::Plan;
+use wharf_sandbox::{Destination, Egress};
+
+use super::layers::Settings;
+use super::options::{Refused, list, number, text, time};
+
+/// For the sandboxes of `wharf serve`.
+#[derive(Debug)]
+pub(crate) struct SandboxOptions {
+    /// This machine makes them.
+    pub(crate) local: bool,
+    pub(crate) lifetime: Duration,
+    pub(crate) lifetime_max: Duration,
+    /// Never where there is none.
+    pub(crate) idle: Option<Duration>,
+    pub(crate) max: u32,
+    /// No bound where there is none.
+    pub(crate) memory_bytes: Option<u64>,
+    pub(crate) egress: Egress,
+    /// What accounts may use; none: as much as they like.
+    pub(crate) plans: Option<Plans>,
+}
+
+/// What accounts may use.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Plans {
+    pub(crate) all: BTreeMap<String, Plan>,
+    /// That of an account of which nobody says another.
+    pub(crate) default: String,
+}
+
+/// What stands for no bound.
+const ANY: &str = "*";
+
+impl SandboxOptions {
+    /// # Errors
+    /// When a host, a plan or a time is none, or they do not go together.
+    pub(crate) fn resolve(settings: &Settings) -> Result<Self, Refused> {
+        let span = |name| time(settings, name).unwrap_or_default();
+        let (lifetime, lifetime_max) = (span("sandbox.lifetime"), span("sandbox.lifetime_max"));
+        if lifetime > lifetime_max {
+            return Err(Refused::Lifetime);
+        }
+        Ok(Self {
+            local: text(settings, "sandbox.provider").as_deref() == Some("local"),
+            lifetime,
+            lifetime_max,
+            idle: Some(span("sandbox.idle")).filter(|idle| !idle.is_zero()),
+            max: u32::try_from(number(settings, "sandbox.max")).unwrap_or(u32::MAX),
+            memory_bytes: Some(number(settings, "sandbox.memory_bytes")).filter(|it| *it > 0),
+            egress: egress(&list(settings, "sandbox.egress"))?,
+            plans: plans(
+                &list(settings, "sandbox.plans"),
+                text(settings, "sandbox.plan").filter(|plan| !plan.is_empty()),
+            )?,
+        })
+    }
+}
+
+fn egress(hosts: &[String]) -> Result<Egress, Refused> {
+    if hosts.is_empty() {
+        return Ok(Egress::Off);
+    }
+    if hosts.iter().any(|host| host == ANY) {
+        return Ok(Egress::On);
+    }
+    let hosts = hosts.iter().map(|host| Destination::parse(host));
+    let hosts: Result<_, _> = hosts.collect();
+    hosts.map(Egress::Only).map_err(Refused::Egress)
+}
+
+fn plans(texts: &[String], default: Option<String>) -> Result<Option<Plans>, Refused> {
+    let Some(first) = texts.first() else {
+        return match default {
+            Some(named) => Err(Refused::NoPlan(named)),
+            None => Ok(None),
+        };
+    };
+    let mut all = BTreeMap::new();
+    for text in texts {
+        let (name, plan) = plan(text).ok_or_else(|| Refused::Plan(text.clone()))?;
+        all.insert(name, plan);
+    }
+    let first = first.split('=').next().unwrap_or_default().to_owned();
+    let default = default.unwrap_or(first);
+    if all.contains_key(&default) {
+        Ok(Some(Plans { all, default }))
+    } else {
+        Err(Refused::NoPlan(default))
+    }
+}
+
+/// `NAME=SECONDS/AT_ONCE`, either of which may be a star.
+fn plan(text: &str) -> Option<(String, Plan)> {
+    let (name, terms) = text.split_once('=')?;
+    let (seconds, at_once) = terms.split_once('/')?;
+    let plan = Plan {
+        time: match seconds {
+            ANY => None,
+            seconds => Some(Duration::from_secs(seconds.parse().ok()?)),
+        },
+        concurrent: match at_once {
+            ANY => None,
+            at_once => Some(at_once.parse().ok()?),
+        },
+    };
+    (!name.is_empty()).then(|| (name.to_owned(), plan))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layers::Origin;
+    use super::*;
+
+    fn resolve(toml: &str) -> Result<SandboxOptions, Refused> {
+        let mut settings = Settings::defaults().unwrap();
+        let text = format!("[sandbox]\n{toml}\n");
+        let file = Origin::User("x".into());
+        settings.add_file(&file, &text).unwrap();
+        SandboxOptions::resolve(&settings)
+    }
+
+    #[test]
+    fn by_default_this_machine_makes_them_and_they_reach_nothing() {
+        let options = resolve("").unwrap();
+        assert!(options.local && options.plans.is_none());
+        assert_eq!(options.egress, Egress::Off);
+        assert_eq!(options.idle, Some(Duration::from_secs(1_800)));
+        assert_eq!(options.lifetime, wharf_gateway::limits::LIFETIME);
+        assert_eq!(options.lifetime_max, wharf_gateway::limits::LIFETIME_MAX);
+        assert_eq!(resolve("idle = '0s'").unwrap().idle, None);
+        assert!(!resolve("provider = 'none'").unwrap().local);
+        let long = resolve("lifetime = '48h'").unwrap_err();
+        assert_eq!(long, Refused::Lifetime);
+    }
+
+    #[test]
+    fn what_may_be_reached_is_nothing_some_hosts_or_all() {
+        let of = |list: &str| resolve(&format!("egress = [{list}]")).map(|it| it.egress);
+        assert_eq!(of("'*'").unwrap(), Egress::On);
+        assert!(
+            matches!(of("'*.npmjs.org', 'github.com:22'"), Ok(Egress::Only(it)) if it.len() == 2)
+        );
+        assert!(matches!(of("'https://x'"), Err(Refused::Egress(_))));
+    }
+
+    #[test]
+    fn plans_have_names_seconds_and_numbers() {
+        let of = |text: &str| resolve(text).map(|it| it.plans);
+        let plans = of("plans = ['small=3600/2', 'large=*/*']")
+            .unwrap()
+            .unwrap();
+        assert_eq!(plans.default, "small");
+        let small = Plan {
+            time: Some(Duration::from_secs(3_600)),
+            concurrent: Some(2),
+        };
+        assert_eq!(plans.all.get("small"), Some(&small));
+        assert_eq!(plans.all.get("large"), Some(&Plan::default()));
+        let named = of("plans = ['a=0/0', 'b=1/1']\nplan = 'b'")
+            .unwrap()
+            .unwrap();
+        assert_eq!(named.default, "b");
+        for wrong in ["small", "small=1", "=1/1", "a=x/1", "a=1/x", "a=1/-1"] {
+            let refused = of(&format!("plans = ['{wrong}']")).unwrap_err();
+            assert_eq!(refused, Refused::Plan(wrong.to_owned()));
+        }
+        assert_eq!(of("plan = 'c'").unwrap_err(), Refused::NoPlan("c".into()));
+        let other = of("plans = ['a=1/1']\nplan = 'c'").unwrap_err();
+        assert_eq!(other, Refused::NoPlan("c".into()));
+    }
+}

@@ -1,0 +1,104 @@
+//! Sandbox sessions, put together: their rows and record are the server's own, their machines are
+//! made by the provider that the configuration names.
+
+mod agent;
+mod key;
+
+use std::sync::Arc;
+
+use wharf_gateway::{Gate, Gateway, Ledger, NoHub, Offer, Options, Parts, Unlimited};
+use wharf_localstate::key::KEY_BYTES;
+use wharf_sandbox::{Egress, LauncherProgram, Limits, LocalOptions, LocalProvider, launcher};
+use wharf_server::{AccountKeys, Accounts};
+use wharf_store::audit::AuditLog;
+use wharf_store::db::Database;
+
+use super::{SystemClock, SystemEntropy};
+use crate::config::options::ServeOptions;
+use crate::config::sandbox::SandboxOptions;
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// This very program, also when its file was replaced meanwhile: what makes a sandbox has to
+/// understand the server that asks for it.
+const OURSELVES: &str = "/proc/self/exe";
+/// The provider that there is.
+const LOCAL: &str = "local";
+
+/// Sandbox sessions over an open database and record. Nothing is asked of a provider yet.
+pub(crate) async fn gateway(
+    cx: &Context,
+    options: &ServeOptions,
+    (database, audit): (Database, AuditLog),
+    accounts: &Accounts,
+    agent_key: [u8; KEY_BYTES],
+) -> Result<Gateway, CommandError> {
+    let key = key::load_or_create(&cx.places.sandbox_key_file())?;
+    let sandbox = &options.sandbox;
+    let gate: Arc<dyn Gate> = match &sandbox.plans {
+        Some(plans) => Arc::new(Ledger::new(
+            database.clone(),
+            plans.all.clone(),
+            plans.default.clone(),
+        )),
+        None => Arc::new(Unlimited::new(database.clone())),
+    };
+    let parts = Parts {
+        database,
+        clock: Arc::new(SystemClock::here()),
+        entropy: Arc::new(SystemEntropy),
+        audit,
+        offers: vec![offer(cx, sandbox)],
+        gate,
+        keys: Arc::new(AccountKeys::new(accounts.identity.clone())),
+        hub: Arc::new(NoHub),
+        agents: Some(Arc::new(agent::OpenCode::new(
+            cx,
+            sandbox.egress == Egress::Off,
+        ))),
+    };
+    let options = Options {
+        lifetime: sandbox.lifetime,
+        lifetime_max: sandbox.lifetime_max,
+        idle: sandbox.idle,
+        max: sandbox.max,
+        limits: Limits {
+            memory: sandbox.memory_bytes,
+            ..Limits::default()
+        },
+        egress: sandbox.egress.clone(),
+        server_key: Some(key),
+        agent_key,
+        ..Options::default()
+    };
+    let opened = Gateway::open(parts, options).await;
+    opened.map_err(|error| CommandError::failed("cannot open the sandbox sessions").because(error))
+}
+
+/// The provider, or why there is none. A server that makes no sandboxes serves all else.
+fn offer(cx: &Context, options: &SandboxOptions) -> Offer {
+    let unavailable = |name: &str, reason: String| Offer::Unavailable {
+        name: name.to_owned(),
+        reason,
+    };
+    if !options.local {
+        let reason = "sandboxes are switched off; wharf config set sandbox.provider local \
+                      switches them on";
+        return unavailable("none", reason.to_owned());
+    }
+    let launcher = LauncherProgram {
+        program: OURSELVES.into(),
+        arguments: vec![launcher::COMMAND.into()],
+    };
+    let local = LocalOptions {
+        most: usize::try_from(options.max).unwrap_or(usize::MAX),
+        ..LocalOptions::new(cx.places.sandboxes_dir(), launcher)
+    };
+    match LocalProvider::open(local, Arc::new(SystemEntropy)) {
+        Ok(provider) => Offer::Ready(Arc::new(provider)),
+        Err(error) => {
+            tracing::warn!(target: "system", %error, "no sandboxes can be made");
+            unavailable(LOCAL, error.to_string())
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The bare `wharf`: its gates, the hand-over of the terminal, and the machine that it leads to.
+
+mod far;
+mod gates;
+mod gateway;
+mod handover;
+mod seat;
