@@ -150,7 +150,7 @@ impl Inner {
             .await?
         {
             ConfigurationMade::Made => Ok((row, true)),
-            ConfigurationMade::There(found) => Ok((found, false)),
+            ConfigurationMade::There(found) => Ok((*found, false)),
             ConfigurationMade::Full => Err(Error::Full {
                 what: "configurations",
                 most: CONFIGURATIONS_PER_OWNER,

@@ -219,7 +219,7 @@ async fn a_directory_has_one_configuration_of_an_owner(kind: Kind) {
     let made = db.insert_configuration(&row("a", "ann"), 1).await.unwrap();
     assert_eq!(made, ConfigurationMade::Made);
     let made = db.insert_configuration(&row("b", "ann"), 1).await.unwrap();
-    assert_eq!(made, ConfigurationMade::There(row("a", "ann")));
+    assert_eq!(made, ConfigurationMade::There(Box::new(row("a", "ann"))));
     let made = db.insert_configuration(&row("b", "bob"), 1).await.unwrap();
     assert_eq!(made, ConfigurationMade::Made);
     let second = ConfigurationRow {

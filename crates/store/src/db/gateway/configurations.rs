@@ -40,7 +40,7 @@ pub enum ConfigurationMade {
     /// It is new.
     Made,
     /// One of the directory was there already.
-    There(ConfigurationRow),
+    There(Box<ConfigurationRow>),
     /// The owner has as many as there may be.
     Full,
 }
@@ -95,7 +95,7 @@ impl Database {
                     row.path_hash.as_deref(),
                 );
                 let found = query.fetch_one(&mut *transaction).await?;
-                return Ok(ConfigurationMade::There(configuration_of(&found)?));
+                return Ok(ConfigurationMade::There(Box::new(configuration_of(&found)?)));
             }
             let query = sqlx::query_scalar(
                 "SELECT COUNT(*) FROM gateway_configurations WHERE organization = $1 AND owner = $2",
