@@ -77,20 +77,29 @@ struct Known {
     edits: BTreeMap<String, Edit>,
 }
 
-fn known(existing: &Existing, profile: &BTreeMap<String, Option<Entry>>) -> Result<Known, Error> {
-    let values = |text: &Option<String>, file| -> Result<BTreeMap<String, String>, Error> {
-        let Some(text) = text else {
-            return Ok(BTreeMap::new());
-        };
-        let root = json::parse(text).map_err(|error| wrong(file, &error))?;
-        let members = root.member("mcp").map(json::Node::members);
-        let members = members.unwrap_or_default().iter();
-        let each = members.map(|member| (member.name.clone(), member.value.pretty(0)));
-        Ok(each.collect())
+/// The servers in a file of configuration, with what they are as JSON.
+fn values(text: Option<&str>, file: &'static str) -> Result<BTreeMap<String, String>, Error> {
+    let Some(text) = text else {
+        return Ok(BTreeMap::new());
     };
+    let root = json::parse(text).map_err(|error| wrong(file, &error))?;
+    let members = root.member("mcp").map(json::Node::members);
+    let members = members.unwrap_or_default().iter();
+    let each = members.map(|member| (member.name.clone(), member.value.pretty(0)));
+    Ok(each.collect())
+}
+
+/// The names of the servers in either file; nothing where one of them cannot be read.
+pub(super) fn names(existing: &Existing) -> Option<BTreeSet<String>> {
+    let here = values(existing.config.as_deref(), CONFIG).ok()?;
+    let beside = values(existing.beside.as_deref(), BESIDE).ok()?;
+    Some(here.into_keys().chain(beside.into_keys()).collect())
+}
+
+fn known(existing: &Existing, profile: &BTreeMap<String, Option<Entry>>) -> Result<Known, Error> {
     let names = |values: &BTreeMap<String, String>| values.keys().cloned().collect();
-    let values_beside = values(&existing.beside, BESIDE)?;
-    let values = values(&existing.config, CONFIG)?;
+    let values_beside = values(existing.beside.as_deref(), BESIDE)?;
+    let values = values(existing.config.as_deref(), CONFIG)?;
     let (here, beside): (BTreeSet<String>, BTreeSet<String>) =
         (names(&values), names(&values_beside));
     let edits = existing.edits(&values);

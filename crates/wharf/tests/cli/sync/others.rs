@@ -124,3 +124,42 @@ fn two_targets_in_one_directory_are_refused() {
     assert!(!dir.exists());
     assert!(!sync(&["--target", "codex"]).contains("exit 2"));
 }
+
+#[test]
+fn a_server_that_is_added_there_is_denied_although_nothing_is_new_here() {
+    let world = World::new();
+    let a = world.machine();
+    a.write(".claude/agents/review.md", AGENT);
+    a.write(".claude.json", SERVERS);
+    a.syncs(&["push"]);
+    let sync = |more: &[&str]| a.syncs(&[&["--target", "opencode"], more].concat());
+    sync(&[]);
+    let agent = || a.read(".config/opencode/agents/review.md").unwrap();
+    assert!(agent().contains("\"docs_*\": deny") && !agent().contains("own"));
+    sync(&["--check"]);
+    let config = a.read(".config/opencode/opencode.json").unwrap();
+    let own = "\"mcp\": {\n    \"own\": { \"type\": \"local\", \"command\": [\"own\"] },";
+    a.write(
+        ".config/opencode/opencode.json",
+        &config.replace("\"mcp\": {", own),
+    );
+    let (_, code) = a.json(&["--target", "opencode", "--check"]);
+    assert_eq!(code, 3);
+    sync(&[]);
+    assert!(agent().contains("\"own_*\": deny"), "{}", agent());
+    // In the file beside it, too.
+    a.write(
+        ".config/opencode/opencode.jsonc",
+        "{\"mcp\": {\"far\": {}}} // mine\n",
+    );
+    sync(&[]);
+    assert!(agent().contains("\"far_*\": deny"), "{}", agent());
+    // What cannot be read keeps what is there, and is told when something else is new.
+    a.write(".config/opencode/opencode.jsonc", "{");
+    sync(&[]);
+    assert!(agent().contains("\"far_*\": deny"), "{}", agent());
+    a.write(".config/opencode/opencode.jsonc", "{}");
+    sync(&[]);
+    assert!(!agent().contains("far"), "{}", agent());
+    sync(&["--check"]);
+}
