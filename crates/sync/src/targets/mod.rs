@@ -13,6 +13,7 @@ mod opencode;
 mod permission;
 mod placeholders;
 mod servers;
+mod skills;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -38,7 +38,8 @@ fn each_agent_gets_what_it_reads() {
     assert!(config.starts_with("# mine\nmodel = \"x\"\n"), "{config}");
     assert!(config.contains("[mcp_servers.docs]"), "{config}");
     assert_eq!(b.read(".config/AGENTS.md").unwrap(), "# Rules\n");
-    assert_eq!(b.read(".codex/prompts/git-push.md").unwrap(), "Push it.\n");
+    let skill = b.read(".codex/skills/git-push/SKILL.md").unwrap();
+    assert!(skill.ends_with("---\nPush it.\n"), "{skill}");
     // OpenCode finds the skills of Claude Code itself.
     assert_eq!(b.read(".config/opencode/skills/x/SKILL.md"), None);
     insta::assert_snapshot!("nothing_to_do", b.sync(&[]));
