@@ -19,6 +19,7 @@ pub mod catalog;
 pub mod content;
 pub mod diff;
 pub mod effective;
+mod ended;
 pub mod error;
 pub mod files;
 pub mod frames;

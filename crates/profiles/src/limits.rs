@@ -89,6 +89,8 @@ pub const WEBHOOK_SECRET_BYTES: usize = 32;
 /// Longest secret of a webhook, in bytes.
 pub const WEBHOOK_SECRET_MAX: usize = 1024;
 
+/// How long the repository of somebody who has ended is kept.
+pub const ENDED_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Views that are kept in memory; each of them is one person's.
 pub const VIEWS_KEPT: usize = 512;
 /// Most bytes of views that are kept in memory.

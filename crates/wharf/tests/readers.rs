@@ -1,6 +1,6 @@
-//! What Claude Code and OpenCode read after a sync, told by themselves.
+//! What Claude Code, OpenCode and Codex read after a sync, told by themselves.
 //!
-//! Both are the published programs, offline, with a model that is none. `cargo xtask check`
+//! They are the published programs, offline, with a model that is none. `cargo xtask check`
 //! installs them; where it could not, these tests are left out and say so.
 #![expect(
     clippy::indexing_slicing,
@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 
 use machine::{Machine, Platform};
 use serde_json::{Value, json};
-use wharf_testkit::{Answer, FakeModel, Readers, Seat};
+use wharf_testkit::{Answer, FakeModel, Readers, Seat, told as told_by_codex};
 
 /// What the variables that the profile's servers refer to are.
 const VARIABLES: &[(&str, &str)] = &[("WEB_TOKEN", "sesame"), ("DOCS_KEY", "k1")];
@@ -136,6 +136,40 @@ fn instructions_hooks_scripts_and_secrets_of_the_environment_arrive_in_claude_co
     assert_eq!(asked[0].headers["authorization"], "Bearer sesame");
 }
 
+/// `CLAUDE_CONFIG_DIR` leads both to the same places, also where it names the usual directory: the
+/// servers are in that directory then, and what is beside it is not read.
+#[test]
+fn a_directory_that_is_named_is_where_claude_code_looks() {
+    let Some(Readers { claude, .. }) = readers() else {
+        return;
+    };
+    let model = FakeModel::saying("hello");
+    let platform = Platform::new();
+    let first = platform.machine();
+    profile::write(first.home(), &model);
+    first.push();
+    for name in ["elsewhere/agent", ".claude"] {
+        let machine = platform.machine();
+        // What is read where nothing is named.
+        let beside = json!({"mcpServers": {"beside": {"type": "http", "url": model.server("b")}}});
+        machine.write(".claude.json", &beside.to_string());
+        let dir = machine.home().join(name).display().to_string();
+        let named = [("CLAUDE_CONFIG_DIR", dir.as_str())];
+        machine.sync_with(&["claude"], &named);
+        let variables = [VARIABLES, &named].concat();
+        let seat = Seat {
+            variables: &variables,
+            ..seat(&machine, &model)
+        };
+        let init = claude.ask(seat, "hello", &[]);
+        assert_eq!(init.servers(), set(profile::SERVERS), "{name}");
+        assert!(init.agents().is_superset(&set(profile::AGENTS)), "{name}");
+        assert!(init.skills().is_superset(&set(profile::SKILLS)), "{name}");
+        assert_eq!(init.0["output_style"], "terse", "{name}");
+        assert_eq!(machine.read(".claude.json"), beside.to_string());
+    }
+}
+
 #[test]
 fn opencode_reads_what_the_table_says_with_claude_code_beside_it_and_without() {
     let Some(Readers { opencode, .. }) = readers() else {
@@ -182,7 +216,10 @@ fn opencode_reads_what_the_table_says_with_claude_code_beside_it_and_without() {
 
 #[test]
 fn commands_and_agents_mean_the_same_in_opencode() {
-    let Some(Readers { claude, opencode }) = readers() else {
+    let Some(Readers {
+        claude, opencode, ..
+    }) = readers()
+    else {
         return;
     };
     // It hands a task to an agent when it is told to, and the agent only answers.
@@ -223,4 +260,51 @@ fn commands_and_agents_mean_the_same_in_opencode() {
     let (agent, person): (Vec<&Value>, _) = conversation.iter().partition(is_agent);
     assert!(tools(person[0]).is_superset(&set(&["edit", "web_look_up"])));
     assert_eq!(tools(agent[0]), set(&["bash", "grep", "read"]));
+}
+
+#[test]
+fn codex_reads_what_the_table_says() {
+    let Some(Readers { codex, .. }) = readers() else {
+        return;
+    };
+    let model = FakeModel::saying("hello");
+    let platform = Platform::new();
+    let (first, second, empty) = (platform.machine(), platform.machine(), platform.machine());
+    profile::write(first.home(), &model);
+    first.push();
+    let lost = second.sync(&["codex"]);
+    assert_eq!(lost, set(profile::LOST_IN_CODEX));
+    assert_eq!(first.sync(&["claude", "codex"]), lost);
+
+    // What it knows without us is not ours.
+    let skills = |prompt: &str| -> BTreeSet<String> {
+        let lines = prompt.lines().filter(|line| line.contains("/SKILL.md)"));
+        let names = lines.filter_map(|line| line.strip_prefix("- ")?.split(':').next());
+        names.map(str::to_owned).collect()
+    };
+    let own = skills(&codex.prompt(seat(&empty, &model)));
+    for machine in [&first, &second] {
+        let prompt = codex.prompt(seat(machine, &model));
+        assert_eq!(prompt.matches(profile::RULE).count(), 1, "{prompt}");
+        // The model is told of skills, and not of what a person calls.
+        let new: BTreeSet<String> = skills(&prompt).difference(&own).cloned().collect();
+        assert_eq!(new, set(profile::SKILLS));
+        assert!(prompt.contains("- headless: Has a \"head\""), "{prompt}");
+        assert_eq!(codex.servers(seat(machine, &model)), set(&["web"]));
+    }
+
+    model.forget();
+    codex.ask(seat(&second, &model), "$arguments a b");
+    let told = told_by_codex(&model.responses()[0]["input"]);
+    assert!(told.contains("$arguments a b"), "{told}");
+    assert!(
+        told.contains("all: <$ARGUMENTS>, first: <$0>, second: <$1>"),
+        "{told}"
+    );
+    assert!(
+        told.contains("`$ARGUMENTS` stands for what was written behind the name"),
+        "{told}"
+    );
+    let asked = model.at_server("web");
+    assert_eq!(asked[0].headers["authorization"], "Bearer sesame");
 }

@@ -12,6 +12,7 @@ mod bad_input;
 mod catalog;
 mod content;
 mod effective;
+mod ended;
 mod races;
 mod support;
 mod tree;

@@ -425,3 +425,60 @@ fn who_may_is_asked_again_when_a_tree_has_arrived() {
         }
     });
 }
+
+#[test]
+fn what_has_ended_is_put_aside() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let ask = async |method: &str, path: &str, body: Value| {
+            let ask = team.with(&ada.access, method, path).json(&body);
+            let answer = ask.send().await;
+            assert!(
+                answer.status.is_success(),
+                "{method} {path}: {}",
+                answer.text()
+            );
+            answer.json()
+        };
+        let core = ask("POST", "/api/v1/teams", json!({"name": "Core"})).await;
+        let core = core["id"].as_str().unwrap();
+        let text = |text: &str| json!({"content": text});
+        ask(
+            "PUT",
+            &format!("/api/v1/configuration/team:{core}"),
+            text("core"),
+        )
+        .await;
+        for email in ["bob@example.com", "carl@example.com"] {
+            let login = team.join(&ada, email, "member").await;
+            let put = team.with(&login.access, "PUT", "/api/v1/configuration/me");
+            assert_eq!(put.json(&text(email)).send().await.status, 200);
+        }
+        let names = |layer: &str| {
+            let entries = std::fs::read_dir(team.profiles.join(layer));
+            let entries = entries.into_iter().flatten().flatten();
+            let names = entries.map(|it| it.file_name().into_string().unwrap());
+            let mut names: Vec<String> = names.filter(|it| it.ends_with(".git")).collect();
+            names.sort_unstable();
+            names
+        };
+        ask("DELETE", &format!("/api/v1/teams/{core}"), json!({})).await;
+        ask("DELETE", "/api/v1/users/bob@example.com", json!({})).await;
+        let disabled = |disabled: bool| json!({ "disabled": disabled });
+        let carl = "/api/v1/users/carl@example.com";
+        ask("PATCH", carl, disabled(true)).await;
+        assert_eq!(names("team"), [""; 0]);
+        assert_eq!(names("user").len(), 1, "who is kept out for now keeps it");
+        let aside = names("ended");
+        assert!(aside[0].starts_with(&format!("team.{core}.")), "{aside:?}");
+        assert!(aside[1].starts_with("user."), "{aside:?}");
+        assert_eq!(aside.len(), 2);
+        for email in ["bob@example.com", "carl@example.com"] {
+            ask("PATCH", &format!("/api/v1/users/{email}"), disabled(false)).await;
+            let login = logged_in(&team.login(email, PASSWORD).await);
+            let me = team.with(&login.access, "GET", "/api/v1/configuration/me");
+            assert_eq!(me.send().await.json()["content"], email);
+        }
+        assert_eq!(names("ended").len(), 1);
+    });
+}

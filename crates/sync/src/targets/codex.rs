@@ -1,18 +1,31 @@
-//! Codex: `AGENTS.md`, `prompts/`, `skills/`, and `mcp_servers` of `config.toml`.
+//! Codex: `AGENTS.md`, `skills/`, and `mcp_servers` of `config.toml`.
+//!
+//! It has no commands of a person's own since 0.117, and reads nothing in `prompts/`: what a person
+//! can call by its name there is a skill. So a command becomes one, of which the model is not told,
+//! so that it is the person who calls it, as at the source.
 
 use std::collections::BTreeMap;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use super::frontmatter::Document;
-use super::placeholders::counted_from_one;
+use super::placeholders::has_places;
 use super::servers::{Entry, Part, Server, parts, read};
-use super::{Edit, Error, Existing, Files, Rendered, is_same};
+use super::{Edit, Error, Existing, Files, Rendered, is_same, skills};
 use crate::json;
 use crate::profile::ProfilePath;
 
 const CONFIG: &str = "config.toml";
 const SERVERS: &str = "mcp_servers";
+/// Beside a skill: what Codex may do with it.
+const POLICY: &str = "agents/openai.yaml";
+/// The model is not told of the skill; a person calls it with `$NAME`.
+const CALLED: &str = "policy:\n  allow_implicit_invocation: false\n";
+/// The most characters of a skill's name.
+const NAME_CHARS_MAX: usize = 64;
+/// Behind a command that has places for arguments.
+const ARGUMENTS: &str = "\n`$ARGUMENTS` stands for what was written behind the name of this skill, \
+                         and `$0`, `$1` and so on for its words.\n";
 
 pub(super) fn render(profile: &Files, existing: &Existing) -> Result<Rendered, Error> {
     let mut rendered = Rendered::default();
@@ -23,9 +36,14 @@ pub(super) fn render(profile: &Files, existing: &Existing) -> Result<Rendered, E
             ("CLAUDE.md", ..) => rendered.put("AGENTS.md", content),
             ("mcp.json", ..) => {}
             (_, "commands", Ok(text)) if path.as_str().ends_with(".md") => {
-                prompt(&mut rendered, path, text);
+                command(&mut rendered, profile, path, text);
             }
-            (_, "skills", _) => rendered.put(path.as_str(), content),
+            (_, "skills", text) => match (skills::directory(path), text) {
+                (Some(directory), Ok(text)) => {
+                    skill(&mut rendered, profile, path, directory, text);
+                }
+                _ => rendered.put(path.as_str(), content),
+            },
             _ => rendered.lose(path, "Codex has nothing like it"),
         }
     }
@@ -33,38 +51,71 @@ pub(super) fn render(profile: &Files, existing: &Existing) -> Result<Rendered, E
     Ok(rendered)
 }
 
-/// Prompts are in one directory: `commands/git/push.md` is `prompts/git-push.md`.
-fn prompt(rendered: &mut Rendered, path: &ProfilePath, text: &str) {
+/// A command is a skill that a person calls: `commands/git/push.md` is `$git-push`.
+fn command(rendered: &mut Rendered, profile: &Files, path: &ProfilePath, text: &str) {
     let name = path.parts().skip(1).collect::<Vec<_>>().join("-");
-    let file = format!("prompts/{name}");
+    let name = name.strip_suffix(".md").unwrap_or(&name);
+    let directory = format!("skills/{name}");
+    let file = format!("{directory}/SKILL.md");
+    if name.chars().count() > NAME_CHARS_MAX {
+        let what = format!("Codex takes names of {NAME_CHARS_MAX} characters at the most");
+        rendered.lose(path, what);
+        return;
+    }
+    if profile.keys().any(|path| path.is_under(&directory)) {
+        rendered.lose(path, format!("a skill is `{name}` already"));
+        return;
+    }
     if ProfilePath::parse(&file).is_ok_and(|file| rendered.files.contains_key(&file)) {
-        rendered.lose(path, format!("another command is `{file}` already"));
+        rendered.lose(path, format!("another command is `{name}` already"));
         return;
     }
     let document = Document::parse(text);
-    let kept = ["description", "argument-hint"];
-    let head: String = document
-        .fields
-        .iter()
-        .filter(|field| kept.contains(&field.name))
-        .map(|field| field.lines.as_str())
-        .collect();
-    for field in document
-        .fields
-        .iter()
-        .filter(|field| !kept.contains(&field.name))
-    {
-        rendered.lose(path, format!("the field `{}`", field.name));
+    let description = document.text("description");
+    for field in &document.fields {
+        if field.name != "description" || description.is_none() {
+            rendered.lose(path, format!("the field `{}`", field.name));
+        }
     }
     if document.body.contains("!`") {
         rendered.lose(path, "commands between !` and `, which Codex does not run");
     }
-    let head = if head.is_empty() {
-        head
-    } else {
-        format!("---\n{head}---\n")
-    };
-    rendered.put_text(&file, &(head + &counted_from_one(document.body)));
+    let description = description.or_else(|| skills::first_line(&document));
+    let mut text = format!(
+        "---\n{}---\n{}",
+        skills::head(name, description),
+        document.body
+    );
+    if has_places(document.body) {
+        rendered.lose(
+            path,
+            "places of arguments, which Codex tells and does not fill",
+        );
+        text.push_str(ARGUMENTS);
+    }
+    rendered.put_text(&file, &text);
+    rendered.put_text(&format!("{directory}/{POLICY}"), CALLED);
+}
+
+/// One that the model may not use by itself may not be used so there either.
+fn skill(
+    rendered: &mut Rendered,
+    profile: &Files,
+    path: &ProfilePath,
+    directory: &str,
+    text: &str,
+) {
+    let document = Document::parse(text);
+    let headed = skills::with_head(directory, &document);
+    rendered.put_text(path.as_str(), headed.as_deref().unwrap_or(text));
+    let policy = format!("skills/{directory}/{POLICY}");
+    let field = document.field("disable-model-invocation");
+    let value = field.and_then(|field| field.lines.split_once(':'));
+    let is_called = value.is_some_and(|(_, value)| value.split_whitespace().next() == Some("true"));
+    let says = |path: &ProfilePath| path.as_str() == policy;
+    if is_called && !profile.keys().any(says) {
+        rendered.put_text(&policy, CALLED);
+    }
 }
 
 fn servers(rendered: &mut Rendered, profile: &Files, existing: &Existing) -> Result<(), Error> {

@@ -13,6 +13,7 @@ mod opencode;
 mod permission;
 mod placeholders;
 mod servers;
+mod skills;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -117,6 +118,24 @@ pub fn render(target: Target, profile: &Files, existing: &Existing) -> Result<Re
             Ok(rendered)
         }
     }
+}
+
+/// The MCP servers in an agent's own configuration that are not ours. What agents may not use is
+/// written by name, so that a profile is to be rendered anew when these change. Nothing where what is
+/// there cannot be read, which a rendering says.
+#[must_use]
+pub fn others(target: Target, existing: &Existing) -> Option<BTreeSet<String>> {
+    let all = match target {
+        Target::OpenCode => opencode::names(existing)?,
+        // They get no agents.
+        Target::Claude | Target::Codex | Target::AgentsMd => BTreeSet::new(),
+    };
+    let others = all.into_iter();
+    Some(
+        others
+            .filter(|name| !existing.servers.contains(name))
+            .collect(),
+    )
 }
 
 /// What a person did with a server that a rendering had put there.

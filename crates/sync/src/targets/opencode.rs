@@ -9,7 +9,7 @@ use super::frontmatter::{Document, quoted};
 use super::permission::permission;
 use super::placeholders::counted_from_one;
 use super::servers::{Entry, Part, Server, parts, read};
-use super::{Edit, Error, Existing, Files, Rendered, is_same};
+use super::{Edit, Error, Existing, Files, Rendered, is_same, skills};
 use crate::json;
 use crate::profile::ProfilePath;
 
@@ -51,11 +51,13 @@ pub(super) fn render(profile: &Files, existing: &Existing) -> Result<Rendered, E
             ("mcp.json", ..) => {}
             (_, "agents", Ok(text)) if is_text => agent(&mut rendered, path, text, &known.names),
             (_, "commands", Ok(text)) if is_text => command(&mut rendered, path, text),
-            (_, "skills", Ok(text)) if is_skill(path) => {
-                skill(&mut rendered, path, text, existing.claude_too);
-            }
-            (_, "skills", _) if existing.claude_too => {}
-            (_, "skills", _) => rendered.put(path.as_str(), content),
+            (_, "skills", text) => match (skills::directory(path), text) {
+                (Some(directory), Ok(text)) => {
+                    skill(&mut rendered, path, directory, text, existing.claude_too);
+                }
+                _ if existing.claude_too => {}
+                _ => rendered.put(path.as_str(), content),
+            },
             _ => rendered.lose(path, "OpenCode has nothing like it"),
         }
     }
@@ -77,20 +79,29 @@ struct Known {
     edits: BTreeMap<String, Edit>,
 }
 
-fn known(existing: &Existing, profile: &BTreeMap<String, Option<Entry>>) -> Result<Known, Error> {
-    let values = |text: &Option<String>, file| -> Result<BTreeMap<String, String>, Error> {
-        let Some(text) = text else {
-            return Ok(BTreeMap::new());
-        };
-        let root = json::parse(text).map_err(|error| wrong(file, &error))?;
-        let members = root.member("mcp").map(json::Node::members);
-        let members = members.unwrap_or_default().iter();
-        let each = members.map(|member| (member.name.clone(), member.value.pretty(0)));
-        Ok(each.collect())
+/// The servers in a file of configuration, with what they are as JSON.
+fn values(text: Option<&str>, file: &'static str) -> Result<BTreeMap<String, String>, Error> {
+    let Some(text) = text else {
+        return Ok(BTreeMap::new());
     };
+    let root = json::parse(text).map_err(|error| wrong(file, &error))?;
+    let members = root.member("mcp").map(json::Node::members);
+    let members = members.unwrap_or_default().iter();
+    let each = members.map(|member| (member.name.clone(), member.value.pretty(0)));
+    Ok(each.collect())
+}
+
+/// The names of the servers in either file; nothing where one of them cannot be read.
+pub(super) fn names(existing: &Existing) -> Option<BTreeSet<String>> {
+    let here = values(existing.config.as_deref(), CONFIG).ok()?;
+    let beside = values(existing.beside.as_deref(), BESIDE).ok()?;
+    Some(here.into_keys().chain(beside.into_keys()).collect())
+}
+
+fn known(existing: &Existing, profile: &BTreeMap<String, Option<Entry>>) -> Result<Known, Error> {
     let names = |values: &BTreeMap<String, String>| values.keys().cloned().collect();
-    let values_beside = values(&existing.beside, BESIDE)?;
-    let values = values(&existing.config, CONFIG)?;
+    let values_beside = values(existing.beside.as_deref(), BESIDE)?;
+    let values = values(existing.config.as_deref(), CONFIG)?;
     let (here, beside): (BTreeSet<String>, BTreeSet<String>) =
         (names(&values), names(&values_beside));
     let edits = existing.edits(&values);
@@ -192,43 +203,28 @@ fn command(rendered: &mut Rendered, path: &ProfilePath, text: &str) {
     rendered.put_text(path.as_str(), &(head + &counted_from_one(document.body)));
 }
 
-/// `skills/NAME/SKILL.md`.
-fn is_skill(path: &ProfilePath) -> bool {
-    path.name() == "SKILL.md" && path.parts().count() == 3
-}
-
-/// At the source a skill has the name of its directory, and is described by its first line when
-/// nothing else describes it. There it has the name in its head, and without a head it is none.
-fn skill(rendered: &mut Rendered, path: &ProfilePath, text: &str, claude_too: bool) {
+/// Where Claude Code's are read as well, nothing is written, and what they are called is told.
+fn skill(
+    rendered: &mut Rendered,
+    path: &ProfilePath,
+    directory: &str,
+    text: &str,
+    claude_too: bool,
+) {
     let document = Document::parse(text);
-    let directory = path.parts().nth(1).unwrap_or_default();
-    let (name, description) = (document.text("name"), document.text("description"));
-    if name.as_deref() == Some(directory) && description.is_some() {
-        if !claude_too {
-            rendered.put_text(path.as_str(), text);
+    match skills::with_head(directory, &document) {
+        None if claude_too => {}
+        None => rendered.put_text(path.as_str(), text),
+        Some(_) if claude_too => {
+            let said = document.text("name").zip(document.text("description"));
+            let what = match said {
+                Some((name, _)) => format!("its name: OpenCode calls it `{name}`"),
+                None => "OpenCode shows no skill without `name` and `description`".to_owned(),
+            };
+            rendered.lose(path, what);
         }
-        return;
+        Some(text) => rendered.put_text(path.as_str(), &text),
     }
-    if claude_too {
-        let what = match (name, description) {
-            (Some(name), Some(_)) => format!("its name: OpenCode calls it `{name}`"),
-            _ => "OpenCode shows no skill without `name` and `description`".to_owned(),
-        };
-        rendered.lose(path, what);
-        return;
-    }
-    let first = || {
-        let mut lines = document.body.lines().map(str::trim);
-        lines.find(|line| !line.is_empty()).map(str::to_owned)
-    };
-    let description = description.or_else(first).unwrap_or_default();
-    let mut head = format!("---\nname: {}\n", quoted(directory));
-    head.push_str(&format!("description: {}\n", quoted(&description)));
-    let others = document.fields.iter();
-    for field in others.filter(|field| !matches!(field.name, "name" | "description")) {
-        head.push_str(&field.lines);
-    }
-    rendered.put_text(path.as_str(), &format!("{head}---\n{}", document.body));
 }
 
 fn write_servers(

@@ -3,6 +3,11 @@
 //! Claude Code counts them from zero: `$0` and `$ARGUMENTS[0]` are the first. The others count from
 //! one.
 
+/// Whether arguments go anywhere in the text.
+pub(super) fn has_places(text: &str) -> bool {
+    text.contains("$ARGUMENTS") || counted_from_one(text) != text
+}
+
 /// The text with its places counted from one. What looks like a place and is none stays.
 pub(super) fn counted_from_one(text: &str) -> String {
     let mut counted = String::new();
@@ -61,5 +66,7 @@ mod tests {
         ] {
             assert_eq!(counted_from_one(text), wanted);
         }
+        assert!(has_places("<$ARGUMENTS>") && has_places("$0"));
+        assert!(!has_places("costs $ and \\$1"));
     }
 }

@@ -290,15 +290,22 @@ fn codex_gets_tables_and_references_become_names_of_variables() {
     let wanted = "[mcp_servers.web]\nurl = \"https://mcp.example.com\"\nbearer_token_env_var = \"WEB_TOKEN\"\nhttp_headers = { X-Team = \"a\" }\n";
     assert!(config.contains(wanted), "{config}");
     assert_eq!(
-        text(&rendered, "prompts/git-ship.md"),
-        "---\ndescription: Ship it\nargument-hint: [branch]\n---\nShip $ARGUMENTS after !`git status`, $1 first.\n"
+        text(&rendered, "skills/git-ship/SKILL.md"),
+        "---\nname: \"git-ship\"\ndescription: \"Ship it\"\n---\nShip $ARGUMENTS after !`git status`, $0 first.\n\n`$ARGUMENTS` stands for what was written behind the name of this skill, and `$0`, `$1` and so on for its words.\n"
+    );
+    let policy = "policy:\n  allow_implicit_invocation: false\n";
+    assert_eq!(
+        text(&rendered, "skills/git-ship/agents/openai.yaml"),
+        policy
     );
     assert_eq!(
         lost(&rendered),
         [
             "agents/team/r.md: Codex has nothing like it",
+            "commands/git/ship.md: the field `argument-hint`",
             "commands/git/ship.md: the field `allowed-tools`",
             "commands/git/ship.md: commands between !` and `, which Codex does not run",
+            "commands/git/ship.md: places of arguments, which Codex tells and does not fill",
             "output-styles/terse.md: Codex has nothing like it",
             "mcp.json: the server `odd`: it is of an unknown kind",
             "mcp.json: the server `old`: Codex has no transport `sse`",
@@ -315,15 +322,68 @@ fn codex_gets_tables_and_references_become_names_of_variables() {
 }
 
 #[test]
-fn two_commands_of_one_name_in_codex_are_not_one() {
+fn commands_and_skills_of_one_name_in_codex_are_not_one() {
+    let long = format!("commands/{}.md", "x".repeat(64));
+    let longer = format!("commands/{}.md", "y".repeat(65));
     let commands = [
         ("commands/a-b.md", "first\n"),
         ("commands/a/b.md", "second\n"),
+        ("commands/c.md", "third\n"),
+        (long.as_str(), "fits\n"),
+        (longer.as_str(), "does not\n"),
+        ("skills/c/SKILL.md", "---\nname: c\ndescription: C\n---\n"),
     ];
     let rendered = render(Target::Codex, &profile(&commands), &Existing::default()).unwrap();
-    assert_eq!(text(&rendered, "prompts/a-b.md"), "first\n");
-    let told = ["commands/a/b.md: another command is `prompts/a-b.md` already"];
+    assert_eq!(
+        text(&rendered, "skills/a-b/SKILL.md"),
+        "---\nname: \"a-b\"\ndescription: \"first\"\n---\nfirst\n"
+    );
+    assert_eq!(text(&rendered, "skills/c/SKILL.md"), commands[5].1);
+    assert!(
+        !rendered
+            .files
+            .keys()
+            .any(|path| path.is_under("skills/c/agents"))
+    );
+    let told = [
+        "commands/a/b.md: another command is `a-b` already".to_owned(),
+        "commands/c.md: a skill is `c` already".to_owned(),
+        format!("{longer}: Codex takes names of 64 characters at the most"),
+    ];
     assert_eq!(lost(&rendered), told);
+}
+
+#[test]
+fn a_skill_is_headed_in_codex_and_called_by_who_may_call_it() {
+    let own = "policy:\n  allow_implicit_invocation: true\n";
+    let skills = profile(&[
+        ("skills/a/SKILL.md", "# First line\n"),
+        ("skills/a/run.sh", "#!"),
+        (
+            "skills/b/SKILL.md",
+            "---\nname: b\ndescription: B\ndisable-model-invocation: true\n---\n",
+        ),
+        (
+            "skills/c/SKILL.md",
+            "---\nname: c\ndescription: C\ndisable-model-invocation: true\n---\n",
+        ),
+        ("skills/c/agents/openai.yaml", own),
+        ("skills/d/SKILL.md", ""),
+    ]);
+    let rendered = render(Target::Codex, &skills, &Existing::default()).unwrap();
+    assert_eq!(
+        text(&rendered, "skills/a/SKILL.md"),
+        "---\nname: \"a\"\ndescription: \"# First line\"\n---\n# First line\n"
+    );
+    assert_eq!(text(&rendered, "skills/a/run.sh"), "#!");
+    let policy = |name: &str| text(&rendered, &format!("skills/{name}/agents/openai.yaml"));
+    assert_eq!(policy("b"), "policy:\n  allow_implicit_invocation: false\n");
+    assert_eq!(policy("c"), own);
+    assert_eq!(
+        text(&rendered, "skills/d/SKILL.md"),
+        "---\nname: \"d\"\ndescription: \"d\"\n---\n"
+    );
+    assert_eq!(lost(&rendered), Vec::<String>::new());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A model that is none: an endpoint on the loopback that speaks the Messages API well enough for
-//! one answer or one call of a tool, so that real agents can be run offline.
+//! one answer or one call of a tool, and the Responses API for one answer, so that real agents can be
+//! run offline.
 //!
 //! Beside it, below `/mcp/NAME`, are MCP servers with one tool, for what an agent is told to
 //! connect to. Everything that is asked is kept, headers too: what an agent has read shows in
@@ -9,6 +10,7 @@
 //! of its own, so that tests without one can use it, and ends when it is dropped.
 
 mod messages;
+mod responses;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -147,6 +149,14 @@ impl FakeModel {
         bodies.filter(messages::offers_tools).collect()
     }
 
+    /// The requests to the model by the Responses API.
+    #[must_use]
+    pub fn responses(&self) -> Vec<Value> {
+        let asked = self.asked().into_iter();
+        let asked = asked.filter(Asked::is_response);
+        asked.map(|asked| asked.body).collect()
+    }
+
     /// The requests to the MCP server of that name.
     #[must_use]
     pub fn at_server(&self, name: &str) -> Vec<Asked> {
@@ -166,6 +176,12 @@ impl Asked {
     #[must_use]
     pub fn is_message(&self) -> bool {
         self.method == "POST" && self.path.split('?').next() == Some("/v1/messages")
+    }
+
+    /// The same by the Responses API.
+    #[must_use]
+    pub fn is_response(&self) -> bool {
+        self.method == "POST" && self.path == "/v1/responses"
     }
 }
 
@@ -243,6 +259,14 @@ fn reply(shared: &Shared, asked: &Asked) -> (u16, &'static str, String) {
             let text = messages::whole(&asked.body, &answer).to_string();
             (200, JSON, text)
         };
+    }
+    if asked.is_response() {
+        // Calls of tools are not spoken here.
+        let text = match (shared.answer)(&asked.body) {
+            Answer::Text(text) => text,
+            Answer::Call { .. } => String::new(),
+        };
+        return (200, "text/event-stream", responses::streamed(&text));
     }
     let server = asked.path.strip_prefix("/mcp/");
     match (asked.method.as_str(), server) {

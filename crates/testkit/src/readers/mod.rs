@@ -1,10 +1,11 @@
-//! Claude Code and OpenCode themselves, offline, each in a home of the test's own and with a
+//! Claude Code, OpenCode and Codex themselves, offline, each in a home of the test's own and with a
 //! [`FakeModel`] to talk to: what they say that they read is what is true.
 //!
 //! `cargo xtask check` installs the versions of `xtask/oracles/package-lock.json` into cargo's
 //! build folder. Where it could not, [`Readers::find`] says so and the test is left out.
 
 mod claude;
+mod codex;
 mod opencode;
 mod screen;
 
@@ -16,6 +17,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 pub use claude::{ClaudeCode, Init};
+pub use codex::{Codex, told};
 pub use opencode::{OpenCode, OpenCodeServer};
 pub use screen::Screen;
 
@@ -31,6 +33,8 @@ pub struct Readers {
     pub claude: ClaudeCode,
     /// OpenCode.
     pub opencode: OpenCode,
+    /// Codex.
+    pub codex: Codex,
 }
 
 /// Who starts a reader.
@@ -54,7 +58,9 @@ impl Readers {
         let modules = Path::new(scratch).with_file_name("oracles/node_modules");
         let claude = modules.join("@anthropic-ai/claude-code-linux-x64/claude");
         let opencode = modules.join("opencode-linux-x64-baseline/bin/opencode");
-        if let Some(missing) = [&claude, &opencode].into_iter().find(|path| !path.exists()) {
+        let codex = modules.join("@openai/codex/vendor/x86_64-unknown-linux-musl/bin/codex");
+        let all = [&claude, &opencode, &codex];
+        if let Some(missing) = all.into_iter().find(|path| !path.exists()) {
             let missing = missing.display();
             eprintln!("skipped: there is no {missing} (`cargo xtask oracles` installs it by npm)");
             return None;
@@ -62,6 +68,7 @@ impl Readers {
         Some(Self {
             claude: ClaudeCode::new(claude),
             opencode: OpenCode::new(opencode),
+            codex: Codex::new(codex),
         })
     }
 }
@@ -86,7 +93,7 @@ impl Seat<'_> {
         command
     }
 
-    /// What both readers have to be told.
+    /// What all readers have to be told.
     fn environment(&self) -> Vec<(String, String)> {
         let home = self.home.display().to_string();
         let pairs = [

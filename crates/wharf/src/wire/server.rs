@@ -15,6 +15,7 @@ use wharf_exec::{Hosts, LocalExecutor, TreeLimits, Zygote, ZygoteOptions};
 use wharf_gateway::Gateway;
 use wharf_identity::Identity;
 use wharf_localstate::{Token, key::KEY_BYTES, server_id};
+use wharf_profiles::Profiles;
 use wharf_server::{
     AccountTokens, Accounts, AttachOptions, Authenticator, Everybody, InTurn, Machine, PolicyFiles,
     SandboxAttachments, SandboxMachines, ServerLimits, ServerOptions, Tokens, Upstreams, serve,
@@ -48,6 +49,7 @@ pub(crate) struct Ready {
     options: ServerOptions,
     upstreams: Upstreams,
     gateway: Gateway,
+    profiles: Profiles,
     /// Who looks after accounts.
     pub(crate) identity: Identity,
     /// Ends the serving, in order.
@@ -62,7 +64,8 @@ impl Ready {
 
     /// Serves until [`Ready::stop`], then ends all commands and the zygote.
     pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), CommandError> {
-        let sweeping = tokio::spawn(sweep(self.identity.clone(), self.stop.clone()));
+        let swept = sweep(self.identity.clone(), self.profiles, self.stop.clone());
+        let sweeping = tokio::spawn(swept);
         let tending = tokio::spawn(tend(self.gateway.clone(), self.stop.clone()));
         let served = serve(listener, self.engine, self.options, self.stop.clone()).await;
         self.stop.cancel();
@@ -93,8 +96,9 @@ async fn tend(gateway: Gateway, stop: CancellationToken) {
     let _ended = tending.await;
 }
 
-/// Deletes now and then what has ended: logins, codes, keys.
-async fn sweep(identity: Identity, stop: CancellationToken) {
+/// Deletes now and then what has ended: logins, codes, keys, and the profiles of those who ended a
+/// while ago.
+async fn sweep(identity: Identity, profiles: Profiles, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -103,6 +107,11 @@ async fn sweep(identity: Identity, stop: CancellationToken) {
         match identity.sweep().await {
             Ok(rows) => tracing::debug!(target: "system", rows, "swept accounts"),
             Err(error) => tracing::warn!(target: "system", %error, "accounts were not swept"),
+        }
+        match profiles.sweep_ended().await {
+            Ok(0) => {}
+            Ok(gone) => tracing::info!(target: "system", gone, "profiles have ended for good"),
+            Err(error) => tracing::warn!(target: "system", %error, "profiles were not swept"),
         }
     }
 }
@@ -200,6 +209,7 @@ pub(crate) async fn open(
         identity: accounts.identity.clone(),
         upstreams: configuration.upstreams.clone(),
         gateway: gateway.clone(),
+        profiles: configuration.profiles.clone(),
         options: ServerOptions {
             peers: match shared {
                 true => Some(Arc::new(HttpPeers::new()?)),

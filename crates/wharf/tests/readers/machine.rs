@@ -60,14 +60,23 @@ impl Machine {
 
     /// Sends what is here for Claude Code.
     pub(crate) fn push(&self) {
-        self.wharf(&["sync", "push"]);
+        self.wharf(&["sync", "push"], &[]);
     }
 
     /// Brings what the platform has to these agents; what of it they cannot have.
     pub(crate) fn sync(&self, agents: &[&str]) -> BTreeSet<String> {
+        self.sync_with(agents, &[])
+    }
+
+    /// The same with further variables of the environment.
+    pub(crate) fn sync_with(
+        &self,
+        agents: &[&str],
+        variables: &[(&str, &str)],
+    ) -> BTreeSet<String> {
         let agents = agents.iter().flat_map(|agent| ["--target", agent]);
         let args: Vec<&str> = ["sync", "--json"].into_iter().chain(agents).collect();
-        let said: Value = serde_json::from_str(&self.wharf(&args)).unwrap();
+        let said: Value = serde_json::from_str(&self.wharf(&args, variables)).unwrap();
         let sections = said["targets"].as_array().unwrap().iter();
         let lost = sections.flat_map(|section| section["lost"].as_array().unwrap());
         let text = |lost: &Value, name: &str| lost[name].as_str().unwrap().to_owned();
@@ -75,8 +84,9 @@ impl Machine {
             .collect()
     }
 
-    fn wharf(&self, args: &[&str]) -> String {
+    fn wharf(&self, args: &[&str], variables: &[(&str, &str)]) -> String {
         let mut wharf: Command = self.home.wharf(args);
+        wharf.envs(variables.iter().copied());
         wharf.env("WHARF_API_URL", &self.url);
         let output = wharf.env("WHARF_TOKEN", &self.token).output().unwrap();
         assert!(

@@ -46,6 +46,27 @@ pub(crate) const LOST: &[&str] = &[
     "mcp.json: defaults of variables of the server `docs`",
 ];
 
+/// What Codex cannot have of it.
+pub(crate) const LOST_IN_CODEX: &[&str] = &[
+    "agents/bracket.md: Codex has nothing like it",
+    "agents/lead.md: Codex has nothing like it",
+    "agents/nameless.md: Codex has nothing like it",
+    "agents/odd.md: Codex has nothing like it",
+    "agents/plain.md: Codex has nothing like it",
+    "agents/team/review.md: Codex has nothing like it",
+    "commands/arguments.md: places of arguments, which Codex tells and does not fill",
+    "commands/empty.md: the field `description`",
+    "commands/git/ship.md: the field `argument-hint`",
+    "commands/git/ship.md: the field `allowed-tools`",
+    "commands/many.md: the field `description`",
+    "hooks/start.sh: Codex has nothing like it",
+    "output-styles/terse.md: Codex has nothing like it",
+    "rules/style.md: Codex has nothing like it",
+    "settings.json: Codex has nothing like it",
+    "mcp.json: the server `docs`: it refers to a variable where Codex replaces none",
+    "mcp.json: the server `my web.ü`: Codex takes no such name",
+];
+
 const TEXTS: &[(&str, &str)] = &[
     ("CLAUDE.md", "# Rules\n\nSay ahoy.\n"),
     (

@@ -94,7 +94,8 @@ pub(crate) async fn update(
 /// End an organization
 ///
 /// Its members leave it; its teams, keys, agents and invitations end, and so do its upstream
-/// and what it owns in the catalog. Its short name is kept.
+/// and what it owns in the catalog; its configuration and its teams' is gone after 30 days. Its short
+/// name is kept.
 #[utoipa::path(
     delete, path = "/api/v1/orgs/{id}", tag = "organizations",
     params(("id" = String, Path, description = "The organization, by id or short name")),

@@ -63,8 +63,8 @@ pub(crate) async fn show(
 
 /// End a team
 ///
-/// Its members leave it; its upstream and what it owns in the catalog go. By owners and admins of the
-/// organization.
+/// Its members leave it; its upstream and what it owns in the catalog go, its configuration after 30
+/// days. By owners and admins of the organization.
 #[utoipa::path(
     delete, path = "/api/v1/teams/{id}", tag = "teams",
     params(("id" = String, Path, description = "The team, by id or short name")),

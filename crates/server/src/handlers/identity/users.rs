@@ -16,7 +16,7 @@ use crate::error::Failure;
 use crate::extract::id::Name;
 use crate::extract::json;
 use crate::extract::query::Params;
-use crate::handlers::configuration::ended::ended;
+use crate::handlers::configuration::ended::{back, ended, kept_out};
 use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
@@ -113,19 +113,22 @@ pub(crate) async fn update(
         true => identity.user(caller, &id).await?,
         false => identity.change_user(caller, &id, change).await?,
     };
-    if user.disabled {
-        let gone = Ended {
-            whose: Whose::Person,
-            id: user.id.clone(),
-        };
-        ended(&app, &[gone]).await;
+    let who = Ended {
+        whose: Whose::Person,
+        id: user.id.clone(),
+    };
+    match (user.disabled, wire.disabled) {
+        (true, _) => kept_out(&app, &who).await,
+        (false, Some(false)) => back(&app, &who).await,
+        (false, _) => {}
     }
     reply::json(&views::user(user))
 }
 
 /// Disable an account for good
 ///
-/// Its upstream ends. It stays in the lists, so that its address never becomes somebody else's.
+/// Its upstream ends, and its configuration is gone after 30 days, if it is not enabled again by then.
+/// It stays in the lists, so that its address never becomes somebody else's.
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}", tag = "accounts",
     params(("id" = String, Path, description = "The account, by id or address")),

@@ -4,7 +4,7 @@
 //! stays, both is a conflict. Nothing of it is ever sent. A file that holds more than what is ours
 //! (`opencode.json`, `config.toml`) is made of what is in it now, so that it never is a conflict.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::path::Path;
 use wharf_sync::apply::{Error as ApplyError, Workplace};
 use wharf_sync::plan::{Contents, Options, Plan, Side, plan};
 use wharf_sync::profile::{Entry, FILE_BYTES_MAX, Manifest, ProfilePath};
-use wharf_sync::targets::{Error as TargetError, Existing, Files, Rendered, render};
+use wharf_sync::targets::{Error as TargetError, Existing, Files, Rendered, others, render};
 
 use super::bring::{Args, PLANS_MAX, changes};
 use super::contents::{Near, gather};
@@ -141,7 +141,27 @@ impl Work {
         for path in paths {
             work.look(path);
         }
+        // Agents are denied the servers that a person has added there since.
+        let others = others(work.site.agent.target(), &work.existing());
+        work.is_current &= others.is_none_or(|others| others == work.made.others);
         Ok(work)
+    }
+
+    /// What is there of the agent's own.
+    fn existing(&self) -> Existing {
+        let config = self.config.as_ref().and_then(|path| {
+            let entry = self.local.get(path)?;
+            String::from_utf8(self.before.get(&entry.sha256)?.to_vec()).ok()
+        });
+        let beside = self.site.agent.beside();
+        let beside = beside.and_then(|name| fs::read_to_string(self.site.root.join(name)).ok());
+        Existing {
+            config,
+            beside,
+            servers: self.servers_before.clone(),
+            written: self.before_made.written.clone(),
+            claude_too: self.made.claude_too,
+        }
     }
 
     /// What is in a file here.
@@ -169,25 +189,11 @@ impl Work {
         there: &There,
         takes_all: bool,
     ) -> Result<(), CommandError> {
-        let config = self.config.as_ref();
-        let text = config.and_then(|path| {
-            let entry = self.local.get(path)?;
-            String::from_utf8(self.before.get(&entry.sha256)?.to_vec()).ok()
-        });
-        let beside = self.site.agent.beside();
-        let beside = beside.and_then(|name| fs::read_to_string(self.site.root.join(name)).ok());
-        // What was edited there is not looked for where the profile is to win.
-        let written = match takes_all {
-            true => BTreeMap::new(),
-            false => self.before_made.written.clone(),
-        };
-        let existing = Existing {
-            config: text,
-            beside,
-            servers: self.servers_before.clone(),
-            written,
-            claude_too: self.made.claude_too,
-        };
+        let mut existing = self.existing();
+        if takes_all {
+            // What was edited there is not looked for where the profile is to win.
+            existing.written.clear();
+        }
         let Rendered {
             files,
             servers,
@@ -227,6 +233,7 @@ impl Work {
             manifest,
             servers,
             written,
+            others: others(self.site.agent.target(), &existing).unwrap_or_default(),
             lost: lost.collect(),
         };
         self.is_current = true;

@@ -85,6 +85,9 @@ pub(super) struct Made {
     /// What was written for each of them.
     #[serde(default)]
     pub(super) written: std::collections::BTreeMap<String, String>,
+    /// The servers there that are not ours, as they were when it was made.
+    #[serde(default)]
+    pub(super) others: std::collections::BTreeSet<String>,
     /// What has no counterpart there: path and what of it.
     pub(super) lost: Vec<(String, String)>,
 }

@@ -38,7 +38,8 @@ fn each_agent_gets_what_it_reads() {
     assert!(config.starts_with("# mine\nmodel = \"x\"\n"), "{config}");
     assert!(config.contains("[mcp_servers.docs]"), "{config}");
     assert_eq!(b.read(".config/AGENTS.md").unwrap(), "# Rules\n");
-    assert_eq!(b.read(".codex/prompts/git-push.md").unwrap(), "Push it.\n");
+    let skill = b.read(".codex/skills/git-push/SKILL.md").unwrap();
+    assert!(skill.ends_with("---\nPush it.\n"), "{skill}");
     // OpenCode finds the skills of Claude Code itself.
     assert_eq!(b.read(".config/opencode/skills/x/SKILL.md"), None);
     insta::assert_snapshot!("nothing_to_do", b.sync(&[]));
@@ -123,4 +124,43 @@ fn two_targets_in_one_directory_are_refused() {
     assert!(both.ends_with("exit 2"), "{both}");
     assert!(!dir.exists());
     assert!(!sync(&["--target", "codex"]).contains("exit 2"));
+}
+
+#[test]
+fn a_server_that_is_added_there_is_denied_although_nothing_is_new_here() {
+    let world = World::new();
+    let a = world.machine();
+    a.write(".claude/agents/review.md", AGENT);
+    a.write(".claude.json", SERVERS);
+    a.syncs(&["push"]);
+    let sync = |more: &[&str]| a.syncs(&[&["--target", "opencode"], more].concat());
+    sync(&[]);
+    let agent = || a.read(".config/opencode/agents/review.md").unwrap();
+    assert!(agent().contains("\"docs_*\": deny") && !agent().contains("own"));
+    sync(&["--check"]);
+    let config = a.read(".config/opencode/opencode.json").unwrap();
+    let own = "\"mcp\": {\n    \"own\": { \"type\": \"local\", \"command\": [\"own\"] },";
+    a.write(
+        ".config/opencode/opencode.json",
+        &config.replace("\"mcp\": {", own),
+    );
+    let (_, code) = a.json(&["--target", "opencode", "--check"]);
+    assert_eq!(code, 3);
+    sync(&[]);
+    assert!(agent().contains("\"own_*\": deny"), "{}", agent());
+    // In the file beside it, too.
+    a.write(
+        ".config/opencode/opencode.jsonc",
+        "{\"mcp\": {\"far\": {}}} // mine\n",
+    );
+    sync(&[]);
+    assert!(agent().contains("\"far_*\": deny"), "{}", agent());
+    // What cannot be read keeps what is there, and is told when something else is new.
+    a.write(".config/opencode/opencode.jsonc", "{");
+    sync(&[]);
+    assert!(agent().contains("\"far_*\": deny"), "{}", agent());
+    a.write(".config/opencode/opencode.jsonc", "{}");
+    sync(&[]);
+    assert!(!agent().contains("far"), "{}", agent());
+    sync(&["--check"]);
 }

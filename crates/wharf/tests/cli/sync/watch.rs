@@ -1,18 +1,18 @@
 //! A machine that watches.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, PipeReader, pipe};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::Child;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Machine, World, filters};
 
-/// A process that watches, and what it says.
+/// A process that watches, and what it says on both streams.
 struct Watch {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: BufReader<PipeReader>,
 }
 
 impl Watch {
@@ -20,12 +20,10 @@ impl Watch {
         let args = [&["sync", "--watch"], more].concat();
         let mut command = machine.home.wharf(&args);
         command.env("WHARF_SYNC_INTERVAL", "1s");
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
+        let (said, out) = pipe().unwrap();
+        command.stdout(out.try_clone().unwrap()).stderr(out);
+        let child = command.spawn().unwrap();
+        let lines = BufReader::new(said);
         Self { child, lines }
     }
 
@@ -89,6 +87,30 @@ fn it_goes_on_while_the_server_is_away() {
     watch.says("1 edit is yours");
     assert_eq!(watch.end(), Some(143));
     assert_eq!(b.read(".claude/CLAUDE.md").unwrap(), "mine\n");
+}
+
+/// A name that the server takes for nobody (422) is the file's fault and not the watch's.
+#[test]
+fn it_goes_on_when_the_server_refuses_what_is_sent() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    a.write(".claude/CLAUDE.md", "one\n");
+    a.syncs(&["push"]);
+    let mut watch = Watch::start(&b, &["--push"]);
+    watch.says("1 change written");
+    b.write(".claude/commands/a:b.md", "x\n");
+    watch.says("wharf: commands/a:b.md: ");
+    // Meanwhile what is new comes all the same.
+    a.write(".claude/CLAUDE.md", "two\n");
+    a.syncs(&["push"]);
+    watch.says("1 change written");
+    assert_eq!(b.read(".claude/CLAUDE.md").unwrap(), "two\n");
+    b.remove(".claude/commands/a:b.md");
+    b.write(".claude/commands/ab.md", "x\n");
+    watch.says("1 file sent");
+    assert_eq!(watch.end(), Some(143));
+    a.syncs(&[]);
+    assert_eq!(a.read(".claude/commands/ab.md").unwrap(), "x\n");
 }
 
 #[test]
