@@ -49,7 +49,7 @@ enum Task {
     Oracles,
     /// Build the API documentation and check the links between the Markdown files
     Docs,
-    /// Measure the release binary beside a floor in C and a FastAPI server
+    /// Measure the binary as it is shipped beside a floor in C and a FastAPI server
     Bench(bench::Options),
     /// List the fault tests, or run one with more rounds
     Faults(faults::Options),

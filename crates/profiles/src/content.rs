@@ -141,19 +141,6 @@ impl Profiles {
         self.read(read).await
     }
 
-    /// The content as it was at `version`.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchVersion`]; when the repository cannot be read.
-    pub async fn content_at(&self, owner: &Owner, version: &str) -> Result<Content, Error> {
-        let (owner, version) = (owner.clone(), version.to_owned());
-        let read = move |shared: &Shared| {
-            let then = shared.version(&owner, &version)?;
-            Ok(content_of(Some(&then)))
-        };
-        self.read(read).await
-    }
-
     /// Makes a new version with the content of an old one. All other files stay as they are.
     ///
     /// # Errors

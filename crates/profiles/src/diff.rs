@@ -1,4 +1,4 @@
-//! What changed from one version to another, and which versions changed one file.
+//! What changed from one version to another.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -6,13 +6,10 @@ use std::time::Instant;
 use gix_object::Kind;
 use similar::TextDiff;
 
-use crate::content::Version;
-use crate::error::{Error, Problem};
+use crate::error::Error;
 use crate::git::ObjectId;
-use crate::git::commits::Walk;
 use crate::git::objects::Reader;
-use crate::git::trees;
-use crate::limits::{DIFF_FILES_MAX, DIFF_TEXT_MAX, DIFF_TIME, HISTORY_MAX};
+use crate::limits::{DIFF_FILES_MAX, DIFF_TEXT_MAX, DIFF_TIME};
 use crate::owner::Owner;
 use crate::path::ProfilePath;
 use crate::profiles::{Profiles, Shared};
@@ -33,15 +30,6 @@ pub struct FileDiff {
     pub after: Option<File>,
     /// The changed lines in the unified format; none where one side is no text, or is large.
     pub lines: Option<String>,
-}
-
-/// One version that changed a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Touch {
-    /// The version.
-    pub version: Version,
-    /// Whether the file is there since.
-    pub is_there: bool,
 }
 
 impl Profiles {
@@ -67,23 +55,6 @@ impl Profiles {
             };
             compare(shared, &owner, from.as_deref(), to.as_deref())
         };
-        self.read(read).await
-    }
-
-    /// The versions that changed the file at `path`, the newest first, 100 at the most.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] for a path that is none; when the repository cannot be read.
-    pub async fn touches(
-        &self,
-        owner: &Owner,
-        path: &str,
-        limit: usize,
-    ) -> Result<Vec<Touch>, Error> {
-        let refused = |reason| Error::Refused(vec![Problem::new(path, reason)]);
-        let path = ProfilePath::parse(path).map_err(refused)?;
-        let owner = owner.clone();
-        let read = move |shared: &Shared| touches(shared, &owner, &path, limit.min(HISTORY_MAX));
         self.read(read).await
     }
 }
@@ -149,40 +120,4 @@ fn text(reader: &mut Reader, side: Option<(&File, ObjectId)>) -> Result<Option<S
     let content = reader.get(&id, Kind::Blob)?;
     let text = std::str::from_utf8(content).ok();
     Ok(text.filter(|text| !text.contains('\0')).map(str::to_owned))
-}
-
-fn touches(
-    shared: &Shared,
-    owner: &Owner,
-    path: &ProfilePath,
-    limit: usize,
-) -> Result<Vec<Touch>, Error> {
-    let Some(head) = shared.snapshot(owner)? else {
-        return Ok(Vec::new());
-    };
-    let objects = shared.repository(owner).objects();
-    let mut reader = Reader::open(&objects)?;
-    let mut lookup = Reader::open(&objects)?;
-    let mut walk = Walk::from(&mut reader, head.commit.id)?;
-    let mut found = Vec::new();
-    while found.len() < limit {
-        let Some(commit) = walk.step()? else {
-            break;
-        };
-        let here = trees::find(&mut lookup, commit.tree, path.as_str())?;
-        let mut is_new = true;
-        for parent in &commit.parents {
-            let parent = crate::git::commits::Commit::get(&mut lookup, *parent)?;
-            if trees::find(&mut lookup, parent.tree, path.as_str())? == here {
-                is_new = false;
-            }
-        }
-        if is_new && (here.is_some() || !commit.parents.is_empty()) {
-            found.push(Touch {
-                version: Version::from(commit),
-                is_there: here.is_some(),
-            });
-        }
-    }
-    Ok(found)
 }

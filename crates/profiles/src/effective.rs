@@ -1,23 +1,17 @@
 //! The effective profile: what an organization, teams and a person say, one over the other.
 //!
 //! `CLAUDE.md` is theirs in a row; JSON files are merged by key; of any other file the innermost
-//! counts. Each part is told where it comes from.
-
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use bytes::Bytes;
+//! counts. Each part is told where it comes from. The files as they are got and sent are a
+//! [view](crate::view).
 
 use crate::error::Error;
-use crate::lays::{
-    FILE_BYTES, Holders, Lay, by_path, combine, concatenate, measure, paths_of, size_at, texts_of,
-};
-use crate::limits::TEAMS_MAX;
+use crate::lays::{by_path, concatenate, paths_of, texts_of};
+use crate::limits::{FILE_MAX, TEAMS_MAX};
 use crate::merge;
 use crate::owner::{Layer, Owner};
 use crate::path::is_json;
-use crate::profiles::{Profiles, Shared};
-use crate::tree::{File, Sha256};
+use crate::profiles::{Profiles, Shared, error_too_large};
+use crate::tree::File;
 
 /// Whose layers an effective profile has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -84,21 +78,15 @@ pub struct EffectiveFile {
     pub origins: Vec<Origin>,
 }
 
-/// An effective profile.
+/// The text that applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
     /// Changes whenever a layer does; for an `ETag`.
     pub version: String,
-    /// The layers that have a profile, the outermost first.
-    pub layers: Vec<Origin>,
     /// `CLAUDE.md`.
     pub content: String,
     /// Where its parts come from.
     pub parts: Vec<Part>,
-    /// All files, `CLAUDE.md` among them, sorted by path.
-    pub files: Vec<EffectiveFile>,
-    /// Contents that are in no profile, because they were put together.
-    made: HashMap<Sha256, Bytes>,
 }
 
 impl Effective {
@@ -124,44 +112,31 @@ impl Effective {
         let mut parts = self.parts.iter();
         parts.any(|part| part.origin.owner.layer() == layer)
     }
-
-    fn bytes(&self) -> usize {
-        let made: usize = self.made.values().map(Bytes::len).sum();
-        made + self.content.len() + self.files.len() * FILE_BYTES
-    }
 }
 
 impl Profiles {
-    /// The effective profile of these layers.
+    /// The text of these layers. No other file is looked at.
     ///
     /// # Errors
-    /// [`Error::TooMany`] or [`Error::TooLarge`] when the layers together are past a bound of a
-    /// profile; when a repository cannot be read.
-    pub async fn effective(&self, layers: &Layers) -> Result<Arc<Effective>, Error> {
-        let layers = layers.clone();
-        self.read(move |shared| shared.effective(&layers)).await
-    }
-
-    /// Contents of the effective profile of these layers by hash, also those that were put
-    /// together.
-    ///
-    /// # Errors
-    /// As [`Profiles::blobs`].
-    pub async fn effective_blobs(
-        &self,
-        layers: &Layers,
-        hashes: Vec<Sha256>,
-    ) -> Result<Vec<(Sha256, Bytes)>, Error> {
+    /// [`Error::TooLarge`] when it is past the bound of a file; when a repository cannot be read.
+    pub async fn effective(&self, layers: &Layers) -> Result<Effective, Error> {
         let layers = layers.clone();
         let read = move |shared: &Shared| {
-            let effective = shared.effective(&layers)?;
-            shared.layered_blobs(layers.owners(), &effective.made, hashes)
+            let stack = shared.stack(layers.owners())?;
+            let texts = stack.layers.iter().map(|(origin, it)| (origin, it.text()));
+            if texts.clone().map(|(_, text)| text.len()).sum::<usize>() > FILE_MAX {
+                return Err(error_too_large("CLAUDE.md of all layers", FILE_MAX));
+            }
+            let (content, parts) = concatenate(texts);
+            Ok(Effective {
+                version: stack.key,
+                content,
+                parts,
+            })
         };
         self.read(read).await
     }
-}
 
-impl Profiles {
     /// Where the values of a JSON file that these layers are merged into come from: JSON pointers
     /// (RFC 6901), [`ORIGINS_MAX`](crate::limits::ORIGINS_MAX) at the most. Empty for any other
     /// file.
@@ -190,41 +165,4 @@ impl Profiles {
         };
         self.read(read).await
     }
-}
-
-impl Shared {
-    fn effective(&self, layers: &Layers) -> Result<Arc<Effective>, Error> {
-        let stack = self.stack(layers.owners())?;
-        if let Some(kept) = self.effective.get(&stack.key) {
-            return Ok(kept);
-        }
-        let version = stack.key.clone();
-        let effective = Arc::new(put_together(version, self.open(stack)?)?);
-        let key = effective.version.clone();
-        let kept = Arc::clone(&effective);
-        self.effective.put(key, effective.bytes(), kept);
-        Ok(effective)
-    }
-}
-
-fn put_together(version: String, mut lays: Vec<Lay>) -> Result<Effective, Error> {
-    let mut made = HashMap::new();
-    let mut files = Vec::new();
-    let paths = paths_of(&lays);
-    let by_path = by_path(&paths);
-    measure(&by_path, |layer, place| size_at(&lays, layer, place))?;
-    let all: Vec<Holders> = by_path.into_values().collect();
-    drop(paths);
-    for holders in all {
-        files.push(combine(&mut lays, &holders, &mut made)?);
-    }
-    let (content, parts) = concatenate(&lays);
-    Ok(Effective {
-        version,
-        layers: lays.into_iter().map(|lay| lay.origin).collect(),
-        content,
-        parts,
-        files,
-        made,
-    })
 }

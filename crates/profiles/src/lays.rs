@@ -190,7 +190,7 @@ pub(crate) fn size_at(lays: &[Lay], layer: usize, place: usize) -> u64 {
     file.map_or(0, |file| file.size)
 }
 
-/// The file that the holders of one path make together.
+/// The file that the holders of one path make together, which is not `CLAUDE.md`.
 pub(crate) fn combine(
     lays: &mut [Lay],
     holders: &[(usize, usize)],
@@ -207,26 +207,20 @@ pub(crate) fn combine(
     if holders.len() == 1 {
         return Ok(whole);
     }
-    let (content, origins) = if file.path.as_str() == CONTENT_PATH {
-        let (content, parts) = concatenate(lays);
-        let origins = parts.into_iter().map(|part| part.origin).collect();
-        (content, origins)
-    } else if file.path.is_json() {
-        let texts = texts_of(lays, holders)?;
-        let Some(merged) = merge::merge(&texts) else {
-            return Ok(whole);
-        };
-        let origin = |(layer, _): &(usize, usize)| lays.get(*layer).map(|lay| lay.origin.clone());
-        (merged.text, holders.iter().filter_map(origin).collect())
-    } else {
+    if !file.path.is_json() {
+        return Ok(whole);
+    }
+    let texts = texts_of(lays, holders)?;
+    let Some(merged) = merge::merge(&texts) else {
         return Ok(whole);
     };
-    let content = Bytes::from(content);
+    let origin = |(layer, _): &(usize, usize)| lays.get(*layer).map(|lay| lay.origin.clone());
+    whole.origins = holders.iter().filter_map(origin).collect();
+    let content = Bytes::from(merged.text);
     file.sha256 = Sha256::of(&content);
     file.size = content.len() as u64;
     made.insert(file.sha256, content);
     whole.file = file;
-    whole.origins = origins;
     Ok(whole)
 }
 
@@ -246,13 +240,12 @@ pub(crate) fn texts_of(
 }
 
 /// The contents of the layers in a row, with an empty line between. One that is blank is left out.
-pub(crate) fn concatenate(lays: &[Lay]) -> (String, Vec<Part>) {
+pub(crate) fn concatenate<'a>(
+    layers: impl Iterator<Item = (&'a Origin, &'a str)>,
+) -> (String, Vec<Part>) {
     let mut content = String::new();
     let mut parts = Vec::new();
-    for lay in lays {
-        let Some(text) = &lay.snapshot.content else {
-            continue;
-        };
+    for (origin, text) in layers {
         if text.trim().is_empty() {
             continue;
         }
@@ -266,7 +259,7 @@ pub(crate) fn concatenate(lays: &[Lay]) -> (String, Vec<Part>) {
         let before = content.matches('\n').count();
         content.push_str(text);
         parts.push(Part {
-            origin: lay.origin.clone(),
+            origin: origin.clone(),
             first_line: before + 1,
             last_line: before + text.lines().count(),
         });

@@ -24,6 +24,8 @@ pub const MESSAGE_MAX: usize = 4096;
 pub const AUTHOR_MAX: usize = 200;
 /// Most versions that are walked to count or to find one.
 pub const VERSIONS_MAX: usize = 10_000;
+/// Fewest digits of a version that stand for it.
+pub const VERSION_DIGITS_MIN: usize = 7;
 /// Most versions that one question about the history gets.
 pub const HISTORY_MAX: usize = 100;
 /// Most contents that one question may name.
@@ -87,10 +89,6 @@ pub const WEBHOOK_SECRET_BYTES: usize = 32;
 /// Longest secret of a webhook, in bytes.
 pub const WEBHOOK_SECRET_MAX: usize = 1024;
 
-/// Effective profiles that are kept in memory.
-pub const EFFECTIVE_KEPT: usize = 64;
-/// Most bytes of files that layers were put together into and that are kept in memory.
-pub const EFFECTIVE_BYTES: usize = 32 * 1024 * 1024;
 /// Views that are kept in memory; each of them is one person's.
 pub const VIEWS_KEPT: usize = 512;
 /// Most bytes of views that are kept in memory.

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use gix_hash::Prefix;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use wharf_model::Clock;
 
-use crate::effective::Effective;
 use crate::error::{self, Error, Problem, Problems};
 use crate::git::commits::{Author, Commit, Draft, Walk};
 use crate::git::objects::{Reader, Writer, stored_bytes};
 use crate::git::{Locked, ObjectId, Repository, trees};
 use crate::index::Index;
 use crate::limits::{
-    CONVERSATIONS_MAX, EFFECTIVE_BYTES, EFFECTIVE_KEPT, FILES_MAX, REPOSITORY_MAX, TREE_MAX,
-    UPSTREAMS, VIEW_BYTES, VIEWS_KEPT, WAITING_MAX, WORKERS, WRITER_QUEUES,
+    CONVERSATIONS_MAX, FILES_MAX, REPOSITORY_MAX, TREE_MAX, UPSTREAMS, VERSION_DIGITS_MIN,
+    VIEW_BYTES, VIEWS_KEPT, WAITING_MAX, WORKERS, WRITER_QUEUES,
 };
 use crate::owner::Owner;
 use crate::path::{Names, ProfilePath};
@@ -45,7 +45,6 @@ pub(crate) struct Shared {
     pub(crate) root: PathBuf,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: Cache,
-    pub(crate) effective: Recent<Effective>,
     pub(crate) views: Recent<View>,
     workers: Arc<Semaphore>,
     /// Conversations with upstreams take long, and must not hold workers.
@@ -92,7 +91,6 @@ impl Profiles {
             root,
             clock,
             cache: Cache::default(),
-            effective: Recent::new(EFFECTIVE_KEPT, EFFECTIVE_BYTES),
             views: Recent::new(VIEWS_KEPT, VIEW_BYTES),
             workers: Arc::new(Semaphore::new(WORKERS)),
             upstreams: Arc::new(Semaphore::new(UPSTREAMS)),
@@ -225,17 +223,26 @@ impl Shared {
     pub(crate) fn version(&self, owner: &Owner, version: &str) -> Result<Arc<Snapshot>, Error> {
         let unknown = || Error::NoSuchVersion(version.chars().take(80).collect());
         let head = self.snapshot(owner)?.ok_or_else(unknown)?;
-        let id = parse_version(version).ok_or_else(unknown)?;
-        if head.commit.id == id {
+        let id = parse_version(version);
+        if id == Some(head.commit.id) {
             return Ok(head);
         }
         let repository = self.repository(owner);
         let mut reader = Reader::open(&repository.objects())?;
-        let commit = Commit::find(&mut reader, id)?.ok_or_else(unknown)?;
-        // What an upstream has sent may be here without being a version of this profile.
-        if !Walk::from(&mut reader, head.commit.id)?.meets(id)? {
-            return Err(unknown());
-        }
+        // What an upstream has sent may be here without being a version of this profile, so that each
+        // is looked for among the versions before the newest.
+        let commit = match id {
+            Some(id) => {
+                let commit = Commit::find(&mut reader, id)?.ok_or_else(unknown)?;
+                let is_ours = Walk::from(&mut reader, head.commit.id)?.meets(id)?;
+                Some(commit).filter(|_| is_ours)
+            }
+            None => {
+                let prefix = parse_prefix(version).ok_or_else(unknown)?;
+                Walk::from(&mut reader, head.commit.id)?.only(prefix)?
+            }
+        };
+        let commit = commit.ok_or_else(unknown)?;
         let mut index = Index::load(&repository)?;
         Snapshot::read(&mut reader, &mut index, commit).map(Arc::new)
     }
@@ -341,6 +348,13 @@ impl Shared {
 pub(crate) fn parse_version(text: &str) -> Option<ObjectId> {
     (text.len() == 40)
         .then(|| ObjectId::from_hex(text.as_bytes()).ok())
+        .flatten()
+}
+
+/// The first digits of one, by which people know it.
+fn parse_prefix(text: &str) -> Option<Prefix> {
+    (text.len() >= VERSION_DIGITS_MIN)
+        .then(|| Prefix::from_hex(text).ok())
         .flatten()
 }
 

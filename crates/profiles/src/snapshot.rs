@@ -80,6 +80,11 @@ impl Snapshot {
         self.commit.id.to_string()
     }
 
+    /// `CLAUDE.md`; empty where there is none.
+    pub(crate) fn text(&self) -> &str {
+        self.content.as_deref().unwrap_or_default()
+    }
+
     pub(crate) fn tree(&self) -> Tree {
         Tree {
             version: self.version(),

@@ -42,6 +42,43 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::PrivateKey,
+        Self::AwsKey,
+        Self::GithubToken,
+        Self::GitlabToken,
+        Self::SlackToken,
+        Self::StripeKey,
+        Self::GoogleKey,
+        Self::RegistryToken,
+        Self::ApiKey,
+        Self::Jwt,
+        Self::UrlPassword,
+        Self::PasswordHash,
+        Self::NamedValue,
+    ];
+
+    /// Its name, as it is serialized.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PrivateKey => "private_key",
+            Self::AwsKey => "aws_key",
+            Self::GithubToken => "github_token",
+            Self::GitlabToken => "gitlab_token",
+            Self::SlackToken => "slack_token",
+            Self::StripeKey => "stripe_key",
+            Self::GoogleKey => "google_key",
+            Self::RegistryToken => "registry_token",
+            Self::ApiKey => "api_key",
+            Self::Jwt => "jwt",
+            Self::UrlPassword => "url_password",
+            Self::PasswordHash => "password_hash",
+            Self::NamedValue => "named_value",
+        }
+    }
+
     /// What it looks like, for people.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -170,7 +207,26 @@ fn has_password(rest: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+
     use super::*;
+
+    /// As it is serialized.
+    struct Shown(SecretKind);
+
+    impl fmt::Display for Shown {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.serialize(f)
+        }
+    }
+
+    #[test]
+    fn a_kind_is_named_as_it_is_serialized() {
+        for (at, kind) in SecretKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, at);
+            assert_eq!(Shown(kind).to_string(), kind.name());
+        }
+    }
 
     #[test]
     fn shapes_are_found_and_references_are_not() {

@@ -240,6 +240,7 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("POST", "/api/v1/profile/blobs", Class::Sync),
     ("GET", "/api/v1/profile/history", Class::Sync),
     ("GET", "/api/v1/profile/diff", Class::Sync),
+    ("GET", "/api/v1/profile/origins", Class::Sync),
     ("POST", "/api/v1/profile/rollback/{commit_sha}", Class::Sync),
     ("GET", "/api/v1/profile/upstream", Class::Sync),
     ("PUT", "/api/v1/profile/upstream", Class::Sync),

@@ -161,6 +161,7 @@ const PROBLEMS: [(&str, &str); 12] = [
         profile::blobs::blobs,
         profile::history::history,
         profile::diff::diff,
+        profile::origins::origins,
         profile::rollback::rollback,
         profile::upstream::show::show,
         profile::upstream::set::set,

@@ -200,6 +200,7 @@ pub(crate) fn of(app: App) -> Router {
         .route("/api/v1/profile/blobs", post(profile::blobs::blobs))
         .route("/api/v1/profile/history", get(profile::history::history))
         .route("/api/v1/profile/diff", get(profile::diff::diff))
+        .route("/api/v1/profile/origins", get(profile::origins::origins))
         .route(
             "/api/v1/profile/rollback/{commit_sha}",
             post(profile::rollback::rollback),

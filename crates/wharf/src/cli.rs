@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    agent, approvals, audit, auth, config, cp, db, doctor, explain, host, key, keys, kill, logs,
-    org, policy, registry, reset, run, serve, session, sync, user,
+    agent, approvals, audit, auth, catalog, config, cp, db, doctor, explain, host, key, keys, kill,
+    logs, org, policy, registry, reset, run, serve, session, sync, user,
 };
 
 const EXAMPLES: &str = "\
@@ -116,6 +116,8 @@ pub(crate) enum Command {
     Audit(audit::Command),
     /// Keep the configuration of your agents the same on every machine
     Sync(sync::Args),
+    #[command(subcommand)]
+    Catalog(catalog::Command),
     /// Serve this machine
     Serve(serve::Args),
     /// Log in to a server, and out of it

@@ -208,9 +208,11 @@ impl CommandError {
         error.decision = problem.decision.clone().map(Box::new);
         error.approval = problem.approval.clone().map(Box::new);
         for field in problem.errors.iter().flatten() {
-            error
-                .causes
-                .push(format!("{}: {}", field.field, field.message));
+            let cause = format!("{}: {}", field.field, field.message);
+            // Of one alone, the message is it.
+            if cause != error.message {
+                error.causes.push(cause);
+            }
         }
         match kind {
             Kind::Login => error.hint(

@@ -13,13 +13,13 @@ use crate::step::{command, succeed};
 /// Compiler flags of the floor. `-pthread` is the only one that it needs.
 const FLOOR_FLAGS: [&str; 3] = ["-O2", "-Wall", "-pthread"];
 
-/// The release binary, which is built first.
-pub(super) fn wharf(project: &Project) -> Result<Kind> {
-    let arguments = ["build", "--release", "--package", "wharf"];
+/// The binary, which is built first with this profile.
+pub(super) fn wharf(project: &Project, profile: &str) -> Result<Kind> {
+    let arguments = ["build", "--profile", profile, "--package", "wharf"];
     succeed(&mut command(project.root(), "cargo", &arguments))?;
     Ok(Kind {
         role: Role::Wharf,
-        program: project.target().join("release/wharf"),
+        program: project.target().join(profile).join("wharf"),
         arguments: ["serve", "--port", "0"].map(OsString::from).to_vec(),
         has_token: true,
     })

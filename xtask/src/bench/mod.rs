@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the release binary, measured from outside over HTTP, beside the
+//! `cargo xtask bench`: the binary as it is shipped, measured from outside over HTTP, beside the
 //! least that is possible (`bench/floor.c`) and the usual way (`bench/peers`).
 //!
 //! The method: for each row, one warm-up round and then rounds in turn over all targets
@@ -55,6 +55,9 @@ pub(crate) struct Options {
     /// remote-rate-32, each also with -far, and `remote` for all of these; sync; attach
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// How Wharf is built: `dist` as it is shipped, `release` sooner done, or another of Cargo.toml's
+    #[arg(long, default_value = "dist")]
+    profile: String,
     /// Without FastAPI, OpenSSH's ControlMaster and asyncssh
     #[arg(long)]
     no_peers: bool,
@@ -170,7 +173,7 @@ fn start(project: &Project, options: &Options) -> Result<Vec<Target>> {
         }
     }
     if options.target.is_none() && !options.no_wharf {
-        kinds.insert(0, build::wharf(project)?);
+        kinds.insert(0, build::wharf(project, &options.profile)?);
     }
     for kind in &kinds {
         let name = kind.role.name();

@@ -98,15 +98,7 @@ impl Server {
     pub(super) fn proportional_memory(&self) -> u64 {
         self.tree()
             .iter()
-            .map(|process| process.memory("smaps_rollup", "Pss:"))
-            .sum()
-    }
-
-    /// The resident memory of the server and all it started, in bytes.
-    pub(super) fn resident_memory(&self) -> u64 {
-        self.tree()
-            .iter()
-            .map(|process| process.memory("status", "VmRSS:"))
+            .map(|process| process.proportional_memory())
             .sum()
     }
 
@@ -221,10 +213,11 @@ impl Process {
         })
     }
 
-    /// A figure in kB from one of the process's files, in bytes; 0 for one that has ended.
-    fn memory(&self, file: &str, name: &str) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/{file}", self.pid)).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
+    /// Its share of memory in bytes, what it shares divided among the sharers; 0 for one that has ended.
+    fn proportional_memory(&self) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid));
+        let text = text.unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
         let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
         kib.unwrap_or_default() * 1024
     }
@@ -252,7 +245,7 @@ mod tests {
         assert_eq!(server.address.port(), 9);
         let tree = server.tree();
         assert!(tree.len() >= 2, "the server and the sleep");
-        assert!(server.resident_memory() > 0);
+        assert!(server.proportional_memory() > 0);
         for process in &tree {
             // Both ignore the polite signal; this test need not wait for the grace period.
             kill_process(Pid::from_raw(process.pid).expect("a pid"), Signal::KILL).ok();

@@ -159,7 +159,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: "idle",
-        title: "server idle, its tree's RSS",
+        title: "memory of an idle server and its tree (PSS)",
         work: Work::IdleMemory,
         unit: Unit::Mebibytes,
         reach: Reach::AtMost(30.0),
@@ -242,7 +242,7 @@ impl Row {
                 let started = target.started.as_ref().context("a server of ours")?;
                 let (server, _) = started.start_again()?;
                 sleep(SETTLE);
-                Ok(mebibytes(server.resident_memory()))
+                Ok(mebibytes(server.proportional_memory()))
             }
             Work::ProgramSize => {
                 let started = target.started.as_ref().context("a server of ours")?;

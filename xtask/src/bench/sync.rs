@@ -55,7 +55,7 @@ impl Row {
 pub(super) fn run(project: &Project, options: &Options, gate: &mut Gate) -> Result<()> {
     let folder = project.target().join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    let world = World::new(project, &folder)?;
+    let world = World::new(project, &options.profile, &folder)?;
     say("");
     say("| sync | Wharf | git | ratio |");
     say("|---|---|---|---|");
@@ -95,8 +95,8 @@ struct World {
 }
 
 impl World {
-    fn new(project: &Project, logs: &Path) -> Result<Self> {
-        let kind = build::wharf(project)?;
+    fn new(project: &Project, profile: &str, logs: &Path) -> Result<Self> {
+        let kind = build::wharf(project, profile)?;
         let server = Target::start(&kind, logs)?;
         let homes = tempfile::tempdir().context("making homes")?;
         let token = homes.path().join("token");

@@ -18,8 +18,8 @@ pub use content::{
 };
 pub use team::{CreateTeam, PutTeamMember, Team, TeamList, TeamMember, TeamMemberList};
 pub use tree::{
-    BLOBS_TYPE, BlobsRequest, ProfileDifferences, ProfileFile, ProfileLayer, ProfileTree,
-    ProfileTreeFile, ProfileUpload, TREE_TYPE,
+    BLOBS_TYPE, BlobsRequest, ProfileDifferences, ProfileFile, ProfileLayer, ProfileOrigin,
+    ProfileOrigins, ProfileTree, ProfileTreeFile, ProfileUpload, TREE_TYPE,
 };
 pub use upstream::{
     Divergence, PutUpstream, UpstreamDone, UpstreamPull, UpstreamShown, WebhookSecret,

@@ -116,3 +116,24 @@ pub struct ProfileDifferences {
     /// Files whose changes are not shown: too large, no text, or too many.
     pub omitted: u64,
 }
+
+/// `GET /api/v1/profile/origins?path=`: of a JSON file that several profiles were put together into,
+/// which of them each value is of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProfileOrigins {
+    /// The file.
+    pub path: String,
+    /// At most 1,000, in the order of the file; none of a file that is one profile's alone.
+    pub values: Vec<ProfileOrigin>,
+}
+
+/// Whose one value is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProfileOrigin {
+    /// Where it is, a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// `me`, `org` or `team:ID`.
+    pub profile: String,
+    /// The git commit that it is of.
+    pub commit_sha: String,
+}

@@ -3,8 +3,7 @@
 use reqwest::Method;
 use reqwest::header::IF_MATCH;
 use wharf_api::profile::{
-    CatalogChange, CatalogContent, CatalogDraft, CatalogItem, CatalogPage, CatalogScope,
-    CatalogType,
+    CatalogChange, CatalogContent, CatalogDraft, CatalogItem, CatalogPage, CatalogType,
 };
 
 use super::{V1, condition};
@@ -22,8 +21,8 @@ pub struct CatalogQuery<'a> {
     pub kind: Option<CatalogType>,
     /// Only with this text in name, description or tags.
     pub text: Option<&'a str>,
-    /// Only of such owners.
-    pub scope: Option<CatalogScope>,
+    /// Only of such owners: `org`, `team`, `user`, or one team's, `team:ID`.
+    pub scope: Option<&'a str>,
 }
 
 impl Client {
@@ -98,12 +97,15 @@ impl Client {
         self.json(request).await
     }
 
-    /// Takes an item out.
+    /// Takes an item out, if its revision is still this one; whatever it is where none is given.
     ///
     /// # Errors
-    /// When there is none of that id, or no server.
-    pub async fn remove_catalog_item(&self, id: &str) -> Result<(), Error> {
-        let request = self.catalog(Method::DELETE, &["items", id]);
+    /// When there is none of that id, its revision is another, or the server cannot be reached.
+    pub async fn remove_catalog_item(&self, id: &str, revision: Option<i64>) -> Result<(), Error> {
+        let mut request = self.catalog(Method::DELETE, &["items", id]);
+        if let Some(revision) = revision {
+            request = request.header(IF_MATCH, condition(&revision.to_string())?);
+        }
         self.send(request).await.map(drop)
     }
 }

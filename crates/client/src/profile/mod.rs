@@ -1,12 +1,10 @@
-//! Agent configuration: trees and their contents, versions, the single file, the catalog,
-//! upstreams.
+//! Agent configuration: trees and their contents, versions, the catalog, upstreams.
 //!
 //! Where a profile can be named it is `me`, `org` or `team:ID`. [`Client::profile_tree`] without one
 //! is what applies to who asks.
 
 mod blobs;
 mod catalog;
-mod content;
 mod tree;
 mod upstream;
 
@@ -20,7 +18,6 @@ use crate::error::Error;
 
 pub use blobs::{BLOB_BYTES_MAX, BLOBS_BYTES_MAX, Blob, Blobs};
 pub use catalog::CatalogQuery;
-pub use content::Written;
 pub use tree::{Content, Put, TREE_ANSWER_BYTES_MAX};
 
 /// How long a call may take that carries a whole profile.

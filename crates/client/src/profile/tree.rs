@@ -5,8 +5,8 @@ use futures_util::stream;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use reqwest::{Body, Method, StatusCode};
 use wharf_api::profile::{
-    BLOBS_TYPE, BlobsRequest, ConfigurationHistory, ProfileDifferences, ProfileTree, ProfileUpload,
-    TREE_TYPE,
+    BLOBS_TYPE, BlobsRequest, ConfigurationHistory, ProfileDifferences, ProfileOrigins,
+    ProfileTree, ProfileUpload, TREE_TYPE,
 };
 
 use super::blobs::{Blobs, frame_header};
@@ -66,24 +66,6 @@ impl Client {
                 Err(self.odd(StatusCode::NOT_MODIFIED, why))
             }
         }
-    }
-
-    /// The files of one version.
-    ///
-    /// # Errors
-    /// As [`Client::profile_tree`], and when there is no such version.
-    pub async fn profile_tree_at(
-        &self,
-        profile: &str,
-        version: &str,
-    ) -> Result<ProfileTree, Error> {
-        let request = self
-            .profile(Method::GET, &["tree"], Some(profile))
-            .query(&[("version", version)])
-            .timeout(TRANSFER_TIMEOUT)
-            .header(ACCEPT, JSON);
-        let response = self.send(request).await?;
-        self.tree_of(response).await
     }
 
     /// The contents with these SHA-256, as they arrive.
@@ -187,7 +169,7 @@ impl Client {
         self.json(request.query(&[("limit", limit)])).await
     }
 
-    /// What changed between two versions of a profile.
+    /// What changed between two versions of a profile; to the newest where `to` is absent.
     ///
     /// # Errors
     /// When there is no such version, or no server.
@@ -195,11 +177,21 @@ impl Client {
         &self,
         profile: &str,
         from: &str,
-        to: &str,
+        to: Option<&str>,
     ) -> Result<ProfileDifferences, Error> {
         let request = self.profile(Method::GET, &["diff"], Some(profile));
-        self.json(request.query(&[("from", from), ("to", to)]))
-            .await
+        let mut query = vec![("from", from)];
+        query.extend(to.map(|to| ("to", to)));
+        self.json(request.query(&query)).await
+    }
+
+    /// Of a JSON file that several profiles were put together into, which of them each value is of.
+    ///
+    /// # Errors
+    /// When the server refuses or cannot be reached.
+    pub async fn profile_origins(&self, path: &str) -> Result<ProfileOrigins, Error> {
+        let request = self.profile(Method::GET, &["origins"], None);
+        self.json(request.query(&[("path", path)])).await
     }
 
     /// Makes an older version of a profile's whole tree the newest again.

@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, HashSet};
 use std::fmt::Write as _;
 
 use bytes::Bytes;
+use gix_hash::Prefix;
 use gix_object::{CommitRef, Kind};
 use wharf_model::Timestamp;
 
@@ -152,6 +153,21 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// The only one whose id begins so; none where there is none, or another one.
+    pub(crate) fn only(mut self, prefix: Prefix) -> Result<Option<Commit>, Error> {
+        let mut found = None;
+        while let Some(commit) = self.step()? {
+            if prefix.cmp_oid(&commit.id) != Ordering::Equal {
+                continue;
+            }
+            if found.is_some() {
+                return Ok(None);
+            }
+            found = Some(commit);
+        }
+        Ok(found)
     }
 }
 

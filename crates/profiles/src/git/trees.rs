@@ -72,33 +72,6 @@ pub(crate) fn flatten(reader: &mut Reader, tree: ObjectId) -> Result<Vec<Leaf>, 
     Ok(leaves)
 }
 
-/// What is at `path` below `tree`: its id and whether it may be run. None where no file is.
-pub(crate) fn find(
-    reader: &mut Reader,
-    tree: ObjectId,
-    path: &str,
-) -> Result<Option<(ObjectId, bool)>, Error> {
-    let mut tree = tree;
-    let mut names = path.split('/').peekable();
-    while let Some(name) = names.next() {
-        let data = reader.get(&tree, Kind::Tree)?;
-        let found = TreeRef::from_bytes(data, gix_hash::Kind::Sha1);
-        let found = found.map_err(|error| error::git("read a directory")(error.to_string()))?;
-        let mut entries = found.entries.iter();
-        let Some(entry) = entries.find(|entry| *entry.filename == name.as_bytes()) else {
-            return Ok(None);
-        };
-        let is_last = names.peek().is_none();
-        match entry.mode.kind() {
-            EntryKind::Tree if !is_last => tree = entry.oid.to_owned(),
-            EntryKind::Blob if is_last => return Ok(Some((entry.oid.to_owned(), false))),
-            EntryKind::BlobExecutable if is_last => return Ok(Some((entry.oid.to_owned(), true))),
-            _ => return Ok(None),
-        }
-    }
-    Ok(None)
-}
-
 /// Makes trees of files, and gives the id of the outermost. Paths are legal, and no file is a
 /// directory, too.
 pub(crate) fn build<'a>(

@@ -183,15 +183,15 @@ fn environment(
         }
         (_, Protocol::Ssh) => {
             let why = "an upstream over SSH needs a key and a file of known hosts";
-            return Err(UpstreamError::Access(why));
+            return Err(UpstreamError::access("url", why));
         }
         (_, Protocol::Https) => {
-            return Err(UpstreamError::Access("a key is for an upstream over SSH"));
+            let why = "a key is for an upstream over SSH";
+            return Err(UpstreamError::access("url", why));
         }
         (_, Protocol::File) => {
-            return Err(UpstreamError::Access(
-                "a folder needs nothing that opens it",
-            ));
+            let why = "a folder needs nothing that opens it";
+            return Err(UpstreamError::access("url", why));
         }
     }
     add("GIT_CONFIG_COUNT", OsStr::new(&settings.len().to_string()));
@@ -409,7 +409,7 @@ mod tests {
             upstream("file:///x", key),
         ] {
             let refused = place.try_run(&wrong, &["version"], BOUNDS);
-            assert!(matches!(refused, Err(UpstreamError::Access(_))));
+            assert!(matches!(refused, Err(UpstreamError::Access { .. })));
         }
     }
 

@@ -95,18 +95,29 @@ impl Draft {
         Ok((stored, files))
     }
 
+    /// What is given of a token and its name.
+    fn opener(&self) -> Option<&'static str> {
+        let token = self.token.as_ref().map(|_| "token");
+        token.or(self.user.as_ref().map(|_| "user"))
+    }
+
     fn folder(&self) -> Result<StoredAccess, UpstreamError> {
-        if self.user.is_some() || self.token.is_some() || self.known_hosts.is_some() {
-            let why = "a folder needs nothing that opens it";
-            return Err(UpstreamError::Access(why));
+        let given = self
+            .opener()
+            .or(self.known_hosts.as_ref().map(|_| "known_hosts"));
+        match given {
+            Some(field) => {
+                let why = "a folder needs nothing that opens it";
+                Err(UpstreamError::access(field, why))
+            }
+            None => Ok(StoredAccess::Open),
         }
-        Ok(StoredAccess::Open)
     }
 
     fn token(&self, kept: Option<Stored>) -> Result<StoredAccess, UpstreamError> {
         if self.known_hosts.is_some() {
             let why = "known hosts are for an upstream over SSH";
-            return Err(UpstreamError::Access(why));
+            return Err(UpstreamError::access("known_hosts", why));
         }
         let user = self.user.as_deref().map(judge_user).transpose()?;
         let kept = kept.and_then(|kept| match kept.access {
@@ -122,9 +133,10 @@ impl Draft {
                 user: user.map_or(before, str::to_owned),
                 token,
             }),
-            (None, None) if user.is_some() => Err(UpstreamError::Access(
-                "a name opens nothing without a token",
-            )),
+            (None, None) if user.is_some() => {
+                let why = "a name opens nothing without a token";
+                Err(UpstreamError::access("user", why))
+            }
             (None, None) => Ok(StoredAccess::Open),
         }
     }
@@ -136,9 +148,9 @@ impl Draft {
         place: &Place,
         made: &Made,
     ) -> Result<(StoredAccess, Option<SshFiles>), Error> {
-        if self.user.is_some() || self.token.is_some() {
+        if let Some(field) = self.opener() {
             let why = "over SSH there is no token, and the name is in the address";
-            return Err(UpstreamError::Access(why).into());
+            return Err(UpstreamError::access(field, why).into());
         }
         let given = self.known_hosts.as_deref().map(judge_hosts).transpose()?;
         let kept = match kept.map(|kept| kept.access) {
@@ -161,7 +173,7 @@ impl Draft {
         let Some(known_hosts) = given.or(hosts) else {
             let why = "an upstream over SSH needs the lines of a file of known hosts that name the \
                        host's keys";
-            return Err(UpstreamError::Access(why).into());
+            return Err(UpstreamError::access("known_hosts", why).into());
         };
         let access = StoredAccess::Key {
             files: name.clone(),
@@ -180,7 +192,7 @@ fn judge_user(user: &str) -> Result<&str, UpstreamError> {
     let legal = |it: char| !it.is_control() && it != ':';
     if user.is_empty() || user.len() > UPSTREAM_USER_MAX || !user.chars().all(legal) {
         let why = "the name beside the token is empty, too long, or has a ':' in it";
-        return Err(UpstreamError::Access(why));
+        return Err(UpstreamError::access("user", why));
     }
     Ok(user)
 }
@@ -190,7 +202,7 @@ fn judge_token(token: &Secret) -> Result<&str, UpstreamError> {
     let legal = |byte: u8| byte.is_ascii_graphic();
     if token.is_empty() || token.len() > UPSTREAM_TOKEN_MAX || !token.bytes().all(legal) {
         let why = "the token is empty, too long, or has a space or a letter that is not ASCII";
-        return Err(UpstreamError::Access(why));
+        return Err(UpstreamError::access("token", why));
     }
     Ok(token)
 }
@@ -198,7 +210,8 @@ fn judge_token(token: &Secret) -> Result<&str, UpstreamError> {
 /// Looks at the lines as far as `ssh` would not say what is wrong with them.
 fn judge_hosts(text: &str) -> Result<String, UpstreamError> {
     if text.len() > KNOWN_HOSTS_MAX {
-        return Err(UpstreamError::Access("the known hosts are too many"));
+        let why = "the known hosts are too many";
+        return Err(UpstreamError::access("known_hosts", why));
     }
     let lines = text.lines().map(str::trim);
     let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -206,7 +219,7 @@ fn judge_hosts(text: &str) -> Result<String, UpstreamError> {
     if all.is_empty() || !all.iter().all(|line| is_line(line)) {
         let why = "the known hosts are not lines of a host's name, the kind of its key, and the \
                    key, as `ssh-keyscan` prints them";
-        return Err(UpstreamError::Access(why));
+        return Err(UpstreamError::access("known_hosts", why));
     }
     Ok(all.join("\n") + "\n")
 }

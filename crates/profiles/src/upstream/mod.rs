@@ -81,9 +81,14 @@ pub enum UpstreamError {
     /// The branch is not one.
     #[error("{0:?} is no name of a branch")]
     Branch(String),
-    /// The access does not fit the address.
-    #[error("{0}")]
-    Access(&'static str),
+    /// What opens it does not fit the address, or is not one.
+    #[error("{why}")]
+    Access {
+        /// Which part of it: `token`, `user`, `known_hosts`, or the `url` that they do not fit.
+        field: &'static str,
+        /// What is wrong with that.
+        why: &'static str,
+    },
     /// `git` cannot be run.
     #[error("cannot run git for the upstream")]
     Program(#[source] std::io::Error),
@@ -102,4 +107,11 @@ pub enum UpstreamError {
     /// There is nothing to send.
     #[error("nothing was saved yet that could be sent to the upstream")]
     Empty,
+}
+
+impl UpstreamError {
+    /// What opens it is not right.
+    pub(crate) const fn access(field: &'static str, why: &'static str) -> Self {
+        Self::Access { field, why }
+    }
 }

@@ -91,14 +91,13 @@ fn content(
     let own_file = files
         .filter(|file| file.path.as_str() == CONTENT_PATH)
         .last();
-    let (text, parts) = concatenate(outer);
+    let each = outer.iter().map(|lay| (&lay.origin, lay.snapshot.text()));
+    let (text, parts) = concatenate(each);
     if parts.is_empty() {
         let file = own_file.zip(inner);
         return Ok(file.map(|(file, lay)| alone(file, &lay.origin)));
     }
-    let own_text = mine
-        .and_then(|it| it.content.as_deref())
-        .unwrap_or_default();
+    let own_text = mine.map(Snapshot::text).unwrap_or_default();
     let mut origins: Vec<Origin> = parts.into_iter().map(|part| part.origin).collect();
     let names: Vec<String> = origins.iter().map(|origin| name(&origin.owner)).collect();
     let block = block::render(&names, &text, own_text.contains("\r\n"));

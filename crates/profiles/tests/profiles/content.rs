@@ -1,6 +1,6 @@
 //! The single file: the contract's words, and that the repository is git's.
 
-use wharf_profiles::limits::{CONTENT_MAX, HISTORY_MAX};
+use wharf_profiles::limits::{CONTENT_MAX, HISTORY_MAX, VERSION_DIGITS_MIN};
 use wharf_profiles::{Author, Condition, Error, Owner};
 
 use crate::support::{Place, ada, author, git, upload};
@@ -141,19 +141,24 @@ async fn a_rollback_is_a_new_version_with_the_old_content() {
     assert_ne!(back.commit_sha, first.commit_sha);
     let tree = profiles.tree(ada(), None).await.unwrap();
     assert_eq!(tree.files.len(), 2, "other files stay");
-    let then = profiles.content_at(ada(), &second.version).await.unwrap();
-    assert_eq!(then.content.as_ref(), "two");
     let bound = Condition::Is(&second.version);
     let stale = profiles.rollback(ada(), &first.commit_sha, author(), bound);
     assert!(matches!(stale.await, Err(Error::Stale { current }) if current == back.commit_sha));
 
+    let begin = |digits: usize| first.commit_sha.get(..digits).unwrap();
+    let short = begin(VERSION_DIGITS_MIN);
+    let again = profiles.rollback(ada(), short, author(), Condition::Any);
+    assert_eq!(again.await.unwrap().content.as_ref(), "one");
+    let longer = format!("{}0", first.commit_sha);
     for unknown in [
         "",
         "HEAD",
         "main",
         "../x",
         &"b".repeat(40),
-        first.commit_sha.get(..12).unwrap(),
+        &"b".repeat(VERSION_DIGITS_MIN),
+        begin(VERSION_DIGITS_MIN - 1),
+        &longer,
     ] {
         let refused = profiles
             .rollback(ada(), unknown, author(), Condition::Any)
@@ -161,6 +166,39 @@ async fn a_rollback_is_a_new_version_with_the_old_content() {
         assert!(matches!(refused, Err(Error::NoSuchVersion(_))), "{unknown}");
     }
     place.fsck(ada());
+}
+
+/// These two numbers are of the few whose commits begin with the same seven digits.
+#[tokio::test]
+async fn digits_that_two_versions_begin_with_name_none() {
+    let place = Place::new();
+    let profiles = &place.profiles;
+    let put = profiles.put(ada(), "one", "", author(), Condition::Any);
+    put.await.unwrap();
+    let tree = place.git(ada(), &["rev-parse", "HEAD^{tree}"]);
+    let tree = tree.trim();
+    let file = place.repository(ada()).join("commit");
+    let make = |parents: &[String], message: &str| {
+        let parents: String = parents.iter().map(|it| format!("parent {it}\n")).collect();
+        let who = "A <a@x> 1 +0000";
+        let text = format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\n{message}\n");
+        std::fs::write(&file, text).unwrap();
+        let words = ["hash-object", "-t", "commit", "-w", file.to_str().unwrap()];
+        place.git(ada(), &words).trim().to_owned()
+    };
+    let both = [make(&[], "19409"), make(&[], "23172")];
+    let short = &both[0][..VERSION_DIGITS_MIN];
+    assert!(both[1].starts_with(short), "{both:?}");
+    let head = make(&both, "both");
+    place.git(ada(), &["update-ref", "refs/heads/main", &head]);
+    std::fs::remove_file(&file).unwrap();
+    let refused = profiles.tree(ada(), Some(short)).await;
+    assert!(matches!(refused, Err(Error::NoSuchVersion(_))));
+    for version in &both {
+        let longer = &version[..VERSION_DIGITS_MIN + 3];
+        let tree = profiles.tree(ada(), Some(longer)).await.unwrap();
+        assert_eq!(&tree.version, version);
+    }
 }
 
 #[tokio::test]
@@ -178,7 +216,8 @@ async fn a_commit_that_is_no_version_of_the_profile_is_unknown() {
     let others = put(bob, "others").await;
     let tree = place.git(ada(), &["rev-parse", "HEAD^{tree}"]);
     let stray = place.git(ada(), &["commit-tree", "-m", "stray", tree.trim()]);
-    for version in [others.as_str(), stray.trim(), tree.trim()] {
+    let stray = stray.trim();
+    for version in [others.as_str(), stray, &stray[..12], tree.trim()] {
         let refused = place
             .profiles
             .rollback(ada(), version, author(), Condition::Any)

@@ -1,8 +1,8 @@
 //! Layers: organization, team, user.
 
 use serde_json::{Value, json};
-use wharf_profiles::limits::{BLOBS_BYTES_MAX, FILE_MAX};
-use wharf_profiles::{Condition, Effective, Error, Layers, Owner, Sha256};
+use wharf_profiles::limits::{BLOBS_BYTES_MAX, CONTENT_MAX, FILE_MAX, TREE_MAX};
+use wharf_profiles::{Condition, Error, Layers, Owner, Sha256, View};
 
 use crate::support::{Place, ada, author, upload};
 
@@ -25,11 +25,11 @@ async fn put(place: &Place, owner: &Owner, files: &[(&str, &str)]) {
     put.await.unwrap();
 }
 
-async fn content(place: &Place, effective: &Effective, path: &str) -> String {
-    let mut files = effective.files.iter();
+async fn content(place: &Place, view: &View, path: &str) -> String {
+    let mut files = view.files.iter();
     let file = files.find(|it| it.file.path.as_str() == path).unwrap();
     let hashes = vec![file.file.sha256];
-    let blobs = place.profiles.effective_blobs(&layers(), hashes).await;
+    let blobs = place.profiles.view_blobs(&layers(), hashes).await;
     let (hash, content) = blobs.unwrap().remove(0);
     assert_eq!(hash, Sha256::of(&content));
     assert_eq!(content.len() as u64, file.file.size);
@@ -40,7 +40,7 @@ async fn content(place: &Place, effective: &Effective, path: &str) -> String {
 async fn contents_follow_one_another_from_the_outside_in() {
     let place = Place::new();
     let effective = place.profiles.effective(&layers()).await.unwrap();
-    assert_eq!((effective.content.as_str(), effective.files.len()), ("", 0));
+    assert_eq!((effective.content.as_str(), effective.parts.len()), ("", 0));
     assert!(!effective.org_applied() && !effective.user_applied());
 
     put(&place, ada(), &[("CLAUDE.md", "user\n")]).await;
@@ -64,7 +64,6 @@ async fn contents_follow_one_another_from_the_outside_in() {
     put(&place, &team(), &[("CLAUDE.md", "team\n")]).await;
     let all = place.profiles.effective(&layers()).await.unwrap();
     assert_eq!(all.content, "org\nmore\n\nteam\n\nuser\n");
-    assert_eq!(content(&place, &all, "CLAUDE.md").await, all.content);
     let again = place.profiles.effective(&layers()).await.unwrap();
     assert_eq!(again, all);
 }
@@ -99,8 +98,8 @@ async fn files_are_overlaid_and_json_is_merged_with_its_origins() {
         ],
     )
     .await;
-    let effective = place.profiles.effective(&layers()).await.unwrap();
-    let files: Vec<(&str, usize)> = effective
+    let view = place.profiles.view(&layers()).await.unwrap();
+    let files: Vec<(&str, usize)> = view
         .files
         .iter()
         .map(|it| (it.file.path.as_str(), it.origins.len()))
@@ -115,25 +114,16 @@ async fn files_are_overlaid_and_json_is_merged_with_its_origins() {
             ("settings.json", 2),
         ]
     );
-    assert_eq!(
-        content(&place, &effective, "commands/shared.md").await,
-        "user's"
-    );
-    assert_eq!(
-        content(&place, &effective, "commands/org.md").await,
-        "only org"
-    );
-    assert_eq!(
-        content(&place, &effective, "broken.json").await,
-        "{ not json"
-    );
-    let merged = content(&place, &effective, "settings.json").await;
+    assert_eq!(content(&place, &view, "commands/shared.md").await, "user's");
+    assert_eq!(content(&place, &view, "commands/org.md").await, "only org");
+    assert_eq!(content(&place, &view, "broken.json").await, "{ not json");
+    let merged = content(&place, &view, "settings.json").await;
     let merged: Value = serde_json::from_str(&merged).unwrap();
     assert_eq!(
         merged,
         json!({"model": "opus", "env": {"A": "1", "B": "2"}})
     );
-    let settings = &effective.files[4];
+    let settings = &view.files[4];
     let keys = async |path: &str| {
         let keys = place.profiles.effective_keys(&layers(), path).await;
         let keys = keys.unwrap().into_iter();
@@ -153,6 +143,44 @@ async fn files_are_overlaid_and_json_is_merged_with_its_origins() {
     }
     assert_eq!(settings.origins[0].owner, org());
     assert_eq!(settings.origins[1].owner, *ada());
+}
+
+/// Files beside the text may be past every bound together: they are not its matter.
+#[tokio::test]
+async fn a_text_has_the_bound_of_a_file_and_needs_no_other() {
+    let place = Place::new();
+    let line = |length: usize| "x".repeat(length);
+    let large: Vec<(String, String)> = (0..5)
+        .map(|at| (format!("{at}"), format!("{at}").repeat(FILE_MAX)))
+        .collect();
+    let large = large
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()));
+    let large: Vec<(&str, &str)> = large.collect();
+    put(&place, ada(), &large).await;
+    let others: Vec<(String, &str)> = large
+        .iter()
+        .map(|(path, text)| (format!("of-org-{path}"), *text))
+        .collect();
+    let others: Vec<(&str, &str)> = others
+        .iter()
+        .map(|(path, it)| (path.as_str(), *it))
+        .collect();
+    put(&place, &org(), &others).await;
+    let view = place.profiles.view(&layers()).await;
+    assert!(matches!(view, Err(Error::TooLarge { limit, .. }) if limit == TREE_MAX));
+    assert!(place.profiles.effective(&layers()).await.is_ok());
+
+    let teams = |count: usize| (0..count).map(|n| Owner::team(&format!("t{n}")).unwrap());
+    let all = |count: usize| Layers::new(teams(count).collect()).unwrap();
+    let whole = FILE_MAX / CONTENT_MAX;
+    for team in teams(whole + 1) {
+        put(&place, &team, &[("CLAUDE.md", &line(CONTENT_MAX))]).await;
+    }
+    let fits = place.profiles.effective(&all(whole)).await.unwrap();
+    assert_eq!(fits.parts.len(), whole);
+    let more = place.profiles.effective(&all(whole + 1)).await;
+    assert!(matches!(more, Err(Error::TooLarge { limit, .. }) if limit == FILE_MAX));
 }
 
 /// What was in a layer once may be asked for as well, so that more than a view can be.

@@ -19,3 +19,6 @@ mod upstream;
 mod upstream_settings;
 mod view;
 mod view_histories;
+mod view_layers;
+mod view_seen;
+mod view_sent;

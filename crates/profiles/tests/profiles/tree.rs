@@ -194,21 +194,6 @@ async fn changes_are_shown_by_file_and_line() {
     assert_eq!(none.unwrap(), []);
     let all = profiles.diff(ada(), None, None).await.unwrap();
     assert_eq!(all.len(), 3);
-
-    let touches = profiles.touches(ada(), "a.md", 10).await.unwrap();
-    let versions: Vec<&str> = touches
-        .iter()
-        .map(|it| it.version.commit_sha.as_str())
-        .collect();
-    assert_eq!(versions, [second.as_str(), first.as_str()]);
-    let touches = profiles.touches(ada(), "gone.md", 10).await.unwrap();
-    assert_eq!(
-        touches.iter().map(|it| it.is_there).collect::<Vec<_>>(),
-        [false, true]
-    );
-    let touches = profiles.touches(ada(), "same.md", 10).await.unwrap();
-    assert_eq!(touches.len(), 1);
-    assert!(profiles.touches(ada(), "../x", 10).await.is_err());
 }
 
 #[tokio::test]

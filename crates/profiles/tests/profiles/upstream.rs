@@ -195,10 +195,8 @@ async fn one_side_may_be_chosen_and_the_other_stays_in_the_history() {
         let history = profiles.history(ada(), 10).await.unwrap();
         assert_eq!(history.total, 4);
         for version in &history.versions {
-            profiles
-                .content_at(ada(), &version.commit_sha)
-                .await
-                .unwrap();
+            let then = profiles.tree(ada(), Some(&version.commit_sha)).await;
+            then.unwrap();
         }
         assert_eq!(world.push().await.unwrap(), Pushed::Sent(tree.version));
         world.sound();

@@ -200,8 +200,8 @@ async fn a_key_is_made_here_and_stays_at_its_address() {
     for elsewhere in ["ssh://git@example.com/b.git", "ssh://git@example.org/a.git"] {
         let refused = try_set(&place, draft(elsewhere)).await;
         assert!(
-            matches!(refused, Err(Error::Upstream(UpstreamError::Access(why)))
-            if why.contains("known hosts"))
+            matches!(refused, Err(Error::Upstream(UpstreamError::Access { field, .. }))
+            if field == "known_hosts")
         );
         let other = set(&place, with_hosts(elsewhere, HOSTS)).await;
         let Opens::Key { public, .. } = other.opens else {
@@ -239,36 +239,45 @@ async fn what_does_not_fit_is_refused_and_changes_nothing() {
     ] {
         try_set(&Place::new(), good).await.unwrap();
     }
-    for bad in [
-        user(""),
-        user("a:b"),
-        user("a\nb"),
-        user(&"u".repeat(UPSTREAM_USER_MAX + 1)),
-        with_token(https, ""),
-        with_token(https, "a b"),
-        with_token(https, "a\r\nX-Header: b"),
-        with_token(https, &"t".repeat(UPSTREAM_TOKEN_MAX + 1)),
-        with_token(ssh, "t"),
-        with_token("file:///x", "t"),
-        with_hosts(https, HOSTS),
-        with_hosts("file:///x", HOSTS),
-        with_hosts(ssh, ""),
-        with_hosts(ssh, "# nothing\n"),
-        with_hosts(ssh, "example.com"),
-        with_hosts(ssh, "example.com ssh-ed25519 AAAA"),
-        with_hosts(ssh, &HOSTS.replace("ssh-ed25519", "ssh-rsa")),
-        with_hosts(ssh, &format!("{HOSTS}nonsense\n")),
-        with_hosts(ssh, &HOSTS.replace("com ", "com \u{1b}")),
-        with_hosts(ssh, &comment(KNOWN_HOSTS_MAX + 1)),
-        Draft {
-            user: Some("ada".to_owned()),
-            ..draft(https)
-        },
+    let named = |url: &str| Draft {
+        user: Some("ada".to_owned()),
+        ..draft(url)
+    };
+    let hosts = |hosts: &str| ("known_hosts", with_hosts(ssh, hosts));
+    for (wrong, bad) in [
+        ("user", user("")),
+        ("user", user("a:b")),
+        ("user", user("a\nb")),
+        ("user", user(&"u".repeat(UPSTREAM_USER_MAX + 1))),
+        ("user", named(https)),
+        ("user", named(ssh)),
+        ("user", named("file:///x")),
+        ("token", with_token(https, "")),
+        ("token", with_token(https, "a b")),
+        ("token", with_token(https, "a\r\nX-Header: b")),
+        (
+            "token",
+            with_token(https, &"t".repeat(UPSTREAM_TOKEN_MAX + 1)),
+        ),
+        ("token", with_token(ssh, "t")),
+        ("token", with_token("file:///x", "t")),
+        ("known_hosts", with_hosts(https, HOSTS)),
+        ("known_hosts", with_hosts("file:///x", HOSTS)),
+        ("known_hosts", draft(ssh)),
+        hosts(""),
+        hosts("# nothing\n"),
+        hosts("example.com"),
+        hosts("example.com ssh-ed25519 AAAA"),
+        hosts(&HOSTS.replace("ssh-ed25519", "ssh-rsa")),
+        hosts(&format!("{HOSTS}nonsense\n")),
+        hosts(&HOSTS.replace("com ", "com \u{1b}")),
+        hosts(&comment(KNOWN_HOSTS_MAX + 1)),
     ] {
         let shown = format!("{bad:?}");
         let refused = try_set(&place, bad).await;
         assert!(
-            matches!(refused, Err(Error::Upstream(UpstreamError::Access(_)))),
+            matches!(refused, Err(Error::Upstream(UpstreamError::Access { field, .. }))
+            if field == wrong),
             "{shown}: {refused:?}"
         );
         let now = place.profiles.upstream(ada()).await.unwrap().unwrap();

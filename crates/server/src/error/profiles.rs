@@ -86,7 +86,7 @@ impl From<UpstreamError> for Failure {
         match error {
             UpstreamError::Address(_) => Self::invalid_field("url", words),
             UpstreamError::Branch(_) => Self::invalid_field("branch", words),
-            UpstreamError::Access(_) => Self::invalid_field("token", words),
+            UpstreamError::Access { field, .. } => Self::invalid_field(field, words),
             UpstreamError::Program(source) => of(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "no_git",

@@ -88,6 +88,11 @@ async fn profiles(seen: &mut Seen<'_>) {
         let other = server.ask("GET", &format!("{path}?profile=team:none"));
         assert_eq!(seen.send(path, "GET", other).await.status, 404);
     }
+    let origins = "/api/v1/profile/origins";
+    let ask = server.ask("GET", &format!("{origins}?path=settings.json"));
+    good(seen, "GET", origins, ask).await;
+    let ask = server.ask("GET", origins);
+    assert_eq!(seen.send(origins, "GET", ask).await.status, 422);
     let rollback = "/api/v1/profile/rollback/{commit_sha}";
     let ask = server.ask("POST", &format!("/api/v1/profile/rollback/{sha}"));
     good(seen, "POST", rollback, ask).await;

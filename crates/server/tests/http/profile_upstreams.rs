@@ -376,7 +376,11 @@ fn whoever_may_change_a_profile_may_name_the_hosts_that_are_allowed() {
                 json!({"url": "ssh://git@git.example.com/x", "token": "t"}),
                 "token",
             ),
-            (json!({"url": "ssh://git@git.example.com/x"}), "token"),
+            (
+                json!({"url": "https://git.example.com/x", "user": "a:b", "token": "t"}),
+                "user",
+            ),
+            (json!({"url": "ssh://git@git.example.com/x"}), "known_hosts"),
             (json!({}), "url"),
         ] {
             let answer = set(&team, &bob, wrong.clone()).await;
@@ -411,6 +415,35 @@ fn whoever_may_change_a_profile_may_name_the_hosts_that_are_allowed() {
             let answer = ask(&team, &bob, method, &none, body).await;
             assert_eq!(answer.problem().0, 404, "{method} {none}");
         }
+    });
+}
+
+/// Whoever only reads in the organization changes their own profile; the hosts that it can follow are
+/// the ones on the list, so that this reaches nothing else.
+#[test]
+fn a_viewer_names_hosts_of_the_list_for_their_own_profile_and_none_for_others() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let eve = team.join(&ada, "eve@example.com", "viewer").await;
+        let put = |profile: &str, url: &str| {
+            let (path, url) = (format!("{UPSTREAM}?profile={profile}"), json!({"url": url}));
+            let (team, eve) = (&team, &eve);
+            async move { ask(team, eve, "PUT", &path, Some(url)).await }
+        };
+        let listed = "https://git.example.com/x.git";
+        assert_eq!(put("me", listed).await.status, 200);
+        for other in [
+            "https://git.example.com:8443/x.git",
+            "https://10.0.0.1/x.git",
+        ] {
+            let answer = put("me", other).await;
+            assert_eq!(answer.problem(), (403, "host_not_allowed".to_owned()));
+        }
+        assert_eq!(put("me", "file:///srv/x.git").await.problem().0, 422);
+        let answer = put("org", listed).await;
+        assert_eq!(answer.problem().0, 403);
+        let shown = ask(&team, &eve, "GET", UPSTREAM, None).await.json();
+        assert_eq!(shown["url"], listed);
     });
 }
 

@@ -49,6 +49,24 @@ fn what_applies_has_the_organizations_files_too() {
         let answer = blobs(&team, &bob, "", std::slice::from_ref(&merged)).await;
         let merged_text: Value = serde_json::from_str(&contents(&answer)[0]).unwrap();
         assert_eq!(merged_text, json!({"a": 1, "b": 2}));
+        let origins = "/api/v1/profile/origins?path=";
+        let told = get(&team, &bob, &format!("{origins}settings.json")).await;
+        let of = |pointer: &str, layer: usize| {
+            let layer = &tree["layers"][layer];
+            json!({"pointer": pointer, "profile": layer["profile"], "commit_sha": layer["commit_sha"]})
+        };
+        let values = json!([of("/a", 0), of("/b", 1)]);
+        assert_eq!(
+            told.json(),
+            json!({"path": "settings.json", "values": values})
+        );
+        for one in ["me.md", "skills/pdf/SKILL.md", "none.json", "../x"] {
+            let told = get(&team, &bob, &format!("{origins}{one}")).await;
+            assert_eq!(told.json()["values"], json!([]), "{one}");
+        }
+        let unnamed = get(&team, &bob, origins.trim_end_matches("?path=")).await;
+        assert_eq!(unnamed.problem().0, 422);
+        assert_eq!(unnamed.json()["errors"][0]["field"], "path");
         // It is in no profile of its own.
         let answer = blobs(&team, &bob, "?profile=me", &[merged]).await;
         assert_eq!(answer.problem().0, 422);

@@ -12,7 +12,7 @@ const CONTEXT: usize = 3;
 #[must_use]
 pub fn count(old: &str, new: &str) -> (usize, usize) {
     let (before, after) = (old.lines().count(), new.lines().count());
-    if before.max(after) > LINES_MAX {
+    if before == 0 || after == 0 || before.max(after) > LINES_MAX {
         return if old == new { (0, 0) } else { (after, before) };
     }
     let diff = TextDiff::from_lines(old, new);
@@ -49,6 +49,9 @@ mod tests {
     fn counted_and_shown() {
         assert_eq!(count("a\nb\n", "a\nc\nd\n"), (2, 1));
         assert_eq!(count("a\n", "a\n"), (0, 0));
+        assert_eq!(count("", "a\nb"), (2, 0));
+        assert_eq!(count("a\nb\n", ""), (0, 2));
+        assert_eq!(count("", ""), (0, 0));
         let shown = unified("a\nb\n", "a\nc\n", "here", "there");
         assert_eq!(shown, "--- here\n+++ there\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n");
         assert_eq!(unified("a\n", "a\n", "here", "there"), "");

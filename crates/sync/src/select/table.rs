@@ -4,9 +4,16 @@ use std::path::Path;
 
 use super::Why;
 use crate::profile::ProfilePath;
+use crate::secrets::ALLOW_FILE;
 
-/// Files of a profile.
-const FILES: &[&str] = &["CLAUDE.md", "keybindings.json", "mcp.json", "settings.json"];
+/// Files of a profile. The last is ours and no agent's: what a push lets through.
+const FILES: &[&str] = &[
+    "CLAUDE.md",
+    "keybindings.json",
+    "mcp.json",
+    "settings.json",
+    ALLOW_FILE,
+];
 /// Directories of a profile, with all that is in them but [`INSIDE`].
 const DIRECTORIES: &[&str] = &[
     "agents",
@@ -145,6 +152,7 @@ mod tests {
         for (name, wanted) in [
             ("CLAUDE.md", Top::File),
             ("settings.json", Top::File),
+            (".wharfallow", Top::File),
             ("skills", Top::Directory),
             ("settings.local.json", Top::Not(Why::ThisMachine)),
             (".credentials.json", Top::Not(Why::Credentials)),

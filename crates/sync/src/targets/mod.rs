@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::profile::ProfilePath;
+use crate::secrets::ALLOW_FILE;
 
 /// The files of a profile, or of a target, with their contents.
 pub type Files = BTreeMap<ProfilePath, Arc<[u8]>>;
@@ -178,6 +179,10 @@ impl Rendered {
     }
 
     fn lose(&mut self, path: &ProfilePath, what: impl Into<String>) {
+        if path.as_str() == ALLOW_FILE {
+            // It is for those who push, and no agent reads it.
+            return;
+        }
         self.lost.push(Lost {
             path: path.clone(),
             what: what.into(),

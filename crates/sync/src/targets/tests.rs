@@ -39,6 +39,8 @@ fn all() -> Files {
         ("skills/deploy/run.sh", "#!"),
         ("output-styles/terse.md", "x"),
         ("mcp.json", SERVERS),
+        // Nobody misses it.
+        (".wharfallow", "a.md:jwt:3f786850e387550f\n"),
     ])
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod agent;
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod auth;
+pub(crate) mod catalog;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod cp;
@@ -29,6 +30,7 @@ pub(crate) mod sync;
 pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod whoami;
+pub(crate) mod whose;
 
 use std::process::ExitCode;
 
@@ -85,6 +87,7 @@ fn carry_out(world: World, global: &Global, command: Command) -> Outcome {
         Command::Whoami => whoami::whoami(&client(world, vec![])?),
         Command::Keys(command) => keys::dispatch(&client(world, vec![])?, command),
         Command::Sync(args) => sync::sync(&client(world, vec![])?, args),
+        Command::Catalog(command) => catalog::dispatch(&client(world, vec![])?, command),
         Command::Usage => usage::usage(&client(world, vec![])?),
         Command::Agent(command) => agent::dispatch(&client(world, vec![])?, command),
         Command::Key(command) => key::dispatch(&client(world, vec![])?, command),

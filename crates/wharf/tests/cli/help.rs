@@ -38,6 +38,7 @@ fn help_begins_with_examples() {
       registry    What is known about commands
       audit       The record of all that was asked, decided and run
       sync        Keep the configuration of your agents the same on every machine
+      catalog     What others offer: skills, commands, agents, hooks and the like
       serve       Serve this machine
       auth        Log in to a server, and out of it
       whoami      Say who the server takes you for

@@ -9,6 +9,7 @@
 mod accounts;
 mod approvals;
 mod audit;
+mod catalog;
 mod config;
 mod cp;
 mod danger;

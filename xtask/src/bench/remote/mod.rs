@@ -133,7 +133,7 @@ pub(super) fn run(
     let wharf = if options.no_wharf {
         None
     } else {
-        Some((build::wharf(project)?, executor(project)?))
+        Some((build::wharf(project, &options.profile)?, executor(project)?))
     };
     let asyncssh = if options.no_peers {
         None

@@ -3,6 +3,7 @@
 pub(crate) mod blobs;
 pub(crate) mod diff;
 pub(crate) mod history;
+pub(crate) mod origins;
 pub(crate) mod put;
 pub(crate) mod rollback;
 pub(crate) mod show;

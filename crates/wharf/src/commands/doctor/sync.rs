@@ -22,6 +22,11 @@ pub(super) fn check(cx: &Context) -> Vec<Line> {
         return vec![Line::warn("sync", text).hint("wharf sync completes it, or takes it back")];
     }
     let mut text = format!("{shown}, {}, asked {}", health.base, health.asked);
+    if let Some(who) = &health.other {
+        // What waits there is nothing to the login at hand.
+        text.push_str(&format!("; for {who}, not for the login at hand"));
+        return vec![Line::ok("sync", text)];
+    }
     if health.conflicts > 0 {
         text.push_str(&format!("; {} in conflict", health.conflicts));
         return vec![Line::warn("sync", text).hint("wharf sync diff, wharf sync merge FILE")];

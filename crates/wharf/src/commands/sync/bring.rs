@@ -7,7 +7,7 @@ use wharf_sync::merge::block;
 use wharf_sync::plan::{Action, Conflict, Contents, Options, Plan, Side, Step};
 use wharf_sync::profile::{Digest, Entry, Manifest};
 
-use super::contents::{MOVED, Near, find, gather};
+use super::contents::{Near, find, gather, settled};
 use super::others;
 use super::place;
 use super::report::{Report, Section};
@@ -109,17 +109,9 @@ impl Args {
     }
 }
 
-/// Brings what is new to the directories of these agents. Where what the server has changed between
-/// its tree and the contents, it is looked at and planned anew.
+/// Brings what is new to the directories of these agents.
 pub(super) async fn bring(cx: &Context, args: &Args) -> Result<Report, CommandError> {
-    let mut went = once(cx, args).await;
-    for _ in 1..PLANS_MAX {
-        match &went {
-            Err(error) if error.code == MOVED => went = once(cx, args).await,
-            _ => break,
-        }
-    }
-    went
+    settled(async |_| once(cx, args).await).await
 }
 
 async fn once(cx: &Context, args: &Args) -> Result<Report, CommandError> {
@@ -152,14 +144,14 @@ async fn once(cx: &Context, args: &Args) -> Result<Report, CommandError> {
             shelf: shelf.as_ref(),
             fresh: Some(&fresh),
         };
-        let mut done = others::bring(&session, &there, near, site.clone(), args, at).await;
-        if done.as_ref().is_err_and(|error| error.code == MOVED)
-            && let Ok(now) = session.there().await
-        {
-            there = now;
-            done = others::bring(&session, &there, near, site, args, at).await;
-        }
-        match done {
+        // What was written for the agents before stays written, so that only this one begins again.
+        let done = settled(async |looks| {
+            if looks > 0 {
+                there = session.there().await?;
+            }
+            others::bring(&session, &there, near, site.clone(), args, at).await
+        });
+        match done.await {
             Ok(section) => sections.push(section),
             // What was done for the others is told all the same.
             Err(error) => failed.push(error),

@@ -7,13 +7,16 @@ use wharf_sync::plan::Contents;
 use wharf_sync::profile::{Digest, Manifest};
 use wharf_sync::select::Selection;
 
+use super::patience::patiently;
 use super::session::{Session, There, away};
 use super::shelf::Shelf;
 use crate::error::{CommandError, Kind};
 
 /// The code of the error that the server no longer has what its tree lists: it changed between the
 /// tree and the contents, and another look will see it.
-pub(super) const MOVED: &str = "moved_on";
+const MOVED: &str = "moved_on";
+/// How often it is looked because the server changes between its tree and the contents.
+const LOOKS_MAX: usize = 5;
 
 /// Where contents may be on this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,7 +26,30 @@ pub(super) struct Near<'a> {
     pub(super) fresh: Option<&'a Contents>,
 }
 
-/// Those contents, each of which is what its digest says.
+/// Does something, and again where what the server has changed between its tree and the contents. It
+/// is told how often it was done before.
+///
+/// Whatever asks for contents goes through here, and asks for the tree again whenever it is begun
+/// again. Nothing is to have been asked of a person, and nothing to have been written, before the
+/// contents are there.
+///
+/// # Errors
+/// What it says itself, and that the server does not come to rest.
+pub(super) async fn settled<T>(
+    mut verb: impl AsyncFnMut(usize) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let mut went = verb(0).await;
+    for looks in 1..LOOKS_MAX {
+        match &went {
+            Err(error) if error.code == MOVED => went = verb(looks).await,
+            _ => break,
+        }
+    }
+    went
+}
+
+/// Those contents, each of which is what its digest says. [`settled`] begins again where the server
+/// no longer has them.
 pub(super) async fn gather(
     session: &Session<'_>,
     there: &There,
@@ -36,9 +62,11 @@ pub(super) async fn gather(
     if missing.is_empty() {
         return Ok(contents);
     }
-    let list = missing.iter().map(ToString::to_string).collect();
-    let asked = session.client.profile_blobs(None, list).await;
-    let mut blobs = asked.map_err(moved_or_away)?;
+    let list: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    let asked = patiently(&session.cx.ui, async || {
+        session.client.profile_blobs(None, list.clone()).await
+    });
+    let mut blobs = asked.await.map_err(moved_or_away)?;
     while let Some(blob) = blobs.next().await.map_err(away)? {
         let digest = Digest::from_bytes(blob.sha256);
         if Digest::of(&blob.bytes) != digest {

@@ -15,6 +15,7 @@ use super::sites;
 use super::state::State;
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
+use crate::ui::neutral::neutral_line;
 
 /// How it is.
 #[derive(Debug)]
@@ -33,19 +34,31 @@ pub(crate) struct Health {
     pub(crate) conflicts: usize,
     /// An operation did not come to its end.
     pub(crate) is_unfinished: bool,
+    /// Whom it was synced for last, where that is not the login at hand.
+    pub(crate) other: Option<String>,
 }
 
-/// How it is, as far as this machine knows; nothing where nothing was ever synced.
+/// How it is, as far as this machine knows; nothing where nothing was ever synced. What was synced for
+/// another login, or by another address of a server, is told as that.
 pub(crate) fn health(cx: &Context) -> Result<Option<Health>, CommandError> {
     let account = match Account::of(cx) {
-        Ok(account) => account,
-        Err(error) if error.kind == Kind::Login => return Ok(None),
+        Ok(account) => Some(account),
+        Err(error) if error.kind == Kind::Login => None,
         Err(error) => return Err(error),
     };
-    let Some(known) = remembered(cx, account.owner.as_deref())? else {
+    let owner = account.as_ref().and_then(|it| it.owner.as_deref());
+    let last = State::last(cx, &sites::claude(cx)?);
+    let (known, other) = match (remembered(cx, owner)?, &last) {
+        (None, Some((_, root))) => {
+            // Without a login, it is the last one's that counts.
+            let other = account.is_some().then(|| neutral_line(&root.who));
+            (remembered(cx, Some(&root.owner))?, other)
+        }
+        (known, _) => (known, None),
+    };
+    let Some(known) = known else {
         return Ok(None);
     };
-    let last = State::last(cx, &sites::claude(cx)?);
     let (now, sum) = (seconds(), known.plan.summary());
     Ok(Some(Health {
         base: match short(&known.base.version) {
@@ -58,6 +71,7 @@ pub(crate) fn health(cx: &Context) -> Result<Option<Health>, CommandError> {
         kept: sum.kept,
         conflicts: sum.conflicts,
         is_unfinished: last.is_some_and(|(state, _)| apply::is_unfinished(&state.dir)),
+        other,
     }))
 }
 

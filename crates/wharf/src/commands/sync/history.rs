@@ -4,14 +4,14 @@ use serde_json::json;
 use wharf_sync::apply::{Operation, TouchedKind};
 
 use super::place::{Place, seconds};
-use super::report::{ago, author, count, named, short};
-use super::session::{Session, away};
+use super::report::{ago, named};
 use super::sites::{self, Agent};
 use super::state::State;
+use super::versions;
+use crate::commands::whose::Whose;
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::login::moment;
 use crate::ui::{self, neutral::neutral_line, table::table};
 
 /// Files that are named of one operation.
@@ -19,10 +19,23 @@ const NAMES_MAX: usize = 3;
 
 /// What was done here, or the versions on the server
 #[derive(Debug, clap::Args)]
+#[command(before_help = "\
+Examples:
+  wharf sync history                        what was written here, which wharf sync undo takes back
+  wharf sync history --server               the versions of your profile on the server
+  wharf sync history --server --of team:web")]
 pub(crate) struct Args {
     /// The versions of your profile on the server
     #[arg(long)]
     server: bool,
+    /// Whose profile: me, org or team:NAME
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        default_value = "me",
+        requires = "server"
+    )]
+    of: Whose,
     /// How many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     limit: u32,
@@ -41,7 +54,7 @@ pub(super) struct Done {
 
 pub(super) async fn history(cx: &Context, args: &Args) -> Outcome {
     if args.server {
-        return versions(cx, args.limit).await;
+        return versions::list(cx, &args.of, args.limit).await;
     }
     let mut all = operations(cx)?;
     all.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
@@ -155,48 +168,4 @@ fn as_json(done: &Done) -> serde_json::Value {
             },
         })).collect::<Vec<_>>(),
     })
-}
-
-async fn versions(cx: &Context, limit: u32) -> Outcome {
-    let session = Session::begin(cx)?;
-    let told = session.client.profile_history("me", limit).await;
-    let history = told.map_err(away)?;
-    if cx.ui.json {
-        ui::data(&format!("{}\n", json!(history)))?;
-        return Ok(DONE);
-    }
-    if history.versions.is_empty() {
-        cx.ui
-            .note("the server has no version of your profile yet; wharf sync push makes one");
-        return Ok(DONE);
-    }
-    let now = seconds();
-    let shown = history.versions.len();
-    let rows: Vec<_> = history
-        .versions
-        .into_iter()
-        .map(|version| {
-            let when = moment(&version.timestamp);
-            let when = when.map(|when| ago(when.millis() / 1000, now));
-            let first = version
-                .message
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            [
-                short(&version.commit_sha),
-                when.unwrap_or(version.timestamp),
-                author(&version.author),
-                first,
-            ]
-        })
-        .collect();
-    ui::data(&table(["VERSION", "WHEN", "WHO", "WHAT"], &rows))?;
-    let total = usize::try_from(history.total).unwrap_or(usize::MAX);
-    if total > shown {
-        let more = count(total - shown, "older version", "older versions");
-        cx.ui.note(&format!("{more}; --limit shows up to 100"));
-    }
-    Ok(DONE)
 }

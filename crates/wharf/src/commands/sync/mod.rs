@@ -14,18 +14,24 @@ mod history;
 mod import;
 mod merge;
 mod offline;
+mod origin;
 mod others;
+mod patience;
 mod place;
 mod push;
 mod report;
+mod rollback;
 mod rows;
 mod run;
+pub(crate) mod secrets;
 mod session;
 mod shelf;
 mod sites;
 mod state;
 mod status;
 mod undo;
+mod upstream;
+mod versions;
 mod watch;
 
 use std::future::Future;
@@ -67,14 +73,13 @@ enum Command {
     Push(push::Args),
     /// Show what is on both sides, and what there is to do
     Status,
-    /// Show the changes of both sides, line by line
-    Diff {
-        /// Only this file
-        file: Option<String>,
-    },
+    Diff(diff::Args),
     Merge(merge::Args),
+    Origin(origin::Args),
     History(history::Args),
     Undo(undo::Args),
+    Rollback(rollback::Args),
+    Upstream(upstream::Args),
     Import(import::Args),
 }
 
@@ -93,10 +98,13 @@ pub(crate) fn sync(cx: &Context, args: Args) -> Outcome {
         Some(Command::Pull(args)) => answer(cx, pull(cx, &args)),
         Some(Command::Push(args)) => answer(cx, push::push(cx, &args)),
         Some(Command::Status) => answer(cx, status::status(cx)),
-        Some(Command::Diff { file }) => answer(cx, diff::diff(cx, file.as_deref())),
+        Some(Command::Diff(args)) => answer(cx, diff::diff(cx, &args)),
         Some(Command::Merge(args)) => answer(cx, merge::merge(cx, &args)),
+        Some(Command::Origin(args)) => answer(cx, origin::origin(cx, &args)),
         Some(Command::History(args)) => answer(cx, history::history(cx, &args)),
         Some(Command::Undo(args)) => undo::undo(cx, &args),
+        Some(Command::Rollback(args)) => answer(cx, rollback::rollback(cx, &args)),
+        Some(Command::Upstream(args)) => answer(cx, upstream::upstream(cx, &args)),
         Some(Command::Import(args)) => import::import(cx, &args),
     }
 }

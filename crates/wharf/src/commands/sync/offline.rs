@@ -40,10 +40,12 @@ pub(super) fn remembered(
     };
     let site = sites::claude(cx)?;
     let state = State::of(cx, owner, &site);
-    let (base, times) = (Base::peek(&state.dir)?, state.times());
+    let (base, mut times) = (Base::peek(&state.dir)?, state.times());
     let Some(known) = Known::of(cx, owner) else {
         return Ok(None);
     };
+    // A sync that came to nothing has asked, too.
+    times.asked = times.asked.max(known.at);
     let here = place::look(&site, None)?;
     let remote = super::session::manifest(&known.tree.files)?;
     let options = Options {

@@ -373,7 +373,6 @@ pub(super) fn ago(then: i64, now: i64) -> String {
     }
 }
 
-/// A number of things.
 /// What else an apply tells, whoever asked for it: files that are one here, and what it has forgotten.
 pub(super) fn beside(done: &Outcome) -> String {
     let mut text = String::new();
@@ -392,6 +391,7 @@ pub(super) fn beside(done: &Outcome) -> String {
     text
 }
 
+/// A number of things.
 pub(super) fn count(number: usize, one: &str, many: &str) -> String {
     match number {
         1 => format!("1 {one}"),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use wharf_sync::plan::{Options, Plan};
 use wharf_sync::select::LeftOut;
 
+use super::origin;
 use super::place::seconds;
 use super::report::{ago, count, remote, short, stuck};
 use super::rows::{self, Row};
@@ -53,12 +54,7 @@ pub(super) async fn status(cx: &Context) -> Outcome {
         remote(&look.there.tree).trim_start_matches("remote "),
     );
     let layers = look.there.tree.layers.iter();
-    let layers: Vec<String> = layers
-        .map(|layer| match layer.name.as_str() {
-            "" => layer.profile.clone(),
-            name => format!("{} ({name})", layer.profile),
-        })
-        .collect();
+    let layers: Vec<String> = layers.map(origin::name).collect();
     if layers.len() > 1 {
         line("made of", &layers.join(", "));
     }

@@ -12,6 +12,8 @@ mod push;
 mod round_trips;
 mod stub;
 mod undo;
+mod upstream;
+mod versions;
 mod watch;
 
 use std::fs;

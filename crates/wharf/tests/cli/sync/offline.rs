@@ -97,3 +97,47 @@ fn the_server_of_this_machine_keeps_versions_too() {
     let (history, _) = a.json(&["history", "--server"]);
     assert_eq!(history["total"], 2);
 }
+
+#[test]
+fn doctor_tells_what_was_synced_whoever_is_at_hand_now() {
+    let line = |home: &Home, words: &[&str]| {
+        let told = home.output(&[&["doctor", "--offline"], words].concat());
+        let told = String::from_utf8(told.stdout).unwrap();
+        let line = told.lines().find(|line| line.contains(" sync "));
+        line.unwrap_or_else(|| panic!("{told}")).to_owned()
+    };
+    let never = Home::new();
+    assert!(line(&never, &[]).contains("nothing was synced here"));
+    let world = World::new();
+    let a = world.machine();
+    a.write(".claude/CLAUDE.md", "one\n");
+    a.syncs(&["push"]);
+    world.server.ok(&["serve", "--stop"]);
+    a.write(".claude/CLAUDE.md", "two\n");
+    let told = line(&a.home, &[]);
+    assert!(
+        told.contains("~/.claude, ") && told.contains("1 of yours not sent"),
+        "{told}"
+    );
+    // Another address.
+    let told = line(&a.home, &["--api-url", "http://127.0.0.1:1"]);
+    let server = world.url.trim_start_matches("http://");
+    assert!(
+        told.contains("agreed on just now, asked just now"),
+        "{told}"
+    );
+    assert!(
+        told.contains("; for ada@example.com at ") && told.contains(server),
+        "{told}"
+    );
+    assert!(told.ends_with(", not for the login at hand"), "{told}");
+    // The server of this machine is not there.
+    let b = Machine { home: Home::new() };
+    b.home.ok(&["serve", "--background"]);
+    b.write(".claude/CLAUDE.md", "one\n");
+    b.syncs(&["push"]);
+    b.home.ok(&["serve", "--stop"]);
+    b.write(".claude/CLAUDE.md", "two\n");
+    let told = line(&b.home, &[]);
+    assert!(told.contains("1 of yours not sent"), "{told}");
+}

@@ -32,6 +32,48 @@ fn a_secret_stops_a_push_with_file_and_line() {
 }
 
 #[test]
+fn what_is_no_secret_is_overruled_by_the_line_that_the_refusal_tells() {
+    let world = World::new();
+    let (a, b) = (world.machine(), world.machine());
+    let token = ["gh", "p_", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"].concat();
+    let text = format!("Tokens look like {token}.\n");
+    a.write(".claude/CLAUDE.md", &text);
+    let refused = a.sync(&["push"]);
+    let mark = refused
+        .split(['[', ']'])
+        .find(|it| it.starts_with("CLAUDE.md:"));
+    let mark = mark.unwrap().to_owned();
+    assert!(
+        refused.contains("as a line of ~/.claude/.wharfallow"),
+        "{refused}"
+    );
+    assert!(!mark.contains(&token), "{mark}");
+    // A line that is almost it overrules nothing.
+    a.write(".claude/.wharfallow", &mark[..mark.len() - 1]);
+    assert!(a.sync(&["push"]).ends_with("exit 7"));
+    a.write(
+        ".claude/.wharfallow",
+        &format!("# samples\n{mark} the form of a token\n"),
+    );
+    // Also where the file that says so does not go along.
+    let _filters = filters();
+    insta::assert_snapshot!("overruled", a.sync(&["push", "CLAUDE.md"]));
+    a.syncs(&["push"]);
+    // The other machine has it with the rest, and need not say it again.
+    b.syncs(&[]);
+    b.write(".claude/CLAUDE.md", &format!("{text}More.\n"));
+    b.syncs(&["push"]);
+    let other = token.replace("a1B2", "a1B3");
+    b.write(".claude/CLAUDE.md", &format!("{text}{other}\n"));
+    let refused = b.sync(&["push"]);
+    assert!(
+        refused.contains("CLAUDE.md:2: a token of GitHub"),
+        "{refused}"
+    );
+    assert!(!refused.contains("CLAUDE.md:1:"), "{refused}");
+}
+
+#[test]
 fn two_machines_push_at_once_and_neither_loses() {
     let world = World::new();
     let machines: Vec<_> = (0..4).map(|_| world.machine()).collect();
@@ -56,6 +98,34 @@ fn two_machines_push_at_once_and_neither_loses() {
         assert_eq!(machine.files().len(), machines.len());
         assert_eq!(machine.json(&["--check"]).1, 0);
     }
+}
+
+/// The server takes one large tree of a person at a time.
+#[test]
+fn large_trees_of_two_machines_at_once_wait_for_each_other() {
+    let world = World::new();
+    let machines: Vec<_> = (0..3).map(|_| world.machine()).collect();
+    for (n, machine) in machines.iter().enumerate() {
+        for file in 0..4 {
+            let text = format!("{n} {file} ").repeat(1024 * 1024) + "\n";
+            machine.write(&format!(".claude/skills/of{n}/{file}.md"), &text);
+        }
+    }
+    let running: Vec<_> = machines
+        .iter()
+        .map(|machine| {
+            let mut command = machine.home.wharf(&["sync", "push"]);
+            command.stdout(std::process::Stdio::piped());
+            command.stderr(std::process::Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for (machine, child) in machines.iter().zip(running) {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", machine.home.show(&output));
+    }
+    let (status, _) = machines[0].json(&["status"]);
+    assert_eq!(status["pending"], 8);
 }
 
 #[test]

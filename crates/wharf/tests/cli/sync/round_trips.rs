@@ -58,36 +58,64 @@ fn gone() -> Vec<u8> {
     (head + body).into_bytes()
 }
 
+/// What a verb with one file here says of a server that changes so often after it told what it has:
+/// the file afterwards, how often the server was asked, and the words.
+fn meanwhile(
+    changes: usize,
+    words: &[&str],
+    here: Option<&str>,
+) -> (Option<String>, usize, String) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let stub = Stub::start(move |line| {
+        let mut seen = seen.lock().unwrap();
+        seen.push(line.to_owned());
+        let of = |what: &str| seen.iter().filter(|line| line.contains(what)).count();
+        let (trees, blobs) = (of("/tree"), of("/blobs"));
+        match line {
+            "GET /api/v1/profile/tree" if trees == 1 => tree(&[("agents/a.md", b"old\n", 4)]),
+            "GET /api/v1/profile/tree" => tree(&[("agents/a.md", b"new\n", 4)]),
+            _ if blobs <= changes => gone(),
+            _ => answer("application/x-wharf-blobs", &frame(4, b"new\n", b"new\n")),
+        }
+    });
+    let machine = Machine { home: Home::new() };
+    if let Some(here) = here {
+        machine.write(".claude/agents/a.md", here);
+    }
+    let words = [&["sync"], words, &["--api-url", &stub.url]].concat();
+    let mut command = machine.home.wharf(&words);
+    let output = command.env("WHARF_TOKEN", "whk_x").output().unwrap();
+    let told = machine.home.show(&output);
+    let requests = asked.lock().unwrap().len();
+    (machine.read(".claude/agents/a.md"), requests, told)
+}
+
 /// A layer changes after the server told what there is; what it has then is got. One that never comes
 /// to rest is given up.
 #[test]
 fn what_is_gone_from_the_server_meanwhile_is_looked_for_anew() {
-    let sync = |changes: usize| {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&asked);
-        let stub = Stub::start(move |line| {
-            let mut seen = seen.lock().unwrap();
-            seen.push(line.to_owned());
-            let of = |what: &str| seen.iter().filter(|line| line.contains(what)).count();
-            let (trees, blobs) = (of("/tree"), of("/blobs"));
-            match line {
-                "GET /api/v1/profile/tree" if trees == 1 => tree(&[("agents/a.md", b"old\n", 4)]),
-                "GET /api/v1/profile/tree" => tree(&[("agents/a.md", b"new\n", 4)]),
-                _ if blobs <= changes => gone(),
-                _ => answer("application/x-wharf-blobs", &frame(4, b"new\n", b"new\n")),
-            }
-        });
-        let machine = Machine { home: Home::new() };
-        let mut command = machine.home.wharf(&["sync", "--api-url", &stub.url]);
-        let output = command.env("WHARF_TOKEN", "whk_x").output().unwrap();
-        let told = machine.home.show(&output);
-        let requests = asked.lock().unwrap().len();
-        (machine.read(".claude/agents/a.md"), requests, told)
-    };
-    let (read, requests, told) = sync(1);
-    assert_eq!((read.as_deref(), requests), (Some("new\n"), 4), "{told}");
-    let (read, requests, told) = sync(usize::MAX);
-    assert_eq!(read, None, "{told}");
-    assert!(told.ends_with("exit 9"), "{told}");
-    assert!((6..=20).contains(&requests), "{requests}: {told}");
+    let merge = ["merge", "agents/a.md", "--prefer", "remote"];
+    for (words, here, after) in [
+        (&[][..], None, Some("new\n")),
+        (&["diff"], None, None),
+        (&merge, Some("mine\n"), Some("new\n")),
+        (&["--target", "opencode"], None, None),
+    ] {
+        let (read, requests, told) = meanwhile(1, words, here);
+        assert_eq!((read.as_deref(), requests), (after, 4), "{words:?}: {told}");
+        assert!(told.ends_with("exit 0"), "{words:?}: {told}");
+        let is_shown = told.contains("+new") && !told.contains("old");
+        assert!(words != ["diff"] || is_shown, "{told}");
+        // The last look is the fifth.
+        let (read, requests, told) = meanwhile(4, words, here);
+        assert_eq!(
+            (read.as_deref(), requests),
+            (after, 10),
+            "{words:?}: {told}"
+        );
+        let (read, requests, told) = meanwhile(5, words, here);
+        assert_eq!((read.as_deref(), requests), (here, 10), "{words:?}: {told}");
+        assert!(told.ends_with("exit 9"), "{words:?}: {told}");
+    }
 }

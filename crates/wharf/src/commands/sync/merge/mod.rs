@@ -12,7 +12,7 @@ use wharf_sync::plan::{Action, Conflict as Why, Contents, Options, Plan, Side, S
 use wharf_sync::profile::{Entry, ProfilePath};
 
 use super::bring::{Prefer, changes, keep_contents};
-use super::contents::{Near, find, gather};
+use super::contents::{Near, find, gather, settled};
 use super::report::{beside, count};
 use super::run;
 use super::session::{Look, Session};
@@ -55,6 +55,11 @@ struct Three {
 }
 
 pub(super) async fn merge(cx: &Context, args: &Args) -> Outcome {
+    // The contents are fetched before anything is asked, read from standard input or written.
+    settled(async |_| once(cx, args).await).await
+}
+
+async fn once(cx: &Context, args: &Args) -> Outcome {
     let site = sites::claude(cx)?;
     let path = sites::meant(cx, &site, &args.file)?;
     let mut session = Session::begin(cx)?;

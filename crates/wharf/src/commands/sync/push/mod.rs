@@ -9,12 +9,12 @@ use wharf_api::profile::{ProfileTree, ProfileTreeFile, ProfileUpload};
 use wharf_client::profile::{Content, Put};
 use wharf_sync::plan::{Contents, Options, Plan, Push, Sent, SentKind, Side};
 use wharf_sync::profile::{Digest, Manifest, ProfilePath};
-use wharf_sync::secrets::{self, Finding};
 use wharf_sync::select::Error as SelectError;
 
 use super::bring::keep_contents;
+use super::patience::patiently;
 use super::place;
-use super::report::count;
+use super::secrets;
 use super::session::{Look, Session, sent};
 use super::sites;
 use crate::commands::Outcome;
@@ -39,7 +39,8 @@ Examples:
   wharf sync push -m 'a skill for deploys' CLAUDE.md skills/deploy
   wharf sync push -n                       show what would be sent
 
-Nothing is sent when a secret is found in it; write ${NAME} in its place, which is kept as it is.")]
+Nothing is sent when a secret is found in it; write ${NAME} in its place, which is kept as it is.
+What is none is overruled by a line of .wharfallow, which the refusal tells.")]
 pub(crate) struct Args {
     /// What is said of the new version
     #[arg(short, long, value_name = "TEXT")]
@@ -75,10 +76,11 @@ pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
             }
             Err(error) => return Err(error.into()),
         };
-        refuse_secrets(&push, &read)?;
+        let overruled = secrets::of_push(&look, &push, &read).await?;
         refuse_rules(&push, &read)?;
         if args.dry_run {
             elsewhere(cx, &push);
+            secrets::tell(cx, &overruled);
             return show(cx, &look, &push, &plan, None);
         }
         allowed(cx, &look, &plan, &push, args.yes).await?;
@@ -86,12 +88,17 @@ pub(crate) async fn push(cx: &Context, args: &Args) -> Outcome {
         let upload = upload(&push.tree, args.message.clone());
         let version = look.there.tree.version.clone();
         let client = &session.client;
-        let put = client.put_profile_tree(None, &version, &upload, &contents);
+        let put = patiently(&cx.ui, async || {
+            client
+                .put_profile_tree(None, &version, &upload, &contents)
+                .await
+        });
         match put.await.map_err(sent)? {
             Put::Taken(tree) => {
                 let before = look.there.tree.clone();
                 agree(&mut session, &mut look, &push, &read, *tree)?;
                 elsewhere(cx, &push);
+                secrets::tell(cx, &overruled);
                 return show(cx, &look, &push, &plan, Some(&before));
             }
             Put::Stale => look.there = session.there().await?,
@@ -164,29 +171,6 @@ fn read(look: &Look, push: &Push) -> Result<Contents, SelectError> {
         }
     }
     Ok(contents)
-}
-
-fn refuse_secrets(push: &Push, contents: &Contents) -> Result<(), CommandError> {
-    let found: Vec<Finding> = push
-        .sent
-        .iter()
-        .filter_map(|sent| Some((&sent.path, contents.get(&sent.entry?.sha256)?)))
-        .flat_map(|(path, bytes)| secrets::find(path, bytes))
-        .collect();
-    if found.is_empty() {
-        return Ok(());
-    }
-    let places = count(found.len(), "secret", "secrets");
-    let mut error = CommandError::new(Kind::Blocked, format!("{places} in it: nothing was sent"));
-    "secret_found".clone_into(&mut error.code);
-    for finding in &found {
-        let path = neutral_line(finding.path.as_str());
-        let line = format!("{path}:{}: {}", finding.line, finding.kind.words());
-        error.causes.push(line);
-    }
-    Err(error.hint(
-        "write ${NAME} there, and set the variable on each machine; or send the rest by name",
-    ))
 }
 
 /// Tells of names that other systems cannot have. They are sent: whoever has no such system need not

@@ -4,9 +4,15 @@
 //! its name says so *and* it looks random. References (`${VAR}`, `{env:VAR}`), examples and words
 //! are none.
 
+mod allow;
+
+use std::collections::HashMap;
+
 use wharf_secrets::{SecretKind, begins_private_key, ends_private_key, in_line};
 
 use crate::profile::ProfilePath;
+
+pub use allow::{ALLOW_FILE, Allowed};
 
 /// The most findings that are returned of one file; one is enough to refuse it.
 pub const FINDINGS_MAX: usize = 100;
@@ -23,37 +29,84 @@ pub struct Finding {
     pub line: usize,
     /// What it looks like.
     pub kind: SecretKind,
+    /// The line of [`ALLOW_FILE`] that overrules it.
+    pub mark: String,
+}
+
+/// What was found in one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Secrets, [`FINDINGS_MAX`] at the most.
+    pub secrets: Vec<Finding>,
+    /// What a person said to be none, as many at the most.
+    pub overruled: Vec<Finding>,
 }
 
 /// The secrets in a file. What is not UTF-8 is looked at as far as it is.
 #[must_use]
-pub fn find(path: &ProfilePath, content: &[u8]) -> Vec<Finding> {
+pub fn find(path: &ProfilePath, content: &[u8], allowed: &Allowed) -> Found {
     let text = String::from_utf8_lossy(content);
-    let mut found = Vec::new();
-    let mut in_key = false;
-    for (at, line) in text.lines().enumerate() {
-        if in_key {
-            in_key = !ends_private_key(line);
-            continue;
-        }
-        let kinds = if begins_private_key(line) {
-            in_key = !ends_private_key(line);
-            vec![SecretKind::PrivateKey]
-        } else {
-            of_line(line)
-        };
-        let findings = kinds.into_iter().map(|kind| Finding {
-            path: path.clone(),
-            line: at + 1,
-            kind,
-        });
-        found.extend(findings);
-        if found.len() >= FINDINGS_MAX {
-            found.truncate(FINDINGS_MAX);
+    let is_allow_file = path.as_str() == ALLOW_FILE;
+    let mut found = Found::default();
+    let mut lines = text.lines().enumerate();
+    while let Some((at, line)) = lines.next() {
+        if found.secrets.len() >= FINDINGS_MAX {
             break;
         }
+        let line = if is_allow_file {
+            allow::behind_mark(line)
+        } else {
+            line
+        };
+        if begins_private_key(line) {
+            let mut key = line.to_owned();
+            if !ends_private_key(line) {
+                for (_, line) in lines.by_ref() {
+                    key.push('\n');
+                    key.push_str(line);
+                    if ends_private_key(line) {
+                        break;
+                    }
+                }
+            }
+            found.add(path, at + 1, &[SecretKind::PrivateKey], &key, allowed);
+        } else {
+            found.add(path, at + 1, &of_line(line), line, allowed);
+        }
     }
+    found.secrets.truncate(FINDINGS_MAX);
     found
+}
+
+impl Found {
+    /// What overrules is asked before anything is left out for the number of it.
+    fn add(
+        &mut self,
+        path: &ProfilePath,
+        line: usize,
+        kinds: &[SecretKind],
+        text: &str,
+        allowed: &Allowed,
+    ) {
+        let mut seen: HashMap<SecretKind, usize> = HashMap::new();
+        for kind in kinds {
+            let nth = seen.entry(*kind).or_default();
+            let mark = allow::mark(path, *kind, text, *nth);
+            *nth += 1;
+            let is_overruled = allowed.covers(&mark);
+            let finding = Finding {
+                path: path.clone(),
+                line,
+                kind: *kind,
+                mark,
+            };
+            if !is_overruled {
+                self.secrets.push(finding);
+            } else if self.overruled.len() < FINDINGS_MAX {
+                self.overruled.push(finding);
+            }
+        }
+    }
 }
 
 fn of_line(line: &str) -> Vec<SecretKind> {
@@ -146,9 +199,13 @@ fn looks_random(value: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn findings(name: &str, text: &str, allow: &str) -> Found {
+        let path = ProfilePath::parse(name).unwrap();
+        find(&path, text.as_bytes(), &Allowed::read(allow.as_bytes()))
+    }
+
     fn kinds(text: &str) -> Vec<(usize, SecretKind)> {
-        let path = ProfilePath::parse("settings.json").unwrap();
-        let found = find(&path, text.as_bytes());
+        let found = findings("settings.json", text, "").secrets;
         found
             .into_iter()
             .map(|found| (found.line, found.kind))
@@ -200,6 +257,99 @@ mod tests {
         ] {
             assert_eq!(kinds(line), [], "{line}");
         }
+    }
+
+    #[test]
+    fn one_finding_is_overruled_by_its_line_and_nothing_else_is() {
+        let random = random();
+        let text = format!("{{\n  \"A_TOKEN\": \"{random}\",\n  \"B_TOKEN\": \"{random}\"\n}}\n");
+        let found = findings("settings.json", &text, "").secrets;
+        let marks: Vec<&str> = found.iter().map(|it| it.mark.as_str()).collect();
+        assert!(
+            marks[0].starts_with("settings.json:named_value:"),
+            "{marks:?}"
+        );
+        assert_ne!(marks[0], marks[1]);
+        assert!(!marks.concat().contains(&random));
+        let allow = format!("# looked at on Monday\n{} a sample\n", marks[0]);
+        let left = findings("settings.json", &text, &allow);
+        assert_eq!(
+            (left.secrets, left.overruled),
+            (vec![found[1].clone()], vec![found[0].clone()])
+        );
+
+        // Elsewhere in the file, and as a formatter has it.
+        let moved = format!("{{\n\n    \"A_TOKEN\": \"{random}\"\n}}\n");
+        assert_eq!(findings("settings.json", &moved, &allow).secrets, []);
+        // Another value, another name, another file, more in the line.
+        for (name, other) in [
+            ("settings.json", moved.replace("q8Zr", "q9Zr")),
+            ("settings.json", moved.replace("A_TOKEN", "C_TOKEN")),
+            ("mcp.json", moved.clone()),
+            (
+                "settings.json",
+                moved.replace("\n}", " \n}").replace("\": \"", "\":  \""),
+            ),
+        ] {
+            assert_eq!(
+                findings(name, &other, &allow).secrets.len(),
+                1,
+                "{name} {other}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_in_one_line_are_two_and_a_key_is_all_of_its_lines() {
+        let random = random();
+        let both = format!(
+            "use gh{0}_{random}{random} or gh{0}_{random}{random}\n",
+            'p'
+        );
+        let found = findings("a.md", &both, "").secrets;
+        assert_eq!(found.len(), 2);
+        assert_eq!(findings("a.md", &both, &found[0].mark).secrets, found[1..]);
+
+        let key = |body: &str| {
+            let dashes = "-----";
+            format!(
+                "{dashes}BEGIN RSA PRIVATE KEY{dashes}\n{body}\n{dashes}END RSA PRIVATE KEY{dashes}\nb\n"
+            )
+        };
+        let mark = findings("a.md", &key("MIIE"), "").secrets.remove(0).mark;
+        assert_eq!(findings("a.md", &key("MIIE"), &mark).secrets, []);
+        assert_eq!(findings("a.md", &key("MIIF"), &mark).secrets.len(), 1);
+    }
+
+    #[test]
+    fn the_file_that_overrules_is_looked_at_but_for_its_digests() {
+        let random = random();
+        let settings = format!("token={random}\n");
+        let mark = findings("github_token.md", &settings, "")
+            .secrets
+            .remove(0)
+            .mark;
+        assert_eq!(findings(ALLOW_FILE, &mark, "").secrets, []);
+        let hidden = format!("{mark} token={random}\n# token={random}\n{settings}");
+        assert_eq!(findings(ALLOW_FILE, &hidden, "").secrets.len(), 3);
+    }
+
+    #[test]
+    fn what_is_overruled_hides_nothing_behind_it() {
+        let line = |at: usize| format!("token={}{at}\n", random());
+        let text: String = (0..FINDINGS_MAX * 2).map(line).collect();
+        let first = text
+            .lines()
+            .take(FINDINGS_MAX)
+            .collect::<Vec<_>>()
+            .join("\n");
+        let marks = findings("a.md", &first, "").secrets;
+        assert_eq!(marks.len(), FINDINGS_MAX);
+        let allow: Vec<&str> = marks.iter().map(|it| it.mark.as_str()).collect();
+        let found = findings("a.md", &text, &allow.join("\n"));
+        assert_eq!(found.secrets.len(), FINDINGS_MAX);
+        assert_eq!(found.secrets[0].line, FINDINGS_MAX + 1);
+        assert_eq!(found.overruled.len(), FINDINGS_MAX);
     }
 
     #[test]
