@@ -40,16 +40,11 @@ const ROW: [(&str, &str, &str, &str); 4] = [
 
 /// Measures and prints the rows.
 pub(super) fn run(project: &Project, options: &Options, gate: &mut Gate) -> Result<()> {
-    let build = [
-        "build",
-        "--release",
-        "-p",
-        "wharf-server",
-        "--example",
-        "attach",
-    ];
-    succeed(&mut command(project.root(), "cargo", &build))?;
-    let program = project.target().join("release/examples/attach");
+    let profile = options.profile.as_str();
+    let build = ["build", "--profile", profile, "--package", "wharf-server"];
+    let mut build = command(project.root(), "cargo", &build);
+    succeed(build.args(["--example", "attach"]))?;
+    let program = project.target().join(profile).join("examples/attach");
     let mut rounds = Vec::new();
     for number in 0..=options.rounds {
         let measured = gate.measure(|| {

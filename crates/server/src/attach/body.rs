@@ -47,8 +47,12 @@ impl Body for Sent {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
         let frame = Pin::new(&mut this.body).poll_frame(cx);
-        if let (Poll::Ready(Some(Ok(frame))), Some(live)) = (&frame, &this.live) {
-            live.moved(Way::In, frame.data_ref().map_or(0, Bytes::len));
+        match (&frame, &this.live) {
+            (Poll::Ready(Some(Ok(frame))), Some(live)) => {
+                live.moved(Way::In, frame.data_ref().map_or(0, Bytes::len));
+            }
+            (Poll::Ready(Some(Err(_))), Some(live)) => live.broke_off(),
+            _ => {}
         }
         frame
     }

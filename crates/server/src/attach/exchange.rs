@@ -9,7 +9,6 @@ use axum::http::{Method, StatusCode, Uri, Version};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 
 use super::address::Address;
@@ -40,7 +39,13 @@ struct Inner {
     counts: Arc<Counts>,
     tasks: TaskTracker,
     ends: Ends,
-    _end: DropGuard,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.ends.hard.cancel();
+        self.pool.close();
+    }
 }
 
 impl Attach {
@@ -48,12 +53,7 @@ impl Attach {
         let limits = options.limits.clone();
         let (tasks, ends) = (TaskTracker::new(), Ends::default());
         let places = Places::new(limits.in_all, limits.per_session, limits.place_patience);
-        let pool = Pool::new(
-            tasks.clone(),
-            ends.hard.clone(),
-            limits.connect_timeout,
-            Arc::clone(&counts),
-        );
+        let pool = Pool::new(tasks.clone(), limits.connect_timeout, Arc::clone(&counts));
         Self(Arc::new(Inner {
             sessions: Arc::clone(&options.sessions),
             limits,
@@ -61,7 +61,6 @@ impl Attach {
             pool: Arc::new(pool),
             counts,
             tasks,
-            _end: ends.hard.clone().drop_guard(),
             ends,
         }))
     }
@@ -72,6 +71,7 @@ impl Attach {
         let Inner {
             ends,
             places,
+            pool,
             tasks,
             ..
         } = &*self.0;
@@ -79,6 +79,7 @@ impl Attach {
         tasks.close();
         let _in_time = tokio::time::timeout(LAST_ANSWERS, places.empty()).await;
         ends.hard.cancel();
+        pool.close();
         tasks.wait().await;
     }
 
@@ -185,10 +186,12 @@ impl Attach {
         } = asked;
         let sent = self.send(request, upstream, &live, repeatable);
         let answered = tokio::select! {
-            sent = sent => sent.map_err(|error| (error.cut(), Some(error))),
+            // An end comes first: it takes the connections along, and is why they are gone.
+            biased;
             why = live.end(inner.limits.head_timeout, Cut::Head, Kind::Finite) => {
                 Err((why, None))
             }
+            sent = sent => sent.map_err(|error| (error.cut(&live), Some(error))),
         };
         let (mut answer, lease) = answered.map_err(|(why, error)| {
             live.cut(why);
@@ -342,11 +345,10 @@ enum Unsent {
 }
 
 impl Unsent {
-    fn cut(&self) -> Cut {
+    fn cut(&self, live: &Live) -> Cut {
         match self {
             Self::NoLine(_) => Cut::Connect,
-            // The body was the client's to send.
-            Self::Broken(error) if error.is_user() => Cut::Client,
+            Self::Broken(_) if live.is_broken() => Cut::Client,
             Self::Broken(_) => Cut::Upstream,
         }
     }

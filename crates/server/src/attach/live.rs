@@ -1,7 +1,7 @@
 //! One request while it is under way: that it moves, and what ends it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -24,6 +24,8 @@ pub(super) struct Live {
     /// When something moved, and when the port heard of it; in milliseconds since `begun`.
     moved: AtomicU64,
     touched: AtomicU64,
+    /// What the client sends broke off.
+    broken: AtomicBool,
     /// The session is over.
     ended: CancellationToken,
     ends: Ends,
@@ -76,6 +78,7 @@ impl Live {
             begun: Instant::now(),
             moved: AtomicU64::new(0),
             touched: AtomicU64::new(0),
+            broken: AtomicBool::new(false),
             ended,
             ends,
             _place: place,
@@ -101,6 +104,15 @@ impl Live {
             self.touched.store(now, Ordering::Relaxed);
             self.sessions.touched(&self.session);
         }
+    }
+
+    /// What the client sends broke off, which looks to hyper like a fault of whoever uses it.
+    pub(super) fn broke_off(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
     }
 
     /// Something was cut; counts it.

@@ -65,16 +65,11 @@ struct Idle {
 }
 
 impl Pool {
-    pub(super) fn new(
-        tasks: TaskTracker,
-        stop: CancellationToken,
-        connect_timeout: Duration,
-        counts: Arc<Counts>,
-    ) -> Self {
+    pub(super) fn new(tasks: TaskTracker, connect_timeout: Duration, counts: Arc<Counts>) -> Self {
         Self {
             idle: Mutex::default(),
             tasks,
-            stop,
+            stop: CancellationToken::new(),
             connect_timeout,
             counts,
         }
@@ -158,6 +153,11 @@ impl Pool {
         })
     }
 
+    /// Closes all connections, whatever goes on in them.
+    pub(super) fn close(&self) {
+        self.stop.cancel();
+    }
+
     /// Closes what nobody has used for too long, until nothing is kept.
     async fn sweep(self: Arc<Self>) {
         loop {
@@ -181,5 +181,83 @@ impl Pool {
     fn clear(&self) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         *idle = Idle::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A pool, and a server that accepts and says nothing.
+    async fn pool() -> (Arc<Pool>, TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let timeout = Duration::from_secs(5);
+        let pool = Pool::new(TaskTracker::new(), timeout, Arc::default());
+        (Arc::new(pool), listener, address)
+    }
+
+    async fn line(pool: &Pool, address: SocketAddr) -> Line {
+        let mut line = pool.connect(address).await.unwrap();
+        line.sender.ready().await.unwrap();
+        line
+    }
+
+    #[tokio::test]
+    async fn a_session_keeps_so_many_and_all_keep_so_many() {
+        let (pool, _listener, address) = pool().await;
+        let (a, b) = (Arc::from("a"), Arc::from("b"));
+        for _ in 0..=IDLE_PER_SESSION {
+            pool.give(&a, line(&pool, address).await);
+        }
+        assert_eq!(pool.idle.lock().unwrap().lines, IDLE_PER_SESSION);
+        pool.idle.lock().unwrap().lines = IDLE_IN_ALL - 1;
+        for _ in 0..2 {
+            pool.give(&b, line(&pool, address).await);
+        }
+        let idle = pool.idle.lock().unwrap();
+        assert_eq!((idle.lines, idle.sessions[&b].len()), (IDLE_IN_ALL, 1));
+    }
+
+    #[tokio::test]
+    async fn what_was_not_used_for_long_is_not_used_again() {
+        let (pool, _listener, address) = pool().await;
+        let session = Arc::from("a");
+        let aged = async |age: Duration| {
+            pool.give(&session, line(&pool, address).await);
+            let mut idle = pool.idle.lock().unwrap();
+            let kept = idle.sessions.get_mut(&session).unwrap().last_mut().unwrap();
+            kept.since = kept.since.checked_sub(age).unwrap();
+        };
+        let take = |repeatable| pool.take("a", address, repeatable).is_some();
+        aged(YOUNG).await;
+        assert!(!take(false) && take(true) && !take(true));
+        aged(YOUNG / 2).await;
+        assert!(take(false));
+        aged(IDLE_TIME).await;
+        assert!(!take(true));
+    }
+
+    #[tokio::test]
+    async fn what_was_closed_or_leads_elsewhere_is_not_kept() {
+        let (pool, listener, address) = pool().await;
+        let session = Arc::from("a");
+        pool.give(&session, line(&pool, address).await);
+        assert!(pool.take("b", address, true).is_none());
+        let elsewhere = SocketAddr::from(([127, 0, 0, 1], 9));
+        assert!(pool.take("a", elsewhere, true).is_none());
+        assert!(pool.idle.lock().unwrap().sessions.is_empty());
+
+        let mut closing = line(&pool, address).await;
+        for _ in 0..2 {
+            drop(listener.accept().await.unwrap());
+        }
+        while closing.sender.ready().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        pool.give(&session, closing);
+        assert_eq!(pool.idle.lock().unwrap().lines, 0);
     }
 }

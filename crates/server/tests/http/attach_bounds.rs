@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use wharf_server::AttachLimits;
 use wharf_testkit::TestUpstream;
 
-use crate::support::attach::{path, piece, with_attached, with_attached_of};
+use crate::support::attach::{NEVER, path, piece, with_attached, with_attached_of};
 
 #[test]
 fn a_connection_is_kept_for_its_session_and_for_no_other() {
@@ -141,6 +143,45 @@ fn fifty_attach_at_once() {
             let event = piece(stream).await.unwrap().unwrap();
             assert_eq!(event, "data: hello\n\n");
         }
+        attached
+    });
+}
+
+#[test]
+fn nobody_waits_for_ever_for_a_session_or_its_agent() {
+    let limits = AttachLimits {
+        attach_timeout: Duration::from_millis(50),
+        connect_timeout: Duration::from_millis(50),
+        ..AttachLimits::default()
+    };
+    with_attached_of(limits, &[], async |attached| {
+        let mut client = attached.client().await;
+        let (status, text) = client.ask("GET", &path(NEVER, "/x"), Body::empty()).await;
+        assert_eq!(status, 503);
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains("did not come up in time"), "{text}");
+
+        // Somebody who listens and takes in nobody more.
+        let full = TcpSocket::new_v4().unwrap();
+        full.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let full = full.listen(0).unwrap();
+        let address = full.local_addr().unwrap();
+        let mut queue = Vec::new();
+        let a_while = Duration::from_millis(200);
+        while let Ok(stream) = timeout(a_while, TcpStream::connect(address)).await {
+            queue.push(stream.unwrap());
+        }
+        attached.sessions.put("full", address);
+        let (status, text) = client.ask("GET", &path("full", "/x"), Body::empty()).await;
+        assert_eq!(status, 502);
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains("cannot be connected to"), "{text}");
+        assert_eq!(
+            attached
+                .metric("wharf_attach_cut_total{why=\"connect\"}")
+                .await,
+            1
+        );
         attached
     });
 }

@@ -190,12 +190,20 @@ fn the_end_of_the_server_waits_for_what_ends_and_not_for_what_does_not() {
             .upstream
             .becomes(|state| state.asked == 2 && state.read == 5)
             .await;
+        let mut never = attached.client().await;
+        let silent = path("a", "/silent");
+        let never = tokio::spawn(async move { never.ask("GET", &silent, Body::empty()).await });
+        attached.upstream.becomes(|state| state.asked == 3).await;
         attached.open.shutdown.cancel();
         // A stream of events breaks off at once; a body that is on its way still arrives.
         assert!(piece(&mut body).await.unwrap().is_err());
         sends.write_all(b"-done").await.unwrap();
         let done = read(&mut sends).await;
         assert!(done.ends_with("\r\n\r\n10"), "{done}");
+        // What does not end is not waited for.
+        let (status, text) = never.await.unwrap();
+        assert_eq!(status, 503);
+        assert!(String::from_utf8_lossy(&text).contains("This server is stopping."));
         attached
     });
 }
