@@ -6,16 +6,18 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::FileType;
 
 use crate::Error;
-use crate::look;
+use crate::chunks::{Chunks, LARGE_FILE_BYTES};
+use crate::look::{self, Looking};
 use crate::manifest::{Entry, Hash, Manifest, Stamp, What, decode, encode, replace};
 use crate::path::RelPath;
+use crate::state::Shelf;
 use crate::walk::{Found, Left, THREADS_MAX, Walk, walk};
 
 /// A file that was touched this short before it was read may be touched again without its times
@@ -47,20 +49,23 @@ pub struct Scanned {
 #[derive(Debug)]
 pub struct Cache {
     file: PathBuf,
+    chunks: PathBuf,
     known: Vec<(Entry, Stamp)>,
 }
 
 impl Cache {
-    /// What an earlier run kept in `file`. One that is absent or not whole is empty: it costs time
-    /// and nothing else.
+    /// What an earlier run kept. A file that is absent or not whole is empty: it costs time and
+    /// nothing else.
     #[must_use]
-    pub fn load(file: &Path) -> Self {
-        let known = std::fs::read(file)
+    pub fn load(shelf: &Shelf) -> Self {
+        let file = shelf.digests();
+        let known = std::fs::read(&file)
             .ok()
             .and_then(|bytes| decode(&bytes))
             .unwrap_or_default();
         Self {
-            file: file.to_owned(),
+            file,
+            chunks: shelf.chunks(),
             known,
         }
     }
@@ -96,7 +101,7 @@ pub fn scan(asked: &Walk<'_>, cache: &mut Cache, now_ns: i64) -> Result<Scanned,
     }
     scanned.read = unread.len();
     let is_new = !unread.is_empty() || entries.len() != cache.known.len();
-    let reads = read_all(asked, &entries, &unread, now_ns);
+    let reads = read_all(asked, &entries, &unread, &cache.chunks, now_ns);
     let mut gone = Vec::new();
     for ((at, _), read) in unread.iter().zip(reads) {
         let Some(slot) = entries.get_mut(*at) else {
@@ -190,9 +195,15 @@ fn read_all(
     asked: &Walk<'_>,
     entries: &[(Entry, Stamp)],
     unread: &[(usize, u64)],
+    chunks: &Path,
     now_ns: i64,
 ) -> Vec<Option<ReadFile>> {
     let next = AtomicUsize::new(0);
+    let reading = Reading {
+        asked,
+        chunks,
+        now_ns,
+    };
     let work = || {
         let mut buffer = vec![0; PIECE_BYTES];
         let mut done = Vec::new();
@@ -201,7 +212,7 @@ fn read_all(
             let Some((entry, _)) = unread.get(at).and_then(|(index, _)| entries.get(*index)) else {
                 return done;
             };
-            done.push((at, read_one(asked.root, entry, &mut buffer, now_ns).ok()));
+            done.push((at, reading.file(entry, &mut buffer).ok()));
         }
     };
     let threads = asked.threads.clamp(1, THREADS_MAX).min(unread.len().max(1));
@@ -223,37 +234,65 @@ fn read_all(
     results
 }
 
-fn read_one(root: &Path, entry: &Entry, buffer: &mut [u8], now_ns: i64) -> io::Result<ReadFile> {
-    let mut file = open(&root.join(entry.path.as_path()))?;
-    let found = file.metadata()?;
+struct Reading<'a> {
+    asked: &'a Walk<'a>,
+    chunks: &'a Path,
+    now_ns: i64,
+}
+
+impl Reading<'_> {
+    fn file(&self, entry: &Entry, buffer: &mut [u8]) -> io::Result<ReadFile> {
+        let mut file = open(&self.asked.root.join(entry.path.as_path()))?;
+        let found = file.metadata()?;
+        let mut looking = Looking::new(entry.path.name());
+        let (size, hash) = match found.size() {
+            size @ LARGE_FILE_BYTES.. => (size, self.large(&file, size, &mut looking)?),
+            _ => small(&mut file, buffer, &mut looking)?,
+        };
+        let (mtime, ctime) = (
+            ns(found.mtime(), found.mtime_nsec()),
+            ns(found.ctime(), found.ctime_nsec()),
+        );
+        let touched = mtime.max(ctime);
+        let is_sure = touched.saturating_add(RACY_NS) <= self.now_ns && size == found.size();
+        let mut flags = if looking.is_suspect() { SUSPECT } else { 0 };
+        flags |= if is_sure { SURE } else { 0 };
+        let sparse = matches!(entry.what, What::File { sparse: true, .. });
+        let stamp = Stamp {
+            ctime_ns: ctime,
+            inode: found.ino(),
+            flags,
+        };
+        Ok(ReadFile {
+            what: What::File { size, hash, sparse },
+            stamp,
+        })
+    }
+
+    /// One that is cut in pieces, which are kept.
+    fn large(&self, file: &File, size: u64, looking: &mut Looking) -> io::Result<Hash> {
+        let mut start = vec![0; look::LOOK_BYTES_MAX];
+        file.read_exact_at(&mut start, 0)?;
+        looking.take(&start);
+        let chunks = Chunks::of(file, size, self.asked.threads.clamp(1, THREADS_MAX))?;
+        chunks.save(self.chunks)?;
+        Ok(chunks.hash())
+    }
+}
+
+fn small(file: &mut File, buffer: &mut [u8], looking: &mut Looking) -> io::Result<(u64, Hash)> {
     let mut hasher = blake3::Hasher::new();
-    let mut looking = look::Looking::new(entry.path.name());
     let mut size = 0;
     loop {
         let count = file.read(buffer)?;
         let piece = buffer.get(..count).unwrap_or_default();
         if piece.is_empty() {
-            break;
+            return Ok((size, Hash::from_bytes(hasher.finalize().into())));
         }
         hasher.update(piece);
         looking.take(piece);
         size += count as u64;
     }
-    let touched = ns(found.mtime(), found.mtime_nsec()).max(ns(found.ctime(), found.ctime_nsec()));
-    let is_sure = touched.saturating_add(RACY_NS) <= now_ns && size == found.size();
-    let mut flags = if looking.is_suspect() { SUSPECT } else { 0 };
-    flags |= if is_sure { SURE } else { 0 };
-    let sparse = matches!(entry.what, What::File { sparse: true, .. });
-    let hash = Hash::from_bytes(hasher.finalize().into());
-    let stamp = Stamp {
-        ctime_ns: ns(found.ctime(), found.ctime_nsec()),
-        inode: found.ino(),
-        flags,
-    };
-    Ok(ReadFile {
-        what: What::File { size, hash, sparse },
-        stamp,
-    })
 }
 
 /// Opens a file for reading: no link, and nothing that would wait.

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use wharf_workspace::manifest::What;
 use wharf_workspace::scan::{Cache, scan};
+use wharf_workspace::state::Shelf;
 use wharf_workspace::walk::{GitForm, Walk};
 
 /// Trees that are tried. More: `WHARF_TREES=5000`.
@@ -139,7 +140,7 @@ fn ours(root: &Path, home: &Path) -> BTreeSet<Vec<u8>> {
         git: GitForm::Leave,
         threads: 2,
     };
-    let mut cache = Cache::load(&home.join("cache"));
+    let mut cache = Cache::load(&Shelf::at(home.to_owned()));
     let scanned = scan(&asked, &mut cache, 0).unwrap();
     let entries = scanned.manifest.entries().iter();
     let files = entries.filter(|entry| entry.what != What::Dir);

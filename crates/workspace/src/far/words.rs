@@ -1,0 +1,71 @@
+//! What the far side is told, as text for a POSIX shell, and the beginning that all of it shares.
+//!
+//! Beyond POSIX: `tar`; `find -printf` of GNU, else `stat` of busybox; `cmp` and `diff`, without
+//! which whole listings travel.
+
+use super::FarPlace;
+
+/// A word that is these bytes, whatever they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spelt<'a>(pub(crate) &'a [u8]);
+
+impl Spelt<'_> {
+    pub(crate) fn put(self, out: &mut Vec<u8>) {
+        let is_plain =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-');
+        if !self.0.is_empty() && self.0.iter().all(is_plain) {
+            return out.extend_from_slice(self.0);
+        }
+        out.push(b'\'');
+        for byte in self.0 {
+            match byte {
+                b'\'' => out.extend_from_slice(b"'\\''"),
+                other => out.push(*other),
+            }
+        }
+        out.push(b'\'');
+    }
+}
+
+/// The same as text.
+pub(crate) fn spell(text: &str) -> String {
+    let mut out = Vec::new();
+    Spelt(text.as_bytes()).put(&mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Defines `l DIR`, which lists what is below a directory: one record a line, in which line breaks
+/// and zero bytes of names have changed places.
+///
+/// Records are `KIND MODE SIZE MTIME CTIME INODE PATH`; of directories only the mode counts, since
+/// their times change with what is in them. With `-printf`, `p` is `g`.
+pub(crate) const LIST: &str = r#"
+if find . -maxdepth 0 -printf '' 2>/dev/null; then p=g; else p=b; fi
+l() {
+  cd "$1" || return 1
+  if [ $p = g ]; then
+    eval "find . -mindepth 1 $u"' -type d -printf "d %m 0 0 0 0 %p\0" -o -printf "%y %m %s %T@ %C@ %i %p\0"' | tr '\n\0' '\0\n'
+  else
+    eval "find . -mindepth 1 $u"' -type d -exec stat -c "d %a 0 0 0 0 %n" {} +'
+    eval "find . -mindepth 1 $u"' ! -type d -exec stat -c "x%f %a %s %Y %Z %i %n" {} +'
+  fi
+}
+"#;
+
+/// Sets `D`, `S` and `u`, makes the state and goes there.
+pub(crate) fn head(place: &FarPlace) -> String {
+    let mut unseen = Vec::new();
+    for path in &place.unseen {
+        unseen.extend_from_slice(b"-path ");
+        Spelt(&[b"./", path.as_bytes()].concat()).put(&mut unseen);
+        unseen.extend_from_slice(b" -prune -o ");
+    }
+    let unseen = String::from_utf8_lossy(&unseen).into_owned();
+    format!(
+        "umask 022; LC_ALL=C; export LC_ALL; unset CDPATH; D={}; S={}; u={}; \
+         mkdir -p -m 700 \"$S\" && cd \"$S\" || exit 40\n",
+        spell(&place.dir),
+        spell(&place.state),
+        spell(&unseen),
+    )
+}

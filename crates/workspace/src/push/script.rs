@@ -1,0 +1,245 @@
+//! What the far side does when all has arrived, as a script that comes last in the stream: a stream
+//! that is cut has none, and nothing of the workspace is touched.
+//!
+//! What is new is moved into place with its directory, which is one step for a whole tree. What
+//! replaces something is moved as well, or, where it is in many directories, linked into place by
+//! one program; each file is the old or the new one at every moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::far::{FarPlace, Spelt, spell};
+use crate::manifest::{Entry, What};
+use crate::path::{RelPath, parent};
+use crate::plan::{Delete, Plan};
+
+use super::stream::Recipe;
+
+/// A command has so many bytes of names at most.
+const NAMES_BYTES_MAX: usize = 64 * 1024;
+/// In more directories than this, one program links instead of one for each moving.
+const MOVES_MAX: usize = 12;
+
+/// What was staged: entries that have arrived whole, and how the others are put together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Staged<'a> {
+    pub(super) entries: &'a [Entry],
+    pub(super) recipes: &'a [(RelPath, Recipe)],
+    pub(super) missed: &'a [RelPath],
+}
+
+/// The script.
+pub(super) fn apply(place: &FarPlace, plan: &Plan, staged: Staged<'_>, token: &str) -> Vec<u8> {
+    let mut script = Script { out: Vec::new() };
+    script.text("cd \"$S/stage\" || exit 45\n");
+    for (number, (path, recipe)) in staged.recipes.iter().enumerate() {
+        script.recipe(number, path, recipe);
+    }
+    script.text("cd tree || exit 45\n");
+    script.each(
+        "rm -f --",
+        " || exit 46\n",
+        staged.missed.iter().map(RelPath::as_bytes),
+    );
+    script.text("if [ ! -d \"$D\" ]; then mkdir -p \"$D\" || exit 45\n");
+    if let Some(owner) = &place.owner {
+        let owner = spell(&format!("{}:{}", owner.user, owner.group));
+        script.text(&format!("chown {owner} \"$D\" 2>/dev/null\n"));
+    }
+    script.text("fi\ncd \"$D\" || exit 45\n");
+    script.deletes(&plan.deletes);
+    script.moves(staged.entries);
+    script.modes(&plan.modes);
+    script.text(&format!(
+        "cd \"$S\" || exit 45\n(l \"$D\") > final || exit 41\n\
+         diff -a now final > changed 2>/dev/null; e=$?\n\
+         printf '%s\\n' {} > token.new && mv -f final listing && mv -f token.new token || exit 48\n\
+         if [ $e -le 1 ]; then echo diff; cat changed; \
+         else echo both; cat now; echo .; cat listing; fi\n\
+         echo .\nrm -rf stage now changed\n",
+        spell(token)
+    ));
+    script.out
+}
+
+struct Script {
+    out: Vec<u8>,
+}
+
+impl Script {
+    fn text(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    fn path(&mut self, before: &str, path: &[u8]) {
+        self.text(before);
+        Spelt(path).put(&mut self.out);
+    }
+
+    /// A command over many names, as often as it takes.
+    fn each<'a>(&mut self, start: &str, end: &str, names: impl IntoIterator<Item = &'a [u8]>) {
+        let mut open = None;
+        for name in names {
+            let begun = *open.get_or_insert_with(|| {
+                self.out.extend_from_slice(start.as_bytes());
+                self.out.len()
+            });
+            self.path(" ./", name);
+            if self.out.len() - begun >= NAMES_BYTES_MAX {
+                self.text(end);
+                open = None;
+            }
+        }
+        if open.is_some() {
+            self.text(end);
+        }
+    }
+
+    fn deletes(&mut self, deletes: &[Delete]) {
+        let files = deletes.iter().filter(|delete| !delete.is_dir);
+        let files = files.map(|delete| delete.path.as_bytes());
+        self.each("rm -f --", " || exit 46\n", files);
+        // What is in a directory comes behind it in the order of paths.
+        let dirs = deletes.iter().rev().filter(|delete| delete.is_dir);
+        let dirs = dirs.map(|delete| delete.path.as_bytes());
+        // One that somebody has put something into meanwhile stays.
+        self.each("rmdir --", " 2>/dev/null\n", dirs);
+    }
+
+    fn moves(&mut self, entries: &[Entry]) {
+        let new: BTreeSet<&[u8]> = entries
+            .iter()
+            .filter(|entry| entry.what == What::Dir)
+            .map(|entry| entry.path.as_bytes())
+            .collect();
+        let is_below_new = |path: &RelPath| path.ancestors().any(|above| new.contains(above));
+        let mut dirs: BTreeMap<&[u8], Vec<&[u8]>> = BTreeMap::new();
+        let mut files: BTreeMap<&[u8], Vec<&[u8]>> = BTreeMap::new();
+        for entry in entries.iter().filter(|entry| !is_below_new(&entry.path)) {
+            let group = if entry.what == What::Dir {
+                &mut dirs
+            } else {
+                &mut files
+            };
+            let path = entry.path.as_bytes();
+            group
+                .entry(parent(path).unwrap_or_default())
+                .or_default()
+                .push(path);
+        }
+        self.text("cd \"$S/stage/tree\" || exit 45\n");
+        for (parent, names) in dirs {
+            self.group(parent, &names);
+        }
+        if files.len() <= MOVES_MAX {
+            for (parent, names) in files {
+                self.group(parent, &names);
+            }
+        } else {
+            self.text("cp -RPlf . \"$D\"/ 2>/dev/null || cp -RPpf . \"$D\"/ || exit 47\n");
+        }
+    }
+
+    fn group(&mut self, parent: &[u8], names: &[&[u8]]) {
+        let mut end = Vec::new();
+        end.extend_from_slice(b" \"$D\"/");
+        Spelt(parent).put(&mut end);
+        if parent.is_empty() {
+            end.truncate(6);
+        }
+        let end = end;
+        let mut names = names.iter().peekable();
+        while names.peek().is_some() {
+            self.text("mv -f --");
+            let begun = self.out.len();
+            while self.out.len() - begun < NAMES_BYTES_MAX
+                && let Some(name) = names.next()
+            {
+                self.path(" ./", name);
+            }
+            self.out.extend_from_slice(&end);
+            self.text("/ || exit 47\n");
+        }
+    }
+
+    fn modes(&mut self, entries: &[Entry]) {
+        let mut groups: BTreeMap<u32, Vec<&[u8]>> = BTreeMap::new();
+        for entry in entries {
+            groups
+                .entry(entry.mode)
+                .or_default()
+                .push(entry.path.as_bytes());
+        }
+        self.text("cd \"$D\" || exit 45\n");
+        for (mode, paths) in groups {
+            self.each(&format!("chmod {mode:o} --"), " || exit 49\n", paths);
+        }
+    }
+
+    /// Puts a file together in its place in the stage, where it stands empty with its owner.
+    fn recipe(&mut self, number: usize, path: &RelPath, recipe: &Recipe) {
+        let tree = [b"tree/", path.as_bytes()].concat();
+        match recipe {
+            Recipe::None => return,
+            Recipe::InPlace { pieces } => {
+                self.path("cp -f \"$D\"/", path.as_bytes());
+                self.path(" ", &tree);
+                self.text(" || exit 50\n");
+                let mut skip = 0;
+                for piece in pieces {
+                    let (seek, count) = (piece.at / GRAIN, piece.len.div_ceil(GRAIN));
+                    self.text(&format!("dd if=data/{number} bs={GRAIN} skip={skip} "));
+                    self.text(&format!("seek={seek} count={count} conv=notrunc "));
+                    self.path("of=", &tree);
+                    self.text(" 2>/dev/null || exit 50\n");
+                    skip += count;
+                }
+            }
+            Recipe::Pieces { pieces } => {
+                self.text("{\n");
+                let mut at = 0;
+                for piece in pieces {
+                    let (start, len) = (piece.old.unwrap_or(at) + 1, piece.len);
+                    self.text(&format!("tail -c +{start} "));
+                    match piece.old {
+                        Some(_) => self.path("\"$D\"/", path.as_bytes()),
+                        None => self.text(&format!("data/{number}")),
+                    }
+                    self.text(&format!(" 2>/dev/null | head -c {len}\n"));
+                    at += if piece.old.is_none() { len } else { 0 };
+                }
+                self.path("} > ", &tree);
+                self.text(" || exit 50\n");
+            }
+            Recipe::Rest { have } => {
+                self.text(&format!("[ $(wc -c < part/{number}) -eq {have} ] && "));
+                self.text(&format!("cat part/{number} data/{number}"));
+                self.path(" > ", &tree);
+                self.text(" || exit 50\n");
+            }
+            Recipe::Sparse { size, extents } => {
+                self.text(&format!("dd if=/dev/null bs=1 count=0 seek={size} "));
+                self.path("of=", &tree);
+                self.text(" 2>/dev/null || exit 50\n");
+                let mut skip = 0;
+                for (at, len) in extents {
+                    let (seek, count) = (at / GRAIN, len.div_ceil(GRAIN));
+                    self.text(&format!("dd if=data/{number} bs={GRAIN} skip={skip} "));
+                    self.text(&format!("seek={seek} count={count} conv=notrunc "));
+                    self.path("of=", &tree);
+                    self.text(" 2>/dev/null || exit 50\n");
+                    skip += count;
+                }
+            }
+        }
+        if let Some(size) = recipe.size() {
+            self.path("[ $(wc -c < ", &tree);
+            self.text(&format!(") -eq {size} ] || exit 50\n"));
+        }
+        self.text(&format!("touch -r ref/{number} "));
+        self.path("", &tree);
+        self.text(" || exit 50\n");
+    }
+}
+
+/// What `dd` moves at once: holes and pieces in place begin at multiples of it.
+pub(super) const GRAIN: u64 = 4096;
