@@ -185,12 +185,13 @@ pub(crate) struct Run<'a> {
     pub(crate) script: &'a str,
 }
 
-/// Runs it to its end and returns what it printed.
+/// Runs it to its end and returns what it printed. The streams are held until it has said how it
+/// ended: without them nobody would hear.
 pub(crate) async fn run(opener: &dyn Opener, asked: Run<'_>) -> Result<Vec<u8>, Error> {
     let Channel {
         mut stdin,
-        stdout,
-        stderr,
+        mut stdout,
+        mut stderr,
         exit,
     } = opener
         .open(&line(asked.script))
@@ -198,7 +199,7 @@ pub(crate) async fn run(opener: &dyn Opener, asked: Run<'_>) -> Result<Vec<u8>, 
         .map_err(Error::Open)?;
     // It reads nothing, and may be gone already.
     let _gone = stdin.shutdown().await;
-    let (out, said) = tokio::join!(read_all(stdout), last(stderr));
+    let (out, said) = tokio::join!(read_all(&mut stdout), last(&mut stderr));
     let exit = exit.await.unwrap_or(RemoteExit::Silent);
     finish(asked.step, exit, said, out)
 }

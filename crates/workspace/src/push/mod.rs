@@ -299,8 +299,8 @@ async fn send(
 ) -> Result<(stream::Packed, Vec<u8>), Error> {
     let Channel {
         mut stdin,
-        stdout,
-        stderr,
+        mut stdout,
+        mut stderr,
         exit,
     } = opener.open(command).await.map_err(Error::Open)?;
     let (sender, mut pieces) = mpsc::channel(stream::PIECES_WAITING);
@@ -311,7 +311,7 @@ async fn send(
         }
         stdin.shutdown().await
     };
-    let (written, out, said) = tokio::join!(writing, read_all(stdout), last(stderr));
+    let (written, out, said) = tokio::join!(writing, read_all(&mut stdout), last(&mut stderr));
     let exit = exit.await.unwrap_or(RemoteExit::Silent);
     let step = match exit {
         RemoteExit::Code(42..=44) => "receiving",
