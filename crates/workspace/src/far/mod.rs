@@ -19,7 +19,7 @@ use crate::manifest::{Entry, What};
 use crate::path::RelPath;
 
 pub use ask::{Far, ask};
-pub(crate) use ask::{differences, finish, last, line, read_all};
+pub(crate) use ask::{Run, differences, finish, last, line, read_all, run};
 pub(crate) use listing::parse;
 pub(crate) use words::{LIST, Spelt, head, spell};
 
