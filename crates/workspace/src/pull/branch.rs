@@ -11,8 +11,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::Incoming;
+use super::{Change, Incoming};
 use crate::Error;
+use crate::manifest::What;
 
 /// Git on this machine.
 #[derive(Debug, Clone)]
@@ -84,7 +85,9 @@ pub fn branch(
     let prefix = plumbing.bytes("rev-parse", &["rev-parse", "--show-prefix"], b"", &[])?;
     let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
     let mut paths = Vec::new();
-    for change in incoming.changes() {
+    // Git knows no directories: what is in one names it.
+    let is_dir = |change: &&Change| change.now.as_ref().is_some_and(|now| now.what == What::Dir);
+    for change in incoming.changes().iter().filter(|change| !is_dir(change)) {
         paths.extend_from_slice(prefix);
         paths.extend_from_slice(change.path.as_bytes());
         paths.push(0);

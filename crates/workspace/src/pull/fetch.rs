@@ -42,9 +42,12 @@ pub(super) async fn fetch(
         names.extend_from_slice(path.as_bytes());
         names.push(0);
     }
-    // A file that went meanwhile is missing in the archive, and said there on stderr.
+    // A file that went meanwhile is missing in the archive, and said there on stderr. GNU's tar
+    // takes `\n` in a name for a line break unless it is told not to.
     let script = format!(
-        "{}cd \"$D\" || exit 45\nxargs -0 tar -cf - --no-recursion\n[ $? -lt 124 ]\n",
+        "{}cd \"$D\" || exit 45\n\
+         if tar --no-unquote --version >/dev/null 2>&1; then q=--no-unquote; else q=; fi\n\
+         xargs -0 tar -cf - --no-recursion $q\n[ $? -lt 124 ]\n",
         head(asked.place)
     );
     let Channel {

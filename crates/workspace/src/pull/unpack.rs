@@ -216,13 +216,9 @@ impl Unpacking {
 
     fn pad(&self, from: &mut impl Read, size: u64) -> io::Result<()> {
         let over = size % BLOCK as u64;
-        if over > 0 {
-            io::copy(
-                &mut from.by_ref().take(BLOCK as u64 - over),
-                &mut io::sink(),
-            )?;
-        }
-        Ok(())
+        let rest = if over > 0 { BLOCK as u64 - over } else { 0 };
+        let count = io::copy(&mut from.by_ref().take(rest), &mut io::sink())?;
+        if count < rest { Err(cut()) } else { Ok(()) }
     }
 }
 

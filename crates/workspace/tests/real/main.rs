@@ -9,7 +9,9 @@
               environment and the clock are read"
 )]
 
+mod hostile;
 mod place;
+mod pull;
 mod push;
 mod resume;
 mod tools;
