@@ -205,6 +205,7 @@ pub fn plan(sides: Sides<'_>, options: &Options) -> Plan {
                 || path.ancestors().any(|above| left.contains_key(above)));
         planning.path(path, local, agreed, is_left);
     }
+    planning.make_again();
     planning.settle_directories();
     planning.plan
 }
@@ -377,6 +378,34 @@ impl<'a> Planning<'a> {
         !self.blocked.is_empty() && path.ancestors().any(|above| self.blocked.contains(above))
     }
 
+    /// A directory that was deleted there is made again where something goes into it.
+    fn make_again(&mut self) {
+        let needed: BTreeSet<Vec<u8>> = self
+            .plan
+            .sends
+            .iter()
+            .flat_map(|send| send.entry.path.ancestors().map(<[u8]>::to_vec))
+            .collect();
+        let is_needed =
+            |kept: &Kept| kept.why == KeptWhy::GoneThere && needed.contains(kept.path.as_bytes());
+        let again: Vec<RelPath> = self
+            .plan
+            .kept
+            .iter()
+            .filter(|kept| is_needed(kept))
+            .map(|kept| kept.path.clone())
+            .collect();
+        self.plan.kept.retain(|kept| !is_needed(kept));
+        for path in again {
+            if let Some(entry) = self.sides.local.get(path.as_bytes()) {
+                self.send(entry, false, None);
+            }
+        }
+        self.plan
+            .sends
+            .sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
+    }
+
     /// A directory goes, or becomes something else, only if all that is in it there goes as well.
     fn settle_directories(&mut self) {
         let mut full: BTreeSet<Vec<u8>> = BTreeSet::new();
@@ -436,3 +465,6 @@ impl<'a> Planning<'a> {
         self.plan.kept.sort_by(|a, b| a.path.cmp(&b.path));
     }
 }
+
+#[cfg(test)]
+mod tests;
