@@ -130,8 +130,15 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "wharf-workspace",
-        may: &["wharf-model", "wharf-ssh"],
-        why: "moving a directory needs a connection, not the engine or the server",
+        may: &[
+            "wharf-model",
+            "wharf-secrets",
+            "wharf-ssh",
+            "wharf-localstate",
+            "wharf-sync",
+        ],
+        why: "moving a directory needs a connection, not the engine or the server; of wharf-sync it \
+              takes the merge of texts",
     },
 ];
 

@@ -140,7 +140,7 @@ async fn large(opener: &HostOpener, others: &Others, temp: &Path) {
             file.write_all_at(&noise.bytes(1_000_000), 100_000_000 * (1 + round) + change)
                 .unwrap();
             rows.time("1 MB inside: rsync", || {
-                others.rsync(&root, &to.join("rsync"))
+                others.rsync(&root, &to.join("rsync"));
             });
             let began = Instant::now();
             sent = place.sync(opener).await.progress.bytes_sent;

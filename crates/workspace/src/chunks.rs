@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::manifest::{Hash, array, put, replace, take};
 
 /// From this size on a file is cut.
-pub const LARGE_FILE_BYTES: u64 = 8 * 1024 * 1024;
+pub(crate) const LARGE_FILE_BYTES: u64 = 8 * 1024 * 1024;
 /// What one thread takes at once.
 const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
 const LEAST: usize = 16 * 1024;
@@ -98,12 +98,8 @@ impl Chunks {
         Hash::from_bytes(hasher.finalize().into())
     }
 
-    pub(crate) fn list(&self) -> &[Chunk] {
-        &self.list
-    }
-
     /// How this version is made of an older one, in order, neighbours as one.
-    pub(crate) fn from_older(&self, older: &Self) -> Vec<Piece> {
+    pub(crate) fn made_of(&self, older: &Self) -> Vec<Piece> {
         let mut places = std::collections::HashMap::new();
         let mut at = 0;
         for chunk in &older.list {
@@ -216,13 +212,10 @@ mod tests {
         new.truncate(new.len() - 999);
         let (a, b) = (chunks(&old), chunks(&new));
         assert_eq!(
-            a.list()
-                .iter()
-                .map(|chunk| chunk.len as usize)
-                .sum::<usize>(),
+            a.list.iter().map(|chunk| chunk.len as usize).sum::<usize>(),
             old.len()
         );
-        let pieces = b.from_older(&a);
+        let pieces = b.made_of(&a);
         let mut made = Vec::new();
         let mut sent = 0;
         for piece in &pieces {

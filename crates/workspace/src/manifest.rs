@@ -301,11 +301,6 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Vec<(Entry, Stamp)>> {
     body.is_empty().then_some(entries)
 }
 
-/// Reads such a file; what cannot be read, or is not ours, is nothing.
-pub(crate) fn load(file: &Path) -> Option<Vec<(Entry, Stamp)>> {
-    decode(&fs::read(file).ok()?)
-}
-
 /// Writes a file so that whoever reads sees the old or the new. It is not flushed: after a power
 /// cut it may be no file, which is no harm.
 pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {

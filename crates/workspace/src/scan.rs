@@ -109,13 +109,8 @@ pub fn scan(asked: &Walk<'_>, cache: &mut Cache, now_ns: i64) -> Result<Scanned,
         };
         match read {
             Some(read) => {
-                *slot = (
-                    Entry {
-                        what: read.what,
-                        ..slot.0.clone()
-                    },
-                    read.stamp,
-                )
+                slot.0.what = read.what;
+                slot.1 = read.stamp;
             }
             None => gone.push(*at),
         }

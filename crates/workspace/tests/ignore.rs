@@ -1,4 +1,11 @@
 //! Which files belong to a workspace, beside git's own answer over random trees.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "what a test needs and does not get fails the test; tests are at the edge, where the \
+              environment is read"
+)]
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

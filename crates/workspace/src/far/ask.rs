@@ -12,7 +12,7 @@ use crate::path::RelPath;
 use crate::state::Agreement;
 
 /// The longest answer that is read: two million records.
-pub const ANSWER_BYTES_MAX: u64 = 512 * 1024 * 1024;
+const ANSWER_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// So much of its complaints is kept: the last.
 const SAID_BYTES_MAX: usize = 2048;
 
@@ -26,8 +26,6 @@ pub struct Far {
     pub is_strange: bool,
     /// How many of its names are none that are taken.
     pub dropped: usize,
-    /// It has GNU's tools.
-    pub(crate) has_gnu: bool,
     /// It can unpack gzip.
     pub(crate) has_gzip: bool,
     /// What a push that was cut has left there: its name, and what had arrived.
@@ -82,7 +80,7 @@ fn read(answer: &[u8], agreement: &Agreement) -> Option<Far> {
     let mut lines = answer.split(|byte| *byte == b'\n');
     let first = std::str::from_utf8(lines.next()?).ok()?;
     let mut words = first.strip_prefix("wharf 1 ")?.split(' ');
-    let has_gnu = words.next()? == "g";
+    let _which_find = words.next()?;
     let has_gzip = words.next()? == "z";
     let kind = lines.next()?;
     let lines = &mut lines;
@@ -93,7 +91,6 @@ fn read(answer: &[u8], agreement: &Agreement) -> Option<Far> {
             .collect()
     };
     let mut far = Far {
-        has_gnu,
         has_gzip,
         ..Far::default()
     };

@@ -142,10 +142,6 @@ impl FarView {
 
     /// What became of a path: nothing, if it is as both agreed.
     #[must_use]
-    #[expect(
-        clippy::option_option,
-        reason = "unchanged, gone and changed are three answers"
-    )]
     pub fn change(&self, path: &[u8]) -> Option<Option<&FarEntry>> {
         self.changes.get(path).map(Option::as_ref)
     }

@@ -152,7 +152,9 @@ fn agree(plan: &Plan, agreed: &Tree, far: &Tree) -> Tree {
         .iter()
         .map(|delete| &delete.path)
         .chain(&plan.forgotten);
-    gone.for_each(|path| drop(next.remove(path.as_bytes())));
+    for path in gone {
+        next.remove(path.as_bytes());
+    }
     let known = plan
         .sends
         .iter()

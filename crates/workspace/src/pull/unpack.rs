@@ -88,11 +88,7 @@ impl Unpacking {
                         match key {
                             b"path" => name = Some(value.to_vec()),
                             b"linkpath" => target = Some(value.to_vec()),
-                            b"size" => {
-                                size = std::str::from_utf8(value)
-                                    .ok()
-                                    .and_then(|text| text.parse().ok())
-                            }
+                            b"size" => size = decimal(value),
                             _ => {}
                         }
                     }
@@ -294,6 +290,10 @@ fn parse(block: &[u8; BLOCK]) -> io::Result<Header> {
         target: text(157, 100),
         size,
     })
+}
+
+fn decimal(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 fn octal(field: &[u8]) -> Option<u64> {

@@ -17,12 +17,12 @@ use tokio::sync::mpsc;
 use wharf_ssh::{Channel, Opener, RemoteExit};
 
 use crate::Error;
-use crate::chunks::LARGE_FILE_BYTES;
+use crate::chunks::{self, LARGE_FILE_BYTES};
 use crate::far::{
     Far, FarEntry, FarKind, FarPlace, FarView, LIST, Spelt, differences, finish, head, last, line,
     read_all,
 };
-use crate::manifest::{self, Entry, Hash, Manifest};
+use crate::manifest::{self, Entry, Hash, Manifest, What};
 use crate::path::RelPath;
 use crate::plan::Plan;
 use crate::state::{Agreement, Shelf, index};
@@ -122,6 +122,8 @@ pub async fn push(opener: &dyn Opener, plan: &Plan, asked: Push<'_>) -> Result<P
     let changed = changed_there(&answer).ok_or_else(|| Error::answer("the end of the push"))?;
     let agreement = agree(plan, &asked, &packed, changed, &token);
     agreement.save(&asked.shelf.agreement(asked.sandbox))?;
+    let known: BTreeSet<String> = large(agreement.manifest()).collect();
+    chunks::keep(&asked.shelf.chunks(), |name| known.contains(name));
     // It is of no more use, and harmless.
     let _gone = std::fs::remove_file(&attempt);
     let stream::Packed {
@@ -132,6 +134,21 @@ pub async fn push(opener: &dyn Opener, plan: &Plan, asked: Push<'_>) -> Result<P
         progress,
         missed,
     })
+}
+
+/// The digests of files that are cut in pieces, as the pieces are named.
+fn large(manifest: &Manifest) -> impl Iterator<Item = String> {
+    manifest
+        .entries()
+        .iter()
+        .filter_map(|entry| match entry.what {
+            What::File {
+                size: LARGE_FILE_BYTES..,
+                hash,
+                ..
+            } => Some(hash.to_string()),
+            _ => None,
+        })
 }
 
 /// Nothing is to be done there; what was learnt is kept.

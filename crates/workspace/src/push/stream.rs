@@ -293,7 +293,7 @@ impl Packer<'_> {
         };
         let new = Chunks::load(&self.job.chunks, new)?;
         let old = Chunks::load(&self.job.chunks, old)?;
-        let pieces = new.from_older(&old);
+        let pieces = new.made_of(&old);
         let fresh: u64 = pieces
             .iter()
             .filter(|piece| piece.old.is_none())

@@ -162,10 +162,7 @@ async fn the_providers_files_and_what_is_held_back_are_left_alone() {
     let findings = wharf_workspace::look::look(&place.root, &place.scan(), u64::MAX);
     place.held = wharf_workspace::look::Held::all(&findings);
     let (plan, _) = place.push().await;
-    let whys: Vec<_> = kept(&plan)
-        .into_iter()
-        .map(|(path, why)| (path, why))
-        .collect();
+    let whys = kept(&plan);
     assert!(
         whys.contains(&(".env".to_owned(), KeptWhy::Held)),
         "{whys:?}"
