@@ -27,12 +27,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use wharf_ssh::{Credentials, HostOpener, Pool, PoolLimits};
-use wharf_workspace::far::{FarPlace, ask};
-use wharf_workspace::look::{Held, look};
-use wharf_workspace::plan::{Options, Sides, plan};
-use wharf_workspace::push::{Push, Pushed, push};
+use wharf_workspace::far::FarPlace;
+use wharf_workspace::identity::{Grounds, Workspace};
+use wharf_workspace::look::Held;
+use wharf_workspace::plan::Options;
+use wharf_workspace::push::Pushed;
+use wharf_workspace::round::{Round, Setting};
 use wharf_workspace::scan::{Cache, Scanned, scan};
-use wharf_workspace::state::{Agreement, Shelf};
+use wharf_workspace::state::Shelf;
 use wharf_workspace::walk::{GitForm, Walk};
 
 const ROUNDS: usize = 5;
@@ -187,16 +189,13 @@ fn walk(temp: &Path) {
 }
 
 struct Ours {
-    root: PathBuf,
-    place: FarPlace,
-    shelf: Shelf,
-    state: PathBuf,
+    setting: Setting,
 }
 
 impl Ours {
     fn new(root: &Path, to: &Path) -> Self {
-        let state = to.join("shelf");
-        fs::create_dir_all(&state).unwrap();
+        let shelf = to.join("shelf");
+        fs::create_dir_all(&shelf).unwrap();
         let text = |name: &str| to.join(name).to_str().unwrap().to_owned();
         let place = FarPlace {
             dir: text("ours"),
@@ -204,58 +203,51 @@ impl Ours {
             owner: None,
             unseen: Vec::new(),
         };
-        Self {
-            root: root.to_owned(),
+        let grounds = Grounds {
+            home: "/nowhere".into(),
+            state: shelf.clone(),
+        };
+        let setting = Setting {
+            workspace: Workspace::at(root, "device", &grounds).unwrap(),
             place,
-            shelf: Shelf::at(state.clone()),
-            state,
-        }
+            sandbox: "box".to_owned(),
+            shelf,
+            excludes: None,
+            git: GitForm::Leave,
+            large: u64::MAX,
+            threads: 2,
+        };
+        Self { setting }
     }
 
     fn scan(&self) -> Scanned {
         let asked = Walk {
-            root: &self.root,
-            state: &self.state,
+            root: self.setting.workspace.root(),
+            state: self.setting.workspace.state(),
             excludes: None,
             git: GitForm::Leave,
             threads: 2,
         };
-        scan(&asked, &mut Cache::load(&self.shelf), now_ns()).unwrap()
+        let shelf = Shelf::at(self.setting.shelf.clone());
+        scan(&asked, &mut Cache::load(&shelf), now_ns()).unwrap()
     }
 
     /// All of it: the walk, the digests, the look for secrets, both exchanges.
     async fn sync(&self, opener: &HostOpener) -> Pushed {
-        let file = self.shelf.agreement("box");
-        let agreement = Agreement::load(&file);
-        let local = async { tokio::task::block_in_place(|| self.scan()) };
-        let asking = {
-            let (opener, place, agreement) =
-                (opener.clone(), self.place.clone(), agreement.clone());
-            tokio::spawn(async move { ask(&opener, &place, &agreement).await })
-        };
-        let scanned = local.await;
-        let findings = look(&self.root, &scanned, u64::MAX);
-        let far = asking.await.unwrap().unwrap();
-        let sides = Sides {
-            local: &scanned.manifest,
-            left: &scanned.left,
-            held: &Held::all(&findings),
-            agreed: agreement.manifest(),
-            far: &far.view,
-        };
-        let plan = plan(sides, &Options::default());
-        let asked = Push {
-            place: &self.place,
-            root: &self.root,
-            shelf: &self.shelf,
-            sandbox: "box",
-            far: &far,
-            agreement: &agreement,
-            now_ns: now_ns(),
-            compress: false,
-            report: Arc::new(|_| ()),
-        };
-        push(opener, &plan, asked).await.unwrap()
+        let began = Instant::now();
+        let round = Round::begin(self.setting.clone(), opener, now_ns())
+            .await
+            .unwrap();
+        let looked = began.elapsed();
+        let plan = round.plan(&Held::all(&round.findings), &Options::default());
+        let pushed = round
+            .push(opener, &plan, false, Arc::new(|_| ()))
+            .await
+            .unwrap();
+        if std::env::var_os("BENCH_STEPS").is_some() {
+            eprintln!("looked {looked:?}, pushed {:?}", began.elapsed() - looked);
+        }
+        pushed
     }
 }
 

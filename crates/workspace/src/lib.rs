@@ -12,6 +12,8 @@
 //! 5. For the way back, [`pull::fetch`] brings what changed there to a place of its own;
 //!    [`pull::diff`], [`pull::branch`] and [`pull::apply`] make of it what the person wants.
 //!
+//! [`round::Round`] does these steps in their order, and is what a caller wants.
+//!
 //! The far side needs `sh`, `tar`, `find`, `stat` or GNU's `find`, and little more; nothing of ours
 //! is installed there. Start reading at [`plan`], which has the rules, then [`far`], then [`push`].
 //!
@@ -33,6 +35,7 @@ pub mod path;
 pub mod plan;
 pub mod pull;
 pub mod push;
+pub mod round;
 pub mod scan;
 pub mod state;
 pub mod walk;

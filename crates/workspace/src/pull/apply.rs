@@ -94,6 +94,9 @@ pub fn apply(
             .collect(),
         applied: Applied::default(),
     };
+    for path in &incoming.same {
+        applying.pending.remove(path);
+    }
     let wanted = |change: &&Change| only.is_none_or(|only| only(&change.path));
     let changes: Vec<&Change> = incoming.changes.iter().filter(wanted).collect();
     // What goes makes room for what comes; what is in a directory goes before it.

@@ -83,6 +83,8 @@ pub struct Pull<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct Incoming {
     pub(crate) changes: Vec<Change>,
+    /// What was touched there and is as it was agreed.
+    pub(crate) same: Vec<RelPath>,
     /// What is not taken, and why, in the order of paths.
     pub refused: Vec<Refused>,
     /// How many new files there are left out by rules, the provider's or git's own.
@@ -266,7 +268,9 @@ impl Incoming {
                 agreed.what.is_same(&what) && (agreed.mode == mode || what == What::Dir)
             });
             let was_agreed = agreed.is_some();
-            if !is_same {
+            if is_same {
+                self.same.push(path.clone());
+            } else {
                 let now = Some(There {
                     what,
                     mode,
