@@ -135,7 +135,11 @@ impl Script {
                 self.group(parent, &names);
             }
         } else {
-            self.text("cp -RPlf . \"$D\"/ 2>/dev/null || cp -RPpf . \"$D\"/ || exit 47\n");
+            self.text(
+                "cp -RPlf . \"$D\"/ 2>/dev/null || cp -RPpf . \"$D\"/ || exit 47\n\
+                 # A name less is a change of the file, which is listed below.\n\
+                 rm -rf \"$S/stage/tree\"\n",
+            );
         }
     }
 

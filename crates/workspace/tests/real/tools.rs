@@ -73,6 +73,9 @@ async fn story(place: &mut Place) {
     );
     fs::remove_file(place.there().join("dir4/theirs")).unwrap();
     place.assert_same();
+    let (_, plan) = place.plan().await;
+    assert!(plan.is_empty(), "{:?}", plan.sends.first());
+    assert_eq!(plan.kept.first(), None);
 }
 
 #[tokio::test]
