@@ -12,7 +12,7 @@ use crate::place::{Place, odd_names, path_of, set_mode};
 const BUSYBOX: &str = "/bin/busybox";
 
 /// A directory with all of busybox's programs and nothing else.
-fn busybox() -> Option<(TempDir, String)> {
+pub(crate) fn busybox() -> Option<(TempDir, String)> {
     let is_there = Path::new(BUSYBOX).exists();
     if !is_there {
         assert!(std::env::var_os("CI").is_none(), "{BUSYBOX} is missing");
