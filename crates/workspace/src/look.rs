@@ -86,7 +86,7 @@ impl Held {
     }
 }
 
-/// What is to be asked about, in the order of paths; of each file the first reason. `large` is the
+/// What is to be asked about, in the order of paths; of each file the gravest reason. `large` is the
 /// size from which on a file is.
 #[must_use]
 pub fn look(root: &Path, scanned: &Scanned, large: u64) -> Vec<Finding> {
@@ -97,7 +97,16 @@ pub fn look(root: &Path, scanned: &Scanned, large: u64) -> Vec<Finding> {
         let path = path.clone();
         findings.push(Finding { path, reason });
     }
-    findings.sort_by(|a, b| a.path.cmp(&b.path));
+    // Who says yes to a large file has not said yes to the secret in it.
+    let rank = |reason: &Reason| match reason {
+        Reason::Secret { .. } => 0,
+        Reason::Name => 1,
+        Reason::Large(_) => 2,
+    };
+    findings.sort_by(|a, b| {
+        let by_path = a.path.cmp(&b.path);
+        by_path.then_with(|| rank(&a.reason).cmp(&rank(&b.reason)))
+    });
     findings.dedup_by(|later, kept| later.path == kept.path);
     findings
 }
@@ -310,6 +319,8 @@ mod tests {
         }
         assert!(is_suspect(&[TOKEN.strip_suffix(b"\n").unwrap()]));
         assert!(is_suspect(&[b"-----BEGIN OPENSSH PRIVATE KEY-----\n"]));
+        assert!(is_suspect(&[b"  -----BEGIN PRIVATE KEY-----\n"]));
+        assert!(is_suspect(&[b"key = \"-----BEGIN RSA PRIVATE KEY-----\n"]));
         assert!(is_suspect(&[b"db = postgres://ada:s3cret@db/x\n"]));
         assert!(!is_suspect(&[b"nothing\nof\nthe_kind_but_a_long_name\n"]));
         assert!(!is_suspect(&[b"\0", TOKEN]));
