@@ -6,7 +6,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_ssh::{Channel, Opener, RemoteExit};
 
-use super::{BUSY, FarEntry, FarPlace, FarView, LIST, head, parse, spell};
+use super::{BUSY, END, FarEntry, FarPlace, FarView, LIST, head, parse, spell};
 use crate::Error;
 use crate::manifest::ENTRIES_MAX;
 use crate::path::RelPath;
@@ -52,14 +52,14 @@ echo "wharf 1 $p $z $$ $t"
 if [ "$t" = "$T" ] && [ -f listing ]; then
   if cmp -s listing now.$$; then echo same
   else
-    diff -a listing now.$$ > changed 2>/dev/null; e=$?
-    if [ $e -le 1 ]; then echo diff; cat changed; else echo both; cat listing; echo .; cat now.$$; fi
+    d listing now.$$
+    if [ $e -le 1 ]; then echo diff; cat changed; else echo both; cat listing; echo //; cat now.$$; fi
   fi
 else echo all; cat now.$$; fi
-echo .
+echo //
 if [ -f stage/id ] && [ -f stage/back ]; then (cd stage && . ./back); fi
 if [ -f stage/id ]; then cat stage/id; if [ -d stage/tree ]; then (l "$S/stage/tree"); fi; fi
-echo .
+echo //
 "#;
 
 /// Looks at the far side: one exchange.
@@ -136,10 +136,10 @@ fn read(answer: &[u8], agreement: &Agreement) -> Option<Far> {
     Some(far)
 }
 
-/// The lines to the next that is only a dot. More than entries are taken, and it is no answer: what
+/// The lines to the end of a list. More than entries are taken, and it is no answer: what
 /// is kept of each is many times a line.
 fn block<'a>(lines: &mut impl Iterator<Item = &'a [u8]>) -> Option<Vec<&'a [u8]>> {
-    let lines = lines.take_while(|line| *line != b".");
+    let lines = lines.take_while(|line| *line != END);
     let block: Vec<&[u8]> = lines.take(ENTRIES_MAX + 1).collect();
     (block.len() <= ENTRIES_MAX).then_some(block)
 }

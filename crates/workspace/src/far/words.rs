@@ -43,6 +43,10 @@ pub(crate) fn spell(text: &str) -> String {
 /// A `find` that ends with 1 has met something that went while it looked, or a directory that it
 /// may not enter. Those are said, with the kind `n`: what was known below them is not gone. One
 /// that ends otherwise has not listed all, and neither has `l`.
+///
+/// And `d LISTING LISTING`, which compares two into `changed`. `e` is above 1 where that is no
+/// comparison in the form that is read: busybox has another one, and where a name takes several
+/// lines some of them are missing. Whole listings travel then.
 pub(crate) const LIST: &str = r#"
 if find . -maxdepth 0 -printf '' 2>/dev/null; then p=g; else p=b; fi
 l() {
@@ -68,6 +72,13 @@ n() {
   eval "find . -mindepth 1 $u"' -type d -exec sh -c '\''for d do [ -r "$d" ] && [ -x "$d" ] || printf "$f" "$d"; done'\'' x {} +' 2>/dev/null
   return 0
 }
+d() {
+  e=2
+  if [ $p = g ]; then
+    diff -a "$1" "$2" > changed 2>/dev/null; e=$?
+    if [ $e = 1 ]; then read -r c < changed; case $c in [0-9]*) ;; *) e=2 ;; esac; fi
+  fi
+}
 "#;
 
 /// Ends with [`BUSY`] unless what is there is what this side has looked at: its listing is the one
@@ -84,6 +95,9 @@ trap 'rm -f "$S/lock"' EXIT
 t=-; if [ -f "$S/token" ]; then read -r t < "$S/token"; fi
 if [ "$t" != "$E" ] || [ ! -f "$S/now.$N" ]; then exit 51; fi
 "#;
+
+/// What ends a list: no path has it, and no line of a path.
+pub(crate) const END: &[u8] = b"//";
 
 /// How a command ends that would have been in another's way.
 pub(crate) const BUSY: u32 = 51;

@@ -39,9 +39,7 @@ pub(super) fn spare(
         let (path, is_dir) = (&send.entry.path, send.entry.what == What::Dir);
         if is_below(path) {
             kept.insert(path.clone(), KeptWhy::Blocked);
-        } else if changed.contains_key(path) {
-            kept.insert(path.clone(), KeptWhy::BothChanged);
-        } else if !is_dir && above.contains(path.as_bytes()) {
+        } else if changed.contains_key(path) || (!is_dir && above.contains(path.as_bytes())) {
             kept.insert(path.clone(), KeptWhy::BothChanged);
         }
     }

@@ -20,8 +20,8 @@ use wharf_ssh::{Channel, Opener, RemoteExit};
 use crate::Error;
 use crate::chunks::{self, LARGE_FILE_BYTES};
 use crate::far::{
-    Far, FarEntry, FarKind, FarPlace, FarView, LIST, Spelt, differences, finish, head, last, line,
-    read_all, spell,
+    END, Far, FarEntry, FarKind, FarPlace, FarView, LIST, Spelt, differences, finish, head, last,
+    line, read_all, spell,
 };
 use crate::manifest::{self, Entry, Hash, Manifest, What};
 use crate::path::RelPath;
@@ -439,14 +439,14 @@ fn changed_there(answer: &[u8]) -> Option<BTreeMap<RelPath, Option<FarEntry>>> {
     let mut dropped = 0;
     match lines.next()? {
         b"diff" => {
-            let lines: Vec<&[u8]> = lines.take_while(|line| *line != b".").collect();
+            let lines: Vec<&[u8]> = lines.take_while(|line| *line != END).collect();
             let of =
                 |mark: &'static [u8]| lines.iter().filter_map(move |line| line.strip_prefix(mark));
             Some(differences(of(b"< "), of(b"> "), &mut dropped))
         }
         b"both" => {
-            let before: Vec<&[u8]> = lines.by_ref().take_while(|line| *line != b".").collect();
-            let now = lines.take_while(|line| *line != b".");
+            let before: Vec<&[u8]> = lines.by_ref().take_while(|line| *line != END).collect();
+            let now = lines.take_while(|line| *line != END);
             Some(differences(before.into_iter(), now, &mut dropped))
         }
         _ => None,

@@ -64,12 +64,12 @@ pub(super) fn apply(place: &FarPlace, plan: &Plan, staged: Staged<'_>, token: &s
     script.modes(&plan.modes);
     script.text(&format!(
         "cd \"$S\" || exit 45\n(l \"$D\") > final || exit 41\n\
-         diff -a now.$N final > changed 2>/dev/null; e=$?\n\
+         d now.$N final\n\
          echo - > token && mv -f final listing && printf '%s\\n' {} > token.new && \
          mv -f token.new token || exit 48\n\
          if [ $e -le 1 ]; then echo diff; cat changed; \
-         else echo both; cat now.$N; echo .; cat listing; fi\n\
-         echo .\nrm -rf stage now.* changed then\n",
+         else echo both; cat now.$N; echo //; cat listing; fi\n\
+         echo //\nrm -rf stage now.* changed then\n",
         spell(token)
     ));
     script.out
@@ -79,10 +79,10 @@ pub(super) fn apply(place: &FarPlace, plan: &Plan, staged: Staged<'_>, token: &s
 /// this side knows what of it is in the way.
 const UNCHANGED: &str = r#"cd "$S" && (l "$D") > then || exit 41
 if ! cmp -s now.$N then 2>/dev/null; then
-  diff -a now.$N then > changed 2>/dev/null; e=$?
+  d now.$N then
   echo changed
-  if [ $e -le 1 ]; then echo diff; cat changed; else echo both; cat now.$N; echo .; cat then; fi
-  echo .
+  if [ $e -le 1 ]; then echo diff; cat changed; else echo both; cat now.$N; echo //; cat then; fi
+  echo //
   exit 0
 fi
 "#;

@@ -56,7 +56,7 @@ fn file(name: &str, content: &[u8]) -> Vec<u8> {
 }
 
 fn liar(records: &[&str], archive: Vec<Vec<u8>>) -> Liar {
-    let look = format!("wharf 1 g z 7 -\nall\n{}\n.\n.\n", records.join("\n"));
+    let look = format!("wharf 1 g z 7 -\nall\n{}\n//\n//\n", records.join("\n"));
     Liar {
         look: look.into_bytes(),
         archive: archive.concat(),
@@ -125,10 +125,10 @@ async fn answers_that_are_none_are_errors_and_no_panics() {
     for look in [
         &b""[..],
         b"\n",
-        b"wharf 2 g z 7 -\nsame\n.\n",
+        b"wharf 2 g z 7 -\nsame\n//\n",
         b"hello",
         b"wharf 1 g z 7 -\n",
-        b"wharf 1 g z x -\nsame\n.\n.\n",
+        b"wharf 1 g z x -\nsame\n//\n//\n",
         b"\xff\xff\n\0",
     ] {
         let place = place(Liar {
@@ -181,7 +181,7 @@ async fn a_file_that_grew_beyond_its_word_is_not_taken() {
 async fn an_answer_of_more_records_than_are_taken_is_none() {
     use wharf_workspace::manifest::ENTRIES_MAX;
     for (lines, is_taken) in [(ENTRIES_MAX, true), (ENTRIES_MAX + 1, false)] {
-        let look = format!("wharf 1 g z 7 -\nall\n{}.\n.\n", "\n".repeat(lines));
+        let look = format!("wharf 1 g z 7 -\nall\n{}//\n//\n", "\n".repeat(lines));
         let place = place(Liar {
             look: look.into_bytes(),
             archive: Vec::new(),

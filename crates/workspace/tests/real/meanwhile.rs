@@ -40,7 +40,7 @@ async fn story(place: &Place) {
     for name in ["both", "deleted", "new", "tree/theirs", "mode", "turned/y"] {
         place.write_there(name, "theirs");
     }
-    big[3_000_000] = b'z';
+    big.push(b'z');
     place.write_there("big", &big);
     let outside = place.temp.path().join("outside");
     fs::create_dir(&outside).unwrap();

@@ -66,6 +66,8 @@ async fn story(place: &mut Place) {
     big[4_000_000] = b'y';
     place.write("big", big);
     place.write_there("dir4/theirs", "theirs");
+    let far = place.ask().await;
+    assert!(far.view.change(b"dir4/theirs").is_some());
     place.push().await;
     assert_eq!(
         fs::read(place.there().join("dir4/theirs")).unwrap(),
