@@ -110,8 +110,8 @@ pub fn in_line(line: &str) -> Vec<SecretKind> {
         |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$' | '/' | '+'));
     let tokens = line.split(parts).filter(|token| token.len() >= 20);
     found.extend(tokens.filter_map(shape));
-    if line.contains("://") && line.contains('@') {
-        let rests = line.split("://").skip(1);
+    if line.contains(SCHEME_END) && line.contains('@') {
+        let rests = line.split(SCHEME_END).skip(1);
         found.extend(
             rests
                 .filter(|rest| has_password(rest))
@@ -124,7 +124,7 @@ pub fn in_line(line: &str) -> Vec<SecretKind> {
 /// Whether a private key begins in this line.
 #[must_use]
 pub fn begins_private_key(line: &str) -> bool {
-    line.contains("-----BEGIN ") && line.contains("PRIVATE KEY")
+    line.contains(KEY_BEGIN) && line.contains("PRIVATE KEY")
 }
 
 /// Whether such a key ends in this line.
@@ -132,6 +132,17 @@ pub fn begins_private_key(line: &str) -> bool {
 pub fn ends_private_key(line: &str) -> bool {
     line.contains("-----END ")
 }
+
+/// Texts of which every secret has one: where none of them is, there is no secret. Whoever looks
+/// through much searches for these first.
+pub fn marks() -> impl Iterator<Item = &'static str> {
+    let starts = STARTS.iter().map(|(start, _, _)| *start);
+    starts.chain([JWT, SCHEME_END, KEY_BEGIN])
+}
+
+const JWT: &str = "eyJ";
+const SCHEME_END: &str = "://";
+const KEY_BEGIN: &str = "-----BEGIN ";
 
 /// Beginnings of tokens, with the least length of the whole.
 const STARTS: &[(&str, usize, SecretKind)] = &[
@@ -185,7 +196,7 @@ fn shape(token: &str) -> Option<SecretKind> {
         return Some(*kind);
     }
     let parts: Vec<&str> = token.split('.').collect();
-    let jwt = matches!(parts.as_slice(), [head, body, _] if head.starts_with("eyJ") && body.starts_with("eyJ"));
+    let jwt = matches!(parts.as_slice(), [head, body, _] if head.starts_with(JWT) && body.starts_with(JWT));
     jwt.then_some(SecretKind::Jwt)
 }
 
@@ -249,6 +260,8 @@ mod tests {
             ),
         ] {
             assert_eq!(in_line(&line), kinds, "{line}");
+            let is_marked = marks().any(|mark| line.contains(mark));
+            assert!(is_marked || kinds.is_empty(), "{line} has no mark");
         }
         assert!(begins_private_key("-----BEGIN OPENSSH PRIVATE KEY-----"));
         assert!(!begins_private_key("-----BEGIN CERTIFICATE-----"));

@@ -20,6 +20,7 @@ use flate2::write::ZlibEncoder;
 use crate::Error;
 use crate::manifest::{Hash, Manifest, What};
 use crate::scan;
+use crate::state::Agreement;
 
 /// The largest file of which the base is kept.
 pub const BASE_BYTES_MAX: u64 = 512 * 1024;
@@ -95,11 +96,17 @@ impl Bases {
         (Hash::of(&bytes) == hash).then_some(bytes)
     }
 
-    /// Keeps what of an agreed manifest is still as agreed on this side, and is text.
+    /// Keeps what of an agreed manifest is still as agreed on this side, and is text. What the
+    /// agreements with other sandboxes have is kept as well, if it is known.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn keep(&mut self, agreed: &Manifest, root: &Path) -> Result<(), Error> {
+    pub fn keep(
+        &mut self,
+        agreed: &Manifest,
+        others: &[Agreement],
+        root: &Path,
+    ) -> Result<(), Error> {
         let file = self.file.clone();
         let write = |source| Error::Write {
             path: file.clone(),
@@ -108,6 +115,7 @@ impl Bases {
         let live: HashMap<Hash, ()> = agreed
             .entries()
             .iter()
+            .chain(others.iter().flat_map(|other| other.manifest().entries()))
             .filter_map(|entry| Some((base(&entry.what)?, ())))
             .collect();
         let dead = self
@@ -270,7 +278,7 @@ mod tests {
                 ("d", &more),
             ],
         );
-        Bases::open(&file).keep(&first, &root).unwrap();
+        Bases::open(&file).keep(&first, &[], &root).unwrap();
         let bases = Bases::open(&file);
         assert_eq!(bases.get(Hash::of(b"one\n")).unwrap(), b"one\n");
         assert!(bases.get(Hash::of(&most)).unwrap() == most);
@@ -282,14 +290,18 @@ mod tests {
             &root,
             &[("a", b"two\n"), ("e", b"three\n"), ("g", b"five\n")],
         );
-        Bases::open(&file).keep(&second, &root).unwrap();
+        Bases::open(&file).keep(&second, &[], &root).unwrap();
         let bases = Bases::open(&file);
         for text in [&b"two\n"[..], b"three\n"] {
             assert_eq!(bases.get(Hash::of(text)).as_deref(), Some(text));
         }
         // What is of no use any more goes when it is the larger part.
         let third = agreed(&root, &[("e", b"three\n")]);
-        Bases::open(&file).keep(&third, &root).unwrap();
+        // What another sandbox still has is of use.
+        let other = Agreement::next(second, crate::far::FarView::default(), 1);
+        Bases::open(&file).keep(&third, &[other], &root).unwrap();
+        assert!(Bases::open(&file).get(Hash::of(b"two\n")).is_some());
+        Bases::open(&file).keep(&third, &[], &root).unwrap();
         let bases = Bases::open(&file);
         assert!(bases.get(Hash::of(b"two\n")).is_none());
         assert_eq!(bases.get(Hash::of(b"three\n")).unwrap(), b"three\n");

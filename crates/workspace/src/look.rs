@@ -10,7 +10,9 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
+use aho_corasick::AhoCorasick;
 use wharf_secrets::{SecretKind, begins_private_key, in_line};
 
 use crate::manifest::{Manifest, What};
@@ -84,7 +86,7 @@ impl Held {
     }
 }
 
-/// What is to be asked about, in the order of paths; of each file the first reason. `large` is the
+/// What is to be asked about, in the order of paths; of each file the gravest reason. `large` is the
 /// size from which on a file is.
 #[must_use]
 pub fn look(root: &Path, scanned: &Scanned, large: u64) -> Vec<Finding> {
@@ -95,7 +97,16 @@ pub fn look(root: &Path, scanned: &Scanned, large: u64) -> Vec<Finding> {
         let path = path.clone();
         findings.push(Finding { path, reason });
     }
-    findings.sort_by(|a, b| a.path.cmp(&b.path));
+    // Who says yes to a large file has not said yes to the secret in it.
+    let rank = |reason: &Reason| match reason {
+        Reason::Secret { .. } => 0,
+        Reason::Name => 1,
+        Reason::Large(_) => 2,
+    };
+    findings.sort_by(|a, b| {
+        let by_path = a.path.cmp(&b.path);
+        by_path.then_with(|| rank(&a.reason).cmp(&rank(&b.reason)))
+    });
     findings.dedup_by(|later, kept| later.path == kept.path);
     findings
 }
@@ -174,7 +185,7 @@ fn is_named_for_secrets(path: &[u8]) -> bool {
 
 /// What a line looks like.
 fn kind(line: &[u8]) -> Option<SecretKind> {
-    if line.len() > LINE_BYTES_MAX || !may_have_secret(line) {
+    if line.len() > LINE_BYTES_MAX {
         return None;
     }
     let text = String::from_utf8_lossy(line);
@@ -184,18 +195,38 @@ fn kind(line: &[u8]) -> Option<SecretKind> {
     in_line(&text).into_iter().next()
 }
 
-/// False for most lines, for little: a secret is a run of characters without a space that is as
-/// long as the shortest token, an address with a name in it, or the head of a key.
-fn may_have_secret(line: &[u8]) -> bool {
-    const SHORTEST: usize = 20;
-    let mut run = 0;
-    let has_run = line.iter().any(|byte| {
-        let is_part =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$' | b'/' | b'+');
-        run = if is_part { run + 1 } else { 0 };
-        run >= SHORTEST
-    });
-    has_run || line.contains(&b'@') || line.starts_with(b"-----BEGIN ")
+/// Finds what every secret has some of, at the speed of memory: most files have none of it, and no
+/// line of theirs is looked at.
+fn marks() -> Option<&'static AhoCorasick> {
+    static MARKS: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    MARKS
+        .get_or_init(|| AhoCorasick::new(wharf_secrets::marks()).ok())
+        .as_ref()
+}
+
+/// Whether one of these whole lines is a secret.
+fn has_secret(lines: &[u8]) -> bool {
+    let Some(marks) = marks() else {
+        return lines
+            .split(|byte| *byte == b'\n')
+            .any(|line| kind(line).is_some());
+    };
+    let mut at = 0;
+    while let Some(rest) = lines.get(at..)
+        && let Some(found) = marks.find(rest)
+    {
+        let (before, behind) = rest.split_at(found.start());
+        let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+        let end = memchr::memchr(b'\n', behind).map_or(rest.len(), |end| found.start() + end);
+        if rest
+            .get(start..end)
+            .is_some_and(|line| kind(line).is_some())
+        {
+            return true;
+        }
+        at += end + 1;
+    }
+    false
 }
 
 /// A file that is being read, and looked at on the way.
@@ -240,27 +271,29 @@ impl Looking {
             // What has a zero byte is no text.
             self.is_over = true;
         }
-        let mut lines = piece.split_inclusive(|byte| *byte == b'\n');
-        while !self.is_suspect
-            && let Some(line) = lines.next()
-        {
-            if !line.ends_with(b"\n") {
-                let room = LINE_BYTES_MAX.saturating_sub(self.line.len());
-                self.line
-                    .extend_from_slice(line.get(..room + 1).unwrap_or(line));
-            } else if self.line.is_empty() {
-                self.is_suspect = kind(line).is_some();
-            } else {
-                self.line.extend_from_slice(line);
-                self.is_suspect = kind(&self.line).is_some();
-                self.line.clear();
-            }
+        let first = memchr::memchr(b'\n', piece).map_or(piece.len(), |at| at + 1);
+        let (first, rest) = piece.split_at(if self.line.is_empty() { 0 } else { first });
+        self.extend(first);
+        if first.ends_with(b"\n") {
+            self.is_suspect = has_secret(&self.line);
+            self.line.clear();
         }
+        let whole = memchr::memrchr(b'\n', rest).map_or(0, |at| at + 1);
+        let (lines, tail) = rest.split_at(whole);
+        self.is_suspect |= has_secret(lines);
+        self.extend(tail);
         self.is_over |= self.is_suspect;
     }
 
+    /// A line that is longer than is looked at is kept one byte longer, to be known as that.
+    fn extend(&mut self, part: &[u8]) {
+        let room = (LINE_BYTES_MAX + 1).saturating_sub(self.line.len());
+        self.line
+            .extend_from_slice(part.get(..room).unwrap_or(part));
+    }
+
     pub(crate) fn is_suspect(&self) -> bool {
-        self.is_suspect || kind(&self.line).is_some()
+        self.is_suspect || has_secret(&self.line)
     }
 }
 
@@ -286,6 +319,8 @@ mod tests {
         }
         assert!(is_suspect(&[TOKEN.strip_suffix(b"\n").unwrap()]));
         assert!(is_suspect(&[b"-----BEGIN OPENSSH PRIVATE KEY-----\n"]));
+        assert!(is_suspect(&[b"  -----BEGIN PRIVATE KEY-----\n"]));
+        assert!(is_suspect(&[b"key = \"-----BEGIN RSA PRIVATE KEY-----\n"]));
         assert!(is_suspect(&[b"db = postgres://ada:s3cret@db/x\n"]));
         assert!(!is_suspect(&[b"nothing\nof\nthe_kind_but_a_long_name\n"]));
         assert!(!is_suspect(&[b"\0", TOKEN]));

@@ -12,6 +12,7 @@ use crate::bases::Bases;
 use crate::far::{Far, FarPlace, ask};
 use crate::identity::Workspace;
 use crate::look::{Finding, Held, look};
+use crate::path::RelPath;
 use crate::plan::{Options, Plan, Provided, Sides, plan};
 use crate::pull::apply::{Applied, Here, apply};
 use crate::pull::diff::{Patch, patch};
@@ -54,8 +55,19 @@ pub struct Round {
     pub findings: Vec<Finding>,
     /// What changed there.
     pub far: Far,
-    /// What both had agreed on.
+    /// What both had agreed on, if both still know it.
     pub agreement: Agreement,
+}
+
+/// What somebody wants of what was brought.
+#[derive(Clone, Copy, Default)]
+pub struct Choice<'a> {
+    /// See [`Here::force`].
+    pub force: bool,
+    /// See [`Here::rules`].
+    pub rules: bool,
+    /// Which paths; all if it is none.
+    pub only: Option<&'a (dyn Fn(&RelPath) -> bool + Sync)>,
 }
 
 impl Round {
@@ -75,13 +87,15 @@ impl Round {
             .await
             .map_err(|error| Error::Cut(std::io::Error::other(error)))?;
         let (scanned, findings) = here?;
+        let far = far?;
+        let agreement = agreement.known_to(&far);
         Ok(Self {
             setting,
             shelf,
             now_ns,
             scanned,
             findings,
-            far: far?,
+            far,
             agreement,
         })
     }
@@ -130,7 +144,9 @@ impl Round {
     /// # Errors
     /// When they cannot be written.
     pub fn keep_bases(&self, agreement: &Agreement) -> Result<(), Error> {
-        self.bases().keep(agreement.manifest(), self.root())
+        let others = self.shelf.agreements();
+        self.bases()
+            .keep(agreement.manifest(), &others, self.root())
     }
 
     /// Brings what changed there to a place of its own.
@@ -178,8 +194,7 @@ impl Round {
         &self,
         opener: &dyn Opener,
         incoming: &Incoming,
-        force: bool,
-        only: Option<&(dyn Fn(&crate::path::RelPath) -> bool + Sync)>,
+        choice: Choice<'_>,
     ) -> Result<Applied, Error> {
         let bases = self.bases();
         let here = Here {
@@ -188,17 +203,21 @@ impl Round {
             agreement: &self.agreement,
             bases: &bases,
             view: &self.far.view,
-            force,
+            force: choice.force,
+            rules: choice.rules,
         };
-        let wanted = |path: &crate::path::RelPath| only.is_none_or(|only| only(path));
-        let applied = apply(incoming, here, Some(&wanted))?;
+        let wanted = |path: &RelPath| choice.only.is_none_or(|only| only(path));
+        let mut applied = apply(incoming, here, Some(&wanted))?;
+        if self.far.is_strange {
+            // There was none before this.
+            let (manifest, pending) = (applied.agreement.manifest(), applied.agreement.pending());
+            applied.agreement = Agreement::next(manifest.clone(), pending.clone(), self.now_ns);
+        }
         applied
             .agreement
             .save(&self.shelf.agreement(&self.setting.sandbox))?;
-        // With another agreement there, what is known here does not count; the next push mends it.
-        if !self.far.is_strange {
-            settle(opener, &self.setting.place).await?;
-        }
+        let token = applied.agreement.token();
+        settle(opener, &self.setting.place, &self.far, token).await?;
         Ok(applied)
     }
 

@@ -35,10 +35,8 @@ const SURE: u8 = 2;
 pub struct Scanned {
     /// What belongs to it.
     pub manifest: Manifest,
-    /// What does not, and why; at most [`crate::walk::LEFT_MAX`].
+    /// What does not, and why. There may be as many as files that do; a person is shown some.
     pub left: Vec<Left>,
-    /// How many are left out, named or not.
-    pub left_count: usize,
     /// Files with something that looks like a secret; [`look`] says what and where.
     pub(crate) suspects: Vec<RelPath>,
     /// How many files had to be read.
@@ -81,7 +79,6 @@ pub fn scan(asked: &Walk<'_>, cache: &mut Cache, now_ns: i64) -> Result<Scanned,
     let walked = walk(asked)?;
     let mut scanned = Scanned {
         left: walked.left,
-        left_count: walked.left_count,
         ..Scanned::default()
     };
     let mut entries: Vec<(Entry, Stamp)> = Vec::with_capacity(walked.found.len());
@@ -117,7 +114,6 @@ pub fn scan(asked: &Walk<'_>, cache: &mut Cache, now_ns: i64) -> Result<Scanned,
     }
     for at in gone.into_iter().rev() {
         let (entry, _) = entries.remove(at);
-        scanned.left_count += 1;
         scanned.left.push(Left {
             path: entry.path,
             why: crate::walk::Why::Unreadable,

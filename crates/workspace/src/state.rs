@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::Error;
-use crate::far::{FarEntry, FarKind, FarView};
+use crate::far::{Far, FarEntry, FarKind, FarView};
 use crate::manifest::{self, Entry, Hash, Manifest};
 use crate::path::RelPath;
 
@@ -52,6 +52,18 @@ impl Agreement {
             token,
             manifest,
             pending,
+        }
+    }
+
+    /// What counts of it beside a far side: nothing, if that knows another or none. It may have been
+    /// made anew, set back, or changed by somebody else, and what this side remembers is then no
+    /// reason to leave something out, to overwrite or to delete.
+    #[must_use]
+    pub fn known_to(&self, far: &Far) -> Self {
+        if far.is_strange {
+            Self::default()
+        } else {
+            self.clone()
         }
     }
 
@@ -198,6 +210,18 @@ impl Shelf {
         };
         let name: String = sandbox.chars().map(safe).collect();
         self.dir.join(format!("agreed-{name}"))
+    }
+
+    /// The agreements with all sandboxes: what any of them needs is kept.
+    #[must_use]
+    pub fn agreements(&self) -> Vec<Agreement> {
+        let entries = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let is_one = |path: &PathBuf| {
+            let name = path.file_name().and_then(std::ffi::OsStr::to_str);
+            name.is_some_and(|name| name.starts_with("agreed-")) && path.extension().is_none()
+        };
+        let files = entries.map(|entry| entry.path()).filter(is_one);
+        files.map(|file| Agreement::load(&file)).collect()
     }
 
     /// What a push was sending when it was last heard of.

@@ -15,11 +15,10 @@ use crate::Error;
 use crate::ignore::{GITIGNORE, Ground, Has, Opened, Rules, Verdict, WHARFIGNORE};
 use crate::manifest::ENTRIES_MAX;
 use crate::path::{RelPath, join};
+use crate::pull::TEMP;
 
 /// The most threads of one walk: the kernel's own locks make more of them slower.
 pub const THREADS_MAX: usize = 8;
-/// The most paths that are named as left out; the others are counted.
-pub const LEFT_MAX: usize = 10_000;
 /// Holes below this are not worth a thought.
 const SPARSE_BYTES_MIN: i64 = 1024 * 1024;
 
@@ -94,10 +93,8 @@ pub(crate) struct Found {
 pub(crate) struct Walked {
     /// In the order of their paths.
     pub(crate) found: Vec<Found>,
-    /// Likewise, at most [`LEFT_MAX`].
+    /// Likewise. All of them, since what is not among them and not there is gone.
     pub(crate) left: Vec<Left>,
-    /// How many are left out, named or not.
-    pub(crate) left_count: usize,
 }
 
 /// Walks it.
@@ -105,6 +102,10 @@ pub(crate) fn walk(walk: &Walk<'_>) -> Result<Walked, Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::openat(CWD, walk.root, flags, Mode::empty());
     let root = root.map_err(|errno| Error::read(walk.root)(errno.into()))?;
+    walk_from(root, walk)
+}
+
+fn walk_from(root: OwnedFd, walk: &Walk<'_>) -> Result<Walked, Error> {
     let (ground, rules) = Ground::at(walk.root, walk.excludes);
     let state = rustix::fs::stat(walk.state)
         .ok()
@@ -127,6 +128,7 @@ pub(crate) fn walk(walk: &Walk<'_>) -> Result<Walked, Error> {
             busy: 0,
             entries: 0,
             is_over: false,
+            failed: None,
         }),
         news: Condvar::new(),
     };
@@ -136,10 +138,18 @@ pub(crate) fn walk(walk: &Walk<'_>) -> Result<Walked, Error> {
             .map(|_| scope.spawn(|| shared.work()))
             .collect();
         let mut parts = vec![shared.work()];
-        // A thread of ours does not panic; if one did, what it found would be missing.
-        parts.extend(others.into_iter().filter_map(|thread| thread.join().ok()));
+        for other in others {
+            match other.join() {
+                Ok(part) => parts.push(part),
+                // A thread of ours does not panic; if one did, what it found would be missing.
+                Err(_panic) => shared.fail(io::Error::other("a thread of the walk ended")),
+            }
+        }
         parts
     });
+    if let Some(error) = shared.lock().failed.take() {
+        return Err(Error::read(walk.root)(error));
+    }
     if shared.lock().is_over {
         return Err(Error::TooMany {
             what: "files and directories",
@@ -150,11 +160,9 @@ pub(crate) fn walk(walk: &Walk<'_>) -> Result<Walked, Error> {
     for part in parts {
         all.found.extend(part.found);
         all.left.extend(part.left);
-        all.left_count += part.left_count;
     }
     all.found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     all.left.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    all.left.truncate(LEFT_MAX);
     Ok(all)
 }
 
@@ -173,6 +181,8 @@ struct Queue {
     busy: usize,
     entries: usize,
     is_over: bool,
+    /// Why the workspace itself cannot be read.
+    failed: Option<io::Error>,
 }
 
 struct Shared<'a> {
@@ -189,17 +199,26 @@ impl Shared<'_> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn fail(&self, error: io::Error) {
+        let mut queue = self.lock();
+        queue.failed = Some(error);
+        queue.is_over = true;
+    }
+
     fn work(&self) -> Walked {
         let mut part = Walked::default();
         let mut more = Vec::new();
         while let Some(todo) = self.next() {
-            let before = part.found.len();
-            if let Err(_unreadable) = self.directory(&todo, &mut part, &mut more) {
-                part.leave(todo.path, Why::Unreadable);
+            let before = part.found.len() + part.left.len();
+            match self.directory(&todo, &mut part, &mut more) {
+                Ok(()) => {}
+                // Without it nothing is known, and all would look deleted.
+                Err(error) if todo.parent.is_none() => self.fail(error),
+                Err(_unreadable) => part.leave(todo.path, Why::Unreadable),
             }
             let mut queue = self.lock();
             queue.busy -= 1;
-            queue.entries += part.found.len() - before;
+            queue.entries += part.found.len() + part.left.len() - before;
             queue.is_over |= queue.entries > ENTRIES_MAX;
             queue.todo.append(&mut more);
             drop(queue);
@@ -250,6 +269,10 @@ impl Shared<'_> {
             }
             names.push((bytes.to_vec(), name.file_type()));
         }
+        // Of a directory that was deleted while it was open, reading says that it is empty.
+        if todo.parent.is_none() && rustix::fs::fstat(&fd)?.st_nlink == 0 {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let directory = Opened {
             path: &todo.path,
             at: self.walk.root.join(std::ffi::OsStr::new(
@@ -292,12 +315,14 @@ impl Shared<'_> {
         let kind = match kind {
             FileType::Unknown => match lstat(fd, &entry.name) {
                 Ok(found) => FileType::from_raw_mode(stat.insert(found).st_mode),
-                // It went while we looked.
-                Err(_gone) => return,
+                Err(error) => return part.missing(entry.path, error),
             },
             kind => kind,
         };
         let is_dir = kind.is_dir();
+        if entry.name == TEMP.as_bytes() {
+            return part.leave(entry.path, Why::State);
+        }
         if entry.name == b".git" && !entry.in_git {
             match (self.walk.git, is_dir) {
                 (GitForm::Leave, _) => return part.leave(entry.path, Why::Git),
@@ -322,8 +347,9 @@ impl Shared<'_> {
         ) {
             return part.leave(entry.path, Why::Special);
         }
-        let Some(found) = stat.or_else(|| lstat(fd, &entry.name).ok()) else {
-            return;
+        let found = match stat.map_or_else(|| lstat(fd, &entry.name), Ok) {
+            Ok(found) => found,
+            Err(error) => return part.missing(entry.path, error),
         };
         if is_dir && self.state == Some((found.st_dev, found.st_ino)) {
             return part.leave(entry.path, Why::State);
@@ -331,7 +357,7 @@ impl Shared<'_> {
         let target = match kind {
             FileType::Symlink => match rustix::fs::readlinkat(fd, &*entry.name, Vec::new()) {
                 Ok(target) => Some(target.into_bytes().into()),
-                Err(_gone) => return part.leave(entry.path, Why::Unreadable),
+                Err(error) => return part.missing(entry.path, error),
             },
             _ => None,
         };
@@ -401,12 +427,49 @@ fn ns(seconds: i64, ns: impl TryInto<i64>) -> i64 {
 
 impl Walked {
     fn leave(&mut self, path: Vec<u8>, why: Why) {
-        self.left_count += 1;
-        if self.left.len() < LEFT_MAX {
-            self.left.push(Left {
-                path: RelPath::of_parts(path),
-                why,
-            });
+        self.left.push(Left {
+            path: RelPath::of_parts(path),
+            why,
+        });
+    }
+
+    /// What went while we looked is gone. Anything else that cannot be looked at is there.
+    fn missing(&mut self, path: Vec<u8>, error: rustix::io::Errno) {
+        if error != rustix::io::Errno::NOENT {
+            self.leave(path, Why::Unreadable);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walked(root: &Path, flags: OFlags, before: impl FnOnce()) -> Result<Walked, Error> {
+        let fd = rustix::fs::openat(CWD, root, flags | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        before();
+        let asked = Walk {
+            root,
+            state: Path::new("/nowhere"),
+            excludes: None,
+            git: GitForm::Leave,
+            threads: 2,
+        };
+        walk_from(fd, &asked)
+    }
+
+    #[test]
+    fn a_workspace_that_cannot_be_read_is_not_an_empty_one() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        assert!(walked(&root, OFlags::RDONLY, || ()).is_ok());
+        // One that only names it cannot be read.
+        let unread = walked(&root, OFlags::PATH, || ());
+        assert!(matches!(unread, Err(Error::Read { .. })), "{unread:?}");
+        let gone = walked(&root, OFlags::RDONLY, || {
+            std::fs::remove_dir(&root).unwrap();
+        });
+        assert!(matches!(gone, Err(Error::Read { .. })), "{gone:?}");
     }
 }

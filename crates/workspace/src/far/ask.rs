@@ -6,8 +6,9 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_ssh::{Channel, Opener, RemoteExit};
 
-use super::{FarEntry, FarPlace, FarView, LIST, head, parse, spell};
+use super::{BUSY, END, FarEntry, FarPlace, FarView, LIST, head, parse, spell};
 use crate::Error;
+use crate::manifest::ENTRIES_MAX;
 use crate::path::RelPath;
 use crate::state::Agreement;
 
@@ -22,10 +23,14 @@ pub struct Far {
     /// What changed there since both agreed.
     pub view: FarView,
     /// The far side knows another agreement than this side, or none: nothing of what it has is
-    /// known but its sizes and times.
+    /// known but its sizes and times, and nothing is agreed ([`Agreement::known_to`]).
     pub is_strange: bool,
     /// How many of its names are none that are taken.
     pub dropped: usize,
+    /// The agreement that it names, and the number of this look: what is acted upon must still be
+    /// of both.
+    pub(crate) token: String,
+    pub(crate) look: u32,
     /// It can unpack gzip.
     pub(crate) has_gzip: bool,
     /// What a push that was cut has left there: its name, and what had arrived.
@@ -40,19 +45,21 @@ pub(crate) struct Staged {
 
 const ASK: &str = r#"
 t=-; if [ -f token ]; then read -r t < token; fi
-if [ -d "$D" ]; then (l "$D") > now || exit 41; else : > now; fi
+rm -f now.*
+if [ -d "$D" ]; then (l "$D") > now.$$ || exit 41; else : > now.$$; fi
 z=-; if command -v gzip >/dev/null 2>&1; then z=z; fi
-echo "wharf 1 $p $z $t"
+echo "wharf 1 $p $z $$ $t"
 if [ "$t" = "$T" ] && [ -f listing ]; then
-  if cmp -s listing now; then echo same
+  if cmp -s listing now.$$; then echo same
   else
-    diff -a listing now > changed 2>/dev/null; e=$?
-    if [ $e -le 1 ]; then echo diff; cat changed; else echo both; cat listing; echo .; cat now; fi
+    d listing now.$$
+    if [ $e -le 1 ]; then echo diff; cat changed; else echo both; cat listing; echo //; cat now.$$; fi
   fi
-else echo all; cat now; fi
-echo .
+else echo all; cat now.$$; fi
+echo //
+if [ -f stage/id ] && [ -f stage/back ]; then (cd stage && . ./back); fi
 if [ -f stage/id ]; then cat stage/id; if [ -d stage/tree ]; then (l "$S/stage/tree"); fi; fi
-echo .
+echo //
 "#;
 
 /// Looks at the far side: one exchange.
@@ -82,40 +89,34 @@ fn read(answer: &[u8], agreement: &Agreement) -> Option<Far> {
     let mut words = first.strip_prefix("wharf 1 ")?.split(' ');
     let _which_find = words.next()?;
     let has_gzip = words.next()? == "z";
+    let look = words.next()?.parse().ok()?;
+    let token = words.next()?.to_owned();
     let kind = lines.next()?;
     let lines = &mut lines;
-    let block = |lines: &mut dyn Iterator<Item = &'_ [u8]>| -> Vec<Vec<u8>> {
-        lines
-            .take_while(|line| *line != b".")
-            .map(<[u8]>::to_vec)
-            .collect()
-    };
     let mut far = Far {
         has_gzip,
+        look,
+        token,
         ..Far::default()
     };
     match kind {
         b"same" => {
             far.view = agreement.pending().clone();
-            let _nothing = block(lines);
+            let _nothing = block(lines)?;
         }
         b"diff" => {
-            let block = block(lines);
+            let block = block(lines)?;
             let of =
                 |mark: &'static [u8]| block.iter().filter_map(move |line| line.strip_prefix(mark));
             far.view = overlay(agreement, of(b"< "), of(b"> "), &mut far.dropped);
         }
         b"both" => {
-            let (before, now) = (block(lines), block(lines));
-            let (before, now) = (
-                before.iter().map(|line| &**line),
-                now.iter().map(|line| &**line),
-            );
+            let (before, now) = (block(lines)?, block(lines)?);
+            let (before, now) = (before.into_iter(), now.into_iter());
             far.view = overlay(agreement, before, now, &mut far.dropped);
         }
         b"all" => {
-            let block = block(lines);
-            let listed = parse(block.iter().map(|line| &**line));
+            let listed = parse(block(lines)?);
             far.dropped = listed.dropped;
             far.is_strange = true;
             let there = listed
@@ -126,16 +127,21 @@ fn read(answer: &[u8], agreement: &Agreement) -> Option<Far> {
         }
         _ => return None,
     }
-    let staged = block(lines);
+    let staged = block(lines)?;
     if let [id, records @ ..] = &*staged {
         let id = String::from_utf8_lossy(id).into_owned();
-        let entries = parse(records.iter().map(|line| &**line))
-            .entries
-            .into_iter()
-            .collect();
+        let entries = parse(records.iter().copied()).entries.into_iter().collect();
         far.staged = Some(Staged { id, entries });
     }
     Some(far)
+}
+
+/// The lines to the end of a list. More than entries are taken, and it is no answer: what
+/// is kept of each is many times a line.
+fn block<'a>(lines: &mut impl Iterator<Item = &'a [u8]>) -> Option<Vec<&'a [u8]>> {
+    let lines = lines.take_while(|line| *line != END);
+    let block: Vec<&[u8]> = lines.take(ENTRIES_MAX + 1).collect();
+    (block.len() <= ENTRIES_MAX).then_some(block)
 }
 
 /// What was pending, and on top what differs between two listings.
@@ -171,6 +177,9 @@ pub(crate) fn differences<'a>(
         } else {
             changes.insert(path, Some(entry));
         }
+    }
+    for dir in &now.unentered {
+        changes.retain(|path, there| there.is_some() || !path.is_within(dir.as_bytes()));
     }
     changes
 }
@@ -214,6 +223,7 @@ pub(crate) fn finish<T>(
 ) -> Result<T, Error> {
     match (exit, out) {
         (RemoteExit::Code(0), Ok(out)) => Ok(out),
+        (RemoteExit::Code(BUSY), _) => Err(Error::Busy),
         (RemoteExit::Lost(why), _) => Err(Error::Cut(io::Error::other(why))),
         (RemoteExit::Code(0), Err(source)) => Err(Error::Cut(source)),
         (exit, _) => Err(Error::Far { step, exit, said }),

@@ -9,7 +9,12 @@ use crate::path::RelPath;
 pub(crate) struct Listed {
     pub(crate) entries: Vec<(RelPath, FarEntry)>,
     pub(crate) dropped: usize,
+    /// Directories of which nobody could say what is in them.
+    pub(crate) unentered: Vec<RelPath>,
 }
+
+/// What is said of such a directory instead of what is in it.
+const UNENTERED: &[u8] = b"n ";
 
 /// Reads records, one a line. A line that is none continues the name before it: `stat` of busybox
 /// cannot write names with line breaks otherwise.
@@ -17,6 +22,11 @@ pub(crate) fn parse<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Listed {
     let mut listed = Listed::default();
     let mut pending: Option<(FarEntry, Vec<u8>)> = None;
     for line in lines {
+        if let Some(dir) = line.strip_prefix(UNENTERED).and_then(unentered) {
+            listed.unentered.push(dir);
+            listed.add(pending.take());
+            continue;
+        }
         match record(line) {
             Some((entry, name)) => {
                 listed.add(pending.replace((entry, name)));
@@ -44,6 +54,18 @@ impl Listed {
     }
 }
 
+fn unentered(line: &[u8]) -> Option<RelPath> {
+    let name = line.strip_prefix(b"0 0 0 0 0 ./")?;
+    RelPath::parse(&plain(name)).ok()
+}
+
+/// A name with zero bytes for line breaks.
+fn plain(name: &[u8]) -> Vec<u8> {
+    name.iter()
+        .map(|byte| if *byte == 0 { b'\n' } else { *byte })
+        .collect()
+}
+
 fn record(line: &[u8]) -> Option<(FarEntry, Vec<u8>)> {
     let mut fields = line.splitn(7, |byte| *byte == b' ');
     let kind = fields.next()?;
@@ -54,11 +76,7 @@ fn record(line: &[u8]) -> Option<(FarEntry, Vec<u8>)> {
     let seconds = text(mtime)?;
     let mtime_s: i64 = seconds.split('.').next()?.parse().ok()?;
     let name = fields.next()?.strip_prefix(b"./")?;
-    // With zero bytes for line breaks.
-    let name = name
-        .iter()
-        .map(|byte| if *byte == 0 { b'\n' } else { *byte })
-        .collect();
+    let name = plain(name);
     let kind = match kind {
         b"d" => FarKind::Dir,
         b"f" => FarKind::File,

@@ -4,7 +4,9 @@
 //!
 //! - `token`: the name of what both agreed on last;
 //! - `listing`: what `find` said of the workspace then, with times, sizes and numbers;
-//! - `stage`: what a push that was cut has left.
+//! - `now.N`: what it said at the last look, which is the only one that is acted upon;
+//! - `stage`: what a push that was cut has left;
+//! - `lock`: the process that changes all this, as long as it does.
 //!
 //! A look at the far side lists the workspace and compares the two listings *there*, so that one
 //! exchange of a few bytes says that nothing has changed.
@@ -21,7 +23,7 @@ use crate::path::RelPath;
 pub use ask::{Far, ask};
 pub(crate) use ask::{Run, differences, finish, last, line, read_all, run};
 pub(crate) use listing::parse;
-pub(crate) use words::{LIST, Spelt, head, spell};
+pub(crate) use words::{BUSY, END, GUARD, LIST, Spelt, head, spell};
 
 /// Where the workspace is on the far side, and whose.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -39,18 +39,68 @@ pub(crate) fn spell(text: &str) -> String {
 ///
 /// Records are `KIND MODE SIZE MTIME CTIME INODE PATH`; of directories only the mode counts, since
 /// their times change with what is in them. With `-printf`, `p` is `g`.
+///
+/// A `find` that ends with 1 has met something that went while it looked, or a directory that it
+/// may not enter. Those are said, with the kind `n`: what was known below them is not gone. One
+/// that ends otherwise has not listed all, and neither has `l`.
+///
+/// And `d LISTING LISTING`, which compares two into `changed`. `e` is above 1 where that is no
+/// comparison in the form that is read: busybox has another one, and where a name takes several
+/// lines some of them are missing. Whole listings travel then.
 pub(crate) const LIST: &str = r#"
 if find . -maxdepth 0 -printf '' 2>/dev/null; then p=g; else p=b; fi
 l() {
   cd "$1" || return 1
+  [ ! -f "$S/broken" ] || rm -f "$S/broken"
   if [ $p = g ]; then
-    eval "find . -mindepth 1 $u"' -type d -printf "d %m 0 0 0 0 %p\0" -o -printf "%y %m %s %T@ %C@ %i %p\0"' | tr '\n\0' '\0\n'
+    {
+      eval "find . -mindepth 1 $u"' -type d -printf "d %m 0 0 0 0 %p\0" -o -printf "%y %m %s %T@ %C@ %i %p\0"'
+      n $? '\0'
+    } | tr '\n\0' '\0\n' || return 1
   else
     eval "find . -mindepth 1 $u"' -type d -exec stat -c "d %a 0 0 0 0 %n" {} +'
+    n $? '\n'
     eval "find . -mindepth 1 $u"' ! -type d -exec stat -c "x%f %a %s %Y %Z %i %n" {} +'
+    n $? '\n'
+  fi
+  [ ! -f "$S/broken" ]
+}
+n() {
+  [ $1 -ne 0 ] || return 0
+  if [ $1 -ne 1 ]; then : > "$S/broken"; return 0; fi
+  f="n 0 0 0 0 0 %s$2"; export f
+  eval "find . -mindepth 1 $u"' -type d -exec sh -c '\''for d do [ -r "$d" ] && [ -x "$d" ] || printf "$f" "$d"; done'\'' x {} +' 2>/dev/null
+  return 0
+}
+d() {
+  e=2
+  if [ $p = g ]; then
+    diff -a "$1" "$2" > changed 2>/dev/null; e=$?
+    if [ $e = 1 ]; then read -r c < changed; case $c in [0-9]*) ;; *) e=2 ;; esac; fi
   fi
 }
 "#;
+
+/// Ends with [`BUSY`] unless what is there is what this side has looked at: its listing is the one
+/// of look `N`, and the agreement that was there then, `E`, still is. Takes the lock, so that this
+/// stays true to the end. A lock whose process is gone is nobody's.
+pub(crate) const GUARD: &str = r#"
+k() { (set -C; echo $$ > "$S/lock") 2>/dev/null; }
+if ! k; then
+  h=; read -r h < "$S/lock"
+  if [ -n "$h" ] && kill -0 "$h" 2>/dev/null; then exit 51; fi
+  rm -f "$S/lock"; k || exit 51
+fi
+trap 'rm -f "$S/lock"' EXIT
+t=-; if [ -f "$S/token" ]; then read -r t < "$S/token"; fi
+if [ "$t" != "$E" ] || [ ! -f "$S/now.$N" ]; then exit 51; fi
+"#;
+
+/// What ends a list: no path has it, and no line of a path.
+pub(crate) const END: &[u8] = b"//";
+
+/// How a command ends that would have been in another's way.
+pub(crate) const BUSY: u32 = 51;
 
 /// Sets `D`, `S` and `u`, makes the state and goes there.
 pub(crate) fn head(place: &FarPlace) -> String {

@@ -408,6 +408,9 @@ impl<'a> Planning<'a> {
 
     /// A directory goes, or becomes something else, only if all that is in it there goes as well.
     fn settle_directories(&mut self) {
+        if !self.plan.deletes.iter().any(|delete| delete.is_dir) {
+            return self.plan.kept.sort_by(|a, b| a.path.cmp(&b.path));
+        }
         let mut full: BTreeSet<Vec<u8>> = BTreeSet::new();
         let deleted: BTreeSet<&RelPath> = self
             .plan

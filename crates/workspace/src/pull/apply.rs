@@ -1,9 +1,11 @@
 //! Changes of there made here, three-way: what changed there only is taken; what changed on both
 //! sides is merged where it is text and left alone where it is not. Nothing that changed here is
 //! lost: it is in the merged text, in its place, or between marks.
+//!
+//! What is here is looked at once more right before it is replaced or deleted: an editor may have
+//! saved since the scan. The rest of that window is a system call or two.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use wharf_sync::merge::{Sides, text};
@@ -51,6 +53,10 @@ pub enum ConflictWhy {
     GoneHere,
     /// It was deleted there and changed here.
     GoneThere,
+    /// It was changed here since it was looked at, or is here and was not looked at.
+    ChangedSince,
+    /// It says what belongs to the workspace, and nobody has said yes to that ([`Here::rules`]).
+    Rules,
     /// It cannot be written: something above it is no directory, or a directory is not empty.
     NoPlace,
 }
@@ -70,6 +76,9 @@ pub struct Here<'a> {
     pub view: &'a FarView,
     /// Take what is there, also where this side's would be lost.
     pub force: bool,
+    /// Take `.gitignore` and `.wharfignore` of there as well. They decide what the next push sends:
+    /// whoever writes there could have what is left out here brought to them.
+    pub rules: bool,
 }
 
 /// Applies changes. `only` says which, by their paths; all if it is none.
@@ -97,6 +106,10 @@ pub fn apply(
     for path in &incoming.same {
         applying.pending.remove(path);
     }
+    for entry in &incoming.adopted {
+        applying.pending.remove(&entry.path);
+        applying.entries.insert(entry.path.clone(), entry.clone());
+    }
     let wanted = |change: &&Change| only.is_none_or(|only| only(&change.path));
     let changes: Vec<&Change> = incoming.changes.iter().filter(wanted).collect();
     // What goes makes room for what comes; what is in a directory goes before it.
@@ -123,11 +136,22 @@ impl Applying<'_> {
         let path = &change.path;
         let local = self.here.local.get(path.as_bytes());
         let agreed = self.here.agreement.manifest().get(path.as_bytes());
-        let is_untouched = match (local, agreed) {
-            (None, None) => self.is_absent(path),
-            (Some(local), Some(agreed)) => local.what.is_same(&agreed.what),
-            _ => false,
+        // Of a directory, and of a link, permissions are nobody's change.
+        let same_mode =
+            |a: &Entry, b: &Entry| a.mode == b.mode || !matches!(a.what, What::File { .. });
+        let (is_untouched, is_own_mode) = match (local, agreed) {
+            (None, None) => (self.ground.is_as(path, None), false),
+            (Some(local), Some(agreed)) => (
+                local.what.is_same(&agreed.what) && same_mode(local, agreed),
+                local.what.is_same(&agreed.what) && !same_mode(local, agreed),
+            ),
+            _ => (false, false),
         };
+        let is_rules = matches!(path.name(), b".gitignore" | b".wharfignore");
+        if is_rules && !self.here.rules {
+            self.conflict(path, ConflictWhy::Rules);
+            return Ok(());
+        }
         match (&change.now, local) {
             (None, None) => self.agree(change),
             (None, Some(_)) if is_untouched || self.here.force => self.remove(change),
@@ -139,6 +163,17 @@ impl Applying<'_> {
                 self.agree(change);
             }
             (Some(there), _) if is_untouched || self.here.force => return self.put(change, there),
+            // Only the permissions are of here, and stay.
+            (Some(there), Some(local))
+                if is_own_mode && matches!(there.what, What::File { .. }) =>
+            {
+                let mode = local.mode;
+                let made = There {
+                    mode,
+                    ..there.clone()
+                };
+                return self.put(change, &made);
+            }
             (Some(_), None) if agreed.is_some() => self.conflict(path, ConflictWhy::GoneHere),
             // It is here, and belongs to nothing that is taken: ignored, or held back.
             (Some(_), None) => self.conflict(path, ConflictWhy::BothChanged),
@@ -147,12 +182,14 @@ impl Applying<'_> {
         Ok(())
     }
 
-    fn is_absent(&self, path: &RelPath) -> bool {
-        self.here
-            .root
-            .join(path.as_path())
-            .symlink_metadata()
-            .is_err()
+    /// Whether what is here is still what was looked at; says so if not.
+    fn is_as_scanned(&mut self, path: &RelPath) -> bool {
+        let looked_at = self.here.local.get(path.as_bytes());
+        let is_so = self.ground.is_as(path, looked_at);
+        if !is_so {
+            self.conflict(path, ConflictWhy::ChangedSince);
+        }
+        is_so
     }
 
     fn conflict(&mut self, path: &RelPath, why: ConflictWhy) {
@@ -163,6 +200,9 @@ impl Applying<'_> {
     }
 
     fn remove(&mut self, change: &Change) {
+        if !self.is_as_scanned(&change.path) {
+            return;
+        }
         match self.ground.remove(&change.path) {
             Ok(()) => {
                 self.applied.taken.push(change.path.clone());
@@ -177,6 +217,9 @@ impl Applying<'_> {
             What::File { .. } => self.incoming.content(&change.path)?,
             What::Dir | What::Link { .. } => Vec::new(),
         };
+        if !self.is_as_scanned(&change.path) {
+            return Ok(());
+        }
         match self.ground.put(&change.path, there, &content) {
             Ok(()) => {
                 self.applied.taken.push(change.path.clone());
@@ -197,9 +240,11 @@ impl Applying<'_> {
         let path = &change.path;
         let is_small =
             |what: &What| matches!(what, What::File { size, .. } if *size <= BASE_BYTES_MAX);
-        let file = self.here.root.join(path.as_path());
         let texts = if is_small(&there.what) && is_small(&local.what) {
-            let mine = fs::read(&file).map_err(Error::read(&file))?;
+            let Ok(mine) = self.ground.read(path, BASE_BYTES_MAX) else {
+                self.conflict(path, ConflictWhy::ChangedSince);
+                return Ok(());
+            };
             text_of(mine).zip(text_of(self.incoming.content(path)?))
         } else {
             None
@@ -211,7 +256,7 @@ impl Applying<'_> {
         let is_as_scanned =
             matches!(local.what, What::File { hash, .. } if hash == Hash::of(mine.as_bytes()));
         if !is_as_scanned {
-            self.conflict(path, ConflictWhy::BothChanged);
+            self.conflict(path, ConflictWhy::ChangedSince);
             return Ok(());
         }
         let base = match agreed.map(|agreed| &agreed.what) {
@@ -228,6 +273,9 @@ impl Applying<'_> {
             mode: local.mode,
             ..there.clone()
         };
+        if !self.is_as_scanned(path) {
+            return Ok(());
+        }
         if self
             .ground
             .put(path, &made, merged.content.as_bytes())

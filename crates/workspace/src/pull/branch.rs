@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use super::{Change, Incoming};
 use crate::Error;
 use crate::manifest::What;
+use crate::path::{RelPath, is_within};
 
 /// Git on this machine.
 #[derive(Debug, Clone)]
@@ -39,7 +40,17 @@ pub struct Commit<'a> {
     pub at: i64,
 }
 
-/// Makes the branch and returns the commit's id; none if nothing of the repository changed there.
+/// What became of a branch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Branched {
+    /// The commit; none, if nothing of the repository changed there.
+    pub commit: Option<String>,
+    /// Changes in a repository within this one. The commit of this one names the commit of that,
+    /// which nobody has made yet.
+    pub within: Vec<RelPath>,
+}
+
+/// Makes the branch.
 ///
 /// # Errors
 /// [`Error::BranchExists`], or what git says.
@@ -48,7 +59,7 @@ pub fn branch(
     root: &Path,
     git: &Git,
     commit: &Commit<'_>,
-) -> Result<Option<String>, Error> {
+) -> Result<Branched, Error> {
     let index = incoming.tree.with_file_name("index");
     let plumbing = Plumbing {
         git,
@@ -87,7 +98,14 @@ pub fn branch(
     let mut paths = Vec::new();
     // Git knows no directories: what is in one names it.
     let is_dir = |change: &&Change| change.now.as_ref().is_some_and(|now| now.what == What::Dir);
+    let links = plumbing.links()?;
+    let mut within = Vec::new();
     for change in incoming.changes().iter().filter(|change| !is_dir(change)) {
+        let full = [prefix, change.path.as_bytes()].concat();
+        if links.iter().any(|link| is_within(&full, link)) {
+            within.push(change.path.clone());
+            continue;
+        }
         paths.extend_from_slice(prefix);
         paths.extend_from_slice(change.path.as_bytes());
         paths.push(0);
@@ -95,7 +113,8 @@ pub fn branch(
     plumbing.take(incoming, prefix, &paths)?;
     let tree = plumbing.run("write-tree", &["write-tree"], b"")?;
     if tree == before {
-        return Ok(None);
+        let commit = None;
+        return Ok(Branched { commit, within });
     }
     let date = format!("{} +0000", commit.at);
     let who = [
@@ -120,7 +139,10 @@ pub fn branch(
         &["update-ref", "-m", log, &name, &made, none],
         b"",
     )?;
-    Ok(Some(made))
+    Ok(Branched {
+        commit: Some(made),
+        within,
+    })
 }
 
 struct Plumbing<'a> {
@@ -152,6 +174,16 @@ impl Plumbing<'_> {
             .env("GIT_DIR", git_dir)
             .env("GIT_WORK_TREE", &top);
         finish("update-index", command, paths).map(drop)
+    }
+
+    /// Where the index names commits of other repositories, from the top.
+    fn links(&self) -> Result<Vec<Vec<u8>>, Error> {
+        let arguments = ["ls-files", "-s", "-z", "--full-name", ":/"];
+        let out = self.bytes("ls-files", &arguments, b"", &[])?;
+        let entries = out.split(|byte| *byte == 0);
+        let links = entries.filter(|entry| entry.starts_with(b"160000 "));
+        let path = |entry: &[u8]| Some(entry.splitn(2, |byte| *byte == b'\t').nth(1)?.to_vec());
+        Ok(links.filter_map(path).collect())
     }
 
     fn run(&self, step: &'static str, arguments: &[&str], input: &[u8]) -> Result<String, Error> {

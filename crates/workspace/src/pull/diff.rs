@@ -6,13 +6,13 @@
 //! Limits: what is no text, or longer than is merged, is named and not shown; a patch of it would
 //! not apply.
 
-use std::fs;
 use std::path::Path;
 
 use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 use wharf_sync::merge::text::LINES_MAX;
 
-use super::{Change, Incoming};
+use super::write::Ground;
+use super::{Incoming, There};
 use crate::Error;
 use crate::bases::{BASE_BYTES_MAX, Bases};
 use crate::manifest::{Entry, Hash, Manifest, What};
@@ -43,38 +43,55 @@ pub fn patch(
     bases: &Bases,
 ) -> Result<Patch, Error> {
     let mut patch = Patch::default();
+    let ground = Ground::open(root).map_err(Error::read(root))?;
     for change in incoming.changes() {
         let old = agreed
             .get(change.path.as_bytes())
             .filter(|entry| entry.what != What::Dir);
-        let is_dir = change.now.as_ref().is_some_and(|now| now.what == What::Dir);
-        let is_gone = change.now.is_none() && old.is_none();
-        if is_gone || (is_dir && old.is_none()) {
-            continue;
+        let now = change.now.as_ref().filter(|now| now.what != What::Dir);
+        let is_link = |what: &What| matches!(what, What::Link { .. });
+        let path = &change.path;
+        let sources = Sources {
+            incoming,
+            ground: &ground,
+            bases,
+        };
+        match (old, now) {
+            (None, None) => {}
+            // For git what becomes something else goes, and comes as that.
+            (Some(before), Some(after)) if is_link(&before.what) != is_link(&after.what) => {
+                patch.file(sources, path, old, None)?;
+                patch.file(sources, path, None, now)?;
+            }
+            _ => patch.file(sources, path, old, now)?,
         }
-        patch.file(incoming, change, old, root, bases)?;
     }
     Ok(patch)
+}
+
+/// Where contents are.
+#[derive(Clone, Copy)]
+struct Sources<'a> {
+    incoming: &'a Incoming,
+    ground: &'a Ground,
+    bases: &'a Bases,
 }
 
 impl Patch {
     fn file(
         &mut self,
-        incoming: &Incoming,
-        change: &Change,
+        sources: Sources<'_>,
+        path: &RelPath,
         old: Option<&Entry>,
-        root: &Path,
-        bases: &Bases,
+        now: Option<&There>,
     ) -> Result<(), Error> {
-        let path = &change.path;
-        let now = change.now.as_ref().filter(|now| now.what != What::Dir);
         let before = match old {
-            Some(entry) => self.before(path, &entry.what, root, bases),
+            Some(entry) => self.before(path, &entry.what, sources),
             None => Some(Vec::new()),
         };
         let after = match now.map(|now| &now.what) {
             Some(What::File { size, .. }) if *size > BASE_BYTES_MAX => None,
-            Some(What::File { .. }) => Some(incoming.content(path)?),
+            Some(What::File { .. }) => Some(sources.incoming.content(path)?),
             Some(What::Link { target }) => Some(target.to_vec()),
             _ => Some(Vec::new()),
         };
@@ -121,23 +138,17 @@ impl Patch {
     }
 
     /// What was agreed; none if it is nowhere, and no text is here either.
-    fn before(
-        &mut self,
-        path: &RelPath,
-        what: &What,
-        root: &Path,
-        bases: &Bases,
-    ) -> Option<Vec<u8>> {
+    fn before(&mut self, path: &RelPath, what: &What, sources: Sources<'_>) -> Option<Vec<u8>> {
         let hash = match what {
             What::File { size, .. } if *size > BASE_BYTES_MAX => return None,
             What::File { hash, .. } => *hash,
             What::Link { target } => return Some(target.to_vec()),
             What::Dir => return Some(Vec::new()),
         };
-        if let Some(bytes) = bases.get(hash) {
+        if let Some(bytes) = sources.bases.get(hash) {
             return Some(bytes);
         }
-        let bytes = fs::read(root.join(path.as_path())).ok()?;
+        let bytes = sources.ground.read(path, BASE_BYTES_MAX).ok()?;
         if Hash::of(&bytes) != hash {
             self.beside_local.push(path.clone());
         }

@@ -76,18 +76,21 @@ pub(super) async fn fetch(
         }
     };
     let unpacked = async {
-        unpacking
-            .await
-            .map_err(io::Error::other)
-            .and_then(|done| done)
+        let done = unpacking.await.map_err(io::Error::other);
+        done.and_then(|done| done)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData => Error::answer(error.to_string()),
+                _ => Error::write(tree)(error),
+            })
     };
-    let (_written, read, said, unpacked) =
-        tokio::join!(writing, reading, last_of(&mut stderr), unpacked);
-    read.map_err(Error::Cut)?;
-    let unpacked = unpacked.map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => Error::answer(error.to_string()),
-        _ => Error::write(tree)(error),
-    })?;
+    let reading = async { reading.await.map_err(Error::Cut) };
+    let talking = async {
+        let (_written, said) = tokio::join!(writing, last(&mut stderr));
+        Ok(said)
+    };
+    // Whoever has had enough does not wait for the others: the far side says nothing more while
+    // nobody takes what it has to say. What is dropped then ends it.
+    let (unpacked, (), said) = tokio::try_join!(unpacked, reading, talking)?;
     let exit = exit.await.unwrap_or(RemoteExit::Silent);
     match exit {
         RemoteExit::Code(0) => {}
@@ -111,10 +114,6 @@ pub(super) async fn fetch(
         why: RefusedWhy::TooLarge,
     }));
     Ok(unpacked.got)
-}
-
-async fn last_of(stderr: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
-    last(stderr).await
 }
 
 /// What comes over the network, read by a thread.

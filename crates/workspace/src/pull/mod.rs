@@ -21,13 +21,14 @@ use std::path::{Path, PathBuf};
 use wharf_ssh::Opener;
 
 use crate::Error;
-use crate::far::{Far, FarEntry, FarKind, FarPlace, Run, head, run};
-use crate::manifest::{Hash, Manifest, What};
+use crate::far::{Far, FarEntry, FarKind, FarPlace, GUARD, Run, head, run, spell};
+use crate::manifest::{Entry, Hash, Manifest, What};
 use crate::path::RelPath;
 use crate::plan::Provided;
 use crate::state::Agreement;
 
 pub(crate) use unpack::Got;
+pub(crate) use write::TEMP;
 
 /// The largest file that is taken, if nothing else is configured.
 pub const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -35,8 +36,11 @@ pub const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 pub const TOTAL_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// The most changes of one pull.
 pub const CHANGES_MAX: usize = 100_000;
-/// The largest file of patterns that is asked for before all others.
+/// The largest file of patterns that is asked for before all others, how large all of these may be
+/// together, and how many are asked for: they are held in memory.
 const PATTERNS_BYTES_MAX: u64 = 1024 * 1024;
+const PATTERNS_TOTAL_MAX: u64 = 16 * 1024 * 1024;
+const PATTERNS_MAX: usize = 10_000;
 
 /// What may be taken.
 #[derive(Debug, Clone)]
@@ -85,6 +89,8 @@ pub struct Incoming {
     pub(crate) changes: Vec<Change>,
     /// What was touched there and is as it was agreed.
     pub(crate) same: Vec<RelPath>,
+    /// What is there as it is here, though nothing was agreed.
+    pub(crate) adopted: Vec<Entry>,
     /// What is not taken, and why, in the order of paths.
     pub refused: Vec<Refused>,
     /// How many new files there are left out by rules, the provider's or git's own.
@@ -165,8 +171,21 @@ pub async fn fetch(opener: &dyn Opener, asked: Pull<'_>) -> Result<Incoming, Err
         tree: tree.clone(),
         ..Incoming::default()
     };
+    let agreed = asked.agreement.known_to(asked.far);
+    let asked = Pull {
+        agreement: &agreed,
+        ..asked
+    };
     let patterns = patterns(&asked);
-    let got = fetch::fetch(opener, &asked, &patterns, &tree, &mut Vec::new()).await?;
+    let few = Bounds {
+        file_bytes: PATTERNS_BYTES_MAX,
+        total_bytes: PATTERNS_TOTAL_MAX,
+    };
+    let apart = Pull {
+        bounds: &few,
+        ..asked
+    };
+    let got = fetch::fetch(opener, &apart, &patterns, &tree, &mut Vec::new()).await?;
     let content = |path: RelPath| Some((path.clone(), fs::read(tree.join(path.as_path())).ok()?));
     let patterns: BTreeMap<RelPath, Vec<u8>> = got.into_keys().filter_map(content).collect();
     clear(asked.spool)?;
@@ -195,7 +214,8 @@ pub async fn fetch(opener: &dyn Opener, asked: Pull<'_>) -> Result<Incoming, Err
             incoming.left += 1;
             continue;
         }
-        if asked.far.is_strange && local.is_some_and(|local| there.looks_like(local)) {
+        if let Some(local) = local.filter(|local| asked.far.is_strange && there.looks_like(local)) {
+            incoming.adopted.push(local.clone());
             continue;
         }
         let refused = match there.kind {
@@ -286,15 +306,25 @@ impl Incoming {
     }
 }
 
-/// Says to the far side that what it has now is known here. Without it, the next look says once
-/// more what this one has said.
+/// Says to the far side that what it had at that look is known here, under this name. Without it,
+/// the next look says once more what this one has said.
 ///
 /// # Errors
-/// When it cannot be reached.
-pub async fn settle(opener: &dyn Opener, place: &FarPlace) -> Result<(), Error> {
+/// When it cannot be reached, or somebody else has looked or pushed meanwhile.
+pub async fn settle(
+    opener: &dyn Opener,
+    place: &FarPlace,
+    far: &Far,
+    token: &str,
+) -> Result<(), Error> {
     let script = format!(
-        "{}[ ! -f now ] || mv -f now listing || exit 48\n",
-        head(place)
+        "{}E={}; N={}\n{GUARD}\
+         echo - > token && mv -f now.$N listing && printf '%s\\n' {} > token.new && \
+         mv -f token.new token || exit 48\n",
+        head(place),
+        spell(&far.token),
+        far.look,
+        spell(token)
     );
     run(
         opener,
@@ -315,7 +345,12 @@ fn patterns(asked: &Pull<'_>) -> BTreeMap<RelPath, FarEntry> {
         let is_taken = is_one && there.size <= PATTERNS_BYTES_MAX && !is_gits(path);
         is_taken.then(|| (path.clone(), there.clone()))
     });
-    changes.take(CHANGES_MAX).collect()
+    let mut total = 0_u64;
+    let fits = |(_, there): &(RelPath, FarEntry)| {
+        total = total.saturating_add(there.size);
+        total <= PATTERNS_TOTAL_MAX
+    };
+    changes.take(PATTERNS_MAX).take_while(fits).collect()
 }
 
 /// Whether something above the path is wanted as something else than a directory.
@@ -350,15 +385,17 @@ fn clear(spool: &Path) -> Result<(), Error> {
     fs::create_dir_all(&tree).map_err(Error::write(&tree))
 }
 
-/// The digest of bytes as a file's: large ones have that of their pieces.
-pub(crate) fn hash_of(file: &Path) -> std::io::Result<(u64, Hash)> {
+/// The size and the digest of a file: large ones have that of their pieces.
+pub(crate) fn hash_of(file: &fs::File) -> std::io::Result<(u64, Hash)> {
     use crate::chunks::{Chunks, LARGE_FILE_BYTES};
-    let opened = crate::scan::open(file)?;
-    let size = opened.metadata()?.len();
+    use std::io::Read as _;
+    let size = file.metadata()?.len();
     if size >= LARGE_FILE_BYTES {
-        return Ok((size, Chunks::of(&opened, size, 1)?.hash()));
+        return Ok((size, Chunks::of(file, size, 1)?.hash()));
     }
-    Ok((size, Hash::of(&fs::read(file)?)))
+    let mut bytes = Vec::new();
+    file.take(LARGE_FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64, Hash::of(&bytes)))
 }
 
 #[cfg(test)]

@@ -161,7 +161,7 @@ impl Unpacking {
         }
         drop(file);
         self.pad(from, size)?;
-        let (size, hash) = hash_of(&place)?;
+        let (size, hash) = hash_of(&crate::scan::open(&place)?)?;
         self.done.got.insert(path, Got::File { size, hash });
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -11,12 +11,13 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::There;
-use crate::manifest::What;
+use super::{There, hash_of};
+use crate::manifest::{Entry, What};
 use crate::path::RelPath;
 
-/// The name under which a file is written before it has its own. Git and we leave it out.
-const TEMP: &str = ".wharf-pull";
+/// The name under which a file is written before it has its own. A walk leaves it out: a run that
+/// was ended may have left one.
+pub(crate) const TEMP: &str = ".wharf-pull";
 
 /// A workspace that is written.
 #[derive(Debug)]
@@ -50,6 +51,47 @@ impl Ground {
             at = rustix::fs::openat(&at, part, flags, Mode::empty())?;
         }
         Ok(at)
+    }
+
+    /// Whether what is at a path is what was looked at: the same kind, content and permissions;
+    /// nothing, where there was nothing.
+    pub(super) fn is_as(&self, path: &RelPath, looked_at: Option<&Entry>) -> bool {
+        let found = self.parent(path, false).and_then(|parent| {
+            let name = path.name();
+            let stat = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            Ok((parent, stat.st_mode))
+        });
+        let Some(entry) = looked_at else {
+            // A directory above it that is none is in the way of whatever is put there.
+            return found.is_err();
+        };
+        let Ok((parent, mode)) = found else {
+            return false;
+        };
+        let kind = rustix::fs::FileType::from_raw_mode(mode);
+        match &entry.what {
+            What::Dir => kind.is_dir(),
+            What::Link { target } => rustix::fs::readlinkat(&parent, path.name(), Vec::new())
+                .is_ok_and(|found| found.as_bytes() == &**target),
+            What::File { hash, .. } => {
+                kind.is_file()
+                    && mode & 0o777 == entry.mode
+                    && open(&parent, path.name())
+                        .and_then(|file| hash_of(&file))
+                        .is_ok_and(|(_, found)| found == *hash)
+            }
+        }
+    }
+
+    /// What is in a file, which is no link and not below one, and at most so long.
+    pub(super) fn read(&self, path: &RelPath, most: u64) -> io::Result<Vec<u8>> {
+        let file = open(&self.parent(path, false)?, path.name())?;
+        let mut bytes = Vec::new();
+        file.take(most + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > most {
+            return Err(io::Error::other("it is longer than is read"));
+        }
+        Ok(bytes)
     }
 
     /// Puts something at a path. A file that is there is replaced; a directory is not.
@@ -88,6 +130,16 @@ impl Ground {
         };
         Ok(rustix::fs::unlinkat(&parent, path.name(), flags)?)
     }
+}
+
+/// Opens a file of a directory: no link, and nothing that would wait.
+fn open(parent: &OwnedFd, name: &[u8]) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    Ok(file)
 }
 
 fn is_dir(parent: &OwnedFd, name: &[u8]) -> bool {

@@ -4,6 +4,7 @@
 //! What arrives is staged beside the workspace first. A connection that is cut leaves the workspace
 //! as it was, and the next push sends only what the stage does not have.
 
+mod meanwhile;
 mod script;
 mod stream;
 mod tar;
@@ -19,12 +20,12 @@ use wharf_ssh::{Channel, Opener, RemoteExit};
 use crate::Error;
 use crate::chunks::{self, LARGE_FILE_BYTES};
 use crate::far::{
-    Far, FarEntry, FarKind, FarPlace, FarView, LIST, Spelt, differences, finish, head, last, line,
-    read_all,
+    END, Far, FarEntry, FarKind, FarPlace, FarView, LIST, Spelt, differences, finish, head, last,
+    line, read_all, spell,
 };
 use crate::manifest::{self, Entry, Hash, Manifest, What};
 use crate::path::RelPath;
-use crate::plan::Plan;
+use crate::plan::{Kept, Plan};
 use crate::state::{Agreement, Shelf, index};
 
 /// More names than this that are in the way in the stage, and it is made anew.
@@ -81,11 +82,14 @@ pub struct Pushed {
     pub progress: Progress,
     /// What changed while it was read, or went meanwhile: the next push takes it.
     pub missed: Vec<RelPath>,
+    /// What was changed there while this was on its way, and is left as it is.
+    pub kept: Vec<Kept>,
 }
 
 /// Carries a plan out. With nothing to do there, only what is known is kept.
 ///
-/// Only one push into a place may be at work: the caller holds a lock.
+/// Only one push of this side may be at work: the caller holds a lock. Others are met there: who
+/// comes second gets [`Error::Busy`], and has to look again.
 ///
 /// # Errors
 /// When the connection breaks, the far side fails, or what is known cannot be kept. The workspace
@@ -105,6 +109,7 @@ pub async fn push(opener: &dyn Opener, plan: &Plan, asked: Push<'_>) -> Result<P
     let token = Agreement::next(sending, FarView::default(), asked.now_ns)
         .token()
         .to_owned();
+    let agreed = asked.agreement.known_to(asked.far);
     let compress = asked.compress && asked.far.has_gzip && pays(plan, asked.root);
     let command = line(&words(&asked, &resumed, &id, compress));
     let job = stream::Job {
@@ -118,11 +123,21 @@ pub async fn push(opener: &dyn Opener, plan: &Plan, asked: Push<'_>) -> Result<P
         compress,
         report: Arc::clone(&asked.report),
     };
-    let (packed, answer) = send(opener, &command, job).await?;
-    let changed = changed_there(&answer).ok_or_else(|| Error::answer("the end of the push"))?;
-    let agreement = agree(plan, &asked, &packed, changed, &token);
+    let (mut packed, mut answer) = send(opener, &command, job).await?;
+    let mut plan = std::borrow::Cow::Borrowed(plan);
+    let mut kept: Vec<Kept> = Vec::new();
+    if let Some(meanwhile) = answer.strip_prefix(b"changed\n") {
+        let changed = changed_there(meanwhile).ok_or_else(not_understood)?;
+        kept = meanwhile::spare(plan.to_mut(), &mut packed, &changed);
+        answer = again(opener, &asked, &plan, &packed, &token).await?;
+    }
+    let changed = changed_there(&answer).ok_or_else(not_understood)?;
+    let agreement = agree(&plan, &agreed, &asked.far.view, &packed, changed, &token);
     agreement.save(&asked.shelf.agreement(asked.sandbox))?;
-    let known: BTreeSet<String> = large(agreement.manifest()).collect();
+    let mut known: BTreeSet<String> = large(agreement.manifest()).collect();
+    for other in asked.shelf.agreements() {
+        known.extend(large(other.manifest()));
+    }
     chunks::keep(&asked.shelf.chunks(), |name| known.contains(name));
     // It is of no more use, and harmless.
     let _gone = std::fs::remove_file(&attempt);
@@ -133,7 +148,66 @@ pub async fn push(opener: &dyn Opener, plan: &Plan, asked: Push<'_>) -> Result<P
         agreement,
         progress,
         missed,
+        kept,
     })
+}
+
+fn not_understood() -> Error {
+    Error::answer("the end of the push")
+}
+
+/// What was staged is put into place without what was changed there while it came. From the last
+/// look to this only a message has gone to and fro.
+async fn again(
+    opener: &dyn Opener,
+    asked: &Push<'_>,
+    plan: &Plan,
+    packed: &stream::Packed,
+    token: &str,
+) -> Result<Vec<u8>, Error> {
+    let staged = script::Staged {
+        entries: &packed.entries,
+        recipes: &[],
+        missed: &packed.spared,
+        is_looked_at: true,
+    };
+    let script = script::apply(asked.place, plan, staged, token);
+    let mut archive = Vec::new();
+    tar::Header::plain(b"apply", script.len() as u64).put(&mut archive);
+    archive.extend_from_slice(&script);
+    tar::pad(&mut archive, script.len() as u64);
+    let written = archive.len() as u64;
+    tar::end(&mut archive, written);
+    let mut words = begin(asked).into_bytes();
+    words.extend_from_slice(b"cd stage && tar -xpf - || exit 43\n. ./apply\n");
+    let command = line(&String::from_utf8_lossy(&words));
+    let Channel {
+        mut stdin,
+        mut stdout,
+        mut stderr,
+        exit,
+    } = opener.open(&command).await.map_err(Error::Open)?;
+    let writing = async move {
+        stdin.write_all(&archive).await?;
+        stdin.shutdown().await
+    };
+    let (written, out, said) = tokio::join!(writing, read_all(&mut stdout), last(&mut stderr));
+    let exit = exit.await.unwrap_or(RemoteExit::Silent);
+    let answer = finish("putting it into place", exit, said, out)?;
+    written.map_err(Error::Cut)?;
+    Ok(answer)
+}
+
+/// How a command of a push begins: only beside what this side has looked at.
+fn begin(asked: &Push<'_>) -> String {
+    format!(
+        "{}E={}; N={}\n{LIST}\
+         t=-; if [ -f token ]; then read -r t < token; fi\n\
+         if [ \"$t\" != \"$E\" ] || [ ! -f now.$N ]; then exit 51; fi\n",
+        head(asked.place),
+        spell(&asked.far.token),
+        asked.far.look
+    )
 }
 
 /// The digests of files that are cut in pieces, as the pieces are named.
@@ -232,7 +306,7 @@ impl Resumed {
                 Some(entry)
                     if there.kind == FarKind::File
                         && entry.what.size() >= LARGE_FILE_BYTES
-                        && there.size < entry.what.size()
+                        && there.size <= entry.what.size()
                         && there.size >= LARGE_FILE_BYTES / 2 =>
                 {
                     resumed.parts.push((path.clone(), there.size));
@@ -257,12 +331,28 @@ impl Resumed {
 
 /// What the far side runs.
 fn words(asked: &Push<'_>, resumed: &Resumed, id: &str, compress: bool) -> String {
-    let mut words = head(asked.place).into_bytes();
-    words.extend_from_slice(LIST.as_bytes());
+    let mut words = begin(asked).into_bytes();
     if resumed.is_resumed {
         words.extend_from_slice(
-            b"cd stage || exit 42\nrm -rf data ref part apply && mkdir part || exit 42\n",
+            b"cd stage || exit 42\nrm -rf data ref part apply back && mkdir part || exit 42\n",
         );
+        // Should this be cut as well, the next look puts the parts back, with what has come.
+        let mut back = Vec::new();
+        for (number, (path, _)) in resumed.parts.iter().enumerate() {
+            back.extend_from_slice(
+                format!(
+                    "if [ -f part/{number} ]; then \
+                     [ ! -f data/{number} ] || cat data/{number} >> part/{number}; \
+                     rm -f data/{number}; mv -f part/{number} tree/"
+                )
+                .as_bytes(),
+            );
+            Spelt(path.as_bytes()).put(&mut back);
+            back.extend_from_slice(b"; fi\n");
+        }
+        words.extend_from_slice(b"printf '%s' ");
+        Spelt(&back).put(&mut words);
+        words.extend_from_slice(b" > back || exit 42\n");
         for (number, (path, _)) in resumed.parts.iter().enumerate() {
             words.extend_from_slice(b"mv -f -- tree/");
             Spelt(path.as_bytes()).put(&mut words);
@@ -349,14 +439,14 @@ fn changed_there(answer: &[u8]) -> Option<BTreeMap<RelPath, Option<FarEntry>>> {
     let mut dropped = 0;
     match lines.next()? {
         b"diff" => {
-            let lines: Vec<&[u8]> = lines.take_while(|line| *line != b".").collect();
+            let lines: Vec<&[u8]> = lines.take_while(|line| *line != END).collect();
             let of =
                 |mark: &'static [u8]| lines.iter().filter_map(move |line| line.strip_prefix(mark));
             Some(differences(of(b"< "), of(b"> "), &mut dropped))
         }
         b"both" => {
-            let before: Vec<&[u8]> = lines.by_ref().take_while(|line| *line != b".").collect();
-            let now = lines.take_while(|line| *line != b".");
+            let before: Vec<&[u8]> = lines.by_ref().take_while(|line| *line != END).collect();
+            let now = lines.take_while(|line| *line != END);
             Some(differences(before.into_iter(), now, &mut dropped))
         }
         _ => None,
@@ -367,13 +457,14 @@ fn changed_there(answer: &[u8]) -> Option<BTreeMap<RelPath, Option<FarEntry>>> {
 /// changed there meanwhile is a change of theirs.
 fn agree(
     plan: &Plan,
-    asked: &Push<'_>,
+    agreed: &Agreement,
+    view: &FarView,
     packed: &stream::Packed,
     changed: BTreeMap<RelPath, Option<FarEntry>>,
     token: &str,
 ) -> Agreement {
-    let mut entries = index(asked.agreement.manifest());
-    let mut pending = pending_of(&asked.far.view);
+    let mut entries = index(agreed.manifest());
+    let mut pending = pending_of(view);
     pending.extend(changed);
     for delete in &plan.deletes {
         if pending.get(&delete.path).is_none_or(Option::is_none) {

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::far::{FarPlace, Spelt, spell};
+use crate::far::{FarPlace, GUARD, Spelt, spell};
 use crate::manifest::{Entry, What};
 use crate::path::{RelPath, parent};
 use crate::plan::{Delete, Plan};
@@ -25,18 +25,27 @@ pub(super) struct Staged<'a> {
     pub(super) entries: &'a [Entry],
     pub(super) recipes: &'a [(RelPath, Recipe)],
     pub(super) missed: &'a [RelPath],
+    /// What was changed there meanwhile is left out already.
+    pub(super) is_looked_at: bool,
 }
 
 /// The script.
 pub(super) fn apply(place: &FarPlace, plan: &Plan, staged: Staged<'_>, token: &str) -> Vec<u8> {
     let mut script = Script { out: Vec::new() };
+    script.text(GUARD);
     script.text("cd \"$S/stage\" || exit 45\n");
-    for (number, (path, recipe)) in staged.recipes.iter().enumerate() {
-        script.recipe(number, path, recipe);
+    if !staged.recipes.is_empty() {
+        // A file that is half put together looks like one of which half has come.
+        script.text("mv -f id busy && rm -f back || exit 45\n");
+        for (number, (path, recipe)) in staged.recipes.iter().enumerate() {
+            let entry = staged.entries.iter().find(|entry| entry.path == *path);
+            script.recipe(number, path, recipe, entry.map(|entry| entry.mode));
+        }
+        script.text("mv -f busy id || exit 45\n");
     }
     script.text("cd tree || exit 45\n");
     script.each(
-        "rm -f --",
+        "rm -rf --",
         " || exit 46\n",
         staged.missed.iter().map(RelPath::as_bytes),
     );
@@ -45,21 +54,38 @@ pub(super) fn apply(place: &FarPlace, plan: &Plan, staged: Staged<'_>, token: &s
         let owner = spell(&format!("{}:{}", owner.user, owner.group));
         script.text(&format!("chown {owner} \"$D\" 2>/dev/null\n"));
     }
-    script.text("fi\ncd \"$D\" || exit 45\n");
+    script.text("fi\n");
+    if !staged.is_looked_at {
+        script.text(UNCHANGED);
+    }
+    script.text("cd \"$D\" || exit 45\n");
     script.deletes(&plan.deletes);
     script.moves(staged.entries);
     script.modes(&plan.modes);
     script.text(&format!(
         "cd \"$S\" || exit 45\n(l \"$D\") > final || exit 41\n\
-         diff -a now final > changed 2>/dev/null; e=$?\n\
-         printf '%s\\n' {} > token.new && mv -f final listing && mv -f token.new token || exit 48\n\
+         d now.$N final\n\
+         echo - > token && mv -f final listing && printf '%s\\n' {} > token.new && \
+         mv -f token.new token || exit 48\n\
          if [ $e -le 1 ]; then echo diff; cat changed; \
-         else echo both; cat now; echo .; cat listing; fi\n\
-         echo .\nrm -rf stage now changed\n",
+         else echo both; cat now.$N; echo //; cat listing; fi\n\
+         echo //\nrm -rf stage now.* changed then\n",
         spell(token)
     ));
     script.out
 }
+
+/// Ends with what was changed there since the look, if anything was, before anything is touched:
+/// this side knows what of it is in the way.
+const UNCHANGED: &str = r#"cd "$S" && (l "$D") > then || exit 41
+if ! cmp -s now.$N then 2>/dev/null; then
+  d now.$N then
+  echo changed
+  if [ $e -le 1 ]; then echo diff; cat changed; else echo both; cat now.$N; echo //; cat then; fi
+  echo //
+  exit 0
+fi
+"#;
 
 struct Script {
     out: Vec<u8>,
@@ -135,7 +161,14 @@ impl Script {
                 self.group(parent, &names);
             }
         } else {
-            self.text("cp -RPlf . \"$D\"/ 2>/dev/null || cp -RPpf . \"$D\"/ || exit 47\n");
+            // Where linking is not possible, what it has not done is moved. Copies would give the
+            // directories that are there other owners and permissions.
+            self.text("cp -RPlf . \"$D\"/ 2>/dev/null || {\n");
+            for (parent, names) in files {
+                self.group(parent, &names);
+            }
+            // A name less is a change of the file, which is listed below.
+            self.text("}\nrm -rf \"$S/stage/tree\"\n");
         }
     }
 
@@ -176,7 +209,7 @@ impl Script {
     }
 
     /// Puts a file together in its place in the stage, where it stands empty with its owner.
-    fn recipe(&mut self, number: usize, path: &RelPath, recipe: &Recipe) {
+    fn recipe(&mut self, number: usize, path: &RelPath, recipe: &Recipe, mode: Option<u32>) {
         let tree = [b"tree/", path.as_bytes()].concat();
         match recipe {
             Recipe::None => return,
@@ -234,6 +267,11 @@ impl Script {
         if let Some(size) = recipe.size() {
             self.path("[ $(wc -c < ", &tree);
             self.text(&format!(") -eq {size} ] || exit 50\n"));
+        }
+        // It was one that its owner may write until here.
+        if let Some(mode) = mode.filter(|mode| mode & 0o200 == 0) {
+            self.path(&format!("chmod {mode:o} "), &tree);
+            self.text(" || exit 50\n");
         }
         self.text(&format!("touch -r ref/{number} "));
         self.path("", &tree);

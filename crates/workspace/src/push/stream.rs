@@ -78,6 +78,8 @@ pub(super) struct Packed {
     pub(super) entries: Vec<Entry>,
     /// What changed while it was read, or went, and is not sent.
     pub(super) missed: Vec<RelPath>,
+    /// What is staged and stays there, since something was changed meanwhile where it should go.
+    pub(super) spared: Vec<RelPath>,
     pub(super) progress: Progress,
 }
 
@@ -194,7 +196,8 @@ impl Packer<'_> {
         }
     }
 
-    /// A file that has room in memory: what is read is what is agreed on.
+    /// A file that has room in memory. One that is not what was looked at is not sent: nobody has
+    /// asked whether it may be.
     fn small(&mut self, entry: &Entry, file: File) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(usize::try_from(entry.what.size()).unwrap_or(0) + 1);
         let read = file.take(LARGE_FILE_BYTES).read_to_end(&mut bytes);
@@ -208,6 +211,10 @@ impl Packer<'_> {
             hash: Hash::of(&bytes),
             sparse: false,
         };
+        if !what.is_same(&entry.what) {
+            self.packed.missed.push(entry.path.clone());
+            return Ok(());
+        }
         let entry = Entry {
             what,
             ..entry.clone()
@@ -324,7 +331,12 @@ impl Packer<'_> {
         let number = self.recipes.len();
         let name = tree(&entry.path);
         let owner = self.job.place.owner.as_ref();
-        self.header(Header::of(&name, entry, 0, owner))?;
+        // It is written there once more, by its owner, who may be nobody special.
+        let writable = Entry {
+            mode: entry.mode | 0o200,
+            ..entry.clone()
+        };
+        self.header(Header::of(&name, &writable, 0, owner))?;
         self.header(Header::of(
             format!("ref/{number}").as_bytes(),
             entry,
@@ -356,6 +368,8 @@ impl Packer<'_> {
         let opened = scan::open(&self.job.root.join(path.as_path()));
         let Ok(file) = opened else {
             self.packed.missed.push(path.clone());
+            // The next part has the next number.
+            self.recipes.push((path.clone(), Recipe::None));
             return Ok(());
         };
         let len = send.entry.what.size().saturating_sub(have);
@@ -375,6 +389,7 @@ impl Packer<'_> {
             entries: &self.packed.entries,
             recipes: &self.recipes,
             missed: &self.packed.missed,
+            is_looked_at: false,
         };
         let script = script::apply(&self.job.place, &self.job.plan, staged, &self.job.token);
         let size = script.len() as u64;

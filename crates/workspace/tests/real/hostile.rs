@@ -56,7 +56,7 @@ fn file(name: &str, content: &[u8]) -> Vec<u8> {
 }
 
 fn liar(records: &[&str], archive: Vec<Vec<u8>>) -> Liar {
-    let look = format!("wharf 1 g z -\nall\n{}\n.\n.\n", records.join("\n"));
+    let look = format!("wharf 1 g z 7 -\nall\n{}\n//\n//\n", records.join("\n"));
     Liar {
         look: look.into_bytes(),
         archive: archive.concat(),
@@ -125,9 +125,10 @@ async fn answers_that_are_none_are_errors_and_no_panics() {
     for look in [
         &b""[..],
         b"\n",
-        b"wharf 2 g z -\nsame\n.\n",
+        b"wharf 2 g z 7 -\nsame\n//\n",
         b"hello",
-        b"wharf 1 g z -\n",
+        b"wharf 1 g z 7 -\n",
+        b"wharf 1 g z x -\nsame\n//\n//\n",
         b"\xff\xff\n\0",
     ] {
         let place = place(Liar {
@@ -174,4 +175,61 @@ async fn a_file_that_grew_beyond_its_word_is_not_taken() {
     let incoming = place.fetch_within(&bounds).await;
     assert_eq!(incoming.changes(), []);
     assert_eq!(incoming.refused.len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_of_more_records_than_are_taken_is_none() {
+    use wharf_workspace::manifest::ENTRIES_MAX;
+    for (lines, is_taken) in [(ENTRIES_MAX, true), (ENTRIES_MAX + 1, false)] {
+        let look = format!("wharf 1 g z 7 -\nall\n{}//\n//\n", "\n".repeat(lines));
+        let place = place(Liar {
+            look: look.into_bytes(),
+            archive: Vec::new(),
+        });
+        let asked = wharf_workspace::far::ask(&*place.opener, &place.far, &place.agreement()).await;
+        assert_eq!(asked.is_ok(), is_taken, "{lines}");
+    }
+}
+
+/// Answers without an end, and never says how it ended.
+struct Endless(Liar);
+
+impl Opener for Endless {
+    fn open(&self, command: &str) -> BoxFuture<'_, Result<Channel, Error>> {
+        let is_archive = command.contains("xargs");
+        let opened = self.0.open(command);
+        Box::pin(async move {
+            let mut channel = opened.await?;
+            if is_archive {
+                let (open, end) = tokio::io::duplex(64);
+                let (sender, exit) = tokio::sync::oneshot::channel();
+                channel.stdout = Box::new(tokio::io::repeat(b'x'));
+                channel.stderr = Box::new(end);
+                channel.exit = exit;
+                std::mem::forget((open, sender));
+            }
+            Ok(channel)
+        })
+    }
+}
+
+#[tokio::test]
+async fn who_has_had_enough_of_an_archive_does_not_wait_for_its_end() {
+    let mut place = place(liar(&[], Vec::new()));
+    place.opener = Box::new(Endless(liar(&["f 644 3 1 1 1 ./a"], Vec::new())));
+    let (far, scanned, agreement) = (place.ask().await, place.scan(), place.agreement());
+    let asked = wharf_workspace::pull::Pull {
+        place: &place.far,
+        root: &place.root,
+        excludes: None,
+        spool: &place.temp.path().join("spool"),
+        local: &scanned.manifest,
+        agreement: &agreement,
+        far: &far,
+        provided: &place.options.provided,
+        bounds: &wharf_workspace::pull::Bounds::default(),
+    };
+    let fetched = wharf_workspace::pull::fetch(&*place.opener, asked);
+    let fetched = tokio::time::timeout(std::time::Duration::from_secs(20), fetched);
+    assert!(fetched.await.unwrap().is_err());
 }

@@ -9,11 +9,16 @@
               environment and the clock are read"
 )]
 
+mod branch;
+mod held;
 mod hostile;
+mod meanwhile;
+mod nobody;
 mod place;
 mod pull;
 mod push;
 mod resume;
+mod strange;
 mod tools;
 
 #[expect(dead_code, reason = "what only the tests of its own crate use")]

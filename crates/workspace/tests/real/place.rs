@@ -61,6 +61,14 @@ impl Place {
         Self::new(Box::new(opener), None)
     }
 
+    /// From now on by this shell.
+    pub(crate) fn run_by(&mut self, shell: &str, path: &str) {
+        self.opener = Box::new(Shell {
+            shell: shell.to_owned(),
+            path: path.to_owned(),
+        });
+    }
+
     fn new(opener: Box<dyn Opener>, server: Option<(Pool, Sshd)>) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let at = |name: &str| temp.path().join(name);
@@ -124,7 +132,7 @@ impl Place {
 
     pub(crate) async fn plan(&self) -> (Far, Plan) {
         let (far, scanned) = (self.ask().await, self.scan());
-        let agreement = self.agreement();
+        let agreement = self.agreement().known_to(&far);
         let sides = Sides {
             local: &scanned.manifest,
             left: &scanned.left,
@@ -138,6 +146,16 @@ impl Place {
 
     pub(crate) async fn try_push(&self) -> Result<(Plan, Pushed), wharf_workspace::Error> {
         let (far, plan) = self.plan().await;
+        let pushed = self.push_planned(&far, &plan).await?;
+        Ok((plan, pushed))
+    }
+
+    /// What was planned some time ago.
+    pub(crate) async fn push_planned(
+        &self,
+        far: &Far,
+        plan: &Plan,
+    ) -> Result<Pushed, wharf_workspace::Error> {
         let agreement = self.agreement();
         self.turn.set(self.turn.get() + 1);
         let asked = Push {
@@ -145,14 +163,13 @@ impl Place {
             root: &self.root,
             shelf: &self.shelf,
             sandbox: "box",
-            far: &far,
+            far,
             agreement: &agreement,
             now_ns: self.turn.get(),
             compress: self.compress,
             report: Arc::new(|_| ()),
         };
-        let pushed = push(&*self.opener, &plan, asked).await?;
-        Ok((plan, pushed))
+        push(&*self.opener, plan, asked).await
     }
 
     pub(crate) async fn push(&self) -> (Plan, Pushed) {

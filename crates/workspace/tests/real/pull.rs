@@ -7,9 +7,9 @@ use std::process::Command;
 
 use wharf_workspace::bases::Bases;
 use wharf_workspace::pull::apply::{Applied, ConflictWhy, Here, apply};
-use wharf_workspace::pull::branch::{Commit, Git, branch};
 use wharf_workspace::pull::diff::{Patch, patch};
 use wharf_workspace::pull::{Bounds, Incoming, Pull, RefusedWhy, fetch, settle};
+use wharf_workspace::scan::Scanned;
 
 use crate::place::{Place, odd_names, path_of, set_mode, tree};
 
@@ -17,7 +17,10 @@ impl Place {
     pub(crate) fn keep_bases(&self) {
         let agreement = self.agreement();
         let mut bases = Bases::open(&self.shelf.bases());
-        bases.keep(agreement.manifest(), &self.root).unwrap();
+        let others = self.shelf.agreements();
+        bases
+            .keep(agreement.manifest(), &others, &self.root)
+            .unwrap();
     }
 
     pub(crate) async fn fetch_within(&self, bounds: &Bounds) -> Incoming {
@@ -42,8 +45,13 @@ impl Place {
     }
 
     async fn apply(&self, force: bool) -> Applied {
+        self.apply_over(self.scan(), force, false).await
+    }
+
+    /// With what was seen here some time ago.
+    async fn apply_over(&self, scanned: Scanned, force: bool, rules: bool) -> Applied {
         let incoming = self.fetch().await;
-        let (far, scanned, agreement) = (self.ask().await, self.scan(), self.agreement());
+        let (far, agreement) = (self.ask().await, self.agreement());
         let here = Here {
             root: &self.root,
             local: &scanned.manifest,
@@ -51,24 +59,26 @@ impl Place {
             bases: &Bases::open(&self.shelf.bases()),
             view: &far.view,
             force,
+            rules,
         };
         let applied = apply(&incoming, here, None).unwrap();
         applied
             .agreement
             .save(&self.shelf.agreement("box"))
             .unwrap();
-        settle(&*self.opener, &self.far).await.unwrap();
+        let token = applied.agreement.token();
+        settle(&*self.opener, &self.far, &far, token).await.unwrap();
         applied
     }
 
-    async fn patch(&self) -> Patch {
+    pub(crate) async fn patch(&self) -> Patch {
         let incoming = self.fetch().await;
         let agreement = self.agreement();
         let bases = Bases::open(&self.shelf.bases());
         patch(&incoming, &self.root, agreement.manifest(), &bases).unwrap()
     }
 
-    fn git(&self, at: &Path, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, at: &Path, arguments: &[&str]) -> String {
         let output = Command::new("git")
             .args(arguments)
             .current_dir(at)
@@ -86,7 +96,7 @@ fn names(paths: &[wharf_workspace::path::RelPath]) -> Vec<String> {
 }
 
 /// Changes of many kinds, made there.
-fn change(place: &Place) {
+pub(crate) fn change(place: &Place) {
     let there = place.there();
     place.write_there("edited", "one\n2\nthree\n");
     place.write_there("no end", "changed, no end");
@@ -103,7 +113,7 @@ fn change(place: &Place) {
     place.write_there("emptied", "");
 }
 
-fn before(place: &Place) {
+pub(crate) fn before(place: &Place) {
     for (name, text) in [
         ("edited", "one\ntwo\nthree\n"),
         ("no end", "no end"),
@@ -252,83 +262,6 @@ async fn a_patch_makes_here_what_is_there() {
 }
 
 #[tokio::test]
-async fn a_branch_has_the_changes_and_nothing_here_is_touched() {
-    for nested in [false, true] {
-        let Some(mut place) = Place::behind_sshd() else {
-            return;
-        };
-        let top = place.root.clone();
-        if nested {
-            place.root = top.join("in ner/dir");
-            fs::create_dir_all(&place.root).unwrap();
-        }
-        before(&place);
-        place.write(".gitattributes", "*.crlf text eol=crlf\n");
-        place.write("a.crlf", "1\r\n");
-        place.git(&top, &["init", "-q", "-b", "main"]);
-        place.git(&top, &["add", "."]);
-        let who = ["-c", "user.name=a", "-c", "user.email=a@b"];
-        place.git(&top, &[&who[..], &["commit", "-q", "-m", "first"]].concat());
-        place.push().await;
-        change(&place);
-        place.write_there("a.crlf", "1\r\n2\r\n");
-        place.write("mine", "uncommitted");
-        let (status, index) = (
-            place.git(&top, &["status", "--porcelain"]),
-            fs::read(top.join(".git/index")).unwrap(),
-        );
-        let incoming = place.fetch().await;
-        let git = Git {
-            program: "git".into(),
-            env: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
-        };
-        let commit = Commit {
-            branch: "wharf/work",
-            message: "What the agent did\n\nAll of it.\n",
-            author: "Ada's agent",
-            email: "ada@example.com",
-            at: 1_700_000_000,
-        };
-        let made = branch(&incoming, &place.root, &git, &commit)
-            .unwrap()
-            .unwrap();
-        assert_eq!(fs::read(top.join(".git/index")).unwrap(), index);
-        assert_eq!(place.git(&top, &["status", "--porcelain"]), status);
-        assert_eq!(place.git(&top, &["rev-parse", "wharf/work"]).trim(), made);
-        assert_eq!(
-            place.git(&top, &["rev-parse", "wharf/work^"]),
-            place.git(&top, &["rev-parse", "main"])
-        );
-        let said = place.git(
-            &top,
-            &["log", "-1", "--format=%an <%ae> %at%n%B", "wharf/work"],
-        );
-        let expected = "Ada's agent <ada@example.com> 1700000000\nWhat the agent did\n\nAll of it.";
-        assert_eq!(said.trim(), expected);
-        // Checked out elsewhere, it is what is there.
-        let out = place.temp.path().join("out");
-        place.git(
-            &top,
-            &["worktree", "add", "-q", out.to_str().unwrap(), "wharf/work"],
-        );
-        let out = if nested { out.join("in ner/dir") } else { out };
-        let strip = |mut all: std::collections::BTreeMap<Vec<u8>, (u32, i64, Vec<u8>)>| {
-            all.retain(|path, _| path != b".git" && path != b"dir");
-            let kept = |what: &(u32, i64, Vec<u8>)| (what.0 & 0o170_100, what.2.clone());
-            all.iter()
-                .map(|(path, what)| (path.clone(), kept(what)))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(strip(tree(&out)), strip(tree(&place.there())));
-        let again = branch(&incoming, &place.root, &git, &commit);
-        assert!(matches!(
-            again,
-            Err(wharf_workspace::Error::BranchExists { .. })
-        ));
-    }
-}
-
-#[tokio::test]
 async fn what_rules_leave_out_there_is_nobodys_change() {
     let Some(place) = Place::behind_sshd() else {
         return;
@@ -424,4 +357,126 @@ async fn what_is_hostile_is_refused_and_said() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o7777, 0o755);
+}
+
+#[tokio::test]
+async fn what_is_saved_here_after_the_look_is_not_lost() {
+    let Some(place) = Place::behind_sshd() else {
+        return;
+    };
+    for name in ["text", "binary", "gone", "as-it-was"] {
+        place.write(name, "\0old");
+    }
+    place.push().await;
+    place.keep_bases();
+    for name in ["text", "binary", "new", "as-it-was"] {
+        place.write_there(name, "\0of there");
+    }
+    fs::remove_file(place.there().join("gone")).unwrap();
+    let looks = [(false, place.scan()), (true, place.scan())];
+    for name in ["text", "binary", "new", "gone"] {
+        place.write(name, "saved a moment ago");
+    }
+    for (force, scanned) in looks {
+        let applied = place.apply_over(scanned, force, false).await;
+        for name in ["text", "binary", "new", "gone"] {
+            let here = fs::read_to_string(place.root.join(name)).unwrap();
+            assert_eq!(here, "saved a moment ago", "{name}, {force}: {applied:?}");
+            assert!(
+                applied
+                    .conflicts
+                    .iter()
+                    .any(|conflict| conflict.path.to_string() == name),
+                "{applied:?}"
+            );
+        }
+    }
+    let here = fs::read_to_string(place.root.join("as-it-was")).unwrap();
+    assert_eq!(here, "\0of there");
+}
+
+#[tokio::test]
+async fn permissions_that_were_changed_here_stay() {
+    let Some(place) = Place::behind_sshd() else {
+        return;
+    };
+    for name in ["program", "deleted", "both"] {
+        place.write(name, "\0old");
+    }
+    place.push().await;
+    for name in ["program", "deleted"] {
+        set_mode(&place.root.join(name), 0o755);
+    }
+    set_mode(&place.root.join("both"), 0o700);
+    place.write_there("program", "\0new");
+    fs::remove_file(place.there().join("deleted")).unwrap();
+    set_mode(&place.there().join("both"), 0o600);
+    let applied = place.apply(false).await;
+    let mode = |name: &str| {
+        let found = fs::metadata(place.root.join(name)).unwrap();
+        found.permissions().mode() & 0o777
+    };
+    assert_eq!(names(&applied.taken), ["program"]);
+    assert_eq!(fs::read(place.root.join("program")).unwrap(), b"\0new");
+    assert_eq!((mode("program"), mode("both")), (0o755, 0o700));
+    let why = applied.conflicts[0].why;
+    assert_eq!(why, ConflictWhy::GoneThere, "{applied:?}");
+    // They are sent, as a change of here.
+    place.push().await;
+    let found = fs::metadata(place.there().join("program")).unwrap();
+    assert_eq!(found.permissions().mode() & 0o777, 0o755);
+}
+
+#[tokio::test]
+async fn rules_of_there_need_a_yes_of_their_own() {
+    let Some(place) = Place::behind_sshd() else {
+        return;
+    };
+    place.write(".gitignore", ".secrets\n");
+    place.write(".secrets", "mine");
+    place.push().await;
+    place.write_there(".gitignore", "\n");
+    place.write_there("sub/.wharfignore", "!.secrets\n");
+    for force in [false, true] {
+        let applied = place.apply_over(place.scan(), force, false).await;
+        let whys: Vec<_> = applied.conflicts.iter().map(|one| one.why).collect();
+        assert_eq!(whys, [ConflictWhy::Rules; 2], "{applied:?}");
+    }
+    place.push().await;
+    assert!(!place.there().join(".secrets").exists());
+    let applied = place.apply_over(place.scan(), false, true).await;
+    assert_eq!(names(&applied.taken), [".gitignore", "sub/.wharfignore"]);
+}
+
+#[tokio::test]
+async fn a_patch_tells_what_became_something_else_and_reads_through_no_link() {
+    let Some(place) = Place::behind_sshd() else {
+        return;
+    };
+    place.write("to-link", "text\n");
+    symlink("to-link", place.root.join("to-file")).unwrap();
+    place.write("dir/read", "inside\n");
+    place.push().await;
+    fs::remove_file(place.there().join("to-link")).unwrap();
+    symlink("dir/read", place.there().join("to-link")).unwrap();
+    fs::remove_file(place.there().join("to-file")).unwrap();
+    place.write_there("to-file", "now a file\n");
+    let made = place.patch().await;
+    let file = place.temp.path().join("patch");
+    fs::write(&file, &made.bytes).unwrap();
+    place.git(&place.root, &["init", "-q"]);
+    place.git(&place.root, &["apply", file.to_str().unwrap()]);
+    assert!(place.root.join("to-link").is_symlink());
+    assert!(!place.root.join("to-file").is_symlink());
+
+    let outside = place.temp.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("read"), "not of the workspace\n").unwrap();
+    place.write_there("dir/read", "changed\n");
+    let scanned_before = place.root.join("dir");
+    fs::remove_dir_all(&scanned_before).unwrap();
+    symlink(&outside, scanned_before).unwrap();
+    let made = place.patch().await;
+    let text = String::from_utf8_lossy(&made.bytes).into_owned();
+    assert!(!text.contains("not of the workspace"), "{text}");
 }

@@ -144,6 +144,22 @@ async fn a_large_file_goes_on_where_it_was_cut() {
         pushed.progress
     );
     place.assert_same();
+    // Cut twice, it goes on where it was cut last.
+    fs::remove_file(place.root.join("big")).unwrap();
+    place.push().await;
+    place.write("big", &big);
+    for cut in [9_000_000, 8_000_000] {
+        left.store(cut, Ordering::Relaxed);
+        assert!(place.try_push().await.is_err());
+    }
+    left.store(usize::MAX, Ordering::Relaxed);
+    let (_, pushed) = place.push().await;
+    assert!(
+        pushed.progress.bytes_sent < 5_000_000,
+        "{:?}",
+        pushed.progress
+    );
+    place.assert_same();
     // What was half sent and has changed since is not gone on with.
     fs::remove_file(place.root.join("big")).unwrap();
     place.push().await;

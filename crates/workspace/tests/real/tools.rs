@@ -12,7 +12,7 @@ use crate::place::{Place, odd_names, path_of, set_mode};
 const BUSYBOX: &str = "/bin/busybox";
 
 /// A directory with all of busybox's programs and nothing else.
-fn busybox() -> Option<(TempDir, String)> {
+pub(crate) fn busybox() -> Option<(TempDir, String)> {
     let is_there = Path::new(BUSYBOX).exists();
     if !is_there {
         assert!(std::env::var_os("CI").is_none(), "{BUSYBOX} is missing");
@@ -66,6 +66,8 @@ async fn story(place: &mut Place) {
     big[4_000_000] = b'y';
     place.write("big", big);
     place.write_there("dir4/theirs", "theirs");
+    let far = place.ask().await;
+    assert!(far.view.change(b"dir4/theirs").is_some());
     place.push().await;
     assert_eq!(
         fs::read(place.there().join("dir4/theirs")).unwrap(),
@@ -73,6 +75,9 @@ async fn story(place: &mut Place) {
     );
     fs::remove_file(place.there().join("dir4/theirs")).unwrap();
     place.assert_same();
+    let (_, plan) = place.plan().await;
+    assert!(plan.is_empty(), "{:?}", plan.sends.first());
+    assert_eq!(plan.kept.first(), None);
 }
 
 #[tokio::test]
