@@ -1,0 +1,105 @@
+//! Work on files whose owners are those inside a sandbox: only somebody inside may remove or copy
+//! them where an ordinary user has made it, so a process with the same owners does it.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::{Gid, Uid, WaitOptions, waitpid};
+
+use super::maps;
+use super::plan::{Failure, FilesTask, Owners};
+use crate::sys;
+
+/// Carries the task out, as root of the namespace with these owners.
+pub(super) fn carry_out(owners: Owners, task: FilesTask) -> Result<(), Failure> {
+    match owners {
+        // Root may do so as it is.
+        Owners::Range { .. } => perform(&task).map_err(Failure::plain),
+        _ => inside(owners, &task),
+    }
+}
+
+fn inside(owners: Owners, task: &FilesTask) -> Result<(), Failure> {
+    let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Failure::plain);
+    let (wait, go) = pipe()?;
+    let (report, told) = pipe()?;
+    let child = sys::fork_into(libc::CLONE_NEWUSER, || {
+        let done = fs::File::from(wait.try_clone().unwrap_or_else(|_| sys::exit_now(1)))
+            .read_exact(&mut [0])
+            .and_then(|()| {
+                if owners.has_root() {
+                    rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
+                    rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
+                }
+                perform(task)
+            });
+        match done {
+            Ok(()) => 0,
+            Err(error) => {
+                let text = error.to_string();
+                let told = told.try_clone().map(fs::File::from);
+                let _nobody_reads = told.and_then(|mut told| told.write_all(text.as_bytes()));
+                1
+            }
+        }
+    })
+    .map_err(Failure::plain)?;
+    let mapped = maps::write(child, owners);
+    drop(told);
+    if mapped.is_ok() {
+        let _it_says_why = fs::File::from(go).write_all(b"g");
+    } else {
+        let _gone = rustix::process::kill_process(child, rustix::process::Signal::KILL);
+    }
+    let mut text = String::new();
+    let _not_text = fs::File::from(report).read_to_string(&mut text);
+    let status = waitpid(Some(child), WaitOptions::empty()).map_err(Failure::plain)?;
+    mapped?;
+    if status.is_some_and(|(_, status)| status.exit_status() == Some(0)) {
+        return Ok(());
+    }
+    Err(Failure::plain(text))
+}
+
+fn perform(task: &FilesTask) -> io::Result<()> {
+    match task {
+        FilesTask::Remove(paths) => paths.iter().try_for_each(|path| remove(path)),
+        FilesTask::Copy(pairs) => pairs.iter().try_for_each(|(from, to)| {
+            remove(to)?;
+            copy(from, to)
+        }),
+    }
+}
+
+/// Removes a directory with all that is in it; one that is gone already is no error.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // A directory that whoever worked inside has closed to themselves, an overlay's own among
+        // them.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let opened = Command::new("/bin/chmod")
+                .args(["-R", "u+rwX", "--"])
+                .arg(path)
+                .output();
+            opened.and_then(|_| fs::remove_dir_all(path))
+        }
+        other => other,
+    }
+}
+
+/// By `cp`, which knows holes, links, attributes and file systems that share blocks.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let output = Command::new("/bin/cp")
+        .args(["-a", "--reflink=auto", "--sparse=auto", "--"])
+        .args([from, to])
+        .output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let first = said.lines().next().unwrap_or("cp failed").to_owned();
+    Err(io::Error::other(first))
+}

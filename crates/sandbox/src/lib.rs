@@ -1,0 +1,34 @@
+//! Sandboxes: machines of their own for a session, with an sshd in them.
+//!
+//! A [`Provider`] makes them, finds them again, holds them still and ends them. There are two:
+//! [`local`], namespaces on this machine, and [`ssh`], a directory on a host that is there
+//! already. Another is a module beside them.
+//!
+//! This crate decides nothing about what runs in a sandbox and knows neither callers nor HTTP nor
+//! a database; what must survive the server lies in the provider's own files. It reads no clock,
+//! environment or home directory: moments and random bytes come in through `wharf_model`.
+//!
+//! Start reading at [`provider`], then `local/mod.rs`, then [`launcher`], the process that makes a
+//! local sandbox. `unsafe` is confined to `sys`.
+//!
+//! Limits: Linux, and for the local provider a kernel of 5.12 or newer. What a sandbox keeps apart
+//! and what it does not is in `docs/sandbox.md`.
+
+pub mod error;
+pub mod id;
+pub mod launcher;
+pub mod local;
+pub mod provider;
+pub mod ssh;
+
+mod sys;
+
+pub use error::Error;
+pub use id::{InvalidName, SandboxId, SnapshotId};
+pub use launcher::plan::{Base, Step};
+pub use local::{LauncherProgram, LocalOptions, LocalProvider};
+pub use provider::{
+    AGENT_PORT, BoxFuture, Capabilities, Capability, Connection, Destination, Egress, Health, Limits, Provider, Sandbox,
+    Source, Spec, Swept, User,
+};
+pub use ssh::{SshOptions, SshProvider};

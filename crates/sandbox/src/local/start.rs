@@ -1,0 +1,376 @@
+//! Making a sandbox, finding it again, and starting it from its files.
+
+use std::sync::Arc;
+
+use wharf_model::Secret;
+
+use super::dial::{Helper, Way};
+use super::ground::{self, INIT};
+use super::launch::{START_PATIENCE, blocking};
+use super::process::Held;
+use super::record::{HostKey, Record, Stage};
+use super::relay::{Activity, Relay};
+use super::{Inner, Live, NAME, SSH_PORT, network};
+use crate::error::Error;
+use crate::id::SandboxId;
+use crate::launcher::plan::{Answer, Entry, Init, Owners, Plan, Start, Step};
+use crate::provider::{Capability, Egress, Sandbox, Source, Spec};
+
+/// Most keys that open one sandbox.
+pub(crate) const MAX_KEYS: usize = 64;
+/// Most bytes of all variables of a sandbox together.
+pub(crate) const MAX_ENVIRONMENT_BYTES: usize = 128 * 1024;
+/// The longest line of a key.
+const MAX_KEY_BYTES: usize = 16 * 1024;
+
+impl Inner {
+    pub(super) async fn create(&self, id: SandboxId, spec: Spec) -> Result<Sandbox, Error> {
+        check(&spec)?;
+        self.check_possible(&spec)?;
+        let slot = self.slot(&id);
+        let _turn = slot.turn.lock().await;
+        match self.record(&id).await {
+            Ok(record) => return self.bring_up(&slot, record).await,
+            Err(Error::NotFound) => self.destroy(&id).await?,
+            Err(error) => return Err(error),
+        }
+        let there = self.ids().await?.len();
+        if there >= self.options.most {
+            self.forget_slot(&id);
+            return Err(Error::Full(there));
+        }
+        let mut record = self.new_record(&id, spec)?;
+        let made = self.make(&slot, &mut record).await;
+        if let Err(error) = made {
+            slot.set(None);
+            if let Err(left) = self.destroy(&id).await {
+                tracing::warn!(sandbox = %id, error = %left, "what was half made is left behind");
+            }
+            self.forget_slot(&id);
+            return Err(error);
+        }
+        Ok(self.facts(&record))
+    }
+
+    pub(super) async fn connect(&self, id: SandboxId) -> Result<Sandbox, Error> {
+        let slot = self.slot(&id);
+        let _turn = slot.turn.lock().await;
+        let record = match self.record(&id).await {
+            Ok(record) => record,
+            Err(error) => {
+                self.forget_slot(&id);
+                return Err(error);
+            }
+        };
+        self.bring_up(&slot, record).await
+    }
+
+    /// Makes a sandbox that was made once reachable: as it runs, or started again.
+    async fn bring_up(&self, slot: &super::Slot, mut record: Record) -> Result<Sandbox, Error> {
+        if slot.live().is_some() {
+            return Ok(self.facts(&record));
+        }
+        slot.set(None);
+        if let Some(held) = self.process(&record) {
+            self.open_ways(slot, &mut record, held).await?;
+            self.write(&record).await?;
+            return Ok(self.facts(&record));
+        }
+        self.stop(&mut record).await?;
+        if let Err(error) = self.start(slot, &mut record).await {
+            slot.set(None);
+            self.stop(&mut record).await?;
+            return Err(error);
+        }
+        Ok(self.facts(&record))
+    }
+
+    async fn make(&self, slot: &super::Slot, record: &mut Record) -> Result<(), Error> {
+        let directory = self.ground.of(&record.id);
+        let home = directory.clone();
+        let made = blocking(move || ground::make_home(&home)).await?;
+        made.map_err(|error| failed(Step::Record, error))?;
+        self.write(record).await?;
+        self.passed(Step::Record)?;
+        self.start_made(slot, record, directory).await
+    }
+
+    async fn start_made(
+        &self,
+        slot: &super::Slot,
+        record: &mut Record,
+        directory: std::path::PathBuf,
+    ) -> Result<(), Error> {
+        if let Source::Snapshot(from) = record.source.clone() {
+            self.copy_in(&from, &directory).await?;
+        }
+        let (base, owners) = (record.base.clone(), record.owners);
+        let made = blocking(move || ground::make_inside(&directory, &base, owners)).await?;
+        made.map_err(|error| failed(Step::Directories, error))?;
+        self.passed(Step::Directories)?;
+        self.start(slot, record).await
+    }
+
+    /// Starts what has its files. What fails half-way is for the caller to end.
+    async fn start(&self, slot: &super::Slot, record: &mut Record) -> Result<(), Error> {
+        record.boot.clone_from(&self.boot);
+        record.paused = false;
+        record.groups = self
+            .groups
+            .make(record.id.as_str(), record.limits)
+            .map_err(|error| failed(Step::Groups, error))?;
+        self.write(record).await?;
+        self.passed(Step::Groups)?;
+        let (init, mut notes) = self.launch(record).await?;
+        notes.extend(self.shortcomings(record));
+        record.notes = notes;
+        record.init = Some(init);
+        let held = Held::take(init).ok_or_else(|| failed(Step::Listen, "it ended at once"))?;
+        self.open_ways(slot, record, held).await?;
+        record.stage = Stage::Made;
+        self.write(record).await
+    }
+
+    async fn launch(&self, record: &Record) -> Result<(Init, Vec<String>), Error> {
+        let directory = self.ground.of(&record.id);
+        let _from_before = std::fs::remove_file(directory.join(INIT));
+        let mut environment = record.environment.clone();
+        environment.extend(network::environment(&record.egress));
+        let plan = Plan::Start(Box::new(Start {
+            name: host_name(&record.id),
+            directory,
+            base: record.base.clone(),
+            owners: record.owners,
+            groups: record.groups.clone(),
+            processes: record
+                .limits
+                .processes
+                .filter(|_| !self.groups.can(Capability::Processes)),
+            entry: Entry {
+                port: SSH_PORT,
+                host_key: record.host_key.private.clone(),
+                authorized: record.public_keys.clone(),
+                environment,
+            },
+            name_server: network::name_server(&record.egress),
+            fail_after: self.options.fail_after,
+        }));
+        let launcher = self.options.launcher.clone();
+        match blocking(move || launcher.ask(&plan, START_PATIENCE)).await?? {
+            Answer::Started { init, notes } => Ok((init, notes)),
+            Answer::Failed(failure) => Err(match failure.step {
+                Some(step) => failed(step, failure.what),
+                None => Error::Launcher(failure.what),
+            }),
+            other => Err(Error::Launcher(format!("it answered {other:?}"))),
+        }
+    }
+
+    /// Opens the way in and the way out of a sandbox that runs.
+    async fn open_ways(
+        &self,
+        slot: &super::Slot,
+        record: &mut Record,
+        held: Held,
+    ) -> Result<(), Error> {
+        let held = Arc::new(held);
+        let way = match record.owners {
+            Owners::Range { .. } => Way::Thread(self.dialer.clone(), Arc::clone(&held)),
+            _ => {
+                let (launcher, held) = (self.options.launcher.clone(), Arc::clone(&held));
+                let helper = blocking(move || Helper::start(&launcher, &held)).await??;
+                Way::Helper(Arc::new(helper))
+            }
+        };
+        let activity = Activity::begin();
+        let to = (way.clone(), SSH_PORT);
+        let cancel = self.cancel.child_token();
+        let relay = Relay::open(record.port, to, Arc::clone(&activity), &self.tasks, cancel).await?;
+        record.port = Some(relay.port);
+        self.passed(Step::Relay)?;
+        let network = self.open_network(record, &way, &held).await?;
+        self.passed(Step::Egress)?;
+        slot.set(Some(Arc::new(Live {
+            held,
+            way,
+            relay,
+            activity,
+            _network: network,
+        })));
+        Ok(())
+    }
+
+    fn new_record(&self, id: &SandboxId, spec: Spec) -> Result<Record, Error> {
+        let mut seed = [0; wharf_ssh::keys::SEED_BYTES];
+        self.entropy.fill(&mut seed);
+        let key = wharf_ssh::keys::generate(seed, &host_name(id))
+            .map_err(|error| failed(Step::Record, error))?;
+        let exposed = |(name, value): (String, Secret)| (name, value.expose().to_owned());
+        Ok(Record {
+            id: id.clone(),
+            stage: Stage::Making,
+            boot: self.boot.clone(),
+            init: None,
+            helpers: Vec::new(),
+            groups: Vec::new(),
+            base: self.options.base.clone(),
+            owners: self.owners,
+            source: spec.source,
+            limits: spec.limits,
+            egress: spec.egress,
+            agent_port: spec.agent_port,
+            expires_at: spec.expires_at,
+            public_keys: spec.public_keys,
+            environment: spec.environment.into_iter().map(exposed).collect(),
+            host_key: HostKey {
+                private: key.private.expose().to_owned(),
+                public: key.public.line,
+                fingerprint: key.public.fingerprint,
+            },
+            port: None,
+            paused: false,
+            notes: Vec::new(),
+        })
+    }
+
+    /// Whether this provider can do what is asked for at all.
+    fn check_possible(&self, spec: &Spec) -> Result<(), Error> {
+        if spec.egress == Egress::On && !self.capabilities.has(Capability::OpenNetwork) {
+            return Err(Error::Unsupported {
+                provider: NAME,
+                what: Capability::OpenNetwork,
+                hint: format!(": {}", network::NO_SLIRP),
+            });
+        }
+        Ok(())
+    }
+
+    /// Limits that were asked for and are not kept here.
+    fn shortcomings(&self, record: &Record) -> Vec<String> {
+        let mut notes = Vec::new();
+        let mut missing = |wanted: bool, capability: Capability, what: &str| {
+            if wanted && !self.groups.can(capability) {
+                notes.push(format!("{what}: no control group can be made for that here"));
+            }
+        };
+        let limits = record.limits;
+        missing(limits.memory.is_some(), Capability::Memory, "its memory has no bound");
+        missing(
+            limits.processors.is_some(),
+            Capability::Processors,
+            "its processors have no bound",
+        );
+        if !record.owners.has_root() {
+            notes.push(super::owners::SINGLE.to_owned());
+        }
+        notes
+    }
+
+    pub(super) fn passed(&self, step: Step) -> Result<(), Error> {
+        if self.options.fail_after == Some(step) {
+            return Err(failed(step, "this is as far as it was to go"));
+        }
+        Ok(())
+    }
+}
+
+fn failed(step: Step, what: impl std::fmt::Display) -> Error {
+    Error::Start {
+        step,
+        what: what.to_string(),
+    }
+}
+
+/// The name of a sandbox for itself.
+fn host_name(id: &SandboxId) -> String {
+    let digits: String = id.as_str().chars().skip(4).take(8).collect();
+    format!("wharf-{digits}")
+}
+
+/// What is possible nowhere.
+fn check(spec: &Spec) -> Result<(), Error> {
+    let invalid = |what: String| Err(Error::Invalid(what));
+    if spec.public_keys.is_empty() {
+        return invalid("a sandbox needs a public key that opens it".to_owned());
+    }
+    if spec.public_keys.len() > MAX_KEYS {
+        return invalid(format!("at most {MAX_KEYS} keys open one sandbox"));
+    }
+    for key in &spec.public_keys {
+        // Options of a line (`command=`, `environment=`) are not the caller's to set.
+        let mut words = key.split(' ');
+        let kind = words.next().unwrap_or_default();
+        let is_kind = kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-");
+        let is_key = is_kind
+            && key.len() <= MAX_KEY_BYTES
+            && !key.contains(|c: char| c.is_control())
+            && words.next().is_some_and(|body| body.starts_with("AAAA"));
+        if !is_key {
+            return invalid("a public key is one line: its kind, base 64, a comment".to_owned());
+        }
+    }
+    let mut total = 0;
+    for (name, value) in &spec.environment {
+        let value = value.expose();
+        total += name.len() + value.len();
+        let mut bytes = name.bytes();
+        let is_name = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+            && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !is_name {
+            return invalid(format!("`{}` is no name of a variable", name.escape_debug()));
+        }
+        if value.contains(['\n', '\r', '\0']) {
+            return invalid(format!("the variable {name} has more than one line"));
+        }
+    }
+    if total > MAX_ENVIRONMENT_BYTES {
+        return invalid(format!(
+            "all variables together are longer than {MAX_ENVIRONMENT_BYTES} bytes"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtt me@there";
+
+    fn refused(change: impl FnOnce(&mut Spec)) -> String {
+        let mut spec = Spec::for_keys(vec![KEY.to_owned()]);
+        change(&mut spec);
+        check(&spec).map_or_else(|error| error.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn keys_have_a_form_and_a_bound() {
+        assert_eq!(refused(|_| ()), "");
+        assert_eq!(refused(|spec| spec.public_keys = vec![KEY.to_owned(); MAX_KEYS]), "");
+        let most = refused(|spec| spec.public_keys = vec![KEY.to_owned(); MAX_KEYS + 1]);
+        assert!(most.contains("at most"), "{most}");
+        for wrong in [
+            "",
+            "hello",
+            "command=\"id\" ssh-ed25519 AAAA",
+            "ssh-ed25519 AAAA\nssh-ed25519 AAAA",
+            "ssh-ed25519 nothing",
+        ] {
+            let said = refused(|spec| spec.public_keys = vec![wrong.to_owned()]);
+            assert!(said.contains("one line"), "{wrong:?}: {said}");
+        }
+    }
+
+    #[test]
+    fn variables_have_a_form_and_a_bound() {
+        let with = |name: &str, value: String| {
+            refused(|spec| spec.environment = vec![(name.to_owned(), Secret::new(value))])
+        };
+        assert_eq!(with("A_1", "any \"thing\" \\ $x".to_owned()), "");
+        assert_eq!(with("A", "x".repeat(MAX_ENVIRONMENT_BYTES - 1)), "");
+        assert!(with("A", "x".repeat(MAX_ENVIRONMENT_BYTES)).contains("longer"));
+        assert!(with("A=B", String::new()).contains("no name"));
+        assert!(with("1A", String::new()).contains("no name"));
+        assert!(with("A", "a\nb".to_owned()).contains("more than one line"));
+    }
+}
