@@ -76,6 +76,7 @@ const USER_SHADOW: &str = "user:*:19000:0:99999:7:::\n";
 
 const SUDOERS: &str = "\
 Defaults env_reset, !fqdn, !lecture, !mail_badpass
+Defaults env_keep += \"http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY\"
 Defaults secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"
 root ALL=(ALL:ALL) ALL
 @includedir /etc/sudoers.d
@@ -95,6 +96,16 @@ auth     required pam_deny.so
 account  required pam_deny.so
 password required pam_deny.so
 session  required pam_deny.so
+";
+
+const LOGIN_DEFS: &str = "\
+UID_MIN 1000
+UID_MAX 60000
+GID_MIN 1000
+GID_MAX 60000
+USERGROUPS_ENAB yes
+UMASK 022
+ENCRYPT_METHOD SHA512
 ";
 
 const PROFILE: &str = "\
@@ -153,7 +164,7 @@ fn system() -> io::Result<()> {
             "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n".to_owned(),
         ),
         ("/etc/shells", 0o644, "/bin/sh\n/bin/bash\n".to_owned()),
-        ("/etc/login.defs", 0o644, "UID_MIN 1000\nGID_MIN 1000\n".to_owned()),
+        ("/etc/login.defs", 0o644, LOGIN_DEFS.to_owned()),
     ] {
         if !Path::new(path).exists() {
             file(path, mode, &text)?;

@@ -1,0 +1,208 @@
+//! A provider with a state directory of its own, a key, and the real `ssh`.
+#![expect(dead_code, reason = "each test file uses its part")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::disallowed_methods, reason = "tests have the surroundings of the machine")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use wharf_model::Entropy;
+use wharf_sandbox::{
+    LauncherProgram, LocalOptions, LocalProvider, Provider as _, Sandbox, SandboxId, Spec,
+};
+
+pub(crate) struct Real;
+
+impl Entropy for Real {
+    fn fill(&self, buffer: &mut [u8]) {
+        use std::io::Read as _;
+        let mut source = fs::File::open("/dev/urandom").unwrap();
+        source.read_exact(buffer).unwrap();
+    }
+}
+
+/// What one command in a sandbox came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            err: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        }
+    }
+
+    pub(crate) fn worked(&self) -> bool {
+        self.code == Some(0)
+    }
+}
+
+pub(crate) struct Bench {
+    pub(crate) provider: LocalProvider,
+    directory: PathBuf,
+    made: Option<tempfile::TempDir>,
+}
+
+pub(crate) fn launcher() -> LauncherProgram {
+    LauncherProgram {
+        program: env!("CARGO_BIN_EXE_wharf-sandbox-launcher").into(),
+        arguments: Vec::new(),
+    }
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut LocalOptions)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut bench = Self::at(directory.path(), change);
+        bench.made = Some(directory);
+        bench
+    }
+
+    /// In a directory that is there and stays.
+    pub(crate) fn at(directory: &Path, change: impl FnOnce(&mut LocalOptions)) -> Self {
+        let key = directory.join("key");
+        if !key.exists() {
+            let made = Command::new("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f"])
+                .arg(&key)
+                .status();
+            assert!(made.unwrap().success());
+        }
+        let mut options = LocalOptions::new(directory.join("state"), launcher());
+        change(&mut options);
+        Self {
+            provider: LocalProvider::open(options, Arc::new(Real)).unwrap(),
+            directory: directory.to_owned(),
+            made: None,
+        }
+    }
+
+    /// The same state directory with another provider, as after a restart of the server.
+    pub(crate) async fn restart(self) -> Self {
+        let Self {
+            provider,
+            directory,
+            made,
+        } = self;
+        provider.shutdown().await;
+        drop(provider);
+        let mut bench = Self::at(&directory, |_| ());
+        bench.made = made;
+        bench
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.directory.join("state")
+    }
+
+    pub(crate) fn directory(&self, id: &SandboxId) -> PathBuf {
+        self.state().join("sandboxes").join(id.as_str())
+    }
+
+    pub(crate) fn spec(&self) -> Spec {
+        let public = fs::read_to_string(self.directory.join("key.pub")).unwrap();
+        Spec::for_keys(vec![public.trim().to_owned()])
+    }
+
+    pub(crate) async fn create(&self, key: &str) -> Sandbox {
+        self.provider.create(key, self.spec()).await.unwrap()
+    }
+
+    /// Runs a command in the sandbox with the real `ssh`, with the host key pinned.
+    pub(crate) async fn ssh(&self, sandbox: &Sandbox, user: &str, command: &str) -> Ran {
+        let mut ssh = self.ssh_command(sandbox, user);
+        ssh.arg(command);
+        let output = tokio::task::spawn_blocking(move || ssh.output()).await;
+        Ran::of(output.unwrap().unwrap())
+    }
+
+    pub(crate) fn ssh_command(&self, sandbox: &Sandbox, user: &str) -> Command {
+        let port = sandbox.ssh_port.unwrap();
+        let known = self.directory.join(format!("known-{}", sandbox.id));
+        let line = format!("[127.0.0.1]:{port} {}\n", sandbox.host_key);
+        fs::write(&known, line).unwrap();
+        let mut ssh = Command::new("timeout");
+        ssh.args(["60", "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR"])
+            .args(["-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes"])
+            .arg("-o")
+            .arg(format!("UserKnownHostsFile={}", known.display()))
+            .arg("-i")
+            .arg(self.directory.join("key"))
+            .args(["-p", &port.to_string(), "-l", user, "127.0.0.1"]);
+        ssh
+    }
+
+    /// The number of the sandbox's first process.
+    pub(crate) fn init(&self, id: &SandboxId) -> i32 {
+        let text = fs::read(self.directory(id).join("init")).unwrap();
+        let init: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        i32::try_from(init["pid"].as_i64().unwrap()).unwrap()
+    }
+
+    /// Everything of any sandbox that is left: files, processes, mounts, groups.
+    pub(crate) fn left(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for part in ["sandboxes", "snapshots"] {
+            for entry in fs::read_dir(self.state().join(part)).unwrap() {
+                left.push(entry.unwrap().path().display().to_string());
+            }
+        }
+        left.extend(self.processes());
+        let state = self.state().display().to_string();
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let mounts = mounts.lines().filter(|line| line.contains(&state));
+        left.extend(mounts.map(str::to_owned));
+        left.extend(self.groups());
+        left
+    }
+
+    /// The processes that have something of this state directory as their root.
+    fn processes(&self) -> Vec<String> {
+        let state = self.state().display().to_string();
+        let all = fs::read_dir("/proc").unwrap().flatten();
+        all.filter_map(|process| {
+            let mounts = fs::read_to_string(process.path().join("mountinfo")).ok()?;
+            // A root is seen from outside by its place in the file system that it is of.
+            let is_ours = mounts.lines().any(|line| line.contains(&state))
+                || mounts.lines().next()?.contains(&state);
+            is_ours.then(|| format!("process {}", process.path().display()))
+        })
+        .collect()
+    }
+
+    fn groups(&self) -> Vec<String> {
+        let tag = SandboxId::of(&self.state().to_string_lossy()).to_string();
+        let tag = format!("wharfbox-{}-", &tag[4..12]);
+        let found = Command::new("find")
+            .args(["/sys/fs/cgroup", "-name", &format!("{tag}*")])
+            .output();
+        let found = String::from_utf8(found.unwrap().stdout).unwrap();
+        found.lines().map(str::to_owned).collect()
+    }
+
+    /// Ends everything and looks whether that is so.
+    pub(crate) async fn end(self) {
+        for sandbox in self.provider.list().await.unwrap() {
+            self.provider.terminate(&sandbox.id).await.unwrap();
+        }
+        self.provider.shutdown().await;
+        assert_eq!(self.left(), Vec::<String>::new());
+    }
+}
+
+/// Whether this machine lets us make what a test is about; a test says so and passes otherwise.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
