@@ -20,11 +20,17 @@ use super::{confine, skeleton};
 use crate::local::ground::ROOT;
 use crate::sys;
 
-/// Most of what `/tmp` holds; it is memory, and counted as the sandbox's.
-const TMP: &str = "mode=1777,size=1g";
-const RUN: &str = "mode=755,size=64m";
+/// Most bytes in `/tmp`, `/dev/shm` and `/run`; they are memory, and counted as the sandbox's.
+const TMP_BYTES: u64 = 1 << 30;
+const SHM_BYTES: u64 = 256 << 20;
+const RUN_BYTES: u64 = 64 << 20;
+/// All three together take at most three quarters of a sandbox's memory, in these parts: files
+/// there cannot be given back, and a sandbox that is full of them could not even remove one.
+const TMP_PART: u64 = 2;
+const SHM_PART: u64 = 8;
+const RUN_PART: u64 = 8;
+/// `/dev` holds a handful of names.
 const DEV: &str = "mode=755,size=64k";
-const SHM: &str = "mode=1777,size=256m";
 
 /// Devices that hold nothing and control nothing.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -124,19 +130,23 @@ fn enter_root(plan: &Start) -> Result<(), Failure> {
     for directory in ["proc", "dev", "run", "tmp"] {
         make_directory(directory).named(STEP, directory)?;
     }
-    system_files(plan.owners)?;
+    system_files(plan)?;
     rustix::process::pivot_root(".", ".").named(STEP, "its root")?;
     unmount(".", UnmountFlags::DETACH).named(STEP, "the machine's root")?;
     rustix::process::chdir("/").named(STEP, "its root")
 }
 
-fn system_files(owners: Owners) -> Result<(), Failure> {
+fn system_files(plan: &Start) -> Result<(), Failure> {
     const STEP: Step = Step::Root;
+    let memory = |mode: &str, most: u64, part: u64| {
+        let share = plan.memory.map_or(most, |memory| memory / part);
+        format!("mode={mode},size={}", share.min(most))
+    };
     let quiet = MountFlags::NOSUID | MountFlags::NODEV;
     let none = quiet | MountFlags::NOEXEC;
     file_system("proc", "proc", none, None)?;
-    file_system("tmpfs", "run", quiet, Some(RUN))?;
-    file_system("tmpfs", "tmp", quiet, Some(TMP))?;
+    file_system("tmpfs", "run", quiet, Some(&memory("755", RUN_BYTES, RUN_PART)))?;
+    file_system("tmpfs", "tmp", quiet, Some(&memory("1777", TMP_BYTES, TMP_PART)))?;
     file_system(
         "tmpfs",
         "dev",
@@ -160,7 +170,7 @@ fn system_files(owners: Owners) -> Result<(), Failure> {
     for directory in ["dev/pts", "dev/shm"] {
         make_directory(directory).named(STEP, directory)?;
     }
-    let group = if owners.has_root() { ",gid=5" } else { "" };
+    let group = if plan.owners.has_root() { ",gid=5" } else { "" };
     let terminals = format!("newinstance,ptmxmode=0666,mode=0620{group}");
     file_system(
         "devpts",
@@ -168,7 +178,7 @@ fn system_files(owners: Owners) -> Result<(), Failure> {
         MountFlags::NOSUID | MountFlags::NOEXEC,
         Some(&terminals),
     )?;
-    file_system("tmpfs", "dev/shm", quiet, Some(SHM))?;
+    file_system("tmpfs", "dev/shm", quiet, Some(&memory("1777", SHM_BYTES, SHM_PART)))?;
     for file in MASKED {
         let place = Path::new("proc").join(file);
         if place.exists() {

@@ -21,6 +21,7 @@ mod files;
 mod init;
 mod inside;
 mod maps;
+mod network;
 mod outside;
 pub(crate) mod plan;
 pub(crate) mod skeleton;
@@ -78,6 +79,11 @@ fn carry_out(plan: Plan) -> Result<Option<Answer>, Failure> {
     match plan {
         Plan::Start(start) => outside::start(&start).map(Some),
         Plan::Files { owners, task } => files::carry_out(owners, task).map(|()| Some(Answer::Done)),
+        Plan::Network {
+            init,
+            program,
+            groups,
+        } => network::start(init, &program, &groups).map(Some),
         Plan::Dial { init } => dial::serve(init).map(|()| None),
     }
 }

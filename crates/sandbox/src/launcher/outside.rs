@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
 use rustix::mount::{
@@ -27,7 +27,7 @@ const MAX_REPORT_BYTES: u64 = 64 * 1024;
 pub(super) fn start(plan: &Start) -> Result<Answer, Failure> {
     // Whoever asked may be ended with its session and its terminal; the sandbox is not of them.
     let _leads_one_already = rustix::process::setsid();
-    join(plan)?;
+    join(&plan.groups)?;
     passed(plan, Step::Join)?;
     rustix::process::chdir(&plan.directory).named(Step::Mounts, "the directory")?;
     let mut notes = Vec::new();
@@ -49,8 +49,9 @@ pub(super) fn passed(plan: &Start, step: Step) -> Result<(), Failure> {
     Ok(())
 }
 
-fn join(plan: &Start) -> Result<(), Failure> {
-    for group in &plan.groups {
+/// Enters control groups.
+pub(super) fn join(groups: &[PathBuf]) -> Result<(), Failure> {
+    for group in groups {
         let file = group.join("cgroup.procs");
         fs::write(&file, "0").named(Step::Join, &file.display().to_string())?;
     }

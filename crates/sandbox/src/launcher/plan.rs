@@ -20,6 +20,15 @@ pub(crate) enum Plan {
         /// What is done.
         task: FilesTask,
     },
+    /// Starts a user-mode network stack for a sandbox; the answer is its process, which goes on.
+    Network {
+        /// The sandbox's first process.
+        init: Init,
+        /// The stack.
+        program: PathBuf,
+        /// The sandbox's control groups.
+        groups: Vec<PathBuf>,
+    },
     /// Hands out connections into a sandbox's network until its standard input is closed.
     Dial {
         /// The sandbox's first process.
@@ -53,6 +62,8 @@ pub(crate) struct Start {
     pub(crate) groups: Vec<PathBuf>,
     /// Most processes, where no control group counts them.
     pub(crate) processes: Option<u64>,
+    /// How much memory it may use, of which what is kept in memory is a part.
+    pub(crate) memory: Option<u64>,
     /// How it is entered.
     pub(crate) entry: Entry,
     /// The name server, where it has a network.
@@ -217,6 +228,8 @@ pub(crate) enum Answer {
     },
     /// The files are as they should be.
     Done,
+    /// The network stack is there.
+    Serving(Init),
     /// Connections are handed out from now on.
     Dialing,
     /// It did not work.

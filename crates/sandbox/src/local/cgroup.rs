@@ -10,7 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::launcher::plan::Init;
+use rustix::process::{Pid, Signal};
+
 use crate::provider::{Capability, Limits};
 
 /// What our groups are called, before a tag of the state directory and the sandbox's id.
@@ -143,6 +144,18 @@ impl Cgroups {
     }
 }
 
+/// Ends what is still in the groups: helpers outside of the namespaces that nobody has written down
+/// yet.
+pub(crate) fn kill(groups: &[PathBuf]) {
+    for group in groups {
+        let members = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+        let members = members.lines().filter_map(|pid| pid.parse().ok());
+        for pid in members.filter_map(Pid::from_raw) {
+            let _gone_already = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
 /// Removes groups whose processes have ended. What is still in use after a while is told. Blocks.
 pub(crate) fn remove(groups: &[PathBuf]) -> io::Result<()> {
     for group in groups {
@@ -158,14 +171,6 @@ pub(crate) fn remove(groups: &[PathBuf]) -> io::Result<()> {
                 Ok(()) => break,
             }
         }
-    }
-    Ok(())
-}
-
-/// Moves a process into the groups.
-pub(crate) fn adopt(groups: &[PathBuf], process: Init) -> io::Result<()> {
-    for group in groups {
-        fs::write(group.join("cgroup.procs"), process.pid.to_string())?;
     }
     Ok(())
 }

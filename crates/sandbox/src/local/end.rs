@@ -73,6 +73,7 @@ impl Inner {
             for held in processes.into_iter().filter_map(Held::take) {
                 held.kill()?;
             }
+            cgroup::kill(&groups);
             cgroup::remove(&groups)
         });
         ended.await?.map_err(|source| Error::System {

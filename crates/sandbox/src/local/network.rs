@@ -2,19 +2,17 @@
 //! through a user-mode stack.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tokio_util::sync::DropGuard;
 
 use super::dial::Way;
-use super::launch::blocking;
+use super::launch::{START_PATIENCE, blocking};
 use super::process::Held;
 use super::record::Record;
-use super::{Inner, cgroup, proxy};
+use super::{Inner, proxy};
 use crate::error::Error;
-use crate::launcher::plan::{Init, Step};
-use crate::launcher::started;
+use crate::launcher::plan::{Answer, Init, Plan, Step};
 use crate::provider::Egress;
 
 /// What is said where the user-mode stack is missing.
@@ -81,58 +79,27 @@ impl Inner {
             Egress::On => {
                 let runs = record.helpers.iter().any(|helper| Held::take(*helper).is_some());
                 if !runs {
-                    let helper = self.start_slirp(held).await?;
-                    record.helpers = vec![helper];
+                    record.helpers = vec![self.start_slirp(record, held).await?];
                     self.write(record).await?;
-                    // What it uses is the sandbox's.
-                    let _outside_then = cgroup::adopt(&record.groups, helper);
                 }
                 Ok(None)
             }
         }
     }
 
-    async fn start_slirp(&self, held: &Arc<Held>) -> Result<Init, Error> {
-        let program = slirp().ok_or_else(|| failed(NO_SLIRP))?;
-        let pid = held.init.pid.to_string();
-        let started = blocking(move || spawn(&program, &pid)).await?;
-        let (mut child, init) = started.map_err(failed)?;
-        // It outlives this server, and is waited for as long as there is one.
-        self.tasks.spawn(async move {
-            let _ended = tokio::task::spawn_blocking(move || child.wait()).await;
-        });
-        Ok(init)
+    async fn start_slirp(&self, record: &Record, held: &Held) -> Result<Init, Error> {
+        let plan = Plan::Network {
+            init: held.init,
+            program: slirp().ok_or_else(|| failed(NO_SLIRP))?,
+            groups: record.groups.clone(),
+        };
+        let launcher = self.options.launcher.clone();
+        match blocking(move || launcher.ask(&plan, START_PATIENCE)).await?? {
+            Answer::Serving(process) => Ok(process),
+            Answer::Failed(failure) => Err(failed(failure.what)),
+            other => Err(Error::Launcher(format!("it answered {other:?}"))),
+        }
     }
-}
-
-fn spawn(program: &PathBuf, pid: &str) -> std::io::Result<(std::process::Child, Init)> {
-    use std::io::Read as _;
-    use std::os::unix::process::CommandExt as _;
-
-    let mut child = Command::new(program)
-        .args(["--configure", "--mtu=65520", "--disable-host-loopback"])
-        .args(["--enable-seccomp", "--ready-fd=1", pid, "tap0"])
-        .env_clear()
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let mut ready = [0];
-    let heard = child.stdout.take().map(|mut out| out.read_exact(&mut ready));
-    if !matches!(heard, Some(Ok(()))) {
-        let _gone_already = child.kill();
-        let _nothing_to_wait_for = child.wait();
-        return Err(std::io::Error::other(
-            "slirp4netns gave up (it needs /dev/net/tun)",
-        ));
-    }
-    let pid = i32::try_from(child.id()).unwrap_or_default();
-    let init = Init {
-        pid,
-        started: started(pid)?,
-    };
-    Ok((child, init))
 }
 
 fn failed(what: impl std::fmt::Display) -> Error {

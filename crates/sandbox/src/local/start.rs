@@ -146,6 +146,7 @@ impl Inner {
                 .limits
                 .processes
                 .filter(|_| !self.groups.can(Capability::Processes)),
+            memory: record.limits.memory,
             entry: Entry {
                 port: SSH_PORT,
                 host_key: record.host_key.private.clone(),

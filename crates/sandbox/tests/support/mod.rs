@@ -51,6 +51,27 @@ pub(crate) struct Bench {
     made: Option<tempfile::TempDir>,
 }
 
+/// A test that fails must not leave its sandboxes behind.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let sandboxes = fs::read_dir(self.state().join("sandboxes"));
+        for sandbox in sandboxes.into_iter().flatten().flatten() {
+            for file in ["init", "record.json"] {
+                let text = fs::read(sandbox.path().join(file)).unwrap_or_default();
+                let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+                let helpers = value["helpers"].as_array().cloned().unwrap_or_default();
+                for process in helpers.iter().chain([&value]) {
+                    let pid = process["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+                    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+                        let kill = rustix::process::Signal::KILL;
+                        let _gone_already = rustix::process::kill_process(pid, kill);
+                    }
+                }
+            }
+        }
+    }
+}
+
 pub(crate) fn launcher() -> LauncherProgram {
     LauncherProgram {
         program: env!("CARGO_BIN_EXE_wharf-sandbox-launcher").into(),
@@ -90,14 +111,11 @@ impl Bench {
     }
 
     /// The same state directory with another provider, as after a restart of the server.
-    pub(crate) async fn restart(self) -> Self {
-        let Self {
-            provider,
-            directory,
-            made,
-        } = self;
-        provider.shutdown().await;
-        drop(provider);
+    pub(crate) async fn restart(mut self) -> Self {
+        self.provider.shutdown().await;
+        let directory = std::mem::replace(&mut self.directory, PathBuf::from("/nonexistent"));
+        let made = self.made.take();
+        drop(self);
         let mut bench = Self::at(&directory, |_| ());
         bench.made = made;
         bench

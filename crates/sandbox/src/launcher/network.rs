@@ -1,0 +1,50 @@
+//! The way of a sandbox to the open network: a user-mode stack, slirp4netns, which runs outside
+//! and stands for an interface inside.
+//!
+//! It is started from here and not by the server, so that it is in the sandbox's control groups
+//! from its first moment and is nobody's child who would have to wait for it.
+
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::init::started;
+use super::outside::join;
+use super::plan::{Answer, Failure, Init, Named as _, Step};
+
+/// Starts the stack and waits until the interface is there.
+pub(super) fn start(init: Init, program: &Path, groups: &[PathBuf]) -> Result<Answer, Failure> {
+    const STEP: Step = Step::Egress;
+    if started(init.pid).named(STEP, "the sandbox")? != init.started {
+        return Err(Failure::at(STEP, "the sandbox has ended"));
+    }
+    join(groups)?;
+    let mut child = Command::new(program)
+        // Its gateway would lead to this machine's own loopback otherwise.
+        .args(["--configure", "--mtu=65520", "--disable-host-loopback"])
+        .args(["--enable-seccomp", "--ready-fd=1"])
+        .arg(init.pid.to_string())
+        .arg("tap0")
+        .env_clear()
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .named(STEP, "slirp4netns")?;
+    let mut ready = [0];
+    let heard = child.stdout.take().map(|mut out| out.read_exact(&mut ready));
+    let process = i32::try_from(child.id()).ok().and_then(|pid| {
+        let started = started(pid).ok()?;
+        Some(Init { pid, started })
+    });
+    match (heard, process) {
+        (Some(Ok(())), Some(process)) => Ok(Answer::Serving(process)),
+        _ => {
+            let _gone_already = child.kill();
+            let _nothing_to_wait_for = child.wait();
+            Err(Failure::at(STEP, "slirp4netns gave up (it needs /dev/net/tun)"))
+        }
+    }
+}
