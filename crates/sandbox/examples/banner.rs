@@ -39,7 +39,11 @@ async fn main() {
         PathBuf::from,
     );
     let launcher = std::env::current_exe().unwrap();
-    let launcher = launcher.ancestors().nth(2).unwrap().join("wharf-sandbox-launcher");
+    let launcher = launcher
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join("wharf-sandbox-launcher");
     let launcher = LauncherProgram {
         program: launcher,
         arguments: Vec::new(),
@@ -82,7 +86,9 @@ async fn main() {
 
 async fn banner(sandbox: &Sandbox) {
     let port = sandbox.ssh_port.unwrap();
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .unwrap();
     let mut start = [0; 8];
     stream.read_exact(&mut start).await.unwrap();
     assert_eq!(&start, b"SSH-2.0-");
@@ -91,7 +97,11 @@ async fn banner(sandbox: &Sandbox) {
 /// Memory that the machine could still give, in KiB.
 fn available() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let Some(line) = line else { panic!("no MemAvailable") };
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let Some(line) = line else {
+        panic!("no MemAvailable")
+    };
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -21,14 +21,16 @@ pub mod local;
 pub mod provider;
 pub mod ssh;
 
+mod check;
 mod sys;
 
+pub use check::{MAX_ENVIRONMENT_BYTES, MAX_KEYS};
 pub use error::Error;
 pub use id::{InvalidName, SandboxId, SnapshotId};
 pub use launcher::plan::{Base, Step};
 pub use local::{LauncherProgram, LocalOptions, LocalProvider};
 pub use provider::{
-    AGENT_PORT, BoxFuture, Capabilities, Capability, Connection, Destination, Egress, Health, Limits, Provider, Sandbox,
-    Source, Spec, Swept, User,
+    AGENT_PORT, BoxFuture, Capabilities, Capability, Connection, Destination, Egress, Health,
+    Limits, Provider, Sandbox, Source, Spec, Swept, User,
 };
 pub use ssh::{SshOptions, SshProvider};

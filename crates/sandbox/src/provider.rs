@@ -414,7 +414,9 @@ mod tests {
     #[test]
     fn what_names_no_host_is_refused() {
         let long = "a".repeat(MAX_HOST_BYTES + 1);
-        for wrong in ["", "*", "*.", "a b", "http://x", "x:0", "x:99999", "x/y", ".x", &long] {
+        for wrong in [
+            "", "*", "*.", "a b", "http://x", "x:0", "x:99999", "x/y", ".x", &long,
+        ] {
             assert!(Destination::parse(wrong).is_err(), "{wrong:?}");
         }
         assert!(Destination::parse(&"a".repeat(MAX_HOST_BYTES)).is_ok());

@@ -52,10 +52,7 @@ struct MountAttr {
 ///
 /// Must be called while this process has one thread: a lock that another thread held would stay
 /// held in the child for ever.
-pub(crate) fn fork_into(
-    namespaces: libc::c_int,
-    child: impl FnOnce() -> i32,
-) -> io::Result<Pid> {
+pub(crate) fn fork_into(namespaces: libc::c_int, child: impl FnOnce() -> i32) -> io::Result<Pid> {
     let args = CloneArgs {
         flags: u64::from(namespaces.cast_unsigned()),
         exit_signal: u64::from(libc::SIGCHLD.cast_unsigned()),
@@ -180,10 +177,7 @@ pub(crate) fn loopback_up() -> io::Result<()> {
 /// Moves the calling thread into the network namespace that a descriptor holds: a process's, or
 /// the namespace itself.
 pub(crate) fn enter_network(of: BorrowedFd<'_>) -> io::Result<()> {
-    rustix::thread::move_into_thread_name_spaces(
-        of,
-        rustix::thread::ThreadNameSpaceType::NETWORK,
-    )?;
+    rustix::thread::move_into_thread_name_spaces(of, rustix::thread::ThreadNameSpaceType::NETWORK)?;
     Ok(())
 }
 
@@ -276,12 +270,21 @@ pub(crate) fn spawn(
         let mut all = MaybeUninit::<libc::sigset_t>::uninit();
         libc::sigemptyset(none.as_mut_ptr());
         libc::sigfillset(all.as_mut_ptr());
-        code(libc::posix_spawnattr_setsigmask(attributes.as_mut_ptr(), none.as_ptr()))?;
-        code(libc::posix_spawnattr_setsigdefault(attributes.as_mut_ptr(), all.as_ptr()))?;
+        code(libc::posix_spawnattr_setsigmask(
+            attributes.as_mut_ptr(),
+            none.as_ptr(),
+        ))?;
+        code(libc::posix_spawnattr_setsigdefault(
+            attributes.as_mut_ptr(),
+            all.as_ptr(),
+        ))?;
         // libc has them in types of different widths.
         let flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
         let flags = libc::c_short::try_from(flags).unwrap_or_default() | libc::POSIX_SPAWN_SETSID;
-        code(libc::posix_spawnattr_setflags(attributes.as_mut_ptr(), flags))?;
+        code(libc::posix_spawnattr_setflags(
+            attributes.as_mut_ptr(),
+            flags,
+        ))?;
         let result = code(libc::posix_spawn(
             &raw mut pid,
             path.as_ptr(),

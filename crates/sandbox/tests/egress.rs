@@ -47,11 +47,13 @@ async fn an_allowed_host_is_reached_and_no_other() {
     let got = format!("GET http://127.0.0.1:{right}/there HTTP/1.1\\r\\nHost: h\\r\\n\\r\\n");
     let got = ask(&bench, &sandbox, &got).await;
     assert!(got.out.contains("GET /there HTTP/1.1"), "{got:?}");
-    let tunnel = format!(
-        "CONNECT 127.0.0.1:{right} HTTP/1.1\\r\\n\\r\\nGET /through HTTP/1.1\\r\\n\\r\\n"
-    );
+    let tunnel =
+        format!("CONNECT 127.0.0.1:{right} HTTP/1.1\\r\\n\\r\\nGET /through HTTP/1.1\\r\\n\\r\\n");
     let tunnel = ask(&bench, &sandbox, &tunnel).await;
-    assert!(tunnel.out.contains("200 Connection established"), "{tunnel:?}");
+    assert!(
+        tunnel.out.contains("200 Connection established"),
+        "{tunnel:?}"
+    );
     assert!(tunnel.out.contains("GET /through"), "{tunnel:?}");
     let other = format!("CONNECT 127.0.0.1:{wrong} HTTP/1.1\\r\\n\\r\\n");
     let other = ask(&bench, &sandbox, &other).await;
@@ -91,7 +93,9 @@ async fn the_proxy_is_there_again_after_a_restart() {
 async fn sudo_keeps_the_proxy() {
     let bench = Bench::new();
     let sandbox = allowed(&bench, &["example.org".to_owned()]).await;
-    let seen = bench.ssh(&sandbox, "user", "sudo printenv https_proxy").await;
+    let seen = bench
+        .ssh(&sandbox, "user", "sudo printenv https_proxy")
+        .await;
     assert_eq!(seen.out, "http://127.0.0.1:3128", "{seen:?}");
     bench.end().await;
 }
@@ -121,8 +125,12 @@ async fn an_open_network_is_there_or_said_to_be_missing() {
     let port = echo().await;
     let sandbox = bench.provider.create("a", spec).await.unwrap();
     let seen = bench
-        .ssh(&sandbox, "user", "tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ' | sort; \
-                                cat /etc/resolv.conf")
+        .ssh(
+            &sandbox,
+            "user",
+            "tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ' | sort; \
+                                cat /etc/resolv.conf",
+        )
         .await;
     assert_eq!(seen.out, "lo\ntap0\nnameserver 10.0.2.3", "{seen:?}");
     // The gateway of the stack is not this machine's loopback.

@@ -12,7 +12,8 @@ async fn a_fork_bomb_is_bounded_and_ended() {
     spec.limits.processes = Some(60);
     let sandbox = bench.provider.create("bomb", spec).await.unwrap();
     let bomb = "perl -e 'my $n = 0; while (1) { my $p = fork; if (!defined $p) { print \"$n\\n\"; \
-                last } if ($p == 0) { sleep 600 } $n++ }' 2>&1";
+                last } if ($p == 0) { close STDIN; close STDOUT; close STDERR; sleep 600 } \
+                $n++ }' 2>&1";
     let ran = bench.ssh(&sandbox, "user", bomb).await;
     let made: u32 = ran.out.parse().unwrap_or_else(|_| panic!("{ran:?}"));
     assert!((30..60).contains(&made), "{made}");
@@ -43,7 +44,10 @@ async fn memory_is_bounded() {
     let filled = "head -c 200M /dev/zero > /tmp/x";
     let filled = bench.ssh(&sandbox, "user", filled).await;
     assert!(filled.err.contains("No space left"), "{filled:?}");
-    assert_eq!(bench.provider.health(&sandbox.id).await.unwrap(), Health::Running);
+    assert_eq!(
+        bench.provider.health(&sandbox.id).await.unwrap(),
+        Health::Running
+    );
     bench.ssh(&sandbox, "user", "rm -f /tmp/x").await;
     assert!(bench.ssh(&sandbox, "user", "true").await.worked());
     bench.end().await;
@@ -76,7 +80,9 @@ async fn connections_that_are_too_many_wait() {
     let port = sandbox.ssh_port.unwrap();
     let open = || async {
         use tokio::io::AsyncReadExt as _;
-        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .unwrap();
         let mut start = [0; 4];
         let read = stream.read_exact(&mut start);
         let limit = std::time::Duration::from_millis(500);

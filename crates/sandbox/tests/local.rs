@@ -7,21 +7,27 @@ use std::fs;
 use support::Bench;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_model::{Secret, Timestamp};
-use wharf_sandbox::{
-    Error, Health, Provider as _, SandboxId, Source, Spec, Step,
-};
+use wharf_sandbox::{Error, Health, Provider as _, SandboxId, Source, Spec, Step};
 
 #[tokio::test]
 async fn a_sandbox_is_entered_by_key_as_root_and_as_user() {
     let bench = Bench::new();
     let sandbox = bench.create("a").await;
-    let root = bench.ssh(&sandbox, "root", "id -u; pwd; hostname; cat /etc/hostname").await;
+    let root = bench
+        .ssh(&sandbox, "root", "id -u; pwd; hostname; cat /etc/hostname")
+        .await;
     let name = format!("wharf-{}", &sandbox.id.as_str()[4..12]);
     assert_eq!(root.out, format!("0\n/root\n{name}\n{name}"), "{root:?}");
-    let user = bench.ssh(&sandbox, "user", "id -un; pwd; stat -c %U:%G ~/workspace").await;
+    let user = bench
+        .ssh(&sandbox, "user", "id -un; pwd; stat -c %U:%G ~/workspace")
+        .await;
     assert_eq!(user.out, "user\n/home/user\nuser:user", "{user:?}");
     let sudo = bench.ssh(&sandbox, "user", "sudo -n id -un").await;
-    assert_eq!((sudo.out.as_str(), sudo.err.as_str()), ("root", ""), "{sudo:?}");
+    assert_eq!(
+        (sudo.out.as_str(), sudo.err.as_str()),
+        ("root", ""),
+        "{sudo:?}"
+    );
     let nobody = bench.ssh(&sandbox, "www-data", "true").await;
     assert!(nobody.err.contains("Permission denied"), "{nobody:?}");
     bench.end().await;
@@ -64,7 +70,12 @@ async fn what_is_changed_of_the_programs_is_the_sandboxs_own() {
     assert!(!std::path::Path::new("/usr/local/bin/wharf-test-mine").exists());
     assert!(std::path::Path::new("/usr/bin/env").exists());
     let other = bench.create("b").await;
-    assert!(bench.ssh(&other, "root", "test -e /usr/bin/env").await.worked());
+    assert!(
+        bench
+            .ssh(&other, "root", "test -e /usr/bin/env")
+            .await
+            .worked()
+    );
     bench.end().await;
 }
 
@@ -104,7 +115,10 @@ async fn a_request_that_is_cut_off_is_carried_through() {
         std::time::Duration::from_millis(3),
         bench.provider.create("cut", bench.spec()),
     );
-    assert!(cut.await.is_err(), "it was quicker than a request can be cut off");
+    assert!(
+        cut.await.is_err(),
+        "it was quicker than a request can be cut off"
+    );
     let sandbox = bench.create("cut").await;
     assert!(bench.ssh(&sandbox, "user", "true").await.worked());
     bench.end().await;
@@ -114,7 +128,13 @@ async fn a_request_that_is_cut_off_is_carried_through() {
 async fn a_sandbox_outlives_the_server() {
     let bench = Bench::new();
     let sandbox = bench.create("a").await;
-    let marked = bench.ssh(&sandbox, "user", "sleep 600 > /dev/null 2>&1 & echo $! > /tmp/pid").await;
+    let marked = bench
+        .ssh(
+            &sandbox,
+            "user",
+            "sleep 600 > /dev/null 2>&1 & echo $! > /tmp/pid",
+        )
+        .await;
     assert!(marked.worked(), "{marked:?}");
     let bench = bench.restart().await;
     let found = bench.provider.list().await.unwrap();
@@ -124,7 +144,12 @@ async fn a_sandbox_outlives_the_server() {
     assert!(matches!(dialed, Some(Error::NotRunning)), "{dialed:?}");
     let again = bench.provider.connect(&sandbox.id).await.unwrap();
     assert_eq!(again, sandbox);
-    assert!(bench.ssh(&again, "user", "kill -0 $(cat /tmp/pid)").await.worked());
+    assert!(
+        bench
+            .ssh(&again, "user", "kill -0 $(cat /tmp/pid)")
+            .await
+            .worked()
+    );
     bench.end().await;
 }
 
@@ -132,7 +157,9 @@ async fn a_sandbox_outlives_the_server() {
 async fn a_sandbox_whose_first_process_is_killed_is_started_again_with_its_files() {
     let bench = Bench::new();
     let sandbox = bench.create("a").await;
-    bench.ssh(&sandbox, "user", "echo kept > ~/workspace/file").await;
+    bench
+        .ssh(&sandbox, "user", "echo kept > ~/workspace/file")
+        .await;
     let init = rustix::process::Pid::from_raw(bench.init(&sandbox.id)).unwrap();
     rustix::process::kill_process(init, rustix::process::Signal::KILL).unwrap();
     while bench.provider.health(&sandbox.id).await.unwrap() == Health::Running {
@@ -175,13 +202,21 @@ async fn a_sweep_takes_what_a_crash_has_left_and_what_is_over() {
     let empty = SandboxId::of("empty");
     fs::create_dir(bench.directory(&empty)).unwrap();
     let bench = bench.restart().await;
-    let early = bench.provider.sweep(Timestamp::from_millis(999)).await.unwrap();
+    let early = bench
+        .provider
+        .sweep(Timestamp::from_millis(999))
+        .await
+        .unwrap();
     assert_eq!(early.expired, []);
     assert_eq!(early.stuck, Vec::<String>::new());
     let mut remains = vec![crashed.id, empty];
     remains.sort();
     assert_eq!(early.remains, remains);
-    let swept = bench.provider.sweep(Timestamp::from_millis(1000)).await.unwrap();
+    let swept = bench
+        .provider
+        .sweep(Timestamp::from_millis(1000))
+        .await
+        .unwrap();
     assert_eq!(swept.expired, [over.id]);
     let left = bench.provider.list().await.unwrap();
     assert_eq!(left.len(), 1);
@@ -196,7 +231,11 @@ async fn an_extension_moves_the_end() {
     let until = Some(Timestamp::from_millis(5000));
     let extended = bench.provider.extend(&sandbox.id, until).await.unwrap();
     assert_eq!(extended.expires_at, until);
-    let swept = bench.provider.sweep(Timestamp::from_millis(5000)).await.unwrap();
+    let swept = bench
+        .provider
+        .sweep(Timestamp::from_millis(5000))
+        .await
+        .unwrap();
     assert_eq!(swept.expired, [sandbox.id]);
     bench.end().await;
 }
@@ -209,7 +248,10 @@ async fn a_paused_sandbox_does_nothing_until_it_is_resumed() {
     assert!(bench.ssh(&sandbox, "user", counting).await.worked());
     bench.provider.pause(&sandbox.id).await.unwrap();
     bench.provider.pause(&sandbox.id).await.unwrap();
-    assert_eq!(bench.provider.health(&sandbox.id).await.unwrap(), Health::Paused);
+    assert_eq!(
+        bench.provider.health(&sandbox.id).await.unwrap(),
+        Health::Paused
+    );
     let file = format!("/proc/{}/root/dev/shm/n", bench.init(&sandbox.id));
     let before = fs::read_to_string(&file).unwrap();
     let mut stream = bench.provider.dial(&sandbox.id, 22).await.unwrap();
@@ -238,8 +280,13 @@ async fn a_snapshot_starts_another_one() {
     let filled = bench.ssh(&sandbox, "user", filled).await;
     assert!(filled.worked(), "{filled:?}");
     let snapshot = bench.provider.snapshot(&sandbox.id, "s").await.unwrap();
-    bench.ssh(&sandbox, "user", "echo two > ~/workspace/a").await;
-    assert_eq!(bench.provider.snapshot(&sandbox.id, "s").await.unwrap(), snapshot);
+    bench
+        .ssh(&sandbox, "user", "echo two > ~/workspace/a")
+        .await;
+    assert_eq!(
+        bench.provider.snapshot(&sandbox.id, "s").await.unwrap(),
+        snapshot
+    );
     bench.provider.terminate(&sandbox.id).await.unwrap();
     let spec = Spec {
         source: Source::Snapshot(snapshot.clone()),
@@ -271,9 +318,14 @@ async fn twenty_at_once() {
     let made = futures_util::future::join_all(made).await;
     for sandbox in &made {
         let ran = bench.ssh(sandbox, "user", "hostname").await;
-        assert!(sandbox.id.as_str().contains(&ran.out["wharf-".len()..]), "{ran:?}");
+        assert!(
+            sandbox.id.as_str().contains(&ran.out["wharf-".len()..]),
+            "{ran:?}"
+        );
     }
-    let ended = made.iter().map(|sandbox| bench.provider.terminate(&sandbox.id));
+    let ended = made
+        .iter()
+        .map(|sandbox| bench.provider.terminate(&sandbox.id));
     for ended in futures_util::future::join_all(ended).await {
         ended.unwrap();
     }
@@ -316,8 +368,7 @@ async fn a_port_inside_is_dialed() {
 #[tokio::test]
 async fn two_servers_do_not_share_a_state_directory() {
     let bench = Bench::new();
-    let options =
-        wharf_sandbox::LocalOptions::new(bench.state(), support::launcher());
+    let options = wharf_sandbox::LocalOptions::new(bench.state(), support::launcher());
     let second = wharf_sandbox::LocalProvider::open(options, std::sync::Arc::new(support::Real));
     let said = second.err().unwrap().to_string();
     assert!(said.contains("another server uses"), "{said}");

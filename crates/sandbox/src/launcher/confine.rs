@@ -12,7 +12,8 @@
 use std::io;
 
 use libc::{
-    BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, c_long, sock_filter,
+    BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, c_long,
+    sock_filter,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
@@ -268,9 +269,8 @@ mod tests {
 
     #[test]
     fn namespaces_are_refused_by_whichever_flag() {
-        let clone = |flags: libc::c_int| {
-            ask(ARCHITECTURE, number(libc::SYS_clone), flags.cast_unsigned())
-        };
+        let clone =
+            |flags: libc::c_int| ask(ARCHITECTURE, number(libc::SYS_clone), flags.cast_unsigned());
         assert_eq!(clone(libc::SIGCHLD), ALLOW);
         assert_eq!(clone(libc::CLONE_VM | libc::CLONE_THREAD), ALLOW);
         for flag in [

@@ -25,7 +25,10 @@ pub(crate) const MAX_CONNECTIONS: usize = 64;
 const SSHD: [&str; 3] = ["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"];
 
 /// What sshd is started with; sessions have what its configuration says.
-const ENVIRONMENT: [&str; 2] = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "LANG=C.UTF-8"];
+const ENVIRONMENT: [&str; 2] = [
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
+    "LANG=C.UTF-8",
+];
 
 /// When a process was started, in ticks since the machine's start.
 pub(crate) fn started(pid: i32) -> io::Result<u64> {

@@ -145,8 +145,18 @@ fn system_files(plan: &Start) -> Result<(), Failure> {
     let quiet = MountFlags::NOSUID | MountFlags::NODEV;
     let none = quiet | MountFlags::NOEXEC;
     file_system("proc", "proc", none, None)?;
-    file_system("tmpfs", "run", quiet, Some(&memory("755", RUN_BYTES, RUN_PART)))?;
-    file_system("tmpfs", "tmp", quiet, Some(&memory("1777", TMP_BYTES, TMP_PART)))?;
+    file_system(
+        "tmpfs",
+        "run",
+        quiet,
+        Some(&memory("755", RUN_BYTES, RUN_PART)),
+    )?;
+    file_system(
+        "tmpfs",
+        "tmp",
+        quiet,
+        Some(&memory("1777", TMP_BYTES, TMP_PART)),
+    )?;
     file_system(
         "tmpfs",
         "dev",
@@ -178,7 +188,12 @@ fn system_files(plan: &Start) -> Result<(), Failure> {
         MountFlags::NOSUID | MountFlags::NOEXEC,
         Some(&terminals),
     )?;
-    file_system("tmpfs", "dev/shm", quiet, Some(&memory("1777", SHM_BYTES, SHM_PART)))?;
+    file_system(
+        "tmpfs",
+        "dev/shm",
+        quiet,
+        Some(&memory("1777", SHM_BYTES, SHM_PART)),
+    )?;
     for file in MASKED {
         let place = Path::new("proc").join(file);
         if place.exists() {

@@ -62,5 +62,8 @@ fn by_helper(program: &str, pid: i32, own: u32, first: u32, count: u32) -> Resul
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(Failure::at(STEP, format_args!("{program}: {}", said.trim())))
+    Err(Failure::at(
+        STEP,
+        format_args!("{program}: {}", said.trim()),
+    ))
 }

@@ -25,6 +25,7 @@ mod network;
 mod outside;
 pub(crate) mod plan;
 pub(crate) mod skeleton;
+mod sudo;
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;

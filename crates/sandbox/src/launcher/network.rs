@@ -34,7 +34,10 @@ pub(super) fn start(init: Init, program: &Path, groups: &[PathBuf]) -> Result<An
         .spawn()
         .named(STEP, "slirp4netns")?;
     let mut ready = [0];
-    let heard = child.stdout.take().map(|mut out| out.read_exact(&mut ready));
+    let heard = child
+        .stdout
+        .take()
+        .map(|mut out| out.read_exact(&mut ready));
     let process = i32::try_from(child.id()).ok().and_then(|pid| {
         let started = started(pid).ok()?;
         Some(Init { pid, started })
@@ -44,7 +47,10 @@ pub(super) fn start(init: Init, program: &Path, groups: &[PathBuf]) -> Result<An
         _ => {
             let _gone_already = child.kill();
             let _nothing_to_wait_for = child.wait();
-            Err(Failure::at(STEP, "slirp4netns gave up (it needs /dev/net/tun)"))
+            Err(Failure::at(
+                STEP,
+                "slirp4netns gave up (it needs /dev/net/tun)",
+            ))
         }
     }
 }

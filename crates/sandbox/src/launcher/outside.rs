@@ -15,8 +15,8 @@ use rustix::process::{Pid, Signal};
 
 use super::init::started;
 use super::inside;
-use super::maps;
 use super::plan::{Answer, Base, Failure, Init, Named as _, Owners, Start, Step};
+use super::{maps, sudo};
 use crate::local::ground::{INIT, LOWER, ROOT, ROOT_WORK, UPPER, USR, USR_WORK};
 use crate::sys::{self, Attributes};
 
@@ -88,6 +88,11 @@ pub(super) fn prepare(plan: &Start, notes: &mut Vec<String>) -> Result<(), Failu
                         .to_owned(),
                 );
                 again(&usr)?;
+                if plan.owners.has_root()
+                    && let Err(error) = sudo::make_usable()
+                {
+                    notes.push(format!("sudo does not work: {error}"));
+                }
             } else if let Err(error) = overlay(&usr, USR, USR_WORK, true) {
                 notes.push(format!(
                     "/usr cannot be changed: this file system carries no overlay ({error})"
@@ -114,8 +119,12 @@ fn lower(tree: &Path, owners: Option<&OwnedFd>) -> Result<(), Failure> {
         no_devices: true,
         no_setuid: false,
     };
-    sys::change_mount(view.as_fd(), attributes, owners.map(|owners| owners.as_fd()))
-        .named(Step::Mounts, "owners of the programs")?;
+    sys::change_mount(
+        view.as_fd(),
+        attributes,
+        owners.map(|owners| owners.as_fd()),
+    )
+    .named(Step::Mounts, "owners of the programs")?;
     attach(&view, Path::new(LOWER))
 }
 
@@ -175,13 +184,14 @@ fn same_owners(owners: Owners) -> Result<OwnedFd, Failure> {
 }
 
 fn launch(plan: &Start, mut notes: Vec<String>) -> Result<Answer, Failure> {
-    let pipe = || {
-        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).named(Step::Clone, "a pipe")
-    };
+    let pipe =
+        || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).named(Step::Clone, "a pipe");
     let (wait, go) = pipe()?;
     let (report, told) = pipe()?;
-    let child = sys::fork_into(sys::NAMESPACES, || inside::become_sandbox(plan, &wait, &told))
-        .named(Step::Clone, &why_not(plan.owners))?;
+    let child = sys::fork_into(sys::NAMESPACES, || {
+        inside::become_sandbox(plan, &wait, &told)
+    })
+    .named(Step::Clone, &why_not(plan.owners))?;
     drop((wait, told));
     let outcome = bring_up(plan, child, File::from(go), File::from(report));
     match outcome {

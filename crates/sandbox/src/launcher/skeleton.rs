@@ -183,7 +183,11 @@ fn joined_to_image() -> io::Result<()> {
         match fs::read_to_string(path) {
             Ok(text) if text.lines().any(|line| line.starts_with("user:")) => {}
             Ok(text) => {
-                let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
+                let end = if text.ends_with('\n') || text.is_empty() {
+                    ""
+                } else {
+                    "\n"
+                };
                 fs::write(path, [text.as_str(), end, line].concat())?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

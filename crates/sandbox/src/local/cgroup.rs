@@ -45,7 +45,12 @@ enum Controller {
 }
 
 impl Controller {
-    const ALL: [Self; 4] = [Self::Memory, Self::Processes, Self::Processors, Self::Freezer];
+    const ALL: [Self; 4] = [
+        Self::Memory,
+        Self::Processes,
+        Self::Processors,
+        Self::Freezer,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -70,7 +75,11 @@ impl Cgroups {
             .filter_map(|place| usable(place, &tag))
             .filter(|parent| {
                 // The same hierarchy may be mounted twice.
-                let news = parent.controllers.iter().filter(|c| seen.insert(**c)).count();
+                let news = parent
+                    .controllers
+                    .iter()
+                    .filter(|c| seen.insert(**c))
+                    .count();
                 news > 0
             })
             .collect();
@@ -86,7 +95,9 @@ impl Cgroups {
             Capability::Pause => Controller::Freezer,
             _ => return false,
         };
-        self.parents.iter().any(|parent| parent.controllers.contains(&wanted))
+        self.parents
+            .iter()
+            .any(|parent| parent.controllers.contains(&wanted))
     }
 
     /// Makes the groups of a sandbox and says what may be used in them.
@@ -136,7 +147,10 @@ impl Cgroups {
             .ok_or(io::ErrorKind::Unsupported)?;
         let directory = parent.directory.join(format!("{}{name}", self.tag));
         if parent.unified {
-            fs::write(directory.join("cgroup.freeze"), if still { "1" } else { "0" })
+            fs::write(
+                directory.join("cgroup.freeze"),
+                if still { "1" } else { "0" },
+            )
         } else {
             let word = if still { "FROZEN" } else { "THAWED" };
             fs::write(directory.join("freezer.state"), word)
@@ -179,7 +193,11 @@ fn set(parent: &Parent, directory: &Path, limits: Limits) -> io::Result<()> {
     let has = |controller| parent.controllers.contains(&controller);
     let write = |file: &str, text: String| fs::write(directory.join(file), text);
     if let (true, Some(most)) = (has(Controller::Memory), limits.memory) {
-        let file = if parent.unified { "memory.max" } else { "memory.limit_in_bytes" };
+        let file = if parent.unified {
+            "memory.max"
+        } else {
+            "memory.limit_in_bytes"
+        };
         write(file, most.to_string())?;
     }
     if let (true, Some(most)) = (has(Controller::Processes), limits.processes) {
@@ -305,7 +323,10 @@ mod tests {
                       41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
         let own = "9:pids:/a\n5:memory:/\n3:devices:/x\n2:cpu,cpuacct:/c\n0::/user.slice/b\n";
         let found = places(mounts, own);
-        let directories: Vec<_> = found.iter().map(|p| p.directory.to_str().unwrap()).collect();
+        let directories: Vec<_> = found
+            .iter()
+            .map(|p| p.directory.to_str().unwrap())
+            .collect();
         assert_eq!(
             directories,
             [
@@ -316,7 +337,10 @@ mod tests {
             ]
         );
         assert!(found[3].unified && !found[0].unified);
-        assert_eq!(found[2].controllers, BTreeSet::from([Controller::Processors]));
+        assert_eq!(
+            found[2].controllers,
+            BTreeSet::from([Controller::Processors])
+        );
     }
 
     #[test]

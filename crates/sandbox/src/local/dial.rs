@@ -155,8 +155,8 @@ impl Helper {
             source: error.into(),
         };
         let flags = SocketFlags::CLOEXEC;
-        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
-            .map_err(system)?;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).map_err(system)?;
         set_socket_timeout(&ours, Timeout::Recv, Some(DIAL_PATIENCE)).map_err(system)?;
         let plan = Plan::Dial { init: held.init };
         let (child, answer) =

@@ -160,7 +160,11 @@ impl Inner {
         let mut swept = Swept::default();
         let mut ids = self.ids().await?;
         let grouped = self.groups.names();
-        ids.extend(grouped.iter().filter_map(|name| SandboxId::parse(name).ok()));
+        ids.extend(
+            grouped
+                .iter()
+                .filter_map(|name| SandboxId::parse(name).ok()),
+        );
         for id in ids {
             let slot = self.slot(&id);
             // Somebody is at it; what they leave is for the next sweep.

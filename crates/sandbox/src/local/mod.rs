@@ -441,7 +441,11 @@ impl Provider for LocalProvider {
             self.inner.cancel.cancel();
             self.inner.tasks.close();
             self.inner.tasks.wait().await;
-            let mut slots = self.inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut slots = self
+                .inner
+                .slots
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             slots.clear();
         })
     }

@@ -31,7 +31,10 @@ const SLIRP: [&str; 3] = [
 
 /// The user-mode stack, where it is installed.
 pub(crate) fn slirp() -> Option<PathBuf> {
-    SLIRP.into_iter().map(PathBuf::from).find(|path| path.exists())
+    SLIRP
+        .into_iter()
+        .map(PathBuf::from)
+        .find(|path| path.exists())
 }
 
 /// Whom to ask for names inside.
@@ -71,13 +74,15 @@ impl Inner {
             Egress::Only(allowed) => {
                 let listener = way.listen(PROXY_PORT).await?;
                 let cancel = self.cancel.child_token();
-                let serving =
-                    proxy::serve(listener, allowed, self.tasks.clone(), cancel.clone());
+                let serving = proxy::serve(listener, allowed, self.tasks.clone(), cancel.clone());
                 self.tasks.spawn(serving);
                 Ok(Some(cancel.drop_guard()))
             }
             Egress::On => {
-                let runs = record.helpers.iter().any(|helper| Held::take(*helper).is_some());
+                let runs = record
+                    .helpers
+                    .iter()
+                    .any(|helper| Held::take(*helper).is_some());
                 if !runs {
                     record.helpers = vec![self.start_slirp(record, held).await?];
                     self.write(record).await?;

@@ -46,7 +46,10 @@ impl Held {
         }
         Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("process {} was killed and is still held by the system", self.init.pid),
+            format!(
+                "process {} was killed and is still held by the system",
+                self.init.pid
+            ),
         ))
     }
 
@@ -66,7 +69,10 @@ mod tests {
     use super::*;
 
     fn sleeper() -> (std::process::Child, Init) {
-        let child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let child = std::process::Command::new("sleep")
+            .arg("600")
+            .spawn()
+            .unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let init = Init {
             pid,

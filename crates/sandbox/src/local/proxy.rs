@@ -102,7 +102,9 @@ async fn forward(
     allowed: &[Destination],
 ) -> Result<(), Refusal> {
     let end = end_of(received).ok_or(Refusal::NotUnderstood)?;
-    let (head, behind) = received.split_at_checked(end).ok_or(Refusal::NotUnderstood)?;
+    let (head, behind) = received
+        .split_at_checked(end)
+        .ok_or(Refusal::NotUnderstood)?;
     let request = Request::parse(head).ok_or(Refusal::NotUnderstood)?;
     let mut outer = reach(&request, allowed).await?;
     let gone = |_| Refusal::Gone;
@@ -183,7 +185,10 @@ impl Request {
         let mut sent = format!("{method} {path} {version}\r\nConnection: close\r\n");
         for field in fields.split("\r\n").filter(|field| !field.is_empty()) {
             let name = field.split(':').next()?.trim().to_ascii_lowercase();
-            if !matches!(name.as_str(), "connection" | "proxy-connection" | "proxy-authorization" | "keep-alive") {
+            if !matches!(
+                name.as_str(),
+                "connection" | "proxy-connection" | "proxy-authorization" | "keep-alive"
+            ) {
                 sent.push_str(field);
                 sent.push_str("\r\n");
             }
@@ -264,12 +269,15 @@ enum Refusal {
 impl Refusal {
     fn to_response(&self) -> String {
         let (status, text) = match self {
-            Self::NotUnderstood | Self::Gone => {
-                ("400 Bad Request", "this proxy takes CONNECT and http:// only".to_owned())
-            }
+            Self::NotUnderstood | Self::Gone => (
+                "400 Bad Request",
+                "this proxy takes CONNECT and http:// only".to_owned(),
+            ),
             Self::NotAllowed(host) => (
                 "403 Forbidden",
-                format!("this sandbox may not reach {host}: it is not among the hosts that it was allowed"),
+                format!(
+                    "this sandbox may not reach {host}: it is not among the hosts that it was allowed"
+                ),
             ),
             Self::Private(host) => (
                 "403 Forbidden",
@@ -278,9 +286,7 @@ impl Refusal {
                      whose addresses have to be allowed themselves"
                 ),
             ),
-            Self::Unreachable(host) => {
-                ("502 Bad Gateway", format!("{host} could not be reached"))
-            }
+            Self::Unreachable(host) => ("502 Bad Gateway", format!("{host} could not be reached")),
         };
         format!(
             "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n\
@@ -296,8 +302,12 @@ mod tests {
 
     #[test]
     fn a_request_is_read_and_written_for_its_server() {
-        let tunnel = Request::parse(b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        assert_eq!((tunnel.host.as_str(), tunnel.port, tunnel.head), ("example.org", 443, None));
+        let tunnel =
+            Request::parse(b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        assert_eq!(
+            (tunnel.host.as_str(), tunnel.port, tunnel.head),
+            ("example.org", 443, None)
+        );
         let plain = Request::parse(
             b"GET http://example.org:81/a?b HTTP/1.1\r\nHost: example.org\r\n\
               Proxy-Connection: keep-alive\r\nConnection: keep-alive\r\nX: y\r\n\r\n",
@@ -323,13 +333,33 @@ mod tests {
     #[test]
     fn private_addresses_are_told_from_public_ones() {
         for private in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
-            "0.0.0.0", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fd00::1",
-            "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "ff02::1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "ff02::1",
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
-        for public in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:1.1.1.1"] {
+        for public in [
+            "1.1.1.1",
+            "172.32.0.1",
+            "100.128.0.1",
+            "2606:4700::1111",
+            "::ffff:1.1.1.1",
+        ] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }

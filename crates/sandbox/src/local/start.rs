@@ -11,21 +11,15 @@ use super::process::Held;
 use super::record::{HostKey, Record, Stage};
 use super::relay::{Activity, Relay};
 use super::{Inner, Live, NAME, SSH_PORT, network};
+use crate::check;
 use crate::error::Error;
 use crate::id::SandboxId;
 use crate::launcher::plan::{Answer, Entry, Init, Owners, Plan, Start, Step};
 use crate::provider::{Capability, Egress, Sandbox, Source, Spec};
 
-/// Most keys that open one sandbox.
-pub(crate) const MAX_KEYS: usize = 64;
-/// Most bytes of all variables of a sandbox together.
-pub(crate) const MAX_ENVIRONMENT_BYTES: usize = 128 * 1024;
-/// The longest line of a key.
-const MAX_KEY_BYTES: usize = 16 * 1024;
-
 impl Inner {
     pub(super) async fn create(&self, id: SandboxId, spec: Spec) -> Result<Sandbox, Error> {
-        check(&spec)?;
+        check::spec(&spec)?;
         self.check_possible(&spec)?;
         let slot = self.slot(&id);
         let _turn = slot.turn.lock().await;
@@ -186,7 +180,8 @@ impl Inner {
         let activity = Activity::begin();
         let to = (way.clone(), SSH_PORT);
         let cancel = self.cancel.child_token();
-        let relay = Relay::open(record.port, to, Arc::clone(&activity), &self.tasks, cancel).await?;
+        let relay =
+            Relay::open(record.port, to, Arc::clone(&activity), &self.tasks, cancel).await?;
         record.port = Some(relay.port);
         self.passed(Step::Relay)?;
         let network = self.open_network(record, &way, &held).await?;
@@ -251,11 +246,17 @@ impl Inner {
         let mut notes = Vec::new();
         let mut missing = |wanted: bool, capability: Capability, what: &str| {
             if wanted && !self.groups.can(capability) {
-                notes.push(format!("{what}: no control group can be made for that here"));
+                notes.push(format!(
+                    "{what}: no control group can be made for that here"
+                ));
             }
         };
         let limits = record.limits;
-        missing(limits.memory.is_some(), Capability::Memory, "its memory has no bound");
+        missing(
+            limits.memory.is_some(),
+            Capability::Memory,
+            "its memory has no bound",
+        );
         missing(
             limits.processors.is_some(),
             Capability::Processors,
@@ -286,92 +287,4 @@ fn failed(step: Step, what: impl std::fmt::Display) -> Error {
 fn host_name(id: &SandboxId) -> String {
     let digits: String = id.as_str().chars().skip(4).take(8).collect();
     format!("wharf-{digits}")
-}
-
-/// What is possible nowhere.
-fn check(spec: &Spec) -> Result<(), Error> {
-    let invalid = |what: String| Err(Error::Invalid(what));
-    if spec.public_keys.is_empty() {
-        return invalid("a sandbox needs a public key that opens it".to_owned());
-    }
-    if spec.public_keys.len() > MAX_KEYS {
-        return invalid(format!("at most {MAX_KEYS} keys open one sandbox"));
-    }
-    for key in &spec.public_keys {
-        // Options of a line (`command=`, `environment=`) are not the caller's to set.
-        let mut words = key.split(' ');
-        let kind = words.next().unwrap_or_default();
-        let is_kind = kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-");
-        let is_key = is_kind
-            && key.len() <= MAX_KEY_BYTES
-            && !key.contains(|c: char| c.is_control())
-            && words.next().is_some_and(|body| body.starts_with("AAAA"));
-        if !is_key {
-            return invalid("a public key is one line: its kind, base 64, a comment".to_owned());
-        }
-    }
-    let mut total = 0;
-    for (name, value) in &spec.environment {
-        let value = value.expose();
-        total += name.len() + value.len();
-        let mut bytes = name.bytes();
-        let is_name = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-            && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !is_name {
-            return invalid(format!("`{}` is no name of a variable", name.escape_debug()));
-        }
-        if value.contains(['\n', '\r', '\0']) {
-            return invalid(format!("the variable {name} has more than one line"));
-        }
-    }
-    if total > MAX_ENVIRONMENT_BYTES {
-        return invalid(format!(
-            "all variables together are longer than {MAX_ENVIRONMENT_BYTES} bytes"
-        ));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtt me@there";
-
-    fn refused(change: impl FnOnce(&mut Spec)) -> String {
-        let mut spec = Spec::for_keys(vec![KEY.to_owned()]);
-        change(&mut spec);
-        check(&spec).map_or_else(|error| error.to_string(), |()| String::new())
-    }
-
-    #[test]
-    fn keys_have_a_form_and_a_bound() {
-        assert_eq!(refused(|_| ()), "");
-        assert_eq!(refused(|spec| spec.public_keys = vec![KEY.to_owned(); MAX_KEYS]), "");
-        let most = refused(|spec| spec.public_keys = vec![KEY.to_owned(); MAX_KEYS + 1]);
-        assert!(most.contains("at most"), "{most}");
-        for wrong in [
-            "",
-            "hello",
-            "command=\"id\" ssh-ed25519 AAAA",
-            "ssh-ed25519 AAAA\nssh-ed25519 AAAA",
-            "ssh-ed25519 nothing",
-        ] {
-            let said = refused(|spec| spec.public_keys = vec![wrong.to_owned()]);
-            assert!(said.contains("one line"), "{wrong:?}: {said}");
-        }
-    }
-
-    #[test]
-    fn variables_have_a_form_and_a_bound() {
-        let with = |name: &str, value: String| {
-            refused(|spec| spec.environment = vec![(name.to_owned(), Secret::new(value))])
-        };
-        assert_eq!(with("A_1", "any \"thing\" \\ $x".to_owned()), "");
-        assert_eq!(with("A", "x".repeat(MAX_ENVIRONMENT_BYTES - 1)), "");
-        assert!(with("A", "x".repeat(MAX_ENVIRONMENT_BYTES)).contains("longer"));
-        assert!(with("A=B", String::new()).contains("no name"));
-        assert!(with("1A", String::new()).contains("no name"));
-        assert!(with("A", "a\nb".to_owned()).contains("more than one line"));
-    }
 }

@@ -1,7 +1,10 @@
 //! A provider with a state directory of its own, a key, and the real `ssh`.
 #![expect(dead_code, reason = "each test file uses its part")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
-#![expect(clippy::disallowed_methods, reason = "tests have the surroundings of the machine")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests have the surroundings of the machine"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,7 +64,9 @@ impl Drop for Bench {
                 let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
                 let helpers = value["helpers"].as_array().cloned().unwrap_or_default();
                 for process in helpers.iter().chain([&value]) {
-                    let pid = process["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+                    let pid = process["pid"]
+                        .as_i64()
+                        .and_then(|pid| i32::try_from(pid).ok());
                     if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
                         let kill = rustix::process::Signal::KILL;
                         let _gone_already = rustix::process::kill_process(pid, kill);
@@ -121,6 +126,10 @@ impl Bench {
         bench
     }
 
+    pub(crate) fn key(&self) -> PathBuf {
+        self.directory.join("key")
+    }
+
     pub(crate) fn state(&self) -> PathBuf {
         self.directory.join("state")
     }
@@ -152,13 +161,27 @@ impl Bench {
         let line = format!("[127.0.0.1]:{port} {}\n", sandbox.host_key);
         fs::write(&known, line).unwrap();
         let mut ssh = Command::new("timeout");
-        ssh.args(["60", "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR"])
-            .args(["-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes"])
-            .arg("-o")
-            .arg(format!("UserKnownHostsFile={}", known.display()))
-            .arg("-i")
-            .arg(self.directory.join("key"))
-            .args(["-p", &port.to_string(), "-l", user, "127.0.0.1"]);
+        ssh.args([
+            "60",
+            "ssh",
+            "-F",
+            "none",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "LogLevel=ERROR",
+        ])
+        .args([
+            "-o",
+            "StrictHostKeyChecking=yes",
+            "-o",
+            "IdentitiesOnly=yes",
+        ])
+        .arg("-o")
+        .arg(format!("UserKnownHostsFile={}", known.display()))
+        .arg("-i")
+        .arg(self.directory.join("key"))
+        .args(["-p", &port.to_string(), "-l", user, "127.0.0.1"]);
         ssh
     }
 

@@ -1,0 +1,74 @@
+//! What is said to the host: scripts for any login shell, which all start `sh`.
+//!
+//! The only thing of ours in them is an id or a port, which have no character that a shell knows;
+//! everything else comes over standard input.
+
+use crate::id::SandboxId;
+
+/// Where sandboxes are, below the account's home.
+const PLACE: &str = "$HOME/.wharf/sandboxes";
+
+/// A key as it stands in `authorized_keys`, marked as the sandbox's.
+pub(super) fn marked(key: &str, id: &SandboxId) -> String {
+    let mut words = key.split(' ');
+    let kind = words.next().unwrap_or_default();
+    let body = words.next().unwrap_or_default();
+    format!("{kind} {body} wharf:{id}")
+}
+
+/// Makes the directory, lets the keys in, and writes the record last: without it there is nothing.
+/// Reads the record and then the keys, each a line.
+pub(super) fn make(id: &SandboxId) -> String {
+    script(&format!(
+        "set -e; umask 077; d={PLACE}/{id}; IFS= read -r record; keys=$(cat); \
+         mkdir -p \"$d/workspace\" \"$HOME/.ssh\"; a=$HOME/.ssh/authorized_keys; \
+         touch \"$a\"; [ -z \"$(tail -c 1 \"$a\")\" ] || echo >> \"$a\"; \
+         printf \"%s\\n\" \"$keys\" >> \"$a\"; \
+         printf \"%s\\n\" \"$record\" > \"$d/new\"; mv \"$d/new\" \"$d/record.json\""
+    ))
+}
+
+/// Prints the directory and the record of one, or of all.
+pub(super) fn read(id: Option<&SandboxId>) -> String {
+    let which = id.map_or("sbx_*", SandboxId::as_str);
+    script(&format!(
+        "for r in {PLACE}/{which}/record.json; do [ -f \"$r\" ] || continue; \
+         printf \"%s\\n\" \"${{r%/record.json}}\"; cat \"$r\"; done"
+    ))
+}
+
+/// Writes the record anew.
+pub(super) fn replace(id: &SandboxId) -> String {
+    script(&format!(
+        "set -e; umask 077; d={PLACE}/{id}; IFS= read -r record; [ -f \"$d/record.json\" ]; \
+         printf \"%s\\n\" \"$record\" > \"$d/new\"; mv \"$d/new\" \"$d/record.json\""
+    ))
+}
+
+/// Shuts the keys out, ends what works in the directory, and removes it.
+pub(super) fn remove(id: &SandboxId) -> String {
+    script(&format!(
+        "set -e; umask 077; d={PLACE}/{id}; a=$HOME/.ssh/authorized_keys; \
+         if [ -f \"$a\" ] && grep -q \" wharf:{id}$\" \"$a\"; then \
+         grep -v \" wharf:{id}$\" \"$a\" > \"$a.wharf\" || true; mv \"$a.wharf\" \"$a\"; fi; \
+         [ -d \"$d\" ] || exit 0; \
+         for p in /proc/[0-9]*; do c=$(readlink \"$p/cwd\" 2>/dev/null) || continue; \
+         case $c in \"$d\"|\"$d\"/*) kill -9 \"${{p#/proc/}}\" 2>/dev/null || true;; esac; done; \
+         rm -rf -- \"$d\""
+    ))
+}
+
+/// Connects to a port of the host's own loopback. The connections that commands share open no
+/// channel of that kind, and bash can do it; its first byte says that it has worked.
+pub(super) fn dial(port: u16) -> String {
+    format!(
+        "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port} || exit 1; printf c; \
+         cat <&3 & exec >&- 2>&-; cat >&3; exec 3>&-; wait'"
+    )
+}
+
+/// The login shell may be of any kind; between single quotes most take a text as it is.
+fn script(text: &str) -> String {
+    debug_assert!(!text.contains('\''));
+    format!("exec sh -c '{text}'")
+}

@@ -1,0 +1,180 @@
+//! Sandboxes that an ordinary user makes.
+//!
+//! The tests are root's, since only root can become another user: each starts itself once more as
+//! one who has no account here, in mounts of their own where `/etc/passwd` and `/etc/subuid` know
+//! them.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test finds out from its environment that it is the one inside"
+)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::Bench;
+use wharf_sandbox::{Capability, Health, Provider as _, Source, Spec};
+
+const USER: u32 = 54_321;
+/// Where the inner run finds its directory.
+const PLACE: &str = "WHARF_TEST_PLACE";
+
+/// Runs the test of that name as an ordinary user, with these subordinate ids; in the inner run
+/// the directory to work in.
+fn as_ordinary_user(test: &str, subordinate: &str) -> Option<PathBuf> {
+    if let Some(place) = std::env::var_os(PLACE) {
+        return Some(place.into());
+    }
+    assert!(support::is_root(), "only root can become another user");
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    let accounts = fs::read_to_string("/etc/passwd").unwrap();
+    let account = format!("wharf-test:x:{USER}:{USER}::/nonexistent:/bin/sh\n");
+    fs::write(at("passwd"), accounts + &account).unwrap();
+    fs::write(at("subid"), subordinate).unwrap();
+    // Copies, since the way to what was built may be closed to others.
+    let programs = [
+        (std::env::current_exe().unwrap(), "test"),
+        (
+            env!("CARGO_BIN_EXE_wharf-sandbox-launcher").into(),
+            "launcher",
+        ),
+    ];
+    for (program, name) in programs {
+        fs::copy(program, at(name)).unwrap();
+    }
+    fs::create_dir(at("work")).unwrap();
+    chown(at("work"), Some(USER), Some(USER)).unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!(
+        "cd {0} && mount --bind passwd /etc/passwd && \
+         touch /etc/subuid /etc/subgid && \
+         mount --bind subid /etc/subuid && mount --bind subid /etc/subgid && \
+         exec setpriv --reuid={USER} --regid={USER} --clear-groups \
+         ./test --exact {test} --nocapture",
+        place.path().display()
+    );
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-c", &script])
+        .env(PLACE, at("work"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+    None
+}
+
+fn bench(place: &Path) -> Bench {
+    assert!(!support::is_root());
+    let launcher = place.parent().unwrap().join("launcher");
+    Bench::at(place, |options| options.launcher.program = launcher)
+}
+
+#[test]
+fn with_subordinate_ids_it_is_as_roots() {
+    let ids = format!("wharf-test:200000:65536\n{USER}:1:1\n");
+    if let Some(place) = as_ordinary_user("with_subordinate_ids_it_is_as_roots", &ids) {
+        run(with_subordinate_ids(bench(&place)));
+    }
+}
+
+async fn with_subordinate_ids(bench: Bench) {
+    assert!(bench.provider.capabilities().has(Capability::Root));
+    let sandbox = bench.create("a").await;
+    let root = bench
+        .ssh(
+            &sandbox,
+            "root",
+            "id -u; cat /proc/self/uid_map | tr -s ' '",
+        )
+        .await;
+    assert_eq!(
+        root.out,
+        format!("0\n 0 {USER} 1\n 1 200000 65536"),
+        "{root:?}"
+    );
+    let owned = bench
+        .ssh(
+            &sandbox,
+            "root",
+            "cd /home/user/workspace && touch f && chown user:user f && stat -c %U:%G f",
+        )
+        .await;
+    assert_eq!(owned.out, "user:user", "{owned:?}");
+    let sudo = bench.ssh(&sandbox, "user", "sudo -n id -un").await;
+    assert_eq!(sudo.out, "root", "{sudo:?}");
+    let changed = bench.ssh(&sandbox, "root", "touch /usr/local/x").await;
+    assert!(!changed.worked(), "{changed:?}");
+    for command in [
+        "mount -t tmpfs none /mnt",
+        "umount /usr",
+        "unshare -U true",
+        "dmesg",
+    ] {
+        let ran = bench.ssh(&sandbox, "root", command).await;
+        assert!(!ran.worked(), "{command}: {ran:?}");
+    }
+    let snapshot = bench.provider.snapshot(&sandbox.id, "s").await.unwrap();
+    let spec = Spec {
+        source: Source::Snapshot(snapshot.clone()),
+        ..bench.spec()
+    };
+    let other = bench.provider.create("b", spec).await.unwrap();
+    let kept = bench.ssh(&other, "user", "stat -c %U workspace/f").await;
+    assert_eq!(kept.out, "user", "{kept:?}");
+    bench.provider.forget(&snapshot).await.unwrap();
+    let init = rustix::process::Pid::from_raw(bench.init(&other.id)).unwrap();
+    rustix::process::kill_process(init, rustix::process::Signal::KILL).unwrap();
+    while bench.provider.health(&other.id).await.unwrap() == Health::Running {
+        tokio::task::yield_now().await;
+    }
+    let again = bench.provider.connect(&other.id).await;
+    let again = again.unwrap();
+    assert_eq!(again.health, Health::Running);
+    let kept = bench.ssh(&again, "user", "stat -c %U workspace/f").await;
+    assert_eq!(kept.out, "user", "{kept:?}");
+    bench.end().await;
+}
+
+#[test]
+fn without_them_there_is_one_user_and_a_word_about_it() {
+    let test = "without_them_there_is_one_user_and_a_word_about_it";
+    if let Some(place) = as_ordinary_user(test, "") {
+        run(without_subordinate_ids(bench(&place)));
+    }
+}
+
+async fn without_subordinate_ids(bench: Bench) {
+    let capabilities = bench.provider.capabilities();
+    assert!(!capabilities.has(Capability::Root));
+    let sandbox = bench.create("a").await;
+    let notes = sandbox.notes.join("\n");
+    assert!(notes.contains("no subordinate ids"), "{notes}");
+    let names: Vec<_> = sandbox
+        .users
+        .iter()
+        .map(|user| user.name.as_str())
+        .collect();
+    assert_eq!(names, ["user"]);
+    let user = bench
+        .ssh(&sandbox, "user", "id -u; pwd; touch workspace/f")
+        .await;
+    assert_eq!(user.out, "1000\n/home/user", "{user:?}");
+    let terminal = "script -qc tty /dev/null";
+    let terminal = bench.ssh(&sandbox, "user", terminal).await;
+    assert!(terminal.out.starts_with("/dev/pts/"), "{terminal:?}");
+    let root = bench.ssh(&sandbox, "root", "true").await;
+    assert!(root.err.contains("Permission denied"), "{root:?}");
+    bench.end().await;
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(test);
+}
