@@ -65,8 +65,9 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "wharf-sandbox",
-        may: &["wharf-model", "wharf-exec"],
-        why: "a provider makes machines; it does not decide what runs there",
+        may: &["wharf-model", "wharf-ssh"],
+        why: "a provider makes machines; it does not decide what runs there, and runs nothing there \
+              itself but what makes them",
     },
     Row {
         name: "wharf-store",

@@ -93,6 +93,16 @@ const TOOLS: &[Tool] = &[
         needed_for: "tests that become root by a password",
     },
     Tool {
+        program: "newuidmap",
+        packages: &["uidmap"],
+        needed_for: "sandboxes of an ordinary user",
+    },
+    Tool {
+        program: "slirp4netns",
+        packages: &["slirp4netns"],
+        needed_for: "sandboxes that reach the network",
+    },
+    Tool {
         program: "setsid",
         packages: &["util-linux"],
         needed_for: "tests with daemons",

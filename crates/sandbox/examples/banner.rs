@@ -1,12 +1,12 @@
 //! How long a sandbox takes from the request to the banner of its sshd, and what it costs idle.
 //!
-//! `cargo run -p wharf-sandbox --example banner --release -- COUNT STATE` makes that many, one
-//! after the other, and ends them. The launcher has to be built with the same profile before.
+//! `cargo run -p wharf-sandbox --example banner --release -- COUNT STATE WHARF` makes that many,
+//! one after the other, and ends them. Without WHARF, the program that is shipped, the launcher of
+//! the tests is taken, built with the same profile.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
+    clippy::indexing_slicing,
     reason = "a measurement, which a developer reads"
 )]
 
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
 use wharf_model::Entropy;
 use wharf_sandbox::{
-    LauncherProgram, LocalOptions, LocalProvider, Provider as _, Sandbox, SandboxId, Spec,
+    LauncherProgram, LocalOptions, LocalProvider, Provider as _, Sandbox, SandboxId, Spec, launcher,
 };
 
 struct Real;
@@ -38,20 +38,22 @@ async fn main() {
         || std::env::temp_dir().join("wharf-sandbox-banner"),
         PathBuf::from,
     );
-    let launcher = std::env::current_exe().unwrap();
-    let launcher = launcher
-        .ancestors()
-        .nth(2)
-        .unwrap()
-        .join("wharf-sandbox-launcher");
-    let launcher = LauncherProgram {
-        program: launcher,
-        arguments: Vec::new(),
+    let beside = std::env::current_exe().unwrap();
+    let beside = beside.ancestors().nth(2).unwrap();
+    let launcher = match arguments.next() {
+        Some(program) => LauncherProgram {
+            program: program.into(),
+            arguments: vec![launcher::COMMAND.into()],
+        },
+        None => LauncherProgram {
+            program: beside.join("wharf-sandbox-launcher"),
+            arguments: Vec::new(),
+        },
     };
-    let provider = LocalProvider::open(LocalOptions::new(state, launcher), Arc::new(Real)).unwrap();
+    let options = LocalOptions::new(state.clone(), launcher);
+    let provider = LocalProvider::open(options, Arc::new(Real)).unwrap();
     println!("{:?}", provider.capabilities());
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtt nobody";
-    let before = available();
     let mut times = Vec::new();
     for number in 0..count {
         let began = Instant::now();
@@ -65,7 +67,8 @@ async fn main() {
         }
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let each = before.saturating_sub(available()) / u64::from(count.max(1));
+    let sizes = (0..count).map(|number| size(&state, &SandboxId::of(&number.to_string())));
+    let each = sizes.sum::<u64>() / u64::from(count.max(1));
     times.sort();
     let middle = times[times.len() / 2];
     println!(
@@ -94,14 +97,17 @@ async fn banner(sandbox: &Sandbox) {
     assert_eq!(&start, b"SSH-2.0-");
 }
 
-/// Memory that the machine could still give, in KiB.
-fn available() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"));
-    let Some(line) = line else {
-        panic!("no MemAvailable")
-    };
-    line.trim().trim_end_matches(" kB").parse().unwrap()
+/// The memory of a sandbox's idle processes in KiB, with what is shared counted once for all: its
+/// first process is all that there is.
+fn size(state: &std::path::Path, id: &SandboxId) -> u64 {
+    let init = state.join("sandboxes").join(id.as_str()).join("init");
+    let init: serde_json::Value = serde_json::from_slice(&std::fs::read(init).unwrap()).unwrap();
+    let sizes = format!("/proc/{}/smaps_rollup", init["pid"]);
+    let sizes = std::fs::read_to_string(sizes).unwrap();
+    let size = sizes.lines().find_map(|line| line.strip_prefix("Pss:"));
+    size.unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap()
 }

@@ -52,9 +52,6 @@ pub enum Error {
     /// The sandbox is not running.
     #[error("the sandbox is not running; connecting starts it again")]
     NotRunning,
-    /// The sandbox is held still.
-    #[error("the sandbox is paused; resume it first")]
-    Paused,
     /// Nobody listens at that port inside.
     #[error("nothing listens at port {0} in the sandbox")]
     Refused(u16),

@@ -1,5 +1,6 @@
 //! A host as a sandbox. The host is a sandbox of this machine: a real sshd, a home that may be
 //! written to, and our own client with its check of host keys.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 
@@ -115,7 +116,8 @@ async fn a_host_is_a_directory_and_keys() {
         keys[1].ends_with(&format!(" wharf:{}", made.id)),
         "{keys:?}"
     );
-    assert_eq!(host.provider.list().await.unwrap(), [made.clone()]);
+    let listed = host.provider.list().await.unwrap();
+    assert_eq!(listed, std::slice::from_ref(&made));
     assert_eq!(host.provider.connect(&made.id).await.unwrap(), made);
 
     let until = Some(Timestamp::from_millis(20));
@@ -142,7 +144,7 @@ async fn a_host_is_a_directory_and_keys() {
         .sweep(Timestamp::from_millis(20))
         .await
         .unwrap();
-    assert_eq!(swept.expired, [made.id.clone()]);
+    assert_eq!(swept.expired, std::slice::from_ref(&made.id));
     host.provider.terminate(&made.id).await.unwrap();
     let left = host
         .there("ls .wharf/sandboxes; cat .ssh/authorized_keys; pgrep -c sleep || true")

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::Bench;
+use support::{Bench, short};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_model::{Secret, Timestamp};
 use wharf_sandbox::{Error, Health, Provider as _, SandboxId, Source, Spec, Step};
@@ -16,7 +16,7 @@ async fn a_sandbox_is_entered_by_key_as_root_and_as_user() {
     let root = bench
         .ssh(&sandbox, "root", "id -u; pwd; hostname; cat /etc/hostname")
         .await;
-    let name = format!("wharf-{}", &sandbox.id.as_str()[4..12]);
+    let name = format!("wharf-{}", short(&sandbox.id));
     assert_eq!(root.out, format!("0\n/root\n{name}\n{name}"), "{root:?}");
     let user = bench
         .ssh(&sandbox, "user", "id -un; pwd; stat -c %U:%G ~/workspace")
@@ -100,7 +100,8 @@ async fn the_same_key_is_the_same_sandbox() {
     let bench = Bench::new();
     let (first, second) = tokio::join!(bench.create("same"), bench.create("same"));
     assert_eq!(first, second);
-    assert_eq!(bench.provider.list().await.unwrap(), [first.clone()]);
+    let listed = bench.provider.list().await.unwrap();
+    assert_eq!(listed, std::slice::from_ref(&first));
     bench.provider.terminate(&first.id).await.unwrap();
     bench.provider.terminate(&first.id).await.unwrap();
     let gone = bench.provider.health(&first.id).await;
@@ -318,10 +319,7 @@ async fn twenty_at_once() {
     let made = futures_util::future::join_all(made).await;
     for sandbox in &made {
         let ran = bench.ssh(sandbox, "user", "hostname").await;
-        assert!(
-            sandbox.id.as_str().contains(&ran.out["wharf-".len()..]),
-            "{ran:?}"
-        );
+        assert_eq!(ran.out, format!("wharf-{}", short(&sandbox.id)), "{ran:?}");
     }
     let ended = made
         .iter()

@@ -3,6 +3,7 @@
 //! The tests are root's, since only root can become another user: each starts itself once more as
 //! one who has no account here, in mounts of their own where `/etc/passwd` and `/etc/subuid` know
 //! them.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![expect(
     clippy::disallowed_methods,
     reason = "a test finds out from its environment that it is the one inside"

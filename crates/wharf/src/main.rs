@@ -20,6 +20,13 @@ mod wire;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Before all else: what makes a sandbox has one thread, and nothing of its surroundings.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == wharf_sandbox::launcher::COMMAND)
+    {
+        return wharf_sandbox::launcher::main();
+    }
     let world = wire::World::read();
     match cli::parse() {
         Ok(cli) => commands::dispatch(world, cli),

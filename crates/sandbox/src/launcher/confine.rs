@@ -109,6 +109,15 @@ const ABSENT: &[c_long] = &[
     libc::SYS_io_uring_register,
 ];
 
+/// Kinds of sockets that there are. The others reach past the namespaces (the hypervisor), have the
+/// kernel load what nobody needs, or both.
+const FAMILIES: [libc::c_int; 4] = [
+    libc::AF_UNIX,
+    libc::AF_INET,
+    libc::AF_INET6,
+    libc::AF_NETLINK,
+];
+
 /// Flags of `clone` that make namespaces.
 const NAMESPACE_FLAGS: u32 = sys::NAMESPACES.cast_unsigned();
 
@@ -119,6 +128,7 @@ const ARCHITECTURE: u32 = 0xC000_00B7;
 
 const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
 const NOT_PERMITTED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned();
+const NO_SUCH_FAMILY: u32 = libc::SECCOMP_RET_ERRNO | libc::EAFNOSUPPORT.cast_unsigned();
 const NO_SUCH_CALL: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
 
 /// Offsets in `struct seccomp_data`.
@@ -158,7 +168,7 @@ fn last_capability() -> u32 {
         .unwrap_or(40)
 }
 
-/// The filter. Each answer stands behind its question, so that no jump is longer than one.
+/// The filter. Each answer stands behind its question, so that jumps are short.
 fn program() -> Vec<sock_filter> {
     let mut program = vec![
         load(ARCH),
@@ -184,6 +194,17 @@ fn program() -> Vec<sock_filter> {
         answer(NOT_PERMITTED),
         answer(ALLOW),
     ]);
+    let past_families = u8::try_from(2 * FAMILIES.len() + 2).unwrap_or_default();
+    program.extend([
+        jump(BPF_JEQ, number(libc::SYS_socket), 1, 0),
+        jump(BPF_JEQ, number(libc::SYS_socketpair), 0, past_families),
+        load(FIRST_ARGUMENT),
+    ]);
+    for family in FAMILIES {
+        program.push(jump(BPF_JEQ, family.cast_unsigned(), 0, 1));
+        program.push(answer(ALLOW));
+    }
+    program.extend([answer(NO_SUCH_FAMILY), answer(ALLOW)]);
     program
 }
 
@@ -260,7 +281,6 @@ mod tests {
             libc::SYS_execve,
             libc::SYS_ptrace,
             libc::SYS_chroot,
-            libc::SYS_socket,
             libc::SYS_openat2,
         ] {
             assert_eq!(native(call), ALLOW, "{call}");
@@ -281,6 +301,27 @@ mod tests {
         ] {
             assert_eq!(clone(flag | libc::SIGCHLD), NOT_PERMITTED, "{flag:x}");
         }
+    }
+
+    #[test]
+    fn only_ordinary_sockets_are_made() {
+        for call in [libc::SYS_socket, libc::SYS_socketpair] {
+            let ask = |family: libc::c_int| ask(ARCHITECTURE, number(call), family.cast_unsigned());
+            for family in FAMILIES {
+                assert_eq!(ask(family), ALLOW, "{family}");
+            }
+            for family in [
+                libc::AF_VSOCK,
+                libc::AF_ALG,
+                libc::AF_PACKET,
+                libc::AF_KEY,
+                -1,
+            ] {
+                assert_eq!(ask(family), NO_SUCH_FAMILY, "{family}");
+            }
+        }
+        // What comes after is let through by its number alone.
+        assert_eq!(ask(ARCHITECTURE, number(libc::SYS_connect), 40), ALLOW);
     }
 
     #[test]

@@ -229,7 +229,9 @@ fn confine(plan: &Start) -> io::Result<()> {
         };
         rustix::process::setrlimit(resource, limit)
     };
-    limit(Resource::Core, 0)?;
+    // One byte and not none: only then nothing is handed to a program of the machine's, which may
+    // be what collects such files there.
+    limit(Resource::Core, 1)?;
     if let Some(most) = plan.processes {
         limit(Resource::Nproc, most)?;
     }

@@ -37,6 +37,9 @@ pub(crate) use init::started;
 use plan::{Answer, Failure, MAX_PLAN_BYTES, Plan};
 use rustix::net::{RecvFlags, recv};
 
+/// The hidden command of the program that is [`main`].
+pub const COMMAND: &str = "__sandbox";
+
 /// The longest plan that comes as a message.
 const MAX_MESSAGE_BYTES: usize = 4096;
 

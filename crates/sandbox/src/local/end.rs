@@ -125,7 +125,7 @@ impl Inner {
         }
         let slot = self.slot(&id);
         let _turn = slot.turn.lock().await;
-        let mut record = self.record(&id).await?;
+        let mut record = self.record_to_change(&id).await?;
         if self.process(&record).is_none() {
             return Err(Error::NotRunning);
         }

@@ -251,9 +251,23 @@ impl Inner {
         slots.get(id).cloned()
     }
 
+    /// Lets go of the slot of a sandbox that is gone, called by whoever has its turn. One that
+    /// others wait for stays: with a second one for the same sandbox there would be two turns.
     fn forget_slot(&self, id: &SandboxId) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.remove(id);
+        // The map's and that of whoever calls this.
+        if slots.get(id).is_some_and(|slot| Arc::strong_count(slot) <= 2) {
+            slots.remove(id);
+        }
+    }
+
+    /// The record of a sandbox that is to be changed, by whoever has its turn.
+    async fn record_to_change(&self, id: &SandboxId) -> Result<Record, Error> {
+        let record = self.record(id).await;
+        if let Err(Error::NotFound) = record {
+            self.forget_slot(id);
+        }
+        record
     }
 
     /// The record of a sandbox that was made.
@@ -382,7 +396,7 @@ impl Provider for LocalProvider {
         Box::pin(self.through(async move {
             let slot = inner.slot(&id);
             let _turn = slot.turn.lock().await;
-            let mut record = inner.record(&id).await?;
+            let mut record = inner.record_to_change(&id).await?;
             record.expires_at = until;
             inner.write(&record).await?;
             Ok(inner.facts(&record))

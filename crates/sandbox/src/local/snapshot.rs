@@ -33,7 +33,7 @@ impl Inner {
     ) -> Result<SnapshotId, Error> {
         let slot = self.slot(&id);
         let _turn = slot.turn.lock().await;
-        let record = self.record(&id).await?;
+        let record = self.record_to_change(&id).await?;
         let kept = self.ground.kept(&to);
         if kept.join(NOTE).exists() {
             return Ok(to);

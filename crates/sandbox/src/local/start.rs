@@ -49,13 +49,7 @@ impl Inner {
     pub(super) async fn connect(&self, id: SandboxId) -> Result<Sandbox, Error> {
         let slot = self.slot(&id);
         let _turn = slot.turn.lock().await;
-        let record = match self.record(&id).await {
-            Ok(record) => record,
-            Err(error) => {
-                self.forget_slot(&id);
-                return Err(error);
-            }
-        };
+        let record = self.record_to_change(&id).await?;
         self.bring_up(&slot, record).await
     }
 
