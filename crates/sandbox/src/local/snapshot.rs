@@ -122,6 +122,16 @@ impl Inner {
     }
 
     async fn remove_copy(&self, path: &Path, owners: Owners) -> Result<(), Error> {
+        // First, so that what is half removed is no snapshot any more.
+        match fs::remove_file(path.join(NOTE)) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::Files {
+                    what: "the copy",
+                    source,
+                });
+            }
+            _ => {}
+        }
         let inside = KEPT.into_iter().map(|name| path.join(name)).collect();
         self.on_files(owners, FilesTask::Remove(inside)).await?;
         let path = path.to_owned();
