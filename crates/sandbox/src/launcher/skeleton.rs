@@ -212,7 +212,7 @@ fn joined_to_image() -> io::Result<()> {
                 fs::write(path, [text.as_str(), end, line].concat())?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                file(path, mode, &[whole, line].concat())?;
+                file(path, mode, [whole, line].concat())?;
             }
             Err(error) => return Err(error),
         }
@@ -229,7 +229,7 @@ fn joined_to_image() -> io::Result<()> {
 
 fn network(plan: &Start) -> io::Result<()> {
     let name = &plan.name;
-    file("/etc/hostname", 0o644, &format!("{name}\n"))?;
+    file("/etc/hostname", 0o644, format!("{name}\n"))?;
     let hosts = format!("127.0.0.1 localhost {name}\n::1 localhost ip6-localhost\n");
     file("/etc/hosts", 0o644, &hosts)?;
     let servers = plan.name_server.as_deref();
@@ -256,7 +256,7 @@ fn entry(entry: &Entry, has_root: bool) -> io::Result<()> {
     let mut keys = entry.authorized.join("\n");
     keys.push('\n');
     file(AUTHORIZED, 0o644, &keys)?;
-    file(SSHD_CONFIG, 0o600, &configuration(entry, has_root))
+    file(SSHD_CONFIG, 0o600, configuration(entry, has_root))
 }
 
 fn configuration(entry: &Entry, has_root: bool) -> String {
