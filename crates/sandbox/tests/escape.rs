@@ -119,8 +119,8 @@ async fn programs_of_the_machine_cannot_be_written_through() {
 fn held_fast(inside: &Inside, name: &str) -> String {
     let init = inside.bench.init(&inside.sandbox.id).to_string();
     let script = format!(
-        "mount -o remount,bind,rw /usr; touch /usr/local/{name}; umount /usr; \
-         umount -l /usr; touch /usr/local/{name}"
+        "mount -o remount,bind,rw /usr; touch /usr/local/{name}; umount /usr && echo off; \
+         umount -l /usr && echo off; touch /usr/local/{name}"
     );
     let output = std::process::Command::new("nsenter")
         .args(["-t", &init, "-U", "-m", "-p", "sh", "-c", &script])
@@ -129,6 +129,7 @@ fn held_fast(inside: &Inside, name: &str) -> String {
     let said = Ran::of(output);
     // The copy of the sandbox's own may be changed; it must be only that.
     assert!(said.err.contains("umount"), "{said:?}");
+    assert!(!said.out.contains("off"), "{said:?}");
     said.err
 }
 

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::task::TaskTracker;
 use wharf_model::{Clock, Timestamp};
 use wharf_sandbox::{
-    Capability, Error, Provider as _, Sandbox, Source, Spec, SshOptions, SshProvider,
+    Capability, Egress, Error, Provider as _, Sandbox, Source, Spec, SshOptions, SshProvider,
 };
 use wharf_ssh::settings::Credentials;
 use wharf_ssh::{Config, Connector, Destination, Pool, PoolLimits, World};
@@ -156,6 +156,77 @@ async fn a_host_is_a_directory_and_keys() {
 }
 
 #[tokio::test]
+async fn the_file_of_keys_is_never_lost() {
+    let host = Host::new().await;
+    host.there(
+        "mkdir -p .ssh dots && printf 'ssh-rsa AAAA mine\\n' > dots/keys && chmod 640 dots/keys && \
+         ln -s ../dots/keys .ssh/authorized_keys",
+    )
+    .await;
+    let made = host.provider.create("a", host.bench.spec()).await.unwrap();
+    // Where the new one is to be written nothing can be written.
+    host.there("ln -s /dev/full dots/keys.wharf; ln -s /dev/full .ssh/authorized_keys.wharf")
+        .await;
+    let failed = host.provider.terminate(&made.id).await.unwrap_err();
+    assert!(failed.to_string().contains("written"), "{failed}");
+    let kept = host.there("grep -c . dots/keys").await;
+    assert_eq!(kept, "2");
+    host.there("rm -f dots/keys.wharf .ssh/authorized_keys.wharf")
+        .await;
+    host.provider.terminate(&made.id).await.unwrap();
+    let kept = host
+        .there("cat .ssh/authorized_keys; stat -c %a dots/keys; readlink .ssh/authorized_keys")
+        .await;
+    assert_eq!(kept, "ssh-rsa AAAA mine\n640\n../dots/keys");
+    host.end().await;
+}
+
+#[tokio::test]
+async fn a_sweep_finds_what_is_half_made() {
+    let host = Host::new().await;
+    let made = host.provider.create("a", host.bench.spec()).await.unwrap();
+    let gone = host.provider.create("b", host.bench.spec()).await.unwrap();
+    let new = host.provider.create("c", host.bench.spec()).await.unwrap();
+    let directory = |sandbox: &Sandbox| format!(".wharf/sandboxes/{}", sandbox.id);
+    host.there(&format!(
+        "rm {0}/record.json && touch -d '10 minutes ago' {0} && rm -r {1} && rm {2}/record.json",
+        directory(&made),
+        directory(&gone),
+        directory(&new)
+    ))
+    .await;
+    let swept = host.provider.sweep(Timestamp::from_millis(1)).await;
+    let swept = swept.unwrap();
+    assert_eq!(swept.stuck, Vec::<String>::new());
+    let mut remains = vec![made.id, gone.id];
+    remains.sort();
+    assert_eq!(swept.remains, remains);
+    let left = host
+        .there("ls .wharf/sandboxes; cut -d: -f2 .ssh/authorized_keys")
+        .await;
+    assert_eq!(left, format!("{0}\n{0}", new.id));
+    host.end().await;
+}
+
+#[tokio::test]
+async fn making_one_that_fails_leaves_no_keys() {
+    let host = Host::new().await;
+    let id = wharf_sandbox::SandboxId::of("a");
+    // A directory where the record is to be: the move goes into it and leaves no record.
+    host.there(&format!(
+        "mkdir -p .ssh .wharf/sandboxes/{id}/record.json/new/x && touch .ssh/authorized_keys"
+    ))
+    .await;
+    let spec = host.bench.spec();
+    host.provider.create("a", spec).await.unwrap_err();
+    let left = host
+        .there("ls .wharf/sandboxes; cat .ssh/authorized_keys")
+        .await;
+    assert_eq!(left, "");
+    host.end().await;
+}
+
+#[tokio::test]
 async fn a_port_of_the_host_is_dialed() {
     let host = Host::new().await;
     let made = host.provider.create("a", host.bench.spec()).await.unwrap();
@@ -178,6 +249,12 @@ async fn what_a_host_cannot_do_is_said() {
     let capabilities = host.provider.capabilities();
     assert!(!capabilities.has(Capability::Isolation));
     let made = host.provider.create("a", host.bench.spec()).await.unwrap();
+    let notes = made.notes.join("\n");
+    assert!(notes.contains("though it was to have none"), "{notes}");
+    let mut closed = host.bench.spec();
+    closed.egress = Egress::Only(Vec::new());
+    let closed = host.provider.create("c", closed).await.unwrap_err();
+    assert!(matches!(closed, Error::Unsupported { .. }), "{closed:?}");
     let paused = host.provider.pause(&made.id).await.unwrap_err().to_string();
     assert_eq!(
         paused,

@@ -338,6 +338,12 @@ async fn there_are_as_many_as_the_provider_makes() {
     assert!(matches!(full, Error::Full(1)), "{full:?}");
     // The one that is there is no other one.
     assert_eq!(bench.create("a").await, first);
+    bench.provider.terminate(&first.id).await.unwrap();
+    let keys = ["c", "d", "e", "f"];
+    let made = keys.map(|key| bench.provider.create(key, bench.spec()));
+    let made = futures_util::future::join_all(made).await;
+    let whole = made.iter().filter(|made| made.is_ok()).count();
+    assert_eq!(whole, 1, "{made:?}");
     bench.end().await;
 }
 

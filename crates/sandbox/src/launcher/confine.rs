@@ -37,6 +37,9 @@ const KEPT: CapabilitySet = CapabilitySet::CHOWN
 /// The last system call that this list knows (`listns`, Linux 6.19).
 const NEWEST: u32 = 470;
 
+/// `open_tree_attr`, which libc does not name yet.
+const OPEN_TREE_ATTR: c_long = 467;
+
 /// Answered with "not permitted".
 const REFUSED: &[c_long] = &[
     // Other views of files, users and networks.
@@ -52,6 +55,7 @@ const REFUSED: &[c_long] = &[
     libc::SYS_fsmount,
     libc::SYS_fspick,
     libc::SYS_mount_setattr,
+    OPEN_TREE_ATTR,
     libc::SYS_open_by_handle_at,
     libc::SYS_name_to_handle_at,
     // The machine.
@@ -128,6 +132,8 @@ const ARCHITECTURE: u32 = 0xC000_00B7;
 
 const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
 const NOT_PERMITTED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned();
+/// Answered as if it were done.
+const AS_IF_DONE: u32 = libc::SECCOMP_RET_ERRNO;
 const NO_SUCH_FAMILY: u32 = libc::SECCOMP_RET_ERRNO | libc::EAFNOSUPPORT.cast_unsigned();
 const NO_SUCH_CALL: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
 
@@ -136,6 +142,9 @@ const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
 /// The lower half of the first argument; both architectures are little endian.
 const FIRST_ARGUMENT: u32 = 16;
+const SECOND_ARGUMENT: u32 = 24;
+const THIRD_ARGUMENT: u32 = 32;
+const THIRD_ARGUMENT_UPPER: u32 = 36;
 
 /// Loads the filter. Has to come before [`drop_rights`], which takes away what it needs.
 pub(super) fn filter_calls() -> io::Result<()> {
@@ -194,6 +203,7 @@ fn program() -> Vec<sock_filter> {
         answer(NOT_PERMITTED),
         answer(ALLOW),
     ]);
+    program.extend(core_limit());
     let past_families = u8::try_from(2 * FAMILIES.len() + 2).unwrap_or_default();
     program.extend([
         jump(BPF_JEQ, number(libc::SYS_socket), 1, 0),
@@ -206,6 +216,29 @@ fn program() -> Vec<sock_filter> {
     }
     program.extend([answer(NO_SUCH_FAMILY), answer(ALLOW)]);
     program
+}
+
+/// The limit of core files stays as the sandbox was started with it: with none at all the machine
+/// would hand them to a program of its own. Programs that close it (sshd, sudo) are content; it may
+/// be read.
+fn core_limit() -> [sock_filter; 14] {
+    [
+        jump(BPF_JEQ, number(libc::SYS_setrlimit), 0, 4),
+        load(FIRST_ARGUMENT),
+        jump(BPF_JEQ, libc::RLIMIT_CORE, 0, 1),
+        answer(AS_IF_DONE),
+        answer(ALLOW),
+        jump(BPF_JEQ, number(libc::SYS_prlimit64), 0, 8),
+        load(SECOND_ARGUMENT),
+        jump(BPF_JEQ, libc::RLIMIT_CORE, 0, 5),
+        // Without a new limit it is a question.
+        load(THIRD_ARGUMENT),
+        jump(BPF_JEQ, 0, 0, 2),
+        load(THIRD_ARGUMENT_UPPER),
+        jump(BPF_JEQ, 0, 1, 0),
+        answer(AS_IF_DONE),
+        answer(ALLOW),
+    ]
 }
 
 fn number(call: c_long) -> u32 {
@@ -239,6 +272,11 @@ mod tests {
 
     /// What the program answers to a call, by the rules of the kernel's interpreter.
     fn ask(architecture: u32, number: u32, first: u32) -> u32 {
+        ask_with(architecture, number, [first, 0, 0, 0])
+    }
+
+    fn ask_with(architecture: u32, number: u32, arguments: [u32; 4]) -> u32 {
+        let [first, second, third, third_upper] = arguments;
         let program = program();
         let (mut at, mut accumulator) = (0_usize, 0_u32);
         loop {
@@ -253,6 +291,9 @@ mod tests {
                     NUMBER => number,
                     ARCH => architecture,
                     FIRST_ARGUMENT => first,
+                    SECOND_ARGUMENT => second,
+                    THIRD_ARGUMENT => third,
+                    THIRD_ARGUMENT_UPPER => third_upper,
                     other => panic!("offset {other}"),
                 };
                 continue;
@@ -301,6 +342,21 @@ mod tests {
         ] {
             assert_eq!(clone(flag | libc::SIGCHLD), NOT_PERMITTED, "{flag:x}");
         }
+    }
+
+    #[test]
+    fn the_limit_of_core_files_is_read_and_not_changed() {
+        let set = |resource| ask(ARCHITECTURE, number(libc::SYS_setrlimit), resource);
+        assert_eq!(set(libc::RLIMIT_CORE), AS_IF_DONE);
+        assert_eq!(set(libc::RLIMIT_NOFILE), ALLOW);
+        let ask = |resource, lower, upper| {
+            let call = number(libc::SYS_prlimit64);
+            ask_with(ARCHITECTURE, call, [0, resource, lower, upper])
+        };
+        assert_eq!(ask(libc::RLIMIT_CORE, 0, 0), ALLOW);
+        assert_eq!(ask(libc::RLIMIT_CORE, 8, 0), AS_IF_DONE);
+        assert_eq!(ask(libc::RLIMIT_CORE, 0, 8), AS_IF_DONE);
+        assert_eq!(ask(libc::RLIMIT_NOFILE, 8, 8), ALLOW);
     }
 
     #[test]

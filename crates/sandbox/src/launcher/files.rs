@@ -10,6 +10,7 @@ use rustix::process::{Gid, Uid, WaitOptions, waitpid};
 
 use super::maps;
 use super::plan::{Failure, FilesTask, Owners};
+use super::remove::remove;
 use crate::sys;
 
 /// Carries the task out, as root of the namespace with these owners.
@@ -70,23 +71,6 @@ fn perform(task: &FilesTask) -> io::Result<()> {
             remove(to)?;
             copy(from, to)
         }),
-    }
-}
-
-/// Removes a directory with all that is in it; one that is gone already is no error.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // A directory that whoever worked inside has closed to themselves, an overlay's own among
-        // them.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let opened = Command::new("/bin/chmod")
-                .args(["-R", "u+rwX", "--"])
-                .arg(path)
-                .output();
-            opened.and_then(|_| fs::remove_dir_all(path))
-        }
-        other => other,
     }
 }
 

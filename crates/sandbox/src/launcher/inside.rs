@@ -16,7 +16,7 @@ use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Uid};
 use super::init::Door;
 use super::outside::{passed, prepare};
 use super::plan::{Failure, Named as _, Owners, Start, Step};
-use super::{confine, skeleton};
+use super::{borrowed, confine, skeleton};
 use crate::local::ground::ROOT;
 use crate::sys;
 
@@ -93,9 +93,10 @@ fn set_up(plan: &Start) -> Result<(Door, Vec<String>), Failure> {
         prepare(plan, &mut notes)?;
         rustix::process::chdir(ROOT).named(Step::Mounts, ROOT)?;
     }
+    let borrowed = borrowed::read();
     enter_root(plan)?;
     passed(plan, Step::Root)?;
-    skeleton::write(plan)?;
+    skeleton::write(plan, &borrowed)?;
     passed(plan, Step::Files)?;
     rustix::system::sethostname(plan.name.as_bytes()).named(Step::Confine, "its name")?;
     sys::loopback_up().named(Step::Confine, "its loopback interface")?;

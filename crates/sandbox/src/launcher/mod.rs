@@ -15,6 +15,7 @@
 //!
 //! An ordinary user cannot do 1; the child then makes the file systems itself ([`inside`]).
 
+mod borrowed;
 mod confine;
 mod dial;
 mod files;
@@ -24,6 +25,7 @@ mod maps;
 mod network;
 mod outside;
 pub(crate) mod plan;
+mod remove;
 pub(crate) mod skeleton;
 mod sudo;
 
@@ -32,9 +34,9 @@ use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
 pub(crate) use dial::{MESSAGE_BYTES, Want};
-pub(crate) use files::remove;
 pub(crate) use init::started;
 use plan::{Answer, Failure, MAX_PLAN_BYTES, Plan};
+pub(crate) use remove::remove;
 use rustix::net::{RecvFlags, recv};
 
 /// The hidden command of the program that is [`main`].

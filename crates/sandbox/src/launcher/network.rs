@@ -20,7 +20,13 @@ pub(super) fn start(init: Init, program: &Path, groups: &[PathBuf]) -> Result<An
         return Err(Failure::at(STEP, "the sandbox has ended"));
     }
     join(groups)?;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    if rustix::process::geteuid().is_root() {
+        // It reads whatever comes from inside: without root's rights, and without the machine's
+        // files.
+        command.arg("--enable-sandbox");
+    }
+    let mut child = command
         // Its gateway would lead to this machine's own loopback otherwise.
         .args(["--configure", "--mtu=65520", "--disable-host-loopback"])
         .args(["--enable-seccomp", "--ready-fd=1"])

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown, symlink};
 use std::path::Path;
 
+use super::borrowed::Borrowed;
 use super::maps::USER;
 use super::plan::{Base, Entry, Failure, Named as _, Start, Step};
 
@@ -117,12 +118,14 @@ umask 022
 
 /// Writes what is missing. A sandbox that is started again has most of it already, and what was
 /// changed inside stays as it is.
-pub(super) fn write(plan: &Start) -> Result<(), Failure> {
+pub(super) fn write(plan: &Start, borrowed: &Borrowed) -> Result<(), Failure> {
     for (path, mode) in DIRECTORIES {
         directory(path, mode).named(STEP, path)?;
     }
     match plan.base {
-        Base::Host => system().named(STEP, "/etc")?,
+        Base::Host => system()
+            .and_then(|()| take_over(borrowed))
+            .named(STEP, "/etc")?,
         Base::Image(_) => joined_to_image().named(STEP, "/etc")?,
     }
     network(plan).named(STEP, "/etc/hosts")?;
@@ -173,6 +176,24 @@ fn system() -> io::Result<()> {
     Ok(())
 }
 
+/// What this machine's programs look for; an image has its own.
+fn take_over(borrowed: &Borrowed) -> io::Result<()> {
+    let names = borrowed.links.iter().map(|(name, _)| name);
+    let names = names.chain(borrowed.files.iter().map(|(name, _)| name));
+    for above in names.filter_map(|name| name.parent()) {
+        fs::create_dir_all(above)?;
+    }
+    for (name, to) in &borrowed.links {
+        link(to, name)?;
+    }
+    for (name, bytes) in &borrowed.files {
+        if fs::symlink_metadata(name).is_err() {
+            file(name, 0o644, bytes)?;
+        }
+    }
+    Ok(())
+}
+
 /// What an image may lack: our user, and how it becomes root.
 fn joined_to_image() -> io::Result<()> {
     for (path, mode, whole, line) in [
@@ -191,7 +212,7 @@ fn joined_to_image() -> io::Result<()> {
                 fs::write(path, [text.as_str(), end, line].concat())?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                file(path, mode, &[whole, line].concat())?;
+                file(path, mode, [whole, line].concat())?;
             }
             Err(error) => return Err(error),
         }
@@ -208,7 +229,7 @@ fn joined_to_image() -> io::Result<()> {
 
 fn network(plan: &Start) -> io::Result<()> {
     let name = &plan.name;
-    file("/etc/hostname", 0o644, &format!("{name}\n"))?;
+    file("/etc/hostname", 0o644, format!("{name}\n"))?;
     let hosts = format!("127.0.0.1 localhost {name}\n::1 localhost ip6-localhost\n");
     file("/etc/hosts", 0o644, &hosts)?;
     let servers = plan.name_server.as_deref();
@@ -235,7 +256,7 @@ fn entry(entry: &Entry, has_root: bool) -> io::Result<()> {
     let mut keys = entry.authorized.join("\n");
     keys.push('\n');
     file(AUTHORIZED, 0o644, &keys)?;
-    file(SSHD_CONFIG, 0o600, &configuration(entry, has_root))
+    file(SSHD_CONFIG, 0o600, configuration(entry, has_root))
 }
 
 fn configuration(entry: &Entry, has_root: bool) -> String {
@@ -255,8 +276,6 @@ fn configuration(entry: &Entry, has_root: bool) -> String {
          X11Forwarding no\n\
          PrintMotd no\n\
          PrintLastLog no\n\
-         ClientAliveInterval 60\n\
-         ClientAliveCountMax 5\n\
          AcceptEnv LANG LC_* TERM COLORTERM\n\
          Subsystem sftp internal-sftp\n\
          SetEnv"
@@ -282,7 +301,7 @@ fn directory(path: &str, mode: u32) -> io::Result<()> {
     }
 }
 
-fn link(to: &str, name: &str) -> io::Result<()> {
+fn link(to: impl AsRef<Path>, name: impl AsRef<Path>) -> io::Result<()> {
     match symlink(to, name) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
@@ -290,8 +309,8 @@ fn link(to: &str, name: &str) -> io::Result<()> {
 }
 
 /// Writes a file anew. What stands in its place is removed and not written through.
-fn file(path: &str, mode: u32, text: &str) -> io::Result<()> {
-    match fs::remove_file(path) {
+fn file(path: impl AsRef<Path>, mode: u32, text: impl AsRef<[u8]>) -> io::Result<()> {
+    match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -300,6 +319,6 @@ fn file(path: &str, mode: u32, text: &str) -> io::Result<()> {
         .create_new(true)
         .mode(mode)
         .open(path)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text.as_ref())?;
     file.set_permissions(Permissions::from_mode(mode))
 }

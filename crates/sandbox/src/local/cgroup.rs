@@ -23,7 +23,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const PERIOD: u64 = 100_000;
 
 /// The directories below which groups are made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Cgroups {
     parents: Vec<Parent>,
     tag: String,
@@ -138,6 +138,24 @@ impl Cgroups {
             .collect()
     }
 
+    /// Holds all processes still and waits until they are. Blocks.
+    pub(crate) fn hold_fast(&self, name: &str) -> io::Result<()> {
+        self.hold(name, true)?;
+        let freezer = |parent: &&Parent| parent.controllers.contains(&Controller::Freezer);
+        let parent = self.parents.iter().find(freezer);
+        let parent = parent.ok_or(io::ErrorKind::Unsupported)?;
+        let directory = parent.directory.join(format!("{}{name}", self.tag));
+        let mut waited = Duration::ZERO;
+        while !is_still(&directory, parent.unified)? {
+            if waited >= EMPTY_PATIENCE {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            std::thread::sleep(LOOK_AGAIN);
+            waited += LOOK_AGAIN;
+        }
+        Ok(())
+    }
+
     /// Holds all processes of the groups still, or lets them go on.
     pub(crate) fn hold(&self, name: &str, still: bool) -> io::Result<()> {
         let parent = self
@@ -156,6 +174,16 @@ impl Cgroups {
             fs::write(directory.join("freezer.state"), word)
         }
     }
+}
+
+/// Whether everything in a group stands still.
+fn is_still(directory: &Path, unified: bool) -> io::Result<bool> {
+    if unified {
+        let events = fs::read_to_string(directory.join("cgroup.events"))?;
+        return Ok(events.lines().any(|line| line == "frozen 1"));
+    }
+    let state = fs::read_to_string(directory.join("freezer.state"))?;
+    Ok(state.trim() == "FROZEN")
 }
 
 /// Ends what is still in the groups: helpers outside of the namespaces that nobody has written down
@@ -199,6 +227,15 @@ fn set(parent: &Parent, directory: &Path, limits: Limits) -> io::Result<()> {
             "memory.limit_in_bytes"
         };
         write(file, most.to_string())?;
+        // What is swapped out would be beside that bound. A kernel without swap has no such file.
+        let (file, most) = if parent.unified {
+            ("memory.swap.max", 0)
+        } else {
+            ("memory.memsw.limit_in_bytes", most)
+        };
+        if directory.join(file).exists() {
+            write(file, most.to_string())?;
+        }
     }
     if let (true, Some(most)) = (has(Controller::Processes), limits.processes) {
         write("pids.max", most.to_string())?;

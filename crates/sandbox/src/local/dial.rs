@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -38,6 +38,14 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// Whether connections can be had by it; a thread ends with the server alone.
+    pub(crate) fn is_alive(&self) -> bool {
+        match self {
+            Self::Thread(..) => true,
+            Self::Helper(helper) => helper.is_alive(),
+        }
+    }
+
     async fn open(&self, want: Want) -> io::Result<OwnedFd> {
         match self {
             Self::Thread(dialer, held) => dialer.open(Arc::clone(held), want).await,
@@ -170,26 +178,48 @@ impl Helper {
         }
     }
 
+    fn is_alive(&self) -> bool {
+        match self.state.try_lock() {
+            Ok(mut state) => matches!(state.0.try_wait(), Ok(None)),
+            Err(TryLockError::Poisoned(_)) => false,
+            // Somebody waits for its answer.
+            Err(TryLockError::WouldBlock) => true,
+        }
+    }
+
+    /// Asks for a socket. Requests have no number: after one without an answer the next answer
+    /// would be to the wrong one, so the helper is ended then, and another started later.
     fn open(&self, want: Want) -> io::Result<OwnedFd> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, socket) = &*state;
-        send(socket, &want.to_bytes(), SendFlags::NOSIGNAL)?;
-        let mut code = [0; MESSAGE_BYTES];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut extra = RecvAncillaryBuffer::new(&mut space);
-        let mut text = [IoSliceMut::new(&mut code)];
-        let read = recvmsg(socket, &mut text, &mut extra, RecvFlags::CMSG_CLOEXEC)?;
-        if read.bytes != MESSAGE_BYTES {
-            return Err(io::Error::other("the sandbox's helper has ended"));
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match ask(&state.1, want) {
+            Ok(answer) => answer,
+            Err(error) => {
+                let _gone_already = state.0.kill();
+                let _nothing_to_wait_for = state.0.wait();
+                Err(error)
+            }
         }
-        let handed = extra.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-            _ => None,
-        });
-        match (handed, i32::from_be_bytes(code)) {
-            (Some(socket), 0) => Ok(socket),
-            (_, code) => Err(io::Error::from_raw_os_error(code)),
-        }
+    }
+}
+
+/// What the helper answers; the outer error is that it does not.
+fn ask(socket: &OwnedFd, want: Want) -> io::Result<io::Result<OwnedFd>> {
+    send(socket, &want.to_bytes(), SendFlags::NOSIGNAL)?;
+    let mut code = [0; MESSAGE_BYTES];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut extra = RecvAncillaryBuffer::new(&mut space);
+    let mut text = [IoSliceMut::new(&mut code)];
+    let read = recvmsg(socket, &mut text, &mut extra, RecvFlags::CMSG_CLOEXEC)?;
+    if read.bytes != MESSAGE_BYTES {
+        return Err(io::Error::other("the sandbox's helper has ended"));
+    }
+    let handed = extra.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    match (handed, i32::from_be_bytes(code)) {
+        (Some(socket), 0) => Ok(Ok(socket)),
+        (_, code) => Ok(Err(io::Error::from_raw_os_error(code))),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use wharf_model::Timestamp;
 
-use super::ground::ROOT;
+use super::ground::{RECORD, ROOT};
 use super::launch::{COPY_PATIENCE, blocking};
 use super::process::Held;
 use super::record::{Record, Stage, launched};
@@ -34,20 +34,27 @@ impl Inner {
         let record = blocking(move || Record::read(&looked)).await?;
         let mut processes = Vec::new();
         let mut owners = self.owners;
-        if let Ok(mut record) = record {
+        if let Ok(record) = &record {
             owners = record.owners;
             if record.boot == self.boot {
                 processes.extend(record.init);
-                processes.append(&mut record.helpers);
-            }
-            if record.stage != Stage::Ending {
-                // From here on it is a remainder, whatever happens.
-                record.stage = Stage::Ending;
-                self.write(&record).await?;
+                processes.extend(record.helpers.iter().copied());
             }
         }
         processes.extend(launched(&directory));
-        self.end(id, processes).await?;
+        let ended = self.end(id, processes).await;
+        if let Ok(mut record) = record
+            && record.stage != Stage::Ending
+        {
+            // From here on it is a remainder, whatever happens.
+            record.stage = Stage::Ending;
+            if self.write(&record).await.is_err() && ended.is_ok() {
+                // A sandbox that has filled the disk leaves no room for that; without a record it
+                // is a remainder, too.
+                let _removed_below = fs::remove_file(directory.join(RECORD));
+            }
+        }
+        ended?;
         self.remove(directory, owners).await
     }
 
@@ -136,7 +143,12 @@ impl Inner {
                 source,
             })?;
         record.paused = still;
-        self.write(&record).await
+        let written = self.write(&record).await;
+        if written.is_err() && still {
+            // Nobody would know why it does nothing.
+            let _it_is_let_go_when_it_is_reached = self.groups.hold(id.as_str(), false);
+        }
+        written
     }
 
     /// The ids of all directories, in order.
@@ -174,7 +186,12 @@ impl Inner {
             let over = match self.record(&id).await {
                 Ok(record) if record.expires_at.is_some_and(|end| end <= now) => &mut swept.expired,
                 Ok(_) => continue,
-                Err(_) => &mut swept.remains,
+                Err(Error::NotFound) => &mut swept.remains,
+                // What cannot be read may be a sandbox that somebody works in.
+                Err(error) => {
+                    swept.stuck.push(format!("{id}: {error}"));
+                    continue;
+                }
             };
             slot.set(None);
             match self.destroy(&id).await {

@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::error::Error;
 use crate::launcher::plan::{Answer, Plan};
@@ -63,6 +65,8 @@ impl LauncherProgram {
         Command::new(&self.program)
             .args(&self.arguments)
             .env_clear()
+            // With all that it starts one group, which is ended as one.
+            .process_group(0)
             .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -81,7 +85,9 @@ fn listen(child: &mut Child, limit: Duration) -> Result<Answer, Error> {
             serde_json::from_slice(&line).map_err(|_| failed("it ended without an answer"))
         });
     if answer.is_err() {
-        let _gone_already = child.kill();
+        if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
+            let _gone_already = kill_process_group(group, Signal::KILL);
+        }
         let _nothing_to_wait_for = child.wait();
     }
     answer

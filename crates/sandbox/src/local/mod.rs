@@ -46,6 +46,7 @@ use cgroup::Cgroups;
 use dial::{Dialer, Way};
 use ground::Ground;
 use launch::blocking;
+use network::Outward;
 use process::Held;
 use record::{Record, Stage, boot};
 use relay::{Activity, Counted, Relay};
@@ -108,6 +109,8 @@ struct Inner {
     capabilities: Capabilities,
     /// Held by whoever copies files; a sweep must not take a copy under way for a remainder.
     copying: tokio::sync::Mutex<()>,
+    /// Held from counting sandboxes to there being one more.
+    counting: tokio::sync::Mutex<()>,
     slots: Mutex<HashMap<SandboxId, Arc<Slot>>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -128,8 +131,13 @@ struct Live {
     way: Way,
     relay: Relay,
     activity: Arc<Activity>,
-    /// Ends the task that stands for the network, where there is one.
-    _network: Option<tokio_util::sync::DropGuard>,
+    network: Mutex<Outward>,
+}
+
+impl Live {
+    fn network(&self) -> std::sync::MutexGuard<'_, Outward> {
+        self.network.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Slot {
@@ -181,6 +189,7 @@ impl LocalProvider {
                 entropy,
                 capabilities,
                 copying: tokio::sync::Mutex::default(),
+                counting: tokio::sync::Mutex::default(),
                 slots: Mutex::default(),
                 tasks: TaskTracker::new(),
                 cancel: CancellationToken::new(),
@@ -416,7 +425,8 @@ impl Provider for LocalProvider {
                     Ok(record) => all.push(self.inner.facts(&record)),
                     // Made or removed at this moment.
                     Err(Error::NotFound) => {}
-                    Err(error) => return Err(error),
+                    // The others are there; a sweep names this one.
+                    Err(error) => tracing::warn!(sandbox = %id, %error, "a record is not readable"),
                 }
             }
             Ok(all)

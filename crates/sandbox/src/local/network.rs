@@ -61,33 +61,79 @@ pub(crate) fn environment(egress: &Egress) -> Vec<(String, String)> {
     .to_vec()
 }
 
+/// What is said of a sandbox whose way out is not there.
+const NO_WAY_OUT: &str = "it has no way out: ";
+
+/// What stands for the network of a running sandbox.
+pub(crate) enum Outward {
+    /// It has none and is to have none.
+    Closed,
+    /// A task of this process, which ends with this.
+    Proxy { _ends_with_it: DropGuard },
+    /// A process of its own.
+    Stack(Held),
+    /// It could not be opened, which is tried again when the sandbox is next asked for.
+    Failed,
+}
+
+impl Outward {
+    /// Whether it is as it was to be.
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Self::Closed | Self::Proxy { .. } => true,
+            Self::Stack(held) => held.is_alive(),
+            Self::Failed => false,
+        }
+    }
+}
+
 impl Inner {
-    /// Opens the way out that the record names. A task of it ends with what is returned.
-    pub(super) async fn open_network(
+    /// Opens the way out. Without it there is still the way in, which may be needed to see why: a
+    /// failure is a note.
+    pub(super) async fn open_way_out(
         &self,
         record: &mut Record,
         way: &Way,
         held: &Arc<Held>,
-    ) -> Result<Option<DropGuard>, Error> {
+    ) -> Outward {
+        record.notes.retain(|note| !note.starts_with(NO_WAY_OUT));
+        match self.open_network(record, way, held).await {
+            Ok(open) => open,
+            Err(error) => {
+                record.notes.push(format!("{NO_WAY_OUT}{error}"));
+                Outward::Failed
+            }
+        }
+    }
+
+    async fn open_network(
+        &self,
+        record: &mut Record,
+        way: &Way,
+        held: &Arc<Held>,
+    ) -> Result<Outward, Error> {
         match record.egress.clone() {
-            Egress::Off => Ok(None),
+            Egress::Off => Ok(Outward::Closed),
             Egress::Only(allowed) => {
                 let listener = way.listen(PROXY_PORT).await?;
                 let cancel = self.cancel.child_token();
                 let serving = proxy::serve(listener, allowed, self.tasks.clone(), cancel.clone());
                 self.tasks.spawn(serving);
-                Ok(Some(cancel.drop_guard()))
+                Ok(Outward::Proxy {
+                    _ends_with_it: cancel.drop_guard(),
+                })
             }
             Egress::On => {
-                let runs = record
-                    .helpers
-                    .iter()
-                    .any(|helper| Held::take(*helper).is_some());
-                if !runs {
-                    record.helpers = vec![self.start_slirp(record, held).await?];
-                    self.write(record).await?;
+                let running = record.helpers.iter().find_map(|helper| Held::take(*helper));
+                if let Some(running) = running {
+                    return Ok(Outward::Stack(running));
                 }
-                Ok(None)
+                let stack = self.start_slirp(record, held).await?;
+                record.helpers = vec![stack];
+                self.write(record).await?;
+                Held::take(stack)
+                    .map(Outward::Stack)
+                    .ok_or_else(|| failed("slirp4netns ended at once"))
             }
         }
     }

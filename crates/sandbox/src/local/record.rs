@@ -12,9 +12,14 @@ use crate::id::SandboxId;
 use crate::launcher::plan::{Base, Init, Owners};
 use crate::provider::{Egress, Limits, Source};
 
+/// The form of the record. One of another form is not read, and so not ended either.
+pub(crate) const VERSION: u32 = 1;
+
 /// The record, in a private file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
+    #[serde(default = "first_version")]
+    pub(crate) version: u32,
     pub(crate) id: SandboxId,
     pub(crate) stage: Stage,
     /// The machine's start in which `init` is a process.
@@ -76,8 +81,19 @@ impl Record {
     /// Reads it.
     pub(crate) fn read(directory: &Path) -> io::Result<Self> {
         let text = fs::read(directory.join(RECORD))?;
-        serde_json::from_slice(&text).map_err(io::Error::from)
+        let record: Self = serde_json::from_slice(&text)?;
+        if record.version == VERSION {
+            return Ok(record);
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("it is of another version, {}", record.version),
+        ))
     }
+}
+
+fn first_version() -> u32 {
+    1
 }
 
 /// The first process as the launcher has written it down, which is before anybody was told of it.

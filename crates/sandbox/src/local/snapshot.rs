@@ -40,14 +40,27 @@ impl Inner {
         }
         let part = kept.with_extension(PART);
         let from = self.ground.of(&id);
-        // Held still, so that the copy is of one moment.
-        let holds = self.capabilities.has(Capability::Pause)
-            && !record.paused
-            && self.process(&record).is_some();
-        if holds {
-            let _copied_as_it_goes = self.groups.hold(id.as_str(), true);
-        }
-        let copied = self.copy(&from, &part, record.owners).await;
+        // Held still, so that the copy is of one moment, and so that nobody puts a link in the
+        // place of a directory while root copies it.
+        let runs = self.process(&record).is_some();
+        let holds = runs && self.capabilities.has(Capability::Pause);
+        let is_roots = matches!(record.owners, Owners::Range { .. });
+        let held = if holds {
+            let (groups, name) = (self.groups.clone(), id.clone());
+            blocking(move || groups.hold_fast(name.as_str())).await?
+        } else if runs && is_roots {
+            Err(io::ErrorKind::Unsupported.into())
+        } else {
+            Ok(())
+        };
+        let copied = match held {
+            Ok(()) => self.copy(&from, &part, record.owners).await,
+            Err(source) => Err(Error::System {
+                what: "holding the sandbox still",
+                source,
+            }),
+        };
+        let holds = holds && !record.paused;
         if holds {
             let _was_not_held = self.groups.hold(id.as_str(), false);
         }
@@ -122,6 +135,16 @@ impl Inner {
     }
 
     async fn remove_copy(&self, path: &Path, owners: Owners) -> Result<(), Error> {
+        // First, so that what is half removed is no snapshot any more.
+        match fs::remove_file(path.join(NOTE)) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::Files {
+                    what: "the copy",
+                    source,
+                });
+            }
+            _ => {}
+        }
         let inside = KEPT.into_iter().map(|name| path.join(name)).collect();
         self.on_files(owners, FilesTask::Remove(inside)).await?;
         let path = path.to_owned();

@@ -8,7 +8,7 @@ use super::dial::{Helper, Way};
 use super::ground::{self, INIT};
 use super::launch::{START_PATIENCE, blocking};
 use super::process::Held;
-use super::record::{HostKey, Record, Stage};
+use super::record::{HostKey, Record, Stage, VERSION};
 use super::relay::{Activity, Relay};
 use super::{Inner, Live, NAME, SSH_PORT, network};
 use crate::check;
@@ -28,12 +28,11 @@ impl Inner {
             Err(Error::NotFound) => self.destroy(&id).await?,
             Err(error) => return Err(error),
         }
-        let there = self.ids().await?.len();
-        if there >= self.options.most {
-            self.forget_slot(&id);
-            return Err(Error::Full(there));
-        }
         let mut record = self.new_record(&id, spec)?;
+        if let Err(error) = self.take_place(&id).await {
+            self.forget_slot(&id);
+            return Err(error);
+        }
         let made = self.make(&slot, &mut record).await;
         if let Err(error) = made {
             slot.set(None);
@@ -55,7 +54,17 @@ impl Inner {
 
     /// Makes a sandbox that was made once reachable: as it runs, or started again.
     async fn bring_up(&self, slot: &super::Slot, mut record: Record) -> Result<Sandbox, Error> {
-        if slot.live().is_some() {
+        if !record.paused {
+            // A server that ended while it copied or held it has left it standing still.
+            let _there_is_none_to_let_go = self.groups.hold(record.id.as_str(), false);
+        }
+        if let Some(live) = slot.live().filter(|live| live.way.is_alive()) {
+            if !live.network().is_open() {
+                // The way in stays as it is: people are on it.
+                let network = self.open_way_out(&mut record, &live.way, &live.held).await;
+                *live.network() = network;
+                self.write(&record).await?;
+            }
             return Ok(self.facts(&record));
         }
         slot.set(None);
@@ -73,11 +82,20 @@ impl Inner {
         Ok(self.facts(&record))
     }
 
+    /// Makes the directory, by which a sandbox counts, where there is room for one more.
+    async fn take_place(&self, id: &SandboxId) -> Result<(), Error> {
+        let _alone = self.counting.lock().await;
+        let there = self.ids().await?.len();
+        if there >= self.options.most {
+            return Err(Error::Full(there));
+        }
+        let home = self.ground.of(id);
+        let made = blocking(move || ground::make_home(&home)).await?;
+        made.map_err(|error| failed(Step::Record, error))
+    }
+
     async fn make(&self, slot: &super::Slot, record: &mut Record) -> Result<(), Error> {
         let directory = self.ground.of(&record.id);
-        let home = directory.clone();
-        let made = blocking(move || ground::make_home(&home)).await?;
-        made.map_err(|error| failed(Step::Record, error))?;
         self.write(record).await?;
         self.passed(Step::Record)?;
         self.start_made(slot, record, directory).await
@@ -178,14 +196,14 @@ impl Inner {
             Relay::open(record.port, to, Arc::clone(&activity), &self.tasks, cancel).await?;
         record.port = Some(relay.port);
         self.passed(Step::Relay)?;
-        let network = self.open_network(record, &way, &held).await?;
+        let network = self.open_way_out(record, &way, &held).await;
         self.passed(Step::Egress)?;
         slot.set(Some(Arc::new(Live {
             held,
             way,
             relay,
             activity,
-            _network: network,
+            network: std::sync::Mutex::new(network),
         })));
         Ok(())
     }
@@ -197,6 +215,7 @@ impl Inner {
             .map_err(|error| failed(Step::Record, error))?;
         let exposed = |(name, value): (String, Secret)| (name, value.expose().to_owned());
         Ok(Record {
+            version: VERSION,
             id: id.clone(),
             stage: Stage::Making,
             boot: self.boot.clone(),

@@ -11,6 +11,7 @@
 
 mod words;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +25,8 @@ use crate::check;
 use crate::error::Error;
 use crate::id::{SandboxId, SnapshotId};
 use crate::provider::{
-    BoxFuture, Capabilities, Capability, Connection, Health, Provider, Sandbox, Source, Spec,
-    Swept, User,
+    BoxFuture, Capabilities, Capability, Connection, Egress, Health, Limits, Provider, Sandbox,
+    Source, Spec, Swept, User,
 };
 
 /// How long one command on the host may take.
@@ -39,6 +40,9 @@ const NAME: &str = "ssh";
 const NOTE: &str = "it is a directory on a host: whoever enters has all that the account has there";
 const NO_VARIABLES: &str =
     "its sessions do not have the variables that were given: sshd takes none from a key";
+
+const NOT_CLOSED: &str = "it has the host's network, though it was to have none";
+const NO_LIMITS: &str = "its limits are not kept: it uses what the account may use there";
 
 /// The host, as those who enter it see it.
 #[derive(Debug, Clone)]
@@ -88,6 +92,9 @@ impl SshProvider {
         if let Source::Snapshot(_) = spec.source {
             return Err(cannot(Capability::Snapshot));
         }
+        if let Egress::Only(_) = spec.egress {
+            return Err(cannot(Capability::AllowList));
+        }
         match self.find(&id).await {
             Err(Error::NotFound) => {}
             found => return found,
@@ -95,6 +102,12 @@ impl SshProvider {
         let mut notes = vec![NOTE.to_owned()];
         if !spec.environment.is_empty() {
             notes.push(NO_VARIABLES.to_owned());
+        }
+        if spec.egress == Egress::Off {
+            notes.push(NOT_CLOSED.to_owned());
+        }
+        if spec.limits != Limits::default() {
+            notes.push(NO_LIMITS.to_owned());
         }
         let record = Record {
             id: id.clone(),
@@ -111,7 +124,12 @@ impl SshProvider {
         }
         input.push('\n');
         let _alone = self.keys.lock().await;
-        self.run(&words::make(&id), &input).await?;
+        let made = self.run(&words::make(&id), &input).await;
+        if let Err(error) = made {
+            // Its keys may be in already. Where this fails as well a sweep finds them.
+            let _left_to_a_sweep = self.run(&words::remove(&id), "").await;
+            return Err(error);
+        }
         self.find(&id).await
     }
 
@@ -154,6 +172,23 @@ impl SshProvider {
     async fn remove(&self, id: &SandboxId) -> Result<(), Error> {
         let _alone = self.keys.lock().await;
         self.run(&words::remove(id), "").await.map(|_| ())
+    }
+
+    /// Removes what is half made. Nothing is being made meanwhile by this provider.
+    async fn sweep_half_made(&self, swept: &mut Swept) -> Result<(), Error> {
+        let _alone = self.keys.lock().await;
+        let printed = self.run(&words::half_made(), "").await?;
+        let ids: BTreeSet<SandboxId> = printed
+            .lines()
+            .filter_map(|line| SandboxId::parse(line).ok())
+            .collect();
+        for id in ids {
+            match self.run(&words::remove(&id), "").await {
+                Ok(_) => swept.remains.push(id),
+                Err(error) => swept.stuck.push(format!("{id}: {error}")),
+            }
+        }
+        Ok(())
     }
 
     /// Runs a script of ours and answers with what it printed.
@@ -301,6 +336,7 @@ impl Provider for SshProvider {
                     Err(error) => swept.stuck.push(format!("{}: {error}", sandbox.id)),
                 }
             }
+            self.sweep_half_made(&mut swept).await?;
             Ok(swept)
         })
     }
