@@ -98,7 +98,8 @@ fn there(text: &str) -> RunRequest {
 #[test]
 fn a_command_runs_in_its_workspace_and_is_recorded_with_its_target() {
     with_sandbox(|test, one| async move {
-        let done = test.engine.run(&me(), there("pwd; echo $SSH_CONNECTION"));
+        let caller = me();
+        let done = test.engine.run(&caller, there("pwd; echo $SSH_CONNECTION"));
         let done = done.await.unwrap();
         let port = one.host.port().to_string();
         let said = stdout(&done);

@@ -26,6 +26,7 @@ mod outside;
 mod policy;
 mod registry;
 mod run;
+mod sandbox;
 mod serve;
 mod session;
 mod sync;
