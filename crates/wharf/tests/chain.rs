@@ -39,6 +39,14 @@ impl Drop for Tunnel {
     }
 }
 
+/// A test that fails leaves no sandbox behind.
+impl Drop for Chain {
+    fn drop(&mut self) {
+        let stop = ["session", "stop", &self.session, "--yes", "-q"];
+        let _ended = self.home.wharf(&stop).output();
+    }
+}
+
 struct Chain {
     home: Home,
     /// The session, and the port of its sshd.
