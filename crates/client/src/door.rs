@@ -29,7 +29,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use reqwest::header::{
     AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE,
 };
-use reqwest::{Body, StatusCode, Url};
+use reqwest::{Body, Method, StatusCode, Url};
 use subtle::ConstantTimeEq as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -40,6 +40,7 @@ use wharf_api::identity::Hidden;
 use wharf_model::Secret;
 
 use crate::client::Client;
+use crate::gateway::SANDBOX_TIMEOUT;
 
 /// Connections through one door at once; the next one waits.
 pub const CONNECTIONS_MAX: usize = 64;
@@ -51,6 +52,11 @@ const RENEW_AGAIN: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection may take to say what it wants.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where an agent says that it is well.
+const HEALTH: &str = "/global/health";
+/// Characters of a refusal that are told.
+const REASON_CHARS_MAX: usize = 300;
 
 /// Who is to be given along with the password.
 pub const USER: &str = "opencode";
@@ -73,7 +79,7 @@ type Answer = hyper::Response<UnsyncBoxBody<Bytes, reqwest::Error>>;
 pub struct Door {
     address: SocketAddr,
     password: Secret,
-    closed: CancellationToken,
+    inside: Arc<Inside>,
 }
 
 struct Inside {
@@ -112,7 +118,6 @@ impl Door {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let pair = format!("{USER}:{}", password.expose());
-        let closed = CancellationToken::new();
         let inside = Arc::new(Inside {
             client: client.clone(),
             session: session.to_owned(),
@@ -120,15 +125,34 @@ impl Door {
             way: Mutex::new(way),
             renewing: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
-            closed: closed.clone(),
+            closed: CancellationToken::new(),
         });
         inside.track(Arc::clone(&inside).accept(listener));
         inside.track(Arc::clone(&inside).keep());
         Ok(Self {
             address,
             password,
-            closed,
+            inside,
         })
+    }
+
+    /// Waits until the agent answers. Its server starts it where it does not run.
+    ///
+    /// # Errors
+    /// Why it does not answer, in the server's words.
+    pub async fn ready(&self) -> Result<(), String> {
+        let way = self.inside.way();
+        let url = Url::parse(&format!("{}{HEALTH}", way.url));
+        let url = url.map_err(|_| "the server gave an address that is none".to_owned())?;
+        let asked = self.inside.client.raw(Method::GET, url);
+        let answer = asked.timeout(SANDBOX_TIMEOUT).send().await;
+        let answer = answer.map_err(|error| error.without_url().to_string())?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        let status = answer.status().as_u16();
+        let said = answer.bytes().await.unwrap_or_default();
+        Err(reason(&said).unwrap_or_else(|| format!("it answered with status {status}")))
     }
 
     /// Where it is. Nothing in it is secret.
@@ -154,7 +178,7 @@ impl fmt::Debug for Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        self.closed.cancel();
+        self.inside.closed.cancel();
     }
 }
 
@@ -334,6 +358,16 @@ impl Inside {
             pause = if renewed { RENEW_EVERY } else { RENEW_AGAIN };
         }
     }
+}
+
+/// What a refusal says: `{error, details: {reason}}`, or the text as it is.
+fn reason(said: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(said);
+    let read: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+    let member = |name: &str| read.as_ref()?.pointer(name)?.as_str().map(str::to_owned);
+    let told = member("/details/reason").or_else(|| member("/error"));
+    let text: String = text.trim().chars().take(REASON_CHARS_MAX).collect();
+    told.or_else(|| (!text.is_empty()).then_some(text))
 }
 
 fn handed_back(response: reqwest::Response) -> Answer {

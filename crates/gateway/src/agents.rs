@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_model::Secret;
 use wharf_sandbox::{BoxFuture, Provider, SandboxId};
 
@@ -15,10 +18,14 @@ use crate::machine::{Asked, Machine};
 use crate::relay::{self, Way};
 use crate::state::State;
 use crate::text;
+use crate::tickets::AGENT_USER;
 use crate::up::ended;
 
 /// Between two looks whether an agent listens.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long it may take for one small answer.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// Who starts the agent's server in a machine.
 pub trait Agents: Send + Sync + 'static {
@@ -73,7 +80,7 @@ impl Inner {
                 if let Some(agents) = &self.parts.agents {
                     agents.start(&at).await?;
                 }
-                while !listens(&*provider, &id, port).await {
+                while !answers(&*provider, &id, port, &at.password).await {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 Ok(())
@@ -103,6 +110,24 @@ impl Inner {
         let outer = outer.chain_update("agent").chain_update(inner.finalize());
         Secret::new(text::hex(&outer.finalize()))
     }
+}
+
+/// Whether it answers at all. OpenCode listens for some seconds before it does, and never answers
+/// what it is asked until then: whoever attached too early would wait for ever.
+async fn answers(provider: &dyn Provider, id: &SandboxId, port: u16, password: &Secret) -> bool {
+    let key = STANDARD.encode(format!("{AGENT_USER}:{}", password.expose()));
+    let request = format!(
+        "GET /global/health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Basic {key}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    let asking = async {
+        let mut stream = provider.dial(id, port).await.ok()?;
+        stream.write_all(request.as_bytes()).await.ok()?;
+        // What it says is the client's affair.
+        stream.read_u8().await.ok()
+    };
+    let asked = tokio::time::timeout(ANSWER_MAX, asking).await;
+    asked.is_ok_and(|first| first.is_some())
 }
 
 async fn listens(provider: &dyn Provider, id: &SandboxId, port: u16) -> bool {

@@ -51,7 +51,10 @@ impl Gateway {
             return Err(Error::invalid("lifetime", message));
         }
         if options.max > SESSIONS_MAX {
-            return Err(Error::invalid("max", format!("must be at most {SESSIONS_MAX}")));
+            return Err(Error::invalid(
+                "max",
+                format!("must be at most {SESSIONS_MAX}"),
+            ));
         }
         let inner = Arc::new(Inner {
             parts,

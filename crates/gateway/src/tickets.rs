@@ -25,7 +25,7 @@ use crate::up::ended;
 use crate::views::TicketView;
 
 /// The account that an agent's server asks for.
-const AGENT_USER: &str = "opencode";
+pub(crate) const AGENT_USER: &str = "opencode";
 
 /// Where the agent of a session is reached, and what lets in there.
 #[derive(Debug, Clone)]

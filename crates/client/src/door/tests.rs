@@ -191,6 +191,22 @@ async fn a_ticket_that_is_late_is_renewed_on_the_way() {
 }
 
 #[tokio::test]
+async fn the_agent_is_waited_for_and_a_refusal_is_told() {
+    let (door, came) = door().await;
+    assert_eq!(door.ready().await, Ok(()));
+    assert_eq!(
+        came.lines(),
+        ["GET /proxy/gws_1/wht_1/opencode/global/health"]
+    );
+    came.is_late.store(true, Ordering::SeqCst);
+    assert_eq!(door.ready().await, Err("too late".to_owned()));
+    let told = br#"{"error":"Session not available","details":{"reason":"it is paused"}}"#;
+    assert_eq!(reason(told).as_deref(), Some("it is paused"));
+    assert_eq!(reason(br#"{"error":"No"}"#).as_deref(), Some("No"));
+    assert_eq!(reason(b" "), None);
+}
+
+#[tokio::test]
 async fn another_protocol_passes() {
     let (door, _came) = door().await;
     let asked = request("GET /pty", "Upgrade: echo\r\nConnection: Upgrade\r\n") + "abcd";

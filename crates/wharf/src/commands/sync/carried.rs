@@ -87,7 +87,10 @@ pub(crate) fn carried(cx: &Context) -> Result<Carried, CommandError> {
 fn profile(here: &Selection) -> Result<(Files, Vec<String>), CommandError> {
     let mut files = Files::new();
     let mut held = Vec::new();
-    let allow_file = here.manifest.iter().find(|(path, _)| path.as_str() == ALLOW_FILE);
+    let allow_file = here
+        .manifest
+        .iter()
+        .find(|(path, _)| path.as_str() == ALLOW_FILE);
     let allowed = match allow_file {
         Some((path, _)) => Allowed::read(&here.content(path)?),
         None => Allowed::default(),

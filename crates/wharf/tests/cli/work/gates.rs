@@ -227,3 +227,27 @@ fn a_client_that_is_not_here_is_looked_for_before_anything_is_made() {
     assert_eq!(status.code(), Some(5), "{shown}");
     assert_eq!(gateway.asked(), Vec::<String>::new());
 }
+
+#[test]
+fn an_agent_that_does_not_answer_is_said_before_the_terminal_is_given() {
+    let why = json!({
+        "error": "Session not available",
+        "details": { "reason": "opencode is not in the sandbox" },
+    });
+    let gateway = Gateway::that(Says {
+        agent: (503, why),
+        ..Says::default()
+    });
+    let (shown, status) = Seat::at(&gateway.hands_over("#!/bin/sh\necho HAS IT\n", &[])).ends();
+    assert!(
+        shown.contains("the agent in the sandbox does not answer"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("because: opencode is not in the sandbox"),
+        "{shown}"
+    );
+    assert!(shown.contains("gws_new goes on"), "{shown}");
+    assert!(!shown.contains("HAS IT"), "{shown}");
+    assert_eq!(status.code(), Some(9), "{shown}");
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Value, json};
 
@@ -18,6 +18,8 @@ pub(crate) struct Says {
     pub(crate) me: u16,
     /// Status and body of making a session.
     pub(crate) created: (u16, Value),
+    /// Status and body of the agent's word on its health.
+    pub(crate) agent: (u16, Value),
     /// The sandboxes that are there.
     pub(crate) sandboxes: Vec<Value>,
     /// The machine of them.
@@ -33,6 +35,7 @@ impl Default for Says {
         Self {
             me: 200,
             created: (201, created(Some(&machine))),
+            agent: (200, json!({ "healthy": true })),
             sandboxes: vec![],
             machine,
         }
@@ -69,11 +72,15 @@ impl Gateway {
     pub(crate) fn that(says: Says) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&asked);
+        let base = Arc::new(OnceLock::<String>::new());
+        let known = Arc::clone(&base);
         let stub = Stub::start(move |path| {
             noted.lock().unwrap().push(path.to_owned());
-            let (status, body) = answer(&says, path);
+            let base = known.get().unwrap();
+            let (status, body) = answer(&says, base, path);
             reply(status, &body)
         });
+        base.set(stub.url.clone()).unwrap();
         Self {
             home: Home::new(),
             url: stub.url,
@@ -119,7 +126,7 @@ impl Gateway {
     }
 }
 
-fn answer(says: &Says, path: &str) -> (u16, Value) {
+fn answer(says: &Says, base: &str, path: &str) -> (u16, Value) {
     let problem = |status: u16| {
         let body = json!({
             "type": "about:blank", "title": "no", "status": status, "detail": "as the test wants",
@@ -140,11 +147,12 @@ fn answer(says: &Says, path: &str) -> (u16, Value) {
         "POST /proliferate/sessions" => says.created.clone(),
         "POST /api/sandboxes/gws_new/tickets" | "POST /api/sandboxes/gws_new/tickets/renew" => {
             let ticket = json!({
-                "ticket": "wht_secret", "url": "http://127.0.0.1:1/proxy/gws_new/wht_secret/opencode",
+                "ticket": "wht_secret", "url": format!("{base}/proxy/gws_new/wht_secret/opencode"),
                 "expires_at": "2099-01-01T00:00:00Z",
             });
             (200, ticket)
         }
+        "GET /proxy/gws_new/wht_secret/opencode/global/health" => says.agent.clone(),
         "GET /api/sandboxes/gws_new" => (200, sandbox("gws_new", "running")),
         path if path.starts_with("GET /proliferate/gws_") => {
             let mut connection = says.machine.clone();

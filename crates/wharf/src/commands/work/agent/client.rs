@@ -9,7 +9,7 @@ use wharf_model::{Entropy as _, Secret};
 
 use super::{child, environment};
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{CommandError, Kind};
 use crate::sandbox::{Ended, Machine};
 use crate::wire::SystemEntropy;
 
@@ -28,9 +28,21 @@ pub(in crate::commands::work) async fn open(
     SystemEntropy.fill(&mut random);
     let password: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     let door = Door::open(client, session, ticket, Secret::new(password)).await;
-    door.map_err(|error| {
+    let door = door.map_err(|error| {
         CommandError::failed("the way to the agent cannot be opened").because(error)
-    })
+    })?;
+    // A client that comes before the agent shows an empty screen until somebody ends it.
+    door.ready().await.map_err(|why| {
+        let mut error =
+            CommandError::new(Kind::TryLater, "the agent in the sandbox does not answer");
+        error.causes.push(why);
+        error
+            .hint(format!(
+                "{session} goes on; wharf --agent shell is a shell in it"
+            ))
+            .hint("its own words: wharf ssh ID -- cat /home/user/.local/state/opencode-serve.log")
+    })?;
+    Ok(door)
 }
 
 /// Hands the terminal to the client, and waits for its end.

@@ -1,6 +1,6 @@
 //! What is brought to the machine, who works there, and what is left of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wharf_localstate::private;
@@ -20,6 +20,8 @@ use crate::sandbox::{Ended, terminal};
 use crate::tar;
 use crate::ui;
 
+/// An agent that takes longer to answer was started for us.
+const AGENT_STARTED: Duration = Duration::from_secs(1);
 /// What puts the agent's configuration into the home directory of the account.
 const UNPACK: &str = "umask 077 && cd && tar -xzpf -";
 
@@ -152,7 +154,12 @@ impl Flow {
     pub(super) fn attach_client(&mut self, machine: &Machine) -> Result<Ended, CommandError> {
         let api = self.client()?;
         let session = machine.session.clone();
+        let began = Instant::now();
         let door = self.wait(async move { client::open(&api, &session).await })?;
+        let took = began.elapsed();
+        if took > AGENT_STARTED {
+            self.say(Mark::Done, "agent", "started", Some(took));
+        }
         let text = "attaching. Quit it any time: the session keeps running. Return: wharf";
         self.say(Mark::Begin, "OpenCode", text, None);
         let program = self.program.clone().unwrap_or_default();
