@@ -189,7 +189,7 @@ mod tests {
         for wrong in [
             "",
             "ssh-ed25519",
-            &KEY[..40],
+            KEY.get(..40).unwrap(),
             &format!("command=\"sh\" {KEY}"),
             &format!("{KEY}\n{KEY}"),
             &KEY.replace("ssh-ed25519", "ssh-rsa"),

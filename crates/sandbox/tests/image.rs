@@ -1,6 +1,11 @@
 //! Sandboxes of an image: a directory with the root of a system, made here of some of this
 //! machine's programs.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
 mod support;
 
 use std::fs;

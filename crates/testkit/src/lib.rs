@@ -40,9 +40,7 @@ pub use model::{Answer, Asked, FakeModel};
 pub use pair::{Pair, with_pair};
 pub use postgres::TestPostgres;
 pub use provider::{FAKE_HOST_KEY, FakeProvider, Fault};
-pub use readers::{
-    ClaudeCode, Codex, Init, OpenCode, OpenCodeServer, Readers, Screen, Seat, told,
-};
+pub use readers::{ClaudeCode, Codex, Init, OpenCode, OpenCodeServer, Readers, Screen, Seat, told};
 pub use sudo::with_sudo;
 pub use upstream::{Seen, TestUpstream};
 

@@ -150,7 +150,7 @@ async fn a_ticket_is_for_one_session_one_caller_and_a_short_while() {
         "",
         "wht_",
         "whk_x",
-        &text[..text.len() - 1],
+        text.get(..text.len() - 1).unwrap(),
         &text.replace("wht_", "whk_"),
     ] {
         assert!(bad(&one, wrong).await, "{wrong}");

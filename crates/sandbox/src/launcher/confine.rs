@@ -197,7 +197,7 @@ fn program() -> Vec<sock_filter> {
         }
     }
     program.extend([
-        jump(BPF_JEQ, number(libc::SYS_clone), 0, 3),
+        jump(BPF_JEQ, number(libc::SYS_clone), 0, 4),
         load(FIRST_ARGUMENT),
         jump(BPF_JSET, NAMESPACE_FLAGS, 0, 1),
         answer(NOT_PERMITTED),

@@ -4,16 +4,16 @@
 //! more than `posix_spawn` can say. So the program is started once more, as this, with a plan on
 //! standard input:
 //!
-//! 1. As root it makes the file systems in mounts of its own ([`outside`]), so that none of them
+//! 1. As root it makes the file systems in mounts of its own (`outside`), so that none of them
 //!    is ever seen by the machine and none outlives the sandbox.
-//! 2. It makes a child in all the new namespaces, says who the child's users are ([`maps`]), and
+//! 2. It makes a child in all the new namespaces, says who the child's users are (`maps`), and
 //!    lets it go on. The child's mounts are a copy in a namespace of less rights, where the kernel
 //!    holds every mount and every `read-only` of them fast.
-//! 3. The child changes into its root, writes its files, cuts down what it may do ([`inside`]),
-//!    and becomes the first process of the sandbox ([`init`]).
+//! 3. The child changes into its root, writes its files, cuts down what it may do (`inside`),
+//!    and becomes the first process of the sandbox (`init`).
 //! 4. The launcher answers with that process and ends.
 //!
-//! An ordinary user cannot do 1; the child then makes the file systems itself ([`inside`]).
+//! An ordinary user cannot do 1; the child then makes the file systems itself (`inside`).
 
 mod borrowed;
 mod confine;

@@ -265,7 +265,10 @@ impl Inner {
     fn forget_slot(&self, id: &SandboxId) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         // The map's and that of whoever calls this.
-        if slots.get(id).is_some_and(|slot| Arc::strong_count(slot) <= 2) {
+        if slots
+            .get(id)
+            .is_some_and(|slot| Arc::strong_count(slot) <= 2)
+        {
             slots.remove(id);
         }
     }

@@ -325,7 +325,7 @@ fn a_session_that_is_not_there_is_told_with_its_reason() {
         assert_eq!(asleep.json(), body);
         assert!(!asleep.headers.contains_key("retry-after"));
         let waking = server.get(&path("waking", "/x")).await;
-        assert_eq!((waking.json(), &*waking.header("retry-after")), (body, "3"));
+        assert_eq!((waking.json(), waking.header("retry-after")), (body, "3"));
         assert_eq!(none.status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(none.json()["error"], "Session not available");
 

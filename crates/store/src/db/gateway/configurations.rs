@@ -95,7 +95,9 @@ impl Database {
                     row.path_hash.as_deref(),
                 );
                 let found = query.fetch_one(&mut *transaction).await?;
-                return Ok(ConfigurationMade::There(Box::new(configuration_of(&found)?)));
+                return Ok(ConfigurationMade::There(Box::new(configuration_of(
+                    &found,
+                )?)));
             }
             let query = sqlx::query_scalar(
                 "SELECT COUNT(*) FROM gateway_configurations WHERE organization = $1 AND owner = $2",

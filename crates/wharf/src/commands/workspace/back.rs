@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use wharf_workspace::path::RelPath;
 use wharf_workspace::plan::Provided;
 use wharf_workspace::pull::apply::{Applied, ConflictWhy};
-use wharf_workspace::pull::branch::{Commit, Git, branch};
+use wharf_workspace::pull::branch::{Branched, Commit, Git, branch};
 use wharf_workspace::pull::diff::Patch;
 use wharf_workspace::pull::{Bounds, Change, Incoming, RefusedWhy};
-use wharf_workspace::round::Round;
+use wharf_workspace::round::{Choice, Round};
 
 use super::place::Place;
 use super::take::{self, name};
@@ -21,7 +21,7 @@ use crate::login::now;
 use crate::sandbox::{Line, Machine};
 
 /// Names that are listed before the rest is counted.
-const LISTED_MAX: usize = 20;
+pub(super) const LISTED_MAX: usize = 20;
 
 /// What changed there, with its contents.
 pub(crate) struct Back<'a> {
@@ -103,7 +103,7 @@ impl Back<'_> {
         cx: &Context,
         branch_name: &str,
         message: Option<&str>,
-    ) -> Result<Option<String>, CommandError> {
+    ) -> Result<Branched, CommandError> {
         let is_ours = |named: &(&str, &str)| !named.0.starts_with("GIT_");
         let env = cx.world.variables();
         let git = Git {
@@ -141,11 +141,14 @@ impl Back<'_> {
             let is_within = |one: &RelPath| path == one || path.is_within(one.as_bytes());
             only.iter().any(is_within)
         };
-        let only: Option<&(dyn Fn(&RelPath) -> bool + Sync)> =
-            if only.is_empty() { None } else { Some(&wanted) };
-        let applying = self
-            .round
-            .apply(&line.connection, &self.incoming, force, only);
+        let is_named = !only.is_empty();
+        let choice = Choice {
+            force,
+            // Whoever names the rules of what is sent has said yes to them.
+            rules: is_named,
+            only: if is_named { Some(&wanted) } else { None },
+        };
+        let applying = self.round.apply(&line.connection, &self.incoming, choice);
         Ok(applying.await?)
     }
 
@@ -240,6 +243,8 @@ const fn why_conflict(why: ConflictWhy) -> &'static str {
         ConflictWhy::BothChanged => "changed on both sides",
         ConflictWhy::GoneHere => "changed there, gone here",
         ConflictWhy::GoneThere => "deleted there, changed here",
+        ConflictWhy::ChangedSince => "changed here meanwhile",
+        ConflictWhy::Rules => "it decides what is sent there: it is taken when it is named",
         ConflictWhy::NoPlace => "there is no place for it",
     }
 }

@@ -7,7 +7,7 @@ use wharf_localstate::private;
 use wharf_workspace::path::RelPath;
 
 use super::back::{self, Back};
-use super::{Which, diff, ends};
+use super::{Which, diff, ends, take};
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
@@ -145,7 +145,14 @@ async fn make(
 }
 
 fn make_branch(cx: &Context, back: &Back<'_>, name: &str, message: Option<&str>) -> Outcome {
-    let commit = back.branch(cx, name, message)?;
+    let made = back.branch(cx, name, message)?;
+    for path in made.within.iter().take(back::LISTED_MAX) {
+        let path = take::name(path.as_bytes());
+        cx.ui.event(&format!(
+            "not in the branch: {path}, which is in a repository within this one"
+        ));
+    }
+    let commit = made.commit;
     if cx.ui.json {
         ui::data(&format!(
             "{}\n",

@@ -73,7 +73,7 @@ pub(super) fn status(cx: &Context, args: &Args) -> Outcome {
                 "directory": ends.place.workspace.root().display().to_string(),
                 "files": looked.scanned.manifest.len(),
                 "bytes": looked.scanned.manifest.bytes(),
-                "left_out": looked.scanned.left_count,
+                "left_out": looked.scanned.left.len(),
                 "differences": list,
             });
             ui::data(&format!("{answer}\n"))?;
