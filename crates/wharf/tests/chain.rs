@@ -20,13 +20,15 @@ use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
-use wharf_testkit::{FakeModel, Readers};
+use wharf_testkit::{Answer, FakeModel, Readers};
 
 use home::Home;
 use seat::Seat;
 
 /// Where the agent in the sandbox asks its model; a port there is nobody's here.
 const MODEL_PORT: u16 = 8099;
+/// What the model says when the tool has done its work.
+const SAYS: &str = "PLUMS-AND-PEARS";
 const MODEL: &str = "anthropic/claude-sonnet-4-5";
 
 /// The model, by the way in that the sandbox has: there is none out of it.
@@ -138,8 +140,24 @@ fn work_goes_into_a_sandbox_and_comes_home() {
         "command": "echo 'from the sandbox' >> a.txt && id -un > who.txt",
         "description": "Writes a line",
     });
-    let model = FakeModel::calling("bash", input);
+    // A title and a summary are asked for as well, without tools.
+    let model = FakeModel::answering(move |request| {
+        let text = request.to_string();
+        match (
+            text.contains("\"name\":\"bash\""),
+            text.contains("tool_result"),
+        ) {
+            (true, false) => Answer::Call {
+                tool: "bash".to_owned(),
+                input: input.clone(),
+            },
+            (true, true) => Answer::Text(SAYS.to_owned()),
+            (false, _) => Answer::Text("a title".to_owned()),
+        }
+    });
     let config = json!({
+        // OpenCode writes it into a file that has none.
+        "$schema": "https://opencode.ai/config.json",
         "provider": { "anthropic": { "options": {
             "baseURL": format!("http://127.0.0.1:{MODEL_PORT}/v1"), "apiKey": "none",
         } } },
@@ -192,7 +210,7 @@ fn work_goes_into_a_sandbox_and_comes_home() {
     seat.sees("Ask anything");
     assert_eq!(secrets_in_processes(), Vec::<String>::new());
     seat.types("work\r");
-    seat.sees("done");
+    seat.sees(SAYS);
     seat.types("\u{3}");
     seat.sees("2 files changed in");
     seat.sees("[l]ater? ");

@@ -163,7 +163,6 @@ fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'sta
     let checks = [
         ("server", server),
         ("login", login),
-        ("provider", provider),
         ("keyring", with(keyring::check)),
         ("server", here(stale::registration)),
         ("token", here(checks::token)),
@@ -173,6 +172,7 @@ fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'sta
         ("bash", Some(Box::new(checks::bash))),
         ("cgroups", Some(Box::new(checks::cgroups))),
         ("sandbox", Some(Box::new(around::sandbox))),
+        ("provider", provider),
         ("shells", with(around::shells)),
         ("device", here(around::device)),
         ("ssh", with(around::ssh)),
