@@ -147,14 +147,15 @@ pub(crate) fn variables(variables: Vec<(String, Secret)>) -> Result<Vec<(String,
             .bytes()
             .all(|it| it.is_ascii_alphanumeric() || it == b'_');
         let begins = name.bytes().next().is_some_and(|it| !it.is_ascii_digit());
-        letters && begins && !value.expose().contains('\0')
+        // A provider writes each on a line.
+        letters && begins && !value.expose().contains(['\n', '\r', '\0'])
     };
     if !fits || !variables.iter().all(legal) {
         return Err(Error::invalid(
             "sshOptions.envVars",
             format!(
                 "must be at most {VARIABLES_MAX} variables of {VARIABLES_BYTES_MAX} bytes \
-                 together, with names of letters, digits and _"
+                 together, each on one line, with names of letters, digits and _"
             ),
         ));
     }
@@ -222,13 +223,15 @@ mod tests {
         let one = |name: &str, value: &str| {
             variables(vec![(name.to_owned(), Secret::new(value.to_owned()))])
         };
-        assert!(one("A_1", "x\ny").is_ok());
+        assert!(one("A_1", "x y").is_ok());
         let most = "x".repeat(VARIABLES_BYTES_MAX - 1);
         assert!(one("A", &most).is_ok() && one("AB", &most).is_err());
         for wrong in ["", "1A", "A-B", "A=B", "A\nB"] {
             assert!(one(wrong, "x").is_err(), "{wrong:?}");
         }
-        assert!(one("A", "x\0").is_err());
+        for wrong in ["x\0", "x\ny", "x\r"] {
+            assert!(one("A", wrong).is_err(), "{wrong:?}");
+        }
         let many = |count: usize| {
             let all = (0..count).map(|n| (format!("V{n}"), Secret::new(String::new())));
             variables(all.collect()).is_ok()
