@@ -70,8 +70,9 @@ impl Spot {
         }
     }
 
-    /// The directory that was asked for, from `base` when it is relative. Whether it is there is
-    /// seen here for this machine, and by the shell on a host.
+    /// The directory that was asked for, from `base` when it is relative; none where commands start
+    /// there by themselves. Whether it is there is seen here for this machine, and by the shell on a
+    /// host.
     pub(crate) fn cwd(&self, asked: Option<&Path>, base: &Path) -> Result<Option<PathBuf>, Error> {
         if self.target.is_local() {
             return checked_cwd(asked, base);
@@ -81,6 +82,11 @@ impl Spot {
             (Ok(rest), Some(home)) => Path::new(home).join(rest),
             _ => base.join(asked),
         });
+        // A shell there starts at home, also where commands are to start elsewhere.
+        let start = self.host.as_ref().and_then(|host| host.start.as_deref());
+        if start == Some(base) {
+            return Ok(Some(asked.unwrap_or_else(|| base.to_owned())));
+        }
         Ok(asked.filter(|path| path != base))
     }
 

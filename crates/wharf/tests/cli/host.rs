@@ -155,7 +155,6 @@ fn a_host_is_added_listed_shown_tried_and_forgotten() {
     insta::assert_snapshot!(away.seen(&["host", "add", "a/b", "web"]), @r"
     --- stderr
     error[invalid_request]: name: must be 1 to 64 letters, digits and . _ - and start with a letter or digit
-      because: name: must be 1 to 64 letters, digits and . _ - and start with a letter or digit
     --- exit 2
     ");
 }

@@ -140,7 +140,7 @@ fn the_profiles_of_others_have_versions_too() {
         .as_str()
         .unwrap()
         .to_owned();
-    let refused = bob.sync(&["rollback", &version, "--of", "org"]);
+    let refused = bob.sync(&["rollback", &version, "--of", "org", "--yes"]);
     assert!(refused.ends_with("exit 7"), "{refused}");
 }
 
