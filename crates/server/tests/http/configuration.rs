@@ -269,7 +269,7 @@ fn the_history_is_bounded_and_goes_back() {
         for unknown in [
             "main",
             &"b".repeat(40),
-            shas[0].get(..12).unwrap(),
+            shas[0].get(..6).unwrap(),
             "..%2f..%2fx",
         ] {
             let answer = back(unknown).send().await;
