@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::relay::BREATHER;
 use crate::provider::Destination;
 
 /// Most connections at once from one sandbox. What is above waits.
@@ -47,7 +48,7 @@ pub(crate) async fn serve(
         };
         let Some((place, inner)) = accepted else {
             // Descriptors have run out, or the sandbox has ended, which cancels this soon.
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(BREATHER).await;
             continue;
         };
         let (allowed, cancel) = (Arc::clone(&allowed), cancel.clone());

@@ -23,7 +23,7 @@ pub(crate) const MAX_RELAYED: usize = 64;
 /// Room for what one side has sent and the other has not taken, each way.
 const BUFFER_BYTES: usize = 64 * 1024;
 /// How long nothing is accepted after the system has refused to, for lack of descriptors.
-const BREATHER: Duration = Duration::from_millis(50);
+pub(super) const BREATHER: Duration = Duration::from_millis(50);
 
 /// When something last passed.
 #[derive(Debug)]

@@ -236,10 +236,8 @@ async fn a_directory_has_one_configuration_of_an_owner(kind: Kind) {
     let set = |before, after| db.set_configuration_snapshot("a", before, after, 5);
     assert!(set(None, Some(("snp_1", "local"))).await.unwrap());
     assert!(!set(None, Some(("snp_2", "local"))).await.unwrap());
-    assert_eq!(
-        db.configuration_snapshots("local").await.unwrap(),
-        ["snp_1"]
-    );
+    let kept = db.configuration("a").await.unwrap().unwrap();
+    assert_eq!(kept.snapshot.as_deref(), Some("snp_1"));
     assert!(set(Some("snp_1"), None).await.unwrap());
     db.rename_configuration("a", "store", 6).await.unwrap();
     let found = db

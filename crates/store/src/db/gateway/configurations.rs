@@ -4,7 +4,6 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::super::error::{reading, writing};
-use super::super::limits::PAGE_ROWS_MAX;
 use super::super::text::without_nul;
 use super::super::{Database, DbError};
 use super::statement;
@@ -213,21 +212,6 @@ impl Database {
         let query = statement!("DELETE FROM gateway_configurations WHERE id = $1", id);
         let done = self.within(query.execute(&self.writer)).await;
         Ok(done.map_err(writing("a configuration"))?.rows_affected() > 0)
-    }
-
-    /// The snapshots that configurations have with a provider; at most [`PAGE_ROWS_MAX`].
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn configuration_snapshots(&self, provider: &str) -> Result<Vec<String>, DbError> {
-        let query = sqlx::query_scalar(
-            "SELECT snapshot FROM gateway_configurations \
-             WHERE provider = $1 AND snapshot IS NOT NULL ORDER BY snapshot LIMIT $2",
-        );
-        let query = query.bind(provider.to_owned());
-        let query = query.bind(i64::from(PAGE_ROWS_MAX));
-        let rows = query.fetch_all(&self.readers);
-        self.within(rows).await.map_err(reading("configurations"))
     }
 }
 
