@@ -19,7 +19,7 @@ const STEP: Step = Step::Files;
 const OURS: &str = "/run/wharf";
 const HOST_KEY: &str = "/run/wharf/host_key";
 const AUTHORIZED: &str = "/run/wharf/authorized_keys";
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/programs";
 
 const DIRECTORIES: [(&str, u32); 18] = [
     ("/etc", 0o755),
@@ -110,7 +110,7 @@ ENCRYPT_METHOD SHA512
 ";
 
 const PROFILE: &str = "\
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/programs
 export PATH
 [ -n \"$BASH_VERSION\" ] && PS1='\\u@\\h:\\w\\$ '
 umask 022
