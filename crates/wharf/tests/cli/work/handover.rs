@@ -49,6 +49,21 @@ fn it_gets_an_address_without_a_secret_and_no_secret_of_this_machine() {
 }
 
 #[test]
+fn no_proxy_is_between_it_and_its_door() {
+    let script = "#!/bin/sh\necho \"past $NO_PROXY and $no_proxy\"\n";
+    let gateway = gateway();
+    let mut command = gateway.hands_over(script, &[]);
+    command.env("HTTP_PROXY", "http://127.0.0.1:1");
+    command.env("NO_PROXY", ".corp");
+    let (shown, _) = Seat::at(&command).ends();
+    let past = ".corp,127.0.0.1,localhost";
+    assert!(
+        shown.contains(&format!("past {past} and {past}")),
+        "{shown}"
+    );
+}
+
+#[test]
 fn what_it_left_of_the_terminal_is_put_right() {
     let script = "#!/bin/sh\nprintf '\\033[?1049h\\033[?25l\\033[?1003h'\nstty raw -echo\n\
                   echo READY\nkill -KILL $$\n";
