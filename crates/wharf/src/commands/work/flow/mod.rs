@@ -125,7 +125,7 @@ impl Flow {
                 Step::Offer(id) => self.offer(&id)?,
                 Step::Resume(id) => self.resume(&id)?,
                 Step::Create => self.create()?,
-                Step::Configure => self.configure(),
+                Step::Configure => self.configure()?,
                 Step::Sync => self.sync()?,
                 Step::Attach => self.attach()?,
                 Step::LookBack => self.look_back(),

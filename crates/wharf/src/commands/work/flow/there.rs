@@ -27,7 +27,7 @@ const UNPACK: &str = "umask 077 && cd && tar -xzpf -";
 
 impl Flow {
     /// Brings the agent's configuration there. What fails is said, and the agent starts without it.
-    pub(super) fn configure(&mut self) {
+    pub(super) fn configure(&mut self) -> Result<(), CommandError> {
         self.facts.configured = true;
         let began = Instant::now();
         match self.try_configure() {
@@ -36,11 +36,13 @@ impl Flow {
                 let text = format!("{count} files of wharf sync");
                 self.say(Mark::Done, "config", &text, Some(began.elapsed()));
             }
+            Err(error) if error.kind.is_wanted() => return Err(error),
             Err(error) => {
-                let text = format!("the agent starts without yours: {}", error.message);
+                let text = format!("the agent starts without yours: {}", in_a_line(&error));
                 self.say(Mark::Look, "config", &text, None);
             }
         }
+        Ok(())
     }
 
     pub(super) fn try_configure(&mut self) -> Result<usize, CommandError> {
@@ -98,11 +100,9 @@ impl Flow {
             }
             Err(error) if error.kind.is_wanted() => Err(error),
             Err(error) => {
-                let causes = error.causes.iter().map(|cause| format!(": {cause}"));
                 let text = format!(
-                    "failed: {}{}; wharf workspace sync tries again",
-                    error.message,
-                    causes.collect::<String>()
+                    "failed: {}; wharf workspace sync tries again",
+                    in_a_line(&error)
                 );
                 self.say(Mark::Look, "sync", &text, None);
                 Ok(())
@@ -226,4 +226,11 @@ impl Flow {
             "sync": self.taken.as_ref().map(Taken::to_json),
         })
     }
+}
+
+/// Why something failed, with what stands behind it.
+fn in_a_line(error: &CommandError) -> String {
+    let causes = error.causes.iter().map(|cause| format!(": {cause}"));
+    let causes: String = causes.collect();
+    format!("{}{causes}", error.message)
 }
