@@ -43,8 +43,8 @@ impl Ended {
         }
     }
 
-    /// How a command in a sandbox ended, where that is known.
-    pub(crate) fn of_remote(exit: RemoteExit) -> Result<Self, CommandError> {
+    /// How a command in the sandbox of `session` ended, where that is known.
+    pub(crate) fn of_remote(exit: RemoteExit, session: &str) -> Result<Self, CommandError> {
         match exit {
             // More than a byte of it is the protocol's, not the system's.
             RemoteExit::Code(code) => Ok(Self::Code(u8::try_from(code & 0xff).unwrap_or(u8::MAX))),
@@ -59,7 +59,9 @@ impl Ended {
                 Kind::TryLater,
                 format!("the connection to the sandbox broke: {why}"),
             )
-            .hint("what ran there may go on; wharf session show ID says how the session is")),
+            .hint(format!(
+                "what ran there may go on; wharf session show {session} says how the session is"
+            ))),
         }
     }
 }
@@ -80,13 +82,14 @@ mod tests {
             (RemoteExit::Signal("ODD".to_owned()), 128),
         ] {
             assert_eq!(
-                Ended::of_remote(exit.clone()).unwrap().code(),
+                Ended::of_remote(exit.clone(), "gws_1").unwrap().code(),
                 code,
                 "{exit:?}"
             );
         }
-        assert!(Ended::of_remote(RemoteExit::Silent).is_err());
-        let lost = Ended::of_remote(RemoteExit::Lost("cut".to_owned())).unwrap_err();
+        assert!(Ended::of_remote(RemoteExit::Silent, "gws_1").is_err());
+        let lost = Ended::of_remote(RemoteExit::Lost("cut".to_owned()), "gws_1").unwrap_err();
         assert_eq!(lost.kind, Kind::TryLater);
+        assert!(lost.hints.concat().contains("wharf session show gws_1 "));
     }
 }

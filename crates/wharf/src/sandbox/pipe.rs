@@ -57,7 +57,7 @@ pub(crate) async fn run(line: &Line, command: &str, input: bool) -> Result<Ended
         },
         () = feeding => {}
     }
-    Ended::of_remote(exit.await.unwrap_or(RemoteExit::Silent))
+    Ended::of_remote(exit.await.unwrap_or(RemoteExit::Silent), &line.session)
 }
 
 const SIGPIPE: u8 = 13;
@@ -90,7 +90,8 @@ pub(crate) async fn feed(line: &Line, command: &str, input: &[u8]) -> Result<(),
         tokio::io::copy(&mut stdout, &mut nowhere),
         few.read_to_string(&mut said)
     );
-    match Ended::of_remote(exit.await.unwrap_or(RemoteExit::Silent))? {
+    let exit = exit.await.unwrap_or(RemoteExit::Silent);
+    match Ended::of_remote(exit, &line.session)? {
         Ended::Code(0) => Ok(()),
         _ => {
             let mut error = failed();

@@ -63,7 +63,7 @@ pub(crate) async fn run(
     drop(silent);
     ended?;
     let exit = exit.await.unwrap_or(RemoteExit::Silent);
-    let ended = Ended::of_remote(exit);
+    let ended = Ended::of_remote(exit, &line.session);
     if !matches!(ended, Ok(Ended::Code(0))) {
         raw::clean();
     }

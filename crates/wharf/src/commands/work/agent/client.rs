@@ -40,7 +40,10 @@ pub(in crate::commands::work) async fn open(
             .hint(format!(
                 "{session} goes on; wharf --agent shell is a shell in it"
             ))
-            .hint("its own words: wharf ssh ID -- cat /home/user/.local/state/opencode-serve.log")
+            .hint(format!(
+                "its own words: wharf ssh {session} -- cat \
+                 /home/user/.local/state/opencode-serve.log"
+            ))
     })?;
     Ok(door)
 }

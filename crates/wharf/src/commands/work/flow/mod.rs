@@ -18,9 +18,9 @@ use super::gates::{Facts, Here, Step, Wish, next};
 use super::refuse;
 use super::said::{self, Mark};
 use crate::cli::Global;
-use crate::commands::Outcome;
 use crate::commands::workspace::place;
 use crate::commands::workspace::take::Taken;
+use crate::commands::{DONE, Outcome};
 use crate::config::Purpose;
 use crate::connect::Server;
 use crate::context::Context;
@@ -101,6 +101,14 @@ impl Flow {
     }
 
     pub(super) fn run(mut self) -> Outcome {
+        let outcome = self.steps();
+        if let Err(error) = &outcome {
+            self.part(error);
+        }
+        outcome
+    }
+
+    fn steps(&mut self) -> Outcome {
         loop {
             match next(self.here, &self.wish, &self.facts) {
                 Step::Refuse(refusal) => {
@@ -117,7 +125,11 @@ impl Flow {
                 }
                 Step::Directory => self.directory()?,
                 Step::FindServer => self.facts.server = Some(which_server(&self.cx)?),
-                Step::FirstRun => self.first_run()?,
+                Step::FirstRun => {
+                    if !self.first_run()? {
+                        return Ok(DONE);
+                    }
+                }
                 Step::WhoAmI => self.who_am_i()?,
                 Step::LogIn => self.log_in(None)?,
                 Step::Key => self.key()?,
@@ -139,22 +151,11 @@ impl Flow {
         &mut self,
         work: impl Future<Output = Result<T, CommandError>>,
     ) -> Result<T, CommandError> {
-        let Self {
-            runtime,
-            stop,
-            session,
-            ..
-        } = self;
+        let Self { runtime, stop, .. } = self;
         runtime.block_on(async {
             tokio::select! {
                 biased;
-                kind = stop.asked() => {
-                    let error = CommandError::new(kind, "stopped");
-                    Err(match session {
-                        Some(id) => error.hint(format!("{id} goes on; wharf session stop {id} ends it")),
-                        None => error,
-                    })
-                }
+                kind = stop.asked() => Err(CommandError::new(kind, "stopped")),
                 done = work => done,
             }
         })

@@ -65,7 +65,15 @@ impl Flow {
         let request = choose::request(self.workspace()?, &key, self.choice.provider.as_deref());
         let once = random_name();
         let creating = async move { client.create_sandbox(&request, Some(&once)).await };
-        let made = self.wait(async { creating.await.map_err(no_session) })?;
+        let made = self.wait(async { creating.await.map_err(no_session) });
+        if made.as_ref().is_err_and(|error| error.kind.is_wanted()) {
+            // The server goes on with what it began, and nobody has heard its name.
+            self.cx.ui.event(
+                "a sandbox may have been made; wharf session list shows it, wharf session stop ID \
+                 ends it",
+            );
+        }
+        let made = made?;
         let machine = made.sandbox.as_ref();
         let machine = machine.and_then(|sandbox| Machine::of(&made.session_id, sandbox));
         let how = if made.has_snapshot {

@@ -16,7 +16,7 @@ use crate::commands::workspace::take::{self, Taken};
 use crate::error::CommandError;
 use crate::login::now;
 use crate::sandbox::line::{self, Line, Machine, ROOT};
-use crate::sandbox::{Ended, terminal};
+use crate::sandbox::{Ended, quoted, terminal};
 use crate::tar;
 use crate::ui;
 
@@ -126,7 +126,7 @@ impl Flow {
         };
         self.runtime.block_on(async {
             tokio::select! {
-                kind = stop.asked() => Err(CommandError::new(kind, "stopped; the session goes on")),
+                kind = stop.asked() => Err(CommandError::new(kind, "stopped")),
                 done = work => done,
             }
         })
@@ -160,8 +160,11 @@ impl Flow {
         if took > AGENT_STARTED {
             self.say(Mark::Done, "agent", "started", Some(took));
         }
-        let text = "attaching. Quit it any time: the session keeps running. Return: wharf";
-        self.say(Mark::Begin, "OpenCode", text, None);
+        let text = format!(
+            "attaching. Quit it any time: the session keeps running. Return: {}",
+            self.way_back()
+        );
+        self.say(Mark::Begin, "OpenCode", &text, None);
         let program = self.program.clone().unwrap_or_default();
         client::attach(&self.cx, self.runtime.handle(), &program, &door, machine)
     }
@@ -190,16 +193,56 @@ impl Flow {
         })
     }
 
+    /// Says what goes on though this ends early. Whoever wanted the end is told of no error, so that
+    /// this is all they read.
+    pub(super) fn part(&mut self, error: &CommandError) {
+        let Some(id) = self.session.clone() else {
+            return;
+        };
+        let standing = match error.kind.is_wanted() {
+            true => None,
+            false => self.standing(&id),
+        };
+        match standing {
+            Some(standing) => {
+                let text = standing.words(&self.way_back());
+                self.say(Mark::Look, "session", &text, None);
+            }
+            None => {
+                let text = format!("{id} goes on; wharf session stop {id} ends it");
+                self.cx.ui.event(&text);
+            }
+        }
+    }
+
+    fn standing(&mut self, id: &str) -> Option<after::Standing> {
+        let client = self.client().ok()?;
+        let asked = id.to_owned();
+        let looked = self.wait(async move { Ok(after::standing(&client, &asked).await) });
+        looked.ok().flatten()
+    }
+
+    /// What leads back to the session, from where somebody is: the directory may be another one.
+    fn way_back(&self) -> String {
+        let Some(path) = &self.choice.path else {
+            return "wharf".to_owned();
+        };
+        let path = path.to_string_lossy();
+        let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+        match path.chars().all(is_plain) {
+            true => format!("wharf {path}"),
+            false => format!("wharf {}", quoted(&path)),
+        }
+    }
+
     /// Says what goes on, and ends.
     pub(super) fn end(&mut self, code: u8) -> Outcome {
         let id = self.session.clone().unwrap_or_default();
-        let client = self.client()?;
-        let asked = id.clone();
-        let looked = self.wait(async move { Ok(after::standing(&client, &asked).await) });
-        let standing = looked.ok().flatten();
+        let standing = self.standing(&id);
         if self.wish.attach {
             if let Some(standing) = &standing {
-                self.say(Mark::Done, "session", &standing.words(), None);
+                let text = standing.words(&self.way_back());
+                self.say(Mark::Done, "session", &text, None);
             }
             return Ok(code);
         }
