@@ -43,6 +43,11 @@ impl Ended {
         }
     }
 
+    /// By a signal, or with the code of a program that took care of one and ended then.
+    pub(crate) const fn is_by_signal(self) -> bool {
+        matches!(self, Self::Signal(_) | Self::Code(129 | 130 | 143))
+    }
+
     /// How a command in the sandbox of `session` ended, where that is known.
     pub(crate) fn of_remote(exit: RemoteExit, session: &str) -> Result<Self, CommandError> {
         match exit {
@@ -69,6 +74,14 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_may_say_itself_that_a_signal_ended_it() {
+        for ended in [Ended::Signal(9), Ended::Code(143), Ended::Code(130)] {
+            assert!(ended.is_by_signal(), "{ended:?}");
+        }
+        assert!(!Ended::Code(0).is_by_signal() && !Ended::Code(1).is_by_signal());
+    }
 
     #[test]
     fn codes_are_mirrored_and_signals_are_told_as_shells_do() {

@@ -128,6 +128,20 @@ fn what_is_sent_to_us_goes_on_to_it() {
 }
 
 #[test]
+fn a_signal_that_it_outlives_does_not_end_us_afterwards() {
+    let script = "#!/bin/sh\ntrap 'echo got it' TERM\necho READY\n\
+                  until read -r line; do :; done\nexit 0\n";
+    let gateway = gateway();
+    let mut seat = Seat::at(&gateway.hands_over(script, &[]));
+    seat.sees("READY");
+    seat.sends(Signal::TERM);
+    seat.sees("got it");
+    seat.types("\n");
+    seat.sees("gws_new keeps running");
+    assert_eq!(seat.ends().1.code(), Some(0));
+}
+
+#[test]
 fn it_hears_of_another_size() {
     let script = "#!/bin/sh\ntrap 'stty size; exit 0' WINCH\nstty size\necho READY\n\
                   read -r line\nexit 9\n";

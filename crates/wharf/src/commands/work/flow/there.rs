@@ -15,6 +15,7 @@ use crate::commands::workspace::place::Place;
 use crate::commands::workspace::take::{self, Taken};
 use crate::error::CommandError;
 use crate::login::now;
+use crate::login::stop::Stop;
 use crate::sandbox::line::{self, Line, Machine, ROOT};
 use crate::sandbox::{Ended, quoted, terminal};
 use crate::tar;
@@ -166,7 +167,14 @@ impl Flow {
         );
         self.say(Mark::Begin, "OpenCode", &text, None);
         let program = self.program.clone().unwrap_or_default();
-        client::attach(&self.cx, self.runtime.handle(), &program, &door, machine)
+        let runtime = self.runtime.handle();
+        let ended = client::attach(&self.cx, runtime, &program, &door, machine)?;
+        if !ended.is_by_signal() {
+            // What was sent meanwhile was for the client, which went on all the same.
+            let _inside = self.runtime.enter();
+            self.stop = Stop::listen()?;
+        }
+        Ok(ended)
     }
 
     pub(super) fn look_back(&mut self) {
