@@ -152,6 +152,15 @@ fn a_sandbox_that_is_not_reached_is_a_warning_of_sync() {
         "{said}"
     );
     assert!(said.ends_with("exit 0"), "{said}");
+
+    // Whoever wants no words and whoever reads the document hears of it too.
+    let said = gateway.seen(&["--no-attach", "-q"]);
+    assert!(said.contains("! sync      failed: "), "{said}");
+    let output = gateway.wharf(&["--no-attach", "--json"]).output().unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["sync"], serde_json::Value::Null);
+    let why = said["sync_error"].as_str().unwrap();
+    assert!(why.starts_with("the sandbox gws_new at "), "{why}");
 }
 
 #[test]

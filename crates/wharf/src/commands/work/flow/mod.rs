@@ -54,6 +54,8 @@ pub(super) struct Flow {
     session: Option<String>,
     machine: Option<Machine>,
     taken: Option<Taken>,
+    /// Why the directory was not taken there.
+    unsynced: Option<String>,
 }
 
 impl Flow {
@@ -97,6 +99,7 @@ impl Flow {
             session: None,
             machine: None,
             taken: None,
+            unsynced: None,
         })
     }
 

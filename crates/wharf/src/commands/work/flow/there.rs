@@ -105,7 +105,8 @@ impl Flow {
                     "failed: {}; wharf workspace sync tries again",
                     in_a_line(&error)
                 );
-                self.say(Mark::Look, "sync", &text, None);
+                self.say(Mark::Failed, "sync", &text, None);
+                self.unsynced = Some(in_a_line(&error));
                 Ok(())
             }
         }
@@ -275,6 +276,7 @@ impl Flow {
             "expires_at": standing.map(|standing| &standing.sandbox.expires_at),
             "status": standing.map(|standing| &standing.sandbox.status),
             "sync": self.taken.as_ref().map(Taken::to_json),
+            "sync_error": self.unsynced,
         })
     }
 }
