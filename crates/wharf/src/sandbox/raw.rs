@@ -7,8 +7,6 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 use tokio::net::unix::pipe::{Receiver, Sender};
 use wharf_ssh::Size;
 
-use crate::ui::guard;
-
 /// What a program that drew the whole screen may have left: pointer reports, bracketed paste, focus
 /// reports, other keyboards, a hidden cursor, colours. Nothing of it moves anything.
 const PLAIN: &str = "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\x1b[?1006l\x1b[?1015l\
@@ -36,8 +34,34 @@ pub(crate) fn size() -> Size {
     })
 }
 
+/// What a program may have left on the screen. It is cleaned when this is dropped, however that comes
+/// about.
+pub(crate) struct Screen {
+    is_clean: bool,
+}
+
+impl Screen {
+    /// Before the program begins.
+    pub(crate) const fn begin() -> Self {
+        Self { is_clean: false }
+    }
+
+    /// The program ended well, and cleaned up itself.
+    pub(crate) const fn was_left_well(&mut self) {
+        self.is_clean = true;
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if !self.is_clean {
+            clean();
+        }
+    }
+}
+
 /// A terminal that hands over each key and shows nothing by itself. It is as it was when this is
-/// dropped, and when somebody ends us.
+/// dropped. Whoever has one hears of signals meanwhile ([`crate::login::stop::Stop`]).
 pub(crate) struct Raw {
     before: Termios,
 }
@@ -48,7 +72,6 @@ impl Raw {
         let before = tcgetattr(io::stdin())?;
         let mut raw = before.clone();
         raw.make_raw();
-        guard::watch(&io::stdin(), &before);
         tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
         Ok(Self { before })
     }
@@ -58,7 +81,6 @@ impl Drop for Raw {
     fn drop(&mut self) {
         // What was typed for a program that is gone is not for the next one.
         let _gone = tcsetattr(io::stdin(), OptionalActions::Flush, &self.before);
-        guard::rest();
     }
 }
 

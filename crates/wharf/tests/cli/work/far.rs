@@ -5,7 +5,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::json;
 use wharf_testkit::TestHost;
 
@@ -107,6 +109,38 @@ fn an_agent_there_has_a_terminal_of_this_size() {
     seat.sees("gws_new keeps running");
     assert!(seat.is_plain());
     assert_eq!(seat.ends().1.code(), Some(4));
+}
+
+#[test]
+fn the_screen_is_put_right_when_somebody_ends_us() {
+    let Some(far) = Far::new() else { return };
+    let agent = "printf '\\033[?1049h\\033[?25l'; echo READY; read -r line";
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129)] {
+        let seat = Seat::at(&far.wharf(&["--no-sync", "--new", "--agent", agent]));
+        seat.sees("READY");
+        seat.sends(signal);
+        seat.sees("\u{1b}[?1049l");
+        seat.sees("\u{1b}[?25h");
+        seat.sees("gws_new goes on; wharf session stop gws_new ends it");
+        assert!(seat.is_plain());
+        assert_eq!(seat.ends().1.code(), Some(code));
+    }
+}
+
+#[test]
+fn a_program_there_that_lets_go_of_the_terminal_can_be_left() {
+    let Some(far) = Far::new() else { return };
+    let agent = "echo READY; exec sleep 20 </dev/null >/dev/null 2>&1";
+    let mut seat = Seat::at(&far.wharf(&["--no-sync", "--new", "--agent", agent]));
+    seat.sees("READY");
+    let end = Instant::now() + Duration::from_secs(60);
+    while !seat.is_plain() {
+        assert!(Instant::now() < end, "the terminal is not given back");
+        std::thread::yield_now();
+    }
+    seat.types("\u{3}");
+    seat.sees("gws_new goes on");
+    assert_eq!(seat.ends().1.code(), Some(130));
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Flow {
             .map_err(|error| CommandError::failed("cannot set up the event loop").because(error))?;
         let inside = runtime.enter();
         let stop = Stop::listen()?;
-        guard::leave_terminate_alone();
+        guard::leave_alone();
         drop(inside);
         let here = Here {
             can_ask: cx.ui.may_ask,
