@@ -1,8 +1,10 @@
 //! This terminal, handed to something else byte for byte, and put right afterwards.
 
+use std::ffi::CStr;
 use std::io::{self, Read, Write as _};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, ttyname};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use wharf_ssh::Size;
@@ -87,10 +89,14 @@ impl Drop for Raw {
 /// The terminal itself, opened anew, so that waiting for it holds up nobody and can be given up: what
 /// is typed, and where it is shown.
 pub(crate) fn open() -> io::Result<(Receiver, Sender)> {
-    let name = ttyname(io::stdin(), Vec::new())?;
     let flags = OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let open = |way| rustix::fs::open(&name, flags | way, Mode::empty());
-    let (keys, screen) = (open(OFlags::RDONLY)?, open(OFlags::WRONLY)?);
+    let both = |name: &CStr| {
+        let open = |way| rustix::fs::open(name, flags | way, Mode::empty());
+        Ok::<_, Errno>((open(OFlags::RDONLY)?, open(OFlags::WRONLY)?))
+    };
+    let named = ttyname(io::stdin(), Vec::new()).and_then(|name| both(&name));
+    // After `su` the terminal is somebody else's by its name, and ours all the same.
+    let (keys, screen) = named.or_else(|_| both(c"/dev/tty"))?;
     // A terminal is waited for as a pipe is.
     Ok((
         Receiver::from_owned_fd_unchecked(keys)?,
