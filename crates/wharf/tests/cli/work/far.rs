@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use wharf_testkit::TestHost;
 
@@ -78,6 +78,36 @@ fn a_command_there_has_our_streams_and_its_exit_code_is_ours() {
     );
     assert!(output.stdout.ends_with(b"/far work\n"));
     assert!(said.ends_with("done\n"), "{said}");
+}
+
+#[test]
+fn a_command_whose_output_nobody_reads_can_be_ended() {
+    let Some(far) = Far::new() else { return };
+    let mut command = far.wharf(&["ssh", "gws_1", "--", "yes"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut out = child.stdout.take().unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    // What follows a half of what a pipe holds fills it, and whoever writes into it waits.
+    let holds = u64::try_from(rustix::pipe::fcntl_getpipe_size(&out).unwrap()).unwrap();
+    while rustix::io::ioctl_fionread(&out).unwrap() < holds / 2 {
+        assert!(Instant::now() < end, "the pipe is not filled");
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > end {
+            child.kill().unwrap();
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(status.code(), Some(143));
+    let mut first = [0; 2];
+    out.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"y\n");
 }
 
 #[test]
