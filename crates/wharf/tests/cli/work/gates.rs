@@ -206,6 +206,50 @@ fn the_sandbox_that_is_there_is_offered() {
 }
 
 #[test]
+fn variables_go_along_by_their_names() {
+    let gateway = Gateway::that(Says {
+        sandboxes: vec![sandbox("gws_old", "running")],
+        ..Says::default()
+    });
+    let seen = |args: &[&str]| {
+        let ready = ["--no-attach", "--no-sync", "-v"];
+        let mut command = gateway.wharf(&[&ready, args].concat());
+        command
+            .env("SHOP_KEY", "hunter2")
+            .env("WHARF_WORK_ENV", "SHOP_URL");
+        gateway.home.show(&command.output().unwrap())
+    };
+    let said = seen(&["--new", "--env", "SHOP_KEY", "--env", "SHOP_NONE"]);
+    assert!(
+        said.contains("! env       not taken: SHOP_NONE is not set here, SHOP_URL is not set"),
+        "{said}"
+    );
+    assert!(
+        said.contains("env       SHOP_KEY of this machine"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+
+    // Nothing is added to one that goes on.
+    let said = seen(&["--resume", "--env", "SHOP_KEY"]);
+    assert!(
+        said.contains("! env       --env is for a new sandbox"),
+        "{said}"
+    );
+    let said = seen(&["--resume"]);
+    assert!(!said.contains(" env "), "{said}");
+
+    let asked = gateway.asked();
+    let said = seen(&["--new", "--env", "SHOP_KEY=hunter3"]);
+    assert!(said.contains("no value: SHOP_KEY"), "{said}");
+    assert!(
+        !said.contains("hunter3") && said.ends_with("exit 2"),
+        "{said}"
+    );
+    assert_eq!(gateway.asked(), asked);
+}
+
+#[test]
 fn json_is_one_document_and_needs_no_agent() {
     let gateway = Gateway::that(Says::default());
     let output = gateway

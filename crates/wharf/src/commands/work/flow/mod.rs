@@ -21,7 +21,6 @@ use crate::cli::Global;
 use crate::commands::workspace::place;
 use crate::commands::workspace::take::Taken;
 use crate::commands::{DONE, Outcome};
-use crate::config::Purpose;
 use crate::connect::Server;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -62,11 +61,11 @@ impl Flow {
     pub(super) fn new(
         world: World,
         global: &Global,
+        cx: Context,
         here: Here,
         wish: Wish,
         choice: Choice,
     ) -> Result<Self, CommandError> {
-        let cx = Context::new(world.clone(), global, Purpose::Client, vec![])?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -138,7 +137,10 @@ impl Flow {
                 Step::Key => self.key()?,
                 Step::Sessions => self.sessions()?,
                 Step::Offer(id) => self.offer(&id)?,
-                Step::Resume(id) => self.resume(&id)?,
+                Step::Resume(id) => {
+                    self.resume(&id)?;
+                    self.variables_stay();
+                }
                 Step::Create => self.create()?,
                 Step::Configure => self.configure()?,
                 Step::Sync => self.sync()?,

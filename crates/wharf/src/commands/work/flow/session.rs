@@ -62,7 +62,13 @@ impl Flow {
             .as_ref()
             .map(|half| half.line.clone())
             .unwrap_or_default();
-        let request = choose::request(self.workspace()?, &key, self.choice.provider.as_deref());
+        let going = self
+            .choice
+            .variables
+            .going(|name| self.world.variable(name))?;
+        let names: Vec<String> = going.variables.keys().cloned().collect();
+        let provider = self.choice.provider.as_deref();
+        let request = choose::request(self.workspace()?, &key, provider, going.variables);
         let once = random_name();
         let creating = async move { client.create_sandbox(&request, Some(&once)).await };
         let made = self.wait(async { creating.await.map_err(no_session) });
@@ -82,7 +88,24 @@ impl Flow {
             "made"
         };
         self.reached(made.session_id, machine, how, began);
+        if !going.left.is_empty() {
+            let text = format!("not taken: {}", going.left.join(", "));
+            self.say(Mark::Look, "env", &text, None);
+        }
+        if !names.is_empty() {
+            let text = format!("{} of this machine", names.join(", "));
+            self.say(Mark::Done, "env", &text, None);
+        }
         Ok(())
+    }
+
+    /// What was named for this time and comes too late is said.
+    pub(super) fn variables_stay(&self) {
+        if self.choice.variables.is_explicit {
+            let text = "--env is for a new sandbox: one that goes on has what it was made with; \
+                        --new makes another";
+            self.say(Mark::Look, "env", text, None);
+        }
     }
 
     pub(super) fn reached(
