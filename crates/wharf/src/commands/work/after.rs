@@ -67,9 +67,11 @@ pub(super) async fn look_back(
 ) -> Result<(), CommandError> {
     let line = Line::open(cx, machine, ROOT).await?;
     let back = back::bring(cx, place, &line, machine, git).await?;
+    // What becomes of it is said; the exit code is the agent's.
     if !back.is_empty() {
-        // What becomes of it is said; the exit code is the agent's.
         pull::offer(cx, &back, &line).await?;
+    } else if let Some(text) = back.not_taken(&[]) {
+        cx.ui.warn_always(&text);
     }
     Ok(())
 }

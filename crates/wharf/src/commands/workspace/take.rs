@@ -140,7 +140,9 @@ async fn may_send(cx: &Context, looked: &Round, wish: &Wish) -> bool {
     };
     let findings: Vec<_> = looked.findings.iter().filter(is_new).collect();
     let first_time = looked.agreement.token().is_empty();
-    if findings.is_empty() || wish.include_all || wish.dry_run || !cx.ui.may_ask || !first_time {
+    // A question about what nobody has seen is none.
+    let may_ask = cx.ui.may_ask && !cx.ui.quiet;
+    if findings.is_empty() || wish.include_all || wish.dry_run || !may_ask || !first_time {
         return false;
     }
     let mut text = String::from("These stay here unless you say yes:\n");

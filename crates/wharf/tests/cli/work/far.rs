@@ -337,6 +337,35 @@ fn what_changed_there_is_shown_and_merged_with_what_changed_here() {
 }
 
 #[test]
+fn what_is_not_brought_is_said_each_time() {
+    let Some(far) = changed_there() else { return };
+    let there = far.host.folder().join("far work");
+    std::os::unix::fs::symlink("/etc/hostname", there.join("out")).unwrap();
+    let run = |args: &[&str]| {
+        let output = far.wharf(&[args, SESSION].concat()).output().unwrap();
+        far.gateway.home.show(&output)
+    };
+    let told = |said: &str| {
+        assert!(
+            said.contains("- out  not taken: the link leads out of the directory"),
+            "{said}"
+        );
+        assert!(
+            said.contains("wharf cp --sandbox gws_new ':") && said.contains("far work/out'"),
+            "{said}"
+        );
+        assert!(said.ends_with("exit 6"), "{said}");
+    };
+    let pull = ["workspace", "pull"];
+    told(&run(&[&pull[..], &["--patch", "all.patch"]].concat()));
+    told(&run(&[&pull[..], &["--apply"]].concat()));
+    // Nothing else is left to bring.
+    told(&run(&pull));
+    let said = run(&[&pull[..], &["--apply", "--json"]].concat());
+    assert!(said.contains(r#""path":"out""#), "{said}");
+}
+
+#[test]
 fn what_changed_there_becomes_a_branch() {
     let Some(far) = changed_there() else { return };
     let work = far.gateway.home.work();

@@ -250,6 +250,42 @@ fn variables_go_along_by_their_names() {
 }
 
 #[test]
+fn the_sandbox_of_another_directory_takes_a_yes() {
+    let mut theirs = sandbox("gws_theirs", "running");
+    theirs["local_path_hash"] = json!("0123456789abcdef");
+    theirs["display_name"] = json!("shop");
+    let says = Says {
+        sandboxes: vec![theirs],
+        ..Says::default()
+    };
+    let connects = |gateway: &Gateway| {
+        let asked = gateway.asked();
+        asked.iter().any(|it| it == "GET /proliferate/gws_theirs")
+    };
+    let gateway = Gateway::that(says.clone());
+    let said = gateway.seen(&["--no-attach", "--resume=gws_theirs"]);
+    assert!(
+        said.contains("gws_theirs is of another directory: shop"),
+        "{said}"
+    );
+    assert!(said.ends_with("exit 6"), "{said}");
+    assert!(!connects(&gateway), "{said}");
+
+    for (answer, goes_on) in [("\n", false), ("y\n", true)] {
+        let gateway = Gateway::that(says.clone());
+        let mut seat = Seat::at(&gateway.wharf(&["--no-attach", "--resume=gws_theirs"]));
+        seat.sees("Take this one there as well? [y/N] ");
+        seat.types(answer);
+        let (shown, status) = seat.ends();
+        assert_eq!(connects(&gateway), goes_on, "{shown}");
+        assert_eq!(status.code() == Some(6), !goes_on, "{shown}");
+    }
+    let gateway = Gateway::that(says);
+    let said = gateway.seen(&["--no-attach", "--no-sync", "--resume=gws_theirs"]);
+    assert!(said.ends_with("exit 0"), "{said}");
+}
+
+#[test]
 fn json_is_one_document_and_needs_no_agent() {
     let gateway = Gateway::that(Says::default());
     let output = gateway

@@ -161,6 +161,11 @@ fn answer(says: &Says, base: &str, path: &str) -> (u16, Value) {
         }
         "GET /proxy/gws_new/wht_secret/opencode/global/health" => says.agent.clone(),
         "GET /api/sandboxes/gws_new" => (200, sandbox("gws_new", "running")),
+        path if path.starts_with("GET /api/sandboxes/") => {
+            let id = path.rsplit('/').next().unwrap();
+            let found = says.sandboxes.iter().find(|sandbox| sandbox["id"] == id);
+            found.map_or_else(|| problem(404), |found| (200, found.clone()))
+        }
         path if path.starts_with("GET /proliferate/gws_") => {
             let mut connection = says.machine.clone();
             connection["sessionId"] = json!(path.rsplit('/').next().unwrap());

@@ -7,10 +7,11 @@ use wharf_model::Entropy as _;
 
 use super::Flow;
 use crate::commands::work::choose;
-use crate::commands::work::gates::{Reached, Session};
+use crate::commands::work::gates::{Reached, Session, WhichSession};
 use crate::commands::work::said::Mark;
-use crate::error::CommandError;
+use crate::error::{CommandError, Kind};
 use crate::sandbox::{Machine, find};
+use crate::ui::neutral::neutral;
 use crate::wire::SystemEntropy;
 
 impl Flow {
@@ -46,12 +47,47 @@ impl Flow {
     }
 
     pub(super) fn resume(&mut self, id: &str) -> Result<(), CommandError> {
+        self.is_of_this_directory(id)?;
         let began = Instant::now();
         let client = self.client()?;
         let wanted = id.to_owned();
         let machine = self.wait(async move { find::machine(&client, &wanted).await })?;
         self.reached(id.to_owned(), Some(machine), "goes on", began);
         Ok(())
+    }
+
+    /// What is taken into the sandbox of another directory is mixed with what is there, and comes
+    /// back with it: that takes a yes.
+    fn is_of_this_directory(&mut self, id: &str) -> Result<(), CommandError> {
+        let is_named = matches!(self.wish.session, WhichSession::This(_));
+        if !is_named || !self.wish.sync {
+            return Ok(());
+        }
+        let client = self.client()?;
+        let wanted = id.to_owned();
+        let sandbox = self.wait(async move { Ok(client.sandbox(&wanted).await?) })?;
+        let ours = self.workspace()?.id().to_string();
+        let Some(of) = sandbox.local_path_hash.filter(|of| *of != ours) else {
+            return Ok(());
+        };
+        let named = sandbox.display_name.unwrap_or(of);
+        let text = format!("{id} is of another directory: {named}");
+        let (cx, stop) = (&self.cx, &mut self.stop);
+        let question = format!("{text}. Take this one there as well?");
+        let question = neutral(&question);
+        let yes = self.runtime.block_on(async {
+            tokio::select! {
+                kind = stop.asked() => Err(CommandError::new(kind, "stopped")),
+                yes = cx.ui.yes(&question) => Ok(yes),
+            }
+        })?;
+        if yes {
+            return Ok(());
+        }
+        Err(CommandError::new(Kind::Conflict, text)
+            .hint(format!("wharf PATH --resume={id} from where it belongs"))
+            .hint(format!("wharf --no-sync --resume={id} takes nothing there"))
+            .hint("wharf --new makes one for this directory"))
     }
 
     pub(super) fn create(&mut self) -> Result<(), CommandError> {
