@@ -18,6 +18,7 @@ mod place;
 mod pull;
 mod push;
 mod resume;
+mod round;
 mod strange;
 mod tools;
 
