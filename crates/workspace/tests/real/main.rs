@@ -9,7 +9,9 @@
               environment and the clock are read"
 )]
 
+mod apart;
 mod branch;
+mod full;
 mod held;
 mod hostile;
 mod meanwhile;
