@@ -43,5 +43,6 @@ pub mod walk;
 mod chunks;
 mod error;
 mod ignore;
+mod uncovered;
 
 pub use error::Error;

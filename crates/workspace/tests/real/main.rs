@@ -11,6 +11,7 @@
 
 mod apart;
 mod branch;
+mod cut;
 mod full;
 mod held;
 mod hostile;
@@ -23,6 +24,7 @@ mod resume;
 mod round;
 mod strange;
 mod tools;
+mod uncovered;
 
 #[expect(dead_code, reason = "what only the tests of its own crate use")]
 #[path = "../../../ssh/tests/real/sshd.rs"]
