@@ -39,6 +39,7 @@ pub mod round;
 pub mod scan;
 pub mod state;
 pub mod walk;
+pub mod watch;
 
 mod chunks;
 mod error;
