@@ -23,8 +23,8 @@ use crate::pull::TEMP;
 pub const DIRS_MAX: usize = 65_536;
 /// After a change it is waited until there is none for so long.
 pub const QUIET: Duration = Duration::from_millis(300);
-/// And no longer than so many times that: who writes without end is sent all the same.
-const QUIET_WAITS_MAX: usize = 10;
+/// And no longer than this in all: who writes without end is sent all the same.
+pub const QUIET_MAX: Duration = Duration::from_secs(3);
 /// Between two looks at what is not watched.
 pub const POLL: Duration = Duration::from_secs(5);
 /// What is read at once of what the kernel says.
@@ -137,11 +137,8 @@ impl Eyes {
         } else {
             let _either = timeout(POLL, self.changed()).await;
         }
-        for _ in 0..QUIET_WAITS_MAX {
-            if timeout(QUIET, self.changed()).await.is_err() {
-                break;
-            }
-        }
+        let quiet = async { while timeout(QUIET, self.changed()).await.is_ok() {} };
+        let _either = timeout(QUIET_MAX, quiet).await;
     }
 
     /// Waits for a change. It may be one of something that does not belong to the workspace.

@@ -115,10 +115,12 @@ async fn who_writes_without_end_is_not_waited_for() {
             tokio::time::sleep(QUIET / 10).await;
         }
     };
+    let began = tokio::time::Instant::now();
     tokio::select! {
         settled = timeout(LONG, eyes.settled()) => settled.unwrap(),
         () = writing => {}
     }
+    assert!(began.elapsed() >= QUIET_MAX, "{:?}", began.elapsed());
 }
 
 #[test]
