@@ -11,7 +11,7 @@ use std::path::Path;
 use wharf_sync::merge::{Sides, text};
 
 use super::write::Ground;
-use super::{Change, Incoming, There};
+use super::{Change, Incoming, There, is_rules};
 use crate::Error;
 use crate::bases::{BASE_BYTES_MAX, Bases};
 use crate::far::FarView;
@@ -147,8 +147,7 @@ impl Applying<'_> {
             ),
             _ => (false, false),
         };
-        let is_rules = matches!(path.name(), b".gitignore" | b".wharfignore");
-        if is_rules && !self.here.rules {
+        if is_rules(path) && !self.here.rules {
             self.conflict(path, ConflictWhy::Rules);
             return Ok(());
         }

@@ -82,11 +82,10 @@ pub(crate) fn plan_of(round: &Round, wish: &Wish) -> Result<Plan, CommandError> 
         held = Held::default();
     }
     for name in &wish.include {
-        if !held.has(name.as_bytes()) {
-            let text = format!("{name} is no file that is held back");
+        if !held.release(name.trim_end_matches('/').as_bytes()) {
+            let text = format!("{name} is nothing that is held back");
             return Err(CommandError::usage(text).hint("wharf workspace status lists them"));
         }
-        held.release(name.as_bytes());
     }
     let options = Options {
         force: wish.force,
@@ -339,6 +338,7 @@ fn why_held(reason: Reason) -> String {
     match reason {
         Reason::Secret { line, kind } => format!("line {line} looks like {}", kind.words()),
         Reason::Name => "such files hold logins or keys".to_owned(),
+        Reason::Uncovered => "left out here until rules came from the sandbox".to_owned(),
         Reason::Large(bytes) => size_of(bytes),
     }
 }
