@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use support::{Bench, short};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -90,7 +91,7 @@ async fn variables_reach_every_session() {
     ];
     let sandbox = bench.provider.create("a", spec).await.unwrap();
     let seen = bench.ssh(&sandbox, "user", "printenv ODD EMPTY PATH").await;
-    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/programs";
     assert_eq!(seen.out, format!("{odd}\n\n{path}"), "{seen:?}");
     bench.end().await;
 }
@@ -161,6 +162,11 @@ async fn a_sandbox_whose_first_process_is_killed_is_started_again_with_its_files
     bench
         .ssh(&sandbox, "user", "echo kept > ~/workspace/file")
         .await;
+    // What the machine lends and the sandbox changes of it.
+    let changed = "cd /etc/alternatives && ln -sfn /usr/bin/env awk && rm which && ln -s x new && \
+                   mount | grep -c ' /etc/alternatives '";
+    let changed = bench.ssh(&sandbox, "root", changed).await;
+    assert_eq!(changed.out, "1", "{changed:?}");
     let init = rustix::process::Pid::from_raw(bench.init(&sandbox.id)).unwrap();
     rustix::process::kill_process(init, rustix::process::Signal::KILL).unwrap();
     while bench.provider.health(&sandbox.id).await.unwrap() == Health::Running {
@@ -172,6 +178,13 @@ async fn a_sandbox_whose_first_process_is_killed_is_started_again_with_its_files
     assert_eq!(again.host_key, sandbox.host_key);
     let kept = bench.ssh(&again, "user", "cat ~/workspace/file").await;
     assert_eq!(kept.out, "kept", "{kept:?}");
+    let words = "cd /etc/alternatives && readlink awk new && ! test -L which && test -L pager";
+    let kept = bench.ssh(&again, "user", words).await;
+    assert_eq!(
+        (kept.out.as_str(), kept.worked()),
+        ("/usr/bin/env\nx", true),
+        "{kept:?}"
+    );
     bench.end().await;
 }
 
@@ -376,5 +389,42 @@ async fn two_servers_do_not_share_a_state_directory() {
     let second = wharf_sandbox::LocalProvider::open(options, std::sync::Arc::new(support::Real));
     let said = second.err().unwrap().to_string();
     assert!(said.contains("another server uses"), "{said}");
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn programs_of_this_machine_are_lent_and_stay_as_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    // A place that only its owner may look into, and a link to what is meant.
+    let closed = directory.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let program = closed.join("program.real");
+    fs::copy("/bin/echo", &program).unwrap();
+    let link = directory.path().join("link");
+    symlink(&program, &link).unwrap();
+    let bench = Bench::with(|options| {
+        options.programs = [
+            ("lent".to_owned(), link),
+            ("gone".to_owned(), "/nonexistent/program".into()),
+        ]
+        .into();
+    });
+    let sandbox = bench.create("a").await;
+    let words = "command -v lent && lent it runs";
+    for user in ["user", "root"] {
+        let ran = bench.ssh(&sandbox, user, words).await;
+        assert_eq!(ran.out, "/run/programs/lent\nit runs", "{ran:?}");
+    }
+    let words = "cd /run/programs; echo x >lent; rm lent; mv lent other; umount lent; \
+                 mount -o remount,rw lent; chmod 4777 lent; echo tried";
+    let ran = bench.ssh(&sandbox, "root", words).await;
+    assert!(ran.out.ends_with("tried"), "{ran:?}");
+    assert_eq!(fs::read(&program).unwrap(), fs::read("/bin/echo").unwrap());
+    assert_eq!(fs::metadata(&program).unwrap().mode() & 0o7777, 0o755);
+    let ran = bench.ssh(&sandbox, "user", "lent still").await;
+    assert_eq!(ran.out, "still", "{ran:?}");
+    let note = |note: &String| note.contains("gone of this machine is not in it");
+    assert!(sandbox.notes.iter().any(note), "{:?}", sandbox.notes);
     bench.end().await;
 }

@@ -14,6 +14,7 @@ use rustix::mount::{
 use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Uid};
 
 use super::init::Door;
+use super::lent::{self, Lent};
 use super::outside::{passed, prepare};
 use super::plan::{Failure, Named as _, Owners, Start, Step};
 use super::{borrowed, confine, skeleton};
@@ -50,10 +51,14 @@ const MASKED: [&str; 9] = [
 ];
 
 /// What the child of the launcher's does, from its first moment to its last.
-pub(super) fn become_sandbox(plan: &Start, wait: &OwnedFd, told: &OwnedFd) -> i32 {
-    let ready = alone(wait, told)
+pub(super) fn become_sandbox(
+    plan: &Start,
+    programs: Vec<Lent>,
+    (wait, told): (&OwnedFd, &OwnedFd),
+) -> i32 {
+    let ready = alone(wait, told, &programs)
         .named(Step::Clone, "descriptors")
-        .and_then(|()| set_up(plan));
+        .and_then(|()| set_up(plan, programs));
     let (report, door) = match ready {
         Ok((door, notes)) => (Ok(notes), Some(door)),
         Err(failure) => (Err(failure), None),
@@ -68,13 +73,16 @@ pub(super) fn become_sandbox(plan: &Start, wait: &OwnedFd, told: &OwnedFd) -> i3
     door.serve()
 }
 
-/// Waits until the users are mapped, with nothing of the launcher's but the two pipes.
-fn alone(wait: &OwnedFd, told: &OwnedFd) -> io::Result<()> {
+/// Waits until the users are mapped, with nothing of the launcher's but the two pipes and what it
+/// lends.
+fn alone(wait: &OwnedFd, told: &OwnedFd, programs: &[Lent]) -> io::Result<()> {
     let nowhere = File::options().read(true).write(true).open("/dev/null")?;
     for number in 0..3 {
         sys::place(&nowhere, number)?;
     }
-    sys::close_all_but(&mut [wait.as_raw_fd(), told.as_raw_fd()]);
+    let mut kept = vec![wait.as_raw_fd(), told.as_raw_fd()];
+    kept.extend(lent::descriptors(programs));
+    sys::close_all_but(&mut kept);
     std::mem::forget(nowhere);
     File::from(wait.try_clone()?).read_exact(&mut [0])
 }
@@ -84,17 +92,18 @@ fn tell(told: &OwnedFd, report: &Result<Vec<String>, Failure>) -> io::Result<()>
     File::from(told.try_clone()?).write_all(&text)
 }
 
-fn set_up(plan: &Start) -> Result<(Door, Vec<String>), Failure> {
+fn set_up(plan: &Start, mut programs: Vec<Lent>) -> Result<(Door, Vec<String>), Failure> {
     let mut notes = Vec::new();
     become_root(plan.owners).named(Step::Maps, "becoming root inside")?;
     let old = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let _was = old;
     if !matches!(plan.owners, Owners::Range { .. }) {
         prepare(plan, &mut notes)?;
+        programs = lent::take(&plan.programs, &mut notes);
         rustix::process::chdir(ROOT).named(Step::Mounts, ROOT)?;
     }
     let borrowed = borrowed::read();
-    enter_root(plan)?;
+    enter_root(plan, programs, &mut notes)?;
     passed(plan, Step::Root)?;
     skeleton::write(plan, &borrowed)?;
     passed(plan, Step::Files)?;
@@ -117,7 +126,7 @@ fn become_root(owners: Owners) -> io::Result<()> {
 }
 
 /// Makes the current directory the root, with its own `/proc`, `/dev`, `/run` and `/tmp`.
-fn enter_root(plan: &Start) -> Result<(), Failure> {
+fn enter_root(plan: &Start, programs: Vec<Lent>, notes: &mut Vec<String>) -> Result<(), Failure> {
     const STEP: Step = Step::Root;
     // A copy over itself: the kernel holds fast what came with the namespace, and a root that is
     // held fast cannot be changed into.
@@ -132,6 +141,7 @@ fn enter_root(plan: &Start) -> Result<(), Failure> {
         make_directory(directory).named(STEP, directory)?;
     }
     system_files(plan)?;
+    lent::place(programs, notes);
     rustix::process::pivot_root(".", ".").named(STEP, "its root")?;
     unmount(".", UnmountFlags::DETACH).named(STEP, "the machine's root")?;
     rustix::process::chdir("/").named(STEP, "its root")

@@ -21,6 +21,7 @@ mod dial;
 mod files;
 mod init;
 mod inside;
+pub(crate) mod lent;
 mod maps;
 mod network;
 mod outside;

@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal};
 
 use super::init::started;
 use super::inside;
+use super::lent::{self, Lent};
 use super::plan::{Answer, Base, Failure, Init, Named as _, Owners, Start, Step};
 use super::{maps, sudo};
 use crate::local::ground::{INIT, LOWER, ROOT, ROOT_WORK, UPPER, USR, USR_WORK};
@@ -31,14 +32,16 @@ pub(super) fn start(plan: &Start) -> Result<Answer, Failure> {
     passed(plan, Step::Join)?;
     rustix::process::chdir(&plan.directory).named(Step::Mounts, "the directory")?;
     let mut notes = Vec::new();
+    let mut programs = Vec::new();
     if let Owners::Range { .. } = plan.owners {
         sys::own_mounts().named(Step::Mounts, "mounts of its own")?;
         prepare(plan, &mut notes)?;
+        programs = lent::take(&plan.programs, &mut notes);
         // The child's users may not look into the directories around its root.
         rustix::process::chdir(ROOT).named(Step::Mounts, ROOT)?;
     }
     passed(plan, Step::Mounts)?;
-    launch(plan, notes)
+    launch(plan, programs, notes)
 }
 
 /// Stands for a failure where a test wants one.
@@ -183,13 +186,13 @@ fn same_owners(owners: Owners) -> Result<OwnedFd, Failure> {
     namespace.map(OwnedFd::from)
 }
 
-fn launch(plan: &Start, mut notes: Vec<String>) -> Result<Answer, Failure> {
+fn launch(plan: &Start, programs: Vec<Lent>, mut notes: Vec<String>) -> Result<Answer, Failure> {
     let pipe =
         || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).named(Step::Clone, "a pipe");
     let (wait, go) = pipe()?;
     let (report, told) = pipe()?;
     let child = sys::fork_into(sys::NAMESPACES, || {
-        inside::become_sandbox(plan, &wait, &told)
+        inside::become_sandbox(plan, programs, (&wait, &told))
     })
     .named(Step::Clone, &why_not(plan.owners))?;
     drop((wait, told));

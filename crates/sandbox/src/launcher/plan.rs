@@ -1,5 +1,6 @@
 //! What the launcher is asked and what it answers: JSON on its standard input and output.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,8 @@ pub(crate) struct Start {
     pub(crate) owners: Owners,
     /// Control groups that it is to be in; they exist.
     pub(crate) groups: Vec<PathBuf>,
+    /// Programs of this machine's that it has as well, by the names that they have inside.
+    pub(crate) programs: BTreeMap<String, PathBuf>,
     /// Most processes, where no control group counts them.
     pub(crate) processes: Option<u64>,
     /// How much memory it may use, of which what is kept in memory is a part.

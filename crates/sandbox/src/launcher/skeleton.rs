@@ -19,7 +19,7 @@ const STEP: Step = Step::Files;
 const OURS: &str = "/run/wharf";
 const HOST_KEY: &str = "/run/wharf/host_key";
 const AUTHORIZED: &str = "/run/wharf/authorized_keys";
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/programs";
 
 const DIRECTORIES: [(&str, u32); 18] = [
     ("/etc", 0o755),
@@ -110,7 +110,7 @@ ENCRYPT_METHOD SHA512
 ";
 
 const PROFILE: &str = "\
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/programs
 export PATH
 [ -n \"$BASH_VERSION\" ] && PS1='\\u@\\h:\\w\\$ '
 umask 022
@@ -124,7 +124,7 @@ pub(super) fn write(plan: &Start, borrowed: &Borrowed) -> Result<(), Failure> {
     }
     match plan.base {
         Base::Host => system()
-            .and_then(|()| take_over(borrowed))
+            .and_then(|()| borrowed.write())
             .named(STEP, "/etc")?,
         Base::Image(_) => joined_to_image().named(STEP, "/etc")?,
     }
@@ -171,24 +171,6 @@ fn system() -> io::Result<()> {
     ] {
         if !Path::new(path).exists() {
             file(path, mode, &text)?;
-        }
-    }
-    Ok(())
-}
-
-/// What this machine's programs look for; an image has its own.
-fn take_over(borrowed: &Borrowed) -> io::Result<()> {
-    let names = borrowed.links.iter().map(|(name, _)| name);
-    let names = names.chain(borrowed.files.iter().map(|(name, _)| name));
-    for above in names.filter_map(|name| name.parent()) {
-        fs::create_dir_all(above)?;
-    }
-    for (name, to) in &borrowed.links {
-        link(to, name)?;
-    }
-    for (name, bytes) in &borrowed.files {
-        if fs::symlink_metadata(name).is_err() {
-            file(name, 0o644, bytes)?;
         }
     }
     Ok(())

@@ -22,7 +22,7 @@ mod relay;
 mod snapshot;
 mod start;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,6 +69,9 @@ pub struct LocalOptions {
     pub launcher: LauncherProgram,
     /// Where the programs inside come from.
     pub base: Base,
+    /// Programs of this machine's, each one file that needs no other, that every sandbox has
+    /// besides, by the names that they have there, on the path.
+    pub programs: BTreeMap<String, PathBuf>,
     /// The first id of the users inside, of 65,536; only where root runs this.
     pub first_id: u32,
     /// Most sandboxes at once.
@@ -85,6 +88,7 @@ impl LocalOptions {
             state,
             launcher,
             base: Base::Host,
+            programs: BTreeMap::new(),
             first_id: DEFAULT_FIRST_ID,
             most: DEFAULT_MOST,
             fail_after: None,

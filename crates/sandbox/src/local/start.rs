@@ -148,6 +148,7 @@ impl Inner {
             base: record.base.clone(),
             owners: record.owners,
             groups: record.groups.clone(),
+            programs: self.options.programs.clone(),
             processes: record
                 .limits
                 .processes

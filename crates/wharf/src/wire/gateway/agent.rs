@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::task::TaskTracker;
 use wharf_gateway::{AgentAt, Agents, BoxFuture};
+use wharf_sandbox::Egress;
 use wharf_ssh::{Config, Connector, Credentials, RemoteExit, Settings, Start, World};
 
 use crate::context::Context;
@@ -26,12 +27,12 @@ const NOT_FOUND: u32 = 127;
 pub(crate) struct OpenCode {
     connector: Connector,
     key: PathBuf,
-    /// Sandboxes reach nothing: what an agent would fetch at its start is not tried for.
-    offline: bool,
+    /// Variables for what sandboxes do not reach: an agent does not try for it at its start.
+    unreached: String,
 }
 
 impl OpenCode {
-    pub(crate) fn new(cx: &Context, offline: bool) -> Self {
+    pub(crate) fn new(cx: &Context, egress: &Egress) -> Self {
         let world = Arc::new(World {
             clock: Arc::new(SystemClock::here()),
             entropy: Arc::new(SystemEntropy),
@@ -45,7 +46,7 @@ impl OpenCode {
         Self {
             connector: Connector::new(world, config, TaskTracker::new()),
             key: cx.places.sandbox_key_file(),
-            offline,
+            unreached: unreached(egress),
         }
     }
 
@@ -65,7 +66,7 @@ impl OpenCode {
         let words = |error: wharf_ssh::Error| error.to_string();
         let connection = self.connector.connect(&settings, &credentials);
         let connection = connection.await.map_err(words)?;
-        let command = command(&machine.workspace, machine.agent_port, self.offline);
+        let command = command(&machine.workspace, machine.agent_port, &self.unreached);
         let started = connection.open(Start::Command(command)).await;
         let mut channel = started.map_err(words)?;
         let password = format!("{}\n", at.password.expose());
@@ -80,8 +81,8 @@ impl OpenCode {
         match exit {
             Ok(RemoteExit::Code(0)) => Ok(()),
             Ok(RemoteExit::Code(NOT_FOUND)) => Err(
-                "opencode is not in the sandbox; install it there (npm install -g opencode-ai) or \
-                 on the machine that makes sandboxes"
+                "opencode is not in the sandbox. Where it is on the machine that makes sandboxes \
+                 (npm install -g opencode-ai) when the server starts, sandboxes have it"
                     .to_owned(),
             ),
             _ => Err(format!("it could not be started: {}", complaint.trim())),
@@ -99,20 +100,37 @@ impl Agents for OpenCode {
     }
 }
 
-/// Variables of an agent that reaches nothing.
-const OFFLINE: &str = "OPENCODE_DISABLE_MODELS_FETCH=1 OPENCODE_DISABLE_LSP_DOWNLOAD=1 \
-                       OPENCODE_DISABLE_DEFAULT_PLUGINS=1 npm_config_fetch_retries=0";
+/// What an agent fetches at its start, and the variables without which it would wait for it.
+const FETCHED: [(&str, &str); 3] = [
+    ("models.dev", "OPENCODE_DISABLE_MODELS_FETCH=1"),
+    (
+        "registry.npmjs.org",
+        "OPENCODE_DISABLE_DEFAULT_PLUGINS=1 npm_config_fetch_retries=0",
+    ),
+    ("github.com", "OPENCODE_DISABLE_LSP_DOWNLOAD=1"),
+];
+const HTTPS: u16 = 443;
+
+fn unreached(egress: &Egress) -> String {
+    let reached = |host: &str| match egress {
+        Egress::Off => false,
+        Egress::Only(hosts) => hosts.iter().any(|it| it.covers(host, HTTPS)),
+        Egress::On => true,
+    };
+    let missing = FETCHED.iter().filter(|(host, _)| !reached(host));
+    let variables: Vec<&str> = missing.map(|(_, variables)| *variables).collect();
+    variables.join(" ")
+}
 
 /// What starts it. `setsid -f` lets it go on when the connection ends, and nothing that it holds is
 /// of the connection.
-fn command(workspace: &str, port: u16, offline: bool) -> String {
+fn command(workspace: &str, port: u16, unreached: &str) -> String {
     let workspace = workspace.replace('\'', r"'\''");
-    let offline = if offline { OFFLINE } else { "" };
     format!(
         "PATH=\"$HOME/.local/bin:$HOME/.opencode/bin:$PATH\"; \
          command -v opencode >/dev/null || exit {NOT_FOUND}; \
          IFS= read -r OPENCODE_SERVER_PASSWORD || exit 1; export OPENCODE_SERVER_PASSWORD; \
-         export OPENCODE_DISABLE_AUTOUPDATE=1 {offline}; \
+         export OPENCODE_DISABLE_AUTOUPDATE=1 {unreached}; \
          cd '{workspace}' && mkdir -p \"$HOME/.local/state\" && \
          setsid -f opencode serve --hostname 127.0.0.1 --port {port} \
          </dev/null >\"$HOME/.local/state/opencode-serve.log\" 2>&1"

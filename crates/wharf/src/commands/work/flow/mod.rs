@@ -13,7 +13,6 @@ use wharf_api::gateway::Sandbox;
 use wharf_ssh::keys::PublicHalf;
 use wharf_workspace::identity::Workspace;
 
-use super::agent::program;
 use super::choose::Choice;
 use super::gates::{Facts, Here, Step, Wish, next};
 use super::refuse;
@@ -27,6 +26,7 @@ use crate::connect::Server;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::login::stop::Stop;
+use crate::opencode;
 use crate::sandbox::Machine;
 use crate::ui::guard;
 use crate::wire::World;
@@ -112,7 +112,7 @@ impl Flow {
                     return Err(error);
                 }
                 Step::FindClient => {
-                    self.program = Some(program::Search::of(&self.world).find()?);
+                    self.program = Some(opencode::Search::of(&self.world).find()?);
                     self.facts.client = true;
                 }
                 Step::Directory => self.directory()?,
