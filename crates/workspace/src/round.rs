@@ -199,7 +199,8 @@ impl Round {
     /// Applies what was brought, and keeps that both sides know it.
     ///
     /// # Errors
-    /// Those of [`apply`], and when the far side cannot be told.
+    /// Those of [`apply`]. That the far side could not be told is none: what was done here is done,
+    /// and [`Applied::untold`] says so.
     pub async fn apply(
         &self,
         opener: &dyn Opener,
@@ -235,7 +236,8 @@ impl Round {
             .agreement
             .save(&self.shelf.agreement(&self.setting.sandbox))?;
         let token = applied.agreement.token();
-        settle(opener, &self.setting.place, &self.far, token).await?;
+        let told = settle(opener, &self.setting.place, &self.far, token).await;
+        applied.untold = told.err().map(|error| error.to_string());
         Ok(applied)
     }
 

@@ -33,6 +33,9 @@ pub struct Applied {
     /// What both agree on now. The caller keeps it, and says so to the far side
     /// ([`super::settle`]).
     pub agreement: Agreement,
+    /// Why the far side does not know of it, where it could not be told: the next round looks at
+    /// both sides as if nothing had been agreed.
+    pub untold: Option<String>,
 }
 
 /// Something that is left as it is here.

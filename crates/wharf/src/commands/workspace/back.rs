@@ -234,6 +234,11 @@ pub(crate) fn applied_words(applied: &Applied) -> String {
             why_conflict(conflict.why)
         ));
     }
+    if let Some(why) = &applied.untold {
+        text.push_str(&format!(
+            "; the sandbox could not be told ({why}): the next look compares both sides anew"
+        ));
+    }
     text
 }
 
@@ -250,6 +255,7 @@ pub(crate) fn applied_json(applied: &Applied) -> Value {
         "conflicts": conflicts.map(|it| json!({
             "path": name(it.path.as_bytes()), "why": why_conflict(it.why),
         })).collect::<Vec<_>>(),
+        "untold": applied.untold,
     })
 }
 
