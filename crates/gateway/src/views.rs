@@ -95,6 +95,21 @@ pub struct Created {
     pub replayed: bool,
 }
 
+impl Created {
+    pub(crate) fn of(row: &GatewaySessionRow, new_configuration: bool) -> Self {
+        Self {
+            session: row.id.clone(),
+            configuration: row.configuration.clone(),
+            state: row.state.clone(),
+            has_snapshot: row.snapshot.is_some(),
+            new_configuration,
+            machine: Machine::of_row(row),
+            expires_ms: row.expires_ms,
+            replayed: false,
+        }
+    }
+}
+
 /// A session as those who may see it do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {

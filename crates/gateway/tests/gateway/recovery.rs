@@ -7,7 +7,7 @@ use wharf_gateway::{Error, State};
 use wharf_sandbox::SandboxId;
 use wharf_testkit::Fault;
 
-use crate::{World, ada, deferred, immediate, key, options, words};
+use crate::{World, ada, immediate, key, options, words};
 
 #[tokio::test]
 async fn machines_are_taken_up_lost_ones_told_and_strays_ended() {
@@ -78,9 +78,16 @@ async fn a_killed_server_is_followed_by_one_that_finds_its_own() {
     assert_eq!(state(&ids[0]).await, State::Running);
     assert_eq!(state(&ids[1]).await, State::Failed);
     assert_eq!(world.provider.there(), [SandboxId::of(&ids[0])]);
-    // Its keys are free again: nobody answers to them.
-    let again = next.create(&ada(), deferred(), key("one", "b")).await;
-    assert!(!again.unwrap().replayed);
+    // Who never heard is answered from what there is, and nothing is made twice.
+    let again = async |name: &str| next.create(&ada(), immediate(), key(name, "b")).await;
+    let one = again("one").await.unwrap();
+    assert!(one.replayed && one.machine.is_some());
+    assert_eq!((&one.session, &*one.state), (&ids[0], "running"));
+    assert_eq!(world.provider.there().len(), 1);
+    // What came to nothing is made.
+    let two = again("two").await.unwrap();
+    assert!(!two.replayed && two.session != ids[1]);
+    assert_eq!(again("two").await.unwrap().session, two.session);
 }
 
 #[tokio::test]
