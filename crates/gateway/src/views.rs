@@ -202,6 +202,24 @@ pub(crate) fn uncharged(row: &GatewaySessionRow, now_ms: i64) -> i64 {
         .map_or(0, |since_ms| until_ms.saturating_sub(since_ms).max(0))
 }
 
+/// What came of ending all sessions of somebody's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EndedAll {
+    /// How many ended.
+    pub ended: u64,
+    /// Those that are other servers' to end.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// A session of another server's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The session.
+    pub session: String,
+    /// Its server.
+    pub server: String,
+}
+
 /// How a session is, with what its provider says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusView {

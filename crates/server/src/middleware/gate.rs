@@ -101,6 +101,11 @@ impl Gate {
         self.requests.load(Ordering::Relaxed)
     }
 
+    /// The way to other servers.
+    pub(crate) const fn forward(&self) -> &Forward {
+        &self.forward
+    }
+
     /// Host, origin, token, in this order; nothing of the body has been read.
     fn admit(
         &self,
