@@ -20,6 +20,8 @@ pub(super) enum Cut {
     Connect,
     /// The agent's server broke off, or said what is not HTTP.
     Upstream,
+    /// The client did not go on with its body in time.
+    Body,
     /// Its answer did not begin in time.
     Head,
     /// Nothing moved for too long.
@@ -47,9 +49,10 @@ const REFUSED: [(Refused, &str); 5] = [
     (Refused::Stopping, "stopping"),
 ];
 
-const CUT: [(Cut, &str); 7] = [
+const CUT: [(Cut, &str); 8] = [
     (Cut::Connect, "connect"),
     (Cut::Upstream, "upstream"),
+    (Cut::Body, "body_timeout"),
     (Cut::Head, "head_timeout"),
     (Cut::Idle, "idle_timeout"),
     (Cut::Session, "session_ended"),

@@ -191,6 +191,7 @@ impl Attach {
             why = live.end(inner.limits.head_timeout, Cut::Head, Kind::Finite) => {
                 Err((why, None))
             }
+            () = live.stalled(inner.limits.body_timeout) => Err((Cut::Body, None)),
             sent = sent => sent.map_err(|error| (error.cut(&live), Some(error))),
         };
         let (mut answer, lease) = answered.map_err(|(why, error)| {
@@ -358,6 +359,7 @@ impl Unsent {
 fn failure(why: Cut, error: Option<Unsent>) -> Failure {
     let failure = match why {
         Cut::Connect => Failure::agent_broken("Its server cannot be connected to."),
+        Cut::Body => Failure::body_too_slow(),
         Cut::Head => Failure::agent_broken("Its server did not answer in time."),
         Cut::Session => Failure::session_unavailable("the session has ended", None),
         Cut::Stopping => Failure::session_unavailable("this server is stopping", None),

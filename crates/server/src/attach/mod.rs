@@ -52,6 +52,9 @@ pub const DEFAULT_PLACE_PATIENCE: Duration = Duration::from_secs(10);
 pub const DEFAULT_ATTACH_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long connecting to the agent's server may take.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Silence of a client in the middle of its body, before there is an answer. Longer than other routes
+/// give, since what is sent may be large and come over a bad line.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Silence before the head of an answer, counted from the last byte of the request. An agent's turn
 /// is one request, and its answer may begin when the turn is over.
 pub const DEFAULT_HEAD_TIMEOUT: Duration = Duration::from_secs(60 * 60);
@@ -153,6 +156,8 @@ pub struct AttachLimits {
     pub attach_timeout: Duration,
     /// For a connection to the agent's server.
     pub connect_timeout: Duration,
+    /// Silence of a client in the middle of its body.
+    pub body_timeout: Duration,
     /// Silence before the head of an answer.
     pub head_timeout: Duration,
     /// Silence afterwards.
@@ -167,6 +172,7 @@ impl Default for AttachLimits {
             place_patience: DEFAULT_PLACE_PATIENCE,
             attach_timeout: DEFAULT_ATTACH_TIMEOUT,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
             head_timeout: DEFAULT_HEAD_TIMEOUT,
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
         }
