@@ -183,7 +183,8 @@ fn odd_answers_come_back_as_they_are() {
         };
         let usual = [
             "cache-control: no-store",
-            "content-security-policy: sandbox",
+            "content-security-policy: sandbox; default-src 'self' 'unsafe-inline' data:; \
+             base-uri 'none'; form-action 'none'",
             "referrer-policy: no-referrer",
             "x-content-type-options: nosniff",
         ];
