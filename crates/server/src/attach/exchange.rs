@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio_util::task::TaskTracker;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::body::{Answered, Lease, Sent};
 use super::counts::{Counts, Cut, Refused};
 use super::head::{self, Length};
@@ -34,6 +34,8 @@ pub(crate) struct Attach(Arc<Inner>);
 struct Inner {
     sessions: Arc<dyn Attachments>,
     limits: AttachLimits,
+    /// The path below which this server is found from outside; empty where it is at the top.
+    below: String,
     places: Arc<Places>,
     pool: Arc<Pool>,
     counts: Arc<Counts>,
@@ -49,7 +51,8 @@ impl Drop for Inner {
 }
 
 impl Attach {
-    pub(crate) fn new(options: &AttachOptions, counts: Arc<Counts>) -> Self {
+    /// `public` is the address that the server is known by.
+    pub(crate) fn new(options: &AttachOptions, counts: Arc<Counts>, public: Option<&str>) -> Self {
         let limits = options.limits.clone();
         let (tasks, ends) = (TaskTracker::new(), Ends::default());
         let places = Places::new(limits.in_all, limits.per_session, limits.place_patience);
@@ -57,6 +60,7 @@ impl Attach {
         Self(Arc::new(Inner {
             sessions: Arc::clone(&options.sessions),
             limits,
+            below: public.map(address::path_of).unwrap_or_default().to_owned(),
             places: Arc::new(places),
             pool: Arc::new(pool),
             counts,
@@ -99,7 +103,8 @@ impl Attach {
         let upstream = self.find(&address).await?;
         let live = self.begin(&address, &upstream).await?;
         let asked = Asked::new(request, target, &upstream, &live);
-        self.exchange(asked, &upstream, live, address.prefix).await
+        let prefix = format!("{}{}", self.0.below, address.prefix);
+        self.exchange(asked, &upstream, live, &prefix).await
     }
 
     /// Where the session is, if this ticket opens it.

@@ -1,12 +1,14 @@
 //! The way to an agent in a sandbox: which heads go on, which answers come back, and what is refused.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use wharf_server::AttachRefusal;
+use wharf_server::{AttachLimits, AttachRefusal, ServerOptions};
 use wharf_testkit::TestUpstream;
 
 use crate::support::attach::{OWN, Sessions, TICKET, options_with, path, with_attached};
+use crate::support::port::open;
 use crate::support::{Answer, FRIEND, Server, TOKEN, with_server};
 
 #[test]
@@ -216,6 +218,28 @@ fn odd_answers_come_back_as_they_are() {
         let closing = with(ok, &["content-length: 2"], &["ok"]);
         assert_eq!(ask("GET", "/closing").await, closing);
         attached
+    });
+}
+
+#[test]
+fn a_redirect_stays_below_the_path_that_the_server_is_known_by() {
+    with_server(async |server| {
+        let sessions = Arc::<Sessions>::default();
+        let upstream = TestUpstream::start(&ODD).await;
+        let _ended = sessions.put("a", upstream.address());
+        let options = ServerOptions {
+            public_url: Some("https://box.example/x/".to_owned()),
+            ..options_with(&sessions, AttachLimits::default())
+        };
+        let open = open(server.engine.clone(), options);
+        let request = format!(
+            "GET {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+            path("a", "/moved")
+        );
+        let answer = open.exchange(&request).await;
+        let there = format!("location: /x{}", path("a", "/there?x"));
+        assert!(bare(&answer).contains(&there), "{answer}");
+        open.end().await;
     });
 }
 
