@@ -16,7 +16,7 @@ use super::body::{Answered, Lease, Sent};
 use super::counts::{Counts, Cut, Refused};
 use super::head::{self, Length};
 use super::live::{Ends, Kind, Live};
-use super::places::{Full, Places};
+use super::places::{Full, Place, Places};
 use super::pool::{Line, NoLine, Pool};
 use super::raw::{Guest, Switch};
 use super::{AttachLimits, AttachOptions, AttachRefusal, Attachments, Upstream};
@@ -100,8 +100,14 @@ impl Attach {
         let address = Address::parse(&path).ok_or_else(|| self.refuse(AttachRefusal::Ticket))?;
         let target = address.target(request.uri().query());
         let target = target.ok_or_else(Failure::malformed_head)?;
-        let upstream = self.find(&address).await?;
-        let live = self.begin(&address, &upstream).await?;
+        let mut upstream = self.find(&address).await?;
+        let place = self.place(&address).await?;
+        if place.waited() {
+            // Its session may have paused or its agent ended meanwhile, and somebody else may have
+            // that port by now, who would be sent what opens the agent.
+            upstream = self.find(&address).await?;
+        }
+        let live = self.begin(&address, &upstream, place);
         let asked = Asked::new(request, target, &upstream, &live);
         let prefix = format!("{}{}", self.0.below, address.prefix);
         self.exchange(asked, &upstream, live, &prefix).await
@@ -136,12 +142,8 @@ impl Attach {
         }
     }
 
-    /// A place, from which on it is under way.
-    async fn begin(
-        &self,
-        address: &Address<'_>,
-        upstream: &Upstream,
-    ) -> Result<Arc<Live>, Failure> {
+    /// A place among those that are under way.
+    async fn place(&self, address: &Address<'_>) -> Result<Place, Failure> {
         let inner = &self.0;
         let session: Arc<str> = Arc::from(address.session);
         let place = tokio::select! {
@@ -152,7 +154,7 @@ impl Attach {
             }
             place = inner.places.take(&session) => place,
         };
-        let place = place.map_err(|full| match full {
+        place.map_err(|full| match full {
             Full::Session => {
                 inner.counts.refused(Refused::Session);
                 Failure::session_full(RETRY_FULL)
@@ -164,15 +166,20 @@ impl Attach {
                     Some(RETRY_FULL),
                 )
             }
-        })?;
-        Ok(Live::begin(
-            session,
+        })
+    }
+
+    /// From here on it is under way.
+    fn begin(&self, address: &Address<'_>, upstream: &Upstream, place: Place) -> Arc<Live> {
+        let inner = &self.0;
+        Live::begin(
+            Arc::from(address.session),
             Arc::clone(&inner.sessions),
             Arc::clone(&inner.counts),
             upstream.ended.clone(),
             inner.ends.clone(),
             place,
-        ))
+        )
     }
 
     async fn exchange(

@@ -4,6 +4,7 @@
 //! with them in a moment, and a refusal then would break it.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,14 @@ pub(super) struct Place {
     _of_session: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,
     _seat: Seat,
+    waited: bool,
+}
+
+impl Place {
+    /// It was not free at once: what was known before may have changed.
+    pub(super) const fn waited(&self) -> bool {
+        self.waited
+    }
 }
 
 /// Keeps a session's places known while somebody has or wants one.
@@ -67,16 +76,28 @@ impl Places {
     pub(super) async fn take(self: &Arc<Self>, session: &Arc<str>) -> Result<Place, Full> {
         let (seat, own) = self.seat(session);
         let mut missing = Full::Session;
-        let both = async {
-            let of_session = own.acquire_owned().await;
-            missing = Full::All;
-            (of_session, Arc::clone(&self.all).acquire_owned().await)
+        let (taken, waited) = {
+            let mut both = pin!(async {
+                let of_session = own.acquire_owned().await;
+                missing = Full::All;
+                (of_session, Arc::clone(&self.all).acquire_owned().await)
+            });
+            let at_once = tokio::select! {
+                biased;
+                taken = both.as_mut() => Some(taken),
+                () = std::future::ready(()) => None,
+            };
+            match at_once {
+                Some(taken) => (Ok(taken), false),
+                None => (tokio::time::timeout(self.patience, both).await, true),
+            }
         };
-        match tokio::time::timeout(self.patience, both).await {
+        match taken {
             Ok((Ok(of_session), Ok(of_all))) => Ok(Place {
                 _of_session: of_session,
                 _of_all: of_all,
                 _seat: seat,
+                waited,
             }),
             // A semaphore fails only when it is closed, which nobody does.
             _ => Err(missing),
@@ -156,12 +177,13 @@ mod tests {
         let places = places(1, 1);
         let a = Arc::from("a");
         let one = places.take(&a).await.unwrap();
+        assert!(!one.waited());
         let later = async {
             tokio::time::sleep(PATIENCE / 2).await;
             drop(one);
         };
         let (two, ()) = tokio::join!(places.take(&a), later);
-        assert!(two.is_ok());
+        assert!(two.unwrap().waited());
     }
 
     #[tokio::test(start_paused = true)]

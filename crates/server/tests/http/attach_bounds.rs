@@ -103,6 +103,34 @@ fn one_more_than_may_be_is_told_to_come_again() {
     });
 }
 
+#[test]
+fn who_waited_for_a_place_goes_to_where_the_agent_is_by_then() {
+    let limits = AttachLimits {
+        per_session: 1,
+        ..AttachLimits::default()
+    };
+    with_attached_of(limits, &[], async |attached| {
+        let mut first = attached.client().await;
+        let quiet = path("a", "/quiet");
+        let quiet = first.begin("GET", &quiet, Body::empty()).await;
+        let mut second = attached.client().await;
+        let at = path("a", "/echo");
+        let asks = second.ask("POST", &at, "x");
+        let elsewhere = TestUpstream::start(&[]).await;
+        let moves = async {
+            attached.sessions.asked(2).await;
+            let _ended = attached.sessions.put("a", elsewhere.address());
+            drop((first, quiet));
+        };
+        let ((status, _), ()) = tokio::join!(asks, moves);
+        assert_eq!(status, 200);
+        let connections = |upstream: &TestUpstream| upstream.state().connections;
+        assert_eq!(connections(&attached.upstream), 1);
+        assert_eq!(connections(&elsewhere), 1);
+        attached
+    });
+}
+
 /// Each begins as the agent's own client does: a stream of events, some questions at once, and then
 /// something is sent.
 #[test]

@@ -34,11 +34,13 @@ pub(crate) const OWN: &str = "Basic b3BlbmNvZGU6b3du";
 pub(crate) struct Sessions {
     known: Mutex<HashMap<String, Result<Upstream, AttachRefusal>>>,
     touched: watch::Sender<Vec<String>>,
+    asked: watch::Sender<usize>,
 }
 
 impl Attachments for Sessions {
     fn attach<'a>(&'a self, session: &'a str, ticket: &'a str) -> Attaching<'a> {
         let known = self.known.lock().unwrap().get(session).cloned();
+        self.asked.send_modify(|times| *times += 1);
         let found = known.filter(|_| ticket == TICKET);
         if session == NEVER {
             return Box::pin(std::future::pending());
@@ -80,6 +82,12 @@ impl Sessions {
     pub(crate) fn refuse(&self, session: &str, refusal: AttachRefusal) {
         let mut known = self.known.lock().unwrap();
         known.insert(session.to_owned(), Err(refusal));
+    }
+
+    /// Waits until it was asked so often where a session is.
+    pub(crate) async fn asked(&self, times: usize) {
+        let mut asked = self.asked.subscribe();
+        asked.wait_for(|asked| *asked >= times).await.unwrap();
     }
 
     /// How often the port was told of a session.
