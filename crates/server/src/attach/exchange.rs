@@ -20,6 +20,7 @@ use super::places::{Full, Place, Places};
 use super::pool::{Line, NoLine, Pool};
 use super::raw::{Guest, Switch};
 use super::{AttachLimits, AttachOptions, AttachRefusal, Attachments, Upstream};
+use crate::auth::Peer;
 use crate::error::Failure;
 
 /// How long answers may take to be complete when the server ends.
@@ -100,12 +101,15 @@ impl Attach {
         let address = Address::parse(&path).ok_or_else(|| self.refuse(AttachRefusal::Ticket))?;
         let target = address.target(request.uri().query());
         let target = target.ok_or_else(Failure::malformed_head)?;
-        let mut upstream = self.find(&address).await?;
+        // Where there is no socket nothing is known of it.
+        let from = request.extensions().get::<Peer>().copied();
+        let from = from.unwrap_or_default();
+        let mut upstream = self.find(&address, from).await?;
         let place = self.place(&address).await?;
         if place.waited() {
             // Its session may have paused or its agent ended meanwhile, and somebody else may have
             // that port by now, who would be sent what opens the agent.
-            upstream = self.find(&address).await?;
+            upstream = self.find(&address, from).await?;
         }
         let live = self.begin(&address, &upstream, place);
         let asked = Asked::new(request, target, &upstream, &live);
@@ -114,8 +118,9 @@ impl Attach {
     }
 
     /// Where the session is, if this ticket opens it.
-    async fn find(&self, address: &Address<'_>) -> Result<Upstream, Failure> {
-        let found = self.0.sessions.attach(address.session, address.ticket);
+    async fn find(&self, address: &Address<'_>, from: Peer) -> Result<Upstream, Failure> {
+        let sessions = &self.0.sessions;
+        let found = sessions.attach(address.session, address.ticket, from);
         let found = tokio::time::timeout(self.0.limits.attach_timeout, found).await;
         let found = found.unwrap_or_else(|_| {
             Err(AttachRefusal::Unavailable {

@@ -204,13 +204,14 @@ pub(super) mod tests {
     use super::super::places::Places;
     use super::super::{AttachRefusal, Attaching};
     use super::*;
+    use crate::auth::Peer;
 
     /// A port that counts how often it was told.
     #[derive(Default)]
     pub(in super::super) struct Told(pub(in super::super) AtomicUsize);
 
     impl Attachments for Told {
-        fn attach<'a>(&'a self, _: &'a str, _: &'a str) -> Attaching<'a> {
+        fn attach<'a>(&'a self, _: &'a str, _: &'a str, _: Peer) -> Attaching<'a> {
             Box::pin(std::future::ready(Err(AttachRefusal::Ticket)))
         }
 

@@ -39,6 +39,8 @@ pub(crate) use counts::Counts;
 pub(crate) use exchange::Attach;
 pub(crate) use raw::Guest;
 
+use crate::auth::Peer;
+
 /// Requests of one session that are under way at once. A client of OpenCode begins with about
 /// seventeen and goes on with two.
 pub const DEFAULT_PER_SESSION: usize = 128;
@@ -107,8 +109,8 @@ pub type Attaching<'a> = Pin<Box<dyn Future<Output = Result<Upstream, AttachRefu
 pub trait Attachments: Send + Sync {
     /// Where a session's agent listens, for whoever has this ticket. Both come as they stand in the
     /// address, unreserved letters only (RFC 3986, 2.3). It may wake the session first, within
-    /// [`AttachLimits::attach_timeout`].
-    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str) -> Attaching<'a>;
+    /// [`AttachLimits::attach_timeout`]. `from` is where the request comes from.
+    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str, from: Peer) -> Attaching<'a>;
 
     /// Something was sent in one direction or the other: at each request, and every few seconds
     /// while bytes move. Must not block.

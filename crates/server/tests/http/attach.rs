@@ -12,6 +12,21 @@ use crate::support::port::open;
 use crate::support::{Answer, FRIEND, Server, TOKEN, with_server};
 
 #[test]
+fn it_is_known_where_a_request_comes_from() {
+    with_attached(&[], async |attached| {
+        let mut client = attached.client().await;
+        let (status, _) = client.ask("GET", &path("a", "/x"), "").await;
+        assert_eq!(status, 200);
+        let from = attached.sessions.came_from().address;
+        assert!(
+            from.is_some_and(|address| address.is_loopback()),
+            "{from:?}"
+        );
+        attached
+    });
+}
+
+#[test]
 fn every_request_on_a_kept_connection_is_rewritten() {
     with_attached(&[], async |attached| {
         let mut client = attached.client().await;

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use wharf_engine::Engine;
 use wharf_server::attach::{Attaching, CancellationToken, HeaderValue};
 use wharf_server::{
-    AttachLimits, AttachOptions, AttachRefusal, Attachments, ServerOptions, Upstream,
+    AttachLimits, AttachOptions, AttachRefusal, Attachments, Peer, ServerOptions, Upstream,
 };
 use wharf_testkit::TestUpstream;
 
@@ -35,10 +35,12 @@ pub(crate) struct Sessions {
     known: Mutex<HashMap<String, Result<Upstream, AttachRefusal>>>,
     touched: watch::Sender<Vec<String>>,
     asked: watch::Sender<usize>,
+    from: Mutex<Peer>,
 }
 
 impl Attachments for Sessions {
-    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str) -> Attaching<'a> {
+    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str, from: Peer) -> Attaching<'a> {
+        *self.from.lock().unwrap() = from;
         let known = self.known.lock().unwrap().get(session).cloned();
         self.asked.send_modify(|times| *times += 1);
         let found = known.filter(|_| ticket == TICKET);
@@ -88,6 +90,11 @@ impl Sessions {
     pub(crate) async fn asked(&self, times: usize) {
         let mut asked = self.asked.subscribe();
         asked.wait_for(|asked| *asked >= times).await.unwrap();
+    }
+
+    /// Where the last one came from who asked.
+    pub(crate) fn came_from(&self) -> Peer {
+        *self.from.lock().unwrap()
     }
 
     /// How often the port was told of a session.
