@@ -78,9 +78,7 @@ pub(super) fn of_request(
     length: Length,
     protocol: Option<&HeaderValue>,
 ) -> HeaderMap {
-    let mut going = going_on(headers, |name| {
-        is_one(name, &STAYS_OF_REQUEST, &STAY_OF_REQUEST)
-    });
+    let mut going = going_on(headers, stays);
     // An address is always a header's value.
     if let Ok(host) = HeaderValue::try_from(upstream.address.to_string()) {
         going.insert(HOST, host);
@@ -150,6 +148,11 @@ pub(super) fn of_answer(
     going.insert(CONTENT_SECURITY_POLICY, NOWHERE);
     going.insert(REFERRER_POLICY, NO_REFERRER);
     going
+}
+
+/// Whether a header of a request stays here and is nothing to the agent's server.
+pub(crate) fn stays(name: &HeaderName) -> bool {
+    is_one(name, &STAYS_OF_REQUEST, &STAY_OF_REQUEST)
 }
 
 /// Whether an answer is a stream of events.

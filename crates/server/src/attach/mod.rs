@@ -37,6 +37,7 @@ pub use tokio_util::sync::CancellationToken;
 
 pub(crate) use counts::Counts;
 pub(crate) use exchange::Attach;
+pub(crate) use head::stays;
 pub(crate) use raw::Guest;
 
 use crate::auth::Peer;

@@ -243,7 +243,7 @@ pub(crate) async fn pass(
         Err(failure) => Some(Err(failure)),
     };
     let mut response = match admitted {
-        None => origin::preflight(request.headers()),
+        None => origin::preflight(request.headers(), shape == Shape::Attach),
         Some(Ok((_place, caller))) => {
             let forward = &gate.forward;
             enter(forward, request, caller, next, route, shape, &correlation).await
@@ -258,7 +258,7 @@ pub(crate) async fn pass(
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     if let Some(origin) = origin {
-        origin::allow(headers, origin);
+        origin::allow(headers, origin, shape == Shape::Attach);
     }
     let time = begun.elapsed();
     gate.metrics.request(route, response.status(), time);

@@ -325,6 +325,16 @@ fn who_has_no_ticket_gets_a_word_and_no_challenge() {
             (StatusCode::OK, "hello".to_owned())
         );
         assert_eq!(known.header("access-control-allow-origin"), FRIEND);
+        let asks = server
+            .ask("OPTIONS", &path("a", "/x"))
+            .without("authorization")
+            .header("origin", FRIEND)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "x-opencode-directory");
+        let told = asks.send().await;
+        assert_eq!(told.status, StatusCode::NO_CONTENT);
+        let allowed = told.header("access-control-allow-headers");
+        assert!(allowed.ends_with(", x-opencode-directory"), "{allowed}");
         assert_eq!(upstream.seen()[0].header("origin"), None);
         assert_eq!(sessions.touches("a"), 1);
     });
