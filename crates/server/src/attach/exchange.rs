@@ -95,7 +95,7 @@ impl Attach {
         }
         // The first would repeat the sandbox's own credentials; the second is no request for a path.
         if [Method::TRACE, Method::CONNECT].contains(request.method()) {
-            return Err(Failure::method_not_allowed());
+            return Err(Failure::never_attached(request.method()));
         }
         let path = request.uri().path().to_owned();
         let address = Address::parse(&path).ok_or_else(|| self.refuse(AttachRefusal::Ticket))?;

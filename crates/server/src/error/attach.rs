@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{ALLOW, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, StatusCode};
 
 use super::{Failure, sentence, whole_seconds};
 
@@ -35,6 +35,20 @@ impl Failure {
                 .retryable(),
             None => failure,
         }
+    }
+
+    /// 405: what would repeat the sandbox's own credentials, or asks for no path.
+    pub(crate) fn never_attached(method: &Method) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "Method not allowed",
+            format!("{method} does not go to an agent in a sandbox; every other method does."),
+        )
+        .with_header(
+            ALLOW,
+            HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        )
     }
 
     /// 429: the session has as many requests under way as one may have.

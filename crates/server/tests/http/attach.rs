@@ -310,6 +310,13 @@ fn who_has_no_ticket_gets_a_word_and_no_challenge() {
         says_nothing(&foreign);
         let trace = server.ask("TRACE", &path("a", "/x")).send().await;
         assert_eq!(trace.status, StatusCode::METHOD_NOT_ALLOWED);
+        let allow = trace.header("allow");
+        assert!(allow.contains("GET") && !allow.contains("TRACE"), "{allow}");
+        assert!(
+            trace.text().contains("TRACE does not go"),
+            "{}",
+            trace.text()
+        );
         assert_eq!(upstream.state().connections, 0);
         assert_eq!(sessions.touches("a"), 0);
 
