@@ -22,6 +22,7 @@ use super::raw::{Guest, Switch};
 use super::{AttachLimits, AttachOptions, AttachRefusal, Attachments, Upstream};
 use crate::auth::Peer;
 use crate::error::Failure;
+use crate::middleware::log::neutral;
 
 /// How long answers may take to be complete when the server ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -128,7 +129,12 @@ impl Attach {
                 retry_after: Some(RETRY_FULL),
             })
         });
-        found.map_err(|refusal| self.refuse(refusal))
+        found.map_err(|refusal| {
+            if let AttachRefusal::Unavailable { reason, .. } = &refusal {
+                not_attached(address, reason);
+            }
+            self.refuse(refusal)
+        })
     }
 
     fn refuse(&self, refusal: AttachRefusal) -> Failure {
@@ -166,6 +172,7 @@ impl Attach {
             }
             Full::All => {
                 inner.counts.refused(Refused::Full);
+                not_attached(address, "all places are taken");
                 Failure::session_unavailable(
                     "as many requests go to sandboxes as may at once; try again",
                     Some(RETRY_FULL),
@@ -344,6 +351,12 @@ impl Asked {
             method: parts.method,
         }
     }
+}
+
+/// Says which session somebody cannot attach to, and why. Its ticket is not said.
+fn not_attached(address: &Address<'_>, reason: &str) {
+    let reason = neutral(reason);
+    tracing::debug!(target: "api", session = address.session, reason, "not attached");
 }
 
 /// The same request once more; it has no body.

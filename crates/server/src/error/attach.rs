@@ -8,6 +8,8 @@ use axum::http::{HeaderValue, Method, StatusCode};
 
 use super::{Failure, sentence, whole_seconds};
 
+const SESSION_UNAVAILABLE: &str = "session_unavailable";
+
 impl Failure {
     /// 401: the ticket opens nothing. Without a challenge, at which clients would ask for a password
     /// that there is not.
@@ -21,11 +23,16 @@ impl Failure {
         )
     }
 
+    /// Whether it is the session that is not to be had, and nothing that failed.
+    pub(crate) fn is_about_a_session(&self) -> bool {
+        self.code() == SESSION_UNAVAILABLE
+    }
+
     /// 503: the session is not there.
     pub(crate) fn session_unavailable(reason: &str, retry_after: Option<Duration>) -> Self {
         let failure = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "session_unavailable",
+            SESSION_UNAVAILABLE,
             "Session not available",
             sentence(reason),
         );
