@@ -27,7 +27,7 @@ mod sys;
 pub use check::{MAX_ENVIRONMENT_BYTES, MAX_KEYS};
 pub use error::Error;
 pub use id::{InvalidName, SandboxId, SnapshotId};
-pub use launcher::plan::{Base, Step};
+pub use launcher::plan::{Base, Fault, How, Step};
 pub use local::{LauncherProgram, LocalOptions, LocalProvider};
 pub use provider::{
     AGENT_PORT, BoxFuture, Capabilities, Capability, Connection, Destination, Egress, Health,

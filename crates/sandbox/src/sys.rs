@@ -80,6 +80,26 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Becomes the program that a descriptor holds, with nothing in its environment. Returns only the
+/// reason why that failed.
+pub(crate) fn become_program(program: BorrowedFd<'_>, argv: &[CString]) -> io::Error {
+    let argv = pointers(argv);
+    let envp = pointers(&[]);
+    // SAFETY: the path is a literal with its NUL; both arrays hold NUL-terminated strings that
+    // outlive the call and end in a null pointer.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            program.as_raw_fd(),
+            c"".as_ptr(),
+            argv.as_ptr(),
+            envp.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    io::Error::last_os_error()
+}
+
 /// Gives this process mounts of its own.
 pub(crate) fn own_mounts() -> io::Result<()> {
     // SAFETY: descriptors stay shared with nobody: the process has one thread, and CLONE_NEWNS

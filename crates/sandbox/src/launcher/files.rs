@@ -3,11 +3,10 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
-use std::process::Command;
 
 use rustix::process::{Gid, Uid, WaitOptions, waitpid};
 
+use super::copy::Copying;
 use super::maps;
 use super::plan::{Failure, FilesTask, Owners};
 use super::remove::remove;
@@ -17,7 +16,9 @@ use crate::sys;
 pub(super) fn carry_out(owners: Owners, task: FilesTask) -> Result<(), Failure> {
     match owners {
         // Root may do so as it is.
-        Owners::Range { .. } => perform(&task).map_err(Failure::plain),
+        Owners::Range { .. } => sys::own_mounts()
+            .and_then(|()| perform(owners, &task))
+            .map_err(Failure::plain),
         _ => inside(owners, &task),
     }
 }
@@ -26,7 +27,7 @@ fn inside(owners: Owners, task: &FilesTask) -> Result<(), Failure> {
     let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Failure::plain);
     let (wait, go) = pipe()?;
     let (report, told) = pipe()?;
-    let child = sys::fork_into(libc::CLONE_NEWUSER, || {
+    let child = sys::fork_into(libc::CLONE_NEWUSER | libc::CLONE_NEWNS, || {
         let done = fs::File::from(wait.try_clone().unwrap_or_else(|_| sys::exit_now(1)))
             .read_exact(&mut [0])
             .and_then(|()| {
@@ -34,7 +35,7 @@ fn inside(owners: Owners, task: &FilesTask) -> Result<(), Failure> {
                     rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
                     rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
                 }
-                perform(task)
+                perform(owners, task)
             });
         match done {
             Ok(()) => 0,
@@ -64,26 +65,20 @@ fn inside(owners: Owners, task: &FilesTask) -> Result<(), Failure> {
     Err(Failure::plain(text))
 }
 
-fn perform(task: &FilesTask) -> io::Result<()> {
+fn perform(owners: Owners, task: &FilesTask) -> io::Result<()> {
     match task {
         FilesTask::Remove(paths) => paths.iter().try_for_each(|path| remove(path)),
-        FilesTask::Copy(pairs) => pairs.iter().try_for_each(|(from, to)| {
-            remove(to)?;
-            copy(from, to)
-        }),
+        FilesTask::Copy {
+            from,
+            owners: before,
+            to,
+            parts,
+        } => Copying {
+            from,
+            to,
+            parts,
+            owners: (*before, owners),
+        }
+        .carry_out(),
     }
-}
-
-/// By `cp`, which knows holes, links, attributes and file systems that share blocks.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let output = Command::new("/bin/cp")
-        .args(["-a", "--reflink=auto", "--sparse=auto", "--"])
-        .args([from, to])
-        .output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let first = said.lines().next().unwrap_or("cp failed").to_owned();
-    Err(io::Error::other(first))
 }
