@@ -1,5 +1,7 @@
 //! What a sandbox may use, tried to its end.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 mod support;
 
 use support::Bench;

@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
 use rustix::fs::{MemfdFlags, memfd_create};
+use wharf_linux::process::place;
 
 use super::mounts;
 use super::plan::{Failure, Named as _, Plan, Start, Step};
@@ -32,8 +33,8 @@ pub(super) fn start(plan: &Start, told: &OwnedFd) -> Result<Infallible, Failure>
         .map(OsString::into_vec)
         .map(CString::new);
     let words: Vec<CString> = words.collect::<Result<_, _>>().named(STEP, "its words")?;
-    sys::place(&plan, 0).named(STEP, "the rest of the plan")?;
-    sys::place(told, 1).named(STEP, "the report")?;
+    place(&plan, 0).named(STEP, "the rest of the plan")?;
+    place(told, 1).named(STEP, "the report")?;
     Err(Failure::at(
         STEP,
         sys::become_program(program.as_fd(), &words),

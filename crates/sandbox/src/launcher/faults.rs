@@ -1,9 +1,9 @@
 //! Faults that a test makes, at the steps of the launcher and of the first process.
 
 use rustix::process::{Signal, getppid, kill_process};
+use wharf_linux::process::exit_now;
 
 use super::plan::{Failure, How, Start, Step};
-use crate::sys;
 
 /// After a step of the launcher's.
 pub(super) fn outside(plan: &Start, step: Step) -> Result<(), Failure> {
@@ -20,7 +20,7 @@ pub(super) fn outside(plan: &Start, step: Step) -> Result<(), Failure> {
 pub(super) fn inside(plan: &Start, step: Step) -> Result<(), Failure> {
     match plan.fault.and_then(|fault| fault.at(step)) {
         Some(How::Fails) => Err(Failure::at(step, "this is as far as it was to go")),
-        Some(How::Ends) => sys::exit_now(70),
+        Some(How::Ends) => exit_now(70),
         Some(How::EndsServer) | None => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 
 use rustix::process::{Gid, Uid, WaitOptions, waitpid};
+use wharf_linux::process::exit_now;
 
 use super::copy::Copying;
 use super::maps;
@@ -28,7 +29,7 @@ fn inside(owners: Owners, task: &FilesTask) -> Result<(), Failure> {
     let (wait, go) = pipe()?;
     let (report, told) = pipe()?;
     let child = sys::fork_into(libc::CLONE_NEWUSER | libc::CLONE_NEWNS, || {
-        let done = fs::File::from(wait.try_clone().unwrap_or_else(|_| sys::exit_now(1)))
+        let done = fs::File::from(wait.try_clone().unwrap_or_else(|_| exit_now(1)))
             .read_exact(&mut [0])
             .and_then(|()| {
                 if owners.has_root() {

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use rustix::mount::{MountFlags, mount, mount_bind};
 use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Signal, Uid};
+use wharf_linux::process::{exit_now, place};
 
 use super::faults::inside as passed;
 use super::init::Door;
@@ -77,7 +78,7 @@ pub(super) fn go_on_anew(plan: &Start) -> Result<(), Failure> {
     let told = io::stdout().as_fd().try_clone_to_owned();
     let told = told.named(Step::Clone, "descriptors")?;
     stand_alone().named(Step::Clone, "descriptors")?;
-    sys::exit_now(go_on(plan, Vec::new(), &told))
+    exit_now(go_on(plan, Vec::new(), &told))
 }
 
 fn go_on(plan: &Start, programs: Vec<Lent>, told: &OwnedFd) -> i32 {
@@ -116,7 +117,7 @@ fn alone(wait: &OwnedFd, told: &OwnedFd, programs: &[Lent]) -> io::Result<()> {
 fn stand_alone() -> io::Result<()> {
     let nowhere = File::options().read(true).write(true).open("/dev/null")?;
     for number in 0..3 {
-        sys::place(&nowhere, number)?;
+        place(&nowhere, number)?;
     }
     Ok(())
 }
