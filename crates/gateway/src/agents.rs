@@ -52,7 +52,7 @@ pub struct AgentAt {
 impl Inner {
     /// Where the agent of a running session is reached from here.
     pub(crate) async fn agent(self: &Arc<Self>, live: &Arc<Live>) -> Result<SocketAddr, Error> {
-        let _turn = live.turn.lock().await;
+        let _turn = self.turn(live).await?;
         if let Some(address) = live.agent() {
             return Ok(address);
         }
@@ -96,9 +96,9 @@ impl Inner {
         }
         let way = Way::open(&self.tasks, live, provider, id, port).await;
         let way = way.map_err(|error| failed(error.to_string()))?;
-        let address = way.address();
         live.set_agent(Some(way));
-        Ok(address)
+        // Somebody may have begun to end it meanwhile; its way is closed then.
+        live.agent().ok_or_else(|| ended(&live.row()))
     }
 
     /// The same for the life of a session and of a server's data, and kept nowhere.

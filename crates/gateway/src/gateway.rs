@@ -10,6 +10,7 @@ use wharf_sandbox::Provider;
 
 use crate::limits::{CLOSE_MAX, LIFETIME_MIN, SESSIONS_MAX, SWEPT_EVERY, TENDED_EVERY, ms};
 use crate::live::Lives;
+use crate::snapshots::Keeping;
 use crate::tickets::Tickets;
 use crate::{Error, Offer, Options, Parts};
 
@@ -24,6 +25,7 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) lives: Lives,
     pub(crate) tickets: Tickets,
+    pub(crate) keeping: Keeping,
     /// What goes on when whoever asked for it is gone.
     pub(crate) tasks: TaskTracker,
     /// Nobody is to wait for anything new.
@@ -61,6 +63,7 @@ impl Gateway {
             options,
             lives: Lives::default(),
             tickets: Tickets::default(),
+            keeping: Keeping::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),

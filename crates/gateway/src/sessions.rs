@@ -14,7 +14,7 @@ use crate::live::Live;
 use crate::owner::{self, Owner, Use};
 use crate::state::State;
 use crate::up::{Missed, ended};
-use crate::views::{CreditsView, SessionView, StatusView, SupportView};
+use crate::views::{CreditsView, SessionView, StatusView, SupportView, uncharged};
 use crate::{Error, Offer};
 
 impl Gateway {
@@ -143,7 +143,7 @@ impl Gateway {
             .iter()
             .map(|live| live.row())
             .filter(|row| row.account == account)
-            .filter_map(|row| Some(now_ms.saturating_sub(row.running_ms?).max(0)))
+            .map(|row| uncharged(&row, now_ms))
             .sum();
         standing.used += Duration::from_millis(u64::try_from(open).unwrap_or_default());
         Ok(CreditsView {

@@ -183,6 +183,11 @@ async fn a_sandbox_whose_first_process_is_killed_is_started_again_with_its_files
     bench
         .ssh(&sandbox, "user", "echo kept > ~/workspace/file")
         .await;
+    // What the machine lends and the sandbox changes of it.
+    let changed = "cd /etc/alternatives && ln -sfn /usr/bin/env awk && rm which && ln -s x new && \
+                   mount | grep -c ' /etc/alternatives '";
+    let changed = bench.ssh(&sandbox, "root", changed).await;
+    assert_eq!(changed.out, "1", "{changed:?}");
     let init = rustix::process::Pid::from_raw(bench.init(&sandbox.id)).unwrap();
     rustix::process::kill_process(init, rustix::process::Signal::KILL).unwrap();
     while bench.provider.health(&sandbox.id).await.unwrap() == Health::Running {
@@ -194,6 +199,13 @@ async fn a_sandbox_whose_first_process_is_killed_is_started_again_with_its_files
     assert_eq!(again.host_key, sandbox.host_key);
     let kept = bench.ssh(&again, "user", "cat ~/workspace/file").await;
     assert_eq!(kept.out, "kept", "{kept:?}");
+    let words = "cd /etc/alternatives && readlink awk new && ! test -L which && test -L pager";
+    let kept = bench.ssh(&again, "user", words).await;
+    assert_eq!(
+        (kept.out.as_str(), kept.worked()),
+        ("/usr/bin/env\nx", true),
+        "{kept:?}"
+    );
     bench.end().await;
 }
 

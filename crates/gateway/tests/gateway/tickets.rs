@@ -9,12 +9,12 @@ use tokio::net::{TcpListener, TcpStream};
 use wharf_gateway::limits::TICKET_LIFETIME;
 use wharf_gateway::{AgentAt, Agents, AttachRefusal, Error, State};
 use wharf_sandbox::BoxFuture;
-use wharf_testkit::FakeProvider;
+use wharf_testkit::{FakeProvider, Fault};
 
 use crate::{World, ada, options};
 
 /// An agent that answers each byte with the next one.
-async fn agent() -> std::net::SocketAddr {
+pub(crate) async fn agent() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -29,7 +29,7 @@ async fn agent() -> std::net::SocketAddr {
     address
 }
 
-async fn answers(address: std::net::SocketAddr) -> bool {
+pub(crate) async fn answers(address: std::net::SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect(address).await else {
         return false;
     };
@@ -128,6 +128,34 @@ async fn what_is_open_ends_with_its_session() {
         .await
         .unwrap_err();
     assert_eq!(refused, AttachRefusal::BadTicket);
+}
+
+#[tokio::test]
+async fn an_end_that_fails_leaves_no_address_behind() {
+    let (world, _starts) = world().await;
+    let id = world.pending(&ada()).await.session;
+    let ticket = world.gateway.ticket(&ada(), &id).await.unwrap().ticket;
+    let before = world.gateway.attach(&id, ticket.expose()).await.unwrap();
+    assert!(answers(before.address).await);
+    world.refuse_changes().await;
+    assert!(world.gateway.end(&ada(), &id).await.is_err());
+    // Its port is anybody's by now.
+    assert!(!answers(before.address).await);
+    world.allow_changes().await;
+    // Its machine went with the attempt.
+    let gone = world.gateway.attach(&id, ticket.expose()).await;
+    assert!(gone.is_err(), "{gone:?}");
+
+    // One whose machine is there still is led to by a new port.
+    let id = world.pending(&ada()).await.session;
+    let ticket = world.gateway.ticket(&ada(), &id).await.unwrap().ticket;
+    world.gateway.attach(&id, ticket.expose()).await.unwrap();
+    world.refuse_changes().await;
+    world.provider.fail("terminate", Fault::Refuses);
+    assert!(world.gateway.end(&ada(), &id).await.is_err());
+    world.allow_changes().await;
+    let after = world.gateway.attach(&id, ticket.expose()).await.unwrap();
+    assert!(answers(after.address).await);
 }
 
 #[tokio::test]

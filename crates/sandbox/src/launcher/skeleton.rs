@@ -126,7 +126,7 @@ pub(super) fn write(plan: &Start, borrowed: &Borrowed) -> Result<(), Failure> {
     }
     match plan.base {
         Base::Host => system()
-            .and_then(|()| take_over(borrowed))
+            .and_then(|()| borrowed.write())
             .named(STEP, "/etc")?,
         Base::Image(_) => joined_to_image().named(STEP, "/etc")?,
     }
@@ -179,24 +179,6 @@ fn system() -> io::Result<()> {
     ] {
         if !Path::new(path).exists() {
             file(path, mode, &text)?;
-        }
-    }
-    Ok(())
-}
-
-/// What this machine's programs look for; an image has its own.
-fn take_over(borrowed: &Borrowed) -> io::Result<()> {
-    let names = borrowed.links.iter().map(|(name, _)| name);
-    let names = names.chain(borrowed.files.iter().map(|(name, _)| name));
-    for above in names.filter_map(|name| name.parent()) {
-        fs::create_dir_all(above)?;
-    }
-    for (name, to) in &borrowed.links {
-        link(to, name)?;
-    }
-    for (name, bytes) in &borrowed.files {
-        if fs::symlink_metadata(name).is_err() {
-            file(name, 0o644, bytes)?;
         }
     }
     Ok(())

@@ -404,6 +404,10 @@ impl Provider for LocalProvider {
         Box::pin(self.through(async move { inner.forget(snapshot).await }))
     }
 
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<SnapshotId>, Error>> {
+        Box::pin(self.inner.copies())
+    }
+
     fn extend<'a>(
         &'a self,
         id: &'a SandboxId,

@@ -112,6 +112,16 @@ impl Inner {
         self.remove_copy(&kept, self.owners).await
     }
 
+    /// All copies that are whole.
+    pub(super) async fn copies(&self) -> Result<Vec<SnapshotId>, Error> {
+        let snapshots = self.ground.snapshots();
+        let listed = blocking(move || whole(&snapshots)).await?;
+        listed.map_err(|source| Error::Files {
+            what: "the copies",
+            source,
+        })
+    }
+
     /// Removes copies that were cut off.
     pub(super) async fn sweep_copies(&self, swept: &mut Swept) -> Result<(), Error> {
         let entries = fs::read_dir(self.ground.snapshots()).map_err(|source| Error::Files {
@@ -174,6 +184,18 @@ impl Inner {
             source,
         })
     }
+}
+
+fn whole(snapshots: &Path) -> io::Result<Vec<SnapshotId>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(snapshots)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let id = name.and_then(|name| SnapshotId::parse(name).ok());
+        all.extend(id.filter(|_| path.join(NOTE).exists()));
+    }
+    all.sort_unstable();
+    Ok(all)
 }
 
 fn finish(part: &Path, kept: &Path, note: &Note) -> io::Result<()> {

@@ -75,6 +75,8 @@ pub(crate) const KEYS: &[Key] = &[
         "when a command is ended; without it, by its kind"),
     key("run.meta", Kind::Choice(META), "none", "WHARF_META", Scope::Project,
         "how much is said about a command after it ran"),
+    key("work.env", Kind::List, "", "WHARF_WORK_ENV", Scope::User,
+        "variables of this machine that a bare wharf takes along to a new sandbox, by their names"),
     key("sync.targets", Kind::List, "claude", "WHARF_SYNC_TARGETS", Scope::User,
         "agents whose configuration is synced: claude, opencode, codex, agents-md"),
     with(key("sync.claude_dir", Kind::Text, "", "WHARF_CLAUDE_DIR", Scope::User,

@@ -23,6 +23,8 @@ pub(crate) struct ClientOptions {
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) meta: Option<MetadataFormat>,
+    /// Names of variables that a bare `wharf` takes along.
+    pub(crate) env: Vec<String>,
 }
 
 /// For `wharf serve`.
@@ -143,6 +145,7 @@ impl ClientOptions {
         Self {
             token_file: text(settings, "token_file").map(PathBuf::from),
             timeout: time(settings, "run.timeout"),
+            env: list(settings, "work.env"),
             meta: match text(settings, "run.meta").as_deref() {
                 Some("minimal") => Some(MetadataFormat::Minimal),
                 Some("summary") => Some(MetadataFormat::Summary),

@@ -11,12 +11,16 @@ mod flow;
 mod gates;
 mod refuse;
 mod said;
+mod variables;
 pub(crate) mod word;
 
 use std::ffi::OsString;
 
 use super::Outcome;
 use crate::cli::{self, Global};
+use crate::config::Purpose;
+use crate::config::options::ClientOptions;
+use crate::context::Context;
 use crate::wire::World;
 use agent::Agent;
 use flow::Flow;
@@ -49,6 +53,9 @@ pub(crate) struct Args {
     /// Who gets the terminal: opencode, claude, codex, shell, or a command there
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
+    /// Take this variable of this machine along; work.env names those of each time
+    #[arg(long, value_name = "NAME")]
+    env: Vec<String>,
     /// Who makes the sandbox, of those that the server has
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
@@ -65,6 +72,8 @@ pub(crate) fn work(world: World, global: &Global, args: &Args) -> Outcome {
             "--json needs --no-attach: an agent and a document cannot share standard output",
         ));
     }
+    let cx = Context::new(world.clone(), global, Purpose::Client, vec![])?;
+    let set = ClientOptions::resolve(&cx.settings);
     let agent: Agent = args.agent.as_deref().map_or(Agent::OpenCode, Agent::named);
     let wish = Wish {
         session: match &args.resume {
@@ -87,6 +96,7 @@ pub(crate) fn work(world: World, global: &Global, args: &Args) -> Outcome {
         agent,
         provider: args.provider.clone(),
         git: args.git,
+        variables: variables::Wanted::of(&args.env, &set.env)?,
     };
-    Flow::new(world, global, here, wish, choice)?.run()
+    Flow::new(world, global, cx, here, wish, choice)?.run()
 }
