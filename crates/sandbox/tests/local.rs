@@ -370,6 +370,7 @@ async fn what_is_started_from_a_snapshot_is_its_own() {
     let bench = Bench::new();
     let sandbox = bench.create("a").await;
     let filled = "cd workspace && mkdir d && touch d/f && sudo touch d/r && sudo chmod 4755 d/r && \
+                  mkdir d/e && chmod 500 d/e && \
                   sudo rm /usr/bin/env && sudo useradd -m second && sudo touch ~second/x && \
                   sudo chown second:second ~second/x";
     let filled = bench.ssh(&sandbox, "user", filled).await;
@@ -381,10 +382,10 @@ async fn what_is_started_from_a_snapshot_is_its_own() {
     };
     // The first one lives on, so that its users are not this one's.
     let other = bench.provider.create("b", spec).await.unwrap();
-    let kept = "cd workspace && stat -c '%U:%G %a' . d d/f d/r ~second/x && touch d/g && \
+    let kept = "cd workspace && stat -c '%U:%G %a' . d d/e d/f d/r ~second/x && touch d/g && \
                 sudo touch /etc/x && ! test -e /usr/bin/env && sudo rm /usr/bin/true";
     let kept = bench.ssh(&other, "user", kept).await;
-    let expected = "user:user 755\nuser:user 755\nuser:user 644\nroot:root 4755\n\
+    let expected = "user:user 755\nuser:user 755\nuser:user 500\nuser:user 644\nroot:root 4755\n\
                     second:second 644";
     assert_eq!(kept.out, expected, "{kept:?}");
     assert!(kept.worked(), "{kept:?}");

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use rustix::mount::{MountFlags, mount};
 
-use super::plan::Owners;
+use super::plan::{Failure, Owners};
 use super::remove::remove;
 use super::{mounts, outside, skeleton};
 use crate::sys::{self, Attributes};
@@ -25,8 +25,29 @@ pub(super) struct Copying<'a> {
     pub(super) from: &'a Path,
     pub(super) to: &'a Path,
     pub(super) parts: &'a [PathBuf],
-    /// Whose the files are, and whose the copies become.
-    pub(super) owners: (Owners, Owners),
+    /// Whether root does it, for a sandbox of its own.
+    pub(super) is_roots: bool,
+    /// Where the copies are another sandbox's, the owners that its users have.
+    pub(super) shift: Option<&'a OwnedFd>,
+}
+
+/// What the owners become, where the files are of one sandbox and the copies another's.
+pub(super) fn shift(before: Owners, after: Owners) -> Result<Option<OwnedFd>, Failure> {
+    match (before, after) {
+        (before, after) if before == after => Ok(None),
+        (
+            Owners::Range { first: before, .. },
+            Owners::Range {
+                first: after,
+                count,
+            },
+        ) => {
+            // What an overlay notes of itself is the machine's root's.
+            let map = format!("0 0 1\n{before} {after} {count}\n");
+            outside::owners_of(&map).map(Some)
+        }
+        _ => Err(Failure::plain("the owners cannot be changed into these")),
+    }
 }
 
 impl Copying<'_> {
@@ -44,7 +65,7 @@ impl Copying<'_> {
 
     fn close_off(&self) -> io::Result<()> {
         mounts::make_private()?;
-        let whole = !matches!(self.owners.1, Owners::Range { .. });
+        let whole = !self.is_roots;
         let closed = Attributes {
             read_only: true,
             ..Attributes::default()
@@ -53,12 +74,16 @@ impl Copying<'_> {
         sys::change_mount(usr.as_fd(), closed, None)?;
         let libraries = fs::read(LIBRARIES);
         let to = mounts::view(self.to, whole)?;
-        let shift = self.shift()?;
-        let shift = shift.as_ref().map(OwnedFd::as_fd);
+        let shift = self.shift.map(|owners| owners.as_fd());
         let mut views = Vec::new();
         for part in self.parts {
             let view = mounts::view(&self.from.join(part), whole)?;
-            sys::change_mount(view.as_fd(), closed, shift)?;
+            sys::change_mount(view.as_fd(), closed, shift).map_err(|error| match shift {
+                Some(_) => io::Error::other(format!(
+                    "this file system cannot show files as somebody else's: {error}"
+                )),
+                None => error,
+            })?;
             views.push((Path::new("from").join(part), view));
         }
         let quiet = MountFlags::NOSUID | MountFlags::NODEV;
@@ -70,6 +95,9 @@ impl Copying<'_> {
             fs::create_dir_all(place)?;
             mounts::attach(view, place)?;
         }
+        // Its own processes and no others: some calls of the system's library lead over there.
+        fs::create_dir("proc")?;
+        mount("proc", "proc", "proc", quiet | MountFlags::NOEXEC, None)?;
         mounts::change_root()?;
         skeleton::lead_to_programs()?;
         if let Ok(list) = libraries {
@@ -77,25 +105,6 @@ impl Copying<'_> {
             fs::write(LIBRARIES, list)?;
         }
         Ok(())
-    }
-
-    /// Where the copies are another sandbox's, the owners that its users have.
-    fn shift(&self) -> io::Result<Option<OwnedFd>> {
-        match self.owners {
-            (before, after) if before == after => Ok(None),
-            (
-                Owners::Range { first: before, .. },
-                Owners::Range {
-                    first: after,
-                    count,
-                },
-            ) => {
-                // What an overlay notes of itself is the machine's root's.
-                let map = format!("0 0 1\n{before} {after} {count}\n");
-                outside::owners_of(&map).map(Some).map_err(io::Error::other)
-            }
-            _ => Err(io::Error::other("the owners cannot be changed into these")),
-        }
     }
 }
 

@@ -102,7 +102,9 @@ fn carry_out(plan: Plan) -> Result<Option<Answer>, Failure> {
     match plan {
         Plan::Start(start) => outside::start(&start).map(Some),
         Plan::Inside(start) => inside::go_on_anew(&start).map(|()| None),
-        Plan::Files { owners, task } => files::carry_out(owners, task).map(|()| Some(Answer::Done)),
+        Plan::Files { owners, task } => {
+            files::carry_out(owners, &task).map(|()| Some(Answer::Done))
+        }
         Plan::Network {
             init,
             program,
