@@ -183,8 +183,6 @@ pub(crate) fn pipe() -> Result<(Receiver, OwnedFd), LaunchError> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::fs::File;
     use std::io::Write as _;
 

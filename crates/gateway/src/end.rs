@@ -78,9 +78,19 @@ impl Inner {
     ) -> Result<(), Error> {
         live.ending().cancel();
         let _turn = live.turn.lock().await;
+        self.end_with_turn(live, caller, reason).await
+    }
+
+    pub(crate) async fn end_with_turn(
+        &self,
+        live: &Arc<Live>,
+        caller: Option<&Caller>,
+        reason: &str,
+    ) -> Result<(), Error> {
+        live.ending().cancel();
         let ending = async {
             self.be_sure(live).await?;
-            self.end_with_turn(live, caller, reason).await
+            self.end_surely(live, caller, reason).await
         };
         let done = ending.await;
         if done.is_err() {
@@ -89,7 +99,7 @@ impl Inner {
         done
     }
 
-    async fn end_with_turn(
+    async fn end_surely(
         &self,
         live: &Arc<Live>,
         caller: Option<&Caller>,

@@ -124,7 +124,7 @@ impl Inner {
         row.version += 1;
         let database = &self.parts.database;
         let written = database.update_gateway_session(&row, event, most, charge_ms);
-        let refused = match written.await {
+        let error = match written.await {
             Ok(Begun::Done) => {
                 live.set(row.clone());
                 if let Some(event) = event {
@@ -139,16 +139,18 @@ impl Inner {
             Ok(Begun::Waiting | Begun::Crowded) => {
                 return Err(Error::Crowded(self.options.max));
             }
-            Ok(Begun::Changed) => {
-                Error::Conflict("the session was changed by another server; ask again")
-            }
-            Err(error) => error.into(),
+            Ok(Begun::Changed) => None,
+            Err(error) => Some(error),
         };
+        // Whoever has the next turn reads it again, where that cannot be done now.
         live.doubt();
-        match self.be_sure(live).await {
-            Ok(()) if is_written(&row, &live.row()) => Ok(row),
-            // Whoever has the next turn reads it again, where that could not be done now.
-            _ => Err(refused),
+        let is_sure = self.be_sure(live).await.is_ok();
+        match error {
+            Some(_) if is_sure && is_written(&row, &live.row()) => Ok(row),
+            Some(error) => Err(error.into()),
+            None => Err(Error::Conflict(
+                "the session was changed by another server; ask again",
+            )),
         }
     }
 

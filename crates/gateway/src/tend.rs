@@ -87,7 +87,7 @@ impl Inner {
         let row = live.row();
         match State::read(&row.state) {
             State::Stopped | State::Failed => return Ok(()),
-            _ if now_ms >= row.expires_ms => return self.end_in_time(live, &row).await,
+            _ if now_ms >= row.expires_ms => return self.end_in_time(live).await,
             State::Pending => {}
             State::Starting => return self.look_at_start(live).await,
             State::Running | State::Paused => self.look_at_machine(live, &row).await?,
@@ -117,31 +117,29 @@ impl Inner {
 
     /// Ends what has outlived its time. What is in a machine that ends for want of credit is kept
     /// before that, where it can be: nobody has chosen that moment.
-    async fn end_in_time(&self, live: &Arc<Live>, row: &GatewaySessionRow) -> Result<(), Error> {
+    async fn end_in_time(&self, live: &Arc<Live>) -> Result<(), Error> {
         let now_ms = self.now_ms();
-        if !live.ends.is_due(now_ms) {
+        let Ok(_turn) = live.turn.try_lock() else {
+            return Ok(());
+        };
+        let row = live.row();
+        // Somebody may have extended it a moment ago.
+        if now_ms < row.expires_ms || !live.ends.is_due(now_ms) {
             return Ok(());
         }
-        let reason = if is_broke(row) {
-            self.keep_at_the_end(live).await;
-            row.reason.clone().unwrap_or_default()
-        } else {
-            "its time was over".to_owned()
-        };
-        let done = self.end(live, None, &reason).await;
+        let mut reason = "its time was over";
+        if is_broke(&row) {
+            reason = row.reason.as_deref().unwrap_or(reason);
+            if self.can(&row, Capability::Snapshot)
+                && let Err(error) = self.keep(live, None).await
+            {
+                tracing::warn!(target: "sandbox", session = row.id, %error,
+                    "not kept before its end");
+            }
+        }
+        let done = self.end_with_turn(live, None, reason).await;
         live.ends.note(now_ms, done.is_ok());
         done
-    }
-
-    async fn keep_at_the_end(&self, live: &Arc<Live>) {
-        let Ok(_turn) = live.turn.try_lock() else {
-            return;
-        };
-        let can = self.can(&live.row(), Capability::Snapshot);
-        if can && let Err(error) = self.keep(live, None).await {
-            let session = live.row().id;
-            tracing::warn!(target: "sandbox", session, %error, "not kept before its end");
-        }
     }
 
     /// Looks for what was to start when an earlier process ended, and writes down what failed and

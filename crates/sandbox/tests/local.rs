@@ -8,7 +8,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use support::{Bench, short};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_model::{Secret, Timestamp};
-use wharf_sandbox::{Error, Health, Provider as _, SandboxId, Source, Spec, Step};
+use wharf_sandbox::{
+    Error, Fault, Health, How, Provider as _, Sandbox, SandboxId, Source, Spec, Step,
+};
 
 #[tokio::test]
 async fn a_sandbox_is_entered_by_key_as_root_and_as_user() {
@@ -155,6 +157,25 @@ async fn a_sandbox_outlives_the_server() {
     bench.end().await;
 }
 
+/// A terminal that it had in common with the server could be written to from inside.
+#[tokio::test]
+async fn a_sandbox_is_of_a_session_of_its_own() {
+    let bench = Bench::new();
+    let sandbox = bench.create("a").await;
+    let init = bench.init(&sandbox.id);
+    let stat = fs::read_to_string(format!("/proc/{init}/stat")).unwrap();
+    let numbers = stat.rsplit_once(')').unwrap().1;
+    let numbers: Vec<i32> = numbers
+        .split_whitespace()
+        .skip(2)
+        .take(3)
+        .map(|n| n.parse().unwrap())
+        .collect();
+    // Its group, its session, its terminal.
+    assert_eq!(numbers, [init, init, 0]);
+    bench.end().await;
+}
+
 #[tokio::test]
 async fn a_sandbox_whose_first_process_is_killed_is_started_again_with_its_files() {
     let bench = Bench::new();
@@ -191,7 +212,11 @@ async fn a_sandbox_whose_first_process_is_killed_is_started_again_with_its_files
 #[tokio::test]
 async fn a_failure_after_any_step_leaves_nothing() {
     for step in Step::ALL {
-        let bench = Bench::with(|options| options.fail_after = Some(step));
+        let fault = Fault {
+            after: step,
+            how: How::Fails,
+        };
+        let bench = Bench::with(|options| options.fault = Some(fault));
         let failed = bench.provider.create("a", bench.spec()).await.unwrap_err();
         let is_named = matches!(&failed, Error::Start { step: named, .. } if *named == step);
         assert!(is_named, "{step:?}: {failed:?}");
@@ -321,6 +346,50 @@ async fn a_snapshot_starts_another_one() {
     };
     let gone = bench.provider.create("c", spec).await.unwrap_err();
     assert!(matches!(gone, Error::NoSnapshot), "{gone:?}");
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn every_sandbox_has_users_of_its_own() {
+    let bench = Bench::new();
+    let users = "tr -s ' ' < /proc/self/uid_map; tr -s ' ' < /proc/self/gid_map";
+    let of = async |sandbox: &Sandbox| bench.ssh(sandbox, "user", users).await.out;
+    let (first, second) = (bench.create("a").await, bench.create("b").await);
+    let (one, other) = (of(&first).await, of(&second).await);
+    assert!(one.contains("65536"), "{one}");
+    assert_ne!(one, other);
+    // They are there again for others when it has ended, and not before.
+    assert_ne!(of(&bench.create("c").await).await, one);
+    bench.provider.terminate(&first.id).await.unwrap();
+    assert_eq!(of(&bench.create("d").await).await, one);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn what_is_started_from_a_snapshot_is_its_own() {
+    let bench = Bench::new();
+    let sandbox = bench.create("a").await;
+    let filled = "cd workspace && mkdir d && touch d/f && sudo touch d/r && sudo chmod 4755 d/r && \
+                  mkdir d/e && chmod 500 d/e && \
+                  sudo rm /usr/bin/env && sudo useradd -m second && sudo touch ~second/x && \
+                  sudo chown second:second ~second/x";
+    let filled = bench.ssh(&sandbox, "user", filled).await;
+    assert!(filled.worked(), "{filled:?}");
+    let snapshot = bench.provider.snapshot(&sandbox.id, "s").await.unwrap();
+    let spec = Spec {
+        source: Source::Snapshot(snapshot.clone()),
+        ..bench.spec()
+    };
+    // The first one lives on, so that its users are not this one's.
+    let other = bench.provider.create("b", spec).await.unwrap();
+    let kept = "cd workspace && stat -c '%U:%G %a' . d d/e d/f d/r ~second/x && touch d/g && \
+                sudo touch /etc/x && ! test -e /usr/bin/env && sudo rm /usr/bin/true";
+    let kept = bench.ssh(&other, "user", kept).await;
+    let expected = "user:user 755\nuser:user 755\nuser:user 500\nuser:user 644\nroot:root 4755\n\
+                    second:second 644";
+    assert_eq!(kept.out, expected, "{kept:?}");
+    assert!(kept.worked(), "{kept:?}");
+    bench.provider.forget(&snapshot).await.unwrap();
     bench.end().await;
 }
 

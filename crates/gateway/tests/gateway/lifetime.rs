@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use wharf_gateway::limits::{IDLE, LIFETIME, LIFETIME_MAX, TRIED_AGAIN_AFTER_MAX, WARNING};
 use wharf_gateway::views::NewSession;
 use wharf_gateway::{Error, State};
@@ -213,8 +214,8 @@ async fn an_extension_goes_on_when_whoever_asked_is_gone() {
     let id = world.running(&ada()).await.session;
     let caller = ada();
     let extending = world.gateway.extend(&caller, &id, 2 * LIFETIME);
-    let polled = tokio::time::timeout(Duration::ZERO, extending).await;
-    assert!(polled.is_err(), "it was answered at once");
+    // One poll, as from a client that goes away at once.
+    assert!(extending.now_or_never().is_none());
     let patience = Duration::from_secs(2);
     let events = world.gateway.events(&caller, &id, 2, patience).await;
     let kinds: Vec<_> = events.unwrap().into_iter().map(|it| it.kind).collect();

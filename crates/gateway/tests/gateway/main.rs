@@ -213,6 +213,17 @@ impl World {
         self.sql("DROP TRIGGER refuses").await;
     }
 
+    /// Sessions can be neither changed nor looked up any more; the table is called `away` meanwhile.
+    pub(crate) async fn hide_sessions(&self) {
+        self.sql("ALTER TABLE gateway_sessions RENAME TO away")
+            .await;
+    }
+
+    pub(crate) async fn show_sessions(&self) {
+        self.sql("ALTER TABLE away RENAME TO gateway_sessions")
+            .await;
+    }
+
     /// Changes a session as another process would, or as one whose answer got lost has.
     pub(crate) async fn change(&self, id: &str, change: impl FnOnce(&mut GatewaySessionRow)) {
         let mut row = self.database.gateway_session(id).await.unwrap().unwrap();

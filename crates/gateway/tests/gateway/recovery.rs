@@ -165,7 +165,8 @@ async fn nobody_pays_for_what_was_not_there() {
     assert_eq!(used(&there).await, LIFETIME);
     assert_eq!(used(&stopped).await, LIFETIME - 60 * minute);
     let all = LIFETIME + LIFETIME - 60 * minute + minute;
-    assert_eq!(world.used(&caller).await, all);
+    let credits = last.credits(&caller).await.unwrap();
+    assert_eq!(credits.standing.used, all);
 }
 
 #[tokio::test]

@@ -7,9 +7,7 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::CWD;
-use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
-
+use super::mounts;
 use crate::sys::{self, Attributes};
 
 /// Where they are inside, which is in memory and new at each start: nothing that was left there
@@ -50,8 +48,7 @@ pub(super) fn place(lent: Vec<Lent>, notes: &mut Vec<String>) {
         let mounted = fs::create_dir_all(place).and_then(|()| {
             let file = place.join(&name);
             File::create(&file)?;
-            let whole = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-            Ok(move_mount(&tree, "", CWD, &file, whole)?)
+            mounts::attach(&tree, &file)
         });
         if let Err(error) = mounted {
             notes.push(missing(&name, &error));
@@ -64,8 +61,7 @@ fn view(file: &Path) -> io::Result<OwnedFd> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is no file"));
     }
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let tree = open_tree(CWD, &file, flags)?;
+    let tree = mounts::view(&file, false)?;
     let attributes = Attributes {
         read_only: true,
         no_devices: true,

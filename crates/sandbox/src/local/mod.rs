@@ -37,7 +37,7 @@ pub use launch::LauncherProgram;
 
 use crate::error::Error;
 use crate::id::{SandboxId, SnapshotId};
-use crate::launcher::plan::{Base, Owners, Step};
+use crate::launcher::plan::{Base, Fault, Owners};
 use crate::launcher::skeleton::WORKSPACE;
 use crate::provider::{
     BoxFuture, Capabilities, Capability, Connection, Health, Provider, Sandbox, Spec, Swept, User,
@@ -53,7 +53,7 @@ use relay::{Activity, Counted, Relay};
 
 /// Sandboxes of one server where nothing else is said.
 pub const DEFAULT_MOST: usize = 256;
-/// The first id of a sandbox's users outside, as other tools for containers have it.
+/// The first id of sandboxes' users outside. What is given to others from there on is left out.
 pub const DEFAULT_FIRST_ID: u32 = 100_000;
 /// Where sshd listens inside.
 const SSH_PORT: u16 = 22;
@@ -72,12 +72,13 @@ pub struct LocalOptions {
     /// Programs of this machine's, each one file that needs no other, that every sandbox has
     /// besides, by the names that they have there, on the path.
     pub programs: BTreeMap<String, PathBuf>,
-    /// The first id of the users inside, of 65,536; only where root runs this.
+    /// The first id from which on each sandbox has 65,536 of its own for its users; only where root
+    /// runs this.
     pub first_id: u32,
     /// Most sandboxes at once.
     pub most: usize,
-    /// Fails after this step of starting; for tests.
-    pub fail_after: Option<Step>,
+    /// A fault that a test makes.
+    pub fault: Option<Fault>,
 }
 
 impl LocalOptions {
@@ -91,7 +92,7 @@ impl LocalOptions {
             programs: BTreeMap::new(),
             first_id: DEFAULT_FIRST_ID,
             most: DEFAULT_MOST,
-            fail_after: None,
+            fault: None,
         }
     }
 }
