@@ -36,6 +36,8 @@ pub struct Upstream {
     pub user: &'static str,
     /// Its password.
     pub password: Secret,
+    /// What its session is charged to.
+    pub account: String,
 }
 
 /// Why nobody is let in.
@@ -232,6 +234,7 @@ impl Inner {
             address,
             user: AGENT_USER,
             password: self.agent_password(session),
+            account: live.account(),
         })
     }
 

@@ -58,6 +58,7 @@ impl Attachments for One {
         let upstream = Upstream {
             address: self.0,
             authorization: HeaderValue::from_static("Basic b3duOm93bg=="),
+            account: "local".into(),
             ended: CancellationToken::new(),
         };
         Box::pin(std::future::ready(Ok(upstream)))

@@ -75,6 +75,7 @@ impl SandboxAttachments {
         Ok(Upstream {
             address: found.address,
             authorization: authorization.ok_or(AttachRefusal::Ticket)?,
+            account: found.account.into(),
             ended: self.gateway.ending(session).ok_or(AttachRefusal::Ticket)?,
         })
     }

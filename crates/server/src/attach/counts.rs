@@ -9,6 +9,7 @@ pub(super) enum Refused {
     Ticket,
     Unavailable,
     Session,
+    Account,
     Full,
     Stopping,
 }
@@ -41,10 +42,11 @@ pub(super) enum Way {
     Out,
 }
 
-const REFUSED: [(Refused, &str); 5] = [
+const REFUSED: [(Refused, &str); 6] = [
     (Refused::Ticket, "ticket"),
     (Refused::Unavailable, "unavailable"),
     (Refused::Session, "session_full"),
+    (Refused::Account, "account_full"),
     (Refused::Full, "full"),
     (Refused::Stopping, "stopping"),
 ];

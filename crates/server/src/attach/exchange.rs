@@ -38,7 +38,7 @@ struct Inner {
     limits: AttachLimits,
     /// The path below which this server is found from outside; empty where it is at the top.
     below: String,
-    places: Arc<Places>,
+    places: Places,
     pool: Arc<Pool>,
     counts: Arc<Counts>,
     tasks: TaskTracker,
@@ -57,13 +57,13 @@ impl Attach {
     pub(crate) fn new(options: &AttachOptions, counts: Arc<Counts>, public: Option<&str>) -> Self {
         let limits = options.limits.clone();
         let (tasks, ends) = (TaskTracker::new(), Ends::default());
-        let places = Places::new(limits.in_all, limits.per_session, limits.place_patience);
+        let places = Places::new(&limits);
         let pool = Pool::new(tasks.clone(), limits.connect_timeout, Arc::clone(&counts));
         Self(Arc::new(Inner {
             sessions: Arc::clone(&options.sessions),
             limits,
             below: public.map(address::path_of).unwrap_or_default().to_owned(),
-            places: Arc::new(places),
+            places,
             pool: Arc::new(pool),
             counts,
             tasks,
@@ -106,7 +106,7 @@ impl Attach {
         let from = request.extensions().get::<Peer>().copied();
         let from = from.unwrap_or_default();
         let mut upstream = self.find(&address, from).await?;
-        let place = self.place(&address).await?;
+        let place = self.place(&address, &upstream.account).await?;
         if place.waited() {
             // Its session may have paused or its agent ended meanwhile, and somebody else may have
             // that port by now, who would be sent what opens the agent.
@@ -154,7 +154,7 @@ impl Attach {
     }
 
     /// A place among those that are under way.
-    async fn place(&self, address: &Address<'_>) -> Result<Place, Failure> {
+    async fn place(&self, address: &Address<'_>, account: &Arc<str>) -> Result<Place, Failure> {
         let inner = &self.0;
         let session: Arc<str> = Arc::from(address.session);
         let place = tokio::select! {
@@ -163,12 +163,16 @@ impl Attach {
                 inner.counts.refused(Refused::Stopping);
                 return Err(Failure::session_unavailable("this server is stopping", None));
             }
-            place = inner.places.take(&session) => place,
+            place = inner.places.take(&session, account) => place,
         };
         place.map_err(|full| match full {
             Full::Session => {
                 inner.counts.refused(Refused::Session);
                 Failure::session_full(RETRY_FULL)
+            }
+            Full::Account => {
+                inner.counts.refused(Refused::Account);
+                Failure::account_full(RETRY_FULL)
             }
             Full::All => {
                 inner.counts.refused(Refused::Full);

@@ -209,6 +209,7 @@ mod tests {
         Upstream {
             address: "127.0.0.1:4096".parse().unwrap(),
             authorization: HeaderValue::from_static("Basic own"),
+            account: "acme".into(),
             ended: CancellationToken::new(),
         }
     }

@@ -202,7 +202,7 @@ pub(super) mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::super::places::Places;
-    use super::super::{AttachRefusal, Attaching};
+    use super::super::{AttachLimits, AttachRefusal, Attaching};
     use super::*;
     use crate::auth::Peer;
 
@@ -222,9 +222,9 @@ pub(super) mod tests {
     }
 
     pub(in super::super) async fn live(told: &Arc<Told>, ends: &Ends) -> Arc<Live> {
-        let places = Arc::new(Places::new(1, 1, Duration::ZERO));
+        let places = Places::new(&AttachLimits::default());
         let session = Arc::from("a");
-        let place = places.take(&session).await.unwrap();
+        let place = places.take(&session, &session).await.unwrap();
         Live::begin(
             session,
             Arc::clone(told) as Arc<dyn Attachments>,

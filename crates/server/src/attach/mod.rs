@@ -45,6 +45,9 @@ use crate::auth::Peer;
 /// Requests of one session that are under way at once. A client of OpenCode begins with about
 /// seventeen and goes on with two.
 pub const DEFAULT_PER_SESSION: usize = 128;
+/// Requests of all sessions of one account that are under way at once. Half of all, so that nobody
+/// keeps everybody else out.
+pub const DEFAULT_PER_ACCOUNT: usize = 384;
 /// Requests of all sessions that are under way at once. Fewer than connections may be open, so that
 /// the rest of the server can still be asked.
 pub const DEFAULT_IN_ALL: usize = 768;
@@ -72,6 +75,8 @@ pub struct Upstream {
     pub address: SocketAddr,
     /// What opens it: goes along as `Authorization`, in place of whatever the client sent.
     pub authorization: HeaderValue,
+    /// What the session is charged to.
+    pub account: Arc<str>,
     /// Cancelled when the session ends or is not to be attached to any more. All that is under way
     /// ends then.
     pub ended: CancellationToken,
@@ -151,6 +156,8 @@ impl fmt::Debug for AttachOptions {
 pub struct AttachLimits {
     /// Requests of one session at once; one more waits, and then is told 429.
     pub per_session: usize,
+    /// Requests of one account's sessions at once; one more waits, and then is told 429.
+    pub per_account: usize,
     /// Requests of all sessions at once; one more waits, and then is told 503.
     pub in_all: usize,
     /// That waiting.
@@ -171,6 +178,7 @@ impl Default for AttachLimits {
     fn default() -> Self {
         Self {
             per_session: DEFAULT_PER_SESSION,
+            per_account: DEFAULT_PER_ACCOUNT,
             in_all: DEFAULT_IN_ALL,
             place_patience: DEFAULT_PLACE_PATIENCE,
             attach_timeout: DEFAULT_ATTACH_TIMEOUT,

@@ -70,6 +70,19 @@ impl Failure {
         .retryable()
     }
 
+    /// 429: the sessions of an account have as many requests under way as one account's may have.
+    pub(crate) fn account_full(retry_after: Duration) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "account_full",
+            "Too many requests at once",
+            "As many requests as may be are under way in the sandbox sessions of your account; try \
+             again.",
+        )
+        .with_header(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)))
+        .retryable()
+    }
+
     /// 502.
     pub(crate) fn agent_broken(detail: &'static str) -> Self {
         Self::new(

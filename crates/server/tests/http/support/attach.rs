@@ -73,11 +73,19 @@ impl Sessions {
         let upstream = Upstream {
             address,
             authorization: HeaderValue::from_str(own).unwrap(),
+            account: "acme".into(),
             ended: ended.clone(),
         };
         let mut known = self.known.lock().unwrap();
         known.insert(session.to_owned(), Ok(upstream));
         ended
+    }
+
+    /// Charges a session to somebody else.
+    pub(crate) fn charge(&self, session: &str, account: &str) {
+        let mut known = self.known.lock().unwrap();
+        let upstream = known.get_mut(session).unwrap().as_mut().unwrap();
+        upstream.account = account.into();
     }
 
     /// A session that is not there.
