@@ -60,6 +60,10 @@ pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * HOUR);
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(5 * MINUTE);
 /// How long a choice of a connection waits for whoever asks.
 pub const SELECTION_LIFETIME: Duration = Duration::from_secs(5 * MINUTE);
+/// How often it is looked whether those who are attached would still be let in.
+pub const ADMITTED_EVERY: Duration = Duration::from_secs(MINUTE);
+/// When it is worth asking again for what cannot be looked up now.
+pub const ATTACH_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often a running machine is charged.
 pub const CHARGED_EVERY: Duration = Duration::from_secs(MINUTE);

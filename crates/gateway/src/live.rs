@@ -23,6 +23,8 @@ pub(crate) struct Live {
     pub(crate) number: watch::Sender<i64>,
     /// It is to end: what is being made of it is given up.
     ending: Mutex<CancellationToken>,
+    /// It has ended, or its end is recorded. Not so when this server ends: the session goes on.
+    over: CancellationToken,
     /// The way to its agent.
     agent: Mutex<Option<Way>>,
 }
@@ -35,6 +37,7 @@ impl Live {
             row: Mutex::new(row),
             number: watch::Sender::new(number),
             ending: Mutex::new(closing.child_token()),
+            over: CancellationToken::new(),
             agent: Mutex::default(),
         }
     }
@@ -68,6 +71,11 @@ impl Live {
     /// It goes on after all: its end could not be recorded.
     pub(crate) fn not_ending(&self, closing: &CancellationToken) {
         *lock(&self.ending) = closing.child_token();
+    }
+
+    /// Cancelled when it has ended.
+    pub(crate) const fn over(&self) -> &CancellationToken {
+        &self.over
     }
 
     /// Where its agent is reached from here.

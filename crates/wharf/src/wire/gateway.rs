@@ -9,7 +9,7 @@ use std::sync::Arc;
 use wharf_gateway::{Gate, Gateway, Ledger, NoHub, Offer, Options, Parts, Unlimited};
 use wharf_localstate::key::KEY_BYTES;
 use wharf_sandbox::{Egress, LauncherProgram, Limits, LocalOptions, LocalProvider, launcher};
-use wharf_server::{AccountKeys, Accounts};
+use wharf_server::{AccountCredentials, AccountKeys, Accounts};
 use wharf_store::audit::AuditLog;
 use wharf_store::db::Database;
 
@@ -54,6 +54,7 @@ pub(crate) async fn gateway(
         hub: Arc::new(NoHub),
         agents: Some(Arc::new(agent::OpenCode::new(
             cx,
+        credentials: Arc::new(AccountCredentials::new(accounts.identity.clone())),
             sandbox.egress == Egress::Off,
         ))),
     };
