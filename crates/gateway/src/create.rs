@@ -94,6 +94,11 @@ impl Inner {
                 format!("must be at least {least} seconds"),
             ));
         }
+        let prompt = text::prompt(new.prompt)?.filter(|text| !text.trim().is_empty());
+        if prompt.is_some() && self.parts.agents.is_none() {
+            let message = "cannot be given to anybody: this server starts no agents";
+            return Err(Error::invalid("initialPrompt", message));
+        }
         let model = text::name("agentConfig.modelId", new.model.as_deref())?;
         Ok(Wanted {
             source,
@@ -104,7 +109,7 @@ impl Inner {
             asked: Asked {
                 keys,
                 model,
-                prompt: text::prompt(new.prompt)?,
+                prompt,
                 metadata: text::metadata(new.metadata)?,
             },
             spare: Spare { variables },
@@ -163,6 +168,7 @@ impl Inner {
         let live = self.begin(caller, row, admission.concurrent_max).await?;
         if wanted.immediate {
             self.bring_up(&live, Some(caller), wanted.spare).await?;
+            self.set_to_work(&live);
         }
         let row = live.row();
         Ok(Created {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use wharf_model::{Secret, Timestamp};
 use wharf_store::db::{ConfigurationRow, GatewayEventRow, GatewaySessionRow, RepoRow};
 
+use crate::machine::Asked;
 pub use crate::machine::Machine;
 use crate::state::State;
 
@@ -126,6 +127,10 @@ pub struct SessionView {
     pub sandbox: Option<String>,
     /// Where that is, while it runs.
     pub machine: Option<Machine>,
+    /// What of it could not be had, each a sentence.
+    pub notes: Vec<String>,
+    /// What the client keeps with it.
+    pub metadata: Option<Value>,
     /// It began with what an earlier session left.
     pub has_snapshot: bool,
     /// When it was made.
@@ -152,6 +157,7 @@ impl SessionView {
             .running_ms
             .map_or(0, |since| now_ms.saturating_sub(since).max(0));
         let used = row.used_ms.saturating_add(since);
+        let machine = Machine::of_row(row);
         Self {
             id: row.id.clone(),
             state,
@@ -166,7 +172,12 @@ impl SessionView {
             display_name: row.display_name.clone(),
             provider: row.provider.clone(),
             sandbox: row.sandbox.clone(),
-            machine: Machine::of_row(row).filter(|_| running),
+            notes: machine
+                .as_ref()
+                .map(|it| it.notes.clone())
+                .unwrap_or_default(),
+            machine: machine.filter(|_| running),
+            metadata: Asked::of_row(row).metadata,
             has_snapshot: row.snapshot.is_some(),
             created: Timestamp::from_millis(row.created_ms),
             started: row.started_ms.map(Timestamp::from_millis),

@@ -1,6 +1,7 @@
 //! `/api/sandboxes`: looking after sandbox sessions.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::identity::Hidden;
@@ -83,6 +84,13 @@ pub struct Sandbox {
     /// Where a browser sees what it serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview_url: Option<String>,
+    /// What of a machine could not be had here, each a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What its client keeps with it. Not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Value, required = false)]
+    pub client_metadata: Option<Value>,
     /// It began with what an earlier session left.
     pub has_snapshot: bool,
     /// RFC 3339.

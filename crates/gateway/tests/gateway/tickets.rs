@@ -1,17 +1,19 @@
 //! What opens the way to an agent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use wharf_gateway::limits::{ATTACH_AGAIN, TICKET_LIFETIME, TICKETS_PER_SESSION};
+use wharf_gateway::views::NewSession;
 use wharf_gateway::{AgentAt, Agents, AttachRefusal, Error, State};
 use wharf_sandbox::BoxFuture;
 use wharf_testkit::FakeProvider;
 
-use crate::{World, ada, ada_by, options};
+use crate::{World, ada, ada_by, deferred, immediate, options, words};
 
 /// An agent that answers each byte with the next one.
 async fn agent() -> std::net::SocketAddr {
@@ -42,6 +44,8 @@ struct Starts {
     provider: FakeProvider,
     agent: std::net::SocketAddr,
     started: AtomicUsize,
+    told: watch::Sender<Vec<String>>,
+    deaf: AtomicBool,
 }
 
 impl Agents for Starts {
@@ -54,6 +58,18 @@ impl Agents for Starts {
             Ok(())
         })
     }
+
+    fn tell<'a>(&'a self, at: &'a AgentAt, prompt: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            if self.deaf.load(Ordering::SeqCst) {
+                return Err("it does not listen".to_owned());
+            }
+            let model = at.model.as_deref().unwrap_or_default();
+            self.told
+                .send_modify(|told| told.push(format!("{model}: {prompt}")));
+            Ok(())
+        })
+    }
 }
 
 async fn world() -> (World, Arc<Starts>) {
@@ -62,6 +78,8 @@ async fn world() -> (World, Arc<Starts>) {
         provider: FakeProvider::default(),
         agent,
         started: AtomicUsize::new(0),
+        told: watch::Sender::default(),
+        deaf: AtomicBool::new(false),
     });
     let agents = Arc::clone(&starts) as Arc<dyn Agents>;
     let provider = starts.provider.clone();
@@ -281,4 +299,57 @@ async fn a_ticket_that_made_room_is_not_good_any_more() {
     let refused = world.gateway.attach(&id, oldest.expose()).await;
     assert_eq!(refused.unwrap_err(), AttachRefusal::BadTicket);
     assert!(!open.ended.is_cancelled());
+}
+
+/// A session with something to do for its agent.
+fn with_prompt(new: NewSession) -> NewSession {
+    NewSession {
+        prompt: Some("mend it".to_owned()),
+        model: Some("acme/large".to_owned()),
+        ..new
+    }
+}
+
+#[tokio::test]
+async fn an_agent_is_told_what_to_do_first() {
+    let (world, starts) = world().await;
+    let told = || starts.told.borrow().clone();
+    // Where the machine is made at once, nobody has to attach for it.
+    let create = async |new| world.gateway.create(&ada(), with_prompt(new), None).await;
+    create(immediate()).await.unwrap();
+    let mut news = starts.told.subscribe();
+    news.wait_for(|told| told.len() == 1).await.unwrap();
+    assert_eq!(told(), ["acme/large: mend it"]);
+
+    let id = create(deferred()).await.unwrap().session;
+    assert_eq!(told().len(), 1);
+    world.gateway.attach_as(&ada(), &id).await.unwrap();
+    world.gateway.attach_as(&ada(), &id).await.unwrap();
+    assert_eq!(told().len(), 2);
+
+    // One that does not listen is there all the same, and it is said.
+    starts.deaf.store(true, Ordering::SeqCst);
+    let id = create(deferred()).await.unwrap().session;
+    world.gateway.attach_as(&ada(), &id).await.unwrap();
+    let events = world.gateway.events(&ada(), &id, 0, Duration::ZERO).await;
+    let last = events.unwrap().pop().unwrap();
+    assert_eq!(last.kind, "warning");
+    assert!(
+        last.reason
+            .unwrap()
+            .ends_with("initial prompt: it does not listen")
+    );
+}
+
+#[tokio::test]
+async fn where_nobody_starts_agents_there_is_nobody_to_tell() {
+    let world = World::new().await;
+    let (ada, new) = (ada(), with_prompt(deferred()));
+    let said = words(world.gateway.create(&ada, new, None).await);
+    assert!(said.contains("this server starts no agents"), "{said}");
+    let nothing = NewSession {
+        prompt: Some(" ".to_owned()),
+        ..deferred()
+    };
+    world.gateway.create(&ada, nothing, None).await.unwrap();
 }

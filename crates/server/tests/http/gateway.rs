@@ -81,6 +81,34 @@ fn a_session_is_made_shown_and_ended() {
 }
 
 #[test]
+fn what_a_client_keeps_and_what_could_not_be_had_are_shown() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        team.provider.note("it has no control group");
+        let mut body = wanted();
+        body["clientMetadata"] = json!({"ticket": [1, 2]});
+        let made = create(&team, &ada, &body).await.json();
+        assert_eq!(made["sandbox"]["notes"], json!(["it has no control group"]));
+        let path = format!("/api/sandboxes/{}", made["sessionId"].as_str().unwrap());
+        let shown = ask(&team, &ada, "GET", &path).send().await.json();
+        assert_eq!(
+            (&shown["client_metadata"], &shown["notes"]),
+            (
+                &json!({"ticket": [1, 2]}),
+                &json!(["it has no control group"])
+            )
+        );
+        let list = ask(&team, &ada, "GET", "/api/sandboxes")
+            .send()
+            .await
+            .json();
+        let listed = &list["sandboxes"][0];
+        assert_eq!(listed["notes"], shown["notes"]);
+        assert_eq!(listed.get("client_metadata"), None);
+    });
+}
+
+#[test]
 fn refusals_are_in_the_familys_words_and_order() {
     with_team(async |team| {
         let ada = team.first().await;

@@ -3,6 +3,7 @@
 
 mod agent;
 mod key;
+mod way;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub(crate) async fn gateway(
         )),
         None => Arc::new(Unlimited::new(database.clone())),
     };
+    let way = Arc::new(way::Way::new(cx));
     let parts = Parts {
         database,
         clock: Arc::new(SystemClock::here()),
@@ -51,10 +53,10 @@ pub(crate) async fn gateway(
         offers: vec![offer(cx, sandbox)],
         gate,
         keys: Arc::new(AccountKeys::new(accounts.identity.clone())),
+        credentials: Arc::new(AccountCredentials::new(accounts.identity.clone())),
         hub: Arc::new(NoHub),
         agents: Some(Arc::new(agent::OpenCode::new(
-            cx,
-        credentials: Arc::new(AccountCredentials::new(accounts.identity.clone())),
+            Arc::clone(&way),
             sandbox.egress == Egress::Off,
         ))),
     };

@@ -40,7 +40,7 @@ pub(crate) async fn list(
     let found = gateway.list(&context.caller, hash.as_deref(), ended).await;
     let found = answered(&app, found).await?;
     reply::json(&SandboxList {
-        sandboxes: found.into_iter().map(views::sandbox).collect(),
+        sandboxes: found.into_iter().map(views::listed).collect(),
         support: gateway.support().into_iter().map(views::support).collect(),
     })
 }
