@@ -6,7 +6,7 @@ use reqwest::Method;
 use reqwest::header::HeaderName;
 use wharf_api::gateway::{
     CreateGatewaySession, Credits, ExtendSandbox, GatewayConnection, GatewaySessionCreated,
-    GatewayStatus, RenewTicket, Sandbox, SandboxEvent, SandboxList, SandboxTicket,
+    GatewayStatus, GrantCredits, RenewTicket, Sandbox, SandboxEvent, SandboxList, SandboxTicket,
 };
 use wharf_api::identity::Hidden;
 
@@ -194,6 +194,25 @@ impl Client {
     pub async fn credits(&self) -> Result<Credits, Error> {
         self.json(self.quick(Method::GET, &["api", "v1", "credits"]))
             .await
+    }
+
+    /// The same of an organization, by id or short name.
+    ///
+    /// # Errors
+    /// When the caller may not know of it, or no server answers.
+    pub async fn credits_of(&self, organization: &str) -> Result<Credits, Error> {
+        let request = self.quick(Method::GET, &["api", "v1", "credits"]);
+        self.json(request.query(&[("organization", organization)]))
+            .await
+    }
+
+    /// Gives credit, another plan, or both.
+    ///
+    /// # Errors
+    /// When the caller does not look after the server, the server has no such plan, or none answers.
+    pub async fn grant_credits(&self, grant: &GrantCredits) -> Result<Credits, Error> {
+        let request = self.quick(Method::POST, &["api", "v1", "credits", "grants"]);
+        self.json(request.json(grant)).await
     }
 
     /// What happens to a session, behind the event of that number; all that is known of it where

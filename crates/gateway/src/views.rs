@@ -322,6 +322,15 @@ impl RepoView {
     }
 }
 
+/// What an account is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// Time of machines, beside what its plan gives and what it was given before.
+    pub time: Duration,
+    /// Its plan from now on; the same as before where there is none.
+    pub plan: Option<String>,
+}
+
 /// What may be used of sandboxes, and what is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreditsView {

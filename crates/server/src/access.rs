@@ -233,6 +233,7 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("POST", "/api/sandboxes/{id}/tickets", Class::Sandbox),
     ("POST", "/api/sandboxes/{id}/tickets/renew", Class::Sandbox),
     ("GET", "/api/v1/credits", Class::Read),
+    ("POST", "/api/v1/credits/grants", Class::Admin),
     ("POST", "/api/rpc/cli/repos/get", Class::Read),
     ("POST", "/api/rpc/cli/repos/create", Class::Sandbox),
     ("POST", "/api/rpc/cli/repos/deleteAll", Class::Sandbox),

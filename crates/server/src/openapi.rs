@@ -192,6 +192,7 @@ const PROBLEMS: [(&str, &str); 12] = [
         gateway::tickets::make,
         gateway::tickets::renew,
         gateway::credits::credits,
+        gateway::credits::grant,
         gateway::rpc::repo,
         gateway::rpc::put_repo,
         gateway::rpc::remove_repos,

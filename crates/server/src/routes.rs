@@ -253,6 +253,7 @@ pub(crate) fn of(app: App) -> Router {
             post(gateway::tickets::renew),
         )
         .route("/api/v1/credits", get(gateway::credits::credits))
+        .route("/api/v1/credits/grants", post(gateway::credits::grant))
         .route("/api/rpc/cli/repos/get", post(calls::repo))
         .route("/api/rpc/cli/repos/create", post(calls::put_repo))
         .route("/api/rpc/cli/repos/deleteAll", post(calls::remove_repos))

@@ -162,6 +162,21 @@ pub struct SandboxEvent {
     pub expires_at: String,
 }
 
+/// `POST /api/v1/credits/grants`: gives an account credit for sandboxes, another plan, or both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GrantCredits {
+    /// The organization, by id or short name; the caller's own account when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// Seconds of sandboxes, beside what the plan gives and what was given before.
+    #[serde(default)]
+    #[schema(maximum = 315_360_000)]
+    pub seconds: u64,
+    /// The plan from now on, one of the server's; the same as before when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+}
+
 /// `GET /api/v1/credits`: what may be used of sandboxes, and what is left of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Credits {

@@ -219,6 +219,42 @@ fn without_credit_the_code_says_which() {
 }
 
 #[test]
+fn credit_is_given_and_seen_by_who_looks_after_the_server() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let give = async |who: &Login, body: Value| {
+            let ask = ask(&team, who, "POST", "/api/v1/credits/grants");
+            ask.json(&body).send().await
+        };
+        let given = give(&ada, json!({"organization": "main", "seconds": 60})).await;
+        assert_eq!(given.status, 200, "{}", given.text());
+        assert_eq!(given.json()["seconds_left"], 3_660);
+        let own = give(&ada, json!({"plan": "small"})).await;
+        assert_eq!(own.json()["account"], given.json()["account"]);
+        let seen = async |who: &Login, of: &str| {
+            let path = format!("/api/v1/credits?organization={of}");
+            ask(&team, who, "GET", &path).send().await
+        };
+        assert_eq!(seen(&ada, "main").await.json(), own.json());
+        let nowhere = json!({"organization": "none", "seconds": 1});
+        assert_eq!(give(&ada, nowhere).await.status, 404);
+        assert_eq!(seen(&ada, "none").await.status, 404);
+        let said = give(&ada, json!({"plan": "huge"})).await;
+        assert!(
+            said.text().contains("must be one of small"),
+            "{}",
+            said.text()
+        );
+        assert_eq!(give(&ada, json!({})).await.status, said.status);
+
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let refused = give(&bob, json!({"seconds": 1})).await;
+        assert_eq!(refused.status, 403, "{}", refused.text());
+        assert_eq!(seen(&bob, "main").await.status, 200);
+    });
+}
+
+#[test]
 fn what_fails_at_the_provider_says_why() {
     with_team(async |team| {
         let ada = team.first().await;

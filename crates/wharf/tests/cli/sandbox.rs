@@ -124,6 +124,32 @@ fn commands_sessions_and_files_are_in_it_and_on_record() {
 }
 
 #[test]
+fn credit_is_shown_and_given() {
+    let home = Home::new();
+    home.ok(&["config", "set", "sandbox.plans", "small=3600/2,large=*/*"]);
+    home.ok(&["run", "--", "true"]);
+    insta::assert_snapshot!(home.seen(&["org", "credit"]), @r"
+    ACCOUNT  PLAN   USED  LEFT   RUN NOW  AT MOST
+    local    small  0s    1h 0m  0        2
+    --- exit 0
+    ");
+    insta::assert_snapshot!(home.seen(&["org", "credit", "--give", "90m"]), @r"
+    ACCOUNT  PLAN   USED  LEFT    RUN NOW  AT MOST
+    local    small  0s    2h 30m  0        2
+    --- exit 0
+    ");
+    insta::assert_snapshot!(home.seen(&["org", "credit", "--plan", "large"]), @r"
+    ACCOUNT  PLAN   USED  LEFT      RUN NOW  AT MOST
+    local    large  0s    no bound  0        no bound
+    --- exit 0
+    ");
+    let huge = home.seen(&["org", "credit", "--plan", "huge"]);
+    assert!(huge.contains("must be one of large, small"), "{huge}");
+    let none = home.seen(&["org", "credit", "none", "--give", "1h"]);
+    assert!(none.ends_with("exit 5"), "{none}");
+}
+
+#[test]
 fn what_is_no_sandbox_is_told() {
     let home = Home::new();
     let none = home.output(&["run", "--sandbox", "gws_none", "--", "true"]);

@@ -109,7 +109,7 @@ fn no_session(error: ClientError) -> CommandError {
     match billing {
         Some(code) => CommandError { code, ..said }
             .hint("wharf session list shows what runs; wharf session stop ID ends it")
-            .hint("wharf usage says what is left"),
+            .hint("wharf org credit says what is left"),
         None => said.hint("wharf doctor looks at what can make a sandbox"),
     }
 }
