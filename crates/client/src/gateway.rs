@@ -5,8 +5,9 @@ use std::time::Duration;
 use reqwest::Method;
 use reqwest::header::HeaderName;
 use wharf_api::gateway::{
-    CreateGatewaySession, Credits, ExtendSandbox, GatewayConnection, GatewaySessionCreated,
-    GatewayStatus, GrantCredits, RenewTicket, Sandbox, SandboxEvent, SandboxList, SandboxTicket,
+    AdmitKeys, CreateGatewaySession, Credits, ExtendSandbox, GatewayConnection,
+    GatewaySessionCreated, GatewayStatus, GrantCredits, RenewTicket, Sandbox, SandboxEvent,
+    SandboxList, SandboxTicket,
 };
 use wharf_api::identity::Hidden;
 
@@ -160,6 +161,19 @@ impl Client {
     async fn sandbox_step(&self, id: &str, step: &str) -> Result<Sandbox, Error> {
         let request = self.request(Method::POST, &["api", "sandboxes", id, step]);
         self.json(request.timeout(SANDBOX_TIMEOUT)).await
+    }
+
+    /// Lets a public key into a session's machine that it was not made with.
+    ///
+    /// # Errors
+    /// When there is none of that id, its provider cannot, or no server answers.
+    pub async fn admit_key(&self, id: &str, public_key: &str) -> Result<Sandbox, Error> {
+        let keys = AdmitKeys {
+            public_keys: vec![public_key.to_owned()],
+        };
+        let request = self.request(Method::POST, &["api", "sandboxes", id, "keys"]);
+        self.json(request.timeout(SANDBOX_TIMEOUT).json(&keys))
+            .await
     }
 
     /// Something that opens the way to the agent in a session's machine, and nothing else.

@@ -82,7 +82,7 @@ impl Inner {
         let immediate = mode == "immediate" || new.ssh.is_some();
         let (keys, variables) = match new.ssh {
             Some(ssh) => (
-                text::public_keys(&ssh.public_keys)?,
+                text::public_keys("sshOptions.publicKeys", &ssh.public_keys)?,
                 text::variables(ssh.variables)?,
             ),
             None => (Vec::new(), Vec::new()),
@@ -216,7 +216,7 @@ impl Inner {
         })?;
         // A key that was registered and opens nothing is left out; it is no fault of this request.
         let legal = keys.iter().filter_map(|key| {
-            let read = text::public_keys(std::slice::from_ref(key)).ok()?;
+            let read = text::public_keys("keys", std::slice::from_ref(key)).ok()?;
             read.into_iter().next()
         });
         Ok(legal.collect())

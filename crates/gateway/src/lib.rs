@@ -17,6 +17,7 @@ mod billing;
 mod configurations;
 mod create;
 mod credits;
+mod doors;
 mod end;
 mod error;
 mod events;
@@ -48,6 +49,7 @@ pub use agents::{AgentAt, Agents};
 pub use billing::{
     Admission, BillingCode, Gate, GateError, Ledger, Plan, Refusal, Standing, Unlimited,
 };
+pub use doors::Doors;
 pub use error::Error;
 pub use gateway::Gateway;
 pub use github::{Hub, HubConnection, HubPage, NoHub};

@@ -10,6 +10,7 @@ use wharf_store::db::Database;
 
 use crate::agents::Agents;
 use crate::billing::Gate;
+use crate::doors::Doors;
 use crate::github::Hub;
 use crate::limits::{self, BringUp};
 
@@ -32,6 +33,8 @@ pub struct Parts {
     pub keys: Arc<dyn Keys>,
     /// Who knows whether a credential still stands for somebody.
     pub credentials: Arc<dyn Credentials>,
+    /// Who lets keys in that a machine was not made with; nobody does where there is none.
+    pub doors: Option<Arc<dyn Doors>>,
     /// Who knows connections to GitHub.
     pub hub: Arc<dyn Hub>,
     /// Who starts the agent in a machine; where nobody does, it has to be there by itself.

@@ -227,6 +227,7 @@ pub const ROUTES: &[(&str, &str, Class)] = &[
     ("DELETE", "/api/sandboxes/{id}", Class::Sandbox),
     ("GET", "/api/sandboxes/{id}/events", Class::Read),
     ("POST", "/api/sandboxes/{id}/extend", Class::Sandbox),
+    ("POST", "/api/sandboxes/{id}/keys", Class::Sandbox),
     ("POST", "/api/sandboxes/{id}/pause", Class::Sandbox),
     ("POST", "/api/sandboxes/{id}/resume", Class::Sandbox),
     ("POST", "/api/sandboxes/{id}/snapshot", Class::Sandbox),

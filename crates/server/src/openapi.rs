@@ -185,6 +185,7 @@ const PROBLEMS: [(&str, &str); 12] = [
         sandboxes::show,
         sandboxes::end,
         sandboxes::extend,
+        sandboxes::admit,
         sandboxes::pause,
         sandboxes::resume,
         sandboxes::snapshot,

@@ -244,6 +244,7 @@ pub(crate) fn of(app: App) -> Router {
         )
         .route("/api/sandboxes/{id}/events", get(gateway::events::events))
         .route("/api/sandboxes/{id}/extend", post(sandboxes::extend))
+        .route("/api/sandboxes/{id}/keys", post(sandboxes::admit))
         .route("/api/sandboxes/{id}/pause", post(sandboxes::pause))
         .route("/api/sandboxes/{id}/resume", post(sandboxes::resume))
         .route("/api/sandboxes/{id}/snapshot", post(sandboxes::snapshot))

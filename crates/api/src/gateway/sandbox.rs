@@ -121,6 +121,15 @@ pub struct ExtendSandbox {
     pub seconds: u64,
 }
 
+/// `POST /api/sandboxes/{id}/keys`: keys that are let in as well.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AdmitKeys {
+    /// Public keys as in `authorized_keys`, at least one.
+    #[serde(default)]
+    #[schema(max_items = 32)]
+    pub public_keys: Vec<String>,
+}
+
 /// What opens the way to the agent in a sandbox: `POST /api/sandboxes/{id}/tickets`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SandboxTicket {

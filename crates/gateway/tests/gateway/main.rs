@@ -9,6 +9,7 @@
 mod billing;
 mod configurations;
 mod creating;
+mod doors;
 mod faults;
 mod github;
 mod lifetime;
@@ -163,6 +164,7 @@ impl World {
             credentials: credentials.clone(),
             hub: Arc::new(NoHub),
             agents: None,
+            doors: None,
         };
         change(&mut parts);
         Self {

@@ -109,6 +109,32 @@ fn what_a_client_keeps_and_what_could_not_be_had_are_shown() {
 }
 
 #[test]
+fn a_key_that_is_not_let_in_is_told_by_a_provider_that_cannot() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let made = create(&team, &ada, &wanted()).await.json();
+        let path = format!(
+            "/api/sandboxes/{}/keys",
+            made["sessionId"].as_str().unwrap()
+        );
+        let admit = async |keys: Value| {
+            let ask = ask(&team, &ada, "POST", &path);
+            ask.json(&json!({"public_keys": keys})).send().await
+        };
+        let known = admit(json!([KEY])).await;
+        assert_eq!(known.json()["id"], made["sessionId"], "{}", known.text());
+        let other = admit(json!([KEY.replace("AAB", "AEC")])).await;
+        assert_eq!(other.problem(), (409, "unsupported".to_owned()));
+        let none = admit(json!([])).await;
+        assert!(
+            none.text().contains("must have 1 to 32 keys"),
+            "{}",
+            none.text()
+        );
+    });
+}
+
+#[test]
 fn refusals_are_in_the_familys_words_and_order() {
     with_team(async |team| {
         let ada = team.first().await;

@@ -104,6 +104,7 @@ async fn gateway(own: &TestEngine, provider: &FakeProvider) -> Gateway {
         credentials: Arc::new(Good),
         hub: Arc::new(NoHub),
         agents: None,
+        doors: None,
     };
     Gateway::open(parts, wharf_gateway::Options::default())
         .await

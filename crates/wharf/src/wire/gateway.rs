@@ -2,6 +2,7 @@
 //! made by the provider that the configuration names.
 
 mod agent;
+mod doors;
 mod key;
 mod way;
 
@@ -59,6 +60,7 @@ pub(crate) async fn gateway(
             Arc::clone(&way),
             sandbox.egress == Egress::Off,
         ))),
+        doors: Some(Arc::new(doors::Lists::new(way))),
     };
     let options = Options {
         lifetime: sandbox.lifetime,

@@ -99,6 +99,14 @@ fn commands_sessions_and_files_are_in_it_and_on_record() {
     let sessions = home.ok(&["session", "list"]);
     assert!(sessions.contains(&format!("sandbox:{id}")), "{sessions}");
 
+    // Another device's key is let in once.
+    let other = KEY.replace("AAB", "AEC");
+    for _ in 0..2 {
+        wait(sandbox.client.admit_key(id, &other)).unwrap();
+    }
+    let keys = run("cat /run/wharf/authorized_keys");
+    assert_eq!(keys.matches(&other).count(), 1, "{keys}");
+
     let record = home.ok(&["audit", "tail", "--json"]);
     assert!(
         record.contains(&format!("\"target\":\"sandbox:{id}\"")),

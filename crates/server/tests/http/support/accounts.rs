@@ -199,6 +199,7 @@ async fn gateway(
         credentials: Arc::new(AccountCredentials::new(identity.clone())),
         hub: Arc::new(OneConnection),
         agents: None,
+        doors: None,
     };
     let options = wharf_gateway::Options {
         // As many as ten thousand requests may make.
