@@ -23,6 +23,10 @@ pub(crate) struct ClientOptions {
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) meta: Option<MetadataFormat>,
+    /// Who gets the terminal of a bare `wharf`.
+    pub(crate) agent: Option<String>,
+    /// A bare `wharf` takes `.git` along.
+    pub(crate) git: bool,
 }
 
 /// For `wharf serve`.
@@ -143,6 +147,8 @@ impl ClientOptions {
         Self {
             token_file: text(settings, "token_file").map(PathBuf::from),
             timeout: time(settings, "run.timeout"),
+            agent: text(settings, "work.agent"),
+            git: truth(settings, "work.git"),
             meta: match text(settings, "run.meta").as_deref() {
                 Some("minimal") => Some(MetadataFormat::Minimal),
                 Some("summary") => Some(MetadataFormat::Summary),

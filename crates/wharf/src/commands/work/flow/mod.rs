@@ -60,11 +60,11 @@ impl Flow {
     pub(super) fn new(
         world: World,
         global: &Global,
+        cx: Context,
         here: Here,
         wish: Wish,
         choice: Choice,
     ) -> Result<Self, CommandError> {
-        let cx = Context::new(world.clone(), global, Purpose::Client, vec![])?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
