@@ -60,7 +60,7 @@ pub struct AgentAt {
 impl Inner {
     /// Where the agent of a running session is reached from here.
     pub(crate) async fn agent(self: &Arc<Self>, live: &Arc<Live>) -> Result<SocketAddr, Error> {
-        let _turn = live.turn.lock().await;
+        let _turn = self.turn(live).await?;
         if let Some(address) = live.agent() {
             return Ok(address);
         }
@@ -108,9 +108,9 @@ impl Inner {
         }
         let way = Way::open(&self.tasks, live, provider, id, port).await;
         let way = way.map_err(|error| failed(error.to_string()))?;
-        let address = way.address();
         live.set_agent(Some(way));
-        Ok(address)
+        // Somebody may have begun to end it meanwhile; its way is closed then.
+        live.agent().ok_or_else(|| ended(&live.row()))
     }
 
     /// Gives an agent its first words. Who attaches is let in whether or not they arrived: they can be

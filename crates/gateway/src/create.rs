@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use wharf_model::Caller;
-use wharf_store::db::{Begun, ConfigurationRow, GatewaySessionRow};
+use wharf_store::db::{Begun, ConfigurationRow, GatewayRoom, GatewaySessionRow};
 
 use crate::Error;
 use crate::billing::Refusal;
 use crate::gateway::{Gateway, Inner};
-use crate::limits::{KEYS_MAX, LIFETIME_MIN};
+use crate::limits::{KEYS_MAX, LIFETIME_MIN, PENDING_PER_ACCOUNT};
 use crate::live::Live;
 use crate::machine::{Asked, Machine};
 use crate::owner::{self, Owner};
@@ -43,7 +43,8 @@ impl Gateway {
     /// # Errors
     /// In the order in which they are looked for: [`Error::Organization`]; [`Error::Invalid`];
     /// [`Error::InFlight`] and [`Error::OtherRequest`]; [`Error::Billing`]; [`Error::NotFound`] for
-    /// what the session was to be of; [`Error::NoProvider`], [`Error::Failed`].
+    /// what the session was to be of; [`Error::Waiting`], [`Error::Crowded`]; [`Error::NoProvider`],
+    /// [`Error::Failed`].
     pub async fn create(
         &self,
         caller: &Caller,
@@ -192,17 +193,31 @@ impl Inner {
     ) -> Result<Arc<Live>, Error> {
         self.record("sandbox.created", &Note::of(Some(caller), &row))?;
         let event = self.event(&row, "created", 1);
-        let most_here = self.options.max;
+        let room = GatewayRoom {
+            running: most,
+            pending: PENDING_PER_ACCOUNT,
+            all: self.options.max,
+        };
         let database = &self.parts.database;
         // Before the row, so that nobody who finds that takes it for another server's.
         let live = Arc::new(Live::new(row.clone(), event.number, &self.closing));
         self.lives.put(row.id.clone(), Arc::clone(&live));
-        let begun = database.insert_gateway_session(&row, &event, most, most_here);
+        let begun = database.insert_gateway_session(&row, &event, room);
         let refused = match begun.await {
             Ok(Begun::Done) => return Ok(live),
             Ok(Begun::Full) => Error::Billing(Refusal::concurrent(most.unwrap_or(0))),
-            Ok(Begun::Crowded | Begun::Changed) => Error::Crowded(most_here),
-            Err(error) => error.into(),
+            Ok(Begun::Waiting) => Error::Waiting(room.pending),
+            Ok(Begun::Crowded | Begun::Changed) => Error::Crowded(room.all),
+            Err(error) => {
+                // It may be written all the same. If that cannot be found out now, the next look at it
+                // does.
+                live.doubt();
+                live.set_unwritten(Some(error.to_string()));
+                return match self.be_sure(&live).await {
+                    Ok(()) => Ok(live),
+                    Err(_) => Err(error.into()),
+                };
+            }
         };
         self.lives.remove(&row.id);
         Err(refused)

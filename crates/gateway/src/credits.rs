@@ -9,7 +9,7 @@ use crate::gateway::{Gateway, Inner};
 use crate::limits::{CREDIT_MAX, ms};
 use crate::owner::Owner;
 use crate::record::Note;
-use crate::views::{CreditsView, Grant};
+use crate::views::{CreditsView, Grant, uncharged};
 
 impl Gateway {
     /// What an account may use, and what is used; the caller's own where none is named. Who looks
@@ -102,7 +102,7 @@ impl Inner {
             .iter()
             .map(|live| live.row())
             .filter(|row| row.account == account)
-            .filter_map(|row| Some(now_ms.saturating_sub(row.running_ms?).max(0)))
+            .map(|row| uncharged(&row, now_ms))
             .sum();
         standing.used += Duration::from_millis(u64::try_from(open).unwrap_or_default());
         Ok(CreditsView {

@@ -73,14 +73,28 @@ impl Inner {
     ) -> Result<(), Error> {
         live.ending().cancel();
         let _turn = live.turn.lock().await;
-        let done = self.end_with_turn(live, caller, reason).await;
+        self.end_with_turn(live, caller, reason).await
+    }
+
+    pub(crate) async fn end_with_turn(
+        &self,
+        live: &Arc<Live>,
+        caller: Option<&Caller>,
+        reason: &str,
+    ) -> Result<(), Error> {
+        live.ending().cancel();
+        let ending = async {
+            self.be_sure(live).await?;
+            self.end_surely(live, caller, reason).await
+        };
+        let done = ending.await;
         if done.is_err() {
             live.not_ending(&self.closing);
         }
         done
     }
 
-    pub(crate) async fn end_with_turn(
+    async fn end_surely(
         &self,
         live: &Arc<Live>,
         caller: Option<&Caller>,
@@ -110,12 +124,20 @@ impl Inner {
             recorded: true,
             ..Step::default()
         };
-        let (now_ms, reason) = (self.now_ms(), reason.to_owned());
-        self.step(live, step, |row| {
-            state(row, State::Stopped, Some(reason));
+        let now_ms = self.now_ms();
+        let done = self.step(live, step, |row| {
+            state(row, State::Stopped, Some(reason.to_owned()));
             row.ended_ms = Some(now_ms);
-        })
-        .await?;
+        });
+        if let Err(error) = done.await {
+            let why = error.to_string();
+            let note = Note {
+                reason: Some(&why),
+                ..Note::of(caller, &row)
+            };
+            self.record("sandbox.end_failed", &note)?;
+            return Err(error);
+        }
         self.after_the_end(live).await;
         Ok(())
     }

@@ -67,6 +67,12 @@ pub enum Error {
         /// The bound.
         most: u32,
     },
+    /// As many sessions of the account wait for somebody to need them as may.
+    #[error(
+        "your account has {0} sandbox sessions that nobody has connected to, which is the most it may \
+         have; connect to one of them, or end one"
+    )]
+    Waiting(u32),
     /// As many sessions live here as may.
     #[error("this server has {0} sandbox sessions, which is the most it may have; end one first")]
     Crowded(u32),

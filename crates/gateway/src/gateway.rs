@@ -13,6 +13,7 @@ use crate::limits::{
     ADMITTED_EVERY, CLOSE_MAX, LIFETIME_MIN, SESSIONS_MAX, SWEPT_EVERY, TENDED_EVERY, ms,
 };
 use crate::live::Lives;
+use crate::snapshots::Keeping;
 use crate::tickets::Tickets;
 use crate::{Error, Offer, Options, Parts};
 
@@ -28,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) lives: Lives,
     pub(crate) tickets: Tickets,
     pub(crate) holders: Holders,
+    pub(crate) keeping: Keeping,
     /// What goes on when whoever asked for it is gone.
     pub(crate) tasks: TaskTracker,
     /// Nobody is to wait for anything new.
@@ -66,6 +68,7 @@ impl Gateway {
             lives: Lives::default(),
             tickets: Tickets::default(),
             holders: Holders::default(),
+            keeping: Keeping::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),

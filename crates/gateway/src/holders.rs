@@ -58,7 +58,12 @@ impl Holders {
         }
         let there = all.entry(session.to_owned()).or_default();
         let token = there.entry(holder.clone());
-        token.or_insert_with(|| over.child_token()).clone()
+        let token = token.or_insert_with(|| over.child_token());
+        if token.is_cancelled() {
+            // The session was to end, and goes on after all.
+            *token = over.child_token();
+        }
+        token.clone()
     }
 
     /// Ends what a holder has open in a session.

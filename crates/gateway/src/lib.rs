@@ -12,6 +12,7 @@
 //! Start reading at [`Gateway`], then `create.rs` and `up.rs`. Every bound is a constant in
 //! [`limits`].
 
+mod again;
 mod agents;
 mod billing;
 mod configurations;
@@ -37,6 +38,7 @@ mod repos;
 mod resolve;
 mod rest;
 mod sessions;
+mod snapshots;
 mod state;
 mod steps;
 mod tend;

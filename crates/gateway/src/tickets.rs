@@ -274,7 +274,7 @@ impl Inner {
             address,
             user: AGENT_USER,
             password: self.agent_password(session),
-            ended: self.holders.let_in(session, holder, live.over()),
+            ended: self.holders.let_in(session, holder, &live.over()),
         })
     }
 

@@ -153,10 +153,7 @@ impl SessionView {
     pub(crate) fn of(row: &GatewaySessionRow, now_ms: i64, idle_ms: Option<i64>) -> Self {
         let state = State::read(&row.state);
         let running = state == State::Running;
-        let since = row
-            .running_ms
-            .map_or(0, |since| now_ms.saturating_sub(since).max(0));
-        let used = row.used_ms.saturating_add(since);
+        let used = row.used_ms.saturating_add(uncharged(row, now_ms));
         let machine = Machine::of_row(row);
         Self {
             id: row.id.clone(),
@@ -190,6 +187,15 @@ impl SessionView {
             used: Duration::from_millis(u64::try_from(used).unwrap_or_default()),
         }
     }
+}
+
+/// How long a machine has run that was not charged yet: until now, and no longer than its session
+/// lives, which is for how long somebody pays.
+pub(crate) fn uncharged(row: &GatewaySessionRow, now_ms: i64) -> i64 {
+    let until_ms = now_ms.min(row.expires_ms);
+    // A clock that went back charges nothing.
+    row.running_ms
+        .map_or(0, |since_ms| until_ms.saturating_sub(since_ms).max(0))
 }
 
 /// How a session is, with what its provider says.

@@ -236,6 +236,12 @@ impl Shelf {
         self.dir.join("chunks")
     }
 
+    /// What was left out here until rules of there were taken.
+    #[must_use]
+    pub fn uncovered(&self) -> PathBuf {
+        self.dir.join("uncovered")
+    }
+
     /// The contents that both agreed on, of files that are merged.
     #[must_use]
     pub fn bases(&self) -> PathBuf {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_gateway::limits::CREDIT_MAX;
+use wharf_gateway::limits::{CREDIT_MAX, PAUSES_TRIED, WARNING};
 use wharf_gateway::views::Grant;
 use wharf_gateway::{BillingCode, Error, Gate, Ledger, Plan, State};
 use wharf_model::{Caller, Role};
 use wharf_sandbox::provider::Capability;
 use wharf_store::db::Database;
+use wharf_testkit::Fault;
 
 use crate::{World, ada, deferred, immediate, person, words};
 
@@ -152,15 +153,95 @@ async fn what_runs_is_charged_and_stops_when_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_paused_ends_when_nothing_is_left() {
+async fn what_cannot_be_paused_ends_with_a_warning_and_its_work_is_kept() {
     let world = World::with_gate(plans).await;
     world.provider.cannot(Capability::Pause);
-    let id = world.running(&ada()).await.session;
+    let caller = ada();
+    let id = world.running(&caller).await.session;
     world.pass(HOUR);
     world.gateway.touched(&id);
     world.gateway.tend().await;
-    assert_eq!(world.state(&ada(), &id).await.0, State::Stopped);
+    let now_ms = wharf_model::Clock::now(&world.clock).millis();
+    let view = world.gateway.show(&caller, &id).await.unwrap();
+    assert_eq!(view.state, State::Running);
+    let warning_ms = i64::try_from(WARNING.as_millis()).unwrap();
+    assert_eq!(view.expires.millis(), now_ms + warning_ms);
+    let events = world.gateway.events(&caller, &id, 2, Duration::ZERO).await;
+    let [warning] = &events.unwrap()[..] else {
+        panic!("one event");
+    };
+    assert_eq!(warning.kind, "warning");
+    assert_eq!(warning.expires, view.expires);
+    let words = warning.reason.clone().unwrap();
+    assert!(
+        words.contains("no credit any more") && words.contains("300 s"),
+        "{words}"
+    );
+    // Without credit it does not live longer, and it is said once.
+    let longer = world.gateway.extend(&caller, &id, HOUR).await;
+    assert_eq!(code(longer), BillingCode::CreditsExhausted);
+    world.pass(WARNING - Duration::from_millis(1));
+    world.gateway.tend().await;
+    assert_eq!(
+        world.kinds(&caller, &id).await,
+        ["created", "running", "warning"]
+    );
+    world.pass(Duration::from_millis(1));
+    world.gateway.tend().await;
+    let (state, reason) = world.state(&caller, &id).await;
+    assert_eq!(state, State::Stopped);
+    assert!(reason.unwrap().contains("no credit any more"));
     assert!(world.provider.there().is_empty());
+    let kept = world.gateway.configuration(&caller, crate::HASH).await;
+    assert!(kept.unwrap().unwrap().snapshot.is_some());
+    assert_eq!(
+        world.kinds(&caller, &id).await,
+        ["created", "running", "warning", "snapshot", "ended"]
+    );
+}
+
+#[tokio::test]
+async fn new_credit_in_time_lets_it_live_on() {
+    let world = World::with_gate(plans).await;
+    world.provider.cannot(Capability::Pause);
+    world.provider.cannot(Capability::Snapshot);
+    let caller = ada();
+    let id = world.running(&caller).await.session;
+    world.pass(HOUR);
+    world.gateway.tend().await;
+    let database = &world.database;
+    let granted = database.grant_gateway_account("org_acme", None, 36_000_000, 0);
+    granted.await.unwrap();
+    let view = world.gateway.extend(&caller, &id, HOUR).await.unwrap();
+    assert_eq!((view.state, view.reason), (State::Running, None));
+    world.pass(WARNING);
+    world.gateway.tend().await;
+    assert_eq!(world.state(&caller, &id).await.0, State::Running);
+}
+
+#[tokio::test]
+async fn what_will_not_be_paused_ends_as_well() {
+    let world = World::with_gate(plans).await;
+    for _ in 0..9 {
+        world.provider.fail("pause", Fault::Refuses);
+    }
+    let caller = ada();
+    let id = world.running(&caller).await.session;
+    let minute = Duration::from_secs(60);
+    world.pass(HOUR);
+    for _ in 0..PAUSES_TRIED {
+        assert_eq!(world.kinds(&caller, &id).await, ["created", "running"]);
+        world.gateway.touched(&id);
+        world.gateway.tend().await;
+        world.pass(minute);
+    }
+    assert_eq!(
+        world.kinds(&caller, &id).await,
+        ["created", "running", "warning"]
+    );
+    world.pass(WARNING);
+    world.gateway.tend().await;
+    assert_eq!(world.state(&caller, &id).await.0, State::Stopped);
 }
 
 #[tokio::test]

@@ -13,7 +13,9 @@ mod doors;
 mod faults;
 mod github;
 mod lifetime;
+mod lost;
 mod recovery;
+mod slow;
 mod tickets;
 mod visible;
 
@@ -21,6 +23,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use wharf_gateway::views::{Created, Idempotency, NewSession, Source, Ssh};
 use wharf_gateway::{
@@ -30,7 +34,7 @@ use wharf_gateway::{
 use wharf_model::{Caller, Clock, Grants, Organization, Person, Role, Timestamp};
 use wharf_sandbox::BoxFuture;
 use wharf_store::audit::AuditLog;
-use wharf_store::db::Database;
+use wharf_store::db::{Begun, Database, GatewaySessionRow};
 use wharf_testkit::{FakeProvider, SystemEntropy};
 
 /// A key that opens machines.
@@ -228,6 +232,53 @@ impl World {
         let logs = files.filter(|path| path.extension().is_some_and(|it| it == "log"));
         logs.map(|path| std::fs::read_to_string(path).unwrap())
             .collect()
+    }
+
+    /// Makes the database another one, behind the gateway's back.
+    pub(crate) async fn sql(&self, text: &'static str) {
+        let options = SqliteConnectOptions::new().filename(self.dir.path().join("wharf.db"));
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query(text).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// No session is changed any more, and each of them may be looked at.
+    pub(crate) async fn refuse_changes(&self) {
+        self.sql(
+            "CREATE TRIGGER refuses BEFORE UPDATE ON gateway_sessions \
+             BEGIN SELECT RAISE(ABORT, 'the test said no'); END",
+        )
+        .await;
+    }
+
+    pub(crate) async fn allow_changes(&self) {
+        self.sql("DROP TRIGGER refuses").await;
+    }
+
+    /// Sessions can be neither changed nor looked up any more; the table is called `away` meanwhile.
+    pub(crate) async fn hide_sessions(&self) {
+        self.sql("ALTER TABLE gateway_sessions RENAME TO away")
+            .await;
+    }
+
+    pub(crate) async fn show_sessions(&self) {
+        self.sql("ALTER TABLE away RENAME TO gateway_sessions")
+            .await;
+    }
+
+    /// Changes a session as another process would, or as one whose answer got lost has.
+    pub(crate) async fn change(&self, id: &str, change: impl FnOnce(&mut GatewaySessionRow)) {
+        let mut row = self.database.gateway_session(id).await.unwrap().unwrap();
+        row.version += 1;
+        change(&mut row);
+        let done = self.database.update_gateway_session(&row, None, None, 0);
+        assert_eq!(done.await.unwrap(), Begun::Done);
+    }
+
+    /// How long a caller's account has used machines.
+    pub(crate) async fn used(&self, caller: &Caller) -> Duration {
+        let credits = self.gateway.credits(caller, None).await.unwrap();
+        credits.standing.used
     }
 
     /// How many entries of a kind there are.

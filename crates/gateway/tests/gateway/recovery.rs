@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use wharf_gateway::limits::LIFETIME;
 use wharf_gateway::{Error, State};
 use wharf_sandbox::SandboxId;
 use wharf_testkit::Fault;
 
-use crate::{World, ada, deferred, immediate, key, options};
+use crate::{World, ada, deferred, immediate, key, options, words};
 
 #[tokio::test]
 async fn machines_are_taken_up_lost_ones_told_and_strays_ended() {
@@ -80,16 +81,84 @@ async fn a_killed_server_is_followed_by_one_that_finds_its_own() {
     // Its keys are free again: nobody answers to them.
     let again = next.create(&ada(), deferred(), key("one", "b")).await;
     assert!(!again.unwrap().replayed);
+}
+
+#[tokio::test]
+async fn a_process_that_is_not_the_last_one_is_told_when_it_writes() {
+    let world = World::new().await;
     let caller = ada();
-    // The first process is told when it comes to write.
-    let late = world
-        .gateway
-        .extend(&caller, &ids[0], Duration::from_secs(60));
-    let late = tokio::time::timeout(Duration::from_millis(100), late).await;
-    assert!(
-        !matches!(late, Ok(Ok(_))),
-        "it has its turn still: {late:?}"
-    );
+    let id = world.running(&caller).await.session;
+    let next = world.again().await;
+    next.recover().await;
+    let longer = 2 * LIFETIME;
+    next.extend(&caller, &id, longer).await.unwrap();
+    let late = world.gateway.extend(&caller, &id, longer).await;
+    assert!(matches!(late, Err(Error::Conflict(_))), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_say_ends_and_pauses_nothing() {
+    let world = World::new().await;
+    let caller = ada();
+    let id = world.running(&caller).await.session;
+    let port = world.gateway.show(&caller, &id).await.unwrap().machine;
+    world.gateway.close().await;
+    world.provider.stop(&id);
+
+    let next = world.again().await;
+    world.provider.fail("health", Fault::Refuses);
+    next.recover().await;
+    let state = async || next.show(&caller, &id).await.unwrap().state;
+    assert_eq!(state().await, State::Running);
+    // Whoever needs the machine is not led to where it was.
+    world.provider.fail("health", Fault::Hangs);
+    let connected = next.connect(&caller, &id).await;
+    assert!(words(connected).contains("longer than"));
+    assert_eq!(state().await, State::Running);
+    next.tend().await;
+    let view = next.show(&caller, &id).await.unwrap();
+    assert_eq!(view.state, State::Running);
+    assert_ne!(view.machine, port, "where it is now");
+    let events = next.events(&caller, &id, 0, Duration::ZERO).await.unwrap();
+    let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(kinds, ["created", "running", "running"]);
+}
+
+#[tokio::test]
+async fn nobody_pays_for_what_was_not_there() {
+    let world = World::new().await;
+    let caller = ada();
+    let [gone, stopped, there] = [
+        world.running(&caller).await.session,
+        world.running(&caller).await.session,
+        world.running(&caller).await.session,
+    ];
+    let minute = Duration::from_secs(60);
+    world.pass(minute);
+    world.gateway.tend().await;
+    assert_eq!(world.used(&caller).await, 3 * minute);
+    world.gateway.close().await;
+    world.provider.lose(&gone);
+    world.provider.stop(&stopped);
+    world.pass(60 * minute);
+    let next = world.again().await;
+    next.recover().await;
+    let used = async |id: &str| next.show(&caller, id).await.unwrap().used;
+    assert_eq!(used(&gone).await, minute);
+    assert_eq!(used(&stopped).await, minute);
+    assert_eq!(used(&there).await, 61 * minute);
+    // However long nobody looks, a session costs no more than it lives.
+    next.close().await;
+    world.pass(10 * LIFETIME);
+    let last = world.again().await;
+    last.recover().await;
+    last.tend().await;
+    let used = async |id: &str| last.show(&caller, id).await.unwrap().used;
+    assert_eq!(used(&there).await, LIFETIME);
+    assert_eq!(used(&stopped).await, LIFETIME - 60 * minute);
+    let all = LIFETIME + LIFETIME - 60 * minute + minute;
+    let credits = last.credits(&caller, None).await.unwrap();
+    assert_eq!(credits.standing.used, all);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use wharf_testkit::FakeProvider;
 use crate::{World, ada, ada_by, deferred, immediate, options, words};
 
 /// An agent that answers each byte with the next one.
-async fn agent() -> std::net::SocketAddr {
+pub(crate) async fn agent() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -31,7 +31,7 @@ async fn agent() -> std::net::SocketAddr {
     address
 }
 
-async fn answers(address: std::net::SocketAddr) -> bool {
+pub(crate) async fn answers(address: std::net::SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect(address).await else {
         return false;
     };
@@ -145,6 +145,36 @@ async fn what_is_open_ends_with_its_session() {
         .await
         .unwrap_err();
     assert_eq!(refused, AttachRefusal::BadTicket);
+}
+
+#[tokio::test]
+async fn an_end_that_fails_leaves_no_address_behind() {
+    let (world, _starts) = world().await;
+    let id = world.pending(&ada()).await.session;
+    let ticket = world.gateway.ticket(&ada(), &id).await.unwrap().ticket;
+    let before = world.gateway.attach(&id, ticket.expose()).await.unwrap();
+    assert!(answers(before.address).await);
+    world.refuse_changes().await;
+    assert!(world.gateway.end(&ada(), &id).await.is_err());
+    // Its port is anybody's by now.
+    assert!(!answers(before.address).await);
+    world.allow_changes().await;
+    // Its machine went with the attempt.
+    let gone = world.gateway.attach(&id, ticket.expose()).await;
+    assert!(gone.is_err(), "{gone:?}");
+
+    // The same where it could not even be found out how the session is: its machine is there still,
+    // and is led to by a new port.
+    let id = world.pending(&ada()).await.session;
+    let ticket = world.gateway.ticket(&ada(), &id).await.unwrap().ticket;
+    world.gateway.attach(&id, ticket.expose()).await.unwrap();
+    world.hide_sessions().await;
+    let extended = world.gateway.extend(&ada(), &id, TICKET_LIFETIME).await;
+    assert!(extended.is_err());
+    assert!(world.gateway.end(&ada(), &id).await.is_err());
+    world.show_sessions().await;
+    let after = world.gateway.attach(&id, ticket.expose()).await.unwrap();
+    assert!(answers(after.address).await);
 }
 
 #[tokio::test]

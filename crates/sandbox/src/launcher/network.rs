@@ -5,13 +5,13 @@
 //! from its first moment and is nobody's child who would have to wait for it.
 
 use std::io::Read as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::init::started;
 use super::outside::join;
 use super::plan::{Answer, Failure, Init, Named as _, Step};
+use super::routes;
 
 /// Starts the stack and waits until the interface is there.
 pub(super) fn start(init: Init, program: &Path, groups: &[PathBuf]) -> Result<Answer, Failure> {
@@ -20,20 +20,18 @@ pub(super) fn start(init: Init, program: &Path, groups: &[PathBuf]) -> Result<An
         return Err(Failure::at(STEP, "the sandbox has ended"));
     }
     join(groups)?;
-    let mut command = Command::new(program);
-    if rustix::process::geteuid().is_root() {
-        // It reads whatever comes from inside: without root's rights, and without the machine's
-        // files.
-        command.arg("--enable-sandbox");
-    }
-    let mut child = command
+    routes::close(init).named(STEP, "routes that lead nowhere")?;
+    // In the group of this process, which is ended as one where it takes too long.
+    let mut child = Command::new(program)
+        // It reads whatever comes from inside: without the rights of whoever starts it, and
+        // without the machine's files.
+        .arg("--enable-sandbox")
         // Its gateway would lead to this machine's own loopback otherwise.
         .args(["--configure", "--mtu=65520", "--disable-host-loopback"])
         .args(["--enable-seccomp", "--ready-fd=1"])
         .arg(init.pid.to_string())
         .arg("tap0")
         .env_clear()
-        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
+use wharf_gateway::limits::PENDING_PER_ACCOUNT;
 use wharf_testkit::{FAKE_HOST_KEY, Fault};
 
 use crate::support::accounts::{ADA, Login, PASSWORD, Team, logged_in, with_team, with_team_of};
@@ -277,6 +278,30 @@ fn credit_is_given_and_seen_by_who_looks_after_the_server() {
         let refused = give(&bob, json!({"seconds": 1})).await;
         assert_eq!(refused.status, 403, "{}", refused.text());
         assert_eq!(seen(&bob, "main").await.status, 200);
+    });
+}
+
+#[test]
+fn so_many_deferred_sessions_of_an_account_wait() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let mut deferred = wanted();
+        deferred.as_object_mut().unwrap().remove("sshOptions");
+        for _ in 0..PENDING_PER_ACCOUNT {
+            assert_eq!(create(&team, &ada, &deferred).await.status, 201);
+        }
+        let more = create(&team, &ada, &deferred).await;
+        assert_eq!(more.headers["retry-after"], "60");
+        let (status, words, _) = refusal(&more);
+        assert_eq!(status, 429);
+        assert!(
+            words.contains("connect to one of them, or end one"),
+            "{words}"
+        );
+        let body = json!({"localPathHash": HASH});
+        let cli = ask(&team, &ada, "POST", "/api/cli/sessions").json(&body);
+        assert_eq!(cli.send().await.status, 429);
+        assert_eq!(create(&team, &ada, &wanted()).await.status, 201);
     });
 }
 

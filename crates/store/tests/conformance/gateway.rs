@@ -1,8 +1,8 @@
 //! Sandbox sessions, and what they are made of.
 
 use wharf_store::db::{
-    Begun, ConfigurationMade, ConfigurationRow, GatewayClaim, GatewayEventRow, GatewaySessionRow,
-    RepoRow, SessionsAsk, TicketRow,
+    Begun, ConfigurationMade, ConfigurationRow, GatewayClaim, GatewayEventRow, GatewayRoom,
+    GatewaySessionRow, RepoRow, SessionsAsk, TicketRow,
 };
 
 use crate::{Kind, Place, join_all, on_both};
@@ -42,10 +42,25 @@ fn event(row: &GatewaySessionRow, number: i64, kind: &str) -> GatewayEventRow {
     }
 }
 
-async fn begin(place: &Place, id: &str, state: &str, most: Option<u32>, all: u32) -> Begun {
+const ROOM: GatewayRoom = GatewayRoom {
+    running: None,
+    pending: 9,
+    all: 9,
+};
+
+async fn begin(place: &Place, id: &str, state: &str, running: Option<u32>, all: u32) -> Begun {
+    let room = GatewayRoom {
+        running,
+        all,
+        ..ROOM
+    };
+    begin_in(place, id, state, room).await
+}
+
+async fn begin_in(place: &Place, id: &str, state: &str, room: GatewayRoom) -> Begun {
     let row = session(id, state);
     let event = event(&row, 1, "created");
-    let begun = place.db.insert_gateway_session(&row, &event, most, all);
+    let begun = place.db.insert_gateway_session(&row, &event, room);
     begun.await.unwrap()
 }
 
@@ -160,6 +175,31 @@ async fn no_more_machines_run_than_may(kind: Kind) {
     assert_eq!(db.living_gateway_sessions().await.unwrap().len(), 3);
 }
 
+async fn no_more_sessions_wait_than_may(kind: Kind) {
+    let place = Place::new(&kind).await;
+    let few = GatewayRoom { pending: 2, ..ROOM };
+    let asks = ["a", "b", "c", "d"].map(|id| begin_in(&place, id, "pending", few));
+    let begun = join_all(asks.into_iter()).await;
+    assert_eq!(begun.iter().filter(|it| **it == Begun::Done).count(), 2);
+    assert_eq!(begun.iter().filter(|it| **it == Begun::Waiting).count(), 2);
+    assert_eq!(begin_in(&place, "e", "starting", few).await, Begun::Done);
+    // One that is made, or has ended, waits no more.
+    let waiting = place.db.living_gateway_sessions().await.unwrap();
+    let one = waiting.into_iter().find(|it| it.state == "pending");
+    let starts = GatewaySessionRow {
+        state: "starting".to_owned(),
+        version: 2,
+        ..one.unwrap()
+    };
+    let started = place.db.update_gateway_session(&starts, None, None, 0);
+    assert_eq!(started.await.unwrap(), Begun::Done);
+    assert_eq!(begin_in(&place, "f", "pending", few).await, Begun::Done);
+    assert_eq!(begin_in(&place, "g", "pending", few).await, Begun::Waiting);
+    // The account is the same on each server.
+    let other = place.beside("srv_2");
+    assert_eq!(begin_in(&other, "g", "pending", few).await, Begun::Waiting);
+}
+
 async fn sessions_are_found_by_whose_they_are(kind: Kind) {
     let place = Place::new(&kind).await;
     let db = &place.db;
@@ -172,9 +212,7 @@ async fn sessions_are_found_by_whose_they_are(kind: Kind) {
             ..session(id, "pending")
         };
         let event = event(&row, 1, "created");
-        db.insert_gateway_session(&row, &event, None, 9)
-            .await
-            .unwrap();
+        db.insert_gateway_session(&row, &event, ROOM).await.unwrap();
     }
     let found = async |ask: SessionsAsk<'_>| {
         let rows = db.gateway_sessions(&ask).await.unwrap();
@@ -238,7 +276,11 @@ async fn a_directory_has_one_configuration_of_an_owner(kind: Kind) {
     assert!(!set(None, Some(("snp_2", "local"))).await.unwrap());
     let kept = db.configuration("a").await.unwrap().unwrap();
     assert_eq!(kept.snapshot.as_deref(), Some("snp_1"));
+    let kept = db.configuration_snapshots("").await.unwrap();
+    assert_eq!(kept, [("a".to_owned(), "snp_1".to_owned())]);
+    assert_eq!(db.configuration_snapshots("a").await.unwrap(), []);
     assert!(set(Some("snp_1"), None).await.unwrap());
+    assert_eq!(db.configuration_snapshots("").await.unwrap(), []);
     db.rename_configuration("a", "store", 6).await.unwrap();
     let found = db
         .configuration_of_path("org_1", "ann", "00ff")
@@ -377,9 +419,7 @@ async fn credit_is_given_and_what_ended_long_ago_goes(kind: Kind) {
             ..session(id, "stopped")
         };
         let event = event(&row, 1, "created");
-        db.insert_gateway_session(&row, &event, None, 9)
-            .await
-            .unwrap();
+        db.insert_gateway_session(&row, &event, ROOM).await.unwrap();
     }
     db.claim_gateway_key("ann", "k", "f", 1, 0).await.unwrap();
     let now_ms = 90 * day_ms + 2;
@@ -394,6 +434,7 @@ async fn credit_is_given_and_what_ended_long_ago_goes(kind: Kind) {
 on_both!(
     a_session_is_changed_by_whoever_knows_how_it_is,
     no_more_machines_run_than_may,
+    no_more_sessions_wait_than_may,
     sessions_are_found_by_whose_they_are,
     a_directory_has_one_configuration_of_an_owner,
     a_repository_is_made_once_and_said_anew,

@@ -27,6 +27,8 @@ pub(crate) struct ClientOptions {
     pub(crate) agent: Option<String>,
     /// A bare `wharf` takes `.git` along.
     pub(crate) git: bool,
+    /// Names of variables that a bare `wharf` takes along.
+    pub(crate) env: Vec<String>,
 }
 
 /// For `wharf serve`.
@@ -149,6 +151,7 @@ impl ClientOptions {
             timeout: time(settings, "run.timeout"),
             agent: text(settings, "work.agent"),
             git: truth(settings, "work.git"),
+            env: list(settings, "work.env"),
             meta: match text(settings, "run.meta").as_deref() {
                 Some("minimal") => Some(MetadataFormat::Minimal),
                 Some("summary") => Some(MetadataFormat::Summary),

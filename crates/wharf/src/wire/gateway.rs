@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use wharf_gateway::{Gate, Gateway, Ledger, NoHub, Offer, Options, Parts, Unlimited};
 use wharf_localstate::key::KEY_BYTES;
-use wharf_sandbox::{Egress, LauncherProgram, Limits, LocalOptions, LocalProvider, launcher};
+use wharf_sandbox::{LauncherProgram, Limits, LocalOptions, LocalProvider, launcher};
 use wharf_server::{AccountCredentials, AccountKeys, Accounts};
 use wharf_store::audit::AuditLog;
 use wharf_store::db::Database;
@@ -20,6 +20,7 @@ use crate::config::options::ServeOptions;
 use crate::config::sandbox::SandboxOptions;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::opencode;
 
 /// This very program, also when its file was replaced meanwhile: what makes a sandbox has to
 /// understand the server that asks for it.
@@ -58,7 +59,7 @@ pub(crate) async fn gateway(
         hub: Arc::new(NoHub),
         agents: Some(Arc::new(agent::OpenCode::new(
             Arc::clone(&way),
-            sandbox.egress == Egress::Off,
+            &sandbox.egress,
         ))),
         doors: Some(Arc::new(doors::Lists::new(way))),
     };
@@ -95,7 +96,13 @@ fn offer(cx: &Context, options: &SandboxOptions) -> Offer {
         program: OURSELVES.into(),
         arguments: vec![launcher::COMMAND.into()],
     };
+    let client = opencode::Search::of(&cx.world).find().ok();
+    let program = client.as_deref().and_then(opencode::native);
     let local = LocalOptions {
+        programs: program
+            .map(|file| (opencode::NAME.to_owned(), file))
+            .into_iter()
+            .collect(),
         most: usize::try_from(options.max).unwrap_or(usize::MAX),
         ..LocalOptions::new(cx.places.sandboxes_dir(), launcher)
     };

@@ -15,7 +15,14 @@ use crate::state::App;
 /// Make a deferred session
 #[utoipa::path(
     post, path = "/api/cli/sessions", tag = "sandboxes", request_body = CliSessionRequest,
-    responses((status = 200, description = "The session", body = CliSessionCreated)),
+    responses(
+        (status = 200, description = "The session", body = CliSessionCreated),
+        (status = 402, description = "No credit: `details.billingCode` says why",
+            body = wharf_api::Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_pending`: as many deferred sessions of the account \
+            as may be wait for somebody to connect", body = wharf_api::Problem,
+            content_type = "application/problem+json"),
+    ),
 )]
 pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (parts, wire) = json::open::<CliSessionRequest>(&app, request).await?;

@@ -32,6 +32,9 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
             content_type = "application/problem+json"),
         (status = 409, description = "A request with this key is being answered",
             body = wharf_api::Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_pending`: as many deferred sessions of the account \
+            as may be wait for somebody to connect", body = wharf_api::Problem,
+            content_type = "application/problem+json"),
         (status = 502, description = "The sandbox could not be made: `details.reason` says why",
             body = wharf_api::Problem, content_type = "application/problem+json"),
         (status = 503, description = "No sandbox can be made here: `details.reason` says why and \

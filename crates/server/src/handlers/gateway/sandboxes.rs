@@ -81,11 +81,15 @@ pub(crate) async fn end(
 
 /// Let a sandbox session live longer
 ///
-/// As far as the server allows. It never ends earlier for it.
+/// As far as the server allows. It never ends earlier for it. One that runs needs credit.
 #[utoipa::path(
     post, path = "/api/sandboxes/{id}/extend", tag = "sandboxes", request_body = ExtendSandbox,
     params(("id" = String, Path, description = "The session, `gws_…`")),
-    responses((status = 200, description = "The session", body = Sandbox)),
+    responses(
+        (status = 200, description = "The session", body = Sandbox),
+        (status = 402, description = "No credit: `details.billingCode` says why",
+            body = wharf_api::Problem, content_type = "application/problem+json"),
+    ),
 )]
 pub(crate) async fn extend(
     State(app): State<App>,

@@ -11,6 +11,7 @@ mod flow;
 mod gates;
 mod refuse;
 mod said;
+mod variables;
 pub(crate) mod word;
 
 use std::ffi::OsString;
@@ -53,6 +54,9 @@ pub(crate) struct Args {
     /// who it is without this
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
+    /// Take this variable of this machine along; work.env names those of each time
+    #[arg(long, value_name = "NAME")]
+    env: Vec<String>,
     /// Who makes the sandbox, of those that the server has
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
@@ -93,6 +97,7 @@ pub(crate) fn work(world: World, global: &Global, args: &Args) -> Outcome {
         agent,
         provider: args.provider.clone(),
         git: args.git || set.git,
+        variables: variables::Wanted::of(&args.env, &set.env)?,
     };
     Flow::new(world, global, cx, here, wish, choice)?.run()
 }

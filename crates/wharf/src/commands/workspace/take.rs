@@ -82,11 +82,10 @@ pub(crate) fn plan_of(round: &Round, wish: &Wish) -> Result<Plan, CommandError> 
         held = Held::default();
     }
     for name in &wish.include {
-        if !held.has(name.as_bytes()) {
-            let text = format!("{name} is no file that is held back");
+        if !held.release(name.trim_end_matches('/').as_bytes()) {
+            let text = format!("{name} is nothing that is held back");
             return Err(CommandError::usage(text).hint("wharf workspace status lists them"));
         }
-        held.release(name.as_bytes());
     }
     let options = Options {
         force: wish.force,
@@ -140,7 +139,9 @@ async fn may_send(cx: &Context, looked: &Round, wish: &Wish) -> bool {
     };
     let findings: Vec<_> = looked.findings.iter().filter(is_new).collect();
     let first_time = looked.agreement.token().is_empty();
-    if findings.is_empty() || wish.include_all || wish.dry_run || !cx.ui.may_ask || !first_time {
+    // A question about what nobody has seen is none.
+    let may_ask = cx.ui.may_ask && !cx.ui.quiet;
+    if findings.is_empty() || wish.include_all || wish.dry_run || !may_ask || !first_time {
         return false;
     }
     let mut text = String::from("These stay here unless you say yes:\n");
@@ -337,6 +338,7 @@ fn why_held(reason: Reason) -> String {
     match reason {
         Reason::Secret { line, kind } => format!("line {line} looks like {}", kind.words()),
         Reason::Name => "such files hold logins or keys".to_owned(),
+        Reason::Uncovered => "left out here until rules came from the sandbox".to_owned(),
         Reason::Large(bytes) => size_of(bytes),
     }
 }

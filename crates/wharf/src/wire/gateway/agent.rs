@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use wharf_gateway::{AgentAt, Agents, BoxFuture};
+use wharf_sandbox::Egress;
 use wharf_ssh::RemoteExit;
 
 use super::way::Way;
@@ -18,13 +19,14 @@ const NOT_FOUND: u32 = 127;
 /// Starts `opencode serve`.
 pub(crate) struct OpenCode {
     way: Arc<Way>,
-    /// Sandboxes reach nothing: what an agent would fetch at its start is not tried for.
-    offline: bool,
+    /// Variables for what sandboxes do not reach: an agent does not try for it at its start.
+    unreached: String,
 }
 
 impl OpenCode {
-    pub(crate) const fn new(way: Arc<Way>, offline: bool) -> Self {
-        Self { way, offline }
+    pub(crate) fn new(way: Arc<Way>, egress: &Egress) -> Self {
+        let unreached = unreached(egress);
+        Self { way, unreached }
     }
 
     async fn run(&self, at: &AgentAt, command: String, input: String) -> Result<(), String> {
@@ -33,8 +35,8 @@ impl OpenCode {
         match done.await? {
             (RemoteExit::Code(0), _) => Ok(()),
             (RemoteExit::Code(NOT_FOUND), _) => Err(
-                "opencode is not in the sandbox; install it there (npm install -g opencode-ai) or \
-                 on the machine that makes sandboxes"
+                "opencode is not in the sandbox. Where it is on the machine that makes sandboxes \
+                 (npm install -g opencode-ai) when the server starts, sandboxes have it"
                     .to_owned(),
             ),
             (_, complaint) => Err(format!("it could not be started: {complaint}")),
@@ -45,7 +47,7 @@ impl OpenCode {
 impl Agents for OpenCode {
     fn start<'a>(&'a self, at: &'a AgentAt) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            let command = start(at, self.offline);
+            let command = start(at, &self.unreached);
             let input = format!("{}\n", at.password.expose());
             self.run(at, command, input).await
         })
@@ -53,7 +55,7 @@ impl Agents for OpenCode {
 
     fn tell<'a>(&'a self, at: &'a AgentAt, prompt: &'a str) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            let command = tell(at, self.offline);
+            let command = tell(at, &self.unreached);
             let password = at.password.expose();
             let input = format!("{password}\n{}\n{prompt}", prompt.len());
             self.run(at, command, input).await
@@ -61,28 +63,45 @@ impl Agents for OpenCode {
     }
 }
 
-/// Variables of an agent that reaches nothing.
-const OFFLINE: &str = "OPENCODE_DISABLE_MODELS_FETCH=1 OPENCODE_DISABLE_LSP_DOWNLOAD=1 \
-                       OPENCODE_DISABLE_DEFAULT_PLUGINS=1 npm_config_fetch_retries=0";
+/// What an agent fetches at its start, and the variables without which it would wait for it.
+const FETCHED: [(&str, &str); 3] = [
+    ("models.dev", "OPENCODE_DISABLE_MODELS_FETCH=1"),
+    (
+        "registry.npmjs.org",
+        "OPENCODE_DISABLE_DEFAULT_PLUGINS=1 npm_config_fetch_retries=0",
+    ),
+    ("github.com", "OPENCODE_DISABLE_LSP_DOWNLOAD=1"),
+];
+const HTTPS: u16 = 443;
+
+fn unreached(egress: &Egress) -> String {
+    let reached = |host: &str| match egress {
+        Egress::Off => false,
+        Egress::Only(hosts) => hosts.iter().any(|it| it.covers(host, HTTPS)),
+        Egress::On => true,
+    };
+    let missing = FETCHED.iter().filter(|(host, _)| !reached(host));
+    let variables: Vec<&str> = missing.map(|(_, variables)| *variables).collect();
+    variables.join(" ")
+}
 
 /// What both begin with: the program, its password from the first line of standard input, and the
 /// directory of the work.
-fn begin(at: &AgentAt, offline: bool) -> String {
+fn begin(at: &AgentAt, unreached: &str) -> String {
     let workspace = quoted(&at.machine.workspace);
-    let offline = if offline { OFFLINE } else { "" };
     format!(
         "PATH=\"$HOME/.local/bin:$HOME/.opencode/bin:$PATH\"; \
          command -v opencode >/dev/null || exit {NOT_FOUND}; \
          IFS= read -r OPENCODE_SERVER_PASSWORD || exit 1; export OPENCODE_SERVER_PASSWORD; \
-         export OPENCODE_DISABLE_AUTOUPDATE=1 {offline}; state=\"$HOME/.local/state\"; \
+         export OPENCODE_DISABLE_AUTOUPDATE=1 {unreached}; state=\"$HOME/.local/state\"; \
          mkdir -p \"$state\" && cd {workspace} || exit 1; "
     )
 }
 
 /// What starts it. `setsid -f` lets it go on when the connection ends, and nothing that it holds is
 /// of the connection.
-fn start(at: &AgentAt, offline: bool) -> String {
-    let begin = begin(at, offline);
+fn start(at: &AgentAt, unreached: &str) -> String {
+    let begin = begin(at, unreached);
     let port = at.machine.agent_port;
     let model = match model(at) {
         Some(model) => {
@@ -100,8 +119,8 @@ fn start(at: &AgentAt, offline: bool) -> String {
 /// What gives it its first words. They come behind their number of bytes: what a broken connection
 /// left of them is not taken for them. The directory is there only for whoever made it, so that they
 /// are given once, and with the machine it is kept.
-fn tell(at: &AgentAt, offline: bool) -> String {
-    let begin = begin(at, offline);
+fn tell(at: &AgentAt, unreached: &str) -> String {
+    let begin = begin(at, unreached);
     let port = at.machine.agent_port;
     let told = quoted(&format!("wharf-told-{}", at.session));
     format!(
@@ -200,7 +219,7 @@ mod tests {
             (Some("large"), ""),
             (None, ""),
         ] {
-            let command = start(&at(home.path(), model), true);
+            let command = start(&at(home.path(), model), "X=1");
             assert_eq!(run(home.path(), &command, "pass word\n"), Some(0));
             assert_eq!(
                 said(home.path()),
@@ -215,7 +234,7 @@ mod tests {
     #[test]
     fn its_first_words_are_given_once_and_whole() {
         let home = home();
-        let command = tell(&at(home.path(), None), false);
+        let command = tell(&at(home.path(), None), "");
         let cut = run(home.path(), &command, "pass word\n12\nmend");
         assert_eq!(cut, Some(1));
         let whole = "pass word\n12\nmend it\nnow\n";
@@ -240,7 +259,7 @@ mod tests {
     fn where_it_is_not_it_is_said() {
         let home = tempfile::tempdir().unwrap();
         let at = at(home.path(), None);
-        for command in [start(&at, false), tell(&at, false)] {
+        for command in [start(&at, ""), tell(&at, "")] {
             let code = run(home.path(), &command, "");
             assert_eq!(code, Some(i32::try_from(NOT_FOUND).unwrap()));
         }
