@@ -84,7 +84,7 @@ impl Inner {
         let immediate = mode == "immediate" || new.ssh.is_some();
         let (keys, variables) = match new.ssh {
             Some(ssh) => (
-                text::public_keys(&ssh.public_keys)?,
+                text::public_keys("sshOptions.publicKeys", &ssh.public_keys)?,
                 text::variables(ssh.variables)?,
             ),
             None => (Vec::new(), Vec::new()),
@@ -96,6 +96,11 @@ impl Inner {
                 format!("must be at least {least} seconds"),
             ));
         }
+        let prompt = text::prompt(new.prompt)?.filter(|text| !text.trim().is_empty());
+        if prompt.is_some() && self.parts.agents.is_none() {
+            let message = "cannot be given to anybody: this server starts no agents";
+            return Err(Error::invalid("initialPrompt", message));
+        }
         let model = text::name("agentConfig.modelId", new.model.as_deref())?;
         Ok(Wanted {
             source,
@@ -106,7 +111,7 @@ impl Inner {
             asked: Asked {
                 keys,
                 model,
-                prompt: text::prompt(new.prompt)?,
+                prompt,
                 metadata: text::metadata(new.metadata)?,
             },
             spare: Spare { variables },
@@ -168,6 +173,7 @@ impl Inner {
             .await?;
         if wanted.immediate {
             self.bring_up(&live, Some(caller), wanted.spare).await?;
+            self.set_to_work(&live);
         }
         let row = live.row();
         Ok(Created::of(&row, new_configuration))
@@ -223,7 +229,7 @@ impl Inner {
         })?;
         // A key that was registered and opens nothing is left out; it is no fault of this request.
         let legal = keys.iter().filter_map(|key| {
-            let read = text::public_keys(std::slice::from_ref(key)).ok()?;
+            let read = text::public_keys("keys", std::slice::from_ref(key)).ok()?;
             read.into_iter().next()
         });
         Ok(legal.collect())

@@ -114,6 +114,8 @@ impl Inner {
             ..Note::of(caller, &row)
         };
         self.record("sandbox.ended", &note)?;
+        // Before its machine goes, so that whoever is attached hears why.
+        live.over().cancel();
         let provider = self.provider(Some(&row.provider));
         if let (Ok(provider), State::Running | State::Paused | State::Starting) =
             (provider, State::read(&row.state))
@@ -148,9 +150,11 @@ impl Inner {
     /// What went with a session.
     pub(crate) async fn after_the_end(&self, live: &Arc<Live>) {
         live.ending().cancel();
+        live.over().cancel();
         live.set_agent(None);
         let id = live.row().id;
         self.tickets.forget(&id);
+        self.holders.forget(&id);
         if let Err(error) = self.parts.database.remove_tickets(&id).await {
             // They open nothing: their session is over.
             tracing::warn!(target: "sandbox", session = id, %error, "tickets were not removed");

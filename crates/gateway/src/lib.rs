@@ -17,11 +17,14 @@ mod agents;
 mod billing;
 mod configurations;
 mod create;
+mod credits;
+mod doors;
 mod end;
 mod error;
 mod events;
 mod gateway;
 mod github;
+mod holders;
 mod idempotency;
 pub mod limits;
 mod live;
@@ -48,11 +51,12 @@ pub use agents::{AgentAt, Agents};
 pub use billing::{
     Admission, BillingCode, Gate, GateError, Ledger, Plan, Refusal, Standing, Unlimited,
 };
+pub use doors::Doors;
 pub use error::Error;
 pub use gateway::Gateway;
 pub use github::{Hub, HubConnection, HubPage, NoHub};
 pub use limits::BringUp;
-pub use parts::{Keys, NoKeys, Offer, Options, Parts};
+pub use parts::{Credentials, Keys, NoKeys, Offer, Options, Parts};
 pub use state::State;
 pub use tickets::{AttachRefusal, Upstream};
 pub use wharf_sandbox::BoxFuture;

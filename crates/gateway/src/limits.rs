@@ -23,6 +23,8 @@ pub const SESSIONS: u32 = 64;
 /// nothing, and take room from all others.
 pub const PENDING_PER_ACCOUNT: u32 = 32;
 
+/// The most that one gift of credit gives: ten years of a machine.
+pub const CREDIT_MAX: Duration = Duration::from_secs(10 * 365 * 24 * HOUR);
 /// Configurations of one person in an organization.
 pub const CONFIGURATIONS_PER_OWNER: u32 = 1_000;
 /// Repositories of one person in an organization.
@@ -61,6 +63,10 @@ pub const EVENTS_PER_LOOK: u32 = 100;
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * HOUR);
 /// How long connections may begin with a ticket after it was made or renewed.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(5 * MINUTE);
+/// How often it is looked whether those who are attached would still be let in.
+pub const ADMITTED_EVERY: Duration = Duration::from_secs(MINUTE);
+/// When it is worth asking again for what cannot be looked up now.
+pub const ATTACH_AGAIN: Duration = Duration::from_secs(1);
 /// How long a choice of a connection waits for whoever asks.
 pub const SELECTION_LIFETIME: Duration = Duration::from_secs(5 * MINUTE);
 

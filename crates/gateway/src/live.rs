@@ -24,6 +24,8 @@ pub(crate) struct Live {
     pub(crate) number: watch::Sender<i64>,
     /// It is to end: what is being made of it is given up.
     ending: Mutex<CancellationToken>,
+    /// It has ended, or its end is recorded. Not so when this server ends: the session goes on.
+    over: Mutex<CancellationToken>,
     /// The way to its agent.
     agent: Mutex<Option<Way>>,
     /// What is written of it may be more than what is here.
@@ -47,6 +49,7 @@ impl Live {
             row: Mutex::new(row),
             number: watch::Sender::new(number),
             ending: Mutex::new(closing.child_token()),
+            over: Mutex::default(),
             agent: Mutex::default(),
             doubted: AtomicBool::new(false),
             lost: AtomicBool::new(false),
@@ -92,6 +95,12 @@ impl Live {
     pub(crate) fn not_ending(&self, closing: &CancellationToken) {
         self.set_agent(None);
         *lock(&self.ending) = closing.child_token();
+        *lock(&self.over) = CancellationToken::new();
+    }
+
+    /// Cancelled when it has ended.
+    pub(crate) fn over(&self) -> CancellationToken {
+        lock(&self.over).clone()
     }
 
     /// Where its agent is reached from here, as long as the way there is open.

@@ -1,7 +1,6 @@
 //! Finding sessions, for those who may see them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use wharf_model::Caller;
 use wharf_sandbox::provider::Capability;
@@ -14,7 +13,7 @@ use crate::live::Live;
 use crate::owner::{self, Owner, Use};
 use crate::state::State;
 use crate::up::{Missed, ended};
-use crate::views::{CreditsView, SessionView, StatusView, SupportView, uncharged};
+use crate::views::{SessionView, StatusView, SupportView};
 use crate::{Error, Offer};
 
 impl Gateway {
@@ -132,35 +131,6 @@ impl Gateway {
             },
         });
         views.collect()
-    }
-
-    /// What may be used by the caller's account, and what is.
-    ///
-    /// # Errors
-    /// When the database or whoever keeps the credit does not answer.
-    pub async fn credits(&self, caller: &Caller) -> Result<CreditsView, Error> {
-        let inner = &self.inner;
-        let owner = Owner::of(caller);
-        let account = owner.account();
-        let running = inner.parts.database.running_gateway_sessions(account);
-        let running = u64::try_from(running.await?).unwrap_or_default();
-        let mut standing = inner.parts.gate.standing(account).await?;
-        // What runs and has not been charged yet is used as well.
-        let now_ms = inner.now_ms();
-        let open: i64 = inner
-            .lives
-            .all()
-            .iter()
-            .map(|live| live.row())
-            .filter(|row| row.account == account)
-            .map(|row| uncharged(&row, now_ms))
-            .sum();
-        standing.used += Duration::from_millis(u64::try_from(open).unwrap_or_default());
-        Ok(CreditsView {
-            account: account.to_owned(),
-            running,
-            standing,
-        })
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use wharf_model::{Secret, Timestamp};
 use wharf_store::db::{ConfigurationRow, GatewayEventRow, GatewaySessionRow, RepoRow};
 
+use crate::machine::Asked;
 pub use crate::machine::Machine;
 use crate::state::State;
 
@@ -141,6 +142,10 @@ pub struct SessionView {
     pub sandbox: Option<String>,
     /// Where that is, while it runs.
     pub machine: Option<Machine>,
+    /// What of it could not be had, each a sentence.
+    pub notes: Vec<String>,
+    /// What the client keeps with it.
+    pub metadata: Option<Value>,
     /// It began with what an earlier session left.
     pub has_snapshot: bool,
     /// When it was made.
@@ -164,6 +169,7 @@ impl SessionView {
         let state = State::read(&row.state);
         let running = state == State::Running;
         let used = row.used_ms.saturating_add(uncharged(row, now_ms));
+        let machine = Machine::of_row(row);
         Self {
             id: row.id.clone(),
             state,
@@ -178,7 +184,12 @@ impl SessionView {
             display_name: row.display_name.clone(),
             provider: row.provider.clone(),
             sandbox: row.sandbox.clone(),
-            machine: Machine::of_row(row).filter(|_| running),
+            notes: machine
+                .as_ref()
+                .map(|it| it.notes.clone())
+                .unwrap_or_default(),
+            machine: machine.filter(|_| running),
+            metadata: Asked::of_row(row).metadata,
             has_snapshot: row.snapshot.is_some(),
             created: Timestamp::from_millis(row.created_ms),
             started: row.started_ms.map(Timestamp::from_millis),
@@ -348,6 +359,15 @@ impl RepoView {
             connection: row.connection,
         }
     }
+}
+
+/// What an account is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// Time of machines, beside what its plan gives and what it was given before.
+    pub time: Duration,
+    /// Its plan from now on; the same as before where there is none.
+    pub plan: Option<String>,
 }
 
 /// What may be used of sandboxes, and what is.

@@ -1,4 +1,5 @@
-//! Sandboxes, as far as HTTP needs them: who is let in by SSH, and who is led to an agent.
+//! Sandboxes, as far as HTTP needs them: who is let in by SSH, who is led to an agent, and for
+//! how long.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use wharf_engine::{BoxFuture, SandboxRefusal, SandboxWay, Sandboxes};
-use wharf_gateway::{Error, Gateway, Keys};
+use wharf_gateway::{Credentials, Error, Gateway, Keys};
 use wharf_identity::Identity;
 use wharf_model::{Caller, SandboxTarget, Secret, TokenKind};
 
@@ -36,6 +37,32 @@ impl Keys for AccountKeys {
             let keys = self.0.ssh_keys(caller).await;
             let keys = keys.map_err(|error| error.to_string())?;
             Ok(keys.into_iter().map(|key| key.public_key).collect())
+        })
+    }
+}
+
+/// Credentials of accounts, which end: tickets that were got with them end too.
+#[derive(Clone)]
+pub struct AccountCredentials(Identity);
+
+impl AccountCredentials {
+    /// Those that `identity` knows.
+    #[must_use]
+    pub fn new(identity: Identity) -> Self {
+        Self(identity)
+    }
+}
+
+impl Credentials for AccountCredentials {
+    fn holder<'a>(
+        &'a self,
+        credential: &'a str,
+        name: &'a str,
+    ) -> wharf_gateway::BoxFuture<'a, Result<Option<Caller>, String>> {
+        Box::pin(async move {
+            let found = self.0.holder(credential, name).await;
+            let found = found.map_err(|error| error.to_string())?;
+            Ok(found.filter(|caller| Class::Sandbox.admit(caller).is_ok()))
         })
     }
 }
@@ -76,7 +103,7 @@ impl SandboxAttachments {
             address: found.address,
             authorization: authorization.ok_or(AttachRefusal::Ticket)?,
             account: found.account.into(),
-            ended: self.gateway.ending(session).ok_or(AttachRefusal::Ticket)?,
+            ended: found.ended,
         })
     }
 
@@ -90,6 +117,10 @@ impl SandboxAttachments {
             Why::Unavailable => AttachRefusal::Unavailable {
                 reason: "accounts cannot be looked up now".to_owned(),
                 retry_after: Some(RETRY),
+            },
+            Why::Throttled { retry_after } => AttachRefusal::Unavailable {
+                reason: "too many wrong tokens came from there".to_owned(),
+                retry_after: Some(retry_after),
             },
             _ => AttachRefusal::Ticket,
         })?;
@@ -114,9 +145,12 @@ impl Attachments for SandboxAttachments {
 fn refusal(refusal: wharf_gateway::AttachRefusal) -> AttachRefusal {
     match refusal {
         wharf_gateway::AttachRefusal::BadTicket => AttachRefusal::Ticket,
-        wharf_gateway::AttachRefusal::Unavailable { reason } => AttachRefusal::Unavailable {
+        wharf_gateway::AttachRefusal::Unavailable {
             reason,
-            retry_after: None,
+            retry_after,
+        } => AttachRefusal::Unavailable {
+            reason,
+            retry_after,
         },
     }
 }

@@ -63,6 +63,7 @@ struct Held {
     calls: Vec<String>,
     faults: Vec<(&'static str, Fault)>,
     cannot: Vec<Capability>,
+    notes: Vec<String>,
     idle: Option<Duration>,
     agent: Option<SocketAddr>,
     port: u16,
@@ -84,6 +85,11 @@ impl FakeProvider {
     /// It says that it cannot do that.
     pub fn cannot(&self, capability: Capability) {
         self.held().cannot.push(capability);
+    }
+
+    /// Its sandboxes say from now on that this could not be had.
+    pub fn note(&self, note: &str) {
+        self.held().notes.push(note.to_owned());
     }
 
     /// Waits until a call hangs, or waits for the test.
@@ -243,7 +249,7 @@ impl FakeProvider {
             agent_port: AGENT_PORT,
             health: made.health,
             expires_at: made.spec.expires_at,
-            notes: Vec::new(),
+            notes: held.notes.clone(),
         })
     }
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_gateway::limits::{PAUSES_TRIED, WARNING};
+use wharf_gateway::limits::{CREDIT_MAX, PAUSES_TRIED, WARNING};
+use wharf_gateway::views::Grant;
 use wharf_gateway::{BillingCode, Error, Gate, Ledger, Plan, State};
 use wharf_model::{Caller, Role};
 use wharf_sandbox::provider::Capability;
 use wharf_store::db::Database;
 use wharf_testkit::Fault;
 
-use crate::{World, ada, deferred, immediate, person};
+use crate::{World, ada, deferred, immediate, person, words};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -96,13 +97,13 @@ async fn what_runs_is_charged_and_stops_when_nothing_is_left() {
         world.gateway.touched(&id);
         world.gateway.tend().await;
     }
-    let credits = world.gateway.credits(&caller).await.unwrap();
+    let credits = world.gateway.credits(&caller, None).await.unwrap();
     assert_eq!((credits.account.as_str(), credits.running), ("org_acme", 1));
     assert_eq!(credits.standing.used, minutes(50));
     assert_eq!(credits.standing.granted, Some(HOUR));
     // What is not written down yet is told all the same.
     world.pass(Duration::from_secs(30));
-    let credits = world.gateway.credits(&caller).await.unwrap();
+    let credits = world.gateway.credits(&caller, None).await.unwrap();
     assert_eq!(credits.standing.used, minutes(50) + Duration::from_secs(30));
 
     world.pass(minutes(10));
@@ -118,11 +119,23 @@ async fn what_runs_is_charged_and_stops_when_nothing_is_left() {
     let new = world.gateway.create(&caller, immediate(), None).await;
     assert_eq!(code(new), BillingCode::CreditsExhausted);
     // What is paused costs nothing, and goes on with new credit.
-    let used = world.gateway.credits(&caller).await.unwrap().standing.used;
+    let used = world
+        .gateway
+        .credits(&caller, None)
+        .await
+        .unwrap()
+        .standing
+        .used;
     world.pass(HOUR);
     world.gateway.tend().await;
     assert_eq!(
-        world.gateway.credits(&caller).await.unwrap().standing.used,
+        world
+            .gateway
+            .credits(&caller, None)
+            .await
+            .unwrap()
+            .standing
+            .used,
         used
     );
     let database = &world.database;
@@ -135,7 +148,7 @@ async fn what_runs_is_charged_and_stops_when_nothing_is_left() {
         .grant_gateway_account("org_acme", Some("large"), 0, 0)
         .await
         .unwrap();
-    let credits = world.gateway.credits(&caller).await.unwrap();
+    let credits = world.gateway.credits(&caller, None).await.unwrap();
     assert_eq!(credits.standing.plan, "large");
 }
 
@@ -256,11 +269,77 @@ async fn without_a_ledger_nothing_is_refused_and_all_is_counted() {
     let id = world.running(&local).await.session;
     world.pass(HOUR);
     world.gateway.end(&local, &id).await.unwrap();
-    let credits = world.gateway.credits(&local).await.unwrap();
+    let credits = world.gateway.credits(&local, None).await.unwrap();
     assert_eq!(credits.account, "local");
     assert_eq!(
         (credits.standing.used, credits.standing.granted),
         (HOUR, None)
     );
     assert_eq!(world.gateway.show(&local, &id).await.unwrap().used, HOUR);
+}
+
+#[tokio::test]
+async fn credit_is_given_by_who_looks_after_the_server() {
+    let world = World::with_gate(plans).await;
+    let (ada, local) = (ada(), Caller::local());
+    let gateway = &world.gateway;
+    world.running(&ada).await;
+    world.pass(HOUR);
+    gateway.tend().await;
+    let refused = gateway.create(&ada, immediate(), None).await;
+    assert_eq!(code(refused), BillingCode::CreditsExhausted);
+
+    let give = async |caller, seconds, plan: Option<&str>| {
+        let grant = Grant {
+            time: Duration::from_secs(seconds),
+            plan: plan.map(str::to_owned),
+        };
+        gateway.grant(caller, Some("org_acme"), grant).await
+    };
+    let eve = person("eve", "acme", Role::Owner);
+    let forbidden = give(&eve, 1, None).await;
+    assert!(
+        matches!(forbidden, Err(Error::Forbidden(_))),
+        "{forbidden:?}"
+    );
+    let most = CREDIT_MAX.as_secs();
+    for (seconds, plan, says) in [
+        (0, None, "seconds must be given, or a plan"),
+        (most + 1, None, "seconds must be at most 315360000"),
+        (1, Some("huge"), "plan must be one of large, none, small"),
+    ] {
+        assert_eq!(words(give(&local, seconds, plan).await), says);
+    }
+    assert_eq!(world.entries("sandbox.credited"), 0);
+
+    let given = give(&local, 90, None).await.unwrap();
+    assert_eq!(given.standing.plan, "small");
+    assert_eq!(given.standing.granted, Some(HOUR + Duration::from_secs(90)));
+    world.running(&ada).await;
+    give(&local, most, Some("large")).await.unwrap();
+    let now = gateway.credits(&ada, None).await.unwrap().standing;
+    let all = HOUR * 100 + CREDIT_MAX + Duration::from_secs(90);
+    assert_eq!((now.plan.as_str(), now.granted), ("large", Some(all)));
+    assert_eq!(world.entries("sandbox.credited"), 2);
+
+    // What others have is not there for whoever does not look after them.
+    assert!(gateway.credits(&ada, Some("org_acme")).await.is_ok());
+    let others = gateway.credits(&ada, Some("org_other")).await;
+    assert!(
+        matches!(others, Err(Error::NotFound("account"))),
+        "{others:?}"
+    );
+    assert!(gateway.credits(&local, Some("org_other")).await.is_ok());
+}
+
+#[tokio::test]
+async fn where_nothing_is_counted_nothing_is_given() {
+    let world = World::new().await;
+    let grant = Grant {
+        time: HOUR,
+        plan: None,
+    };
+    let refused = world.gateway.grant(&Caller::local(), None, grant).await;
+    let said = words(refused);
+    assert!(said.contains("sandbox.plans"), "{said}");
 }

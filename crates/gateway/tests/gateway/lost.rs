@@ -66,7 +66,8 @@ async fn what_was_done_though_nobody_said_so_is_found_out() {
     world.show_sessions().await;
     world.gateway.tend().await;
     assert_eq!(world.state(&caller, &id).await.0, State::Stopped);
-    assert!(world.gateway.ending(&id).is_none());
+    let ended = world.gateway.connect(&caller, &id).await;
+    assert!(matches!(ended, Err(Error::Ended { .. })), "{ended:?}");
     assert!(world.provider.there().is_empty());
 }
 
@@ -91,7 +92,7 @@ async fn a_machine_that_cannot_be_written_down_is_taken_back() {
     let (state, reason) = world.state(&caller, &all[0].id).await;
     assert_eq!(state, State::Failed);
     assert!(reason.unwrap().contains("the database does not answer"));
-    let running = world.gateway.credits(&caller).await.unwrap().running;
+    let running = world.gateway.credits(&caller, None).await.unwrap().running;
     assert_eq!(running, 0, "its place is free");
 }
 

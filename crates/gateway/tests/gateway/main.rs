@@ -9,6 +9,7 @@
 mod billing;
 mod configurations;
 mod creating;
+mod doors;
 mod faults;
 mod github;
 mod lifetime;
@@ -18,7 +19,7 @@ mod slow;
 mod tickets;
 mod visible;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use wharf_gateway::views::{Created, Idempotency, NewSession, Source, Ssh};
 use wharf_gateway::{
-    BringUp, Error, Gate, Gateway, Hub, HubConnection, HubPage, Keys, NoHub, Offer, Options, Parts,
-    State, Unlimited,
+    BringUp, Credentials, Error, Gate, Gateway, Hub, HubConnection, HubPage, Keys, NoHub, Offer,
+    Options, Parts, State, Unlimited,
 };
 use wharf_model::{Caller, Clock, Grants, Organization, Person, Role, Timestamp};
 use wharf_sandbox::BoxFuture;
@@ -62,6 +63,42 @@ struct Registered;
 impl Keys for Registered {
     fn of<'a>(&'a self, _: &'a Caller) -> BoxFuture<'a, Result<Vec<String>, String>> {
         Box::pin(async { Ok(vec![format!("{REGISTERED} ada@laptop")]) })
+    }
+}
+
+/// Credentials as the test says.
+#[derive(Default)]
+pub(crate) struct SetCredentials {
+    ended: Mutex<Vec<String>>,
+    away: AtomicBool,
+}
+
+impl SetCredentials {
+    /// One has ended.
+    pub(crate) fn end(&self, credential: &str) {
+        self.ended.lock().unwrap().push(credential.to_owned());
+    }
+
+    /// Nobody can be asked any more.
+    pub(crate) fn away(&self) {
+        self.away.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Credentials for SetCredentials {
+    fn holder<'a>(
+        &'a self,
+        credential: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Caller>, String>> {
+        Box::pin(async move {
+            if self.away.load(Ordering::SeqCst) {
+                return Err("it is away".to_owned());
+            }
+            let ended = self.ended.lock().unwrap();
+            let stands = !ended.iter().any(|it| it == credential);
+            Ok(stands.then(|| Caller::new(name)))
+        })
     }
 }
 
@@ -99,6 +136,7 @@ pub(crate) struct World {
     pub(crate) gateway: Gateway,
     pub(crate) provider: FakeProvider,
     pub(crate) clock: SetClock,
+    pub(crate) credentials: Arc<SetCredentials>,
     pub(crate) database: Database,
     parts: Parts,
     options: Options,
@@ -118,6 +156,7 @@ impl World {
         let (audit, _) = AuditLog::open(&dir.path().join("audit"), Default::default()).unwrap();
         let clock = SetClock(Arc::new(AtomicI64::new(1_800_000_000_000)));
         let provider = FakeProvider::default();
+        let credentials = Arc::<SetCredentials>::default();
         let mut parts = Parts {
             database: database.clone(),
             clock: Arc::new(clock.clone()),
@@ -126,14 +165,17 @@ impl World {
             offers: vec![Offer::Ready(Arc::new(provider.clone()))],
             gate: Arc::new(Unlimited::new(database.clone())),
             keys: Arc::new(Registered),
+            credentials: credentials.clone(),
             hub: Arc::new(NoHub),
             agents: None,
+            doors: None,
         };
         change(&mut parts);
         Self {
             gateway: Gateway::open(parts.clone(), options.clone()).await.unwrap(),
             provider,
             clock,
+            credentials,
             database,
             parts,
             options,
@@ -235,7 +277,7 @@ impl World {
 
     /// How long a caller's account has used machines.
     pub(crate) async fn used(&self, caller: &Caller) -> Duration {
-        let credits = self.gateway.credits(caller).await.unwrap();
+        let credits = self.gateway.credits(caller, None).await.unwrap();
         credits.standing.used
     }
 
@@ -277,6 +319,14 @@ pub(crate) fn person(name: &str, organization: &str, role: Role) -> Caller {
 
 pub(crate) fn ada() -> Caller {
     person("ada", "acme", Role::Member)
+}
+
+/// The same by a credential of hers.
+pub(crate) fn ada_by(credential: &str) -> Caller {
+    Caller::of_account(Grants {
+        credential_id: Some(credential.into()),
+        ..ada().grants().clone()
+    })
 }
 
 pub(crate) fn deferred() -> NewSession {

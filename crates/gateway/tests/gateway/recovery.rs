@@ -165,7 +165,7 @@ async fn nobody_pays_for_what_was_not_there() {
     assert_eq!(used(&there).await, LIFETIME);
     assert_eq!(used(&stopped).await, LIFETIME - 60 * minute);
     let all = LIFETIME + LIFETIME - 60 * minute + minute;
-    let credits = last.credits(&caller).await.unwrap();
+    let credits = last.credits(&caller, None).await.unwrap();
     assert_eq!(credits.standing.used, all);
 }
 

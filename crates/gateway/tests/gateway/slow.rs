@@ -38,7 +38,7 @@ async fn nothing_is_left(world: &World) {
     world.gateway.end_all(&caller).await.unwrap();
     world.gateway.sweep().await;
     assert_eq!(world.provider.there(), []);
-    let credits = world.gateway.credits(&caller).await.unwrap();
+    let credits = world.gateway.credits(&caller, None).await.unwrap();
     assert_eq!(credits.running, 0);
     let kept = world.gateway.configuration(&caller, HASH).await.unwrap();
     let kept = kept.and_then(|it| it.snapshot);
@@ -208,6 +208,10 @@ impl Agents for Stubborn {
             Err("it has no model".to_owned())
         })
     }
+
+    fn tell<'a>(&'a self, _: &'a AgentAt, _: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 #[tokio::test]
@@ -231,7 +235,7 @@ async fn an_agent_that_does_not_start_leaves_its_session_and_no_way_to_it() {
         let caller = ada();
         let id = world.running(&caller).await.session;
         let refused = world.gateway.attach_as(&caller, &id).await.unwrap_err();
-        let AttachRefusal::Unavailable { reason } = refused else {
+        let AttachRefusal::Unavailable { reason, .. } = refused else {
             panic!("{refused:?}");
         };
         let why = if hangs {

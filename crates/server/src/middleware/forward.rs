@@ -18,6 +18,7 @@ use axum::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH,
     IF_NONE_MATCH, IF_RANGE, RANGE,
 };
+use axum::http::uri::Scheme;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
@@ -230,14 +231,16 @@ const fn most_kept(method: &Method) -> usize {
 }
 
 /// Whether nobody on the way to an address can read along: encrypted, or of this machine alone.
-fn is_private(url: &str) -> bool {
-    let Ok(url) = url.parse::<Uri>() else {
-        return false;
-    };
-    if url.scheme_str() == Some("https") {
-        return true;
-    }
-    url.host().is_some_and(is_local_host)
+pub(crate) fn is_private(url: &str) -> bool {
+    let scheme = url.parse::<Uri>();
+    let scheme = scheme.ok().and_then(|url| url.scheme().cloned());
+    scheme == Some(Scheme::HTTPS) || is_of_this_machine(url)
+}
+
+/// Whether an address leads to this machine only from this machine.
+pub(crate) fn is_of_this_machine(url: &str) -> bool {
+    let url = url.parse::<Uri>();
+    url.is_ok_and(|url| url.host().is_some_and(is_local_host))
 }
 
 impl Copy {

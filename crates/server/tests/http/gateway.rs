@@ -82,6 +82,60 @@ fn a_session_is_made_shown_and_ended() {
 }
 
 #[test]
+fn what_a_client_keeps_and_what_could_not_be_had_are_shown() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        team.provider.note("it has no control group");
+        let mut body = wanted();
+        body["clientMetadata"] = json!({"ticket": [1, 2]});
+        let made = create(&team, &ada, &body).await.json();
+        assert_eq!(made["sandbox"]["notes"], json!(["it has no control group"]));
+        let path = format!("/api/sandboxes/{}", made["sessionId"].as_str().unwrap());
+        let shown = ask(&team, &ada, "GET", &path).send().await.json();
+        assert_eq!(
+            (&shown["client_metadata"], &shown["notes"]),
+            (
+                &json!({"ticket": [1, 2]}),
+                &json!(["it has no control group"])
+            )
+        );
+        let list = ask(&team, &ada, "GET", "/api/sandboxes")
+            .send()
+            .await
+            .json();
+        let listed = &list["sandboxes"][0];
+        assert_eq!(listed["notes"], shown["notes"]);
+        assert_eq!(listed.get("client_metadata"), None);
+    });
+}
+
+#[test]
+fn a_key_that_is_not_let_in_is_told_by_a_provider_that_cannot() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let made = create(&team, &ada, &wanted()).await.json();
+        let path = format!(
+            "/api/sandboxes/{}/keys",
+            made["sessionId"].as_str().unwrap()
+        );
+        let admit = async |keys: Value| {
+            let ask = ask(&team, &ada, "POST", &path);
+            ask.json(&json!({"public_keys": keys})).send().await
+        };
+        let known = admit(json!([KEY])).await;
+        assert_eq!(known.json()["id"], made["sessionId"], "{}", known.text());
+        let other = admit(json!([KEY.replace("AAB", "AEC")])).await;
+        assert_eq!(other.problem(), (409, "unsupported".to_owned()));
+        let none = admit(json!([])).await;
+        assert!(
+            none.text().contains("must have 1 to 32 keys"),
+            "{}",
+            none.text()
+        );
+    });
+}
+
+#[test]
 fn refusals_are_in_the_familys_words_and_order() {
     with_team(async |team| {
         let ada = team.first().await;
@@ -188,6 +242,42 @@ fn without_credit_the_code_says_which() {
             (&credits["plan"], &credits["seconds_left"]),
             (&json!("small"), &json!(0))
         );
+    });
+}
+
+#[test]
+fn credit_is_given_and_seen_by_who_looks_after_the_server() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let give = async |who: &Login, body: Value| {
+            let ask = ask(&team, who, "POST", "/api/v1/credits/grants");
+            ask.json(&body).send().await
+        };
+        let given = give(&ada, json!({"organization": "main", "seconds": 60})).await;
+        assert_eq!(given.status, 200, "{}", given.text());
+        assert_eq!(given.json()["seconds_left"], 3_660);
+        let own = give(&ada, json!({"plan": "small"})).await;
+        assert_eq!(own.json()["account"], given.json()["account"]);
+        let seen = async |who: &Login, of: &str| {
+            let path = format!("/api/v1/credits?organization={of}");
+            ask(&team, who, "GET", &path).send().await
+        };
+        assert_eq!(seen(&ada, "main").await.json(), own.json());
+        let nowhere = json!({"organization": "none", "seconds": 1});
+        assert_eq!(give(&ada, nowhere).await.status, 404);
+        assert_eq!(seen(&ada, "none").await.status, 404);
+        let said = give(&ada, json!({"plan": "huge"})).await;
+        assert!(
+            said.text().contains("must be one of small"),
+            "{}",
+            said.text()
+        );
+        assert_eq!(give(&ada, json!({})).await.status, said.status);
+
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let refused = give(&bob, json!({"seconds": 1})).await;
+        assert_eq!(refused.status, 403, "{}", refused.text());
+        assert_eq!(seen(&bob, "main").await.status, 200);
     });
 }
 

@@ -430,6 +430,7 @@ pub(super) const TABLES: &[Table] = &[
             ("caller", Type::Text),
             ("created_ms", Type::Integer),
             ("expires_ms", Type::Integer),
+            ("credential", Type::Text),
         ],
         key: 1,
     },

@@ -403,20 +403,26 @@ async fn tickets_and_choices_end(kind: Kind) {
         hash: hash.to_owned(),
         session: "a".to_owned(),
         caller: "ann".to_owned(),
+        credential: "key_1".to_owned(),
         created_ms: 1,
         expires_ms,
     };
+    let mut gone = Vec::new();
     for (hash, expires_ms) in [("1", 10), ("2", 20), ("3", 30)] {
-        db.insert_ticket(&ticket(hash, expires_ms), 2)
-            .await
-            .unwrap();
+        let evicted = db.insert_ticket(&ticket(hash, expires_ms), 2).await;
+        gone.push(evicted.unwrap());
     }
+    assert_eq!(gone, [vec![], vec![], vec!["1".to_owned()]]);
     assert_eq!(db.ticket("1").await.unwrap(), None, "it made room");
     assert_eq!(db.ticket("2").await.unwrap(), Some(ticket("2", 20)));
-    let renew = |session, caller, until| db.renew_ticket("2", session, caller, until);
+    let renew = |session, caller, until| db.renew_ticket("2", session, (caller, "key_2"), until);
     assert!(!renew("b", "ann", 40).await.unwrap() && !renew("a", "bob", 40).await.unwrap());
     assert!(renew("a", "ann", 40).await.unwrap() && renew("a", "ann", 15).await.unwrap());
-    assert_eq!(db.ticket("2").await.unwrap(), Some(ticket("2", 40)));
+    let renewed = TicketRow {
+        credential: "key_2".to_owned(),
+        ..ticket("2", 40)
+    };
+    assert_eq!(db.ticket("2").await.unwrap(), Some(renewed));
     db.remove_tickets("a").await.unwrap();
     assert_eq!(db.ticket("2").await.unwrap(), None);
 

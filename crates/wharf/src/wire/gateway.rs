@@ -2,14 +2,16 @@
 //! made by the provider that the configuration names.
 
 mod agent;
+mod doors;
 mod key;
+mod way;
 
 use std::sync::Arc;
 
 use wharf_gateway::{Gate, Gateway, Ledger, NoHub, Offer, Options, Parts, Unlimited};
 use wharf_localstate::key::KEY_BYTES;
 use wharf_sandbox::{LauncherProgram, Limits, LocalOptions, LocalProvider, launcher};
-use wharf_server::{AccountKeys, Accounts};
+use wharf_server::{AccountCredentials, AccountKeys, Accounts};
 use wharf_store::audit::AuditLog;
 use wharf_store::db::Database;
 
@@ -44,6 +46,7 @@ pub(crate) async fn gateway(
         )),
         None => Arc::new(Unlimited::new(database.clone())),
     };
+    let way = Arc::new(way::Way::new(cx));
     let parts = Parts {
         database,
         clock: Arc::new(SystemClock::here()),
@@ -52,8 +55,13 @@ pub(crate) async fn gateway(
         offers: vec![offer(cx, sandbox)],
         gate,
         keys: Arc::new(AccountKeys::new(accounts.identity.clone())),
+        credentials: Arc::new(AccountCredentials::new(accounts.identity.clone())),
         hub: Arc::new(NoHub),
-        agents: Some(Arc::new(agent::OpenCode::new(cx, &sandbox.egress))),
+        agents: Some(Arc::new(agent::OpenCode::new(
+            Arc::clone(&way),
+            &sandbox.egress,
+        ))),
+        doors: Some(Arc::new(doors::Lists::new(way))),
     };
     let options = Options {
         lifetime: sandbox.lifetime,

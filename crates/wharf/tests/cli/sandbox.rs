@@ -99,6 +99,14 @@ fn commands_sessions_and_files_are_in_it_and_on_record() {
     let sessions = home.ok(&["session", "list"]);
     assert!(sessions.contains(&format!("sandbox:{id}")), "{sessions}");
 
+    // Another device's key is let in once.
+    let other = KEY.replace("AAB", "AEC");
+    for _ in 0..2 {
+        wait(sandbox.client.admit_key(id, &other)).unwrap();
+    }
+    let keys = run("cat /run/wharf/authorized_keys");
+    assert_eq!(keys.matches(&other).count(), 1, "{keys}");
+
     let record = home.ok(&["audit", "tail", "--json"]);
     assert!(
         record.contains(&format!("\"target\":\"sandbox:{id}\"")),
@@ -121,6 +129,32 @@ fn commands_sessions_and_files_are_in_it_and_on_record() {
     assert_eq!(gone.status.code(), Some(125), "{}", home.show(&gone));
     let said = String::from_utf8_lossy(&gone.stderr).into_owned();
     assert!(said.contains("ended"), "{said}");
+}
+
+#[test]
+fn credit_is_shown_and_given() {
+    let home = Home::new();
+    home.ok(&["config", "set", "sandbox.plans", "small=3600/2,large=*/*"]);
+    home.ok(&["run", "--", "true"]);
+    insta::assert_snapshot!(home.seen(&["org", "credit"]), @r"
+    ACCOUNT  PLAN   USED  LEFT   RUN NOW  AT MOST
+    local    small  0s    1h 0m  0        2
+    --- exit 0
+    ");
+    insta::assert_snapshot!(home.seen(&["org", "credit", "--give", "90m"]), @r"
+    ACCOUNT  PLAN   USED  LEFT    RUN NOW  AT MOST
+    local    small  0s    2h 30m  0        2
+    --- exit 0
+    ");
+    insta::assert_snapshot!(home.seen(&["org", "credit", "--plan", "large"]), @r"
+    ACCOUNT  PLAN   USED  LEFT      RUN NOW  AT MOST
+    local    large  0s    no bound  0        no bound
+    --- exit 0
+    ");
+    let huge = home.seen(&["org", "credit", "--plan", "huge"]);
+    assert!(huge.contains("must be one of large, small"), "{huge}");
+    let none = home.seen(&["org", "credit", "none", "--give", "1h"]);
+    assert!(none.ends_with("exit 5"), "{none}");
 }
 
 #[test]

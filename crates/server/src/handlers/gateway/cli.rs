@@ -4,11 +4,10 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use wharf_api::gateway::{CliSessionCreated, CliSessionRequest};
 
-use super::answered;
+use super::{answered, reached_at};
 use crate::convert::gateway::{new_cli_session, views};
 use crate::error::Failure;
 use crate::extract::json;
-use crate::handlers::identity::base;
 use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
@@ -29,7 +28,8 @@ pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<R
     let (parts, wire) = json::open::<CliSessionRequest>(&app, request).await?;
     let caller = Context::of(&parts)?.caller;
     let gateway = app.gateway()?;
+    let reached_at = reached_at(&app, &parts).await?;
     let made = gateway.create(&caller, new_cli_session(wire), None).await;
     let made = answered(&app, made).await?;
-    reply::json(&views::cli_created(made, base(&app, &parts)))
+    reply::json(&views::cli_created(made, reached_at))
 }

@@ -6,11 +6,11 @@ use axum::response::Response;
 use wharf_api::gateway::{CreateGatewaySession, GatewaySessionCreated};
 use wharf_gateway::views::Idempotency;
 
-use super::answered;
+use super::{answered, reached_at};
 use crate::convert::gateway::{new_session, views};
 use crate::error::Failure;
 use crate::extract::json;
-use crate::handlers::identity::{base, created};
+use crate::handlers::identity::created;
 use crate::middleware::gate::Context;
 use crate::state::App;
 
@@ -52,10 +52,12 @@ pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<R
         None => None,
     };
     let gateway = app.gateway()?;
+    // Before anything is made: what fails afterwards would leave it to nobody.
+    let reached_at = reached_at(&app, &parts).await?;
     let made = gateway.create(&caller, new_session(wire), key).await;
     let made = answered(&app, made).await?;
     let replayed = made.replayed;
-    let mut response = created(&views::created(made, base(&app, &parts)))?;
+    let mut response = created(&views::created(made, reached_at))?;
     if replayed {
         let headers = response.headers_mut();
         headers.insert(REPLAYED, HeaderValue::from_static("true"));

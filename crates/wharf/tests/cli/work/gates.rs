@@ -200,6 +200,10 @@ fn the_sandbox_that_is_there_is_offered() {
     let gateway = Gateway::that(says());
     let said = gateway.seen(&["--no-attach", "--no-sync", "--resume=gws_this"]);
     assert!(said.starts_with("gws_this\n"), "{said}");
+    // This device's key may be another one by now.
+    let asked = gateway.asked();
+    let admits = "POST /api/sandboxes/gws_this/keys";
+    assert!(asked.iter().any(|it| it == admits), "{asked:?}");
     let none = Gateway::that(Says::default());
     let said = none.seen(&["--no-attach", "--no-sync", "--resume"]);
     assert!(said.ends_with("exit 5"), "{said}");

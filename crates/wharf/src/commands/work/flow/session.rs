@@ -52,7 +52,30 @@ impl Flow {
         let client = self.client()?;
         let wanted = id.to_owned();
         let machine = self.wait(async move { find::machine(&client, &wanted).await })?;
+        self.admit(id)?;
         self.reached(id.to_owned(), Some(machine), "goes on", began);
+        Ok(())
+    }
+
+    /// Lets this device's key in, which may be another one than the machine was made with. Where
+    /// that fails the key may be in already: whether it is, SSH says.
+    fn admit(&mut self, id: &str) -> Result<(), CommandError> {
+        let client = self.client()?;
+        let Some(key) = self.key.as_ref().map(|half| half.line.clone()) else {
+            return Ok(());
+        };
+        let id = id.to_owned();
+        let admitting = async move { Ok(client.admit_key(&id, &key).await) };
+        match self.wait(admitting)? {
+            Ok(_) => {}
+            // A server from before there was such a thing.
+            Err(error) if error.problem().is_some_and(|it| it.status == 404) => {}
+            Err(error) => {
+                let error = CommandError::from(error);
+                let text = format!("this device's is not let in anew: {}", error.message);
+                self.say(Mark::Look, "ssh key", &text, None);
+            }
+        }
         Ok(())
     }
 
@@ -176,7 +199,7 @@ fn no_session(error: ClientError) -> CommandError {
     match billing {
         Some(code) => CommandError { code, ..said }
             .hint("wharf session list shows what runs; wharf session stop ID ends it")
-            .hint("wharf usage says what is left"),
+            .hint("wharf org credit says what is left"),
         None => said.hint("wharf doctor looks at what can make a sandbox"),
     }
 }
