@@ -509,6 +509,38 @@ fn events_are_followed_and_taken_up_where_they_broke_off() {
 }
 
 #[test]
+fn events_end_with_what_they_were_asked_for_with() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let made = create(&team, &ada, &wanted()).await.json();
+        let at = format!("/api/sandboxes/{}", made["sessionId"].as_str().unwrap());
+        let key = json!({"name": "looks", "scopes": ["run"], "expires_in": 3600});
+        let key = ask(&team, &ada, "POST", "/api/v1/keys").json(&key);
+        let key = key.send().await.json();
+        let events = format!("{at}/events");
+        let stream = team.with(key["token"].as_str().unwrap(), "GET", &events);
+        let stream = stream.open().await.unwrap();
+        let mut body = stream.into_body().into_data_stream();
+        let first = body.next().await.unwrap().unwrap();
+        assert!(first.starts_with(b"event: created\n"));
+
+        let path = format!("/api/v1/keys/{}", key["key"]["id"].as_str().unwrap());
+        let gone = ask(&team, &ada, "DELETE", &path).send().await;
+        assert_eq!(gone.status, 200, "{}", gone.text());
+        let pause = ask(&team, &ada, "POST", &format!("{at}/pause"));
+        assert_eq!(pause.send().await.status, 200);
+        let last = body.next().await.unwrap().unwrap();
+        let last = String::from_utf8(last.to_vec()).unwrap();
+        assert!(last.starts_with("event: error\n"), "{last}");
+        assert!(
+            last.contains("unauthorized") && !last.contains("paused"),
+            "{last}"
+        );
+        assert!(body.next().await.is_none());
+    });
+}
+
+#[test]
 fn a_ticket_is_in_its_answer_and_in_no_record() {
     with_team(async |team| {
         let ada = team.first().await;

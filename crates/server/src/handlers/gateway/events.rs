@@ -15,9 +15,12 @@ use futures_util::stream;
 use wharf_gateway::views::EventView;
 
 use super::answered;
+use crate::access::Class;
+use crate::auth::Why;
 use crate::convert::gateway::views;
 use crate::error::Failure;
 use crate::extract::id::Name;
+use crate::middleware::auth::BEARER;
 use crate::middleware::gate::Context;
 use crate::state::App;
 use crate::stream::{LAST_EVENT_ID, streamed};
@@ -104,14 +107,17 @@ impl Reader {
     }
 
     async fn step(&mut self) -> Result<Option<Bytes>, Failure> {
-        let gateway = self.app.gateway()?;
-        let (caller, patience) = (&self.context.caller, self.app.heartbeat);
+        let app = self.app.clone();
+        let gateway = app.gateway()?;
         let mut events = std::mem::take(&mut self.first);
         if events.is_empty() {
+            let (caller, patience) = (&self.context.caller, app.heartbeat);
             let found = gateway.events(caller, &self.id, self.last, patience).await;
             events = answered(&self.app, found).await?;
+            self.look_at_caller().await?;
         }
         if events.is_empty() {
+            let caller = &self.context.caller;
             let over =
                 gateway.is_stopping() || gateway.show(caller, &self.id).await?.state.is_over();
             return Ok((!over).then(|| Bytes::from_static(b": still there\n\n")));
@@ -123,6 +129,32 @@ impl Reader {
             written(&mut bytes, event)?;
         }
         Ok(Some(bytes.into()))
+    }
+}
+
+impl Reader {
+    /// What was shown when it began may have ended since, and its person may be no more than a
+    /// stranger by now. Where that cannot be found out it goes on.
+    async fn look_at_caller(&mut self) -> Result<(), Failure> {
+        let caller = &self.context.caller;
+        let credential = caller.grants().credential_id.as_deref();
+        let (Some(credential), Some(accounts)) = (credential, &self.app.accounts) else {
+            // The server's own token is good for as long as the server runs.
+            return Ok(());
+        };
+        let now = accounts.identity.holder(credential, caller.name()).await;
+        match now {
+            Ok(Some(now)) => {
+                Class::Read.admit(&now)?;
+                self.context.caller = now;
+                Ok(())
+            }
+            Ok(None) => Err(Failure::unknown(Why::Expired, BEARER)),
+            Err(error) => {
+                tracing::warn!(target: "api", %error, "credentials cannot be looked up");
+                Ok(())
+            }
+        }
     }
 }
 
