@@ -111,6 +111,91 @@ async fn gateway(own: &TestEngine, provider: &FakeProvider) -> Gateway {
         .unwrap()
 }
 
+/// Two servers with sandboxes; the way is from the second to the first.
+fn with_sandboxes(pair: &Pair, gateways: &[Gateway; 2]) -> (Server, Server, Arc<Way>) {
+    let [of_a, of_b] = gateways.clone().map(|gateway| {
+        let ada = caller(Role::Member, "run", false);
+        ServerOptions {
+            gateway: Some(gateway),
+            plain_peers: true,
+            public_url: Some("https://wharf.example.com".to_owned()),
+            ..ServerOptions::new(Arc::new(Tokens::of([(STRANGER, ada)])))
+        }
+    });
+    let way = Arc::new(Way {
+        to: router(pair.a.engine.clone(), &of_a),
+        gone: Mutex::default(),
+    });
+    let a = Server::of(pair.a.engine.clone(), &of_a);
+    let peers = Some(Arc::clone(&way) as Arc<dyn Peers>);
+    let b = Server::of(pair.b.engine.clone(), &ServerOptions { peers, ..of_b });
+    (a, b, way)
+}
+
+async fn new_sandbox(server: &Server) -> Value {
+    let new = json!({"sessionType": "cli", "clientType": "cli",
+        "cliConfiguration": {"localPathHash": "0123456789abcdef"}});
+    let made = server.ask("POST", "/proliferate/sessions");
+    let made = made.header("authorization", format!("Bearer {STRANGER}"));
+    let made = made.json(&new).send().await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    made.json()
+}
+
+#[test]
+fn what_is_asked_of_all_sandboxes_is_asked_of_each_server() {
+    with_pair(
+        ["http://a".to_owned(), "http://b".to_owned()],
+        async |pair| {
+            let providers = [FakeProvider::default(), FakeProvider::default()];
+            let gateways = [
+                gateway(&pair.a, &providers[0]).await,
+                gateway(&pair.b, &providers[1]).await,
+            ];
+            let (a, b, way) = with_sandboxes(&pair, &gateways);
+            let [there, here] = [new_sandbox(&a).await, new_sandbox(&b).await];
+            let id = there["sessionId"].as_str().unwrap();
+
+            // Events of another server's come from there, from the first one on.
+            let events = format!("/api/sandboxes/{id}/events");
+            let stream = b
+                .ask("GET", &events)
+                .header("authorization", format!("Bearer {STRANGER}"));
+            let stream = stream.open().await.unwrap();
+            assert_eq!(stream.headers()["content-type"], "text/event-stream");
+            let mut body = stream.into_body().into_data_stream();
+            let first = body.next().await.unwrap().unwrap();
+            assert!(first.starts_with(b"event: created\nid: 1\n"), "{first:?}");
+            drop(body);
+
+            let call = async |procedure: &str, input: Value| {
+                let path = format!("/api/rpc/cli/sessions/{procedure}");
+                let body = json!({"json": input, "meta": []});
+                as_stranger(&b, "POST", &path, Some(body)).await["json"].clone()
+            };
+            let machine = as_stranger(&b, "GET", &format!("/proliferate/{id}"), None).await;
+            let names = json!({"sandboxIds": [machine["sandboxId"]]});
+            let alive = call("checkSandboxes", names).await;
+            assert_eq!(alive["alive"], json!([machine["sandboxId"]]));
+            let ended = call("deleteAll", Value::Null).await;
+            assert_eq!(ended, json!({"success": true, "terminated": 2}));
+            for made in [&there, &here] {
+                let path = format!("/api/sandboxes/{}", made["sessionId"].as_str().unwrap());
+                let shown = as_stranger(&b, "GET", &path, None).await;
+                assert_eq!(shown["status"], "stopped");
+            }
+            let went = way.gone.lock().unwrap().clone();
+            let went: Vec<_> = went.iter().map(|(path, _)| path.as_str()).collect();
+            let [machine, end] = [format!("/proliferate/{id}"), format!("/api/sandboxes/{id}")];
+            assert_eq!(went, [&*events, &*machine, &*end]);
+            for gateway in gateways {
+                gateway.close().await;
+            }
+            pair
+        },
+    );
+}
+
 #[test]
 fn a_sandbox_is_its_servers_whoever_is_asked() {
     with_pair(
@@ -121,30 +206,8 @@ fn a_sandbox_is_its_servers_whoever_is_asked() {
                 gateway(&pair.a, &there).await,
                 gateway(&pair.b, &here).await,
             ];
-            let [of_a, of_b] = gateways.clone().map(|gateway| {
-                let ada = caller(Role::Member, "run", false);
-                ServerOptions {
-                    gateway: Some(gateway),
-                    plain_peers: true,
-                    public_url: Some("https://wharf.example.com".to_owned()),
-                    ..ServerOptions::new(Arc::new(Tokens::of([(STRANGER, ada)])))
-                }
-            });
-            let way = Arc::new(Way {
-                to: router(pair.a.engine.clone(), &of_a),
-                gone: Mutex::default(),
-            });
-            let a = Server::of(pair.a.engine.clone(), &of_a);
-            let peers = Some(Arc::clone(&way) as Arc<dyn Peers>);
-            let b = Server::of(pair.b.engine.clone(), &ServerOptions { peers, ..of_b });
-
-            let new = json!({"sessionType": "cli", "clientType": "cli",
-            "cliConfiguration": {"localPathHash": "0123456789abcdef"}});
-            let made = a.ask("POST", "/proliferate/sessions");
-            let made = made.header("authorization", format!("Bearer {STRANGER}"));
-            let made = made.json(&new).send().await;
-            assert_eq!(made.status, 201, "{}", made.text());
-            let made = made.json();
+            let (a, b, way) = with_sandboxes(&pair, &gateways);
+            let made = new_sandbox(&a).await;
             assert_eq!(made["gatewayUrl"], "http://a");
             let id = made["sessionId"].as_str().unwrap();
 
