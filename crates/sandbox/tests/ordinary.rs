@@ -115,6 +115,11 @@ async fn with_subordinate_ids(bench: Bench) {
         )
         .await;
     assert_eq!(owned.out, "user:user", "{owned:?}");
+    let notes = sandbox.notes.join("\n");
+    assert!(
+        notes.contains("for each of its users and not together"),
+        "{notes}"
+    );
     the_program_is_out_of_reach(&bench, &sandbox, "root").await;
     half_of_what_the_user_has_is_left(&bench, &sandbox).await;
     let sudo = bench.ssh(&sandbox, "user", "sudo -n id -un").await;
