@@ -96,7 +96,7 @@ async fn carry_out(cx: &Context, args: &Args, wish: &Wish) -> Outcome {
         ));
     }
     // Nothing of them was touched; somebody has to choose.
-    Ok(if taken.plan.conflicts().next().is_some() {
+    Ok(if taken.conflicts().next().is_some() {
         Kind::Conflict.exit_code()
     } else {
         DONE

@@ -95,7 +95,9 @@ pub(crate) fn plan_of(round: &Round, wish: &Wish) -> Result<Plan, CommandError> 
         held = Held::default();
     }
     for name in &wish.include {
-        if !held.release(name.trim_end_matches('/').as_bytes()) && !wish.is_again {
+        let path = name.trim_end_matches('/').as_bytes();
+        let is_sent = round.agreement.manifest().get(path).is_some();
+        if !held.release(path) && !wish.is_again && !is_sent {
             let text = format!("{name} is nothing that is held back");
             return Err(CommandError::usage(text).hint("wharf workspace status lists them"));
         }
@@ -134,15 +136,21 @@ pub(crate) async fn take(
     Ok(Taken {
         left: left(&looked.scanned),
         released,
-        findings: if wish.include_all {
-            Vec::new()
-        } else {
-            looked.findings
-        },
+        findings: still_held(looked.findings, &plan),
         plan,
         pushed,
         took: began.elapsed(),
     })
+}
+
+/// What stays here, of what was found.
+fn still_held(mut findings: Vec<Finding>, plan: &Plan) -> Vec<Finding> {
+    let is_held = |finding: &Finding| {
+        let mut kept = plan.kept.iter();
+        kept.any(|kept| kept.why == KeptWhy::Held && kept.path == finding.path)
+    };
+    findings.retain(is_held);
+    findings
 }
 
 /// Asks about what is held back, once for a set of files: who said no is not asked each time.
@@ -260,7 +268,7 @@ impl Taken {
             let names = self.findings.iter().map(|it| name(it.path.as_bytes()));
             text.push_str(&format!("; held back: {}", few(names)));
         }
-        let conflicts: Vec<_> = self.plan.conflicts().collect();
+        let conflicts: Vec<_> = self.conflicts().collect();
         if !conflicts.is_empty() {
             let names = conflicts.iter().map(|kept| name(kept.path.as_bytes()));
             text.push_str(&format!(
@@ -300,9 +308,16 @@ impl Taken {
         text
     }
 
+    /// What both sides changed, before or while it was taken there.
+    pub(crate) fn conflicts(&self) -> impl Iterator<Item = &Kept> {
+        let meanwhile = self.pushed.iter().flat_map(|pushed| &pushed.kept);
+        let meanwhile = meanwhile.filter(|kept| kept.why.is_conflict());
+        self.plan.conflicts().chain(meanwhile)
+    }
+
     /// Whether somebody should look at it.
     pub(crate) fn wants_a_look(&self) -> bool {
-        !self.findings.is_empty() || self.plan.conflicts().next().is_some()
+        !self.findings.is_empty() || self.conflicts().next().is_some()
     }
 
     /// For programs.
@@ -313,10 +328,12 @@ impl Taken {
             .map(|pushed| pushed.progress)
             .unwrap_or_default();
         let names = |kept: &Kept| name(kept.path.as_bytes());
+        let missed = self.pushed.iter().flat_map(|pushed| &pushed.missed);
         json!({
             "sent": self.plan.sends.iter().map(|it| name(it.entry.path.as_bytes())).collect::<Vec<_>>(),
             "deleted": self.plan.deletes.iter().map(|it| name(it.path.as_bytes())).collect::<Vec<_>>(),
-            "conflicts": self.plan.conflicts().map(names).collect::<Vec<_>>(),
+            "conflicts": self.conflicts().map(names).collect::<Vec<_>>(),
+            "missed": missed.map(|path| name(path.as_bytes())).collect::<Vec<_>>(),
             "held_back": self.findings.iter().map(|it| json!({
                 "path": name(it.path.as_bytes()), "why": why_held(it.reason),
             })).collect::<Vec<_>>(),
