@@ -15,7 +15,12 @@ use super::plan::{Answer, Failure, Init, Named as _, Step};
 use super::routes;
 
 /// Starts the stack and waits until the interface is there.
-pub(super) fn start(init: Init, program: &Path, groups: &[PathBuf]) -> Result<Answer, Failure> {
+pub(super) fn start(
+    init: Init,
+    has_root: bool,
+    program: &Path,
+    groups: &[PathBuf],
+) -> Result<Answer, Failure> {
     const STEP: Step = Step::Egress;
     if started(init.pid).named(STEP, "the sandbox")? != init.started {
         return Err(Failure::at(STEP, "the sandbox has ended"));
@@ -23,7 +28,8 @@ pub(super) fn start(init: Init, program: &Path, groups: &[PathBuf]) -> Result<An
     join(groups)?;
     routes::close(init).named(STEP, "routes that lead nowhere")?;
     let mut command = Command::new(program);
-    if rustix::process::geteuid().is_root() || knows_names_closed_off() {
+    // It becomes root inside for that.
+    if rustix::process::geteuid().is_root() || has_root && knows_names_closed_off() {
         // It reads whatever comes from inside: without the rights of whoever starts it, and
         // without the machine's files.
         command.arg("--enable-sandbox");
