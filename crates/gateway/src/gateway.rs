@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use wharf_model::{Timestamp, random_text_id};
 use wharf_sandbox::Provider;
 
+use crate::idempotency::InHand;
 use crate::limits::{CLOSE_MAX, LIFETIME_MIN, SESSIONS_MAX, SWEPT_EVERY, TENDED_EVERY, ms};
 use crate::live::Lives;
 use crate::snapshots::Keeping;
@@ -26,6 +27,7 @@ pub(crate) struct Inner {
     pub(crate) lives: Lives,
     pub(crate) tickets: Tickets,
     pub(crate) keeping: Keeping,
+    pub(crate) in_hand: InHand,
     /// What goes on when whoever asked for it is gone.
     pub(crate) tasks: TaskTracker,
     /// Nobody is to wait for anything new.
@@ -64,6 +66,7 @@ impl Gateway {
             lives: Lives::default(),
             tickets: Tickets::default(),
             keeping: Keeping::default(),
+            in_hand: InHand::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),

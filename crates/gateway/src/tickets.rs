@@ -36,6 +36,8 @@ pub struct Upstream {
     pub user: &'static str,
     /// Its password.
     pub password: Secret,
+    /// What its session is charged to.
+    pub account: String,
 }
 
 /// Why nobody is let in.
@@ -138,8 +140,8 @@ impl Gateway {
         Ok(TicketView { ticket, expires })
     }
 
-    /// Where whoever shows a ticket finds the agent of its session. A machine that is paused goes on
-    /// for it, and an agent that does not run is started.
+    /// Where whoever shows a ticket finds the agent of its session. A machine that rests goes on for
+    /// it unless a person paused it, and an agent that does not run is started.
     ///
     /// # Errors
     /// [`AttachRefusal`].
@@ -232,14 +234,17 @@ impl Inner {
             address,
             user: AGENT_USER,
             password: self.agent_password(session),
+            account: live.account(),
         })
     }
 
     /// As [`agent`](Self::agent), with the machine brought up; it goes on when whoever asked is gone.
     async fn agent_up(self: &Arc<Self>, live: &Arc<Live>) -> Result<SocketAddr, Error> {
-        self.up(Arc::clone(live), None).await?;
         let (inner, live) = (Arc::clone(self), Arc::clone(live));
-        let going = self.tasks.spawn(async move { inner.agent(&live).await });
+        let going = self.tasks.spawn(async move {
+            inner.bring_up_unless_held(&live).await?;
+            inner.agent(&live).await
+        });
         going.await.unwrap_or(Err(Error::Closing))
     }
 }
