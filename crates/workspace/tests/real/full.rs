@@ -77,6 +77,8 @@ async fn what_has_no_room_changes_nothing_and_what_has_goes_on() {
     fs::remove_file(place.root.join("d1/f")).unwrap();
     for at in 0..100 {
         place.write(&format!("more/f{at}"), vec![b'y'; 100_000]);
+        // Where that does not fit any more this does, to the last byte.
+        place.write(&format!("more/g{at}"), "z");
     }
     for _ in 0..2 {
         let failed = place.refused().await;
