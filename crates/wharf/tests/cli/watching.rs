@@ -68,7 +68,8 @@ fn cut(home: &Home, sandbox: &Sandbox) {
 #[test]
 fn changes_go_over_when_they_are_made_and_what_stays_is_said_once() {
     let home = Home::new();
-    // Whoever asks for a sandbox that is not has a key from then on.
+    // Whoever asks a server for a sandbox that is not has a key from then on.
+    home.ok(&["run", "--", "true"]);
     home.output(&["workspace", "sync", "--session", "gws_none"]);
     let key = fs::read_to_string(home.path("state/id_ed25519.pub")).unwrap();
     let Some(sandbox) = Sandbox::make_for(&home, key.trim()) else {
@@ -113,6 +114,7 @@ fn changes_go_over_when_they_are_made_and_what_stays_is_said_once() {
 #[test]
 fn what_needs_a_person_ends_it() {
     let home = Home::new();
+    home.ok(&["run", "--", "true"]);
     let none = home.output(&["workspace", "sync", "--session", "gws_none", "--watch"]);
     assert_eq!(none.status.code(), Some(5), "{}", home.show(&none));
     let both = home.output(&["workspace", "sync", "--watch", "--dry-run"]);

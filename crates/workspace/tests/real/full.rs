@@ -72,13 +72,16 @@ async fn what_has_no_room_changes_nothing_and_what_has_goes_on() {
         place.write(&format!("d{at}/f"), vec![b'x'; 50_000]);
     }
     place.push().await;
-    let before = tree(&place.there());
     place.write("d0/f", "changed");
     fs::remove_file(place.root.join("d1/f")).unwrap();
     for at in 0..100 {
         place.write(&format!("more/f{at}"), vec![b'y'; 100_000]);
+        // Where that does not fit any more this does, to the last byte.
+        place.write(&format!("more/g{at}"), "z");
     }
-    for _ in 0..2 {
+    let theirs = |at: usize| format!("theirs{at}");
+    for turn in 0..2 {
+        let before = tree(&place.there());
         let failed = place.refused().await;
         let Error::Far { step, said, .. } = &failed else {
             panic!("{failed:?}");
@@ -86,9 +89,16 @@ async fn what_has_no_room_changes_nothing_and_what_has_goes_on() {
         assert_eq!(*step, "receiving");
         assert!(said.contains("No space left"), "{said}");
         assert!(tree(&place.there()) == before);
+        // Names need no room there, but the list gets longer than the last one.
+        for at in turn * 200..(turn + 1) * 200 {
+            place.write_there(&theirs(at), "");
+        }
     }
     fs::remove_dir_all(place.root.join("more")).unwrap();
     place.push().await;
+    for at in 0..400 {
+        fs::remove_file(place.there().join(theirs(at))).unwrap();
+    }
     place.assert_same();
 }
 
