@@ -19,8 +19,8 @@ use engine::Docked;
 use support::suite;
 use wharf_model::Timestamp;
 use wharf_sandbox::{
-    Capability, DockerOptions, DockerProvider, Egress, Error, Health, Provider as _, SandboxId,
-    Source, Spec, Step,
+    Capability, DockerOptions, DockerProvider, Egress, Error, Health, Image, Provider as _,
+    SandboxId, Source, Spec, Step,
 };
 
 #[tokio::test]
@@ -116,10 +116,12 @@ async fn a_container_outlives_the_server_and_its_own_end() {
     );
     let kept = docked.ssh(&again, "user", "cat ~/workspace/file").await;
     assert_eq!(kept.out, "kept", "{kept:?}");
-    let restart = None::<bollard::query_parameters::RestartContainerOptions>;
     docked
         .docker
-        .restart_container(&name, restart)
+        .restart_container(
+            &name,
+            None::<bollard::query_parameters::RestartContainerOptions>,
+        )
         .await
         .unwrap();
     let again = docked
@@ -323,7 +325,7 @@ async fn an_image_without_an_sshd_is_said_to_be_one() {
             fs::remove_file(root.join("usr/sbin/sshd")).unwrap();
             // The time of the directory itself tells that it is another root now.
             fs::write(root.join("changed"), "").unwrap();
-            it.image = wharf_sandbox::Image::Root(root.canonicalize().unwrap());
+            it.image = Image::Root(root.canonicalize().unwrap());
         })
         .await;
     let spec = docked.client.spec();
@@ -335,7 +337,7 @@ async fn an_image_without_an_sshd_is_said_to_be_one() {
         .to_string();
     assert!(failed.contains("there is no sshd in the image"), "{failed}");
     let docked = docked
-        .restart(|it| it.image = wharf_sandbox::Image::Root("/nonexistent/root".into()))
+        .restart(|it| it.image = Image::Root("/nonexistent/root".into()))
         .await;
     let spec = docked.client.spec();
     let failed = docked
@@ -345,6 +347,54 @@ async fn an_image_without_an_sshd_is_said_to_be_one() {
         .unwrap_err()
         .to_string();
     assert!(failed.contains("sandbox.docker_image names it"), "{failed}");
+    docked.end().await;
+}
+
+#[tokio::test]
+async fn our_own_image_is_built_where_it_is_not_there() {
+    let Some(docked) = Docked::new().await else {
+        return;
+    };
+    // A Debian of the test's own: there is no network here, and its tools do nothing but what is
+    // looked at.
+    docked.stand_in(
+        "apt-get",
+        "case \"$*\" in *openssh-server*) touch /installed;; esac",
+    );
+    docked.stand_in(
+        "useradd",
+        "echo user:x:1000:1000::/home/user:/bin/bash >> /etc/passwd; mkdir -p /home/user",
+    );
+    docked.stand_in("install", "mkdir -p /home/user/workspace");
+    docked.create("base").await;
+    docked.name_base("debian", "bookworm-slim").await;
+    let docked = docked.restart(|it| it.image = Image::Own).await;
+    let (first, second) = tokio::join!(docked.create("a"), docked.create("b"));
+    for sandbox in [first, second] {
+        let seen = "id -u; ls /installed; ls -d /var/lib/apt/lists/*";
+        let seen = docked.ssh(&sandbox, "user", seen).await;
+        assert_eq!(seen.out, "1000\n/installed", "{seen:?}");
+    }
+    let built = docked.images("wharf-sandbox:").await;
+    assert_eq!(built.len(), 1, "{built:?}");
+    docked.forget("wharf-sandbox:").await;
+    docked.forget("debian:").await;
+    docked.end().await;
+}
+
+#[tokio::test]
+async fn an_image_that_cannot_be_had_says_which_and_what_to_do() {
+    let Some(docked) = Docked::new().await else {
+        return;
+    };
+    // There is no registry at a port that nobody listens at.
+    let none = Image::Named("127.0.0.1:1/none:1".to_owned());
+    let docked = docked.restart(|it| it.image = none).await;
+    let spec = docked.client.spec();
+    let failed = docked.provider.create("a", spec).await.unwrap_err();
+    let failed = failed.to_string();
+    assert!(failed.contains("127.0.0.1:1/none:1"), "{failed}");
+    assert!(failed.contains("sandbox.docker_image names"), "{failed}");
     docked.end().await;
 }
 

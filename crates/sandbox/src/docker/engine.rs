@@ -21,6 +21,8 @@ use crate::provider::{Capability, Health};
 
 /// How long one thing that is asked of the engine may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same where a server that is starting waits for it.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// The same for what copies a whole image.
 pub(super) const IMAGE_PATIENCE: Duration = Duration::from_secs(900);
 /// How long a program inside may take to be started.
@@ -75,21 +77,23 @@ impl Engine {
         };
         let docker = docker.map_err(|fault| absent(&fault))?;
         // An engine that is older than the client refuses its version, so that is agreed on first.
-        let agreed = tokio::time::timeout(PATIENCE, docker.negotiate_version()).await;
+        let agreed = tokio::time::timeout(CONNECT_PATIENCE, docker.negotiate_version()).await;
         match agreed {
             Ok(Ok(docker)) => Ok(Self { docker, at }),
             Ok(Err(fault)) => Err(absent(&fault)),
-            Err(_) => Err(late(PATIENCE)),
+            Err(_) => Err(late(CONNECT_PATIENCE)),
         }
     }
 
     /// What it says of itself.
     pub(super) async fn facts(&self) -> Result<Facts, Error> {
-        let info = self.ask(self.docker.info()).await?;
+        let info = self
+            .ask_within(CONNECT_PATIENCE, self.docker.info())
+            .await?;
         let filters = HashMap::from([("driver".to_owned(), vec!["bridge".to_owned()])]);
         let options = ListNetworksOptionsBuilder::default().filters(&filters);
         let networks = self.docker.list_networks(Some(options.build()));
-        let networks = self.ask(networks).await?;
+        let networks = self.ask_within(CONNECT_PATIENCE, networks).await?;
         let has_groups = info
             .cgroup_driver
             .is_some_and(|driver| driver.to_string() != "none");

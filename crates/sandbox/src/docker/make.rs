@@ -211,6 +211,8 @@ impl Inner {
             entrypoint: Some(vec!["/bin/sh".to_owned(), "-c".to_owned()]),
             cmd: Some(vec![words::REST.to_owned()]),
             labels: Some(HashMap::from(labels)),
+            // The first process hears nothing else, and nobody is to wait for it.
+            stop_signal: Some("SIGKILL".to_owned()),
             host_config: Some(host),
             ..ContainerCreateBody::default()
         }

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bollard::Docker;
-use bollard::query_parameters::{ListContainersOptionsBuilder, ListImagesOptionsBuilder};
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions,
+    TagImageOptionsBuilder,
+};
 use wharf_sandbox::docker::Image;
 use wharf_sandbox::{DockerOptions, DockerProvider, Provider as _, Sandbox, SandboxId};
 
@@ -78,6 +81,10 @@ impl Daemon {
 
     /// Ends it and waits for that.
     fn end(&mut self) {
+        // Its number may be another's once it was waited for.
+        if self.child.try_wait().unwrap().is_some() {
+            return;
+        }
         let pid = i32::try_from(self.child.id()).unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         let _gone_already = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
@@ -168,6 +175,42 @@ impl Docked {
 
     pub(crate) async fn ssh(&self, sandbox: &Sandbox, user: &str, command: &str) -> Ran {
         self.client.ssh(sandbox, user, command).await
+    }
+
+    /// Puts a program of the test's own into the root that sandboxes start from.
+    pub(crate) fn stand_in(&self, name: &str, script: &str) {
+        let program = self.place.path().join("root/usr/bin").join(name);
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Gives the image that sandboxes start from a second name.
+    pub(crate) async fn name_base(&self, repository: &str, tag: &str) {
+        let [base] = <[String; 1]>::try_from(self.images("wharf-root:").await).unwrap();
+        let name = TagImageOptionsBuilder::default().repo(repository).tag(tag);
+        let named = self.docker.tag_image(&base, Some(name.build()));
+        named.await.unwrap();
+    }
+
+    /// The images whose names begin so.
+    pub(crate) async fn images(&self, beginning: &str) -> Vec<String> {
+        let all = ListImagesOptionsBuilder::default().all(true).build();
+        let found = self.docker.list_images(Some(all)).await.unwrap();
+        let names = found.into_iter().flat_map(|image| image.repo_tags);
+        names.filter(|name| name.starts_with(beginning)).collect()
+    }
+
+    /// Ends all sandboxes and removes the images whose names begin so.
+    pub(crate) async fn forget(&self, beginning: &str) {
+        for sandbox in self.provider.list().await.unwrap() {
+            self.provider.terminate(&sandbox.id).await.unwrap();
+        }
+        for image in self.images(beginning).await {
+            let removed = self
+                .docker
+                .remove_image(&image, None::<RemoveImageOptions>, None);
+            removed.await.unwrap();
+        }
     }
 
     /// How the engine calls the containers that there are.
