@@ -154,7 +154,7 @@ impl Docked {
         self.provider.shutdown().await;
         // The old one has the directory as long as it is there.
         let elsewhere = options(self.place.path(), |it| {
-            it.state = self.place.path().join("other")
+            it.state = self.place.path().join("other");
         });
         self.provider = DockerProvider::open(elsewhere, Arc::new(Real))
             .await
