@@ -33,6 +33,15 @@ shell=/bin/sh
 if [ -x /bin/bash ]; then shell=/bin/bash; fi
 
 mkdir -p /etc /home /run/sshd /run/wharf
+
+# An engine tells a container without a network nothing of its own name, which sudo looks up.
+read -r name < /etc/hostname
+known=
+while read -r l; do
+  case " $l " in *[[:space:]]"$name"[[:space:]]*) known=yes ;; esac
+done < /etc/hosts
+[ -n "$known" ] || echo "127.0.0.1 $name" >> /etc/hosts
+
 if ! has user /etc/passwd; then
   if command -v useradd > /dev/null; then
     # A star is no password; the exclamation mark that there would be otherwise closes the account.

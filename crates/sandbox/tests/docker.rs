@@ -30,6 +30,11 @@ async fn a_container_is_entered_like_any_sandbox() {
     let (provider, client) = (&docked.provider, &docked.client);
     suite::is_entered_by_key(provider, client).await;
     suite::has_variables(provider, client).await;
+    // Its own name is known to it, as sudo of Debian asks.
+    let sandbox = docked.create("entered").await;
+    let looked = "perl -e 'print join \".\", unpack \"C4\", gethostbyname shift' $(hostname)";
+    let looked = docked.ssh(&sandbox, "user", looked).await;
+    assert_eq!(looked.out, "127.0.0.1", "{looked:?}");
     docked.end().await;
 }
 
@@ -378,6 +383,36 @@ async fn our_own_image_is_built_where_it_is_not_there() {
     assert_eq!(built.len(), 1, "{built:?}");
     docked.forget("wharf-sandbox:").await;
     docked.forget("debian:").await;
+    docked.end().await;
+}
+
+#[tokio::test]
+async fn variables_of_an_image_are_in_sessions_below_those_that_were_given() {
+    let Some(docked) = Docked::new().await else {
+        return;
+    };
+    docked.create("base").await;
+    let variables = [
+        "TOOL=one two",
+        "GIVEN=image",
+        "PATH=/opt/tool:/usr/bin:/bin",
+        "odd-name=x",
+    ];
+    docked.keep_as("tools", &variables).await;
+    let tools = Image::Named("tools".to_owned());
+    let docked = docked.restart(|it| it.image = tools).await;
+    let mut spec = docked.client.spec();
+    let given = wharf_model::Secret::new("caller".to_owned());
+    spec.environment = vec![("GIVEN".to_owned(), given)];
+    let sandbox = docked.provider.create("a", spec).await.unwrap();
+    let seen = docked
+        .ssh(&sandbox, "user", "printenv TOOL GIVEN PATH")
+        .await;
+    assert_eq!(
+        seen.out, "one two\ncaller\n/opt/tool:/usr/bin:/bin",
+        "{seen:?}"
+    );
+    docked.forget("tools:").await;
     docked.end().await;
 }
 

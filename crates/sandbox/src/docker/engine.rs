@@ -60,6 +60,8 @@ pub(super) struct State {
     pub(super) started: Option<String>,
     /// Its whole name, and its first process on the engine's machine.
     pub(super) process: Option<(String, i32)>,
+    /// The variables that its image has.
+    pub(super) environment: Vec<(String, String)>,
 }
 
 impl Engine {
@@ -158,6 +160,14 @@ impl Engine {
             health,
             started: state.started_at,
             process: found.id.zip(pid),
+            environment: found
+                .config
+                .and_then(|config| config.env)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|line| line.split_once('='))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
         }))
     }
 

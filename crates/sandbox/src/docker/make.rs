@@ -221,11 +221,16 @@ impl Inner {
     /// Puts into a container that was started what it needs, and notes for which start that was.
     async fn put_in(&self, record: &mut Record) -> Result<(), Error> {
         let name = self.container(&record.id);
+        let state = self.engine.state(&name).await?.ok_or(Error::NotFound)?;
+        let mut environment = record.environment.clone();
+        // sshd knows nothing of what an image has for all that runs in it. What the caller says
+        // comes first, and so holds.
+        environment.extend(state.environment.into_iter().filter(check::is_variable));
         let entry = Entry {
             port: SSH_PORT,
             host_key: record.host_key.private.clone(),
             authorized: record.public_keys.clone(),
-            environment: record.environment.clone(),
+            environment,
         };
         let script = words::setup(&entry);
         let spoken = async {
@@ -248,8 +253,7 @@ impl Inner {
         }
         record.notes = lines.into_iter().map(str::to_owned).collect();
         record.notes.extend(self.shortcomings(record));
-        let state = self.engine.state(&name).await?;
-        record.started = state.and_then(|state| state.started);
+        record.started = state.started;
         Ok(())
     }
 

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bollard::Docker;
+use bollard::models::ContainerConfig;
 use bollard::query_parameters::{
-    ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions,
-    TagImageOptionsBuilder,
+    CommitContainerOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder,
+    RemoveImageOptions, TagImageOptionsBuilder,
 };
 use wharf_sandbox::docker::Image;
 use wharf_sandbox::{DockerOptions, DockerProvider, Provider as _, Sandbox, SandboxId};
@@ -190,6 +191,21 @@ impl Docked {
         let name = TagImageOptionsBuilder::default().repo(repository).tag(tag);
         let named = self.docker.tag_image(&base, Some(name.build()));
         named.await.unwrap();
+    }
+
+    /// Makes an image with these variables of the one container that there is.
+    pub(crate) async fn keep_as(&self, repository: &str, variables: &[&str]) {
+        let [name] = <[String; 1]>::try_from(self.containers().await).unwrap();
+        let options = CommitContainerOptionsBuilder::default()
+            .container(&name)
+            .repo(repository)
+            .tag("latest");
+        let config = ContainerConfig {
+            env: Some(variables.iter().map(|&it| it.to_owned()).collect()),
+            ..ContainerConfig::default()
+        };
+        let kept = self.docker.commit_container(options.build(), config);
+        kept.await.unwrap();
     }
 
     /// The images whose names begin so.
