@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -43,7 +44,11 @@ impl Daemon {
             return None;
         };
         let log = fs::File::create(place.join("log")).unwrap();
-        let mut command = Command::new(program);
+        // In a group of its own, and told when the test is gone: what kills the test and its group
+        // would leave containers behind.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM", program]);
+        command.process_group(0);
         for (flag, name) in [
             ("--data-root", "data"),
             ("--exec-root", "exec"),
