@@ -29,6 +29,11 @@ const ROWS: &[Row] = &[
         why: "the words that all crates share must not drag a layer along",
     },
     Row {
+        name: "wharf-linux",
+        may: &[],
+        why: "calls of the system are made the same way whoever makes them",
+    },
+    Row {
         name: "wharf-shell",
         may: &[],
         why: "analysis is a function of the text alone, so that it can be fuzzed and trusted",
@@ -60,12 +65,12 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "wharf-exec",
-        may: &["wharf-model", "wharf-ssh"],
+        may: &["wharf-linux", "wharf-model", "wharf-ssh"],
         why: "processes are started by whoever holds a decision; exec does not make or record one",
     },
     Row {
         name: "wharf-sandbox",
-        may: &["wharf-model", "wharf-ssh"],
+        may: &["wharf-linux", "wharf-model", "wharf-ssh"],
         why: "a provider makes machines; it does not decide what runs there, and runs nothing there \
               itself but what makes them",
     },

@@ -39,7 +39,8 @@ use wharf_api::gateway::SandboxTicket;
 use wharf_api::identity::Hidden;
 use wharf_model::Secret;
 
-use crate::client::Client;
+use crate::client::{Client, is_loopback};
+use crate::error::Error;
 use crate::gateway::SANDBOX_TIMEOUT;
 
 /// Connections through one door at once; the next one waits.
@@ -55,6 +56,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where an agent says that it is well.
 const HEALTH: &str = "/global/health";
+/// What an address leads to begins with this behind the server's own.
+const PROXY: &str = "/proxy/";
+/// Bytes of a refusal that are read: what is in a sandbox may write without an end.
+const REASON_BYTES_MAX: usize = 8 * 1024;
 /// Characters of a refusal that are told.
 const REASON_CHARS_MAX: usize = 300;
 
@@ -114,7 +119,7 @@ impl Door {
         ticket: SandboxTicket,
         password: Secret,
     ) -> io::Result<Self> {
-        let way = Way::of(ticket, 0)?;
+        let way = Way::of(client, ticket, 0)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let pair = format!("{USER}:{}", password.expose());
@@ -146,12 +151,18 @@ impl Door {
         let url = url.map_err(|_| "the server gave an address that is none".to_owned())?;
         let asked = self.inside.client.raw(Method::GET, url);
         let answer = asked.timeout(SANDBOX_TIMEOUT).send().await;
-        let answer = answer.map_err(|error| error.without_url().to_string())?;
+        let mut answer = answer.map_err(|error| error.without_url().to_string())?;
         if answer.status().is_success() {
             return Ok(());
         }
         let status = answer.status().as_u16();
-        let said = answer.bytes().await.unwrap_or_default();
+        let mut said = Vec::new();
+        while said.len() < REASON_BYTES_MAX
+            && let Ok(Some(piece)) = answer.chunk().await
+        {
+            said.extend_from_slice(&piece);
+        }
+        said.truncate(REASON_BYTES_MAX);
         Err(reason(&said).unwrap_or_else(|| format!("it answered with status {status}")))
     }
 
@@ -183,20 +194,35 @@ impl Drop for Door {
 }
 
 impl Way {
-    fn of(ticket: SandboxTicket, number: u64) -> io::Result<Self> {
-        let url = ticket.url.expose().trim_end_matches('/').to_owned();
+    fn of(client: &Client, ticket: SandboxTicket, number: u64) -> io::Result<Self> {
         // The address is not told: whoever has it is let in.
         let wrong = || io::Error::other("the server gave an address that is none");
-        let parsed = Url::parse(&url).map_err(|_| wrong())?;
-        if parsed.query().is_some() || parsed.fragment().is_some() {
-            return Err(wrong());
-        }
+        let url = led(client.url(), ticket.url.expose()).ok_or_else(wrong)?;
         Ok(Self {
             ticket: ticket.ticket,
             url,
             number,
         })
     }
+}
+
+/// Where a ticket leads whose address is `url`, for a client that knows the server as `base`.
+///
+/// A server that is reached over the loopback may be known to others by a name that leads nowhere
+/// from here, or by one that this client trusts no certificates for; and what is asked is not to
+/// leave for another host in plain text. So the rest of the address goes behind `base` there. A
+/// server elsewhere may be one of several, of which only the one that is named has the machine.
+fn led(base: &str, url: &str) -> Option<String> {
+    let (own, other) = (Url::parse(base).ok()?, Url::parse(url).ok()?);
+    if other.query().is_some() || other.fragment().is_some() {
+        return None;
+    }
+    let url = url.trim_end_matches('/');
+    if !is_loopback(base) && own.scheme() == other.scheme() {
+        return Some(url.to_owned());
+    }
+    let at = url.rfind(PROXY)?;
+    Some(format!("{}{}", base.trim_end_matches('/'), url.get(at..)?))
 }
 
 impl Inside {
@@ -258,6 +284,8 @@ impl Inside {
         let (head, body) = request.into_parts();
         let has_body = !body.is_end_stream();
         let mut body = has_body.then(|| Body::wrap_stream(BodyDataStream::new(body)));
+        // A ticket may be refused for as long as the server likes, however often it is renewed.
+        let mut was_renewed = false;
         loop {
             let way = self.way();
             let path = head.uri.path_and_query().map_or("/", |it| it.as_str());
@@ -282,7 +310,9 @@ impl Inside {
                     return said(StatusCode::BAD_GATEWAY, &text);
                 }
             };
-            if response.status() == StatusCode::UNAUTHORIZED && self.renew(way.number).await {
+            let is_late = response.status() == StatusCode::UNAUTHORIZED && !was_renewed;
+            if is_late && self.renew(way.number).await {
+                was_renewed = true;
                 if has_body {
                     // What was sent of it is gone.
                     let text = "The way to the agent was lost and is there again; try again.\n";
@@ -339,10 +369,15 @@ impl Inside {
             return true;
         }
         let renewed = self.client.renew_sandbox_ticket(&self.session, &old.ticket);
-        let Ok(ticket) = renewed.await else {
+        let ticket = match renewed.await {
+            // A server keeps so many of a session: others took its place.
+            Err(error) if is_forgotten(&error) => self.client.sandbox_ticket(&self.session).await,
+            renewed => renewed,
+        };
+        let Ok(ticket) = ticket else {
             return false;
         };
-        let Ok(way) = Way::of(ticket, number + 1) else {
+        let Ok(way) = Way::of(&self.client, ticket, number + 1) else {
             return false;
         };
         *self.way.lock().unwrap_or_else(PoisonError::into_inner) = way;
@@ -360,14 +395,19 @@ impl Inside {
     }
 }
 
+fn is_forgotten(error: &Error) -> bool {
+    error.problem().is_some_and(|problem| problem.status == 404)
+}
+
 /// What a refusal says: `{error, details: {reason}}`, or the text as it is.
 fn reason(said: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(said);
     let read: Option<serde_json::Value> = serde_json::from_str(&text).ok();
     let member = |name: &str| read.as_ref()?.pointer(name)?.as_str().map(str::to_owned);
     let told = member("/details/reason").or_else(|| member("/error"));
-    let text: String = text.trim().chars().take(REASON_CHARS_MAX).collect();
-    told.or_else(|| (!text.is_empty()).then_some(text))
+    let told = told.unwrap_or_else(|| text.trim().to_owned());
+    let told: String = told.chars().take(REASON_CHARS_MAX).collect();
+    (!told.is_empty()).then_some(told)
 }
 
 fn handed_back(response: reqwest::Response) -> Answer {

@@ -1,20 +1,20 @@
 //! Sandbox sessions: calls, and their events as they happen.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, HeaderName};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::Method;
+use reqwest::header::HeaderName;
 use wharf_api::gateway::{
-    CreateGatewaySession, Credits, ExtendSandbox, GatewayConnection, GatewaySessionCreated,
-    GatewayStatus, RenewTicket, Sandbox, SandboxEvent, SandboxList, SandboxTicket,
+    AdmitKeys, CreateGatewaySession, Credits, ExtendSandbox, GatewayConnection,
+    GatewaySessionCreated, GatewayStatus, GrantCredits, RenewTicket, Sandbox, SandboxEvent,
+    SandboxList, SandboxTicket,
 };
 use wharf_api::identity::Hidden;
 
 use crate::calls::{ATTEMPTS, FIRST_PAUSE, may_repeat};
 use crate::client::Client;
 use crate::error::Error;
-use crate::sse::{Decoder, Event};
+use crate::follow::{Follow, Followed};
 
 /// How long a call may take that makes a sandbox, or brings one up: somewhat longer than a server
 /// lets its provider take.
@@ -22,8 +22,11 @@ pub const SANDBOX_TIMEOUT: Duration = Duration::from_secs(150);
 /// The wait before it is asked again what came of a request that another connection sent.
 const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(500);
 
+/// The longest wait before the events of a session are asked for again.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 impl Client {
     /// Makes a sandbox session. With a `key` of its own it is sent again after a broken connection,
@@ -160,6 +163,19 @@ impl Client {
         self.json(request.timeout(SANDBOX_TIMEOUT)).await
     }
 
+    /// Lets a public key into a session's machine that it was not made with.
+    ///
+    /// # Errors
+    /// When there is none of that id, its provider cannot, or no server answers.
+    pub async fn admit_key(&self, id: &str, public_key: &str) -> Result<Sandbox, Error> {
+        let keys = AdmitKeys {
+            public_keys: vec![public_key.to_owned()],
+        };
+        let request = self.request(Method::POST, &["api", "sandboxes", id, "keys"]);
+        self.json(request.timeout(SANDBOX_TIMEOUT).json(&keys))
+            .await
+    }
+
     /// Something that opens the way to the agent in a session's machine, and nothing else.
     ///
     /// # Errors
@@ -194,17 +210,37 @@ impl Client {
             .await
     }
 
+    /// The same of an organization, by id or short name.
+    ///
+    /// # Errors
+    /// When the caller may not know of it, or no server answers.
+    pub async fn credits_of(&self, organization: &str) -> Result<Credits, Error> {
+        let request = self.quick(Method::GET, &["api", "v1", "credits"]);
+        self.json(request.query(&[("organization", organization)]))
+            .await
+    }
+
+    /// Gives credit, another plan, or both.
+    ///
+    /// # Errors
+    /// When the caller does not look after the server, the server has no such plan, or none answers.
+    pub async fn grant_credits(&self, grant: &GrantCredits) -> Result<Credits, Error> {
+        let request = self.quick(Method::POST, &["api", "v1", "credits", "grants"]);
+        self.json(request.json(grant)).await
+    }
+
     /// What happens to a session, behind the event of that number; all that is known of it where
     /// that is 0.
     #[must_use]
     pub fn sandbox_events(&self, id: &str, after: u64) -> SandboxEvents {
         SandboxEvents {
-            client: self.clone(),
+            follow: Follow::new(self.clone()),
             id: id.to_owned(),
             last: after,
-            response: None,
-            decoder: Decoder::default(),
-            ready: VecDeque::new(),
+            news: false,
+            lost: None,
+            pause: FIRST_PAUSE,
+            is_over: false,
             ended: false,
         }
     }
@@ -220,12 +256,17 @@ fn is_in_flight(error: &Error) -> bool {
 /// behind the last one that was seen.
 #[derive(Debug)]
 pub struct SandboxEvents {
-    client: Client,
+    follow: Follow,
     id: String,
     last: u64,
-    response: Option<Response>,
-    decoder: Decoder,
-    ready: VecDeque<Event>,
+    /// The connection brought something.
+    news: bool,
+    /// The connection is gone; whether it ended as it should.
+    lost: Option<bool>,
+    /// The wait before the next one.
+    pause: Duration,
+    /// The session is known to be over: what has happened to it is all that ever will.
+    is_over: bool,
     ended: bool,
 }
 
@@ -236,78 +277,63 @@ impl SandboxEvents {
     /// When the server refuses, or cannot be reached any more.
     pub async fn next(&mut self) -> Result<Option<SandboxEvent>, Error> {
         while !self.ended {
-            if let Some(event) = self.ready.pop_front() {
-                let event = self.read(&event)?;
-                if event.number > self.last {
-                    self.last = event.number;
-                    self.ended = matches!(event.status.as_str(), "stopped" | "failed");
-                    return Ok(Some(event));
+            if let Some(cleanly) = self.lost {
+                self.recover(cleanly).await?;
+                continue;
+            }
+            let (id, last) = (&self.id, self.last);
+            let ask = |client: &Client| {
+                let request = client.request(Method::GET, &["api", "sandboxes", id, "events"]);
+                request.header(LAST_EVENT_ID, last.to_string())
+            };
+            // Looking on repeats nothing, so it may be asked for again.
+            match self.follow.next(ask, true).await? {
+                Followed::Event(event) if event.name == "error" => {
+                    return Err(self.follow.refusal(&event));
                 }
-            } else {
-                self.fill().await?;
+                Followed::Event(event) => {
+                    let event: SandboxEvent = self.follow.read(&event)?;
+                    if event.number > self.last {
+                        self.last = event.number;
+                        self.news = true;
+                        self.ended = has_ended(&event.status);
+                        return Ok(Some(event));
+                    }
+                }
+                Followed::Lost(why) => self.lost = Some(why.is_none()),
             }
         }
         Ok(None)
     }
 
-    /// Waits for bytes; connects first where there is no connection.
-    async fn fill(&mut self) -> Result<(), Error> {
-        let Some(response) = &mut self.response else {
-            self.response = Some(self.connect().await?);
-            self.decoder = Decoder::default();
+    /// Waits before another connection, longer each time that one brings nothing. One that ended as
+    /// it should and brought nothing may be all that there is: a stream may begin behind the last
+    /// event. It is only where the session was over before that connection was made.
+    async fn recover(&mut self, cleanly: bool) -> Result<(), Error> {
+        let quiet = cleanly && !self.news;
+        if quiet && self.is_over {
+            self.ended = true;
             return Ok(());
-        };
-        match response.chunk().await {
-            Ok(Some(bytes)) => {
-                let ready = &mut self.ready;
-                let taken = self.decoder.push(&bytes, |event| ready.push_back(event));
-                taken.map_err(|error| self.client.odd(StatusCode::OK, error.to_string()))
-            }
-            // Looking on repeats nothing, so it may be asked for again.
-            Ok(None) | Err(_) => {
-                self.response = None;
-                tokio::time::sleep(FIRST_PAUSE).await;
-                Ok(())
-            }
         }
-    }
-
-    async fn connect(&self) -> Result<Response, Error> {
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..ATTEMPTS {
-            match self.ask().await {
+        if self.news {
+            self.pause = FIRST_PAUSE;
+        }
+        tokio::time::sleep(self.pause).await;
+        if quiet {
+            match self.follow.client().sandbox(&self.id).await {
+                Ok(sandbox) => self.is_over = has_ended(&sandbox.status),
+                // Who is away for a moment is asked again, for the events.
                 Err(error) if may_repeat(&error, true) => {}
-                other => return other,
+                Err(error) => return Err(error),
             }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
         }
-        self.ask().await
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        self.news = false;
+        self.lost = None;
+        Ok(())
     }
+}
 
-    async fn ask(&self) -> Result<Response, Error> {
-        let request = self
-            .client
-            .request(Method::GET, &["api", "sandboxes", &self.id, "events"])
-            .header(ACCEPT, "text/event-stream")
-            .header(LAST_EVENT_ID, self.last.to_string());
-        self.client.send(request).await
-    }
-
-    fn read(&self, event: &Event) -> Result<SandboxEvent, Error> {
-        if event.name == "error" {
-            let problem = serde_json::from_str(&event.data);
-            return Err(match problem {
-                Ok(problem) => Error::Refused {
-                    problem: Box::new(problem),
-                    retry_after: None,
-                },
-                Err(error) => self.client.odd(StatusCode::OK, error.to_string()),
-            });
-        }
-        serde_json::from_str(&event.data).map_err(|error| {
-            let reason = format!("event {:?}: {error}", event.name);
-            self.client.odd(StatusCode::OK, reason)
-        })
-    }
+fn has_ended(status: &str) -> bool {
+    matches!(status, "stopped" | "failed")
 }

@@ -17,6 +17,7 @@ pub mod documents;
 pub mod door;
 pub mod error;
 pub mod files;
+mod follow;
 pub mod gateway;
 mod hosts;
 mod identity;

@@ -8,7 +8,8 @@
 //! Another machine is a place like this one: [`remote`], over channels that `wharf_ssh` opens.
 //! Files of either are reached through [`files`].
 //!
-//! Start reading at [`executor`], then `local`. `unsafe` is confined to `sys`.
+//! Start reading at [`executor`], then `local`. `unsafe` is confined to `sys` and
+//! to what is shared in `wharf_linux`.
 
 pub mod executor;
 pub mod files;

@@ -18,6 +18,10 @@ const FIRST_READ_BYTES: usize = 4 * 1024;
 /// What may have been written before a command's end and not been read yet: a pipe's capacity.
 /// Draining stops there, so that a child that writes for ever does not delay the answer.
 const MAX_DRAIN: usize = 64 * 1024;
+/// After so many bytes everybody else has a turn. A pipe whose writer keeps up is always ready, and
+/// waiting for it never lets go of the thread: then nobody looks at sockets and timers either,
+/// because a runtime's thread that is busy does not wake another one for that.
+const TURN_BYTES: usize = 256 * 1024;
 
 /// The reading ends of a command's stdout and stderr.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(crate) struct Pipes {
     stdout: Option<Receiver>,
     stderr: Option<Receiver>,
     buffer: Vec<u8>,
+    /// Since others last had a turn.
+    taken: usize,
 }
 
 /// The writing ends.
@@ -42,6 +48,7 @@ impl Pipes {
             stdout: Some(stdout),
             stderr: Some(stderr),
             buffer: Vec::new(),
+            taken: 0,
         };
         Ok((
             pipes,
@@ -60,6 +67,10 @@ impl Pipes {
     /// Waits until there is something and takes one read of it; returns at once when both are at
     /// their end. Safe to drop and call again.
     pub(crate) async fn more(&mut self, output: &RunOutput) {
+        if self.taken >= TURN_BYTES {
+            self.taken = 0;
+            tokio::task::yield_now().await;
+        }
         let stream = match (&self.stdout, &self.stderr) {
             (None, None) => return,
             (Some(stdout), None) => {
@@ -141,6 +152,7 @@ impl Pipes {
             Ok(0) => *slot = None,
             Ok(_) => {
                 output.append(stream, &self.buffer);
+                self.taken = self.taken.saturating_add(self.buffer.len());
                 if self.buffer.len() == self.buffer.capacity() && self.buffer.len() < READ_BYTES {
                     self.buffer.reserve_exact(READ_BYTES);
                 }
@@ -167,4 +179,38 @@ pub(crate) fn pipe() -> Result<(Receiver, OwnedFd), LaunchError> {
     rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK).map_err(system)?;
     let reader = Receiver::from_owned_fd_unchecked(reader).map_err(LaunchError::System)?;
     Ok((reader, writer))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write as _;
+
+    use wharf_model::RunId;
+
+    use super::*;
+    use crate::journal::{Journal, JournalOptions};
+
+    /// What the pipe is filled with before anybody reads: all of it is there at every look.
+    const FILLED: usize = 4 * TURN_BYTES;
+
+    #[tokio::test]
+    async fn who_writes_without_end_lets_others_have_their_turn() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = Journal::open(directory.path(), JournalOptions::default()).unwrap();
+        let output = journal.begin(&RunId::none(), false);
+        let (mut pipes, writers) = Pipes::new().unwrap();
+        rustix::pipe::fcntl_setpipe_size(&writers.stdout, FILLED).unwrap();
+        let mut writer = File::from(writers.stdout);
+        writer.write_all(&vec![b'y'; FILLED]).unwrap();
+        drop((writer, writers.stderr));
+
+        let seen = std::sync::Arc::clone(&output);
+        let other = tokio::spawn(async move { seen.totals().stdout });
+        pipes.read_to_end(&output).await;
+        let had_its_turn = other.await.unwrap();
+        let all = u64::try_from(FILLED).unwrap();
+        assert_eq!(output.totals().stdout, all);
+        assert!(had_its_turn < all, "{had_its_turn} of {all}");
+    }
 }

@@ -1,5 +1,5 @@
-//! The calls that Rust cannot make safely: `fork`, `execve`, `posix_spawn`, descriptor numbers,
-//! signal masks.
+//! The calls that Rust cannot make safely and that only this crate makes: `fork`, `execve`,
+//! descriptor numbers, signal masks. Those that others make as well are in `wharf_linux`.
 //!
 //! Everything here is either used by the zygote and its shims, which have one thread each, or is
 //! free of memory hazards and `unsafe` only because it speaks to libc. Each block says why it holds.
@@ -7,12 +7,13 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use rustix::process::Pid;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use wharf_linux::process::{exit_now, pointers};
 
 /// Makes a child with the memory of this process, runs `child` in it, and ends it there.
 ///
@@ -31,12 +32,6 @@ pub(crate) fn fork(child: impl FnOnce() -> i32) -> io::Result<Pid> {
     }
 }
 
-/// Ends this process at once: no exit handlers, no flushing.
-pub(crate) fn exit_now(code: i32) -> ! {
-    // SAFETY: `_exit` takes any code and does not return.
-    unsafe { libc::_exit(code) }
-}
-
 /// Becomes another program. Returns only the reason why that failed.
 pub(crate) fn exec(path: &CString, argv: &[CString], envp: &[CString]) -> io::Error {
     let argv = pointers(argv);
@@ -47,86 +42,7 @@ pub(crate) fn exec(path: &CString, argv: &[CString], envp: &[CString]) -> io::Er
     io::Error::last_os_error()
 }
 
-/// Starts `path` in a process group of its own with these three descriptors, an empty signal mask
-/// and default signal actions. The child shares our memory until it has become the program, so
-/// that the cost does not grow with our size.
-pub(crate) fn spawn(
-    path: &CString,
-    argv: &[CString],
-    envp: &[CString],
-    stdio: [BorrowedFd<'_>; 3],
-) -> io::Result<Pid> {
-    let argv = pointers(argv);
-    let envp = pointers(envp);
-    let mut actions = std::mem::MaybeUninit::<libc::posix_spawn_file_actions_t>::uninit();
-    let mut attributes = std::mem::MaybeUninit::<libc::posix_spawnattr_t>::uninit();
-    let mut pid = 0;
-    // SAFETY: both objects are initialised before use and destroyed after it; the strings and
-    // arrays outlive the call; the descriptors are open because they are borrowed.
-    let result = unsafe {
-        check(libc::posix_spawn_file_actions_init(actions.as_mut_ptr()))?;
-        check(libc::posix_spawnattr_init(attributes.as_mut_ptr()))?;
-        for (number, fd) in (0..).zip(stdio) {
-            check(libc::posix_spawn_file_actions_adddup2(
-                actions.as_mut_ptr(),
-                fd.as_raw_fd(),
-                number,
-            ))?;
-        }
-        let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-        let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::sigfillset(all.as_mut_ptr());
-        check(libc::posix_spawnattr_setsigmask(
-            attributes.as_mut_ptr(),
-            none.as_ptr(),
-        ))?;
-        check(libc::posix_spawnattr_setsigdefault(
-            attributes.as_mut_ptr(),
-            all.as_ptr(),
-        ))?;
-        check(libc::posix_spawnattr_setpgroup(attributes.as_mut_ptr(), 0))?;
-        let flags = libc::POSIX_SPAWN_SETPGROUP
-            | libc::POSIX_SPAWN_SETSIGMASK
-            | libc::POSIX_SPAWN_SETSIGDEF;
-        let flags = libc::c_short::try_from(flags).unwrap_or_default();
-        check(libc::posix_spawnattr_setflags(
-            attributes.as_mut_ptr(),
-            flags,
-        ))?;
-        let result = check(libc::posix_spawn(
-            &raw mut pid,
-            path.as_ptr(),
-            actions.as_ptr(),
-            attributes.as_ptr(),
-            argv.as_ptr(),
-            envp.as_ptr(),
-        ));
-        libc::posix_spawn_file_actions_destroy(actions.as_mut_ptr());
-        libc::posix_spawnattr_destroy(attributes.as_mut_ptr());
-        result
-    };
-    result.and_then(|()| pid_of(pid))
-}
-
-/// Puts `fd` under the descriptor `number`, open across `execve`.
-pub(crate) fn place(fd: RawFd, number: RawFd) -> io::Result<()> {
-    // SAFETY: no memory is involved; numbers that are not open are reported as an error.
-    let result = unsafe {
-        if fd == number {
-            libc::fcntl(fd, libc::F_SETFD, 0)
-        } else {
-            libc::dup2(fd, number)
-        }
-    };
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
-}
-
-/// Moves `fd` to a number of at least `least`, closed across `execve`, so that a later [`place`]
+/// Moves `fd` to a number of at least `least`, closed across `execve`, so that a later `place`
 /// on a low number cannot destroy it.
 pub(crate) fn move_above(fd: OwnedFd, least: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: F_DUPFD_CLOEXEC returns a new descriptor that nobody else owns.
@@ -153,24 +69,6 @@ pub(crate) fn close_from(first: RawFd, keep: RawFd) {
             u32::MAX,
             0,
         );
-    }
-}
-
-/// Blocks `SIGCHLD` and returns a descriptor that turns readable when a child changes.
-pub(crate) fn child_signals() -> io::Result<OwnedFd> {
-    // SAFETY: the set is initialised before use; the new descriptor is owned by nobody else.
-    unsafe {
-        let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigemptyset(set.as_mut_ptr());
-        libc::sigaddset(set.as_mut_ptr(), libc::SIGCHLD);
-        if libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut()) < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let fd = libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(OwnedFd::from_raw_fd(fd))
     }
 }
 
@@ -216,22 +114,6 @@ pub(crate) fn limit_user_processes(most: u64) {
     // SAFETY: the pointer is to a live value. Failure leaves the old limit, which is reported by
     // whoever asks what limits hold.
     unsafe { libc::setrlimit(libc::RLIMIT_NPROC, &raw const limit) };
-}
-
-fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
-    strings
-        .iter()
-        .map(|s| s.as_ptr().cast_mut())
-        .chain([ptr::null_mut()])
-        .collect()
-}
-
-fn check(code: libc::c_int) -> io::Result<()> {
-    if code == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::from_raw_os_error(code))
-    }
 }
 
 fn unsigned(fd: RawFd) -> u32 {

@@ -17,6 +17,7 @@ use crate::live::Live;
 use crate::machine::{Asked, Machine};
 use crate::relay::{self, Way};
 use crate::state::State;
+use crate::steps::Step;
 use crate::text;
 use crate::tickets::AGENT_USER;
 use crate::up::ended;
@@ -34,6 +35,13 @@ pub trait Agents: Send + Sync + 'static {
     /// # Errors
     /// Why it cannot be started, in words.
     fn start<'a>(&'a self, at: &'a AgentAt) -> BoxFuture<'a, Result<(), String>>;
+
+    /// Gives an agent that answers what it is to do first, unless it was given that before; for each
+    /// session once. It is at work when this returns, and not done.
+    ///
+    /// # Errors
+    /// Why it cannot be given, in words.
+    fn tell<'a>(&'a self, at: &'a AgentAt, prompt: &'a str) -> BoxFuture<'a, Result<(), String>>;
 }
 
 /// Where an agent is to be, and what it is told.
@@ -52,7 +60,7 @@ pub struct AgentAt {
 impl Inner {
     /// Where the agent of a running session is reached from here.
     pub(crate) async fn agent(self: &Arc<Self>, live: &Arc<Live>) -> Result<SocketAddr, Error> {
-        let _turn = live.turn.lock().await;
+        let _turn = self.turn(live).await?;
         if let Some(address) = live.agent() {
             return Ok(address);
         }
@@ -69,13 +77,14 @@ impl Inner {
         let failed = |reason: String| Error::Failed {
             reason: format!("the agent in it does not answer: {reason}"),
         };
+        let asked = Asked::of_row(&row);
+        let at = AgentAt {
+            session: row.id.clone(),
+            password: self.agent_password(&row.id),
+            model: asked.model,
+            machine,
+        };
         if !listens(&*provider, &id, port).await {
-            let at = AgentAt {
-                session: row.id.clone(),
-                password: self.agent_password(&row.id),
-                model: Asked::of_row(&row).model,
-                machine,
-            };
             let starting = async {
                 if let Some(agents) = &self.parts.agents {
                     agents.start(&at).await?;
@@ -94,11 +103,53 @@ impl Inner {
                 }
             }
         }
+        if let Some(prompt) = &asked.prompt {
+            self.tell(live, &at, prompt).await;
+        }
         let way = Way::open(&self.tasks, live, provider, id, port).await;
         let way = way.map_err(|error| failed(error.to_string()))?;
-        let address = way.address();
         live.set_agent(Some(way));
-        Ok(address)
+        // Somebody may have begun to end it meanwhile; its way is closed then.
+        live.agent().ok_or_else(|| ended(&live.row()))
+    }
+
+    /// Gives an agent its first words. Who attaches is let in whether or not they arrived: they can be
+    /// typed.
+    async fn tell(&self, live: &Arc<Live>, at: &AgentAt, prompt: &str) {
+        let Some(agents) = &self.parts.agents else {
+            return;
+        };
+        let limit = self.options.bring_up.agent;
+        let told = tokio::time::timeout(limit, agents.tell(at, prompt)).await;
+        let late = || Err(format!("it took longer than {} s", limit.as_secs()));
+        let Err(reason) = told.unwrap_or_else(|_| late()) else {
+            return;
+        };
+        let words = format!("its agent was not given the initial prompt: {reason}");
+        let step = Step {
+            kind: "warning",
+            words: Some(&words),
+            ..Step::default()
+        };
+        if let Err(error) = self.step(live, step, |_| {}).await {
+            tracing::warn!(target: "sandbox", session = at.session, %error, words);
+        }
+    }
+
+    /// Starts the agent of a session that has something to do for it. It goes on when whoever asked
+    /// is gone.
+    pub(crate) fn set_to_work(self: &Arc<Self>, live: &Arc<Live>) {
+        if Asked::of_row(&live.row()).prompt.is_none() {
+            return;
+        }
+        let (inner, live) = (Arc::clone(self), Arc::clone(live));
+        self.tasks.spawn(async move {
+            if let Err(error) = inner.agent(&live).await {
+                // Whoever attaches is told.
+                let session = live.row().id;
+                tracing::warn!(target: "sandbox", session, %error, "its agent was not started");
+            }
+        });
     }
 
     /// The same for the life of a session and of a server's data, and kept nowhere.

@@ -16,6 +16,12 @@ pub trait Gate: Send + Sync + 'static {
 
     /// What an account may use, and has.
     fn standing<'a>(&'a self, account: &'a str) -> BoxFuture<'a, Result<Standing, GateError>>;
+
+    /// The plans that there are, by name; none where nothing is counted against anybody, or where
+    /// somebody else says who has which.
+    fn plans(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A yes.
@@ -204,6 +210,10 @@ impl Gate for Ledger {
 
     fn standing<'a>(&'a self, account: &'a str) -> BoxFuture<'a, Result<Standing, GateError>> {
         Box::pin(async move { Ok(self.look(account).await?) })
+    }
+
+    fn plans(&self) -> Vec<String> {
+        self.plans.keys().cloned().collect()
     }
 }
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use wharf_model::Caller;
-use wharf_store::db::{Begun, ConfigurationRow, GatewaySessionRow};
+use wharf_store::db::{Begun, ConfigurationRow, GatewayRoom, GatewaySessionRow};
 
 use crate::Error;
 use crate::billing::Refusal;
 use crate::gateway::{Gateway, Inner};
-use crate::limits::{KEYS_MAX, LIFETIME_MIN};
+use crate::limits::{KEYS_MAX, LIFETIME_MIN, PENDING_PER_ACCOUNT};
 use crate::live::Live;
-use crate::machine::{Asked, Machine};
+use crate::machine::Asked;
 use crate::owner::{self, Owner};
 use crate::record::Note;
 use crate::resolve::{self, Checked};
@@ -43,7 +43,8 @@ impl Gateway {
     /// # Errors
     /// In the order in which they are looked for: [`Error::Organization`]; [`Error::Invalid`];
     /// [`Error::InFlight`] and [`Error::OtherRequest`]; [`Error::Billing`]; [`Error::NotFound`] for
-    /// what the session was to be of; [`Error::NoProvider`], [`Error::Failed`].
+    /// what the session was to be of; [`Error::Waiting`], [`Error::Crowded`]; [`Error::NoProvider`],
+    /// [`Error::Failed`].
     pub async fn create(
         &self,
         caller: &Caller,
@@ -56,12 +57,13 @@ impl Gateway {
             let wanted = inner.wanted(new)?;
             let owner = Owner::of(&caller);
             let Some(key) = &key else {
-                return inner.create(&caller, &owner, wanted).await;
+                return inner.create(&caller, &owner, wanted, None).await;
             };
             match inner.claim(&owner.caller, key).await? {
                 Err(before) => Ok(before),
                 Ok(claim) => {
-                    let made = inner.create(&caller, &owner, wanted).await;
+                    let name = Some(claim.name());
+                    let made = inner.create(&caller, &owner, wanted, name).await;
                     inner.settle(claim, &made).await;
                     made
                 }
@@ -82,7 +84,7 @@ impl Inner {
         let immediate = mode == "immediate" || new.ssh.is_some();
         let (keys, variables) = match new.ssh {
             Some(ssh) => (
-                text::public_keys(&ssh.public_keys)?,
+                text::public_keys("sshOptions.publicKeys", &ssh.public_keys)?,
                 text::variables(ssh.variables)?,
             ),
             None => (Vec::new(), Vec::new()),
@@ -94,6 +96,11 @@ impl Inner {
                 format!("must be at least {least} seconds"),
             ));
         }
+        let prompt = text::prompt(new.prompt)?.filter(|text| !text.trim().is_empty());
+        if prompt.is_some() && self.parts.agents.is_none() {
+            let message = "cannot be given to anybody: this server starts no agents";
+            return Err(Error::invalid("initialPrompt", message));
+        }
         let model = text::name("agentConfig.modelId", new.model.as_deref())?;
         Ok(Wanted {
             source,
@@ -104,7 +111,7 @@ impl Inner {
             asked: Asked {
                 keys,
                 model,
-                prompt: text::prompt(new.prompt)?,
+                prompt,
                 metadata: text::metadata(new.metadata)?,
             },
             spare: Spare { variables },
@@ -118,6 +125,7 @@ impl Inner {
         caller: &Caller,
         owner: &Owner,
         wanted: Wanted,
+        key: Option<(&str, &str)>,
     ) -> Result<Created, Error> {
         let admission = self.parts.gate.admit(owner.account()).await?;
         let named = Some(&*wanted.provider).filter(|name| !name.is_empty());
@@ -160,43 +168,54 @@ impl Inner {
             version: 1,
             ..GatewaySessionRow::default()
         };
-        let live = self.begin(caller, row, admission.concurrent_max).await?;
+        let live = self
+            .begin(caller, row, admission.concurrent_max, key)
+            .await?;
         if wanted.immediate {
             self.bring_up(&live, Some(caller), wanted.spare).await?;
+            self.set_to_work(&live);
         }
         let row = live.row();
-        Ok(Created {
-            session: row.id.clone(),
-            configuration: row.configuration.clone(),
-            state: row.state.clone(),
-            has_snapshot: row.snapshot.is_some(),
-            new_configuration,
-            machine: Machine::of_row(&row),
-            expires_ms: row.expires_ms,
-            replayed: false,
-        })
+        Ok(Created::of(&row, new_configuration))
     }
 
-    /// Keeps a new session.
+    /// Keeps a new session, and with it which one was made under a key.
     async fn begin(
         &self,
         caller: &Caller,
         row: GatewaySessionRow,
         most: Option<u32>,
+        key: Option<(&str, &str)>,
     ) -> Result<Arc<Live>, Error> {
         self.record("sandbox.created", &Note::of(Some(caller), &row))?;
         let event = self.event(&row, "created", 1);
-        let most_here = self.options.max;
+        let room = GatewayRoom {
+            running: most,
+            pending: PENDING_PER_ACCOUNT,
+            all: self.options.max,
+        };
         let database = &self.parts.database;
         // Before the row, so that nobody who finds that takes it for another server's.
         let live = Arc::new(Live::new(row.clone(), event.number, &self.closing));
         self.lives.put(row.id.clone(), Arc::clone(&live));
-        let begun = database.insert_gateway_session(&row, &event, most, most_here);
+        let begun = database.insert_gateway_session(&row, &event, room, key);
         let refused = match begun.await {
             Ok(Begun::Done) => return Ok(live),
             Ok(Begun::Full) => Error::Billing(Refusal::concurrent(most.unwrap_or(0))),
-            Ok(Begun::Crowded | Begun::Changed) => Error::Crowded(most_here),
-            Err(error) => error.into(),
+            Ok(Begun::Waiting) => Error::Waiting(room.pending),
+            Ok(Begun::Crowded) => Error::Crowded(room.all),
+            // The key was taken away, by whoever is at it now.
+            Ok(Begun::Changed) => Error::InFlight,
+            Err(error) => {
+                // It may be written all the same. If that cannot be found out now, the next look at it
+                // does.
+                live.doubt();
+                live.set_unwritten(Some(error.to_string()));
+                return match self.be_sure(&live).await {
+                    Ok(()) => Ok(live),
+                    Err(_) => Err(error.into()),
+                };
+            }
         };
         self.lives.remove(&row.id);
         Err(refused)
@@ -210,7 +229,7 @@ impl Inner {
         })?;
         // A key that was registered and opens nothing is left out; it is no fault of this request.
         let legal = keys.iter().filter_map(|key| {
-            let read = text::public_keys(std::slice::from_ref(key)).ok()?;
+            let read = text::public_keys("keys", std::slice::from_ref(key)).ok()?;
             read.into_iter().next()
         });
         Ok(legal.collect())

@@ -13,7 +13,7 @@ use crate::record::Note;
 use crate::state::State;
 use crate::steps::Step;
 use crate::up::state;
-use crate::views::SessionView;
+use crate::views::{Elsewhere, EndedAll, SessionView};
 
 impl Gateway {
     /// Ends a session and its machine, with all that is in it. One that has ended stays as it is.
@@ -38,11 +38,11 @@ impl Gateway {
         going.await.unwrap_or(Err(Error::Closing))
     }
 
-    /// Ends all of a caller's sessions; says how many.
+    /// Ends all of a caller's sessions that are here; says how many, and which are not here.
     ///
     /// # Errors
     /// The first that stood in the way; the others have ended all the same.
-    pub async fn end_all(&self, caller: &Caller) -> Result<u64, Error> {
+    pub async fn end_all(&self, caller: &Caller) -> Result<EndedAll, Error> {
         let inner = &self.inner;
         let owner = Owner::of(caller);
         let ask = owner::own_sessions(&owner, caller);
@@ -50,17 +50,22 @@ impl Gateway {
         let rows = inner.parts.database.gateway_sessions(&ask).await?;
         let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
         let endings = ids.iter().map(|id| self.end(caller, id));
-        let mut ended = 0;
+        let endings = futures_util::future::join_all(endings).await;
+        let mut all = EndedAll::default();
         let mut failed = None;
-        for done in futures_util::future::join_all(endings).await {
+        for (session, done) in ids.iter().zip(endings) {
             match done {
-                Ok(_) => ended += 1,
+                Ok(_) => all.ended += 1,
+                Err(Error::Elsewhere { server }) => all.elsewhere.push(Elsewhere {
+                    session: session.clone(),
+                    server,
+                }),
                 Err(error) => {
                     failed.get_or_insert(error);
                 }
             }
         }
-        failed.map_or(Ok(ended), Err)
+        failed.map_or(Ok(all), Err)
     }
 }
 
@@ -73,14 +78,28 @@ impl Inner {
     ) -> Result<(), Error> {
         live.ending().cancel();
         let _turn = live.turn.lock().await;
-        let done = self.end_with_turn(live, caller, reason).await;
+        self.end_with_turn(live, caller, reason).await
+    }
+
+    pub(crate) async fn end_with_turn(
+        &self,
+        live: &Arc<Live>,
+        caller: Option<&Caller>,
+        reason: &str,
+    ) -> Result<(), Error> {
+        live.ending().cancel();
+        let ending = async {
+            self.be_sure(live).await?;
+            self.end_surely(live, caller, reason).await
+        };
+        let done = ending.await;
         if done.is_err() {
             live.not_ending(&self.closing);
         }
         done
     }
 
-    pub(crate) async fn end_with_turn(
+    async fn end_surely(
         &self,
         live: &Arc<Live>,
         caller: Option<&Caller>,
@@ -95,6 +114,8 @@ impl Inner {
             ..Note::of(caller, &row)
         };
         self.record("sandbox.ended", &note)?;
+        // Before its machine goes, so that whoever is attached hears why.
+        live.over().cancel();
         let provider = self.provider(Some(&row.provider));
         if let (Ok(provider), State::Running | State::Paused | State::Starting) =
             (provider, State::read(&row.state))
@@ -108,12 +129,20 @@ impl Inner {
             recorded: true,
             ..Step::default()
         };
-        let (now_ms, reason) = (self.now_ms(), reason.to_owned());
-        self.step(live, step, |row| {
-            state(row, State::Stopped, Some(reason));
+        let now_ms = self.now_ms();
+        let done = self.step(live, step, |row| {
+            state(row, State::Stopped, Some(reason.to_owned()));
             row.ended_ms = Some(now_ms);
-        })
-        .await?;
+        });
+        if let Err(error) = done.await {
+            let why = error.to_string();
+            let note = Note {
+                reason: Some(&why),
+                ..Note::of(caller, &row)
+            };
+            self.record("sandbox.end_failed", &note)?;
+            return Err(error);
+        }
         self.after_the_end(live).await;
         Ok(())
     }
@@ -121,9 +150,11 @@ impl Inner {
     /// What went with a session.
     pub(crate) async fn after_the_end(&self, live: &Arc<Live>) {
         live.ending().cancel();
+        live.over().cancel();
         live.set_agent(None);
         let id = live.row().id;
         self.tickets.forget(&id);
+        self.holders.forget(&id);
         if let Err(error) = self.parts.database.remove_tickets(&id).await {
             // They open nothing: their session is over.
             tracing::warn!(target: "sandbox", session = id, %error, "tickets were not removed");

@@ -41,6 +41,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A person holds its machine still.
+    #[error("{reason}; `wharf session resume {session}` lets it go on")]
+    Held {
+        /// Who.
+        reason: String,
+        /// The session.
+        session: String,
+    },
     /// Something stands in the way.
     #[error("{0}")]
     Conflict(&'static str),
@@ -67,6 +75,12 @@ pub enum Error {
         /// The bound.
         most: u32,
     },
+    /// As many sessions of the account wait for somebody to need them as may.
+    #[error(
+        "your account has {0} sandbox sessions that nobody has connected to, which is the most it may \
+         have; connect to one of them, or end one"
+    )]
+    Waiting(u32),
     /// As many sessions live here as may.
     #[error("this server has {0} sandbox sessions, which is the most it may have; end one first")]
     Crowded(u32),

@@ -8,8 +8,13 @@ use tokio_util::task::TaskTracker;
 use wharf_model::{Timestamp, random_text_id};
 use wharf_sandbox::Provider;
 
-use crate::limits::{CLOSE_MAX, LIFETIME_MIN, SESSIONS_MAX, SWEPT_EVERY, TENDED_EVERY, ms};
+use crate::holders::Holders;
+use crate::idempotency::InHand;
+use crate::limits::{
+    ADMITTED_EVERY, CLOSE_MAX, LIFETIME_MIN, SESSIONS_MAX, SWEPT_EVERY, TENDED_EVERY, ms,
+};
 use crate::live::Lives;
+use crate::snapshots::Keeping;
 use crate::tickets::Tickets;
 use crate::{Error, Offer, Options, Parts};
 
@@ -24,6 +29,9 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) lives: Lives,
     pub(crate) tickets: Tickets,
+    pub(crate) holders: Holders,
+    pub(crate) keeping: Keeping,
+    pub(crate) in_hand: InHand,
     /// What goes on when whoever asked for it is gone.
     pub(crate) tasks: TaskTracker,
     /// Nobody is to wait for anything new.
@@ -61,6 +69,9 @@ impl Gateway {
             options,
             lives: Lives::default(),
             tickets: Tickets::default(),
+            holders: Holders::default(),
+            keeping: Keeping::default(),
+            in_hand: InHand::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
@@ -70,17 +81,22 @@ impl Gateway {
     }
 
     /// Looks after all sessions until [`stop`](Self::stop): takes up those of an earlier process,
-    /// then pauses, warns, charges, ends and sweeps.
+    /// then pauses, warns, charges, ends, sweeps, and cuts those who may not be attached any more.
     pub async fn run(&self) {
         let inner = &self.inner;
         self.recover().await;
-        let mut until_sweep = Duration::ZERO;
+        let (mut until_sweep, mut until_look) = (Duration::ZERO, Duration::ZERO);
         loop {
             tokio::select! {
                 () = inner.stopping.cancelled() => return,
                 () = tokio::time::sleep(TENDED_EVERY) => {}
             }
             self.tend().await;
+            until_look = until_look.saturating_add(TENDED_EVERY);
+            if until_look >= ADMITTED_EVERY {
+                until_look = Duration::ZERO;
+                self.look_at_holders().await;
+            }
             until_sweep = until_sweep.saturating_add(TENDED_EVERY);
             if until_sweep >= SWEPT_EVERY {
                 until_sweep = Duration::ZERO;

@@ -12,15 +12,19 @@
 //! Start reading at [`Gateway`], then `create.rs` and `up.rs`. Every bound is a constant in
 //! [`limits`].
 
+mod again;
 mod agents;
 mod billing;
 mod configurations;
 mod create;
+mod credits;
+mod doors;
 mod end;
 mod error;
 mod events;
 mod gateway;
 mod github;
+mod holders;
 mod idempotency;
 pub mod limits;
 mod live;
@@ -34,6 +38,7 @@ mod repos;
 mod resolve;
 mod rest;
 mod sessions;
+mod snapshots;
 mod state;
 mod steps;
 mod tend;
@@ -46,11 +51,12 @@ pub use agents::{AgentAt, Agents};
 pub use billing::{
     Admission, BillingCode, Gate, GateError, Ledger, Plan, Refusal, Standing, Unlimited,
 };
+pub use doors::Doors;
 pub use error::Error;
 pub use gateway::Gateway;
 pub use github::{Hub, HubConnection, HubPage, NoHub};
 pub use limits::BringUp;
-pub use parts::{Keys, NoKeys, Offer, Options, Parts};
+pub use parts::{Credentials, Keys, NoKeys, Offer, Options, Parts};
 pub use state::State;
 pub use tickets::{AttachRefusal, Upstream};
 pub use wharf_sandbox::BoxFuture;

@@ -19,7 +19,12 @@ pub const WARNING: Duration = Duration::from_secs(5 * MINUTE);
 pub const SESSIONS_MAX: u32 = wharf_store::db::limits::LIVE_SESSIONS_MAX;
 /// Living sessions of one server, unless the options say otherwise.
 pub const SESSIONS: u32 = 64;
+/// Sessions of one account that wait for somebody to need their machine. They cost their account
+/// nothing, and take room from all others.
+pub const PENDING_PER_ACCOUNT: u32 = 32;
 
+/// The most that one gift of credit gives: ten years of a machine.
+pub const CREDIT_MAX: Duration = Duration::from_secs(10 * 365 * 24 * HOUR);
 /// Configurations of one person in an organization.
 pub const CONFIGURATIONS_PER_OWNER: u32 = 1_000;
 /// Repositories of one person in an organization.
@@ -58,6 +63,10 @@ pub const EVENTS_PER_LOOK: u32 = 100;
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * HOUR);
 /// How long connections may begin with a ticket after it was made or renewed.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(5 * MINUTE);
+/// How often it is looked whether those who are attached would still be let in.
+pub const ADMITTED_EVERY: Duration = Duration::from_secs(MINUTE);
+/// When it is worth asking again for what cannot be looked up now.
+pub const ATTACH_AGAIN: Duration = Duration::from_secs(1);
 /// How long a choice of a connection waits for whoever asks.
 pub const SELECTION_LIFETIME: Duration = Duration::from_secs(5 * MINUTE);
 
@@ -67,6 +76,10 @@ pub const CHARGED_EVERY: Duration = Duration::from_secs(MINUTE);
 pub const USED_EVERY: Duration = Duration::from_secs(30);
 /// Between two looks at the sessions.
 pub const TENDED_EVERY: Duration = Duration::from_secs(5);
+/// The longest wait before something that keeps failing is tried again.
+pub const TRIED_AGAIN_AFTER_MAX: Duration = Duration::from_secs(5 * MINUTE);
+/// How often in a row a machine cannot be held still before it ends instead, where nobody pays for it.
+pub const PAUSES_TRIED: u32 = 3;
 /// Between two sweeps of what nobody has.
 pub const SWEPT_EVERY: Duration = Duration::from_secs(10 * MINUTE);
 /// Sessions that are looked at, or taken up again, at once.

@@ -10,6 +10,7 @@ use wharf_store::db::Database;
 
 use crate::agents::Agents;
 use crate::billing::Gate;
+use crate::doors::Doors;
 use crate::github::Hub;
 use crate::limits::{self, BringUp};
 
@@ -30,6 +31,10 @@ pub struct Parts {
     pub gate: Arc<dyn Gate>,
     /// Who knows a person's public keys.
     pub keys: Arc<dyn Keys>,
+    /// Who knows whether a credential still stands for somebody.
+    pub credentials: Arc<dyn Credentials>,
+    /// Who lets keys in that a machine was not made with; nobody does where there is none.
+    pub doors: Option<Arc<dyn Doors>>,
     /// Who knows connections to GitHub.
     pub hub: Arc<dyn Hub>,
     /// Who starts the agent in a machine; where nobody does, it has to be there by itself.
@@ -78,6 +83,20 @@ impl Keys for NoKeys {
     fn of<'a>(&'a self, _: &'a Caller) -> BoxFuture<'a, Result<Vec<String>, String>> {
         Box::pin(async { Ok(Vec::new()) })
     }
+}
+
+/// Who knows whether a credential still stands for somebody.
+pub trait Credentials: Send + Sync + 'static {
+    /// Whom the credential with this id, which `name` showed once, stands for by now; nobody where it
+    /// has ended, or is for sandboxes no more.
+    ///
+    /// # Errors
+    /// Why that cannot be looked up, in words.
+    fn holder<'a>(
+        &'a self,
+        credential: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Caller>, String>>;
 }
 
 /// What is decided outside.

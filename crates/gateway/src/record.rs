@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use wharf_model::Caller;
+use wharf_store::audit::event::By;
 use wharf_store::db::GatewaySessionRow;
 
 use crate::Error;
@@ -13,11 +14,9 @@ pub(crate) const SERVER: &str = "server";
 /// What an entry says. Nothing here is a secret or may hold one.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Note<'a> {
-    /// Who does it: a caller's name, or `server`.
-    pub(crate) caller: &'a str,
-    /// The credential that they showed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) credential: Option<&'a str>,
+    /// Who does it.
+    #[serde(flatten)]
+    pub(crate) by: By<'a>,
     /// The session that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session: Option<&'a str>,
@@ -48,21 +47,14 @@ impl<'a> Note<'a> {
     /// Of something that a caller does.
     pub(crate) fn by(caller: &'a Caller) -> Self {
         Self {
-            caller: caller.name(),
-            credential: caller.grants().credential_id.as_deref(),
+            by: By::caller(caller),
             ..Self::default()
         }
     }
 
     /// Of something that a caller does to a session, or the server where nobody asked.
     pub(crate) fn of(caller: Option<&'a Caller>, row: &'a GatewaySessionRow) -> Self {
-        let by = match caller {
-            Some(caller) => Self::by(caller),
-            None => Self {
-                caller: SERVER,
-                ..Self::default()
-            },
-        };
+        let by = caller.map_or(By::named(SERVER), By::caller);
         let given = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         Self {
             session: Some(&row.id),
@@ -72,7 +64,8 @@ impl<'a> Note<'a> {
             provider: given(&row.provider),
             sandbox: row.sandbox.as_deref(),
             reason: row.reason.as_deref(),
-            ..by
+            by,
+            ..Self::default()
         }
     }
 }

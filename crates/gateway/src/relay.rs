@@ -27,6 +27,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Way {
     address: SocketAddr,
+    closed: CancellationToken,
     _closes: DropGuard,
 }
 
@@ -62,8 +63,14 @@ impl Way {
         tasks.spawn(accept(listener, end, tasks.clone()));
         Ok(Self {
             address,
+            closed: closed.clone(),
             _closes: closed.drop_guard(),
         })
+    }
+
+    /// Whether its port is still its own.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.closed.is_cancelled()
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {

@@ -1,7 +1,6 @@
 //! Finding sessions, for those who may see them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use wharf_model::Caller;
 use wharf_sandbox::provider::Capability;
@@ -14,7 +13,7 @@ use crate::live::Live;
 use crate::owner::{self, Owner, Use};
 use crate::state::State;
 use crate::up::{Missed, ended};
-use crate::views::{CreditsView, SessionView, StatusView, SupportView};
+use crate::views::{SessionView, StatusView, SupportView};
 use crate::{Error, Offer};
 
 impl Gateway {
@@ -69,7 +68,8 @@ impl Gateway {
         })
     }
 
-    /// Which of these machines, by their providers' names, are there and the caller's.
+    /// Which of these machines, by their providers' names, are there and the caller's. One of another
+    /// server's is there for as long as its session lives: only that server can ask its provider.
     ///
     /// # Errors
     /// [`Error::Invalid`] for more than [`CHECKED_MAX`].
@@ -95,7 +95,16 @@ impl Gateway {
             row.sandbox.filter(|_| alive == Some(true))
         });
         let found = futures_util::future::join_all(asked).await;
-        let found: Vec<String> = found.into_iter().flatten().collect();
+        let mut found: Vec<String> = found.into_iter().flatten().collect();
+        let database = &inner.parts.database;
+        if sandboxes.iter().any(|id| !found.contains(id)) {
+            let ask = owner::own_sessions(&Owner::of(caller), caller);
+            let rows = database.gateway_sessions(&ask.ask(None, false)).await?;
+            let others = rows.into_iter().filter(|row| {
+                row.server != database.server() && owner::may(caller, row, Use::Look).is_ok()
+            });
+            found.extend(others.filter_map(|row| row.sandbox));
+        }
         let asked_for = sandboxes.iter().filter(|id| found.contains(id));
         Ok(asked_for.cloned().collect())
     }
@@ -122,35 +131,6 @@ impl Gateway {
             },
         });
         views.collect()
-    }
-
-    /// What may be used by the caller's account, and what is.
-    ///
-    /// # Errors
-    /// When the database or whoever keeps the credit does not answer.
-    pub async fn credits(&self, caller: &Caller) -> Result<CreditsView, Error> {
-        let inner = &self.inner;
-        let owner = Owner::of(caller);
-        let account = owner.account();
-        let running = inner.parts.database.running_gateway_sessions(account);
-        let running = u64::try_from(running.await?).unwrap_or_default();
-        let mut standing = inner.parts.gate.standing(account).await?;
-        // What runs and has not been charged yet is used as well.
-        let now_ms = inner.now_ms();
-        let open: i64 = inner
-            .lives
-            .all()
-            .iter()
-            .map(|live| live.row())
-            .filter(|row| row.account == account)
-            .filter_map(|row| Some(now_ms.saturating_sub(row.running_ms?).max(0)))
-            .sum();
-        standing.used += Duration::from_millis(u64::try_from(open).unwrap_or_default());
-        Ok(CreditsView {
-            account: account.to_owned(),
-            running,
-            standing,
-        })
     }
 }
 

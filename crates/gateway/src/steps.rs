@@ -1,7 +1,11 @@
 //! One step of a session: recorded, written with its event, told.
+//!
+//! An answer of the database can get lost while what was asked is done. Whoever is refused a step
+//! reads again what is written, so that one lost answer costs one step and not all that follow.
 
 use std::sync::Arc;
 
+use tokio::sync::MutexGuard;
 use wharf_model::Caller;
 use wharf_store::db::{Begun, GatewayEventRow, GatewaySessionRow};
 
@@ -11,6 +15,7 @@ use crate::gateway::Inner;
 use crate::live::Live;
 use crate::record::Note;
 use crate::state::State;
+use crate::views::uncharged;
 
 /// What a step is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,9 +30,40 @@ pub(crate) struct Step<'a> {
     pub(crate) recorded: bool,
     /// What the event and the entry say, where that is not the reason why the session is as it is.
     pub(crate) words: Option<&'a str>,
+    /// When its machine was last known to run, where that is not now: it is charged until then.
+    pub(crate) seen_ms: Option<i64>,
 }
 
 impl Inner {
+    /// A session's turn, with what is written of it known.
+    pub(crate) async fn turn<'a>(&self, live: &'a Arc<Live>) -> Result<MutexGuard<'a, ()>, Error> {
+        let turn = live.turn.lock().await;
+        self.be_sure(live).await?;
+        Ok(turn)
+    }
+
+    /// Reads a session again of which it is not known what was written last. With its turn.
+    pub(crate) async fn be_sure(&self, live: &Arc<Live>) -> Result<(), Error> {
+        if !live.is_doubted() {
+            return Ok(());
+        }
+        let id = live.row().id;
+        let database = &self.parts.database;
+        let Some(row) = database.gateway_session(&id).await? else {
+            // It was never written.
+            self.lives.remove(&id);
+            return Err(Error::NotFound("session"));
+        };
+        let number = database.last_gateway_event(&id).await?;
+        let is_over = State::read(&row.state).is_over();
+        live.read(row, number);
+        if is_over {
+            self.lives.remove(&id);
+            self.after_the_end(live).await;
+        }
+        Ok(())
+    }
+
     /// Takes a step, with the session's turn. `change` says what is different afterwards.
     pub(crate) async fn step(
         &self,
@@ -36,7 +72,7 @@ impl Inner {
         change: impl FnOnce(&mut GatewaySessionRow),
     ) -> Result<GatewaySessionRow, Error> {
         let mut row = live.row();
-        let charge_ms = self.account_for(&mut row, live);
+        let charge_ms = self.account_for(&mut row, live, step.seen_ms);
         change(&mut row);
         if State::read(&row.state) != State::Running {
             row.running_ms = None;
@@ -53,30 +89,25 @@ impl Inner {
         if let Some(words) = step.words {
             event.reason = Some(words.to_owned());
         }
-        let number = event.number;
         self.write(live, row, Some(&event), step.most, charge_ms)
             .await
-            .inspect(|_| {
-                live.number.send_replace(number);
-            })
     }
 
     /// Writes down what a session has used until now, without an event.
     pub(crate) async fn note_use(&self, live: &Arc<Live>) -> Result<(), Error> {
         let mut row = live.row();
-        let charge_ms = self.account_for(&mut row, live);
+        let charge_ms = self.account_for(&mut row, live, None);
         self.write(live, row, None, None, charge_ms).await.map(drop)
     }
 
     /// Moves the time that its machine ran since it was last charged to what it has used.
-    fn account_for(&self, row: &mut GatewaySessionRow, live: &Live) -> i64 {
+    fn account_for(&self, row: &mut GatewaySessionRow, live: &Live, seen_ms: Option<i64>) -> i64 {
         row.active_ms = row.active_ms.max(live.active_ms());
-        let now_ms = self.now_ms();
-        let Some(since_ms) = row.running_ms else {
+        if row.running_ms.is_none() {
             return 0;
-        };
-        // A clock that went back charges nothing.
-        let charge_ms = now_ms.saturating_sub(since_ms).max(0);
+        }
+        let now_ms = self.now_ms();
+        let charge_ms = uncharged(row, seen_ms.unwrap_or(now_ms));
         row.used_ms = row.used_ms.saturating_add(charge_ms);
         row.running_ms = Some(now_ms);
         charge_ms
@@ -93,19 +124,34 @@ impl Inner {
         row.version += 1;
         let database = &self.parts.database;
         let written = database.update_gateway_session(&row, event, most, charge_ms);
-        match written.await? {
-            Begun::Done => {}
-            Begun::Full => return Err(Error::Billing(Refusal::concurrent(most.unwrap_or(0)))),
-            Begun::Crowded => return Err(Error::Crowded(self.options.max)),
-            Begun::Changed => {
-                return Err(Error::Conflict("the session was changed by another server"));
+        let error = match written.await {
+            Ok(Begun::Done) => {
+                live.set(row.clone());
+                if let Some(event) = event {
+                    live.number.send_replace(event.number);
+                }
+                if State::read(&row.state).is_over() {
+                    self.lives.remove(&row.id);
+                }
+                return Ok(row);
             }
+            Ok(Begun::Full) => return Err(Error::Billing(Refusal::concurrent(most.unwrap_or(0)))),
+            Ok(Begun::Waiting | Begun::Crowded) => {
+                return Err(Error::Crowded(self.options.max));
+            }
+            Ok(Begun::Changed) => None,
+            Err(error) => Some(error),
+        };
+        // Whoever has the next turn reads it again, where that cannot be done now.
+        live.doubt();
+        let is_sure = self.be_sure(live).await.is_ok();
+        match error {
+            Some(_) if is_sure && is_written(&row, &live.row()) => Ok(row),
+            Some(error) => Err(error.into()),
+            None => Err(Error::Conflict(
+                "the session was changed by another server; ask again",
+            )),
         }
-        live.set(row.clone());
-        if State::read(&row.state).is_over() {
-            self.lives.remove(&row.id);
-        }
-        Ok(row)
     }
 
     pub(crate) fn event(
@@ -124,4 +170,19 @@ impl Inner {
             expires_ms: row.expires_ms,
         }
     }
+}
+
+/// Whether a step was taken after all.
+fn is_written(step: &GatewaySessionRow, written: &GatewaySessionRow) -> bool {
+    let step = GatewaySessionRow {
+        // The database says whose it is.
+        server: written.server.clone(),
+        ..step.clone()
+    };
+    step == *written
+}
+
+/// When a machine was last known to run, by what is written.
+pub(crate) fn last_seen(row: &GatewaySessionRow) -> i64 {
+    row.active_ms.max(row.running_ms.unwrap_or_default())
 }

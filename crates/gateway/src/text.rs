@@ -87,21 +87,20 @@ pub(crate) fn idempotency_key(key: &str) -> Result<&str, Error> {
 }
 
 /// Public keys of a request: at least one, each a line that opens a machine and does nothing else.
-pub(crate) fn public_keys(keys: &[String]) -> Result<Vec<String>, Error> {
+pub(crate) fn public_keys(field: &'static str, keys: &[String]) -> Result<Vec<String>, Error> {
     if keys.is_empty() || keys.len() > KEYS_MAX {
         return Err(Error::invalid(
-            "sshOptions.publicKeys",
+            field,
             format!("must have 1 to {KEYS_MAX} keys"),
         ));
     }
-    let read = keys.iter().map(|key| {
-        public_key(key).ok_or_else(|| {
-            Error::invalid(
-                "sshOptions.publicKeys",
-                "must be public keys, as in a file that ends with .pub",
-            )
-        })
-    });
+    let wrong = || {
+        Error::invalid(
+            field,
+            "must be public keys, as in a file that ends with .pub",
+        )
+    };
+    let read = keys.iter().map(|key| public_key(key).ok_or_else(wrong));
     read.collect()
 }
 
@@ -186,7 +185,7 @@ mod tests {
     #[test]
     fn a_key_is_a_key_and_nothing_more() {
         let with_comment = format!("  {KEY} ada@laptop \n");
-        assert_eq!(public_keys(&[with_comment]).unwrap(), [KEY]);
+        assert_eq!(public_keys("keys", &[with_comment]).unwrap(), [KEY]);
         for wrong in [
             "",
             "ssh-ed25519",
@@ -196,9 +195,12 @@ mod tests {
             &KEY.replace("ssh-ed25519", "ssh-rsa"),
             &format!("{KEY} {}", "x".repeat(KEY_BYTES_MAX)),
         ] {
-            assert!(public_keys(&[wrong.to_owned()]).is_err(), "{wrong:?}");
+            assert!(
+                public_keys("keys", &[wrong.to_owned()]).is_err(),
+                "{wrong:?}"
+            );
         }
-        let many = |count| public_keys(&vec![KEY.to_owned(); count]);
+        let many = |count| public_keys("keys", &vec![KEY.to_owned(); count]);
         assert!(many(0).is_err() && many(KEYS_MAX).is_ok() && many(KEYS_MAX + 1).is_err());
     }
 

@@ -19,6 +19,7 @@ use crate::limits::{KEYS_MAX, PROVIDER_GRACE, ms};
 use crate::live::Live;
 use crate::machine::{Asked, Machine};
 use crate::owner::{Owner, Use};
+use crate::rest::is_held;
 use crate::state::State;
 use crate::steps::Step;
 use crate::views::ConnectionView;
@@ -49,13 +50,15 @@ impl Missed {
         }
     }
 
-    fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         matches!(self, Self::Refused(ProviderError::NotFound))
     }
 }
 
 /// Why a session ended whose machine is not there any more.
 pub(crate) const GONE: &str = "its sandbox is gone";
+/// Why a machine that is there is of no use.
+pub(crate) const NO_ADDRESS: &str = "its provider says no address for it";
 
 impl Gateway {
     /// Where a session's machine is. It is made, or goes on, where it is not there.
@@ -125,13 +128,41 @@ impl Inner {
         caller: Option<&Caller>,
         spare: Spare,
     ) -> Result<(), Error> {
-        let _turn = live.turn.lock().await;
+        let _turn = self.turn(live).await?;
+        self.bring_up_with_turn(live, caller, spare).await
+    }
+
+    /// As [`bring_up`](Self::bring_up), for a client that may come by itself: what a person holds
+    /// still stays so.
+    pub(crate) async fn bring_up_unless_held(&self, live: &Arc<Live>) -> Result<(), Error> {
+        let _turn = self.turn(live).await?;
+        let row = live.row();
+        if is_held(&row) {
+            return Err(Error::Held {
+                reason: row.reason.unwrap_or_default(),
+                session: row.id,
+            });
+        }
+        self.bring_up_with_turn(live, None, Spare::default()).await
+    }
+
+    async fn bring_up_with_turn(
+        &self,
+        live: &Arc<Live>,
+        caller: Option<&Caller>,
+        spare: Spare,
+    ) -> Result<(), Error> {
         live.touch(self.now_ms());
+        if State::read(&live.row().state) == State::Running && live.is_lost() {
+            self.take_up(live).await?;
+        }
         let row = live.row();
         match State::read(&row.state) {
             State::Stopped | State::Failed => Err(ended(&row)),
             State::Pending => {
                 let most = self.parts.gate.admit(&row.account).await?.concurrent_max;
+                // Before it is said to start: what cannot be had now may be had the next time.
+                let spec = self.spec(&row, caller, spare).await?;
                 let step = Step {
                     kind: "starting",
                     caller,
@@ -140,29 +171,55 @@ impl Inner {
                 };
                 self.step(live, step, |row| state(row, State::Starting, None))
                     .await?;
-                self.make(live, caller, spare).await
+                self.make(live, caller, Ok(spec)).await
             }
-            State::Starting if row.sandbox.is_none() => self.make(live, caller, spare).await,
-            State::Running if self.is_running(live, &row).await => Ok(()),
+            State::Starting if row.sandbox.is_none() => {
+                let spec = self.spec(&row, caller, spare).await;
+                self.make(live, caller, spec).await
+            }
+            State::Running if self.may_run(live, &row).await => Ok(()),
             State::Starting | State::Running | State::Paused => self.wake(live, caller).await,
         }
     }
 
+    /// Makes the machine of a session that is said to start. Whatever stands in the way of it, the
+    /// session does not stay so: it would take a place of its account until its time is over.
     async fn make(
         &self,
         live: &Arc<Live>,
         caller: Option<&Caller>,
-        spare: Spare,
+        spec: Result<Spec, Error>,
+    ) -> Result<(), Error> {
+        live.set_unwritten(None);
+        let making = async { self.make_of(live, caller, spec?).await };
+        let Err(error) = making.await else {
+            return Ok(());
+        };
+        let is_to_end = live.ending().is_cancelled() && !self.closing.is_cancelled();
+        // Whoever ends it writes it down.
+        if !is_to_end && State::read(&live.row().state) == State::Starting {
+            let reason = match &error {
+                Error::Failed { reason } => reason.clone(),
+                other => other.to_string(),
+            };
+            if let Err(unwritten) = self.failed(live, caller, reason.clone()).await {
+                let session = live.row().id;
+                tracing::warn!(target: "sandbox", session, error = %unwritten,
+                    "that a session failed could not be written down");
+                live.set_unwritten(Some(reason));
+            }
+        }
+        Err(error)
+    }
+
+    async fn make_of(
+        &self,
+        live: &Arc<Live>,
+        caller: Option<&Caller>,
+        spec: Spec,
     ) -> Result<(), Error> {
         let row = live.row();
-        let provider = match self.provider(Some(&row.provider)) {
-            Ok(provider) => Arc::clone(provider),
-            Err(error) => {
-                self.failed(live, caller, error.to_string()).await?;
-                return Err(error);
-            }
-        };
-        let spec = self.spec(&row, caller, spare).await?;
+        let provider = Arc::clone(self.provider(Some(&row.provider))?);
         let limit = self.options.bring_up.make;
         let mut made = self
             .within(live, limit, provider.create(&row.id, spec.clone()))
@@ -180,50 +237,51 @@ impl Inner {
                 .within(live, limit, provider.create(&row.id, fresh))
                 .await;
         }
-        let why = match made {
-            Ok(sandbox) => match Machine::of(&sandbox) {
-                Some(machine) => {
-                    return self.made(live, caller, &provider, machine, snapshot).await;
-                }
-                None => "its provider says no address for it".to_owned(),
-            },
-            Err(missed) => missed.reason(self.closing.is_cancelled()),
+        let machine = match made {
+            Ok(sandbox) => Machine::of(&sandbox).ok_or_else(|| NO_ADDRESS.to_owned()),
+            Err(missed) => Err(missed.reason(self.closing.is_cancelled())),
         };
-        self.take_back(&provider, &row.id).await;
-        if live.ending().is_cancelled() && !self.closing.is_cancelled() {
-            // Whoever ends it writes it down.
-            return Err(Error::Ended { reason: why });
+        let done = match machine {
+            Ok(machine) => {
+                let snapshot = |row: &mut GatewaySessionRow| row.snapshot = snapshot;
+                self.is_up(live, caller, &machine, None, snapshot).await
+            }
+            Err(reason) if live.ending().is_cancelled() && !self.closing.is_cancelled() => {
+                Err(Error::Ended { reason })
+            }
+            Err(reason) => Err(Error::Failed { reason }),
+        };
+        if done.is_err() {
+            // Nobody would know of it.
+            self.take_back(&provider, &row.id).await;
         }
-        self.failed(live, caller, why.clone()).await?;
-        Err(Error::Failed { reason: why })
+        done
     }
 
-    async fn made(
+    /// Writes down that a machine is there, and until when it is charged before that, where that is
+    /// not now.
+    pub(crate) async fn is_up(
         &self,
         live: &Arc<Live>,
         caller: Option<&Caller>,
-        provider: &Arc<dyn Provider>,
-        machine: Machine,
-        snapshot: Option<String>,
+        machine: &Machine,
+        seen_ms: Option<i64>,
+        change: impl FnOnce(&mut GatewaySessionRow),
     ) -> Result<(), Error> {
         let step = Step {
             kind: "running",
             caller,
+            seen_ms,
             ..Step::default()
         };
         let now_ms = self.now_ms();
         let done = self.step(live, step, |row| {
-            runs(row, &machine, now_ms);
-            row.snapshot = snapshot;
+            runs(row, machine, now_ms);
+            change(row);
         });
-        match done.await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                // Nobody would know of it.
-                self.take_back(provider, &live.row().id).await;
-                Err(error)
-            }
-        }
+        done.await?;
+        live.set_lost(false);
+        Ok(())
     }
 
     /// Lets a machine go on that was there before.
@@ -234,7 +292,7 @@ impl Inner {
             .as_deref()
             .and_then(|id| SandboxId::parse(id).ok());
         let Some(id) = id else {
-            self.ended_by_itself(live, GONE).await?;
+            self.ended_by_itself(live, GONE, None).await?;
             return Err(ended(&live.row()));
         };
         let provider = Arc::clone(self.provider(Some(&row.provider))?);
@@ -259,37 +317,45 @@ impl Inner {
         let why = match woken {
             Ok(sandbox) => match Machine::of(&sandbox) {
                 Some(machine) => {
-                    let step = Step {
-                        kind: "running",
-                        caller,
-                        ..Step::default()
-                    };
-                    let now_ms = self.now_ms();
-                    self.step(live, step, |row| runs(row, &machine, now_ms))
-                        .await?;
-                    return Ok(());
+                    let done = self.is_up(live, caller, &machine, None, |_| {}).await;
+                    if done.is_err() {
+                        // It runs, and nobody says so: it is looked for again.
+                        live.set_lost(true);
+                    }
+                    return done;
                 }
-                None => "its provider says no address for it".to_owned(),
+                None => NO_ADDRESS.to_owned(),
             },
             Err(missed) if missed.is_gone() => {
-                self.ended_by_itself(live, GONE).await?;
+                self.ended_by_itself(live, GONE, None).await?;
                 return Err(ended(&live.row()));
             }
-            Err(missed) => missed.reason(self.closing.is_cancelled()),
+            Err(missed @ Missed::GivenUp) => {
+                // Whoever ends it writes it down; the next start, or the next look, finds it.
+                live.set_lost(true);
+                let reason = missed.reason(self.closing.is_cancelled());
+                return Err(Error::Ended { reason });
+            }
+            Err(missed) => missed.reason(false),
         };
-        // What is in it is not lost: it is tried again when it is used again.
+        // What is in it is not lost: it is tried again when it is used again. Where it runs all the
+        // same, the next look finds out.
         let step = Step {
             kind: "paused",
             ..Step::default()
         };
         let reason = format!("it did not go on: {why}");
-        self.step(live, step, |row| state(row, State::Paused, Some(reason)))
-            .await?;
+        let done = self.step(live, step, |row| state(row, State::Paused, Some(reason)));
+        if let Err(error) = done.await {
+            live.set_lost(true);
+            return Err(error);
+        }
         Err(Error::Failed { reason: why })
     }
 
-    /// Whether a machine is there and reached as it is written down.
-    async fn is_running(&self, live: &Arc<Live>, row: &GatewaySessionRow) -> bool {
+    /// Whether a machine runs, as far as can be known: a provider that does not answer, or fails, says
+    /// nothing about the machine, and whoever is in it goes on.
+    async fn may_run(&self, live: &Arc<Live>, row: &GatewaySessionRow) -> bool {
         let id = row
             .sandbox
             .as_deref()
@@ -300,9 +366,7 @@ impl Inner {
         let asked = self.within(live, self.options.bring_up.ask, provider.health(&id));
         match asked.await {
             Ok(health) => health == Health::Running,
-            // One that does not answer is not known to be away.
-            Err(Missed::Late(_)) => true,
-            Err(_) => false,
+            Err(missed) => !missed.is_gone(),
         }
     }
 
@@ -369,7 +433,8 @@ impl Inner {
         }
     }
 
-    async fn failed(
+    /// Writes down that a session is over whose machine could not be made.
+    pub(crate) async fn failed(
         &self,
         live: &Arc<Live>,
         caller: Option<&Caller>,
@@ -385,18 +450,22 @@ impl Inner {
             state(row, State::Failed, Some(reason));
             row.ended_ms = Some(now_ms);
         })
-        .await
-        .map(drop)
+        .await?;
+        self.after_the_end(live).await;
+        Ok(())
     }
 
-    /// Writes down that a session is over whose machine nobody has to end.
+    /// Writes down that a session is over whose machine nobody has to end, and until when that is
+    /// charged, where that is not now.
     pub(crate) async fn ended_by_itself(
         &self,
         live: &Arc<Live>,
         reason: &str,
+        seen_ms: Option<i64>,
     ) -> Result<(), Error> {
         let step = Step {
             kind: "ended",
+            seen_ms,
             ..Step::default()
         };
         let now_ms = self.now_ms();

@@ -7,6 +7,7 @@ use serde_json::Value;
 use wharf_model::{Secret, Timestamp};
 use wharf_store::db::{ConfigurationRow, GatewayEventRow, GatewaySessionRow, RepoRow};
 
+use crate::machine::Asked;
 pub use crate::machine::Machine;
 use crate::state::State;
 
@@ -95,6 +96,21 @@ pub struct Created {
     pub replayed: bool,
 }
 
+impl Created {
+    pub(crate) fn of(row: &GatewaySessionRow, new_configuration: bool) -> Self {
+        Self {
+            session: row.id.clone(),
+            configuration: row.configuration.clone(),
+            state: row.state.clone(),
+            has_snapshot: row.snapshot.is_some(),
+            new_configuration,
+            machine: Machine::of_row(row),
+            expires_ms: row.expires_ms,
+            replayed: false,
+        }
+    }
+}
+
 /// A session as those who may see it do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {
@@ -126,6 +142,10 @@ pub struct SessionView {
     pub sandbox: Option<String>,
     /// Where that is, while it runs.
     pub machine: Option<Machine>,
+    /// What of it could not be had, each a sentence.
+    pub notes: Vec<String>,
+    /// What the client keeps with it.
+    pub metadata: Option<Value>,
     /// It began with what an earlier session left.
     pub has_snapshot: bool,
     /// When it was made.
@@ -148,10 +168,8 @@ impl SessionView {
     pub(crate) fn of(row: &GatewaySessionRow, now_ms: i64, idle_ms: Option<i64>) -> Self {
         let state = State::read(&row.state);
         let running = state == State::Running;
-        let since = row
-            .running_ms
-            .map_or(0, |since| now_ms.saturating_sub(since).max(0));
-        let used = row.used_ms.saturating_add(since);
+        let used = row.used_ms.saturating_add(uncharged(row, now_ms));
+        let machine = Machine::of_row(row);
         Self {
             id: row.id.clone(),
             state,
@@ -166,7 +184,12 @@ impl SessionView {
             display_name: row.display_name.clone(),
             provider: row.provider.clone(),
             sandbox: row.sandbox.clone(),
-            machine: Machine::of_row(row).filter(|_| running),
+            notes: machine
+                .as_ref()
+                .map(|it| it.notes.clone())
+                .unwrap_or_default(),
+            machine: machine.filter(|_| running),
+            metadata: Asked::of_row(row).metadata,
             has_snapshot: row.snapshot.is_some(),
             created: Timestamp::from_millis(row.created_ms),
             started: row.started_ms.map(Timestamp::from_millis),
@@ -179,6 +202,33 @@ impl SessionView {
             used: Duration::from_millis(u64::try_from(used).unwrap_or_default()),
         }
     }
+}
+
+/// How long a machine has run that was not charged yet: until now, and no longer than its session
+/// lives, which is for how long somebody pays.
+pub(crate) fn uncharged(row: &GatewaySessionRow, now_ms: i64) -> i64 {
+    let until_ms = now_ms.min(row.expires_ms);
+    // A clock that went back charges nothing.
+    row.running_ms
+        .map_or(0, |since_ms| until_ms.saturating_sub(since_ms).max(0))
+}
+
+/// What came of ending all sessions of somebody's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EndedAll {
+    /// How many ended.
+    pub ended: u64,
+    /// Those that are other servers' to end.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// A session of another server's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The session.
+    pub session: String,
+    /// Its server.
+    pub server: String,
 }
 
 /// How a session is, with what its provider says.
@@ -309,6 +359,15 @@ impl RepoView {
             connection: row.connection,
         }
     }
+}
+
+/// What an account is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// Time of machines, beside what its plan gives and what it was given before.
+    pub time: Duration,
+    /// Its plan from now on; the same as before where there is none.
+    pub plan: Option<String>,
 }
 
 /// What may be used of sandboxes, and what is.

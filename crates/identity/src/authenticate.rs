@@ -8,7 +8,7 @@ use wharf_model::{
 };
 use wharf_store::db::PrincipalRow;
 
-use crate::identity::{Inner, Shown, shown};
+use crate::identity::{Inner, KEY, LOGIN, Shown, shown};
 use crate::issuers::vouched;
 use crate::jwt::Unverified;
 use crate::limits::USED_EVERY;
@@ -47,6 +47,40 @@ impl Identity {
         };
         inner.beliefs.put(age, hash, &caller, now_ms, expires_ms);
         Ok(caller)
+    }
+
+    /// Whom the credential with this id, which `name` showed once, stands for by now; nobody where it
+    /// has ended, or is somebody else's. A token of another issuer's counts for as long as its
+    /// person is there: it is not known here when it ends.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn holder(&self, credential: &str, name: &str) -> Result<Option<Caller>, Error> {
+        let inner = &self.inner;
+        let database = &inner.parts.database;
+        let row = if credential.starts_with(KEY) {
+            database.key_principal_of(credential).await?
+        } else if credential.starts_with(LOGIN) {
+            database.login_principal(credential).await?
+        } else if credential == EXTERNAL {
+            let email = name.split('/').nth(1).unwrap_or_default();
+            let row = database.person_principal(email).await?;
+            row.map(|row| PrincipalRow {
+                credential_id: EXTERNAL.to_owned(),
+                expires_ms: i64::MAX,
+                ..row
+            })
+        } else {
+            None
+        };
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        match inner.caller_of(&row) {
+            Ok(caller) => Ok(Some(caller).filter(|caller| caller.name() == name)),
+            Err(Error::Unauthenticated { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

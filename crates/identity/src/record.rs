@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use wharf_model::Caller;
+use wharf_store::audit::event::By;
 
 use crate::Error;
 use crate::identity::Inner;
@@ -12,12 +13,9 @@ use crate::views::Peer;
 /// account under is left out as well, since people type passwords into the wrong field.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Note<'a> {
-    /// Who does it: a caller's name, or what a person proved to be.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub(crate) caller: &'a str,
-    /// The credential that they showed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) credential: Option<&'a str>,
+    /// Who does it.
+    #[serde(flatten)]
+    pub(crate) by: By<'a>,
     /// Where it comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) address: Option<String>,
@@ -57,8 +55,7 @@ impl<'a> Note<'a> {
     /// Of something that a caller does.
     pub(crate) fn by(caller: &'a Caller) -> Self {
         Self {
-            caller: caller.name(),
-            credential: caller.grants().credential_id.as_deref(),
+            by: By::caller(caller),
             ..Self::default()
         }
     }

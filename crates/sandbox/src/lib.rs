@@ -9,7 +9,7 @@
 //! environment or home directory: moments and random bytes come in through `wharf_model`.
 //!
 //! Start reading at [`provider`], then `local/mod.rs`, then [`launcher`], the process that makes a
-//! local sandbox. `unsafe` is confined to `sys`.
+//! local sandbox. `unsafe` is confined to `sys` and to what is shared in `wharf_linux`.
 //!
 //! Limits: Linux, and for the local provider a kernel of 5.12 or newer. What a sandbox keeps apart
 //! and what it does not is in `docs/sandbox.md`.
@@ -29,7 +29,7 @@ pub use check::{MAX_ENVIRONMENT_BYTES, MAX_KEYS};
 pub use docker::{DockerOptions, DockerProvider, Image};
 pub use error::Error;
 pub use id::{InvalidName, SandboxId, SnapshotId};
-pub use launcher::plan::{Base, Step};
+pub use launcher::plan::{Base, Fault, How, Step};
 pub use local::{LauncherProgram, LocalOptions, LocalProvider};
 pub use provider::{
     AGENT_PORT, BoxFuture, Capabilities, Capability, Connection, Destination, Egress, Health,

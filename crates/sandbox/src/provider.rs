@@ -59,6 +59,12 @@ pub trait Provider: Send + Sync + 'static {
     /// Removes a snapshot; one that is gone already is no error.
     fn forget<'a>(&'a self, snapshot: &'a SnapshotId) -> BoxFuture<'a, Result<(), Error>>;
 
+    /// All snapshots that there are, in the order of their ids; those of this provider alone, so that
+    /// whoever knows which are wanted may forget the others. None where it keeps none.
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<SnapshotId>, Error>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
     /// Says how long it may live; `None` is for ever. Nothing ends it before a
     /// [`Provider::sweep`].
     fn extend<'a>(

@@ -1,5 +1,6 @@
 //! The calls that Rust cannot make safely and that rustix does not wrap: `clone3` as a fork,
-//! attributes of mounts, a filter of system calls, `posix_spawn`.
+//! attributes of mounts, a filter of system calls. Those that others make as well are in
+//! `wharf_linux`.
 //!
 //! All of it is used by the launcher and by what it becomes, which have one thread each; the one
 //! exception is [`enter_network`], which is about the calling thread alone. Each block says why
@@ -9,10 +10,10 @@
 use std::ffi::CString;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
-use std::ptr;
+use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 
 use rustix::process::Pid;
+use wharf_linux::process::{exit_now, pointers};
 
 /// The namespaces of a sandbox.
 pub(crate) const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
@@ -74,10 +75,24 @@ pub(crate) fn fork_into(namespaces: libc::c_int, child: impl FnOnce() -> i32) ->
     }
 }
 
-/// Ends this process at once: no exit handlers, no flushing.
-pub(crate) fn exit_now(code: i32) -> ! {
-    // SAFETY: `_exit` takes any code and does not return.
-    unsafe { libc::_exit(code) }
+/// Becomes the program that a descriptor holds, with nothing in its environment. Returns only the
+/// reason why that failed.
+pub(crate) fn become_program(program: BorrowedFd<'_>, argv: &[CString]) -> io::Error {
+    let argv = pointers(argv);
+    let envp = pointers(&[]);
+    // SAFETY: the path is a literal with its NUL; both arrays hold NUL-terminated strings that
+    // outlive the call and end in a null pointer.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            program.as_raw_fd(),
+            c"".as_ptr(),
+            argv.as_ptr(),
+            envp.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    io::Error::last_os_error()
 }
 
 /// Gives this process mounts of its own.
@@ -190,20 +205,6 @@ pub(crate) fn enter_user_and_network(of: BorrowedFd<'_>) -> io::Result<()> {
     checked(libc::c_long::from(result)).map(|_| ())
 }
 
-/// Puts `fd` under the descriptor `number`, open across `execve`.
-pub(crate) fn place(fd: impl AsFd, number: RawFd) -> io::Result<()> {
-    let fd = fd.as_fd().as_raw_fd();
-    // SAFETY: no memory is involved; numbers that are not open are reported as an error.
-    let result = unsafe {
-        if fd == number {
-            libc::fcntl(fd, libc::F_SETFD, 0)
-        } else {
-            libc::dup2(fd, number)
-        }
-    };
-    checked(libc::c_long::from(result)).map(|_| ())
-}
-
 /// Closes every descriptor from 3 on but these. Only for a process that uses no other any more.
 pub(crate) fn close_all_but(kept: &mut [RawFd]) {
     kept.sort_unstable();
@@ -223,103 +224,10 @@ fn close_range(first: u32, last: u32) {
     unsafe { libc::close_range(first, last, 0) };
 }
 
-/// Blocks `SIGCHLD` and returns a descriptor that turns readable when a child changes.
-pub(crate) fn child_signals() -> io::Result<OwnedFd> {
-    // SAFETY: the set is initialised before use; the new descriptor is owned by nobody else.
-    unsafe {
-        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigemptyset(set.as_mut_ptr());
-        libc::sigaddset(set.as_mut_ptr(), libc::SIGCHLD);
-        checked(libc::c_long::from(libc::sigprocmask(
-            libc::SIG_BLOCK,
-            set.as_ptr(),
-            ptr::null_mut(),
-        )))?;
-        let fd = libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
-        checked(libc::c_long::from(fd))?;
-        Ok(OwnedFd::from_raw_fd(fd))
-    }
-}
-
-/// Starts `path` in a session of its own with these three descriptors, an empty signal mask and
-/// default signal actions.
-pub(crate) fn spawn(
-    path: &CString,
-    argv: &[CString],
-    envp: &[CString],
-    stdio: [BorrowedFd<'_>; 3],
-) -> io::Result<i32> {
-    let argv = pointers(argv);
-    let envp = pointers(envp);
-    let mut actions = MaybeUninit::<libc::posix_spawn_file_actions_t>::uninit();
-    let mut attributes = MaybeUninit::<libc::posix_spawnattr_t>::uninit();
-    let mut pid = 0;
-    // SAFETY: both objects are initialised before use and destroyed after it; the strings and
-    // arrays outlive the call; the descriptors are open because they are borrowed.
-    let result = unsafe {
-        code(libc::posix_spawn_file_actions_init(actions.as_mut_ptr()))?;
-        code(libc::posix_spawnattr_init(attributes.as_mut_ptr()))?;
-        for (number, fd) in (0..).zip(stdio) {
-            code(libc::posix_spawn_file_actions_adddup2(
-                actions.as_mut_ptr(),
-                fd.as_raw_fd(),
-                number,
-            ))?;
-        }
-        let mut none = MaybeUninit::<libc::sigset_t>::uninit();
-        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::sigfillset(all.as_mut_ptr());
-        code(libc::posix_spawnattr_setsigmask(
-            attributes.as_mut_ptr(),
-            none.as_ptr(),
-        ))?;
-        code(libc::posix_spawnattr_setsigdefault(
-            attributes.as_mut_ptr(),
-            all.as_ptr(),
-        ))?;
-        // libc has them in types of different widths.
-        let flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
-        let flags = libc::c_short::try_from(flags).unwrap_or_default() | libc::POSIX_SPAWN_SETSID;
-        code(libc::posix_spawnattr_setflags(
-            attributes.as_mut_ptr(),
-            flags,
-        ))?;
-        let result = code(libc::posix_spawn(
-            &raw mut pid,
-            path.as_ptr(),
-            actions.as_ptr(),
-            attributes.as_ptr(),
-            argv.as_ptr(),
-            envp.as_ptr(),
-        ));
-        libc::posix_spawn_file_actions_destroy(actions.as_mut_ptr());
-        libc::posix_spawnattr_destroy(attributes.as_mut_ptr());
-        result
-    };
-    result.map(|()| pid)
-}
-
-fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
-    strings
-        .iter()
-        .map(|s| s.as_ptr().cast_mut())
-        .chain([ptr::null_mut()])
-        .collect()
-}
-
 fn checked(result: libc::c_long) -> io::Result<libc::c_long> {
     if result < 0 {
         Err(io::Error::last_os_error())
     } else {
         Ok(result)
-    }
-}
-
-fn code(code: libc::c_int) -> io::Result<()> {
-    if code == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::from_raw_os_error(code))
     }
 }

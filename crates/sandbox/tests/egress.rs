@@ -134,6 +134,24 @@ async fn an_open_network_is_there_or_said_to_be_missing() {
         )
         .await;
     assert_eq!(seen.out, "lo\ntap0\nnameserver 10.0.2.3", "{seen:?}");
+    // What tells of the machine and its credentials, and what else this machine listens at.
+    let own = std::process::Command::new("hostname").arg("-I").output();
+    let own = String::from_utf8(own.unwrap().stdout).unwrap();
+    let own = own
+        .split_whitespace()
+        .filter(|address| address.contains('.'));
+    for address in own.chain(["169.254.169.254", "169.254.170.2", "100.100.100.200"]) {
+        let tried = format!("timeout 5 bash -c 'exec 3<>/dev/tcp/{address}/{port}'");
+        let tried = bench.ssh(&sandbox, "user", &tried).await;
+        assert!(
+            tried.err.contains("No route to host"),
+            "{address}: {tried:?}"
+        );
+    }
+    let changed = bench
+        .ssh(&sandbox, "root", "ip route flush table main")
+        .await;
+    assert!(!changed.worked(), "{changed:?}");
     // The gateway of the stack is not this machine's loopback.
     let host = format!("timeout 3 bash -c 'exec 3<>/dev/tcp/10.0.2.2/{port}'");
     let host = bench.ssh(&sandbox, "user", &host).await;

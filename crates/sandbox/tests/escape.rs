@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 
 use support::{Bench, Ran, short};
-use wharf_sandbox::{Provider as _, Sandbox};
+use wharf_sandbox::{Health, Provider as _, Sandbox};
 
 /// Whether the words that a test expects are all that came.
 fn refused(ran: &Ran) -> bool {
@@ -62,7 +62,7 @@ async fn files_of_the_machine_are_not_there() {
         assert!(!ran.worked(), "{way}: {ran:?}");
     }
     let places = inside
-        .root("ls -A /; ls -A /home; cat /proc/self/mountinfo")
+        .root("ls -A /; ls -A /home; cut -d' ' -f5 /proc/self/mountinfo")
         .await;
     assert!(!places.out.contains("/work"), "{places:?}");
     let known = [
@@ -131,6 +131,44 @@ fn held_fast(inside: &Inside, name: &str) -> String {
     assert!(said.err.contains("umount"), "{said:?}");
     assert!(!said.out.contains("off"), "{said:?}");
     said.err
+}
+
+/// Before a sandbox is started again its root is walked by who is outside.
+#[tokio::test]
+async fn links_in_the_place_of_its_own_file_systems_lead_nowhere() {
+    let inside = Inside::new().await;
+    let mount = "cut -d' ' -f5 /proc/self/mountinfo | grep -cE '^/(proc|dev|run|tmp)$'";
+    assert_eq!(inside.root(mount).await.out, "4");
+    // From outside, since inside they cannot be replaced while they are mounted.
+    let root = inside.bench.directory(&inside.sandbox.id).join("root");
+    let init = rustix::process::Pid::from_raw(inside.bench.init(&inside.sandbox.id));
+    rustix::process::kill_process(init.unwrap(), rustix::process::Signal::KILL).unwrap();
+    let health = || inside.bench.provider.health(&inside.sandbox.id);
+    while health().await.unwrap() != Health::Stopped {
+        tokio::task::yield_now().await;
+    }
+    for (place, to) in [
+        ("proc", "/mnt"),
+        ("dev", "."),
+        ("run", "/nonexistent"),
+        ("tmp", "/"),
+    ] {
+        fs::remove_dir(root.join(place)).unwrap();
+        std::os::unix::fs::symlink(to, root.join(place)).unwrap();
+    }
+    let again = inside
+        .bench
+        .provider
+        .connect(&inside.sandbox.id)
+        .await
+        .unwrap();
+    let inside = Inside {
+        sandbox: again,
+        ..inside
+    };
+    let seen = inside.root(mount).await;
+    assert_eq!(seen.out, "4", "{seen:?}");
+    inside.bench.end().await;
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What a sandbox may use, tried to its end.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 mod support;
 
 use support::Bench;
@@ -109,5 +111,68 @@ async fn connections_that_are_too_many_wait() {
     waiting.read_exact(&mut start).await.unwrap();
     assert_eq!(&start, b"SSH-");
     drop(held);
+    bench.end().await;
+}
+
+/// Nothing counts them there but the kernel for the user who has made the namespaces.
+#[test]
+fn processes_are_bounded_without_control_groups() {
+    let none = "mount -t tmpfs none /sys/fs/cgroup";
+    let test = "processes_are_bounded_without_control_groups";
+    if let Some(place) = support::inside(test, none) {
+        support::run(bounded_together(Bench::at(&place, |_| ())));
+    }
+}
+
+async fn bounded_together(bench: Bench) {
+    assert!(!bench.provider.capabilities().has(Capability::Memory));
+    let mut spec = bench.spec();
+    spec.limits.processes = Some(40);
+    let sandbox = bench.provider.create("a", spec).await.unwrap();
+    // Each is another user's as soon as it is there.
+    let bomb = "perl -MPOSIX -e 'my $n = 0; while ($n < 400) { my $p = fork; \
+                if (!defined $p) { print \"$n\\n\"; last } \
+                if ($p == 0) { POSIX::setuid(2000 + $n); close STDIN; close STDOUT; \
+                close STDERR; sleep 600 } $n++; select undef, undef, undef, 0.01 }' 2>&1";
+    let ran = bench.ssh(&sandbox, "root", bomb).await;
+    let made: u32 = ran.out.parse().unwrap_or_else(|_| panic!("{ran:?}"));
+    assert!((20..40).contains(&made), "{made}");
+    let other = bench.create("other").await;
+    assert!(bench.ssh(&other, "user", "true").await.worked());
+    bench.end().await;
+}
+
+/// The kernel counts watchers of files for each user, and for who has made a namespace.
+#[cfg(target_arch = "x86_64")]
+#[tokio::test]
+async fn watchers_inside_are_nobody_elses() {
+    let bench = Bench::new();
+    let sandbox = bench.create("a").await;
+    let take = "perl -e 'my $n = 0; $n++ while syscall(253) >= 0; print \"$n\\n\"; \
+                close STDOUT; close STDERR; sleep 600'";
+    let mut taking = bench.ssh_command(&sandbox, "root");
+    let taking = taking.arg(take).stdout(std::process::Stdio::piped());
+    let mut taking = taking.spawn().unwrap();
+    let mut out = std::io::BufReader::new(taking.stdout.take().unwrap());
+    let line = tokio::task::spawn_blocking(move || {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut out, &mut line).map(|_| line)
+    });
+    let taken: u64 = line.await.unwrap().unwrap().trim().parse().unwrap();
+    let most = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_instances").unwrap();
+    assert!(taken <= most.trim().parse().unwrap(), "{taken}");
+    rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC).unwrap();
+    bench.end().await;
+    taking.wait().unwrap();
+}
+
+#[tokio::test]
+async fn terminals_have_a_bound() {
+    let bench = Bench::new();
+    let sandbox = bench.create("a").await;
+    let open = "perl -e 'my ($n, @f) = 0; while (open $f[$n], \"+<\", \"/dev/ptmx\") { $n++ } \
+                print $n'";
+    let opened = bench.ssh(&sandbox, "user", open).await;
+    assert_eq!(opened.out, "256", "{opened:?}");
     bench.end().await;
 }

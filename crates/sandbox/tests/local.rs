@@ -3,11 +3,14 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use support::{Bench, short, suite};
 use tokio::io::AsyncReadExt as _;
 use wharf_model::Timestamp;
-use wharf_sandbox::{Error, Health, Provider as _, SandboxId, Step};
+use wharf_sandbox::{
+    Error, Fault, Health, How, Provider as _, Sandbox, SandboxId, Source, Spec, Step,
+};
 
 #[tokio::test]
 async fn a_sandbox_is_entered_by_key_as_root_and_as_user() {
@@ -121,6 +124,25 @@ async fn a_sandbox_outlives_the_server() {
     bench.end().await;
 }
 
+/// A terminal that it had in common with the server could be written to from inside.
+#[tokio::test]
+async fn a_sandbox_is_of_a_session_of_its_own() {
+    let bench = Bench::new();
+    let sandbox = bench.create("a").await;
+    let init = bench.init(&sandbox.id);
+    let stat = fs::read_to_string(format!("/proc/{init}/stat")).unwrap();
+    let numbers = stat.rsplit_once(')').unwrap().1;
+    let numbers: Vec<i32> = numbers
+        .split_whitespace()
+        .skip(2)
+        .take(3)
+        .map(|n| n.parse().unwrap())
+        .collect();
+    // Its group, its session, its terminal.
+    assert_eq!(numbers, [init, init, 0]);
+    bench.end().await;
+}
+
 #[tokio::test]
 async fn a_sandbox_whose_first_process_is_killed_is_started_again_with_its_files() {
     let bench = Bench::new();
@@ -128,6 +150,11 @@ async fn a_sandbox_whose_first_process_is_killed_is_started_again_with_its_files
     bench
         .ssh(&sandbox, "user", "echo kept > ~/workspace/file")
         .await;
+    // What the machine lends and the sandbox changes of it.
+    let changed = "cd /etc/alternatives && ln -sfn /usr/bin/env awk && rm which && ln -s x new && \
+                   mount | grep -c ' /etc/alternatives '";
+    let changed = bench.ssh(&sandbox, "root", changed).await;
+    assert_eq!(changed.out, "1", "{changed:?}");
     let init = rustix::process::Pid::from_raw(bench.init(&sandbox.id)).unwrap();
     rustix::process::kill_process(init, rustix::process::Signal::KILL).unwrap();
     while bench.provider.health(&sandbox.id).await.unwrap() == Health::Running {
@@ -139,13 +166,24 @@ async fn a_sandbox_whose_first_process_is_killed_is_started_again_with_its_files
     assert_eq!(again.host_key, sandbox.host_key);
     let kept = bench.ssh(&again, "user", "cat ~/workspace/file").await;
     assert_eq!(kept.out, "kept", "{kept:?}");
+    let words = "cd /etc/alternatives && readlink awk new && ! test -L which && test -L pager";
+    let kept = bench.ssh(&again, "user", words).await;
+    assert_eq!(
+        (kept.out.as_str(), kept.worked()),
+        ("/usr/bin/env\nx", true),
+        "{kept:?}"
+    );
     bench.end().await;
 }
 
 #[tokio::test]
 async fn a_failure_after_any_step_leaves_nothing() {
     for step in Step::ALL {
-        let bench = Bench::with(|options| options.fail_after = Some(step));
+        let fault = Fault {
+            after: step,
+            how: How::Fails,
+        };
+        let bench = Bench::with(|options| options.fault = Some(fault));
         let failed = bench.provider.create("a", bench.spec()).await.unwrap_err();
         let is_named = matches!(&failed, Error::Start { step: named, .. } if *named == step);
         assert!(is_named, "{step:?}: {failed:?}");
@@ -244,6 +282,50 @@ async fn a_snapshot_starts_another_one() {
 }
 
 #[tokio::test]
+async fn every_sandbox_has_users_of_its_own() {
+    let bench = Bench::new();
+    let users = "tr -s ' ' < /proc/self/uid_map; tr -s ' ' < /proc/self/gid_map";
+    let of = async |sandbox: &Sandbox| bench.ssh(sandbox, "user", users).await.out;
+    let (first, second) = (bench.create("a").await, bench.create("b").await);
+    let (one, other) = (of(&first).await, of(&second).await);
+    assert!(one.contains("65536"), "{one}");
+    assert_ne!(one, other);
+    // They are there again for others when it has ended, and not before.
+    assert_ne!(of(&bench.create("c").await).await, one);
+    bench.provider.terminate(&first.id).await.unwrap();
+    assert_eq!(of(&bench.create("d").await).await, one);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn what_is_started_from_a_snapshot_is_its_own() {
+    let bench = Bench::new();
+    let sandbox = bench.create("a").await;
+    let filled = "cd workspace && mkdir d && touch d/f && sudo touch d/r && sudo chmod 4755 d/r && \
+                  mkdir d/e && chmod 500 d/e && \
+                  sudo rm /usr/bin/env && sudo useradd -m second && sudo touch ~second/x && \
+                  sudo chown second:second ~second/x";
+    let filled = bench.ssh(&sandbox, "user", filled).await;
+    assert!(filled.worked(), "{filled:?}");
+    let snapshot = bench.provider.snapshot(&sandbox.id, "s").await.unwrap();
+    let spec = Spec {
+        source: Source::Snapshot(snapshot.clone()),
+        ..bench.spec()
+    };
+    // The first one lives on, so that its users are not this one's.
+    let other = bench.provider.create("b", spec).await.unwrap();
+    let kept = "cd workspace && stat -c '%U:%G %a' . d d/e d/f d/r ~second/x && touch d/g && \
+                sudo touch /etc/x && ! test -e /usr/bin/env && sudo rm /usr/bin/true";
+    let kept = bench.ssh(&other, "user", kept).await;
+    let expected = "user:user 755\nuser:user 755\nuser:user 500\nuser:user 644\nroot:root 4755\n\
+                    second:second 644";
+    assert_eq!(kept.out, expected, "{kept:?}");
+    assert!(kept.worked(), "{kept:?}");
+    bench.provider.forget(&snapshot).await.unwrap();
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn twenty_at_once() {
     let bench = Bench::new();
     let keys: Vec<String> = (0..20).map(|number| format!("n{number}")).collect();
@@ -293,5 +375,42 @@ async fn two_servers_do_not_share_a_state_directory() {
     let second = wharf_sandbox::LocalProvider::open(options, std::sync::Arc::new(support::Real));
     let said = second.err().unwrap().to_string();
     assert!(said.contains("another server uses"), "{said}");
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn programs_of_this_machine_are_lent_and_stay_as_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    // A place that only its owner may look into, and a link to what is meant.
+    let closed = directory.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let program = closed.join("program.real");
+    fs::copy("/bin/echo", &program).unwrap();
+    let link = directory.path().join("link");
+    symlink(&program, &link).unwrap();
+    let bench = Bench::with(|options| {
+        options.programs = [
+            ("lent".to_owned(), link),
+            ("gone".to_owned(), "/nonexistent/program".into()),
+        ]
+        .into();
+    });
+    let sandbox = bench.create("a").await;
+    let words = "command -v lent && lent it runs";
+    for user in ["user", "root"] {
+        let ran = bench.ssh(&sandbox, user, words).await;
+        assert_eq!(ran.out, "/run/programs/lent\nit runs", "{ran:?}");
+    }
+    let words = "cd /run/programs; echo x >lent; rm lent; mv lent other; umount lent; \
+                 mount -o remount,rw lent; chmod 4777 lent; echo tried";
+    let ran = bench.ssh(&sandbox, "root", words).await;
+    assert!(ran.out.ends_with("tried"), "{ran:?}");
+    assert_eq!(fs::read(&program).unwrap(), fs::read("/bin/echo").unwrap());
+    assert_eq!(fs::metadata(&program).unwrap().mode() & 0o7777, 0o755);
+    let ran = bench.ssh(&sandbox, "user", "lent still").await;
+    assert_eq!(ran.out, "still", "{ran:?}");
+    let note = |note: &String| note.contains("gone of this machine is not in it");
+    assert!(sandbox.notes.iter().any(note), "{:?}", sandbox.notes);
     bench.end().await;
 }

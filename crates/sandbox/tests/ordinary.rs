@@ -4,30 +4,23 @@
 //! one who has no account here, in mounts of their own where `/etc/passwd` and `/etc/subuid` know
 //! them.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test finds out from its environment that it is the one inside"
-)]
 
 mod support;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use support::Bench;
-use wharf_sandbox::{Capability, Health, Provider as _, Source, Spec};
+use support::{Bench, run};
+use wharf_sandbox::{Capability, Egress, Health, Provider as _, Sandbox, Source, Spec};
 
 const USER: u32 = 54_321;
-/// Where the inner run finds its directory.
-const PLACE: &str = "WHARF_TEST_PLACE";
 
 /// Runs the test of that name as an ordinary user, with these subordinate ids; in the inner run
 /// the directory to work in.
 fn as_ordinary_user(test: &str, subordinate: &str) -> Option<PathBuf> {
-    if let Some(place) = std::env::var_os(PLACE) {
-        return Some(place.into());
+    if let Some((place, _)) = support::inner() {
+        return Some(place);
     }
     assert!(support::is_root(), "only root can become another user");
     let place = tempfile::tempdir().unwrap();
@@ -36,16 +29,15 @@ fn as_ordinary_user(test: &str, subordinate: &str) -> Option<PathBuf> {
     let account = format!("wharf-test:x:{USER}:{USER}::/nonexistent:/bin/sh\n");
     fs::write(at("passwd"), accounts + &account).unwrap();
     fs::write(at("subid"), subordinate).unwrap();
-    // Copies, since the way to what was built may be closed to others.
+    // Copies, since the way to what was built may be closed to others. The program is the user's,
+    // as it is where somebody has installed it for themselves.
     let programs = [
         (std::env::current_exe().unwrap(), "test"),
-        (
-            env!("CARGO_BIN_EXE_wharf-sandbox-launcher").into(),
-            "launcher",
-        ),
+        (support::launcher().program, "launcher"),
     ];
     for (program, name) in programs {
         fs::copy(program, at(name)).unwrap();
+        chown(at(name), Some(USER), Some(USER)).unwrap();
     }
     fs::create_dir(at("work")).unwrap();
     chown(at("work"), Some(USER), Some(USER)).unwrap();
@@ -54,19 +46,38 @@ fn as_ordinary_user(test: &str, subordinate: &str) -> Option<PathBuf> {
         "cd {0} && mount --bind passwd /etc/passwd && \
          touch /etc/subuid /etc/subgid && \
          mount --bind subid /etc/subuid && mount --bind subid /etc/subgid && \
-         exec setpriv --reuid={USER} --regid={USER} --clear-groups \
-         ./test --exact {test} --nocapture",
+         if [ -e /dev/net/tun ]; then mount -t tmpfs none /mnt && \
+         mknod -m 666 /mnt/tun c 10 200 && mount --bind /mnt/tun /dev/net/tun; fi && \
+         shift && exec setpriv --reuid={USER} --regid={USER} --clear-groups ./test \"$@\"",
         place.path().display()
     );
-    let output = Command::new("unshare")
-        .args(["-m", "sh", "-c", &script])
-        .env(PLACE, at("work"))
-        .output()
-        .unwrap();
+    let output = support::run_inside(test, &at("work"), "", &script);
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("1 passed"), "{said}");
     None
+}
+
+async fn half_of_what_the_user_has_is_left(bench: &Bench, sandbox: &Sandbox) {
+    let whole = fs::read_to_string("/proc/sys/fs/inotify/max_user_instances").unwrap();
+    let half = whole.trim().parse::<u64>().unwrap() / 2;
+    let file = "/proc/sys/user/max_inotify_instances";
+    let script = format!("cat {file}; echo {whole} > {file}; cat {file}").replace('\n', " ");
+    let said = bench.ssh(sandbox, "root", &script).await;
+    assert_eq!(said.out, format!("{half}\n{half}"), "{said:?}");
+}
+
+/// Whoever is root inside is the user, and so the owner of this program.
+async fn the_program_is_out_of_reach(bench: &Bench, sandbox: &Sandbox, user: &str) {
+    for command in [
+        "chmod 755 /proc/1/exe",
+        "touch /proc/1/exe",
+        "perl -e 'open my $f, \"+<\", \"/proc/1/exe\" or die \"$!\\n\"'",
+        "ln -L /proc/1/exe /home/user/it",
+    ] {
+        let ran = bench.ssh(sandbox, user, command).await;
+        assert!(!ran.worked(), "{command}: {ran:?}");
+    }
 }
 
 fn bench(place: &Path) -> Bench {
@@ -106,6 +117,13 @@ async fn with_subordinate_ids(bench: Bench) {
         )
         .await;
     assert_eq!(owned.out, "user:user", "{owned:?}");
+    let notes = sandbox.notes.join("\n");
+    assert!(
+        notes.contains("for each of its users and not together"),
+        "{notes}"
+    );
+    the_program_is_out_of_reach(&bench, &sandbox, "root").await;
+    half_of_what_the_user_has_is_left(&bench, &sandbox).await;
     let sudo = bench.ssh(&sandbox, "user", "sudo -n id -un").await;
     assert_eq!(sudo.out, "root", "{sudo:?}");
     let changed = bench.ssh(&sandbox, "root", "touch /usr/local/x").await;
@@ -165,6 +183,7 @@ async fn without_subordinate_ids(bench: Bench) {
         .ssh(&sandbox, "user", "id -u; pwd; touch workspace/f")
         .await;
     assert_eq!(user.out, "1000\n/home/user", "{user:?}");
+    the_program_is_out_of_reach(&bench, &sandbox, "user").await;
     let terminal = "script -qc tty /dev/null";
     let terminal = bench.ssh(&sandbox, "user", terminal).await;
     assert!(terminal.out.starts_with("/dev/pts/"), "{terminal:?}");
@@ -173,9 +192,37 @@ async fn without_subordinate_ids(bench: Bench) {
     bench.end().await;
 }
 
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(test);
+#[test]
+fn an_open_network_is_closed_where_it_is_to_be() {
+    let test = "an_open_network_is_closed_where_it_is_to_be";
+    if let Some(place) = as_ordinary_user(test, "") {
+        run(open_network(bench(&place)));
+    }
+}
+
+#[test]
+fn an_open_network_is_so_with_subordinate_ids() {
+    let ids = format!("{USER}:200000:65536\n");
+    if let Some(place) = as_ordinary_user("an_open_network_is_so_with_subordinate_ids", &ids) {
+        run(open_network(bench(&place)));
+    }
+}
+
+async fn open_network(bench: Bench) {
+    let is_possible = bench.provider.capabilities().has(Capability::OpenNetwork);
+    if !is_possible || !Path::new("/dev/net/tun").exists() {
+        return bench.end().await;
+    }
+    let spec = Spec {
+        egress: Egress::On,
+        ..bench.spec()
+    };
+    let sandbox = bench.provider.create("a", spec).await.unwrap();
+    let notes = sandbox.notes.join("\n");
+    assert!(!notes.contains("no way out"), "{notes}");
+    let tried = "grep -c tap0 /proc/net/dev; exec 3<>/dev/tcp/169.254.169.254/80";
+    let tried = bench.ssh(&sandbox, "user", tried).await;
+    assert_eq!(tried.out, "1", "{tried:?}");
+    assert!(tried.err.contains("No route to host"), "{tried:?}");
+    bench.end().await;
 }

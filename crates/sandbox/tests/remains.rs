@@ -20,7 +20,7 @@ async fn a_record_that_cannot_be_read_is_no_remainder() {
     let whole = fs::read_to_string(&file).unwrap();
     let newer = whole.replace("\"version\":1", "\"version\":2");
     assert_ne!(newer, whole);
-    let half = whole.trim_end_matches('}');
+    let half = whole.trim_end().trim_end_matches('}');
     for broken in [half, "", &newer] {
         fs::write(&file, broken).unwrap();
         let swept = bench.provider.sweep(Timestamp::from_millis(1)).await;
@@ -44,7 +44,9 @@ async fn an_end_needs_no_room_for_its_record() {
     let bench = Bench::new();
     let sandbox = bench.create("a").await;
     // Nothing can be written in the place where the next record would be, as on a full disk.
-    fs::create_dir(bench.directory(&sandbox.id).join("record.new")).unwrap();
+    let next = bench.directory(&sandbox.id).join("record.new");
+    fs::remove_file(&next).unwrap();
+    fs::create_dir(&next).unwrap();
     let until = Some(Timestamp::from_millis(1));
     bench.provider.extend(&sandbox.id, until).await.unwrap_err();
     bench.provider.terminate(&sandbox.id).await.unwrap();

@@ -1,4 +1,5 @@
-//! Sandboxes, as far as HTTP needs them: who is let in by SSH, and who is led to an agent.
+//! Sandboxes, as far as HTTP needs them: who is let in by SSH, who is led to an agent, and for
+//! how long.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use wharf_engine::{BoxFuture, SandboxRefusal, SandboxWay, Sandboxes};
-use wharf_gateway::{Error, Gateway, Keys};
+use wharf_gateway::{Credentials, Error, Gateway, Keys};
 use wharf_identity::Identity;
 use wharf_model::{Caller, SandboxTarget, Secret, TokenKind};
 
@@ -40,6 +41,32 @@ impl Keys for AccountKeys {
     }
 }
 
+/// Credentials of accounts, which end: tickets that were got with them end too.
+#[derive(Clone)]
+pub struct AccountCredentials(Identity);
+
+impl AccountCredentials {
+    /// Those that `identity` knows.
+    #[must_use]
+    pub fn new(identity: Identity) -> Self {
+        Self(identity)
+    }
+}
+
+impl Credentials for AccountCredentials {
+    fn holder<'a>(
+        &'a self,
+        credential: &'a str,
+        name: &'a str,
+    ) -> wharf_gateway::BoxFuture<'a, Result<Option<Caller>, String>> {
+        Box::pin(async move {
+            let found = self.0.holder(credential, name).await;
+            let found = found.map_err(|error| error.to_string())?;
+            Ok(found.filter(|caller| Class::Sandbox.admit(caller).is_ok()))
+        })
+    }
+}
+
 /// Sessions, as the way to their agents asks for them.
 ///
 /// Clients that were written before there were tickets show a token of the person's in a ticket's
@@ -57,10 +84,15 @@ impl SandboxAttachments {
         Self { gateway, tokens }
     }
 
-    async fn find(&self, session: &str, ticket: &str) -> Result<Upstream, AttachRefusal> {
+    async fn find(
+        &self,
+        session: &str,
+        ticket: &str,
+        from: Peer,
+    ) -> Result<Upstream, AttachRefusal> {
         let found = match TokenKind::of(ticket) {
             Some(TokenKind::ApiKey | TokenKind::Local) => {
-                let caller = self.caller(ticket).await?;
+                let caller = self.caller(ticket, from).await?;
                 self.gateway.attach_as(&caller, session).await
             }
             _ => self.gateway.attach(session, ticket).await,
@@ -70,12 +102,13 @@ impl SandboxAttachments {
         Ok(Upstream {
             address: found.address,
             authorization: authorization.ok_or(AttachRefusal::Ticket)?,
-            ended: self.gateway.ending(session).ok_or(AttachRefusal::Ticket)?,
+            account: found.account.into(),
+            ended: found.ended,
         })
     }
 
-    async fn caller(&self, token: &str) -> Result<Caller, AttachRefusal> {
-        let found = match self.tokens.authenticate(Some(token), &Peer::default()) {
+    async fn caller(&self, token: &str, from: Peer) -> Result<Caller, AttachRefusal> {
+        let found = match self.tokens.authenticate(Some(token), &from) {
             Authentication::Known(caller) => Ok(caller),
             Authentication::Unknown(why) => Err(why),
             Authentication::Ask(asked) => asked.await,
@@ -84,6 +117,10 @@ impl SandboxAttachments {
             Why::Unavailable => AttachRefusal::Unavailable {
                 reason: "accounts cannot be looked up now".to_owned(),
                 retry_after: Some(RETRY),
+            },
+            Why::Throttled { retry_after } => AttachRefusal::Unavailable {
+                reason: "too many wrong tokens came from there".to_owned(),
+                retry_after: Some(retry_after),
             },
             _ => AttachRefusal::Ticket,
         })?;
@@ -96,8 +133,8 @@ impl SandboxAttachments {
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Attachments for SandboxAttachments {
-    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str) -> Attaching<'a> {
-        Box::pin(self.find(session, ticket))
+    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str, from: Peer) -> Attaching<'a> {
+        Box::pin(self.find(session, ticket, from))
     }
 
     fn touched(&self, session: &str) {
@@ -108,9 +145,12 @@ impl Attachments for SandboxAttachments {
 fn refusal(refusal: wharf_gateway::AttachRefusal) -> AttachRefusal {
     match refusal {
         wharf_gateway::AttachRefusal::BadTicket => AttachRefusal::Ticket,
-        wharf_gateway::AttachRefusal::Unavailable { reason } => AttachRefusal::Unavailable {
+        wharf_gateway::AttachRefusal::Unavailable {
             reason,
-            retry_after: None,
+            retry_after,
+        } => AttachRefusal::Unavailable {
+            reason,
+            retry_after,
         },
     }
 }

@@ -43,7 +43,7 @@ pub use accounts::{AccountTokens, Accounts};
 pub use attach::{AttachLimits, AttachOptions, AttachRefusal, Attachments, Upstream};
 pub use auth::{Authentication, Authenticator, Everybody, InTurn, Peer, Tokens, Why};
 pub use configuration::Configuration;
-pub use gateway::{AccountKeys, SandboxAttachments, SandboxMachines};
+pub use gateway::{AccountCredentials, AccountKeys, SandboxAttachments, SandboxMachines};
 pub use options::{Machine, PolicyFiles, Proxies, ServerLimits, ServerOptions};
 pub use peers::{PeerAnswer, PeerRequest, Peers};
 pub use routes::router;

@@ -244,6 +244,7 @@ pub(crate) fn of(app: App) -> Router {
         )
         .route("/api/sandboxes/{id}/events", get(gateway::events::events))
         .route("/api/sandboxes/{id}/extend", post(sandboxes::extend))
+        .route("/api/sandboxes/{id}/keys", post(sandboxes::admit))
         .route("/api/sandboxes/{id}/pause", post(sandboxes::pause))
         .route("/api/sandboxes/{id}/resume", post(sandboxes::resume))
         .route("/api/sandboxes/{id}/snapshot", post(sandboxes::snapshot))
@@ -253,6 +254,7 @@ pub(crate) fn of(app: App) -> Router {
             post(gateway::tickets::renew),
         )
         .route("/api/v1/credits", get(gateway::credits::credits))
+        .route("/api/v1/credits/grants", post(gateway::credits::grant))
         .route("/api/rpc/cli/repos/get", post(calls::repo))
         .route("/api/rpc/cli/repos/create", post(calls::put_repo))
         .route("/api/rpc/cli/repos/deleteAll", post(calls::remove_repos))

@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) gateway: Option<Gateway>,
     pub(crate) attach: Option<Attach>,
     pub(crate) public_url: Option<String>,
+    /// Whether what is secret may go to this server's own address unencrypted.
+    pub(crate) plain_peers: bool,
     pub(crate) pages: Pages,
     pub(crate) heartbeat: Duration,
     pub(crate) metrics: Arc<Metrics>,
@@ -80,11 +82,12 @@ impl App {
             accounts: options.accounts.clone(),
             configuration: options.configuration.clone(),
             gateway: options.gateway.clone(),
-            attach: options
-                .attach
-                .as_ref()
-                .map(|attach| Attach::new(attach, Arc::clone(&metrics.attach))),
+            attach: options.attach.as_ref().map(|attach| {
+                let counts = Arc::clone(&metrics.attach);
+                Attach::new(attach, counts, options.public_url.as_deref())
+            }),
             public_url: options.public_url.clone(),
+            plain_peers: options.plain_peers,
             pages: Pages::default(),
             heartbeat: limits.heartbeat,
             metrics,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use wharf_model::Timestamp;
 use wharf_sandbox::provider::{AGENT_PORT, Capability};
 use wharf_sandbox::{
@@ -24,29 +24,46 @@ pub const FAKE_HOST_KEY: &str =
 pub enum Fault {
     /// It says no.
     Refuses,
-    /// It has made the sandbox and fails then.
+    /// It has done it and fails then.
     FailsHalfWay,
-    /// It has made the sandbox and is never done.
+    /// It has done it and never says so.
     Hangs,
+    /// It has done it and says so when the test lets it ([`FakeProvider::go_on`]).
+    Waits,
+    /// It never says so, and does it when nobody waits any more ([`FakeProvider::arrive`]). Of
+    /// `create` alone.
+    ComesLate,
 }
 
 /// A provider in memory. Cheap to clone: all clones are one.
 #[derive(Clone, Default)]
 pub struct FakeProvider(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
     held: Mutex<Held>,
     hanging: Notify,
+    going_on: Semaphore,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            held: Mutex::default(),
+            hanging: Notify::new(),
+            going_on: Semaphore::new(0),
+        }
+    }
 }
 
 #[derive(Default)]
 struct Held {
     sandboxes: BTreeMap<SandboxId, Made>,
+    late: Vec<(SandboxId, Made)>,
     snapshots: Vec<SnapshotId>,
     calls: Vec<String>,
     faults: Vec<(&'static str, Fault)>,
     cannot: Vec<Capability>,
+    notes: Vec<String>,
     idle: Option<Duration>,
     agent: Option<SocketAddr>,
     port: u16,
@@ -70,9 +87,26 @@ impl FakeProvider {
         self.held().cannot.push(capability);
     }
 
-    /// Waits until a call hangs.
+    /// Its sandboxes say from now on that this could not be had.
+    pub fn note(&self, note: &str) {
+        self.held().notes.push(note.to_owned());
+    }
+
+    /// Waits until a call hangs, or waits for the test.
     pub async fn hangs(&self) {
         self.0.hanging.notified().await;
+    }
+
+    /// One call that waits for the test goes on.
+    pub fn go_on(&self) {
+        self.0.going_on.add_permits(1);
+    }
+
+    /// What comes late is there.
+    pub fn arrive(&self) {
+        let mut held = self.held();
+        let late = std::mem::take(&mut held.late);
+        held.sandboxes.extend(late);
     }
 
     /// What it was asked, in order, each with the key or id.
@@ -85,7 +119,8 @@ impl FakeProvider {
     #[must_use]
     pub fn count(&self, call: &str) -> usize {
         let calls = self.held().calls.clone();
-        calls.iter().filter(|it| it.starts_with(call)).count()
+        let names = calls.iter().filter_map(|it| it.split(' ').next());
+        names.filter(|name| *name == call).count()
     }
 
     /// The sandboxes that there are.
@@ -117,7 +152,11 @@ impl FakeProvider {
 
     /// Ends the processes of the sandbox of that key, as a crash would.
     pub fn stop(&self, key: &str) {
-        if let Some(made) = self.held().sandboxes.get_mut(&SandboxId::of(key)) {
+        self.stop_of(&SandboxId::of(key));
+    }
+
+    fn stop_of(&self, id: &SandboxId) {
+        if let Some(made) = self.held().sandboxes.get_mut(id) {
             made.health = Health::Stopped;
         }
     }
@@ -164,15 +203,29 @@ impl FakeProvider {
         Some(held.faults.remove(at).1)
     }
 
+    /// A call that is refused does nothing.
+    async fn begins(&self, fault: Option<Fault>) -> Result<(), Error> {
+        match fault {
+            Some(Fault::Refuses) => self.done(fault).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn done(&self, fault: Option<Fault>) -> Result<(), Error> {
         match fault {
             None => Ok(()),
             Some(Fault::Refuses | Fault::FailsHalfWay) => {
                 Err(Error::Host("the test said no".to_owned()))
             }
-            Some(Fault::Hangs) => {
+            Some(Fault::Hangs | Fault::ComesLate) => {
                 self.0.hanging.notify_one();
                 std::future::pending().await
+            }
+            Some(Fault::Waits) => {
+                self.0.hanging.notify_one();
+                let permit = self.0.going_on.acquire().await;
+                permit.unwrap().forget();
+                Ok(())
             }
         }
     }
@@ -196,7 +249,7 @@ impl FakeProvider {
             agent_port: AGENT_PORT,
             health: made.health,
             expires_at: made.spec.expires_at,
-            notes: Vec::new(),
+            notes: held.notes.clone(),
         })
     }
 
@@ -225,9 +278,7 @@ impl Provider for FakeProvider {
     fn create<'a>(&'a self, key: &'a str, spec: Spec) -> BoxFuture<'a, Result<Sandbox, Error>> {
         Box::pin(async move {
             let fault = self.called("create", key);
-            if fault == Some(Fault::Refuses) {
-                self.done(fault).await?;
-            }
+            self.begins(fault).await?;
             let id = SandboxId::of(key);
             {
                 let mut held = self.held();
@@ -238,12 +289,17 @@ impl Provider for FakeProvider {
                 }
                 held.port += 1;
                 let port = 40_000 + held.port;
-                let made = held.sandboxes.entry(id.clone()).or_insert(Made {
+                let new = Made {
                     spec,
                     health: Health::Running,
                     port,
-                });
-                made.health = Health::Running;
+                };
+                if fault == Some(Fault::ComesLate) {
+                    held.late.push((id.clone(), new));
+                } else {
+                    let made = held.sandboxes.entry(id.clone()).or_insert(new);
+                    made.health = Health::Running;
+                }
             }
             self.done(fault).await?;
             self.sandbox(&id)
@@ -253,13 +309,14 @@ impl Provider for FakeProvider {
     fn connect<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<Sandbox, Error>> {
         Box::pin(async move {
             let fault = self.called("connect", id.as_str());
-            self.done(fault).await?;
+            self.begins(fault).await?;
             self.change(id, |made| {
                 if made.health == Health::Stopped {
                     made.health = Health::Running;
                     made.port += 100;
                 }
             })?;
+            self.done(fault).await?;
             self.sandbox(id)
         })
     }
@@ -275,16 +332,18 @@ impl Provider for FakeProvider {
     fn pause<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let fault = self.called("pause", id.as_str());
-            self.done(fault).await?;
-            self.change(id, |made| made.health = Health::Paused)
+            self.begins(fault).await?;
+            self.change(id, |made| made.health = Health::Paused)?;
+            self.done(fault).await
         })
     }
 
     fn resume<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let fault = self.called("resume", id.as_str());
-            self.done(fault).await?;
-            self.change(id, |made| made.health = Health::Running)
+            self.begins(fault).await?;
+            self.change(id, |made| made.health = Health::Running)?;
+            self.done(fault).await
         })
     }
 
@@ -295,10 +354,11 @@ impl Provider for FakeProvider {
     ) -> BoxFuture<'a, Result<SnapshotId, Error>> {
         Box::pin(async move {
             let fault = self.called("snapshot", id.as_str());
-            self.done(fault).await?;
+            self.begins(fault).await?;
             self.sandbox(id)?;
             let snapshot = SnapshotId::of(key);
             self.held().snapshots.push(snapshot.clone());
+            self.done(fault).await?;
             Ok(snapshot)
         })
     }
@@ -306,9 +366,19 @@ impl Provider for FakeProvider {
     fn forget<'a>(&'a self, snapshot: &'a SnapshotId) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let fault = self.called("forget", snapshot.as_str());
-            self.done(fault).await?;
+            self.begins(fault).await?;
             self.held().snapshots.retain(|it| it != snapshot);
-            Ok(())
+            self.done(fault).await
+        })
+    }
+
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<SnapshotId>, Error>> {
+        Box::pin(async move {
+            let fault = self.called("snapshots", "");
+            self.done(fault).await?;
+            let mut all = self.held().snapshots.clone();
+            all.sort_unstable();
+            Ok(all)
         })
     }
 
@@ -328,9 +398,13 @@ impl Provider for FakeProvider {
     fn terminate<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let fault = self.called("terminate", id.as_str());
-            self.done(fault).await?;
-            self.held().sandboxes.remove(id);
-            Ok(())
+            self.begins(fault).await?;
+            if fault == Some(Fault::FailsHalfWay) {
+                self.stop_of(id);
+            } else {
+                self.held().sandboxes.remove(id);
+            }
+            self.done(fault).await
         })
     }
 

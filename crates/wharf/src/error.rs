@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Interrupted,
     /// Somebody ended us: SIGTERM.
     Terminated,
+    /// The terminal is gone: SIGHUP.
+    HungUp,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::Blocked => 7,
             Self::Approval => 8,
             Self::TryLater => 9,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }
@@ -60,12 +63,13 @@ impl Kind {
             Self::TryLater => "try_later",
             Self::Interrupted => "interrupted",
             Self::Terminated => "terminated",
+            Self::HungUp => "hung_up",
         }
     }
 
     /// Whether somebody wanted the end, who needs no words about it and no other code.
     pub(crate) const fn is_wanted(self) -> bool {
-        matches!(self, Self::Interrupted | Self::Terminated)
+        matches!(self, Self::Interrupted | Self::Terminated | Self::HungUp)
     }
 }
 

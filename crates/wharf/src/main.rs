@@ -15,6 +15,7 @@ mod context;
 mod error;
 mod logging;
 mod login;
+mod opencode;
 mod sandbox;
 mod tar;
 mod ui;

@@ -8,6 +8,7 @@
 //! A file is cut in segments of [`SEGMENT_BYTES`], which several threads take, and each segment in
 //! pieces (FastCDC, 2020). The digest of a large file is that of the list of its pieces.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -155,13 +156,18 @@ impl Chunks {
     }
 }
 
-/// Forgets the pieces of all files but these.
-pub(crate) fn keep(dir: &Path, is_known: impl Fn(&str) -> bool) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+/// Forgets the pieces of all files but those that are known, which is asked only if there are any.
+pub(crate) fn keep(dir: &Path, known: impl FnOnce() -> BTreeSet<String>) {
+    let mut entries = fs::read_dir(dir).into_iter().flatten().flatten().peekable();
+    if entries.peek().is_none() {
+        return;
+    }
+    let known = known();
+    for entry in entries {
         if entry
             .file_name()
             .to_str()
-            .is_some_and(|name| !is_known(name))
+            .is_some_and(|name| !known.contains(name))
         {
             // Another run may have been faster.
             let _gone = fs::remove_file(entry.path());
@@ -245,7 +251,7 @@ mod tests {
         bytes[9] ^= 1;
         fs::write(&file, bytes).unwrap();
         assert_eq!(Chunks::load(temp.path(), some.hash()), None);
-        keep(temp.path(), |_| false);
+        keep(temp.path(), BTreeSet::new);
         assert!(!file.exists());
     }
 }

@@ -66,6 +66,9 @@ pub enum Error {
     /// The far side is changed by somebody else meanwhile.
     #[error("another sync into the same directory is at work")]
     Busy,
+    /// What is moved from one file system to another is there by halves for a while.
+    #[error("in the sandbox, the workspace is on another file system than the directory above it")]
+    Apart,
     /// Git, as a program, failed.
     #[error("git {step} failed: {said}")]
     Git {

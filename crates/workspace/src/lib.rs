@@ -39,9 +39,12 @@ pub mod round;
 pub mod scan;
 pub mod state;
 pub mod walk;
+pub mod watch;
 
 mod chunks;
 mod error;
 mod ignore;
+mod released;
+mod uncovered;
 
 pub use error::Error;

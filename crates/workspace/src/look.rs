@@ -16,7 +16,7 @@ use aho_corasick::AhoCorasick;
 use wharf_secrets::{SecretKind, begins_private_key, in_line};
 
 use crate::manifest::{Manifest, What};
-use crate::path::RelPath;
+use crate::path::{RelPath, parent};
 use crate::scan::{self, Scanned};
 
 /// How much of a file is looked at. Secrets are in settings, not in data.
@@ -47,6 +47,9 @@ pub enum Reason {
     },
     /// Files of this name hold logins or keys.
     Name,
+    /// It was left out here until rules were taken from the far side: whoever wrote them there may
+    /// have wanted just this.
+    Uncovered,
     /// It has so many bytes.
     Large(u64),
 }
@@ -69,15 +72,16 @@ impl Held {
         }
     }
 
-    /// Somebody said yes to this one.
-    pub fn release(&mut self, path: &[u8]) {
-        self.paths.remove(path);
+    /// Somebody said yes to this one. Whether it is one that was asked about.
+    pub fn release(&mut self, path: &[u8]) -> bool {
+        self.paths.remove(path)
     }
 
-    /// Whether it is held back.
+    /// Whether it is held back, or a directory above it is.
     #[must_use]
     pub fn has(&self, path: &[u8]) -> bool {
-        self.paths.contains(path)
+        let above = std::iter::successors(Some(path), |path| parent(path));
+        !self.paths.is_empty() && above.into_iter().any(|path| self.paths.contains(path))
     }
 
     /// The files.
@@ -97,11 +101,17 @@ pub fn look(root: &Path, scanned: &Scanned, large: u64) -> Vec<Finding> {
         let path = path.clone();
         findings.push(Finding { path, reason });
     }
-    // Who says yes to a large file has not said yes to the secret in it.
+    gravest(findings)
+}
+
+/// In the order of paths, of each the gravest reason: who says yes to a large file has not said yes
+/// to the secret in it.
+pub(crate) fn gravest(mut findings: Vec<Finding>) -> Vec<Finding> {
     let rank = |reason: &Reason| match reason {
         Reason::Secret { .. } => 0,
         Reason::Name => 1,
-        Reason::Large(_) => 2,
+        Reason::Uncovered => 2,
+        Reason::Large(_) => 3,
     };
     findings.sort_by(|a, b| {
         let by_path = a.path.cmp(&b.path);

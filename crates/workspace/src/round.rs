@@ -16,10 +16,12 @@ use crate::path::RelPath;
 use crate::plan::{Options, Plan, Provided, Sides, plan};
 use crate::pull::apply::{Applied, Here, apply};
 use crate::pull::diff::{Patch, patch};
-use crate::pull::{Bounds, Incoming, Pull, fetch, settle};
+use crate::pull::{self, Bounds, Incoming, Pull, fetch, is_rules, settle};
 use crate::push::{Push, Pushed, Report, push};
+use crate::released::Released;
 use crate::scan::{Cache, Scanned, scan};
 use crate::state::{Agreement, Shelf};
+use crate::uncovered::Uncovered;
 use crate::walk::{GitForm, Walk};
 
 /// What a round is about. The caller holds a lock on the workspace and the sandbox.
@@ -78,17 +80,24 @@ impl Round {
     pub async fn begin(setting: Setting, opener: &dyn Opener, now_ns: i64) -> Result<Self, Error> {
         let shelf = Shelf::at(setting.shelf.clone());
         let here = tokio::task::spawn_blocking({
-            let (setting, shelf) = (setting.clone(), shelf.clone());
-            move || setting.scan(&shelf, now_ns)
+            let setting = setting.clone();
+            move || {
+                pull::remove(&setting.incoming())?;
+                setting.scan(now_ns)
+            }
         });
         let agreement = Agreement::load(&shelf.agreement(&setting.sandbox));
         let far = ask(opener, &setting.place, &agreement).await;
         let here = here
             .await
             .map_err(|error| Error::Cut(std::io::Error::other(error)))?;
-        let (scanned, findings) = here?;
+        let (scanned, mut findings) = here?;
         let far = far?;
         let agreement = agreement.known_to(&far);
+        let mut uncovered = Uncovered::load(&shelf);
+        uncovered.settle(&scanned.manifest)?;
+        findings = uncovered.among(findings);
+        findings = Released::load(&shelf, &setting.sandbox).not_among(findings);
         Ok(Self {
             setting,
             shelf,
@@ -135,7 +144,11 @@ impl Round {
             compress,
             report: Arc::clone(&report),
         };
-        push(opener, plan, asked).await
+        let pushed = push(opener, plan, asked).await?;
+        // What was not held back any more is what somebody has said yes to.
+        Uncovered::load(&self.shelf).answered(plan, &self.scanned.manifest)?;
+        Released::load(&self.shelf, &self.setting.sandbox).answered(plan, &self.findings)?;
+        Ok(pushed)
     }
 
     /// Keeps the contents that were agreed on, for merges. It is worth doing after a push, and takes
@@ -163,7 +176,7 @@ impl Round {
             place: &self.setting.place,
             root: self.root(),
             excludes: self.setting.excludes.as_deref(),
-            spool: &self.setting.shelf.join("incoming"),
+            spool: &self.setting.incoming(),
             local: &self.scanned.manifest,
             agreement: &self.agreement,
             far: &self.far,
@@ -189,7 +202,8 @@ impl Round {
     /// Applies what was brought, and keeps that both sides know it.
     ///
     /// # Errors
-    /// Those of [`apply`], and when the far side cannot be told.
+    /// Those of [`apply`]. That the far side could not be told is none: what was done here is done,
+    /// and [`Applied::untold`] says so.
     pub async fn apply(
         &self,
         opener: &dyn Opener,
@@ -207,6 +221,14 @@ impl Round {
             rules: choice.rules,
         };
         let wanted = |path: &RelPath| choice.only.is_none_or(|only| only(path));
+        let takes_rules = incoming
+            .changes()
+            .iter()
+            .any(|change| is_rules(&change.path) && wanted(&change.path));
+        if choice.rules && takes_rules {
+            // Before they are: a run that is ended in between has held back too much, not too little.
+            Uncovered::load(&self.shelf).add(&self.scanned.left)?;
+        }
         let mut applied = apply(incoming, here, Some(&wanted))?;
         if self.far.is_strange {
             // There was none before this.
@@ -217,7 +239,8 @@ impl Round {
             .agreement
             .save(&self.shelf.agreement(&self.setting.sandbox))?;
         let token = applied.agreement.token();
-        settle(opener, &self.setting.place, &self.far, token).await?;
+        let told = settle(opener, &self.setting.place, &self.far, token).await;
+        applied.untold = told.err().map(|error| error.to_string());
         Ok(applied)
     }
 
@@ -231,7 +254,13 @@ impl Round {
 }
 
 impl Setting {
-    fn scan(&self, shelf: &Shelf, now_ns: i64) -> Result<(Scanned, Vec<Finding>), Error> {
+    /// Looks at this side alone. `now_ns` is the time, in nanoseconds since 1970. It takes as long as
+    /// the disk does.
+    ///
+    /// # Errors
+    /// Those of [`scan`].
+    pub fn scan(&self, now_ns: i64) -> Result<(Scanned, Vec<Finding>), Error> {
+        let shelf = Shelf::at(self.shelf.clone());
         let root = self.workspace.root();
         let asked = Walk {
             root,
@@ -240,8 +269,13 @@ impl Setting {
             git: self.git,
             threads: self.threads,
         };
-        let scanned = scan(&asked, &mut Cache::load(shelf), now_ns)?;
+        let scanned = scan(&asked, &mut Cache::load(&shelf), now_ns)?;
         let findings = look(root, &scanned, self.large);
         Ok((scanned, findings))
+    }
+
+    /// Where what a pull brings is until it is used.
+    fn incoming(&self) -> PathBuf {
+        self.shelf.join("incoming")
     }
 }

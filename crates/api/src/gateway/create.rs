@@ -42,7 +42,8 @@ pub struct CreateGatewaySession {
     /// Who gets in by SSH.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssh_options: Option<SshOptions>,
-    /// What the agent is to do first. Kept with the session.
+    /// What the agent is to do first. It is given to it once, when it is started: at once where the
+    /// machine is made at once, else when somebody first attaches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 65_536)]
     pub initial_prompt: Option<String>,
@@ -76,7 +77,7 @@ pub struct ManagedConfiguration {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentConfig {
-    /// The model that it asks.
+    /// The model that it asks, as `PROVIDER/MODEL`.
     #[serde(default)]
     pub model_id: String,
 }
@@ -142,6 +143,9 @@ pub struct GatewaySandbox {
     /// The directory for the work.
     #[serde(default)]
     pub workspace: String,
+    /// What of it could not be had here, each a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// `GET /proliferate/sessions/{id}/status`

@@ -27,6 +27,6 @@ pub use create::{
     GatewaySandbox, GatewaySessionCreated, GatewayStatus, ManagedConfiguration, SshOptions,
 };
 pub use sandbox::{
-    Credits, ExtendSandbox, RenewTicket, Sandbox, SandboxEvent, SandboxList, SandboxSupport,
-    SandboxTicket,
+    AdmitKeys, Credits, ExtendSandbox, GrantCredits, RenewTicket, Sandbox, SandboxEvent,
+    SandboxList, SandboxSupport, SandboxTicket,
 };

@@ -1,6 +1,7 @@
 //! `/api/sandboxes`: looking after sandbox sessions.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::identity::Hidden;
@@ -83,6 +84,13 @@ pub struct Sandbox {
     /// Where a browser sees what it serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview_url: Option<String>,
+    /// What of a machine could not be had here, each a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What its client keeps with it. Not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Value, required = false)]
+    pub client_metadata: Option<Value>,
     /// It began with what an earlier session left.
     pub has_snapshot: bool,
     /// RFC 3339.
@@ -111,6 +119,15 @@ pub struct ExtendSandbox {
     /// Seconds from now that it is to live at least. It never ends earlier than before.
     #[schema(minimum = 60)]
     pub seconds: u64,
+}
+
+/// `POST /api/sandboxes/{id}/keys`: keys that are let in as well.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AdmitKeys {
+    /// Public keys as in `authorized_keys`, at least one.
+    #[serde(default)]
+    #[schema(max_items = 32)]
+    pub public_keys: Vec<String>,
 }
 
 /// What opens the way to the agent in a sandbox: `POST /api/sandboxes/{id}/tickets`.
@@ -152,6 +169,21 @@ pub struct SandboxEvent {
     pub reason: Option<String>,
     /// When it ends, unless it is extended.
     pub expires_at: String,
+}
+
+/// `POST /api/v1/credits/grants`: gives an account credit for sandboxes, another plan, or both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GrantCredits {
+    /// The organization, by id or short name; the caller's own account when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// Seconds of sandboxes, beside what the plan gives and what was given before.
+    #[serde(default)]
+    #[schema(maximum = 315_360_000)]
+    pub seconds: u64,
+    /// The plan from now on, one of the server's; the same as before when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
 }
 
 /// `GET /api/v1/credits`: what may be used of sandboxes, and what is left of it.

@@ -12,6 +12,10 @@ struct Came {
     lines: Mutex<Vec<String>>,
     /// The first ticket is good no more.
     is_late: AtomicBool,
+    /// No ticket is good.
+    is_shut: AtomicBool,
+    /// The first ticket is not known any more.
+    is_forgotten: AtomicBool,
 }
 
 impl Came {
@@ -48,10 +52,20 @@ async fn serve(mut request: hyper::Request<Incoming>, came: &Came, base: &str) -
     };
     let line = format!("{} {}{key}", request.method(), request.uri());
     came.lines.lock().unwrap().push(line);
+    if path == "/api/sandboxes/gws_1/tickets" {
+        return said(StatusCode::OK, &ticket(base, "wht_3"));
+    }
     if path == "/api/sandboxes/gws_1/tickets/renew" {
+        if came.is_forgotten.load(Ordering::SeqCst) {
+            return said(
+                StatusCode::NOT_FOUND,
+                r#"{"error":"there is no such ticket"}"#,
+            );
+        }
         return said(StatusCode::OK, &ticket(base, "wht_2"));
     }
-    if came.is_late.load(Ordering::SeqCst) && path.contains("wht_1") {
+    let is_late = came.is_late.load(Ordering::SeqCst) && path.contains("wht_1");
+    if is_late || came.is_shut.load(Ordering::SeqCst) {
         return said(StatusCode::UNAUTHORIZED, "too late");
     }
     if request.headers().contains_key(UPGRADE) {
@@ -188,6 +202,101 @@ async fn a_ticket_that_is_late_is_renewed_on_the_way() {
         .filter(|line| line.ends_with("/renew"))
         .count();
     assert_eq!(renewals, 1, "{:?}", came.lines());
+}
+
+#[tokio::test]
+async fn a_ticket_that_stays_bad_is_renewed_once_for_each_request() {
+    let (door, came) = door().await;
+    came.is_shut.store(true, Ordering::SeqCst);
+    let answer = talk(&door, &request("GET /one", ""), "too late").await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert_eq!(
+        came.lines(),
+        [
+            "GET /proxy/gws_1/wht_1/opencode/one",
+            "POST /api/sandboxes/gws_1/tickets/renew",
+            "GET /proxy/gws_1/wht_2/opencode/one",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_ticket_that_is_forgotten_is_replaced() {
+    let (door, came) = door().await;
+    came.is_late.store(true, Ordering::SeqCst);
+    came.is_forgotten.store(true, Ordering::SeqCst);
+    let answer = talk(&door, &request("GET /one", ""), "/opencode/one ").await;
+    assert!(
+        answer.contains("/proxy/gws_1/wht_3/opencode/one"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_on_this_machine_is_asked_here_whatever_others_call_it() {
+    let (url, came) = server().await;
+    let client = Client::new(&url, None).unwrap();
+    let made = made("https://wharf.invalid", "wht_1");
+    let password = Secret::new("open sesame".to_owned());
+    let door = Door::open(&client, "gws_1", made, password).await.unwrap();
+    assert_eq!(door.ready().await, Ok(()));
+    assert_eq!(
+        came.lines(),
+        ["GET /proxy/gws_1/wht_1/opencode/global/health"]
+    );
+}
+
+#[test]
+fn a_ticket_leads_where_this_client_can_go() {
+    const HERE: &str = "http://127.0.0.1:7304";
+    for (base, url, leads) in [
+        (
+            HERE,
+            "https://w.example/proxy/s/t/opencode",
+            "http://127.0.0.1:7304/proxy/s/t/opencode",
+        ),
+        (
+            HERE,
+            "http://w.example/x/proxy/s/t/opencode/",
+            "http://127.0.0.1:7304/proxy/s/t/opencode",
+        ),
+        (
+            "https://w.example/x",
+            "https://two.example/proxy/s/t/opencode",
+            "https://two.example/proxy/s/t/opencode",
+        ),
+        (
+            "https://w.example/x",
+            "http://two.example/proxy/s/t/opencode",
+            "https://w.example/x/proxy/s/t/opencode",
+        ),
+    ] {
+        assert_eq!(led(base, url).as_deref(), Some(leads), "{base} {url}");
+    }
+    assert_eq!(led(HERE, "https://w.example/elsewhere"), None);
+}
+
+#[tokio::test]
+async fn a_sandbox_has_no_say_in_how_much_is_read() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let flood = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = [0; 4096];
+        assert_ne!(stream.read(&mut head).await.unwrap(), 0);
+        stream.write_all(b"HTTP/1.1 500 No\r\n\r\n").await.unwrap();
+        // Until nobody takes more of it.
+        while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+    });
+    let client = Client::new(&url, None).unwrap();
+    let password = Secret::new("open sesame".to_owned());
+    let door = Door::open(&client, "gws_1", made(&url, "wht_1"), password);
+    let door = door.await.unwrap();
+    assert_eq!(door.ready().await, Err("x".repeat(REASON_CHARS_MAX)));
+    flood.await.unwrap();
+
+    let long = format!(r#"{{"error":"{}"}}"#, "y".repeat(REASON_CHARS_MAX + 1));
+    assert_eq!(reason(long.as_bytes()), Some("y".repeat(REASON_CHARS_MAX)));
 }
 
 #[tokio::test]

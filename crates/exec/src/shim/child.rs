@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
+use wharf_linux::process::{Leads, child_signals, spawn};
 
 use super::{kind, stage};
 use crate::frame::{self, Decoder, Encoder};
+use crate::tree;
 use crate::zygote::{drain, encode_status, wait_for_either};
-use crate::{sys, tree};
 
 /// What runs a script that has no `#!` line, as a shell would.
 const SCRIPT_SHELL: [&str; 3] = ["/bin/bash", "--noprofile", "--norc"];
@@ -22,7 +23,7 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 pub(crate) fn main(socket: OwnedFd, base_env: &[CString], default_cwd: &Path) -> i32 {
     let _cosmetic = rustix::thread::set_name(c"wharf-shim");
     let own = rustix::process::getpid();
-    let signals = match sys::child_signals() {
+    let signals = match child_signals() {
         Ok(signals) if rustix::process::set_child_subreaper(Some(own)).is_ok() => signals,
         _ => return 1,
     };
@@ -157,7 +158,7 @@ impl Shim<'_> {
             .collect::<Result<Vec<_>, _>>();
         let words = words.map_err(|_| malformed())?;
         let stdio = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-        let first = match sys::spawn(&path, &words, &env, stdio) {
+        let first = match spawn(&path, &words, &env, stdio, Leads::Group) {
             Err(error) if error.raw_os_error() == Some(libc::ENOEXEC) => {
                 let mut script: Vec<CString> = SCRIPT_SHELL
                     .iter()
@@ -166,7 +167,7 @@ impl Shim<'_> {
                 script.push(path.clone());
                 script.extend(words.into_iter().skip(1));
                 let shell = script.first().cloned().unwrap_or(path);
-                sys::spawn(&shell, &script, &env, stdio)
+                spawn(&shell, &script, &env, stdio, Leads::Group)
             }
             result => result,
         };

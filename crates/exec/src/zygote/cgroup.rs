@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use wharf_linux::cgroups::{Place, hand_down, places};
+
 use super::TreeLimits;
 
 /// What our groups are called, before the zygote's process id.
@@ -48,10 +50,8 @@ impl Cgroups {
         if limits.processes.is_none() && limits.memory.is_none() {
             return none;
         }
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let name = format!("{PREFIX}{}", std::process::id());
-        let parents = places(&mounts, &own)
+        let parents = places(&["pids", "memory"])
             .into_iter()
             .filter_map(|place| prepare(&place, &name, limits))
             .collect();
@@ -115,61 +115,11 @@ impl Group {
     }
 }
 
-/// A hierarchy and our own directory in it.
-#[derive(Debug, PartialEq, Eq)]
-struct Place {
-    directory: PathBuf,
-    /// Version 1 controllers of this mount; empty for version 2.
-    controllers: Vec<String>,
-    unified: bool,
-}
-
-/// Reads `/proc/self/mountinfo` and `/proc/self/cgroup` together.
-fn places(mounts: &str, own: &str) -> Vec<Place> {
-    let own_path = |wanted: &dyn Fn(&str) -> bool| {
-        own.lines().find_map(|line| {
-            let mut fields = line.splitn(3, ':').skip(1);
-            let controllers = fields.next()?;
-            let path = fields.next()?;
-            wanted(controllers).then(|| path.trim_start_matches('/').to_owned())
-        })
-    };
-    mounts
-        .lines()
-        .filter_map(|line| {
-            let (before, after) = line.split_once(" - ")?;
-            let mount = before.split(' ').nth(4)?;
-            let mut fields = after.split(' ');
-            let kind = fields.next()?;
-            let options = fields.nth(1)?;
-            let controllers: Vec<String> = options
-                .split(',')
-                .filter(|option| matches!(*option, "pids" | "memory"))
-                .map(str::to_owned)
-                .collect();
-            let unified = kind == "cgroup2";
-            if !unified && (kind != "cgroup" || controllers.is_empty()) {
-                return None;
-            }
-            let path = if unified {
-                own_path(&str::is_empty)?
-            } else {
-                own_path(&|list| list.split(',').any(|c| controllers.iter().any(|o| o == c)))?
-            };
-            Some(Place {
-                directory: Path::new(mount).join(path),
-                controllers,
-                unified,
-            })
-        })
-        .collect()
-}
-
 /// Makes our parent directory in a hierarchy, if the limits that are wanted can be set there.
 fn prepare(place: &Place, name: &str, limits: TreeLimits) -> Option<Parent> {
     let has = |controller: &str| {
         if place.unified {
-            enable(&place.directory, controller)
+            hand_down(&place.directory, controller)
         } else {
             place.controllers.iter().any(|c| c == controller)
         }
@@ -183,7 +133,7 @@ fn prepare(place: &Place, name: &str, limits: TreeLimits) -> Option<Parent> {
     let directory = create(&place.directory, name)?;
     if place.unified {
         for (wanted, controller) in [(processes, "pids"), (memory, "memory")] {
-            if wanted && !enable(&directory, controller) {
+            if wanted && !hand_down(&directory, controller) {
                 let _unused = fs::remove_dir(&directory);
                 return None;
             }
@@ -234,15 +184,6 @@ fn remove_stale(parent: &Path) {
     }
 }
 
-/// Hands a version 2 controller down to the directories below.
-fn enable(directory: &Path, controller: &str) -> bool {
-    let file = directory.join("cgroup.subtree_control");
-    let enabled = || {
-        fs::read_to_string(&file).is_ok_and(|list| list.split_whitespace().any(|c| c == controller))
-    };
-    enabled() || (fs::write(&file, format!("+{controller}")).is_ok() && enabled())
-}
-
 fn gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
 }
@@ -258,28 +199,5 @@ mod tests {
         assert_eq!(made.len(), usize::try_from(MAX_NAMES).unwrap());
         assert!(made[0].ends_with("wharf-7") && made[1].ends_with("wharf-7-1"));
         assert!(create(&parent.path().join("not there"), "x").is_none());
-    }
-
-    #[test]
-    fn reads_both_versions() {
-        let mounts = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
-                      39 31 0:36 / /sys/fs/cgroup/pids rw,relatime shared:9 - cgroup cgroup rw,pids\n\
-                      36 31 0:33 / /sys/fs/cgroup/devices rw - cgroup cgroup rw,devices\n\
-                      41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-        let own = "9:pids:/a\n5:memory:/\n3:devices:/x\n0::/user.slice/b\n";
-        let found = places(mounts, own);
-        let directories: Vec<_> = found
-            .iter()
-            .map(|p| p.directory.to_str().unwrap())
-            .collect();
-        assert_eq!(
-            directories,
-            [
-                "/sys/fs/cgroup/memory/",
-                "/sys/fs/cgroup/pids/a",
-                "/sys/fs/cgroup/unified/user.slice/b"
-            ]
-        );
-        assert!(found[2].unified && found[1].controllers == ["pids"]);
     }
 }

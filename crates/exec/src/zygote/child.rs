@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, WaitOptions};
+use wharf_linux::process::{child_signals, place};
 
 use super::cgroup::{Cgroups, Group};
 use super::{ZygoteOptions, encode_status, kind, packet_pair};
@@ -80,7 +81,7 @@ impl<'a> Zygote<'a> {
             sys::limit_user_processes(most);
         }
         Ok(Self {
-            signals: sys::child_signals()?,
+            signals: child_signals()?,
             base_env: options
                 .base_env
                 .iter()
@@ -329,7 +330,7 @@ fn arrange(fds: [OwnedFd; 5]) -> io::Result<()> {
         moved.push(sys::move_above(fd, SAFE_FD)?);
     }
     for (fd, number) in moved.iter().zip(numbers) {
-        sys::place(fd.as_raw_fd(), number)?;
+        place(fd, number)?;
     }
     Ok(())
 }
@@ -337,7 +338,7 @@ fn arrange(fds: [OwnedFd; 5]) -> io::Result<()> {
 fn detach_stdio() -> io::Result<()> {
     use rustix::fs::{Mode, OFlags};
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    (0..3).try_for_each(|number| sys::place(null.as_raw_fd(), number))
+    (0..3).try_for_each(|number| place(&null, number))
 }
 
 /// Waits until one of the two is readable; true where it is, or its other end is gone.

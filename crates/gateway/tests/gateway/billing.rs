@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_gateway::limits::{CREDIT_MAX, PAUSES_TRIED, WARNING};
+use wharf_gateway::views::Grant;
 use wharf_gateway::{BillingCode, Error, Gate, Ledger, Plan, State};
 use wharf_model::{Caller, Role};
 use wharf_sandbox::provider::Capability;
 use wharf_store::db::Database;
+use wharf_testkit::Fault;
 
-use crate::{World, ada, deferred, immediate, person};
+use crate::{World, ada, deferred, immediate, person, words};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -94,13 +97,13 @@ async fn what_runs_is_charged_and_stops_when_nothing_is_left() {
         world.gateway.touched(&id);
         world.gateway.tend().await;
     }
-    let credits = world.gateway.credits(&caller).await.unwrap();
+    let credits = world.gateway.credits(&caller, None).await.unwrap();
     assert_eq!((credits.account.as_str(), credits.running), ("org_acme", 1));
     assert_eq!(credits.standing.used, minutes(50));
     assert_eq!(credits.standing.granted, Some(HOUR));
     // What is not written down yet is told all the same.
     world.pass(Duration::from_secs(30));
-    let credits = world.gateway.credits(&caller).await.unwrap();
+    let credits = world.gateway.credits(&caller, None).await.unwrap();
     assert_eq!(credits.standing.used, minutes(50) + Duration::from_secs(30));
 
     world.pass(minutes(10));
@@ -116,11 +119,23 @@ async fn what_runs_is_charged_and_stops_when_nothing_is_left() {
     let new = world.gateway.create(&caller, immediate(), None).await;
     assert_eq!(code(new), BillingCode::CreditsExhausted);
     // What is paused costs nothing, and goes on with new credit.
-    let used = world.gateway.credits(&caller).await.unwrap().standing.used;
+    let used = world
+        .gateway
+        .credits(&caller, None)
+        .await
+        .unwrap()
+        .standing
+        .used;
     world.pass(HOUR);
     world.gateway.tend().await;
     assert_eq!(
-        world.gateway.credits(&caller).await.unwrap().standing.used,
+        world
+            .gateway
+            .credits(&caller, None)
+            .await
+            .unwrap()
+            .standing
+            .used,
         used
     );
     let database = &world.database;
@@ -133,20 +148,100 @@ async fn what_runs_is_charged_and_stops_when_nothing_is_left() {
         .grant_gateway_account("org_acme", Some("large"), 0, 0)
         .await
         .unwrap();
-    let credits = world.gateway.credits(&caller).await.unwrap();
+    let credits = world.gateway.credits(&caller, None).await.unwrap();
     assert_eq!(credits.standing.plan, "large");
 }
 
 #[tokio::test]
-async fn what_cannot_be_paused_ends_when_nothing_is_left() {
+async fn what_cannot_be_paused_ends_with_a_warning_and_its_work_is_kept() {
     let world = World::with_gate(plans).await;
     world.provider.cannot(Capability::Pause);
-    let id = world.running(&ada()).await.session;
+    let caller = ada();
+    let id = world.running(&caller).await.session;
     world.pass(HOUR);
     world.gateway.touched(&id);
     world.gateway.tend().await;
-    assert_eq!(world.state(&ada(), &id).await.0, State::Stopped);
+    let now_ms = wharf_model::Clock::now(&world.clock).millis();
+    let view = world.gateway.show(&caller, &id).await.unwrap();
+    assert_eq!(view.state, State::Running);
+    let warning_ms = i64::try_from(WARNING.as_millis()).unwrap();
+    assert_eq!(view.expires.millis(), now_ms + warning_ms);
+    let events = world.gateway.events(&caller, &id, 2, Duration::ZERO).await;
+    let [warning] = &events.unwrap()[..] else {
+        panic!("one event");
+    };
+    assert_eq!(warning.kind, "warning");
+    assert_eq!(warning.expires, view.expires);
+    let words = warning.reason.clone().unwrap();
+    assert!(
+        words.contains("no credit any more") && words.contains("300 s"),
+        "{words}"
+    );
+    // Without credit it does not live longer, and it is said once.
+    let longer = world.gateway.extend(&caller, &id, HOUR).await;
+    assert_eq!(code(longer), BillingCode::CreditsExhausted);
+    world.pass(WARNING - Duration::from_millis(1));
+    world.gateway.tend().await;
+    assert_eq!(
+        world.kinds(&caller, &id).await,
+        ["created", "running", "warning"]
+    );
+    world.pass(Duration::from_millis(1));
+    world.gateway.tend().await;
+    let (state, reason) = world.state(&caller, &id).await;
+    assert_eq!(state, State::Stopped);
+    assert!(reason.unwrap().contains("no credit any more"));
     assert!(world.provider.there().is_empty());
+    let kept = world.gateway.configuration(&caller, crate::HASH).await;
+    assert!(kept.unwrap().unwrap().snapshot.is_some());
+    assert_eq!(
+        world.kinds(&caller, &id).await,
+        ["created", "running", "warning", "snapshot", "ended"]
+    );
+}
+
+#[tokio::test]
+async fn new_credit_in_time_lets_it_live_on() {
+    let world = World::with_gate(plans).await;
+    world.provider.cannot(Capability::Pause);
+    world.provider.cannot(Capability::Snapshot);
+    let caller = ada();
+    let id = world.running(&caller).await.session;
+    world.pass(HOUR);
+    world.gateway.tend().await;
+    let database = &world.database;
+    let granted = database.grant_gateway_account("org_acme", None, 36_000_000, 0);
+    granted.await.unwrap();
+    let view = world.gateway.extend(&caller, &id, HOUR).await.unwrap();
+    assert_eq!((view.state, view.reason), (State::Running, None));
+    world.pass(WARNING);
+    world.gateway.tend().await;
+    assert_eq!(world.state(&caller, &id).await.0, State::Running);
+}
+
+#[tokio::test]
+async fn what_will_not_be_paused_ends_as_well() {
+    let world = World::with_gate(plans).await;
+    for _ in 0..9 {
+        world.provider.fail("pause", Fault::Refuses);
+    }
+    let caller = ada();
+    let id = world.running(&caller).await.session;
+    let minute = Duration::from_secs(60);
+    world.pass(HOUR);
+    for _ in 0..PAUSES_TRIED {
+        assert_eq!(world.kinds(&caller, &id).await, ["created", "running"]);
+        world.gateway.touched(&id);
+        world.gateway.tend().await;
+        world.pass(minute);
+    }
+    assert_eq!(
+        world.kinds(&caller, &id).await,
+        ["created", "running", "warning"]
+    );
+    world.pass(WARNING);
+    world.gateway.tend().await;
+    assert_eq!(world.state(&caller, &id).await.0, State::Stopped);
 }
 
 #[tokio::test]
@@ -174,11 +269,77 @@ async fn without_a_ledger_nothing_is_refused_and_all_is_counted() {
     let id = world.running(&local).await.session;
     world.pass(HOUR);
     world.gateway.end(&local, &id).await.unwrap();
-    let credits = world.gateway.credits(&local).await.unwrap();
+    let credits = world.gateway.credits(&local, None).await.unwrap();
     assert_eq!(credits.account, "local");
     assert_eq!(
         (credits.standing.used, credits.standing.granted),
         (HOUR, None)
     );
     assert_eq!(world.gateway.show(&local, &id).await.unwrap().used, HOUR);
+}
+
+#[tokio::test]
+async fn credit_is_given_by_who_looks_after_the_server() {
+    let world = World::with_gate(plans).await;
+    let (ada, local) = (ada(), Caller::local());
+    let gateway = &world.gateway;
+    world.running(&ada).await;
+    world.pass(HOUR);
+    gateway.tend().await;
+    let refused = gateway.create(&ada, immediate(), None).await;
+    assert_eq!(code(refused), BillingCode::CreditsExhausted);
+
+    let give = async |caller, seconds, plan: Option<&str>| {
+        let grant = Grant {
+            time: Duration::from_secs(seconds),
+            plan: plan.map(str::to_owned),
+        };
+        gateway.grant(caller, Some("org_acme"), grant).await
+    };
+    let eve = person("eve", "acme", Role::Owner);
+    let forbidden = give(&eve, 1, None).await;
+    assert!(
+        matches!(forbidden, Err(Error::Forbidden(_))),
+        "{forbidden:?}"
+    );
+    let most = CREDIT_MAX.as_secs();
+    for (seconds, plan, says) in [
+        (0, None, "seconds must be given, or a plan"),
+        (most + 1, None, "seconds must be at most 315360000"),
+        (1, Some("huge"), "plan must be one of large, none, small"),
+    ] {
+        assert_eq!(words(give(&local, seconds, plan).await), says);
+    }
+    assert_eq!(world.entries("sandbox.credited"), 0);
+
+    let given = give(&local, 90, None).await.unwrap();
+    assert_eq!(given.standing.plan, "small");
+    assert_eq!(given.standing.granted, Some(HOUR + Duration::from_secs(90)));
+    world.running(&ada).await;
+    give(&local, most, Some("large")).await.unwrap();
+    let now = gateway.credits(&ada, None).await.unwrap().standing;
+    let all = HOUR * 100 + CREDIT_MAX + Duration::from_secs(90);
+    assert_eq!((now.plan.as_str(), now.granted), ("large", Some(all)));
+    assert_eq!(world.entries("sandbox.credited"), 2);
+
+    // What others have is not there for whoever does not look after them.
+    assert!(gateway.credits(&ada, Some("org_acme")).await.is_ok());
+    let others = gateway.credits(&ada, Some("org_other")).await;
+    assert!(
+        matches!(others, Err(Error::NotFound("account"))),
+        "{others:?}"
+    );
+    assert!(gateway.credits(&local, Some("org_other")).await.is_ok());
+}
+
+#[tokio::test]
+async fn where_nothing_is_counted_nothing_is_given() {
+    let world = World::new().await;
+    let grant = Grant {
+        time: HOUR,
+        plan: None,
+    };
+    let refused = world.gateway.grant(&Caller::local(), None, grant).await;
+    let said = words(refused);
+    assert!(said.contains("sandbox.plans"), "{said}");
 }

@@ -56,6 +56,60 @@ async fn what_is_kept_is_what_the_next_one_begins_with() {
 }
 
 #[tokio::test]
+async fn of_two_that_are_kept_at_once_one_is() {
+    let world = World::new().await;
+    let caller = ada();
+    let slow = world.running(&caller).await.session;
+    let quick = world.running(&caller).await.session;
+    world.provider.fail("snapshot", Fault::Waits);
+    let gateway = world.gateway.clone();
+    let keeping = tokio::spawn(async move { gateway.snapshot(&ada(), &slow).await });
+    world.provider.hangs().await;
+    world.gateway.snapshot(&caller, &quick).await.unwrap();
+    // What is being kept is in no row yet, and nobody's all the same.
+    world.gateway.sweep().await;
+    assert_eq!(world.provider.snapshots().len(), 2);
+    world.provider.go_on();
+    let kept = keeping.await.unwrap();
+    assert!(matches!(kept, Err(Error::Conflict(_))), "{kept:?}");
+    let has = async || {
+        let found = world.gateway.configuration(&caller, HASH).await.unwrap();
+        SnapshotId::parse(&found.unwrap().snapshot.unwrap()).unwrap()
+    };
+    assert_eq!(world.provider.snapshots(), [has().await]);
+    assert!(world.running(&caller).await.has_snapshot);
+    world.gateway.sweep().await;
+    assert_eq!(world.provider.snapshots(), [has().await]);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_no_configuration_has_is_swept() {
+    let world = World::new().await;
+    let caller = ada();
+    let id = world.running(&caller).await.session;
+    world.gateway.snapshot(&caller, &id).await.unwrap();
+    // One that is not removed when another one takes its place, and one that goes with its row.
+    world.provider.fail("forget", Fault::Refuses);
+    world.gateway.snapshot(&caller, &id).await.unwrap();
+    world.provider.fail("forget", Fault::Refuses);
+    let removed = world.gateway.remove_configuration(&caller, HASH).await;
+    assert!(removed.unwrap());
+    assert_eq!(world.provider.snapshots().len(), 2);
+    let next = world.running(&caller).await.session;
+    world.gateway.snapshot(&caller, &next).await.unwrap();
+    world.gateway.sweep().await;
+    let kept = world.gateway.configuration(&caller, HASH).await.unwrap();
+    let kept = SnapshotId::parse(&kept.unwrap().snapshot.unwrap()).unwrap();
+    assert_eq!(world.provider.snapshots(), [kept]);
+    // A database that cannot say whose they are loses nobody's.
+    world
+        .sql("ALTER TABLE gateway_configurations RENAME TO away")
+        .await;
+    world.gateway.sweep().await;
+    assert_eq!(world.provider.snapshots().len(), 1);
+}
+
+#[tokio::test]
 async fn a_snapshot_that_is_gone_stops_nobody() {
     let world = World::new().await;
     let first = world.running(&ada()).await;

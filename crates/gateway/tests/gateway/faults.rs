@@ -1,10 +1,12 @@
 //! A provider that fails, half-way or for ever: nothing is left, and the session says why.
 
+use wharf_gateway::limits::PENDING_PER_ACCOUNT;
 use wharf_gateway::{Error, State};
+use wharf_model::Role;
 use wharf_sandbox::{Health, SandboxId};
 use wharf_testkit::Fault;
 
-use crate::{World, ada, deferred, immediate, options, words};
+use crate::{World, ada, deferred, immediate, options, person, words};
 
 #[tokio::test]
 async fn what_fails_leaves_nothing_and_says_why() {
@@ -145,6 +147,33 @@ async fn a_machine_whose_processes_ended_is_started_again() {
     world.provider.stop(id);
     assert!(world.gateway.connect(&ada(), id).await.is_ok());
     assert_eq!(world.state(&ada(), id).await.0, State::Running);
+}
+
+#[tokio::test]
+async fn no_account_fills_the_server_with_what_nobody_needs() {
+    let many = wharf_gateway::Options {
+        max: 2 * PENDING_PER_ACCOUNT,
+        ..options()
+    };
+    let world = World::with(many, |_| {}).await;
+    let one = world.pending(&ada()).await;
+    for _ in 1..PENDING_PER_ACCOUNT {
+        world.pending(&ada()).await;
+    }
+    let more = world.gateway.create(&ada(), deferred(), None).await;
+    assert!(
+        matches!(more, Err(Error::Waiting(PENDING_PER_ACCOUNT))),
+        "{more:?}"
+    );
+    assert!(words(more).contains("connect to one of them, or end one"));
+    // A colleague is of the same account; another organization is not.
+    let bob = person("bob", "acme", Role::Member);
+    assert!(world.gateway.create(&bob, deferred(), None).await.is_err());
+    world.pending(&person("bob", "other", Role::Member)).await;
+    // What is made at once does not wait, and what is connected to does no more.
+    world.running(&ada()).await;
+    world.gateway.connect(&ada(), &one.session).await.unwrap();
+    world.pending(&ada()).await;
 }
 
 #[tokio::test]

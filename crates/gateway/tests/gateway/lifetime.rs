@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use wharf_gateway::limits::{IDLE, LIFETIME, LIFETIME_MAX, WARNING};
+use futures_util::FutureExt as _;
+use wharf_gateway::limits::{IDLE, LIFETIME, LIFETIME_MAX, TRIED_AGAIN_AFTER_MAX, WARNING};
 use wharf_gateway::views::NewSession;
 use wharf_gateway::{Error, State};
 use wharf_sandbox::Health;
@@ -175,6 +176,53 @@ async fn a_pause_that_fails_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_keeps_failing_is_tried_less_and_less_and_recorded_as_that() {
+    let world = World::new().await;
+    let id = world.running(&ada()).await.session;
+    for _ in 0..100 {
+        world.provider.fail("pause", Fault::Refuses);
+    }
+    world.pass(IDLE);
+    // An hour of looks.
+    for _ in 0..720 {
+        world.gateway.tend().await;
+        world.pass(5 * SECOND);
+    }
+    let entries = ["sandbox.paused", "sandbox.pause_failed"].map(|kind| world.entries(kind));
+    // After 10, 20, 40, 80 and 160 s, and each five minutes from then on.
+    assert_eq!(entries, [16, 16]);
+    assert_eq!(world.kinds(&ada(), &id).await, ["created", "running"]);
+
+    // The same with an end.
+    world.refuse_changes().await;
+    world.pass(LIFETIME);
+    for _ in 0..720 {
+        world.gateway.tend().await;
+        world.pass(5 * SECOND);
+    }
+    let entries = ["sandbox.ended", "sandbox.end_failed"].map(|kind| world.entries(kind));
+    assert_eq!(entries, [16, 16]);
+    world.allow_changes().await;
+    world.pass(TRIED_AGAIN_AFTER_MAX);
+    world.gateway.tend().await;
+    assert_eq!(world.state(&ada(), &id).await.0, State::Stopped);
+}
+
+#[tokio::test]
+async fn an_extension_goes_on_when_whoever_asked_is_gone() {
+    let world = World::new().await;
+    let id = world.running(&ada()).await.session;
+    let caller = ada();
+    let extending = world.gateway.extend(&caller, &id, 2 * LIFETIME);
+    // One poll, as from a client that goes away at once.
+    assert!(extending.now_or_never().is_none());
+    let patience = Duration::from_secs(2);
+    let events = world.gateway.events(&caller, &id, 2, patience).await;
+    let kinds: Vec<_> = events.unwrap().into_iter().map(|it| it.kind).collect();
+    assert_eq!(kinds, ["extended"]);
+}
+
+#[tokio::test]
 async fn an_end_is_an_end() {
     let world = World::new().await;
     let id = world.running(&ada()).await.session;
@@ -194,6 +242,6 @@ async fn an_end_is_an_end() {
     for _ in 0..3 {
         world.running(&ada()).await;
     }
-    assert_eq!(world.gateway.end_all(&ada()).await.unwrap(), 3);
+    assert_eq!(world.gateway.end_all(&ada()).await.unwrap().ended, 3);
     assert!(world.provider.there().is_empty());
 }

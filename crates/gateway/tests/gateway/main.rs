@@ -9,27 +9,32 @@
 mod billing;
 mod configurations;
 mod creating;
+mod doors;
 mod faults;
 mod github;
 mod lifetime;
+mod lost;
 mod recovery;
+mod slow;
 mod tickets;
 mod visible;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use wharf_gateway::views::{Created, Idempotency, NewSession, Source, Ssh};
 use wharf_gateway::{
-    BringUp, Error, Gate, Gateway, Hub, HubConnection, HubPage, Keys, NoHub, Offer, Options, Parts,
-    State, Unlimited,
+    BringUp, Credentials, Error, Gate, Gateway, Hub, HubConnection, HubPage, Keys, NoHub, Offer,
+    Options, Parts, State, Unlimited,
 };
 use wharf_model::{Caller, Clock, Grants, Organization, Person, Role, Timestamp};
 use wharf_sandbox::BoxFuture;
 use wharf_store::audit::AuditLog;
-use wharf_store::db::Database;
+use wharf_store::db::{Begun, Database, GatewaySessionRow};
 use wharf_testkit::{FakeProvider, SystemEntropy};
 
 /// A key that opens machines.
@@ -58,6 +63,42 @@ struct Registered;
 impl Keys for Registered {
     fn of<'a>(&'a self, _: &'a Caller) -> BoxFuture<'a, Result<Vec<String>, String>> {
         Box::pin(async { Ok(vec![format!("{REGISTERED} ada@laptop")]) })
+    }
+}
+
+/// Credentials as the test says.
+#[derive(Default)]
+pub(crate) struct SetCredentials {
+    ended: Mutex<Vec<String>>,
+    away: AtomicBool,
+}
+
+impl SetCredentials {
+    /// One has ended.
+    pub(crate) fn end(&self, credential: &str) {
+        self.ended.lock().unwrap().push(credential.to_owned());
+    }
+
+    /// Nobody can be asked any more.
+    pub(crate) fn away(&self) {
+        self.away.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Credentials for SetCredentials {
+    fn holder<'a>(
+        &'a self,
+        credential: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Caller>, String>> {
+        Box::pin(async move {
+            if self.away.load(Ordering::SeqCst) {
+                return Err("it is away".to_owned());
+            }
+            let ended = self.ended.lock().unwrap();
+            let stands = !ended.iter().any(|it| it == credential);
+            Ok(stands.then(|| Caller::new(name)))
+        })
     }
 }
 
@@ -95,6 +136,7 @@ pub(crate) struct World {
     pub(crate) gateway: Gateway,
     pub(crate) provider: FakeProvider,
     pub(crate) clock: SetClock,
+    pub(crate) credentials: Arc<SetCredentials>,
     pub(crate) database: Database,
     parts: Parts,
     options: Options,
@@ -114,6 +156,7 @@ impl World {
         let (audit, _) = AuditLog::open(&dir.path().join("audit"), Default::default()).unwrap();
         let clock = SetClock(Arc::new(AtomicI64::new(1_800_000_000_000)));
         let provider = FakeProvider::default();
+        let credentials = Arc::<SetCredentials>::default();
         let mut parts = Parts {
             database: database.clone(),
             clock: Arc::new(clock.clone()),
@@ -122,14 +165,17 @@ impl World {
             offers: vec![Offer::Ready(Arc::new(provider.clone()))],
             gate: Arc::new(Unlimited::new(database.clone())),
             keys: Arc::new(Registered),
+            credentials: credentials.clone(),
             hub: Arc::new(NoHub),
             agents: None,
+            doors: None,
         };
         change(&mut parts);
         Self {
             gateway: Gateway::open(parts.clone(), options.clone()).await.unwrap(),
             provider,
             clock,
+            credentials,
             database,
             parts,
             options,
@@ -188,6 +234,53 @@ impl World {
             .collect()
     }
 
+    /// Makes the database another one, behind the gateway's back.
+    pub(crate) async fn sql(&self, text: &'static str) {
+        let options = SqliteConnectOptions::new().filename(self.dir.path().join("wharf.db"));
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query(text).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// No session is changed any more, and each of them may be looked at.
+    pub(crate) async fn refuse_changes(&self) {
+        self.sql(
+            "CREATE TRIGGER refuses BEFORE UPDATE ON gateway_sessions \
+             BEGIN SELECT RAISE(ABORT, 'the test said no'); END",
+        )
+        .await;
+    }
+
+    pub(crate) async fn allow_changes(&self) {
+        self.sql("DROP TRIGGER refuses").await;
+    }
+
+    /// Sessions can be neither changed nor looked up any more; the table is called `away` meanwhile.
+    pub(crate) async fn hide_sessions(&self) {
+        self.sql("ALTER TABLE gateway_sessions RENAME TO away")
+            .await;
+    }
+
+    pub(crate) async fn show_sessions(&self) {
+        self.sql("ALTER TABLE away RENAME TO gateway_sessions")
+            .await;
+    }
+
+    /// Changes a session as another process would, or as one whose answer got lost has.
+    pub(crate) async fn change(&self, id: &str, change: impl FnOnce(&mut GatewaySessionRow)) {
+        let mut row = self.database.gateway_session(id).await.unwrap().unwrap();
+        row.version += 1;
+        change(&mut row);
+        let done = self.database.update_gateway_session(&row, None, None, 0);
+        assert_eq!(done.await.unwrap(), Begun::Done);
+    }
+
+    /// How long a caller's account has used machines.
+    pub(crate) async fn used(&self, caller: &Caller) -> Duration {
+        let credits = self.gateway.credits(caller, None).await.unwrap();
+        credits.standing.used
+    }
+
     /// How many entries of a kind there are.
     pub(crate) fn entries(&self, kind: &str) -> usize {
         self.log().matches(&format!("\"kind\":\"{kind}\"")).count()
@@ -226,6 +319,14 @@ pub(crate) fn person(name: &str, organization: &str, role: Role) -> Caller {
 
 pub(crate) fn ada() -> Caller {
     person("ada", "acme", Role::Member)
+}
+
+/// The same by a credential of hers.
+pub(crate) fn ada_by(credential: &str) -> Caller {
+    Caller::of_account(Grants {
+        credential_id: Some(credential.into()),
+        ..ada().grants().clone()
+    })
 }
 
 pub(crate) fn deferred() -> NewSession {

@@ -370,3 +370,59 @@ async fn a_mailbox_is_not_filled() {
     world.identity.close().await;
     assert_eq!(world.letters.0.lock().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn what_was_shown_stands_for_its_caller_until_it_ends() {
+    let world = World::new().await;
+    let owner = world.owning().await;
+    let identity = &world.identity;
+    let holder = async |caller: &wharf_model::Caller| {
+        let id = caller.grants().credential_id.clone().unwrap();
+        identity.holder(&id, caller.name()).await.unwrap()
+    };
+    let by_key = async |caller: &wharf_model::Caller, agent: Option<String>| {
+        let made = identity.make_key(caller, named("k", None, agent)).await;
+        let made = made.unwrap();
+        (world.caller(&made.token).await, made.key.id)
+    };
+    let bob = world.member(&owner, BOB, "member").await;
+    let (key, id) = by_key(&bob, None).await;
+    for caller in [&owner, &bob, &key] {
+        let found = holder(caller).await.unwrap();
+        assert_eq!((&found, found.grants()), (caller, caller.grants()));
+        // It stands for nobody else.
+        let id = caller.grants().credential_id.clone().unwrap();
+        assert_eq!(
+            identity.holder(&id, "main/eve@example.com").await.unwrap(),
+            None
+        );
+    }
+    for nothing in ["", "key_none", "lgn_none", "x"] {
+        assert_eq!(identity.holder(nothing, bob.name()).await.unwrap(), None);
+    }
+    // A token of another issuer's, for as long as its person is there.
+    assert!(
+        identity
+            .holder("external", bob.name())
+            .await
+            .unwrap()
+            .is_some()
+    );
+
+    identity.revoke_key(&bob, &id).await.unwrap();
+    assert_eq!(holder(&key).await, None);
+    let agent = identity.add_agent(&owner, "claude").await.unwrap();
+    let (agents, _) = by_key(&owner, Some(agent.id.clone())).await;
+    assert_eq!(holder(&agents).await, Some(agents.clone()));
+    identity.remove_agent(&owner, &agent.id).await.unwrap();
+    assert_eq!(holder(&agents).await, None);
+
+    identity
+        .set_member(&owner, "main", BOB, Role::Viewer)
+        .await
+        .unwrap();
+    assert!(!holder(&bob).await.unwrap().grants().role.may_run());
+    identity.remove_user(&owner, BOB).await.unwrap();
+    assert_eq!(holder(&bob).await, None);
+    assert_eq!(identity.holder("external", bob.name()).await.unwrap(), None);
+}

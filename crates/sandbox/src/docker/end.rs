@@ -88,8 +88,21 @@ impl Inner {
 
     /// The name and the tag of the image that is a snapshot.
     pub(super) fn kept(&self, snapshot: &SnapshotId) -> [String; 2] {
-        let repository = format!("wharf-{}", self.server);
-        [repository, snapshot.to_string()]
+        [self.repository(), snapshot.to_string()]
+    }
+
+    fn repository(&self) -> String {
+        format!("wharf-{}", self.server)
+    }
+
+    pub(super) async fn copies(&self) -> Result<Vec<SnapshotId>, Error> {
+        let tags = self.engine.tags(&self.repository()).await?;
+        let mut ids: Vec<SnapshotId> = tags
+            .iter()
+            .filter_map(|tag| SnapshotId::parse(tag).ok())
+            .collect();
+        ids.sort();
+        Ok(ids)
     }
 
     pub(super) async fn forget(&self, snapshot: SnapshotId) -> Result<(), Error> {

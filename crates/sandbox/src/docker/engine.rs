@@ -234,6 +234,19 @@ impl Engine {
         }
     }
 
+    /// The tags of the images of that name.
+    pub(super) async fn tags(&self, name: &str) -> Result<Vec<String>, Error> {
+        let filters = HashMap::from([("reference".to_owned(), vec![name.to_owned()])]);
+        let options = ListImagesOptionsBuilder::default().filters(&filters);
+        let found = self.docker.list_images(Some(options.build()));
+        let found = self.ask(found).await?;
+        let names = found.iter().flat_map(|image| &image.repo_tags);
+        let tags = names.filter_map(|whole| whole.rsplit_once(':'));
+        // Engines that are no Docker put a registry before the name.
+        let ours = tags.filter(|(own, _)| own.rsplit('/').next() == Some(name));
+        Ok(ours.map(|(_, tag)| tag.to_owned()).collect())
+    }
+
     /// The images of a server that have no name any more.
     pub(super) async fn nameless(&self, server: &str) -> Result<Vec<String>, Error> {
         let filters = HashMap::from([

@@ -63,8 +63,8 @@ const DIAL_PATIENCE: Duration = Duration::from_secs(10);
 const NAME: &str = "docker";
 
 /// Said of every engine.
-const NO_LIST: &str =
-    "a Docker engine has no list of hosts; allow any (`*`) or none, or use the provider local";
+const NO_LIST: &str = "a Docker engine has no list of hosts; set sandbox.egress to `*` for any or to nothing for \
+     none, or sandbox.provider to local";
 const NO_NETWORK: &str = "the engine has no network of the kind `bridge`";
 const NOT_MAPPED: &str = "root in a container is root of the engine's machine, held by what a \
      container may do alone; an engine that is rootless or has `userns-remap` keeps more apart";
@@ -476,6 +476,10 @@ impl Provider for DockerProvider {
     fn forget<'a>(&'a self, snapshot: &'a SnapshotId) -> BoxFuture<'a, Result<(), Error>> {
         let (inner, snapshot) = (Arc::clone(&self.inner), snapshot.clone());
         Box::pin(self.through(async move { inner.forget(snapshot).await }))
+    }
+
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<SnapshotId>, Error>> {
+        Box::pin(self.inner.copies())
     }
 
     fn extend<'a>(

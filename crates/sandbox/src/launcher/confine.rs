@@ -12,8 +12,8 @@
 use std::io;
 
 use libc::{
-    BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, c_long,
-    sock_filter,
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W,
+    c_long, sock_filter,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
@@ -113,14 +113,28 @@ const ABSENT: &[c_long] = &[
     libc::SYS_io_uring_register,
 ];
 
-/// Kinds of sockets that there are. The others reach past the namespaces (the hypervisor), have the
-/// kernel load what nobody needs, or both.
-const FAMILIES: [libc::c_int; 4] = [
-    libc::AF_UNIX,
-    libc::AF_INET,
-    libc::AF_INET6,
-    libc::AF_NETLINK,
+/// What the kernel speaks of with whoever asks: routes, sockets, the audit, devices, others by name.
+const NETLINKS: [libc::c_int; 5] = [
+    libc::NETLINK_ROUTE,
+    libc::NETLINK_SOCK_DIAG,
+    libc::NETLINK_AUDIT,
+    libc::NETLINK_KOBJECT_UEVENT,
+    libc::NETLINK_GENERIC,
 ];
+
+/// Protocols of the Internet; 0 is the usual one of the kind of socket.
+const PROTOCOLS: [libc::c_int; 5] = [
+    0,
+    libc::IPPROTO_ICMP,
+    libc::IPPROTO_TCP,
+    libc::IPPROTO_UDP,
+    libc::IPPROTO_ICMPV6,
+];
+
+/// Kinds of sockets of the Internet above this one are other protocols under another name.
+const LAST_KIND: u32 = libc::SOCK_RAW.cast_unsigned();
+/// The part of the second argument that is the kind.
+const KIND: u32 = 0xf;
 
 /// Flags of `clone` that make namespaces.
 const NAMESPACE_FLAGS: u32 = sys::NAMESPACES.cast_unsigned();
@@ -135,6 +149,7 @@ const NOT_PERMITTED: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned()
 /// Answered as if it were done.
 const AS_IF_DONE: u32 = libc::SECCOMP_RET_ERRNO;
 const NO_SUCH_FAMILY: u32 = libc::SECCOMP_RET_ERRNO | libc::EAFNOSUPPORT.cast_unsigned();
+const NO_SUCH_PROTOCOL: u32 = libc::SECCOMP_RET_ERRNO | libc::EPROTONOSUPPORT.cast_unsigned();
 const NO_SUCH_CALL: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
 
 /// Offsets in `struct seccomp_data`.
@@ -204,18 +219,61 @@ fn program() -> Vec<sock_filter> {
         answer(ALLOW),
     ]);
     program.extend(core_limit());
-    let past_families = u8::try_from(2 * FAMILIES.len() + 2).unwrap_or_default();
+    let sockets = sockets();
+    let past_them = short(sockets.len());
     program.extend([
         jump(BPF_JEQ, number(libc::SYS_socket), 1, 0),
-        jump(BPF_JEQ, number(libc::SYS_socketpair), 0, past_families),
-        load(FIRST_ARGUMENT),
+        jump(BPF_JEQ, number(libc::SYS_socketpair), 0, past_them),
     ]);
-    for family in FAMILIES {
-        program.push(jump(BPF_JEQ, family.cast_unsigned(), 0, 1));
+    program.extend(sockets);
+    program.push(answer(ALLOW));
+    program
+}
+
+/// Sockets that there are: of this machine, of the Internet, and for asking the kernel. The others
+/// reach past the namespaces (the hypervisor), have the kernel load what nobody needs, or both.
+fn sockets() -> Vec<sock_filter> {
+    let netlink = one_of(&NETLINKS);
+    let mut internet = vec![
+        load(SECOND_ARGUMENT),
+        instruction(BPF_ALU | BPF_AND | BPF_K, KIND, 0, 0),
+        jump(BPF_JGE, LAST_KIND + 1, 0, 1),
+        answer(NO_SUCH_PROTOCOL),
+    ];
+    internet.extend(one_of(&PROTOCOLS));
+    let family = |family: libc::c_int, then: u8, other: u8| {
+        jump(BPF_JEQ, family.cast_unsigned(), then, other)
+    };
+    let mut program = vec![
+        load(FIRST_ARGUMENT),
+        family(libc::AF_UNIX, 0, 1),
+        answer(ALLOW),
+        family(libc::AF_NETLINK, 0, short(netlink.len())),
+    ];
+    program.extend(netlink);
+    program.extend([
+        family(libc::AF_INET, 1, 0),
+        family(libc::AF_INET6, 0, short(internet.len())),
+    ]);
+    program.extend(internet);
+    program.push(answer(NO_SUCH_FAMILY));
+    program
+}
+
+/// Lets through what has one of these as its third argument.
+fn one_of(protocols: &[libc::c_int]) -> Vec<sock_filter> {
+    let mut program = vec![load(THIRD_ARGUMENT)];
+    for protocol in protocols {
+        program.push(jump(BPF_JEQ, protocol.cast_unsigned(), 0, 1));
         program.push(answer(ALLOW));
     }
-    program.extend([answer(NO_SUCH_FAMILY), answer(ALLOW)]);
+    program.push(answer(NO_SUCH_PROTOCOL));
     program
+}
+
+/// How far a jump over that many goes; none of them is long.
+fn short(length: usize) -> u8 {
+    u8::try_from(length).unwrap_or_default()
 }
 
 /// The limit of core files stays as the sandbox was started with it: with none at all the machine
@@ -298,6 +356,10 @@ mod tests {
                 };
                 continue;
             }
+            if code == BPF_ALU | BPF_AND | BPF_K {
+                accumulator &= step.k;
+                continue;
+            }
             let holds = match code & 0xf0 {
                 BPF_JEQ => accumulator == step.k,
                 BPF_JGE => accumulator >= step.k,
@@ -362,9 +424,36 @@ mod tests {
     #[test]
     fn only_ordinary_sockets_are_made() {
         for call in [libc::SYS_socket, libc::SYS_socketpair] {
-            let ask = |family: libc::c_int| ask(ARCHITECTURE, number(call), family.cast_unsigned());
-            for family in FAMILIES {
-                assert_eq!(ask(family), ALLOW, "{family}");
+            let ask = |family: libc::c_int, kind: libc::c_int, protocol: libc::c_int| {
+                let arguments = [family, kind, protocol, 0].map(libc::c_int::cast_unsigned);
+                ask_with(ARCHITECTURE, number(call), arguments)
+            };
+            let stream = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+            assert_eq!(ask(libc::AF_UNIX, libc::SOCK_SEQPACKET, 0), ALLOW);
+            for family in [libc::AF_INET, libc::AF_INET6] {
+                for protocol in PROTOCOLS {
+                    assert_eq!(ask(family, stream, protocol), ALLOW, "{protocol}");
+                }
+                for protocol in [libc::IPPROTO_SCTP, libc::IPPROTO_DCCP, 115, 262, -1] {
+                    let refused = ask(family, stream, protocol);
+                    assert_eq!(refused, NO_SUCH_PROTOCOL, "{protocol}");
+                }
+                assert_eq!(ask(family, libc::SOCK_RAW, 0), ALLOW);
+                for kind in [libc::SOCK_RDM, libc::SOCK_SEQPACKET, libc::SOCK_DCCP, 10] {
+                    assert_eq!(ask(family, kind, 0), NO_SUCH_PROTOCOL, "{kind}");
+                }
+            }
+            for protocol in NETLINKS {
+                let allowed = ask(libc::AF_NETLINK, libc::SOCK_RAW, protocol);
+                assert_eq!(allowed, ALLOW, "{protocol}");
+            }
+            for protocol in [
+                libc::NETLINK_XFRM,
+                libc::NETLINK_NETFILTER,
+                libc::NETLINK_CRYPTO,
+            ] {
+                let refused = ask(libc::AF_NETLINK, libc::SOCK_RAW, protocol);
+                assert_eq!(refused, NO_SUCH_PROTOCOL, "{protocol}");
             }
             for family in [
                 libc::AF_VSOCK,
@@ -373,7 +462,7 @@ mod tests {
                 libc::AF_KEY,
                 -1,
             ] {
-                assert_eq!(ask(family), NO_SUCH_FAMILY, "{family}");
+                assert_eq!(ask(family, stream, 0), NO_SUCH_FAMILY, "{family}");
             }
         }
         // What comes after is let through by its number alone.

@@ -98,7 +98,8 @@ pub(super) fn serve(init: Init) -> Result<(), Failure> {
     }
 }
 
-fn enter(init: Init) -> io::Result<()> {
+/// Moves this process into a sandbox's users and its network.
+pub(super) fn enter(init: Init) -> io::Result<()> {
     let gone = || io::Error::other("the sandbox has ended");
     let pid = Pid::from_raw(init.pid).ok_or_else(gone)?;
     let held = pidfd_open(pid, PidfdFlags::empty())?;

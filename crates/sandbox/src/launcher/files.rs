@@ -3,38 +3,42 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
-use std::process::Command;
+use std::os::fd::OwnedFd;
 
-use rustix::process::{Gid, Uid, WaitOptions, waitpid};
+use rustix::process::{Gid, Signal, Uid, WaitOptions, set_parent_process_death_signal, waitpid};
+use wharf_linux::process::exit_now;
 
+use super::copy::{self, Copying};
 use super::maps;
 use super::plan::{Failure, FilesTask, Owners};
 use super::remove::remove;
 use crate::sys;
 
-/// Carries the task out, as root of the namespace with these owners.
-pub(super) fn carry_out(owners: Owners, task: FilesTask) -> Result<(), Failure> {
-    match owners {
-        // Root may do so as it is.
-        Owners::Range { .. } => perform(&task).map_err(Failure::plain),
-        _ => inside(owners, &task),
-    }
-}
-
-fn inside(owners: Owners, task: &FilesTask) -> Result<(), Failure> {
+/// Carries the task out, as root of the namespace with these owners, in mounts and among processes
+/// of its own. The machine's root may do so with its own users.
+pub(super) fn carry_out(owners: Owners, task: &FilesTask) -> Result<(), Failure> {
+    let users = match owners {
+        Owners::Range { .. } => 0,
+        _ => libc::CLONE_NEWUSER,
+    };
+    // By the machine's `/proc`, in which the child's numbers are others.
+    let shift = match task {
+        FilesTask::Copy { owners: before, .. } => copy::shift(*before, owners)?,
+        FilesTask::Remove(_) => None,
+    };
     let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Failure::plain);
     let (wait, go) = pipe()?;
     let (report, told) = pipe()?;
-    let child = sys::fork_into(libc::CLONE_NEWUSER, || {
-        let done = fs::File::from(wait.try_clone().unwrap_or_else(|_| sys::exit_now(1)))
+    let child = sys::fork_into(users | libc::CLONE_NEWNS | libc::CLONE_NEWPID, || {
+        let done = fs::File::from(wait.try_clone().unwrap_or_else(|_| exit_now(1)))
             .read_exact(&mut [0])
             .and_then(|()| {
+                set_parent_process_death_signal(Some(Signal::KILL))?;
                 if owners.has_root() {
                     rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
                     rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
                 }
-                perform(task)
+                perform(owners, task, shift.as_ref())
             });
         match done {
             Ok(()) => 0,
@@ -47,12 +51,15 @@ fn inside(owners: Owners, task: &FilesTask) -> Result<(), Failure> {
         }
     })
     .map_err(Failure::plain)?;
-    let mapped = maps::write(child, owners);
+    let mapped = match owners {
+        Owners::Range { .. } => Ok(()),
+        _ => maps::write(child, owners),
+    };
     drop(told);
     if mapped.is_ok() {
         let _it_says_why = fs::File::from(go).write_all(b"g");
     } else {
-        let _gone = rustix::process::kill_process(child, rustix::process::Signal::KILL);
+        let _gone = rustix::process::kill_process(child, Signal::KILL);
     }
     let mut text = String::new();
     let _not_text = fs::File::from(report).read_to_string(&mut text);
@@ -64,26 +71,18 @@ fn inside(owners: Owners, task: &FilesTask) -> Result<(), Failure> {
     Err(Failure::plain(text))
 }
 
-fn perform(task: &FilesTask) -> io::Result<()> {
+fn perform(owners: Owners, task: &FilesTask, shift: Option<&OwnedFd>) -> io::Result<()> {
     match task {
         FilesTask::Remove(paths) => paths.iter().try_for_each(|path| remove(path)),
-        FilesTask::Copy(pairs) => pairs.iter().try_for_each(|(from, to)| {
-            remove(to)?;
-            copy(from, to)
-        }),
+        FilesTask::Copy {
+            from, to, parts, ..
+        } => Copying {
+            from,
+            to,
+            parts,
+            is_roots: matches!(owners, Owners::Range { .. }),
+            shift,
+        }
+        .carry_out(),
     }
-}
-
-/// By `cp`, which knows holes, links, attributes and file systems that share blocks.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let output = Command::new("/bin/cp")
-        .args(["-a", "--reflink=auto", "--sparse=auto", "--"])
-        .args([from, to])
-        .output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let first = said.lines().next().unwrap_or("cp failed").to_owned();
-    Err(io::Error::other(first))
 }

@@ -15,8 +15,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{SocketFlags, accept_with};
 use rustix::process::{WaitOptions, wait};
 
+use wharf_linux::process::{Leads, child_signals, spawn};
+
 use super::skeleton::SSHD_CONFIG;
-use crate::sys;
 
 /// Most connections at once. What is above waits until one has ended.
 pub(crate) const MAX_CONNECTIONS: usize = 64;
@@ -66,7 +67,7 @@ impl Door {
         let words = [sshd, "-i", "-f", SSHD_CONFIG];
         Ok(Self {
             listener: listener.into(),
-            children: sys::child_signals()?,
+            children: child_signals()?,
             nowhere: nowhere.into(),
             sshd: CString::new(sshd)?,
             arguments: strings(&words)?,
@@ -117,8 +118,15 @@ impl Door {
             let stdio = [connection.as_fd(), connection.as_fd(), self.nowhere.as_fd()];
             // Where nothing can be started (too many processes) the connection is closed, which
             // whoever made it sees at once.
-            if let Ok(pid) = sys::spawn(&self.sshd, &self.arguments, &self.environment, stdio) {
-                self.open.insert(pid);
+            let sshd = spawn(
+                &self.sshd,
+                &self.arguments,
+                &self.environment,
+                stdio,
+                Leads::Session,
+            );
+            if let Ok(pid) = sshd {
+                self.open.insert(pid.as_raw_nonzero().get());
             }
         }
     }

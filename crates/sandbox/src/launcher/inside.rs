@@ -6,17 +6,16 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::CWD;
-use rustix::mount::{
-    MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, move_mount,
-    open_tree, unmount,
-};
-use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Uid};
+use rustix::mount::{MountFlags, mount, mount_bind};
+use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Signal, Uid};
+use wharf_linux::process::{exit_now, place};
 
+use super::faults::inside as passed;
 use super::init::Door;
-use super::outside::{passed, prepare};
+use super::lent::{self, Lent};
+use super::outside::prepare;
 use super::plan::{Failure, Named as _, Owners, Start, Step};
-use super::{borrowed, confine, skeleton};
+use super::{anew, borrowed, charge, confine, mounts, skeleton};
 use crate::local::ground::ROOT;
 use crate::sys;
 
@@ -29,6 +28,8 @@ const RUN_BYTES: u64 = 64 << 20;
 const TMP_PART: u64 = 2;
 const SHM_PART: u64 = 8;
 const RUN_PART: u64 = 8;
+/// Most terminals; all sandboxes together share what the machine has beside its own.
+const MAX_TERMINALS: u32 = 256;
 /// `/dev` holds a handful of names.
 const DEV: &str = "mode=755,size=64k";
 
@@ -50,14 +51,47 @@ const MASKED: [&str; 9] = [
 ];
 
 /// What the child of the launcher's does, from its first moment to its last.
-pub(super) fn become_sandbox(plan: &Start, wait: &OwnedFd, told: &OwnedFd) -> i32 {
-    let ready = alone(wait, told)
+pub(super) fn become_sandbox(
+    plan: &Start,
+    programs: Vec<Lent>,
+    (wait, told): (&OwnedFd, &OwnedFd),
+) -> i32 {
+    let begun = alone(wait, told, &programs)
         .named(Step::Clone, "descriptors")
-        .and_then(|()| set_up(plan));
+        .and_then(|()| become_root(plan.owners).named(Step::Maps, "becoming root inside"));
+    let failure = match begun {
+        // Its root is who this program's file may belong to.
+        Ok(()) if matches!(plan.owners, Owners::Subordinate { .. }) => {
+            match anew::start(plan, told) {
+                Err(failure) => failure,
+            }
+        }
+        Ok(()) => return go_on(plan, programs, told),
+        Err(failure) => failure,
+    };
+    let _nobody_listens = tell(told, &Err(failure));
+    1
+}
+
+/// The same from where this program was started anew.
+pub(super) fn go_on_anew(plan: &Start) -> Result<(), Failure> {
+    let told = io::stdout().as_fd().try_clone_to_owned();
+    let told = told.named(Step::Clone, "descriptors")?;
+    stand_alone().named(Step::Clone, "descriptors")?;
+    exit_now(go_on(plan, Vec::new(), &told))
+}
+
+fn go_on(plan: &Start, programs: Vec<Lent>, told: &OwnedFd) -> i32 {
+    // Until somebody knows of it, it ends with its launcher, however that ends.
+    let with_launcher = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    let ready = with_launcher
+        .named(Step::Clone, "its launcher")
+        .and_then(|()| set_up(plan, programs));
     let (report, door) = match ready {
         Ok((door, notes)) => (Ok(notes), Some(door)),
         Err(failure) => (Err(failure), None),
     };
+    let _works_alone = rustix::process::set_parent_process_death_signal(None);
     // Nobody who waits for the report: then nobody knows of this sandbox, and there must be none.
     if tell(told, &report).is_err() {
         return 1;
@@ -68,15 +102,24 @@ pub(super) fn become_sandbox(plan: &Start, wait: &OwnedFd, told: &OwnedFd) -> i3
     door.serve()
 }
 
-/// Waits until the users are mapped, with nothing of the launcher's but the two pipes.
-fn alone(wait: &OwnedFd, told: &OwnedFd) -> io::Result<()> {
+/// Waits until the users are mapped, with nothing of the launcher's but the two pipes and what it
+/// lends: not its terminal either.
+fn alone(wait: &OwnedFd, told: &OwnedFd, programs: &[Lent]) -> io::Result<()> {
+    rustix::process::setsid()?;
+    stand_alone()?;
+    let mut kept = vec![wait.as_raw_fd(), told.as_raw_fd()];
+    kept.extend(lent::descriptors(programs));
+    sys::close_all_but(&mut kept);
+    File::from(wait.try_clone()?).read_exact(&mut [0])
+}
+
+/// Lets go of what was read and written so far.
+fn stand_alone() -> io::Result<()> {
     let nowhere = File::options().read(true).write(true).open("/dev/null")?;
     for number in 0..3 {
-        sys::place(&nowhere, number)?;
+        place(&nowhere, number)?;
     }
-    sys::close_all_but(&mut [wait.as_raw_fd(), told.as_raw_fd()]);
-    std::mem::forget(nowhere);
-    File::from(wait.try_clone()?).read_exact(&mut [0])
+    Ok(())
 }
 
 fn tell(told: &OwnedFd, report: &Result<Vec<String>, Failure>) -> io::Result<()> {
@@ -84,17 +127,16 @@ fn tell(told: &OwnedFd, report: &Result<Vec<String>, Failure>) -> io::Result<()>
     File::from(told.try_clone()?).write_all(&text)
 }
 
-fn set_up(plan: &Start) -> Result<(Door, Vec<String>), Failure> {
+fn set_up(plan: &Start, mut programs: Vec<Lent>) -> Result<(Door, Vec<String>), Failure> {
     let mut notes = Vec::new();
-    become_root(plan.owners).named(Step::Maps, "becoming root inside")?;
-    let old = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    let _was = old;
+    let _before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     if !matches!(plan.owners, Owners::Range { .. }) {
         prepare(plan, &mut notes)?;
+        programs = lent::take(&plan.programs, &mut notes);
         rustix::process::chdir(ROOT).named(Step::Mounts, ROOT)?;
     }
     let borrowed = borrowed::read();
-    enter_root(plan)?;
+    enter_root(plan, programs, &mut notes)?;
     passed(plan, Step::Root)?;
     skeleton::write(plan, &borrowed)?;
     passed(plan, Step::Files)?;
@@ -117,24 +159,31 @@ fn become_root(owners: Owners) -> io::Result<()> {
 }
 
 /// Makes the current directory the root, with its own `/proc`, `/dev`, `/run` and `/tmp`.
-fn enter_root(plan: &Start) -> Result<(), Failure> {
+fn enter_root(plan: &Start, programs: Vec<Lent>, notes: &mut Vec<String>) -> Result<(), Failure> {
     const STEP: Step = Step::Root;
     // A copy over itself: the kernel holds fast what came with the namespace, and a root that is
     // held fast cannot be changed into.
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_RECURSIVE;
-    let root = open_tree(CWD, ".", flags).named(STEP, "its root")?;
-    move_mount(&root, "", CWD, ".", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
-        .named(STEP, "its root")?;
+    let root = mounts::view(Path::new("."), true).named(STEP, "its root")?;
+    mounts::attach(&root, Path::new(".")).named(STEP, "its root")?;
     rustix::process::fchdir(root.as_fd()).named(STEP, "its root")?;
     for directory in ["proc", "dev", "run", "tmp"] {
-        make_directory(directory).named(STEP, directory)?;
+        make_place(directory).named(STEP, directory)?;
     }
     system_files(plan)?;
-    rustix::process::pivot_root(".", ".").named(STEP, "its root")?;
-    unmount(".", UnmountFlags::DETACH).named(STEP, "the machine's root")?;
-    rustix::process::chdir("/").named(STEP, "its root")
+    lent::place(programs, notes);
+    mounts::change_root().named(STEP, "its root")
+}
+
+/// A directory for a mount. Somebody who was root here before may have put a link in its place,
+/// and it is still the machine's root from which that would lead on.
+fn make_place(path: &str) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => fs::remove_file(path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    fs::create_dir(path)
 }
 
 fn system_files(plan: &Start) -> Result<(), Failure> {
@@ -179,10 +228,10 @@ fn system_files(plan: &Start) -> Result<(), Failure> {
         std::os::unix::fs::symlink(to, link).named(STEP, link)?;
     }
     for directory in ["dev/pts", "dev/shm"] {
-        make_directory(directory).named(STEP, directory)?;
+        fs::create_dir(directory).named(STEP, directory)?;
     }
     let group = if plan.owners.has_root() { ",gid=5" } else { "" };
-    let terminals = format!("newinstance,ptmxmode=0666,mode=0620{group}");
+    let terminals = format!("newinstance,ptmxmode=0666,mode=0620,max={MAX_TERMINALS}{group}");
     file_system(
         "devpts",
         "dev/pts",
@@ -215,13 +264,6 @@ fn file_system(
     mount(kind, at, kind, flags, options.as_deref()).named(Step::Root, at)
 }
 
-fn make_directory(path: &str) -> io::Result<()> {
-    match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    }
-}
-
 fn confine(plan: &Start) -> io::Result<()> {
     let limit = |resource: Resource, most: u64| {
         let limit = Rlimit {
@@ -235,6 +277,9 @@ fn confine(plan: &Start) -> io::Result<()> {
     limit(Resource::Core, 1)?;
     if let Some(most) = plan.processes {
         limit(Resource::Nproc, most)?;
+    }
+    if !matches!(plan.owners, Owners::Range { .. }) {
+        charge::leave_some();
     }
     confine::filter_calls()?;
     confine::drop_rights()?;

@@ -16,11 +16,7 @@ const STEP: Step = Step::Maps;
 pub(crate) fn write(of: Pid, owners: Owners) -> Result<(), Failure> {
     let pid = of.as_raw_nonzero();
     match owners {
-        Owners::Range { first, count } => {
-            let line = format!("0 {first} {count}\n");
-            fs::write(format!("/proc/{pid}/uid_map"), &line).named(STEP, "uid_map")?;
-            fs::write(format!("/proc/{pid}/gid_map"), &line).named(STEP, "gid_map")
-        }
+        Owners::Range { first, count } => write_both(of, &line(first, count)),
         Owners::Subordinate {
             user,
             group,
@@ -40,6 +36,18 @@ pub(crate) fn write(of: Pid, owners: Owners) -> Result<(), Failure> {
             fs::write(format!("/proc/{pid}/gid_map"), map(group)).named(STEP, "gid_map")
         }
     }
+}
+
+/// User and group 0 is `first`, and so on.
+pub(crate) fn line(first: u32, count: u32) -> String {
+    format!("0 {first} {count}\n")
+}
+
+/// The same map for users and groups, which only root may write.
+pub(crate) fn write_both(of: Pid, map: &str) -> Result<(), Failure> {
+    let pid = of.as_raw_nonzero();
+    fs::write(format!("/proc/{pid}/uid_map"), map).named(STEP, "uid_map")?;
+    fs::write(format!("/proc/{pid}/gid_map"), map).named(STEP, "gid_map")
 }
 
 /// The programs that may hand out the ids of `/etc/subuid` and `/etc/subgid`.

@@ -13,19 +13,29 @@
 //!    and becomes the first process of the sandbox (`init`).
 //! 4. The launcher answers with that process and ends.
 //!
-//! An ordinary user cannot do 1; the child then makes the file systems itself (`inside`).
+//! An ordinary user cannot do 1; the child then makes the file systems itself (`inside`). Its root
+//! is that user, so that it has to keep this program's file from it (`anew`).
+//!
+//! Whoever asks waits for the answer. Where they end before that, so does all of this.
 
+mod anew;
 mod borrowed;
+mod charge;
 mod confine;
+mod copy;
 mod dial;
+mod faults;
 mod files;
 mod init;
 mod inside;
+pub(crate) mod lent;
 mod maps;
+mod mounts;
 mod network;
 mod outside;
 pub(crate) mod plan;
 mod remove;
+mod routes;
 pub(crate) mod skeleton;
 mod sudo;
 
@@ -38,6 +48,7 @@ pub(crate) use init::{ENVIRONMENT as SSHD_ENVIRONMENT, SSHD, started};
 use plan::{Answer, Failure, MAX_PLAN_BYTES, Plan};
 pub(crate) use remove::remove;
 use rustix::net::{RecvFlags, recv};
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 /// The hidden command of the program that is [`main`].
 pub const COMMAND: &str = "__sandbox";
@@ -82,16 +93,31 @@ fn read() -> Result<Plan, Failure> {
 }
 
 fn carry_out(plan: Plan) -> Result<Option<Answer>, Failure> {
+    if matches!(
+        plan,
+        Plan::Start(_) | Plan::Files { .. } | Plan::Network { .. }
+    ) {
+        end_with_whoever_asked();
+    }
     match plan {
         Plan::Start(start) => outside::start(&start).map(Some),
-        Plan::Files { owners, task } => files::carry_out(owners, task).map(|()| Some(Answer::Done)),
+        Plan::Inside(start) => inside::go_on_anew(&start).map(|()| None),
+        Plan::Files { owners, task } => {
+            files::carry_out(owners, &task).map(|()| Some(Answer::Done))
+        }
         Plan::Network {
             init,
+            has_root,
             program,
             groups,
-        } => network::start(init, &program, &groups).map(Some),
+        } => network::start(init, has_root, &program, &groups).map(Some),
         Plan::Dial { init } => dial::serve(init).map(|()| None),
     }
+}
+
+/// Nobody would know of what is made for somebody who has ended.
+fn end_with_whoever_asked() {
+    let _only_with_less_care = set_parent_process_death_signal(Some(Signal::KILL));
 }
 
 /// One line on standard output.

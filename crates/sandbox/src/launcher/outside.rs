@@ -6,18 +6,14 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::CWD;
-use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_change,
-    move_mount, open_tree,
-};
+use rustix::mount::{MountFlags, mount};
 use rustix::process::{Pid, Signal};
 
 use super::init::started;
-use super::inside;
+use super::lent::{self, Lent};
 use super::plan::{Answer, Base, Failure, Init, Named as _, Owners, Start, Step};
-use super::{maps, sudo};
-use crate::local::ground::{INIT, LOWER, ROOT, ROOT_WORK, UPPER, USR, USR_WORK};
+use super::{charge, faults, inside, maps, mounts, sudo};
+use crate::local::ground::{LOWER, ROOT, ROOT_WORK, UPPER, USR, USR_WORK, write_init};
 use crate::sys::{self, Attributes};
 
 /// The longest report of the child's that is read.
@@ -25,28 +21,21 @@ const MAX_REPORT_BYTES: u64 = 64 * 1024;
 
 /// Starts the sandbox and answers with its first process.
 pub(super) fn start(plan: &Start) -> Result<Answer, Failure> {
-    // Whoever asked may be ended with its session and its terminal; the sandbox is not of them.
-    let _leads_one_already = rustix::process::setsid();
     join(&plan.groups)?;
-    passed(plan, Step::Join)?;
+    faults::outside(plan, Step::Join)?;
+    charge::first_in_need();
     rustix::process::chdir(&plan.directory).named(Step::Mounts, "the directory")?;
     let mut notes = Vec::new();
+    let mut programs = Vec::new();
     if let Owners::Range { .. } = plan.owners {
         sys::own_mounts().named(Step::Mounts, "mounts of its own")?;
         prepare(plan, &mut notes)?;
+        programs = lent::take(&plan.programs, &mut notes);
         // The child's users may not look into the directories around its root.
         rustix::process::chdir(ROOT).named(Step::Mounts, ROOT)?;
     }
-    passed(plan, Step::Mounts)?;
-    launch(plan, notes)
-}
-
-/// Stands for a failure where a test wants one.
-pub(super) fn passed(plan: &Start, step: Step) -> Result<(), Failure> {
-    if plan.fail_after == Some(step) {
-        return Err(Failure::at(step, "this is as far as it was to go"));
-    }
-    Ok(())
+    faults::outside(plan, Step::Mounts)?;
+    launch(plan, programs, notes)
 }
 
 /// Enters control groups.
@@ -61,19 +50,15 @@ pub(super) fn join(groups: &[PathBuf]) -> Result<(), Failure> {
 /// Makes the file systems below the current directory. The mounts must be our own already.
 pub(super) fn prepare(plan: &Start, notes: &mut Vec<String>) -> Result<(), Failure> {
     const STEP: Step = Step::Mounts;
-    mount_change(
-        "/",
-        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
-    )
-    .named(STEP, "private mounts")?;
+    mounts::make_private().named(STEP, "private mounts")?;
     let owners = match plan.owners {
-        Owners::Range { .. } => Some(same_owners(plan.owners)?),
+        Owners::Range { first, count } => Some(owners_of(&maps::line(first, count))?),
         // Only root may say that a file belongs to somebody else.
         _ => None,
     };
     match &plan.base {
         Base::Host => {
-            let root = clone_of(Path::new(ROOT), owners.is_none())?;
+            let root = view(Path::new(ROOT), owners.is_none())?;
             let no_devices = Attributes {
                 no_devices: true,
                 ..Attributes::default()
@@ -113,37 +98,32 @@ pub(super) fn prepare(plan: &Start, notes: &mut Vec<String>) -> Result<(), Failu
 
 /// Attaches a read-only view of a tree in which host's root is the sandbox's.
 fn lower(tree: &Path, owners: Option<&OwnedFd>) -> Result<(), Failure> {
-    let view = clone_of(tree, owners.is_none())?;
+    let tree = view(tree, owners.is_none())?;
     let attributes = Attributes {
         read_only: true,
         no_devices: true,
         no_setuid: false,
     };
     sys::change_mount(
-        view.as_fd(),
+        tree.as_fd(),
         attributes,
         owners.map(|owners| owners.as_fd()),
     )
     .named(Step::Mounts, "owners of the programs")?;
-    attach(&view, Path::new(LOWER))
+    attach(&tree, Path::new(LOWER))
 }
 
 /// Attaches the lower tree once more, as it is.
 fn again(at: &Path) -> Result<(), Failure> {
-    attach(&clone_of(Path::new(LOWER), true)?, at)
+    attach(&view(Path::new(LOWER), true)?, at)
 }
 
-/// A copy of the mount, `whole` with what is mounted below it: root leaves that out, and an
-/// ordinary user may not look under it.
-fn clone_of(tree: &Path, whole: bool) -> Result<OwnedFd, Failure> {
-    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    flags.set(OpenTreeFlags::AT_RECURSIVE, whole);
-    open_tree(CWD, tree, flags).named(Step::Mounts, &tree.display().to_string())
+fn view(tree: &Path, whole: bool) -> Result<OwnedFd, Failure> {
+    mounts::view(tree, whole).named(Step::Mounts, &tree.display().to_string())
 }
 
-fn attach(tree: &OwnedFd, to: &Path) -> Result<(), Failure> {
-    move_mount(tree, "", CWD, to, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
-        .named(Step::Mounts, &to.display().to_string())
+fn attach(view: &OwnedFd, to: &Path) -> Result<(), Failure> {
+    mounts::attach(view, to).named(Step::Mounts, &to.display().to_string())
 }
 
 /// The paths are relative, since those of an overlay cannot hold every character.
@@ -162,9 +142,9 @@ fn overlay(at: &Path, upper: &str, work: &str, is_root: bool) -> std::io::Result
     Ok(())
 }
 
-/// A user namespace with the sandbox's owners, for mounts. The sandbox's own is not there yet; the
-/// kernel takes of this one only who is who.
-fn same_owners(owners: Owners) -> Result<OwnedFd, Failure> {
+/// A user namespace with these owners, for mounts. The sandbox's own is not there yet; the kernel
+/// takes of this one only who is who.
+pub(super) fn owners_of(map: &str) -> Result<OwnedFd, Failure> {
     const STEP: Step = Step::Maps;
     let child = sys::fork_into(libc::CLONE_NEWUSER, || {
         let with_us = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
@@ -174,7 +154,7 @@ fn same_owners(owners: Owners) -> Result<OwnedFd, Failure> {
         0
     })
     .named(STEP, "a user namespace")?;
-    let namespace = maps::write(child, owners).and_then(|()| {
+    let namespace = maps::write_both(child, map).and_then(|()| {
         let path = format!("/proc/{}/ns/user", child.as_raw_nonzero());
         File::open(path).named(STEP, "a user namespace")
     });
@@ -183,13 +163,15 @@ fn same_owners(owners: Owners) -> Result<OwnedFd, Failure> {
     namespace.map(OwnedFd::from)
 }
 
-fn launch(plan: &Start, mut notes: Vec<String>) -> Result<Answer, Failure> {
+fn launch(plan: &Start, programs: Vec<Lent>, mut notes: Vec<String>) -> Result<Answer, Failure> {
     let pipe =
         || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).named(Step::Clone, "a pipe");
     let (wait, go) = pipe()?;
     let (report, told) = pipe()?;
-    let child = sys::fork_into(sys::NAMESPACES, || {
-        inside::become_sandbox(plan, &wait, &told)
+    let child = charge::to_its_own(plan, || {
+        sys::fork_into(sys::NAMESPACES, || {
+            inside::become_sandbox(plan, programs, (&wait, &told))
+        })
     })
     .named(Step::Clone, &why_not(plan.owners))?;
     drop((wait, told));
@@ -229,11 +211,10 @@ fn bring_up(
         started: started(pid).named(Step::Clone, "the first process")?,
     };
     // Whoever asked may be gone by the time of the answer; this is how the sweep finds it.
-    let line = serde_json::to_vec(&init).named(Step::Clone, "its record")?;
-    fs::write(plan.directory.join(INIT), line).named(Step::Clone, "its record")?;
-    passed(plan, Step::Clone)?;
+    write_init(&plan.directory, Some(init)).named(Step::Clone, "its record")?;
+    faults::outside(plan, Step::Clone)?;
     maps::write(child, plan.owners)?;
-    passed(plan, Step::Maps)?;
+    faults::outside(plan, Step::Maps)?;
     go.write_all(b"g").named(Step::Maps, "the first process")?;
     drop(go);
     let mut text = Vec::new();

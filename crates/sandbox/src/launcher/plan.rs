@@ -1,5 +1,6 @@
 //! What the launcher is asked and what it answers: JSON on its standard input and output.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,8 @@ pub(crate) const MAX_PLAN_BYTES: u64 = 1024 * 1024;
 pub(crate) enum Plan {
     /// Starts a sandbox; the answer is its first process, which goes on.
     Start(Box<Start>),
+    /// Goes on as the first process of that sandbox, which the caller has become.
+    Inside(Box<Start>),
     /// Does something to files whose owners are those inside a sandbox.
     Files {
         /// Whose they are.
@@ -24,6 +27,8 @@ pub(crate) enum Plan {
     Network {
         /// The sandbox's first process.
         init: Init,
+        /// Whether there is a root inside.
+        has_root: bool,
         /// The stack.
         program: PathBuf,
         /// The sandbox's control groups.
@@ -42,13 +47,22 @@ pub(crate) enum Plan {
 pub(crate) enum FilesTask {
     /// Removes directories with all that is in them.
     Remove(Vec<PathBuf>),
-    /// Copies directories with owners, modes, times, links, holes and attributes. A place that is
-    /// there already is removed first.
-    Copy(Vec<(PathBuf, PathBuf)>),
+    /// Copies these parts of one directory into another, with owners, modes, times, links, holes
+    /// and attributes. A part that is there already is removed first.
+    Copy {
+        /// Of which directory.
+        from: PathBuf,
+        /// Whose the files are there.
+        owners: Owners,
+        /// Into which.
+        to: PathBuf,
+        /// The directories in it that are copied.
+        parts: Vec<PathBuf>,
+    },
 }
 
 /// A sandbox that is to be started.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Start {
     /// Its name for itself.
     pub(crate) name: String,
@@ -60,6 +74,8 @@ pub(crate) struct Start {
     pub(crate) owners: Owners,
     /// Control groups that it is to be in; they exist.
     pub(crate) groups: Vec<PathBuf>,
+    /// Programs of this machine's that it has as well, by the names that they have inside.
+    pub(crate) programs: BTreeMap<String, PathBuf>,
     /// Most processes, where no control group counts them.
     pub(crate) processes: Option<u64>,
     /// How much memory it may use, of which what is kept in memory is a part.
@@ -68,8 +84,8 @@ pub(crate) struct Start {
     pub(crate) entry: Entry,
     /// The name server, where it has a network.
     pub(crate) name_server: Option<String>,
-    /// Fail after this step; for tests.
-    pub(crate) fail_after: Option<Step>,
+    /// A fault that a test makes.
+    pub(crate) fault: Option<Fault>,
 }
 
 /// Where a sandbox's programs come from.
@@ -123,7 +139,7 @@ impl Owners {
 }
 
 /// How a sandbox is entered.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// Where sshd listens, inside.
     pub(crate) port: u16,
@@ -212,6 +228,35 @@ impl Step {
             Self::Relay => "opening the way in",
             Self::Egress => "opening the way out",
         }
+    }
+}
+
+/// A fault that a test makes while a sandbox is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// After which step.
+    pub after: Step,
+    /// What happens then.
+    pub how: How,
+}
+
+/// What happens at a [`Fault`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// The step is said to have failed.
+    Fails,
+    /// The process whose step it is ends at once and says nothing: the server, the launcher, or
+    /// the sandbox's first process.
+    Ends,
+    /// The server ends at once, whoever's step it is.
+    EndsServer,
+}
+
+impl Fault {
+    /// What happens after that step.
+    pub(crate) fn at(self, step: Step) -> Option<How> {
+        (self.after == step).then_some(self.how)
     }
 }
 

@@ -2,7 +2,7 @@
 //! simply those of the sandbox.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown, symlink};
 use std::path::Path;
 
@@ -16,10 +16,12 @@ pub(crate) const SSHD_CONFIG: &str = "/run/wharf/sshd_config";
 pub(crate) const WORKSPACE: &str = "/home/user/workspace";
 
 const STEP: Step = Step::Files;
+/// The longest list of accounts that is read.
+const MAX_LIST_BYTES: u64 = 4 * 1024 * 1024;
 const OURS: &str = "/run/wharf";
 pub(crate) const HOST_KEY: &str = "/run/wharf/host_key";
 pub(crate) const AUTHORIZED: &str = "/run/wharf/authorized_keys";
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/programs";
 
 const DIRECTORIES: [(&str, u32); 18] = [
     ("/etc", 0o755),
@@ -110,7 +112,7 @@ ENCRYPT_METHOD SHA512
 ";
 
 const PROFILE: &str = "\
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/programs
 export PATH
 [ -n \"$BASH_VERSION\" ] && PS1='\\u@\\h:\\w\\$ '
 umask 022
@@ -124,7 +126,7 @@ pub(super) fn write(plan: &Start, borrowed: &Borrowed) -> Result<(), Failure> {
     }
     match plan.base {
         Base::Host => system()
-            .and_then(|()| take_over(borrowed))
+            .and_then(|()| borrowed.write())
             .named(STEP, "/etc")?,
         Base::Image(_) => joined_to_image().named(STEP, "/etc")?,
     }
@@ -133,8 +135,8 @@ pub(super) fn write(plan: &Start, borrowed: &Borrowed) -> Result<(), Failure> {
     entry(&plan.entry, plan.owners.has_root()).named(STEP, OURS)
 }
 
-/// The files of a system whose programs are the machine's.
-fn system() -> io::Result<()> {
+/// The names under which the programs of `/usr` are looked for.
+pub(super) fn lead_to_programs() -> io::Result<()> {
     for (name, to) in [
         ("/bin", "usr/bin"),
         ("/sbin", "usr/sbin"),
@@ -147,6 +149,12 @@ fn system() -> io::Result<()> {
             link(to, name)?;
         }
     }
+    Ok(())
+}
+
+/// The files of a system whose programs are the machine's.
+fn system() -> io::Result<()> {
+    lead_to_programs()?;
     link("../usr/lib/os-release", "/etc/os-release")?;
     link("../proc/self/mounts", "/etc/mtab")?;
     for (path, mode, text) in [
@@ -176,24 +184,6 @@ fn system() -> io::Result<()> {
     Ok(())
 }
 
-/// What this machine's programs look for; an image has its own.
-fn take_over(borrowed: &Borrowed) -> io::Result<()> {
-    let names = borrowed.links.iter().map(|(name, _)| name);
-    let names = names.chain(borrowed.files.iter().map(|(name, _)| name));
-    for above in names.filter_map(|name| name.parent()) {
-        fs::create_dir_all(above)?;
-    }
-    for (name, to) in &borrowed.links {
-        link(to, name)?;
-    }
-    for (name, bytes) in &borrowed.files {
-        if fs::symlink_metadata(name).is_err() {
-            file(name, 0o644, bytes)?;
-        }
-    }
-    Ok(())
-}
-
 /// What an image may lack: our user, and how it becomes root.
 fn joined_to_image() -> io::Result<()> {
     for (path, mode, whole, line) in [
@@ -201,7 +191,7 @@ fn joined_to_image() -> io::Result<()> {
         ("/etc/group", 0o644, GROUP, USER_GROUP),
         ("/etc/shadow", 0o640, SHADOW, USER_SHADOW),
     ] {
-        match fs::read_to_string(path) {
+        match read_list(path) {
             Ok(text) if text.lines().any(|line| line.starts_with("user:")) => {}
             Ok(text) => {
                 let end = if text.ends_with('\n') || text.is_empty() {
@@ -225,6 +215,19 @@ fn joined_to_image() -> io::Result<()> {
         file("/etc/pam.d/sudo", 0o644, PAM)?;
     }
     Ok(())
+}
+
+/// A file of accounts. An image has a short one; what somebody inside has made of it may be long.
+fn read_list(path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    let mut file = File::open(path)?.take(MAX_LIST_BYTES + 1);
+    file.read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length <= MAX_LIST_BYTES) {
+        return Ok(text);
+    }
+    Err(io::Error::other(format!(
+        "{path} is longer than {MAX_LIST_BYTES} bytes"
+    )))
 }
 
 fn network(plan: &Start) -> io::Result<()> {
@@ -309,9 +312,14 @@ fn link(to: impl AsRef<Path>, name: impl AsRef<Path>) -> io::Result<()> {
     }
 }
 
-/// Writes a file anew. What stands in its place is removed and not written through.
+/// Writes a file anew, unless it is as it should be: on a full disk there is no room for another.
+/// What stands in its place is removed and not written through.
 fn file(path: impl AsRef<Path>, mode: u32, text: impl AsRef<[u8]>) -> io::Result<()> {
-    match fs::remove_file(&path) {
+    let (path, text) = (path.as_ref(), text.as_ref());
+    if is_already(path, mode, text) {
+        return Ok(());
+    }
+    match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -320,6 +328,17 @@ fn file(path: impl AsRef<Path>, mode: u32, text: impl AsRef<[u8]>) -> io::Result
         .create_new(true)
         .mode(mode)
         .open(path)?;
-    file.write_all(text.as_ref())?;
+    file.write_all(text)?;
     file.set_permissions(Permissions::from_mode(mode))
+}
+
+fn is_already(path: &Path, mode: u32, text: &[u8]) -> bool {
+    let found = fs::symlink_metadata(path);
+    // The length first: what somebody inside has put there may be larger than memory.
+    let is_alike = found.is_ok_and(|found| {
+        found.is_file()
+            && found.permissions().mode() & 0o7777 == mode
+            && usize::try_from(found.len()).is_ok_and(|length| length == text.len())
+    });
+    is_alike && fs::read(path).is_ok_and(|there| there == text)
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
+use wharf_linux::cgroups::{Place, hand_down, places};
 
 use crate::provider::{Capability, Limits};
 
@@ -66,11 +67,9 @@ impl Cgroups {
     /// Looks for hierarchies that this process may use. `tag` tells our groups from those of
     /// another server.
     pub(crate) fn find(tag: &str) -> Self {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let tag = format!("{PREFIX}-{tag}-");
         let mut seen = BTreeSet::new();
-        let parents = places(&mounts, &own)
+        let parents = places(&Controller::ALL.map(Controller::name))
             .into_iter()
             .filter_map(|place| usable(place, &tag))
             .filter(|parent| {
@@ -252,53 +251,21 @@ fn set(parent: &Parent, directory: &Path, limits: Limits) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads `/proc/self/mountinfo` and `/proc/self/cgroup` together.
-fn places(mounts: &str, own: &str) -> Vec<Parent> {
-    let own_path = |wanted: &dyn Fn(&str) -> bool| {
-        own.lines().find_map(|line| {
-            let mut fields = line.splitn(3, ':').skip(1);
-            let controllers = fields.next()?;
-            let path = fields.next()?;
-            wanted(controllers).then(|| path.trim_start_matches('/').to_owned())
-        })
-    };
-    mounts
-        .lines()
-        .filter_map(|line| {
-            let (before, after) = line.split_once(" - ")?;
-            let mount = before.split(' ').nth(4)?;
-            let mut fields = after.split(' ');
-            let kind = fields.next()?;
-            let options = fields.nth(1)?;
-            let named = |controller: &Controller| {
-                options.split(',').any(|option| option == controller.name())
-            };
-            let controllers: BTreeSet<_> = Controller::ALL.into_iter().filter(named).collect();
-            let unified = kind == "cgroup2";
-            if !unified && (kind != "cgroup" || controllers.is_empty()) {
-                return None;
-            }
-            let path = if unified {
-                own_path(&str::is_empty)?
-            } else {
-                own_path(&|list| {
-                    let mut list = list.split(',');
-                    list.any(|name| controllers.iter().any(|c| c.name() == name))
-                })?
-            };
-            Some(Parent {
-                directory: Path::new(mount).join(path),
-                unified,
-                controllers,
-            })
-        })
-        .collect()
-}
-
 /// What can be had of a hierarchy, and from where; none if no group can be made there.
-fn usable(place: Parent, tag: &str) -> Option<Parent> {
+fn usable(place: Place, tag: &str) -> Option<Parent> {
     if !place.unified {
-        return may_make(&place.directory, tag).then_some(place);
+        let is_there = |controller: &Controller| {
+            place
+                .controllers
+                .iter()
+                .any(|name| name == controller.name())
+        };
+        let controllers = Controller::ALL.into_iter().filter(is_there).collect();
+        return may_make(&place.directory, tag).then_some(Parent {
+            directory: place.directory,
+            unified: false,
+            controllers,
+        });
     }
     // Version 2 hands nothing down from a group with processes, ours; one above may do.
     let above = place.directory.ancestors();
@@ -310,7 +277,7 @@ fn usable(place: Parent, tag: &str) -> Option<Parent> {
     let handed = |directory: &Path| -> BTreeSet<Controller> {
         Controller::ALL
             .into_iter()
-            .filter(|c| *c != Controller::Freezer && enable(directory, c.name()))
+            .filter(|c| *c != Controller::Freezer && hand_down(directory, c.name()))
             .collect()
     };
     let best = above
@@ -338,47 +305,9 @@ fn may_make(directory: &Path, tag: &str) -> bool {
     made
 }
 
-/// Hands a version 2 controller down to the directories below.
-fn enable(directory: &Path, controller: &str) -> bool {
-    let file = directory.join("cgroup.subtree_control");
-    let enabled = || {
-        fs::read_to_string(&file).is_ok_and(|list| list.split_whitespace().any(|c| c == controller))
-    };
-    enabled() || (fs::write(&file, format!("+{controller}")).is_ok() && enabled())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_both_versions() {
-        let mounts = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
-                      39 31 0:36 / /sys/fs/cgroup/pids rw,relatime shared:9 - cgroup cgroup rw,pids\n\
-                      36 31 0:33 / /sys/fs/cgroup/devices rw - cgroup cgroup rw,devices\n\
-                      37 31 0:34 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
-                      41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-        let own = "9:pids:/a\n5:memory:/\n3:devices:/x\n2:cpu,cpuacct:/c\n0::/user.slice/b\n";
-        let found = places(mounts, own);
-        let directories: Vec<_> = found
-            .iter()
-            .map(|p| p.directory.to_str().unwrap())
-            .collect();
-        assert_eq!(
-            directories,
-            [
-                "/sys/fs/cgroup/memory/",
-                "/sys/fs/cgroup/pids/a",
-                "/sys/fs/cgroup/cpu,cpuacct/c",
-                "/sys/fs/cgroup/unified/user.slice/b"
-            ]
-        );
-        assert!(found[3].unified && !found[0].unified);
-        assert_eq!(
-            found[2].controllers,
-            BTreeSet::from([Controller::Processors])
-        );
-    }
 
     #[test]
     fn a_group_that_is_gone_is_removed_already() {

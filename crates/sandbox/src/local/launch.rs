@@ -135,3 +135,31 @@ pub(crate) async fn blocking<T: Send + 'static>(
             source: io::Error::other(error),
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All that it has started ends with a launcher that takes too long.
+    #[test]
+    fn a_launcher_that_is_late_is_ended_with_all_that_it_has_started() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {}; wait", file.display());
+        let launcher = LauncherProgram {
+            program: "/bin/sh".into(),
+            arguments: ["-c", &script].map(OsString::from).to_vec(),
+        };
+        let plan = Plan::Dial {
+            init: crate::launcher::plan::Init { pid: 1, started: 1 },
+        };
+        let late = launcher.ask(&plan, Duration::from_millis(300));
+        assert!(matches!(late, Err(Error::Late { .. })), "{late:?}");
+        let started = std::fs::read_to_string(&file).unwrap();
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", started.trim()));
+        // It is nobody's child here, and may be there until somebody has waited for it.
+        while state().is_ok_and(|state| !state.contains(") Z ")) {
+            std::thread::yield_now();
+        }
+    }
+}

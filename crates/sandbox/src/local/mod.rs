@@ -22,7 +22,7 @@ pub(crate) mod relay;
 mod snapshot;
 mod start;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,7 +37,7 @@ pub use launch::LauncherProgram;
 
 use crate::error::Error;
 use crate::id::{SandboxId, SnapshotId};
-use crate::launcher::plan::{Base, Owners, Step};
+use crate::launcher::plan::{Base, Fault, Owners};
 use crate::launcher::skeleton::WORKSPACE;
 use crate::provider::{
     BoxFuture, Capabilities, Capability, Connection, Health, Provider, Sandbox, Spec, Swept, User,
@@ -53,7 +53,7 @@ use relay::{Activity, Counted, Relay};
 
 /// Sandboxes of one server where nothing else is said.
 pub const DEFAULT_MOST: usize = 256;
-/// The first id of a sandbox's users outside, as other tools for containers have it.
+/// The first id of sandboxes' users outside. What is given to others from there on is left out.
 pub const DEFAULT_FIRST_ID: u32 = 100_000;
 /// Where sshd listens inside.
 const SSH_PORT: u16 = 22;
@@ -69,12 +69,16 @@ pub struct LocalOptions {
     pub launcher: LauncherProgram,
     /// Where the programs inside come from.
     pub base: Base,
-    /// The first id of the users inside, of 65,536; only where root runs this.
+    /// Programs of this machine's, each one file that needs no other, that every sandbox has
+    /// besides, by the names that they have there, on the path.
+    pub programs: BTreeMap<String, PathBuf>,
+    /// The first id from which on each sandbox has 65,536 of its own for its users; only where root
+    /// runs this.
     pub first_id: u32,
     /// Most sandboxes at once.
     pub most: usize,
-    /// Fails after this step of starting; for tests.
-    pub fail_after: Option<Step>,
+    /// A fault that a test makes.
+    pub fault: Option<Fault>,
 }
 
 impl LocalOptions {
@@ -85,9 +89,10 @@ impl LocalOptions {
             state,
             launcher,
             base: Base::Host,
+            programs: BTreeMap::new(),
             first_id: DEFAULT_FIRST_ID,
             most: DEFAULT_MOST,
-            fail_after: None,
+            fault: None,
         }
     }
 }
@@ -397,6 +402,10 @@ impl Provider for LocalProvider {
     fn forget<'a>(&'a self, snapshot: &'a SnapshotId) -> BoxFuture<'a, Result<(), Error>> {
         let (inner, snapshot) = (Arc::clone(&self.inner), snapshot.clone());
         Box::pin(self.through(async move { inner.forget(snapshot).await }))
+    }
+
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<SnapshotId>, Error>> {
+        Box::pin(self.inner.copies())
     }
 
     fn extend<'a>(

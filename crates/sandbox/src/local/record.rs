@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use wharf_model::Timestamp;
 
-use super::ground::{INIT, RECORD, write_private};
+use super::ground::{INIT, RECORD, rewrite_private};
 use crate::id::SandboxId;
 use crate::launcher::plan::{Base, Init, Owners};
 use crate::provider::{Egress, Limits, Source};
@@ -75,7 +75,7 @@ impl std::fmt::Debug for HostKey {
 impl Record {
     /// Writes it into the sandbox's directory.
     pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
-        write_private(&directory.join(RECORD), &serde_json::to_vec(self)?)
+        rewrite_private(&directory.join(RECORD), &serde_json::to_vec(self)?)
     }
 
     /// Reads it.

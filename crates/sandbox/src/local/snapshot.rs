@@ -54,7 +54,10 @@ impl Inner {
             Ok(())
         };
         let copied = match held {
-            Ok(()) => self.copy(&from, &part, record.owners).await,
+            Ok(()) => {
+                self.copy(&from, &part, (record.owners, record.owners))
+                    .await
+            }
             Err(source) => Err(Error::System {
                 what: "holding the sandbox still",
                 source,
@@ -83,21 +86,40 @@ impl Inner {
     }
 
     /// Puts the files of a snapshot into the directory of a new sandbox.
-    pub(super) async fn copy_in(&self, from: &SnapshotId, to: &Path) -> Result<(), Error> {
+    pub(super) async fn copy_in(
+        &self,
+        from: &SnapshotId,
+        to: &Path,
+        owners: Owners,
+    ) -> Result<(), Error> {
         let kept = self.ground.kept(from);
         let note = fs::read(kept.join(NOTE)).map_err(|_| Error::NoSnapshot)?;
         let note: Note = serde_json::from_slice(&note).map_err(|_| Error::NoSnapshot)?;
-        if note.base != self.options.base || note.owners != self.owners {
+        let are_alike = match (note.owners, owners) {
+            (Owners::Range { .. }, Owners::Range { .. }) => true,
+            (before, now) => before == now,
+        };
+        if note.base != self.options.base || !are_alike {
             return Err(Error::Invalid(
                 "the snapshot is of a sandbox with another base or other owners".to_owned(),
             ));
         }
-        self.copy(&kept, to, self.owners).await
+        self.copy(&kept, to, (note.owners, owners)).await
     }
 
     pub(super) async fn forget(&self, snapshot: SnapshotId) -> Result<(), Error> {
         let kept = self.ground.kept(&snapshot);
         self.remove_copy(&kept, self.owners).await
+    }
+
+    /// All copies that are whole.
+    pub(super) async fn copies(&self) -> Result<Vec<SnapshotId>, Error> {
+        let snapshots = self.ground.snapshots();
+        let listed = blocking(move || whole(&snapshots)).await?;
+        listed.map_err(|source| Error::Files {
+            what: "the copies",
+            source,
+        })
     }
 
     /// Removes copies that were cut off.
@@ -118,20 +140,28 @@ impl Inner {
         Ok(())
     }
 
-    async fn copy(&self, from: &Path, to: &Path, owners: Owners) -> Result<(), Error> {
+    /// Copies, from whose the files are to whose the copies become.
+    async fn copy(
+        &self,
+        from: &Path,
+        to: &Path,
+        (before, owners): (Owners, Owners),
+    ) -> Result<(), Error> {
         let _alone = self.copying.lock().await;
         let home = to.to_owned();
-        let made = blocking(move || make_home(&home)).await?;
+        let made = blocking(move || make_home(&home, owners)).await?;
         made.map_err(|source| Error::Files {
             what: "the copy",
             source,
         })?;
-        let pairs: Vec<(PathBuf, PathBuf)> = KEPT
-            .into_iter()
-            .filter(|name| from.join(name).is_dir())
-            .map(|name| (from.join(name), to.join(name)))
-            .collect();
-        self.on_files(owners, FilesTask::Copy(pairs)).await
+        let parts = KEPT.into_iter().map(PathBuf::from);
+        let task = FilesTask::Copy {
+            from: from.to_owned(),
+            owners: before,
+            to: to.to_owned(),
+            parts: parts.filter(|part| from.join(part).is_dir()).collect(),
+        };
+        self.on_files(owners, task).await
     }
 
     async fn remove_copy(&self, path: &Path, owners: Owners) -> Result<(), Error> {
@@ -154,6 +184,18 @@ impl Inner {
             source,
         })
     }
+}
+
+fn whole(snapshots: &Path) -> io::Result<Vec<SnapshotId>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(snapshots)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let id = name.and_then(|name| SnapshotId::parse(name).ok());
+        all.extend(id.filter(|_| path.join(NOTE).exists()));
+    }
+    all.sort_unstable();
+    Ok(all)
 }
 
 fn finish(part: &Path, kept: &Path, note: &Note) -> io::Result<()> {

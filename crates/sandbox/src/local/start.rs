@@ -1,20 +1,23 @@
 //! Making a sandbox, finding it again, and starting it from its files.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
+use rustix::process::Signal;
 use wharf_model::Secret;
 
 use super::dial::{Helper, Way};
-use super::ground::{self, INIT};
+use super::ground;
 use super::launch::{START_PATIENCE, blocking};
 use super::process::Held;
 use super::record::{HostKey, Record, Stage, VERSION};
 use super::relay::{Activity, Relay};
-use super::{Inner, Live, NAME, SSH_PORT, network};
+use super::{Inner, Live, NAME, SSH_PORT, network, owners};
 use crate::check;
 use crate::error::Error;
 use crate::id::SandboxId;
-use crate::launcher::plan::{Answer, Entry, Init, Owners, Plan, Start, Step};
+use crate::launcher::plan::{Answer, Entry, How, Init, Owners, Plan, Start, Step};
 use crate::provider::{Capability, Egress, Sandbox, Source, Spec};
 
 impl Inner {
@@ -29,9 +32,12 @@ impl Inner {
             Err(error) => return Err(error),
         }
         let mut record = self.new_record(&id, spec)?;
-        if let Err(error) = self.take_place(&id).await {
-            self.forget_slot(&id);
-            return Err(error);
+        match self.take_place(&id).await {
+            Ok(owners) => record.owners = owners,
+            Err(error) => {
+                self.forget_slot(&id);
+                return Err(error);
+            }
         }
         let made = self.make(&slot, &mut record).await;
         if let Err(error) = made {
@@ -82,16 +88,29 @@ impl Inner {
         Ok(self.facts(&record))
     }
 
-    /// Makes the directory, by which a sandbox counts, where there is room for one more.
-    async fn take_place(&self, id: &SandboxId) -> Result<(), Error> {
+    /// Makes the directory, by which a sandbox counts and has its users, where there is room for one
+    /// more; says who they are.
+    async fn take_place(&self, id: &SandboxId) -> Result<Owners, Error> {
         let _alone = self.counting.lock().await;
         let there = self.ids().await?.len();
         if there >= self.options.most {
             return Err(Error::Full(there));
         }
-        let home = self.ground.of(id);
-        let made = blocking(move || ground::make_home(&home)).await?;
-        made.map_err(|error| failed(Step::Record, error))
+        let (home, sandboxes) = (self.ground.of(id), self.ground.sandboxes());
+        let owners = self.owners;
+        let made = blocking(move || {
+            let owners = match owners {
+                Owners::Range { first, count } => {
+                    let used = ground::ranges(&sandboxes)?;
+                    let first = owners::free(first, &used, Path::new("/etc"));
+                    let first = first.ok_or_else(|| io::Error::other(owners::NONE_FREE))?;
+                    Owners::Range { first, count }
+                }
+                one => one,
+            };
+            ground::make_home(&home, owners).map(|()| owners)
+        });
+        made.await?.map_err(|error| failed(Step::Record, error))
     }
 
     async fn make(&self, slot: &super::Slot, record: &mut Record) -> Result<(), Error> {
@@ -108,7 +127,7 @@ impl Inner {
         directory: std::path::PathBuf,
     ) -> Result<(), Error> {
         if let Source::Snapshot(from) = record.source.clone() {
-            self.copy_in(&from, &directory).await?;
+            self.copy_in(&from, &directory, record.owners).await?;
         }
         let (base, owners) = (record.base.clone(), record.owners);
         let made = blocking(move || ground::make_inside(&directory, &base, owners)).await?;
@@ -139,7 +158,9 @@ impl Inner {
 
     async fn launch(&self, record: &Record) -> Result<(Init, Vec<String>), Error> {
         let directory = self.ground.of(&record.id);
-        let _from_before = std::fs::remove_file(directory.join(INIT));
+        let home = directory.clone();
+        let blank = blocking(move || ground::write_init(&home, None)).await?;
+        blank.map_err(|error| failed(Step::Record, error))?;
         let mut environment = record.environment.clone();
         environment.extend(network::environment(&record.egress));
         let plan = Plan::Start(Box::new(Start {
@@ -148,6 +169,7 @@ impl Inner {
             base: record.base.clone(),
             owners: record.owners,
             groups: record.groups.clone(),
+            programs: self.options.programs.clone(),
             processes: record
                 .limits
                 .processes
@@ -160,7 +182,7 @@ impl Inner {
                 environment,
             },
             name_server: network::name_server(&record.egress),
-            fail_after: self.options.fail_after,
+            fault: self.options.fault,
         }));
         let launcher = self.options.launcher.clone();
         match blocking(move || launcher.ask(&plan, START_PATIENCE)).await?? {
@@ -275,17 +297,33 @@ impl Inner {
             Capability::Processors,
             "its processors have no bound",
         );
+        if limits.processes.is_some()
+            && !self.groups.can(Capability::Processes)
+            && let Owners::Subordinate { .. } = record.owners
+        {
+            notes.push(
+                "its processes are bounded for each of its users and not together: no control \
+                 group can be made for that here"
+                    .to_owned(),
+            );
+        }
         if !record.owners.has_root() {
-            notes.push(super::owners::SINGLE.to_owned());
+            notes.push(owners::SINGLE.to_owned());
         }
         notes
     }
 
+    /// Stands for a fault where a test wants one.
     pub(super) fn passed(&self, step: Step) -> Result<(), Error> {
-        if self.options.fail_after == Some(step) {
-            return Err(failed(step, "this is as far as it was to go"));
+        match self.options.fault.and_then(|fault| fault.at(step)) {
+            Some(How::Fails) => Err(failed(step, "this is as far as it was to go")),
+            Some(How::Ends | How::EndsServer) => {
+                let ourselves = rustix::process::getpid();
+                let ended = rustix::process::kill_process(ourselves, Signal::KILL);
+                ended.map_err(|error| failed(step, error))
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -5,6 +5,10 @@
     clippy::indexing_slicing,
     reason = "helpers of tests"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test finds out from its environment that it is the one inside"
+)]
 
 pub(crate) mod client;
 pub(crate) mod suite;
@@ -202,6 +206,18 @@ impl Bench {
         found.lines().map(str::to_owned).collect()
     }
 
+    /// Waits until nothing is left of what is ending by itself; what is left after a while.
+    pub(crate) async fn left_at_last(&self) -> Vec<String> {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        loop {
+            let left = self.left();
+            if left.is_empty() || std::time::Instant::now() > deadline {
+                return left;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Ends everything and looks whether that is so.
     pub(crate) async fn end(self) {
         for sandbox in self.provider.list().await.unwrap() {
@@ -210,6 +226,51 @@ impl Bench {
         self.provider.shutdown().await;
         assert_eq!(self.left(), Vec::<String>::new());
     }
+}
+
+/// Where the inner run of a test finds its directory.
+const PLACE: &str = "WHARF_TEST_PLACE";
+/// What the inner run is told.
+const WORD: &str = "WHARF_TEST_WORD";
+
+/// Runs the test of that name once more, by a script in mounts of its own, which ends in `exec "$@"`.
+pub(crate) fn run_inside(test: &str, place: &Path, word: &str, script: &str) -> Output {
+    let mut inner = Command::new("unshare");
+    inner
+        .args(["-m", "sh", "-ec", script, "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(PLACE, place)
+        .env(WORD, word);
+    inner.output().unwrap()
+}
+
+/// The same for a test that is to pass there; in the inner run its directory.
+pub(crate) fn inside(test: &str, script: &str) -> Option<PathBuf> {
+    if let Some((place, _)) = inner() {
+        return Some(place);
+    }
+    let place = tempfile::tempdir().unwrap();
+    let script = format!("cd {}; {script}; exec \"$@\"", place.path().display());
+    let output = run_inside(test, place.path(), "", &script);
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+    None
+}
+
+/// In an inner run the directory and the word.
+pub(crate) fn inner() -> Option<(PathBuf, String)> {
+    let place = std::env::var_os(PLACE)?.into();
+    Some((place, std::env::var(WORD).unwrap_or_default()))
+}
+
+/// Runs a test on a runtime of its own.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(test);
 }
 
 /// The first digits of an id, which a sandbox has in its name for itself.

@@ -42,7 +42,7 @@ pub(crate) async fn has_variables(provider: &dyn Provider, client: &Client) {
     let sandbox = provider.create("variables", spec).await.unwrap();
     let seen = "printenv ODD EMPTY PATH";
     let seen = client.ssh(&sandbox, "user", seen).await;
-    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/programs";
     assert_eq!(seen.out, format!("{odd}\n\n{path}"), "{seen:?}");
 }
 
@@ -120,6 +120,8 @@ pub(crate) async fn begins_with_what_was_kept(provider: &dyn Provider, client: &
     assert!(changed.await.worked());
     let again = provider.snapshot(&sandbox.id, "s").await.unwrap();
     assert_eq!(again, snapshot);
+    let there = provider.snapshots().await.unwrap();
+    assert_eq!(there, std::slice::from_ref(&snapshot));
     provider.terminate(&sandbox.id).await.unwrap();
     let of_it = || Spec {
         source: Source::Snapshot(snapshot.clone()),
@@ -134,6 +136,7 @@ pub(crate) async fn begins_with_what_was_kept(provider: &dyn Provider, client: &
     assert_eq!(kept.out, expected, "{kept:?}");
     provider.forget(&snapshot).await.unwrap();
     provider.forget(&snapshot).await.unwrap();
+    assert!(provider.snapshots().await.unwrap().is_empty());
     let gone = provider.create("third", of_it()).await.unwrap_err();
     assert!(matches!(gone, Error::NoSnapshot), "{gone:?}");
     let goes_on = client.ssh(&other, "user", "cat ~/workspace/a").await;

@@ -18,13 +18,14 @@ use axum::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH,
     IF_NONE_MATCH, IF_RANGE, RANGE,
 };
+use axum::http::uri::Scheme;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use hyper::body::{Frame, SizeHint};
 use wharf_engine::{Engine, ServerView};
-use wharf_model::is_local_host;
+use wharf_model::{Caller, is_local_host};
 
 use super::correlation;
 use crate::error::Failure;
@@ -35,6 +36,7 @@ use crate::peers::{PeerRequest, Peers, Pieces};
 const BY: HeaderName = HeaderName::from_static("wharf-forwarded-by");
 /// The server that it is meant for.
 const TO: HeaderName = HeaderName::from_static("wharf-forwarded-to");
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Headers of the caller's that go along. What a browser adds by itself stays here: it was looked
 /// at here.
 const HANDED_ON: [HeaderName; 16] = [
@@ -47,7 +49,7 @@ const HANDED_ON: [HeaderName; 16] = [
     IF_NONE_MATCH,
     IF_RANGE,
     RANGE,
-    HeaderName::from_static("x-api-key"),
+    X_API_KEY,
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("last-event-id"),
     HeaderName::from_static("repr-digest"),
@@ -163,6 +165,36 @@ impl Forward {
         Ok(response)
     }
 
+    /// Asks another server for something of its own, for whoever asks here by a request with these
+    /// headers. As with all that is handed on: not where another server has asked, and with the
+    /// credentials of an account alone.
+    pub(crate) async fn ask(
+        &self,
+        (caller, headers): (&Caller, &HeaderMap),
+        (method, path): (Method, &str),
+        to: &ServerView,
+    ) -> Result<StatusCode, Failure> {
+        if headers.contains_key(&BY) {
+            return Err(Failure::elsewhere(to));
+        }
+        let mut own = HeaderMap::new();
+        for name in [AUTHORIZATION, X_API_KEY, correlation::HEADER] {
+            if let Some(value) = headers.get(&name) {
+                own.insert(name, value.clone());
+            }
+        }
+        let body = Kept::new(Body::empty(), 0, Arc::clone(&self.kept));
+        let copy = Copy {
+            method,
+            uri: path.parse().map_err(Failure::internal)?,
+            headers: own,
+            body: Arc::new(Mutex::new(body)),
+        };
+        let has_account = caller.grants().person.is_some();
+        let answer = self.send(has_account.then_some(copy), to).await?;
+        Ok(answer.status())
+    }
+
     fn headers(&self, copy: &Copy, to: &ServerView) -> Result<HeaderMap, Failure> {
         let mut headers = HeaderMap::new();
         for name in HANDED_ON {
@@ -199,14 +231,16 @@ const fn most_kept(method: &Method) -> usize {
 }
 
 /// Whether nobody on the way to an address can read along: encrypted, or of this machine alone.
-fn is_private(url: &str) -> bool {
-    let Ok(url) = url.parse::<Uri>() else {
-        return false;
-    };
-    if url.scheme_str() == Some("https") {
-        return true;
-    }
-    url.host().is_some_and(is_local_host)
+pub(crate) fn is_private(url: &str) -> bool {
+    let scheme = url.parse::<Uri>();
+    let scheme = scheme.ok().and_then(|url| url.scheme().cloned());
+    scheme == Some(Scheme::HTTPS) || is_of_this_machine(url)
+}
+
+/// Whether an address leads to this machine only from this machine.
+pub(crate) fn is_of_this_machine(url: &str) -> bool {
+    let url = url.parse::<Uri>();
+    url.is_ok_and(|url| url.host().is_some_and(is_local_host))
 }
 
 impl Copy {

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
+use wharf_gateway::limits::PENDING_PER_ACCOUNT;
 use wharf_testkit::{FAKE_HOST_KEY, Fault};
 
 use crate::support::accounts::{ADA, Login, PASSWORD, Team, logged_in, with_team, with_team_of};
@@ -77,6 +78,60 @@ fn a_session_is_made_shown_and_ended() {
         let path = format!("/proliferate/{id}");
         let gone = refusal(&ask(&team, &ada, "GET", &path).send().await);
         assert_eq!((gone.0, gone.2.is_object()), (409, true), "{gone:?}");
+    });
+}
+
+#[test]
+fn what_a_client_keeps_and_what_could_not_be_had_are_shown() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        team.provider.note("it has no control group");
+        let mut body = wanted();
+        body["clientMetadata"] = json!({"ticket": [1, 2]});
+        let made = create(&team, &ada, &body).await.json();
+        assert_eq!(made["sandbox"]["notes"], json!(["it has no control group"]));
+        let path = format!("/api/sandboxes/{}", made["sessionId"].as_str().unwrap());
+        let shown = ask(&team, &ada, "GET", &path).send().await.json();
+        assert_eq!(
+            (&shown["client_metadata"], &shown["notes"]),
+            (
+                &json!({"ticket": [1, 2]}),
+                &json!(["it has no control group"])
+            )
+        );
+        let list = ask(&team, &ada, "GET", "/api/sandboxes")
+            .send()
+            .await
+            .json();
+        let listed = &list["sandboxes"][0];
+        assert_eq!(listed["notes"], shown["notes"]);
+        assert_eq!(listed.get("client_metadata"), None);
+    });
+}
+
+#[test]
+fn a_key_that_is_not_let_in_is_told_by_a_provider_that_cannot() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let made = create(&team, &ada, &wanted()).await.json();
+        let path = format!(
+            "/api/sandboxes/{}/keys",
+            made["sessionId"].as_str().unwrap()
+        );
+        let admit = async |keys: Value| {
+            let ask = ask(&team, &ada, "POST", &path);
+            ask.json(&json!({"public_keys": keys})).send().await
+        };
+        let known = admit(json!([KEY])).await;
+        assert_eq!(known.json()["id"], made["sessionId"], "{}", known.text());
+        let other = admit(json!([KEY.replace("AAB", "AEC")])).await;
+        assert_eq!(other.problem(), (409, "unsupported".to_owned()));
+        let none = admit(json!([])).await;
+        assert!(
+            none.text().contains("must have 1 to 32 keys"),
+            "{}",
+            none.text()
+        );
     });
 }
 
@@ -187,6 +242,66 @@ fn without_credit_the_code_says_which() {
             (&credits["plan"], &credits["seconds_left"]),
             (&json!("small"), &json!(0))
         );
+    });
+}
+
+#[test]
+fn credit_is_given_and_seen_by_who_looks_after_the_server() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let give = async |who: &Login, body: Value| {
+            let ask = ask(&team, who, "POST", "/api/v1/credits/grants");
+            ask.json(&body).send().await
+        };
+        let given = give(&ada, json!({"organization": "main", "seconds": 60})).await;
+        assert_eq!(given.status, 200, "{}", given.text());
+        assert_eq!(given.json()["seconds_left"], 3_660);
+        let own = give(&ada, json!({"plan": "small"})).await;
+        assert_eq!(own.json()["account"], given.json()["account"]);
+        let seen = async |who: &Login, of: &str| {
+            let path = format!("/api/v1/credits?organization={of}");
+            ask(&team, who, "GET", &path).send().await
+        };
+        assert_eq!(seen(&ada, "main").await.json(), own.json());
+        let nowhere = json!({"organization": "none", "seconds": 1});
+        assert_eq!(give(&ada, nowhere).await.status, 404);
+        assert_eq!(seen(&ada, "none").await.status, 404);
+        let said = give(&ada, json!({"plan": "huge"})).await;
+        assert!(
+            said.text().contains("must be one of small"),
+            "{}",
+            said.text()
+        );
+        assert_eq!(give(&ada, json!({})).await.status, said.status);
+
+        let bob = team.join(&ada, "bob@example.com", "member").await;
+        let refused = give(&bob, json!({"seconds": 1})).await;
+        assert_eq!(refused.status, 403, "{}", refused.text());
+        assert_eq!(seen(&bob, "main").await.status, 200);
+    });
+}
+
+#[test]
+fn so_many_deferred_sessions_of_an_account_wait() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let mut deferred = wanted();
+        deferred.as_object_mut().unwrap().remove("sshOptions");
+        for _ in 0..PENDING_PER_ACCOUNT {
+            assert_eq!(create(&team, &ada, &deferred).await.status, 201);
+        }
+        let more = create(&team, &ada, &deferred).await;
+        assert_eq!(more.headers["retry-after"], "60");
+        let (status, words, _) = refusal(&more);
+        assert_eq!(status, 429);
+        assert!(
+            words.contains("connect to one of them, or end one"),
+            "{words}"
+        );
+        let body = json!({"localPathHash": HASH});
+        let cli = ask(&team, &ada, "POST", "/api/cli/sessions").json(&body);
+        assert_eq!(cli.send().await.status, 429);
+        assert_eq!(create(&team, &ada, &wanted()).await.status, 201);
     });
 }
 
@@ -390,6 +505,38 @@ fn events_are_followed_and_taken_up_where_they_broke_off() {
         assert!(rest.starts_with("event: ended\nid: 4\n"), "{rest}");
         assert_eq!(behind("4").await.text(), "");
         assert_eq!(behind("x").await.status, 422);
+    });
+}
+
+#[test]
+fn events_end_with_what_they_were_asked_for_with() {
+    with_team(async |team| {
+        let ada = team.first().await;
+        let made = create(&team, &ada, &wanted()).await.json();
+        let at = format!("/api/sandboxes/{}", made["sessionId"].as_str().unwrap());
+        let key = json!({"name": "looks", "scopes": ["run"], "expires_in": 3600});
+        let key = ask(&team, &ada, "POST", "/api/v1/keys").json(&key);
+        let key = key.send().await.json();
+        let events = format!("{at}/events");
+        let stream = team.with(key["token"].as_str().unwrap(), "GET", &events);
+        let stream = stream.open().await.unwrap();
+        let mut body = stream.into_body().into_data_stream();
+        let first = body.next().await.unwrap().unwrap();
+        assert!(first.starts_with(b"event: created\n"));
+
+        let path = format!("/api/v1/keys/{}", key["key"]["id"].as_str().unwrap());
+        let gone = ask(&team, &ada, "DELETE", &path).send().await;
+        assert_eq!(gone.status, 200, "{}", gone.text());
+        let pause = ask(&team, &ada, "POST", &format!("{at}/pause"));
+        assert_eq!(pause.send().await.status, 200);
+        let last = body.next().await.unwrap().unwrap();
+        let last = String::from_utf8(last.to_vec()).unwrap();
+        assert!(last.starts_with("event: error\n"), "{last}");
+        assert!(
+            last.contains("unauthorized") && !last.contains("paused"),
+            "{last}"
+        );
+        assert!(body.next().await.is_none());
     });
 }
 

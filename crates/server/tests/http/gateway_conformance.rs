@@ -77,6 +77,13 @@ async fn sessions(seen: &mut Seen<'_>) -> String {
         .ask("POST", &of(extend))
         .json(&json!({"seconds": 600}));
     good(seen, "POST", extend, ask).await;
+    let keys = "/api/sandboxes/{id}/keys";
+    let ask = server.ask("POST", &of(keys));
+    let ask = ask.json(&json!({"public_keys": [KEY]}));
+    good(seen, "POST", keys, ask).await;
+    let grants = "/api/v1/credits/grants";
+    let ask = server.ask("POST", grants).json(&json!({"seconds": 60}));
+    good(seen, "POST", grants, ask).await;
     let tickets = "/api/sandboxes/{id}/tickets";
     let ticket = good(seen, "POST", tickets, server.ask("POST", &of(tickets))).await;
     let ticket = json!({"ticket": ticket.json()["ticket"]});

@@ -9,9 +9,10 @@ use axum::http::{HeaderMap, Request};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use wharf_gateway::{Credentials, Gateway, NoHub, NoKeys, Offer, Unlimited};
 use wharf_model::{Caller, Role};
 use wharf_server::{PeerAnswer, PeerRequest, Peers, ServerOptions, Tokens, router};
-use wharf_testkit::{Pair, with_pair};
+use wharf_testkit::{FakeProvider, Pair, SystemEntropy, TestEngine, WallClock, with_pair};
 
 use crate::access::caller;
 use crate::support::{STRANGER, Server, TOKEN, options};
@@ -76,6 +77,178 @@ fn with_servers_of<F: Future<Output = Pair>>(
         let b = Server::of(pair.b.engine.clone(), &of_b);
         test(pair, a, b, way)
     });
+}
+
+/// Credentials that never end.
+struct Good;
+
+impl Credentials for Good {
+    fn holder<'a>(
+        &'a self,
+        _: &'a str,
+        name: &'a str,
+    ) -> wharf_gateway::BoxFuture<'a, Result<Option<Caller>, String>> {
+        Box::pin(async move { Ok(Some(Caller::new(name))) })
+    }
+}
+
+async fn gateway(own: &TestEngine, provider: &FakeProvider) -> Gateway {
+    let parts = wharf_gateway::Parts {
+        database: own.database.clone(),
+        clock: Arc::new(WallClock),
+        entropy: Arc::new(SystemEntropy),
+        audit: own.audit.clone(),
+        offers: vec![Offer::Ready(Arc::new(provider.clone()))],
+        gate: Arc::new(Unlimited::new(own.database.clone())),
+        keys: Arc::new(NoKeys),
+        credentials: Arc::new(Good),
+        hub: Arc::new(NoHub),
+        agents: None,
+        doors: None,
+    };
+    Gateway::open(parts, wharf_gateway::Options::default())
+        .await
+        .unwrap()
+}
+
+/// Two servers with sandboxes; the way is from the second to the first.
+fn with_sandboxes(pair: &Pair, gateways: &[Gateway; 2]) -> (Server, Server, Arc<Way>) {
+    let [of_a, of_b] = gateways.clone().map(|gateway| {
+        let ada = caller(Role::Member, "run", false);
+        ServerOptions {
+            gateway: Some(gateway),
+            plain_peers: true,
+            public_url: Some("https://wharf.example.com".to_owned()),
+            ..ServerOptions::new(Arc::new(Tokens::of([(STRANGER, ada)])))
+        }
+    });
+    let way = Arc::new(Way {
+        to: router(pair.a.engine.clone(), &of_a),
+        gone: Mutex::default(),
+    });
+    let a = Server::of(pair.a.engine.clone(), &of_a);
+    let peers = Some(Arc::clone(&way) as Arc<dyn Peers>);
+    let b = Server::of(pair.b.engine.clone(), &ServerOptions { peers, ..of_b });
+    (a, b, way)
+}
+
+async fn new_sandbox(server: &Server) -> Value {
+    let new = json!({"sessionType": "cli", "clientType": "cli",
+        "cliConfiguration": {"localPathHash": "0123456789abcdef"}});
+    let made = server.ask("POST", "/proliferate/sessions");
+    let made = made.header("authorization", format!("Bearer {STRANGER}"));
+    let made = made.json(&new).send().await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    made.json()
+}
+
+#[test]
+fn what_is_asked_of_all_sandboxes_is_asked_of_each_server() {
+    with_pair(
+        ["http://a".to_owned(), "http://b".to_owned()],
+        async |pair| {
+            let providers = [FakeProvider::default(), FakeProvider::default()];
+            let gateways = [
+                gateway(&pair.a, &providers[0]).await,
+                gateway(&pair.b, &providers[1]).await,
+            ];
+            let (a, b, way) = with_sandboxes(&pair, &gateways);
+            let [there, here] = [new_sandbox(&a).await, new_sandbox(&b).await];
+            let id = there["sessionId"].as_str().unwrap();
+
+            // Events of another server's come from there, from the first one on.
+            let events = format!("/api/sandboxes/{id}/events");
+            let stream = b
+                .ask("GET", &events)
+                .header("authorization", format!("Bearer {STRANGER}"));
+            let stream = stream.open().await.unwrap();
+            assert_eq!(stream.headers()["content-type"], "text/event-stream");
+            let mut body = stream.into_body().into_data_stream();
+            let first = body.next().await.unwrap().unwrap();
+            assert!(first.starts_with(b"event: created\nid: 1\n"), "{first:?}");
+            drop(body);
+
+            let call = async |procedure: &str, input: Value| {
+                let path = format!("/api/rpc/cli/sessions/{procedure}");
+                let body = json!({"json": input, "meta": []});
+                as_stranger(&b, "POST", &path, Some(body)).await["json"].clone()
+            };
+            let machine = as_stranger(&b, "GET", &format!("/proliferate/{id}"), None).await;
+            let names = json!({"sandboxIds": [machine["sandboxId"]]});
+            let alive = call("checkSandboxes", names).await;
+            assert_eq!(alive["alive"], json!([machine["sandboxId"]]));
+            let ended = call("deleteAll", Value::Null).await;
+            assert_eq!(ended, json!({"success": true, "terminated": 2}));
+            for made in [&there, &here] {
+                let path = format!("/api/sandboxes/{}", made["sessionId"].as_str().unwrap());
+                let shown = as_stranger(&b, "GET", &path, None).await;
+                assert_eq!(shown["status"], "stopped");
+            }
+            let went = way.gone.lock().unwrap().clone();
+            let went: Vec<_> = went.iter().map(|(path, _)| path.as_str()).collect();
+            let [machine, end] = [format!("/proliferate/{id}"), format!("/api/sandboxes/{id}")];
+            assert_eq!(went, [&*events, &*machine, &*end]);
+            for gateway in gateways {
+                gateway.close().await;
+            }
+            pair
+        },
+    );
+}
+
+#[test]
+fn a_sandbox_is_its_servers_whoever_is_asked() {
+    with_pair(
+        ["http://a".to_owned(), "http://b".to_owned()],
+        async |pair| {
+            let (here, there) = (FakeProvider::default(), FakeProvider::default());
+            let gateways = [
+                gateway(&pair.a, &there).await,
+                gateway(&pair.b, &here).await,
+            ];
+            let (a, b, way) = with_sandboxes(&pair, &gateways);
+            let made = new_sandbox(&a).await;
+            assert_eq!(made["gatewayUrl"], "http://a");
+            let id = made["sessionId"].as_str().unwrap();
+
+            let at = |rest: &str| format!("/api/sandboxes/{id}{rest}");
+            let machine = as_stranger(&b, "GET", &format!("/proliferate/{id}"), None).await;
+            assert_eq!(machine["status"], "running");
+            // An agent is where its session is, and a ticket says so.
+            let ticket = as_stranger(&b, "POST", &at("/tickets"), None).await;
+            let url = ticket["url"].as_str().unwrap();
+            assert!(
+                url.starts_with(&format!("http://a/proxy/{id}/wht_")),
+                "{url}"
+            );
+            let again = json!({"ticket": ticket["ticket"]});
+            let renewed = as_stranger(&b, "POST", &at("/tickets/renew"), Some(again)).await;
+            assert_eq!(renewed["url"], url);
+            let ended = as_stranger(&b, "DELETE", &at(""), None).await;
+            assert_eq!(ended["status"], "stopped");
+            assert_eq!((there.count("create"), here.calls().len()), (1, 0));
+            let gone: Vec<_> = way
+                .gone
+                .lock()
+                .unwrap()
+                .iter()
+                .map(|it| it.0.clone())
+                .collect();
+            assert_eq!(
+                gone,
+                [
+                    format!("/proliferate/{id}"),
+                    at("/tickets"),
+                    at("/tickets/renew"),
+                    at("")
+                ]
+            );
+            for gateway in gateways {
+                gateway.close().await;
+            }
+            pair
+        },
+    );
 }
 
 async fn as_stranger(server: &Server, method: &str, path: &str, body: Option<Value>) -> Value {

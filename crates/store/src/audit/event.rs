@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use wharf_model::Caller;
 
 /// Kind of [`RunOpened`].
 pub const RUN_OPENED: &str = "run.opened";
@@ -17,6 +18,37 @@ pub const RUN_REFUSED: &str = "run.refused";
 pub const SESSION_CREATED: &str = "session.created";
 /// Kind of [`SessionEnded`].
 pub const SESSION_ENDED: &str = "session.ended";
+
+/// Who does what an entry about accounts or sandboxes is of: its first two members.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct By<'a> {
+    /// A caller's name, or `server` for what nobody asked for. Empty where nobody is known yet.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub caller: &'a str,
+    /// The credential that they showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<&'a str>,
+}
+
+impl<'a> By<'a> {
+    /// A caller, by what they showed.
+    #[must_use]
+    pub fn caller(caller: &'a Caller) -> Self {
+        Self {
+            caller: caller.name(),
+            credential: caller.grants().credential_id.as_deref(),
+        }
+    }
+
+    /// Somebody of whom no more than the name is known.
+    #[must_use]
+    pub const fn named(caller: &'a str) -> Self {
+        Self {
+            caller,
+            credential: None,
+        }
+    }
+}
 
 /// A run was decided and is about to start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -62,7 +62,7 @@ pub use copy::Copied;
 pub use error::{DbError, SqlError};
 pub use gateway::{
     AccountRow, Begun, ConfigurationMade, ConfigurationRow, GatewayClaim, GatewayClaimRow,
-    GatewayEventRow, GatewaySessionRow, RepoRow, SessionsAsk, TicketRow,
+    GatewayEventRow, GatewayRoom, GatewaySessionRow, RepoRow, SessionsAsk, TicketRow,
 };
 pub use hosts::HostRow;
 pub use look::Looked;

@@ -1,8 +1,8 @@
 //! Sandbox sessions, and what they are made of.
 
 use wharf_store::db::{
-    Begun, ConfigurationMade, ConfigurationRow, GatewayClaim, GatewayEventRow, GatewaySessionRow,
-    RepoRow, SessionsAsk, TicketRow,
+    Begun, ConfigurationMade, ConfigurationRow, GatewayClaim, GatewayEventRow, GatewayRoom,
+    GatewaySessionRow, RepoRow, SessionsAsk, TicketRow,
 };
 
 use crate::{Kind, Place, join_all, on_both};
@@ -42,10 +42,25 @@ fn event(row: &GatewaySessionRow, number: i64, kind: &str) -> GatewayEventRow {
     }
 }
 
-async fn begin(place: &Place, id: &str, state: &str, most: Option<u32>, all: u32) -> Begun {
+const ROOM: GatewayRoom = GatewayRoom {
+    running: None,
+    pending: 9,
+    all: 9,
+};
+
+async fn begin(place: &Place, id: &str, state: &str, running: Option<u32>, all: u32) -> Begun {
+    let room = GatewayRoom {
+        running,
+        all,
+        ..ROOM
+    };
+    begin_in(place, id, state, room).await
+}
+
+async fn begin_in(place: &Place, id: &str, state: &str, room: GatewayRoom) -> Begun {
     let row = session(id, state);
     let event = event(&row, 1, "created");
-    let begun = place.db.insert_gateway_session(&row, &event, most, all);
+    let begun = place.db.insert_gateway_session(&row, &event, room, None);
     begun.await.unwrap()
 }
 
@@ -70,7 +85,8 @@ pub(crate) async fn fill(place: &Place) {
         ..RepoRow::default()
     };
     db.put_repo(&repo, 9).await.unwrap();
-    db.claim_gateway_key("ann", "k", "f", 1, 0).await.unwrap();
+    let claimed = db.claim_gateway_key("ann", "k", "f", (1, 0), None);
+    claimed.await.unwrap();
     let ticket = TicketRow {
         hash: "1".to_owned(),
         ..TicketRow::default()
@@ -160,6 +176,31 @@ async fn no_more_machines_run_than_may(kind: Kind) {
     assert_eq!(db.living_gateway_sessions().await.unwrap().len(), 3);
 }
 
+async fn no_more_sessions_wait_than_may(kind: Kind) {
+    let place = Place::new(&kind).await;
+    let few = GatewayRoom { pending: 2, ..ROOM };
+    let asks = ["a", "b", "c", "d"].map(|id| begin_in(&place, id, "pending", few));
+    let begun = join_all(asks.into_iter()).await;
+    assert_eq!(begun.iter().filter(|it| **it == Begun::Done).count(), 2);
+    assert_eq!(begun.iter().filter(|it| **it == Begun::Waiting).count(), 2);
+    assert_eq!(begin_in(&place, "e", "starting", few).await, Begun::Done);
+    // One that is made, or has ended, waits no more.
+    let waiting = place.db.living_gateway_sessions().await.unwrap();
+    let one = waiting.into_iter().find(|it| it.state == "pending");
+    let starts = GatewaySessionRow {
+        state: "starting".to_owned(),
+        version: 2,
+        ..one.unwrap()
+    };
+    let started = place.db.update_gateway_session(&starts, None, None, 0);
+    assert_eq!(started.await.unwrap(), Begun::Done);
+    assert_eq!(begin_in(&place, "f", "pending", few).await, Begun::Done);
+    assert_eq!(begin_in(&place, "g", "pending", few).await, Begun::Waiting);
+    // The account is the same on each server.
+    let other = place.beside("srv_2");
+    assert_eq!(begin_in(&other, "g", "pending", few).await, Begun::Waiting);
+}
+
 async fn sessions_are_found_by_whose_they_are(kind: Kind) {
     let place = Place::new(&kind).await;
     let db = &place.db;
@@ -172,9 +213,8 @@ async fn sessions_are_found_by_whose_they_are(kind: Kind) {
             ..session(id, "pending")
         };
         let event = event(&row, 1, "created");
-        db.insert_gateway_session(&row, &event, None, 9)
-            .await
-            .unwrap();
+        let begun = db.insert_gateway_session(&row, &event, ROOM, None);
+        begun.await.unwrap();
     }
     let found = async |ask: SessionsAsk<'_>| {
         let rows = db.gateway_sessions(&ask).await.unwrap();
@@ -238,7 +278,11 @@ async fn a_directory_has_one_configuration_of_an_owner(kind: Kind) {
     assert!(!set(None, Some(("snp_2", "local"))).await.unwrap());
     let kept = db.configuration("a").await.unwrap().unwrap();
     assert_eq!(kept.snapshot.as_deref(), Some("snp_1"));
+    let kept = db.configuration_snapshots("").await.unwrap();
+    assert_eq!(kept, [("a".to_owned(), "snp_1".to_owned())]);
+    assert_eq!(db.configuration_snapshots("a").await.unwrap(), []);
     assert!(set(Some("snp_1"), None).await.unwrap());
+    assert_eq!(db.configuration_snapshots("").await.unwrap(), []);
     db.rename_configuration("a", "store", 6).await.unwrap();
     let found = db
         .configuration_of_path("org_1", "ann", "00ff")
@@ -280,14 +324,14 @@ async fn a_repository_is_made_once_and_said_anew(kind: Kind) {
 async fn a_key_is_taken_by_one_and_answers_all(kind: Kind) {
     let place = Place::new(&kind).await;
     let db = &place.db;
-    let claims = (0..4).map(|_| db.claim_gateway_key("ann", "k", "f", 10, 0));
+    let claims = (0..4).map(|_| db.claim_gateway_key("ann", "k", "f", (10, 0), None));
     let claimed = join_all(claims).await;
     let taken = claimed
         .iter()
         .filter(|it| matches!(it, Ok(GatewayClaim::Taken)));
     assert_eq!(taken.count(), 1);
     let held = async |now_ms, since_ms| {
-        let claimed = db.claim_gateway_key("ann", "k", "g", now_ms, since_ms);
+        let claimed = db.claim_gateway_key("ann", "k", "g", (now_ms, since_ms), None);
         match claimed.await.unwrap() {
             GatewayClaim::Held(row) => Some((row.fingerprint, row.answer)),
             _ => None,
@@ -310,6 +354,48 @@ async fn a_key_is_taken_by_one_and_answers_all(kind: Kind) {
     assert_eq!(held(23, 21).await, None);
 }
 
+async fn a_key_says_which_session_was_made_under_it(kind: Kind) {
+    let place = Place::new(&kind).await;
+    let (db, other) = (&place.db, place.beside("srv_2"));
+    let make = async |on: &Place, id: &str| {
+        let row = session(id, "starting");
+        let event = event(&row, 1, "created");
+        let key = Some(("ann", "k"));
+        let begun = on.db.insert_gateway_session(&row, &event, ROOM, key);
+        begun.await.unwrap()
+    };
+    let claim = async |on: &Place, over: Option<&str>| {
+        let claimed = on.db.claim_gateway_key("ann", "k", "f", (10, 0), over);
+        match claimed.await.unwrap() {
+            GatewayClaim::Held(row) => Some((row.server, row.session)),
+            _ => None,
+        }
+    };
+    assert_eq!(make(&place, "a").await, Begun::Changed, "nobody took it");
+    assert_eq!(db.gateway_session("a").await.unwrap(), None);
+    assert_eq!(claim(&place, None).await, None);
+    assert_eq!(make(&other, "a").await, Begun::Changed, "it is another's");
+    assert_eq!(make(&place, "a").await, Begun::Done);
+    assert_eq!(make(&place, "b").await, Begun::Changed, "once is once");
+
+    // It is kept for whoever asks again, whatever becomes of the server.
+    let held = Some((db.server().to_owned(), Some("a".to_owned())));
+    db.release_open_gateway_keys().await.unwrap();
+    other.db.release_gateway_key("ann", "k").await.unwrap();
+    assert_eq!(claim(&other, None).await, held);
+    assert_eq!(claim(&other, Some("b")).await, held);
+    // Of what came to nothing it is taken by one.
+    let takes = (0..4).map(|_| claim(&other, Some("a")));
+    let taken = join_all(takes).await;
+    assert_eq!(taken.iter().filter(|it| it.is_none()).count(), 1);
+    assert_eq!(claim(&place, None).await, Some(("srv_2".to_owned(), None)));
+    db.release_gateway_key("ann", "k").await.unwrap();
+    assert!(claim(&place, None).await.is_some(), "it is another's");
+    assert_eq!(make(&other, "b").await, Begun::Done);
+    other.db.fulfil_gateway_key("ann", "k", "{}").await.unwrap();
+    assert!(claim(&place, Some("b")).await.is_some(), "it is answered");
+}
+
 async fn tickets_and_choices_end(kind: Kind) {
     let place = Place::new(&kind).await;
     let db = &place.db;
@@ -317,20 +403,26 @@ async fn tickets_and_choices_end(kind: Kind) {
         hash: hash.to_owned(),
         session: "a".to_owned(),
         caller: "ann".to_owned(),
+        credential: "key_1".to_owned(),
         created_ms: 1,
         expires_ms,
     };
+    let mut gone = Vec::new();
     for (hash, expires_ms) in [("1", 10), ("2", 20), ("3", 30)] {
-        db.insert_ticket(&ticket(hash, expires_ms), 2)
-            .await
-            .unwrap();
+        let evicted = db.insert_ticket(&ticket(hash, expires_ms), 2).await;
+        gone.push(evicted.unwrap());
     }
+    assert_eq!(gone, [vec![], vec![], vec!["1".to_owned()]]);
     assert_eq!(db.ticket("1").await.unwrap(), None, "it made room");
     assert_eq!(db.ticket("2").await.unwrap(), Some(ticket("2", 20)));
-    let renew = |session, caller, until| db.renew_ticket("2", session, caller, until);
+    let renew = |session, caller, until| db.renew_ticket("2", session, (caller, "key_2"), until);
     assert!(!renew("b", "ann", 40).await.unwrap() && !renew("a", "bob", 40).await.unwrap());
     assert!(renew("a", "ann", 40).await.unwrap() && renew("a", "ann", 15).await.unwrap());
-    assert_eq!(db.ticket("2").await.unwrap(), Some(ticket("2", 40)));
+    let renewed = TicketRow {
+        credential: "key_2".to_owned(),
+        ..ticket("2", 40)
+    };
+    assert_eq!(db.ticket("2").await.unwrap(), Some(renewed));
     db.remove_tickets("a").await.unwrap();
     assert_eq!(db.ticket("2").await.unwrap(), None);
 
@@ -371,11 +463,11 @@ async fn credit_is_given_and_what_ended_long_ago_goes(kind: Kind) {
             ..session(id, "stopped")
         };
         let event = event(&row, 1, "created");
-        db.insert_gateway_session(&row, &event, None, 9)
-            .await
-            .unwrap();
+        let begun = db.insert_gateway_session(&row, &event, ROOM, None);
+        begun.await.unwrap();
     }
-    db.claim_gateway_key("ann", "k", "f", 1, 0).await.unwrap();
+    let claimed = db.claim_gateway_key("ann", "k", "f", (1, 0), None);
+    claimed.await.unwrap();
     let now_ms = 90 * day_ms + 2;
     assert_eq!(db.sweep_gateway(now_ms).await.unwrap(), 3);
     assert_eq!(db.sweep_gateway(now_ms).await.unwrap(), 0);
@@ -388,10 +480,12 @@ async fn credit_is_given_and_what_ended_long_ago_goes(kind: Kind) {
 on_both!(
     a_session_is_changed_by_whoever_knows_how_it_is,
     no_more_machines_run_than_may,
+    no_more_sessions_wait_than_may,
     sessions_are_found_by_whose_they_are,
     a_directory_has_one_configuration_of_an_owner,
     a_repository_is_made_once_and_said_anew,
     a_key_is_taken_by_one_and_answers_all,
+    a_key_says_which_session_was_made_under_it,
     tickets_and_choices_end,
     credit_is_given_and_what_ended_long_ago_goes,
 );

@@ -23,6 +23,12 @@ pub(crate) struct ClientOptions {
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) meta: Option<MetadataFormat>,
+    /// Who gets the terminal of a bare `wharf`.
+    pub(crate) agent: Option<String>,
+    /// A bare `wharf` takes `.git` along.
+    pub(crate) git: bool,
+    /// Names of variables that a bare `wharf` takes along.
+    pub(crate) env: Vec<String>,
 }
 
 /// For `wharf serve`.
@@ -147,6 +153,9 @@ impl ClientOptions {
         Self {
             token_file: text(settings, "token_file").map(PathBuf::from),
             timeout: time(settings, "run.timeout"),
+            agent: text(settings, "work.agent"),
+            git: truth(settings, "work.git"),
+            env: list(settings, "work.env"),
             meta: match text(settings, "run.meta").as_deref() {
                 Some("minimal") => Some(MetadataFormat::Minimal),
                 Some("summary") => Some(MetadataFormat::Summary),

@@ -48,6 +48,47 @@ pub(crate) struct Plans {
 /// What stands for no bound.
 const ANY: &str = "*";
 
+/// Hosts by one name: what an agent needs to think, and what most builds fetch from.
+const SETS: [(&str, &[&str]); 2] = [
+    (
+        "models",
+        &[
+            "api.anthropic.com",
+            "console.anthropic.com",
+            "claude.ai",
+            "api.openai.com",
+            "auth.openai.com",
+            "chatgpt.com",
+            "generativelanguage.googleapis.com",
+            "openrouter.ai",
+            "api.mistral.ai",
+            "api.deepseek.com",
+            "api.groq.com",
+            "api.x.ai",
+            "api.githubcopilot.com",
+            "models.dev",
+            "opencode.ai",
+        ],
+    ),
+    (
+        "packages",
+        &[
+            "registry.npmjs.org",
+            "pypi.org",
+            "files.pythonhosted.org",
+            "crates.io",
+            "index.crates.io",
+            "static.crates.io",
+            "proxy.golang.org",
+            "sum.golang.org",
+            "rubygems.org",
+            "repo.maven.apache.org",
+            "deb.debian.org",
+            "security.debian.org",
+        ],
+    ),
+];
+
 impl SandboxOptions {
     /// # Errors
     /// When a host, a plan or a time is none, or they do not go together.
@@ -99,7 +140,20 @@ fn egress(hosts: &[String]) -> Result<Egress, Refused> {
     if hosts.iter().any(|host| host == ANY) {
         return Ok(Egress::On);
     }
-    let hosts = hosts.iter().map(|host| Destination::parse(host));
+    let mut all = Vec::new();
+    for host in hosts {
+        match host.strip_prefix('@') {
+            Some(set) => {
+                let (_, hosts) = SETS.iter().find(|(name, _)| *name == set).ok_or_else(|| {
+                    let sets = SETS.map(|(name, _)| format!("@{name}")).join(" and ");
+                    Refused::Egress(format!("`{host}` is no set of hosts; there are {sets}"))
+                })?;
+                all.extend_from_slice(hosts);
+            }
+            None => all.push(host),
+        }
+    }
+    let hosts = all.into_iter().map(Destination::parse);
     let hosts: Result<_, _> = hosts.collect();
     hosts.map(Egress::Only).map_err(Refused::Egress)
 }
@@ -156,11 +210,15 @@ mod tests {
     }
 
     #[test]
-    fn by_default_this_machine_makes_them_and_they_reach_nothing() {
+    fn by_default_this_machine_makes_them_and_they_reach_models() {
         let options = resolve("").unwrap();
         assert_eq!(options.maker, Maker::Local);
         assert!(options.plans.is_none());
-        assert_eq!(options.egress, Egress::Off);
+        let Egress::Only(hosts) = &options.egress else {
+            unreachable!("{:?}", options.egress)
+        };
+        let reached = |host: &str| hosts.iter().any(|it| it.covers(host, 443));
+        assert!(reached("api.anthropic.com") && !reached("registry.npmjs.org"));
         assert_eq!(options.idle, Some(Duration::from_secs(1_800)));
         assert_eq!(options.lifetime, wharf_gateway::limits::LIFETIME);
         assert_eq!(options.lifetime_max, wharf_gateway::limits::LIFETIME_MAX);
@@ -191,6 +249,13 @@ mod tests {
     fn what_may_be_reached_is_nothing_some_hosts_or_all() {
         let of = |list: &str| resolve(&format!("egress = [{list}]")).map(|it| it.egress);
         assert_eq!(of("'*'").unwrap(), Egress::On);
+        assert_eq!(of("").unwrap(), Egress::Off);
+        assert!(matches!(of("'@packages', 'x.org'"), Ok(Egress::Only(it)) if it.len() == 13));
+        let refused = of("'@everything'").unwrap_err().to_string();
+        assert!(
+            refused.contains("there are @models and @packages"),
+            "{refused}"
+        );
         assert!(
             matches!(of("'*.npmjs.org', 'github.com:22'"), Ok(Egress::Only(it)) if it.len() == 2)
         );

@@ -34,7 +34,7 @@ impl Stop {
         tokio::select! {
             _ = self.interrupt.recv() => Kind::Interrupted,
             _ = self.terminate.recv() => Kind::Terminated,
-            _ = self.hang_up.recv() => Kind::Terminated,
+            _ = self.hang_up.recv() => Kind::HungUp,
         }
     }
 }

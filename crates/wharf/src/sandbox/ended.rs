@@ -43,8 +43,13 @@ impl Ended {
         }
     }
 
-    /// How a command in a sandbox ended, where that is known.
-    pub(crate) fn of_remote(exit: RemoteExit) -> Result<Self, CommandError> {
+    /// By a signal, or with the code of a program that took care of one and ended then.
+    pub(crate) const fn is_by_signal(self) -> bool {
+        matches!(self, Self::Signal(_) | Self::Code(129 | 130 | 143))
+    }
+
+    /// How a command in the sandbox of `session` ended, where that is known.
+    pub(crate) fn of_remote(exit: RemoteExit, session: &str) -> Result<Self, CommandError> {
         match exit {
             // More than a byte of it is the protocol's, not the system's.
             RemoteExit::Code(code) => Ok(Self::Code(u8::try_from(code & 0xff).unwrap_or(u8::MAX))),
@@ -59,7 +64,9 @@ impl Ended {
                 Kind::TryLater,
                 format!("the connection to the sandbox broke: {why}"),
             )
-            .hint("what ran there may go on; wharf session show ID says how the session is")),
+            .hint(format!(
+                "what ran there may go on; wharf session show {session} says how the session is"
+            ))),
         }
     }
 }
@@ -67,6 +74,14 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_may_say_itself_that_a_signal_ended_it() {
+        for ended in [Ended::Signal(9), Ended::Code(143), Ended::Code(130)] {
+            assert!(ended.is_by_signal(), "{ended:?}");
+        }
+        assert!(!Ended::Code(0).is_by_signal() && !Ended::Code(1).is_by_signal());
+    }
 
     #[test]
     fn codes_are_mirrored_and_signals_are_told_as_shells_do() {
@@ -80,13 +95,14 @@ mod tests {
             (RemoteExit::Signal("ODD".to_owned()), 128),
         ] {
             assert_eq!(
-                Ended::of_remote(exit.clone()).unwrap().code(),
+                Ended::of_remote(exit.clone(), "gws_1").unwrap().code(),
                 code,
                 "{exit:?}"
             );
         }
-        assert!(Ended::of_remote(RemoteExit::Silent).is_err());
-        let lost = Ended::of_remote(RemoteExit::Lost("cut".to_owned())).unwrap_err();
+        assert!(Ended::of_remote(RemoteExit::Silent, "gws_1").is_err());
+        let lost = Ended::of_remote(RemoteExit::Lost("cut".to_owned()), "gws_1").unwrap_err();
         assert_eq!(lost.kind, Kind::TryLater);
+        assert!(lost.hints.concat().contains("wharf session show gws_1 "));
     }
 }

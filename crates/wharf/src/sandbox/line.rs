@@ -89,6 +89,8 @@ pub(crate) fn dir(places: &Places, session: &str) -> Result<PathBuf, CommandErro
 pub(crate) struct Line {
     /// What commands are opened on.
     pub(crate) connection: Connection,
+    /// The session whose machine it leads to.
+    pub(crate) session: String,
 }
 
 impl Line {
@@ -109,7 +111,10 @@ impl Line {
                 .because(error)
                 .hint(format!("wharf session show {}", machine.session))
         })?;
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            session: machine.session.clone(),
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::{mpsc, oneshot};
 use wharf_ssh::{Channel, RemoteExit, Start};
 
 use super::line::Line;
@@ -12,6 +13,8 @@ use crate::ui;
 
 /// Bytes that are handed on at once.
 const PIECE_BYTES: usize = 64 * 1024;
+/// Pieces of each stream that wait for whoever reads ours.
+const PIECES_AHEAD: usize = 4;
 
 /// Runs `command` and waits for its end. With `input`, standard input is handed on.
 pub(crate) async fn run(line: &Line, command: &str, input: bool) -> Result<Ended, CommandError> {
@@ -57,7 +60,7 @@ pub(crate) async fn run(line: &Line, command: &str, input: bool) -> Result<Ended
         },
         () = feeding => {}
     }
-    Ended::of_remote(exit.await.unwrap_or(RemoteExit::Silent))
+    Ended::of_remote(exit.await.unwrap_or(RemoteExit::Silent), &line.session)
 }
 
 const SIGPIPE: u8 = 13;
@@ -90,7 +93,8 @@ pub(crate) async fn feed(line: &Line, command: &str, input: &[u8]) -> Result<(),
         tokio::io::copy(&mut stdout, &mut nowhere),
         few.read_to_string(&mut said)
     );
-    match Ended::of_remote(exit.await.unwrap_or(RemoteExit::Silent))? {
+    let exit = exit.await.unwrap_or(RemoteExit::Silent);
+    match Ended::of_remote(exit, &line.session)? {
         Ended::Code(0) => Ok(()),
         _ => {
             let mut error = failed();
@@ -100,15 +104,35 @@ pub(crate) async fn feed(line: &Line, command: &str, input: &[u8]) -> Result<(),
     }
 }
 
-/// Writes are small and this process has nothing else to do: they may wait.
-async fn hand_on(mut from: impl AsyncRead + Unpin, mut to: impl Write) -> io::Result<()> {
+/// Writes in a thread of its own, which ends with the process where nobody reads: a reader that is
+/// slow holds up neither whoever ends us nor the connection.
+async fn hand_on(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl Write + Send + 'static,
+) -> io::Result<()> {
+    let (pieces, mut waiting) = mpsc::channel::<Vec<u8>>(PIECES_AHEAD);
+    let (tell, mut told) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut written = Ok(());
+        while written.is_ok()
+            && let Some(piece) = waiting.blocking_recv()
+        {
+            written = to.write_all(&piece).and_then(|()| to.flush());
+        }
+        let _nobody_waits = tell.send(written);
+    });
     let mut piece = vec![0; PIECE_BYTES];
     loop {
-        let read = from.read(&mut piece).await?;
-        if read == 0 {
-            return Ok(());
+        let read = tokio::select! {
+            read = from.read(&mut piece) => read?,
+            // It ends by itself only where nothing can be written.
+            written = &mut told => return written.unwrap_or(Ok(())),
+        };
+        let read = piece.get(..read).unwrap_or_default().to_vec();
+        if read.is_empty() || pieces.send(read).await.is_err() {
+            break;
         }
-        to.write_all(piece.get(..read).unwrap_or_default())?;
-        to.flush()?;
     }
+    drop(pieces);
+    told.await.unwrap_or(Ok(()))
 }

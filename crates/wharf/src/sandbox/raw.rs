@@ -1,13 +1,13 @@
 //! This terminal, handed to something else byte for byte, and put right afterwards.
 
+use std::ffi::CStr;
 use std::io::{self, Read, Write as _};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, ttyname};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use wharf_ssh::Size;
-
-use crate::ui::guard;
 
 /// What a program that drew the whole screen may have left: pointer reports, bracketed paste, focus
 /// reports, other keyboards, a hidden cursor, colours. Nothing of it moves anything.
@@ -36,8 +36,34 @@ pub(crate) fn size() -> Size {
     })
 }
 
+/// What a program may have left on the screen. It is cleaned when this is dropped, however that comes
+/// about.
+pub(crate) struct Screen {
+    is_clean: bool,
+}
+
+impl Screen {
+    /// Before the program begins.
+    pub(crate) const fn begin() -> Self {
+        Self { is_clean: false }
+    }
+
+    /// The program ended well, and cleaned up itself.
+    pub(crate) const fn was_left_well(&mut self) {
+        self.is_clean = true;
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if !self.is_clean {
+            clean();
+        }
+    }
+}
+
 /// A terminal that hands over each key and shows nothing by itself. It is as it was when this is
-/// dropped, and when somebody ends us.
+/// dropped. Whoever has one hears of signals meanwhile ([`crate::login::stop::Stop`]).
 pub(crate) struct Raw {
     before: Termios,
 }
@@ -48,7 +74,6 @@ impl Raw {
         let before = tcgetattr(io::stdin())?;
         let mut raw = before.clone();
         raw.make_raw();
-        guard::watch(&io::stdin(), &before);
         tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
         Ok(Self { before })
     }
@@ -58,17 +83,20 @@ impl Drop for Raw {
     fn drop(&mut self) {
         // What was typed for a program that is gone is not for the next one.
         let _gone = tcsetattr(io::stdin(), OptionalActions::Flush, &self.before);
-        guard::rest();
     }
 }
 
 /// The terminal itself, opened anew, so that waiting for it holds up nobody and can be given up: what
 /// is typed, and where it is shown.
 pub(crate) fn open() -> io::Result<(Receiver, Sender)> {
-    let name = ttyname(io::stdin(), Vec::new())?;
     let flags = OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let open = |way| rustix::fs::open(&name, flags | way, Mode::empty());
-    let (keys, screen) = (open(OFlags::RDONLY)?, open(OFlags::WRONLY)?);
+    let both = |name: &CStr| {
+        let open = |way| rustix::fs::open(name, flags | way, Mode::empty());
+        Ok::<_, Errno>((open(OFlags::RDONLY)?, open(OFlags::WRONLY)?))
+    };
+    let named = ttyname(io::stdin(), Vec::new()).and_then(|name| both(&name));
+    // After `su` the terminal is somebody else's by its name, and ours all the same.
+    let (keys, screen) = named.or_else(|_| both(c"/dev/tty"))?;
     // A terminal is waited for as a pipe is.
     Ok((
         Receiver::from_owned_fd_unchecked(keys)?,

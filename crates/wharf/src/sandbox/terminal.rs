@@ -8,7 +8,7 @@ use wharf_ssh::{Channel, RemoteExit, Terminal};
 
 use super::Ended;
 use super::line::Line;
-use super::raw::{self, Raw};
+use super::raw::{self, Raw, Screen};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::login::stop::Stop;
@@ -34,8 +34,10 @@ pub(crate) async fn run(
     })?;
     let broken = |error: io::Error| CommandError::failed("the terminal is lost").because(error);
     let mut sizes = signal(SignalKind::window_change()).map_err(broken)?;
-    let silent = Raw::begin().map_err(broken)?;
     let (keys, mut screen) = raw::open().map_err(broken)?;
+    // Cleaned last: what is dropped before lets the terminal be as it was.
+    let mut left = Screen::begin();
+    let silent = Raw::begin().map_err(broken)?;
     let Channel {
         stdin,
         stdout,
@@ -55,17 +57,21 @@ pub(crate) async fn run(
         shown
     };
     let ended = tokio::select! {
-        kind = stop.asked() => Err(CommandError::new(kind, "stopped; the session goes on")),
+        kind = stop.asked() => Err(CommandError::new(kind, "stopped")),
         _shown = showing => Ok(()),
         () = typing => Ok(()),
         () = resizing => Ok(()),
     };
+    // Before the last word is waited for, which may never come: what is typed is for us again.
     drop(silent);
     ended?;
-    let exit = exit.await.unwrap_or(RemoteExit::Silent);
-    let ended = Ended::of_remote(exit);
-    if !matches!(ended, Ok(Ended::Code(0))) {
-        raw::clean();
+    let exit = tokio::select! {
+        kind = stop.asked() => return Err(CommandError::new(kind, "stopped")),
+        exit = exit => exit.unwrap_or(RemoteExit::Silent),
+    };
+    let ended = Ended::of_remote(exit, &line.session);
+    if matches!(ended, Ok(Ended::Code(0))) {
+        left.was_left_well();
     }
     ended
 }

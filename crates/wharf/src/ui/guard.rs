@@ -3,7 +3,8 @@
 //! SIGTERM and SIGHUP end a process with the terminal as it is. From the first question on a thread
 //! takes them instead, puts the terminal right, and ends the process with the code that a shell
 //! shows for them. Where a command looks after SIGTERM itself, it says so with
-//! [`leave_terminate_alone`], and the thread keeps to the time of a question.
+//! [`leave_terminate_alone`], or after both with [`leave_alone`], and the thread keeps to the time of
+//! a question.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +16,18 @@ use tokio::signal::unix::{SignalKind, signal};
 /// The terminal that is silent now, and how it was.
 static SILENT: Mutex<Option<(OwnedFd, Termios)>> = Mutex::new(None);
 static ELSEWHERE: AtomicBool = AtomicBool::new(false);
+static HANG_UP_ELSEWHERE: AtomicBool = AtomicBool::new(false);
 static STARTED: Once = Once::new();
 
 /// Somebody else looks after SIGTERM outside of questions.
 pub(crate) fn leave_terminate_alone() {
     ELSEWHERE.store(true, Ordering::SeqCst);
+}
+
+/// Somebody else looks after both signals outside of questions.
+pub(crate) fn leave_alone() {
+    leave_terminate_alone();
+    HANG_UP_ELSEWHERE.store(true, Ordering::SeqCst);
 }
 
 /// From now on `terminal` is put right as `before` if somebody ends us.
@@ -55,16 +63,16 @@ async fn listen() {
         return;
     };
     loop {
-        let kind = tokio::select! {
-            _ = terminate.recv() => kinds.0,
-            _ = hang_up.recv() => kinds.1,
+        let (kind, elsewhere) = tokio::select! {
+            _ = terminate.recv() => (kinds.0, &ELSEWHERE),
+            _ = hang_up.recv() => (kinds.1, &HANG_UP_ELSEWHERE),
         };
         let silent = SILENT.lock().unwrap_or_else(PoisonError::into_inner).take();
         match silent {
             Some((terminal, before)) => {
                 let _gone = tcsetattr(&terminal, OptionalActions::Now, &before);
             }
-            None if kind == kinds.0 && ELSEWHERE.load(Ordering::SeqCst) => continue,
+            None if elsewhere.load(Ordering::SeqCst) => continue,
             None => {}
         }
         end(128 + kind.as_raw_value());

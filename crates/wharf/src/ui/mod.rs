@@ -145,6 +145,11 @@ impl Ui {
         }
     }
 
+    /// The same, also where silence was asked for.
+    pub(crate) fn must_say(&self, text: &str) {
+        say(text);
+    }
+
     /// Asks for a yes on the terminal. No answer is a no.
     ///
     /// A thread of its own reads, so that whoever waits here also hears of Ctrl-C; one that is

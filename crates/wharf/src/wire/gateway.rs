@@ -2,7 +2,9 @@
 //! made by the provider that the configuration names.
 
 mod agent;
+mod doors;
 mod key;
+mod way;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,10 +12,10 @@ use std::sync::Arc;
 use wharf_gateway::{Gate, Gateway, Ledger, NoHub, Offer, Options, Parts, Unlimited};
 use wharf_localstate::key::KEY_BYTES;
 use wharf_sandbox::{
-    DockerOptions, DockerProvider, Egress, Image, LauncherProgram, Limits, LocalOptions,
-    LocalProvider, Provider, launcher,
+    DockerOptions, DockerProvider, Image, LauncherProgram, Limits, LocalOptions, LocalProvider,
+    Provider, launcher,
 };
-use wharf_server::{AccountKeys, Accounts};
+use wharf_server::{AccountCredentials, AccountKeys, Accounts};
 use wharf_store::audit::AuditLog;
 use wharf_store::db::Database;
 
@@ -22,6 +24,7 @@ use crate::config::options::ServeOptions;
 use crate::config::sandbox::{Maker, SandboxOptions};
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::opencode;
 
 /// This very program, also when its file was replaced meanwhile: what makes a sandbox has to
 /// understand the server that asks for it.
@@ -50,6 +53,7 @@ pub(crate) async fn gateway(
         )),
         None => Arc::new(Unlimited::new(database.clone())),
     };
+    let way = Arc::new(way::Way::new(cx));
     let parts = Parts {
         database,
         clock: Arc::new(SystemClock::here()),
@@ -58,11 +62,13 @@ pub(crate) async fn gateway(
         offers: vec![offer(cx, sandbox).await],
         gate,
         keys: Arc::new(AccountKeys::new(accounts.identity.clone())),
+        credentials: Arc::new(AccountCredentials::new(accounts.identity.clone())),
         hub: Arc::new(NoHub),
         agents: Some(Arc::new(agent::OpenCode::new(
-            cx,
-            sandbox.egress == Egress::Off,
+            Arc::clone(&way),
+            &sandbox.egress,
         ))),
+        doors: Some(Arc::new(doors::Lists::new(way))),
     };
     let options = Options {
         lifetime: sandbox.lifetime,
@@ -115,7 +121,13 @@ fn local(cx: &Context, most: usize) -> Opened {
         program: OURSELVES.into(),
         arguments: vec![launcher::COMMAND.into()],
     };
+    let client = opencode::Search::of(&cx.world).find().ok();
+    let program = client.as_deref().and_then(opencode::native);
     let options = LocalOptions {
+        programs: program
+            .map(|file| (opencode::NAME.to_owned(), file))
+            .into_iter()
+            .collect(),
         most,
         ..LocalOptions::new(cx.places.sandboxes_dir(), launcher)
     };

@@ -119,6 +119,9 @@ fn help_begins_with_examples() {
           --agent <AGENT>
               Who gets the terminal: opencode, claude, codex, shell, or a command there
 
+          --env <NAME>
+              Take this variable of this machine along; work.env names those of each time
+
           --provider <NAME>
               Who makes the sandbox, of those that the server has
 

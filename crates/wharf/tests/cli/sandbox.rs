@@ -13,14 +13,19 @@ const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 
 /// A session, which ends with the test.
-struct Sandbox {
+pub(crate) struct Sandbox {
     client: Client,
-    id: String,
+    pub(crate) id: String,
 }
 
 impl Sandbox {
     /// None where this machine can make none, which in CI is a failure.
     fn make(home: &Home) -> Option<Self> {
+        Self::make_for(home, KEY)
+    }
+
+    /// One that this key opens.
+    pub(crate) fn make_for(home: &Home, key: &str) -> Option<Self> {
         home.ok(&["run", "--", "true"]);
         let token = home.ok(&["auth", "token"]);
         let token = Secret::new(token.trim().to_owned());
@@ -33,7 +38,7 @@ impl Sandbox {
             session_type: "cli".to_owned(),
             client_type: "cli".to_owned(),
             ssh_options: Some(SshOptions {
-                public_keys: vec![KEY.to_owned()],
+                public_keys: vec![key.to_owned()],
                 ..SshOptions::default()
             }),
             ..CreateGatewaySession::default()
@@ -59,6 +64,16 @@ impl Sandbox {
                 None
             }
         }
+    }
+}
+
+impl Sandbox {
+    /// Where its SSH server is.
+    pub(crate) fn port(&self) -> u16 {
+        wait(self.client.connect_sandbox(&self.id))
+            .unwrap()
+            .sandbox
+            .ssh_port
     }
 }
 
@@ -99,6 +114,14 @@ fn commands_sessions_and_files_are_in_it_and_on_record() {
     let sessions = home.ok(&["session", "list"]);
     assert!(sessions.contains(&format!("sandbox:{id}")), "{sessions}");
 
+    // Another device's key is let in once.
+    let other = KEY.replace("AAB", "AEC");
+    for _ in 0..2 {
+        wait(sandbox.client.admit_key(id, &other)).unwrap();
+    }
+    let keys = run("cat /run/wharf/authorized_keys");
+    assert_eq!(keys.matches(&other).count(), 1, "{keys}");
+
     let record = home.ok(&["audit", "tail", "--json"]);
     assert!(
         record.contains(&format!("\"target\":\"sandbox:{id}\"")),
@@ -121,6 +144,32 @@ fn commands_sessions_and_files_are_in_it_and_on_record() {
     assert_eq!(gone.status.code(), Some(125), "{}", home.show(&gone));
     let said = String::from_utf8_lossy(&gone.stderr).into_owned();
     assert!(said.contains("ended"), "{said}");
+}
+
+#[test]
+fn credit_is_shown_and_given() {
+    let home = Home::new();
+    home.ok(&["config", "set", "sandbox.plans", "small=3600/2,large=*/*"]);
+    home.ok(&["run", "--", "true"]);
+    insta::assert_snapshot!(home.seen(&["org", "credit"]), @r"
+    ACCOUNT  PLAN   USED  LEFT   RUN NOW  AT MOST
+    local    small  0s    1h 0m  0        2
+    --- exit 0
+    ");
+    insta::assert_snapshot!(home.seen(&["org", "credit", "--give", "90m"]), @r"
+    ACCOUNT  PLAN   USED  LEFT    RUN NOW  AT MOST
+    local    small  0s    2h 30m  0        2
+    --- exit 0
+    ");
+    insta::assert_snapshot!(home.seen(&["org", "credit", "--plan", "large"]), @r"
+    ACCOUNT  PLAN   USED  LEFT      RUN NOW  AT MOST
+    local    large  0s    no bound  0        no bound
+    --- exit 0
+    ");
+    let huge = home.seen(&["org", "credit", "--plan", "huge"]);
+    assert!(huge.contains("must be one of large, small"), "{huge}");
+    let none = home.seen(&["org", "credit", "none", "--give", "1h"]);
+    assert!(none.ends_with("exit 5"), "{none}");
 }
 
 #[test]

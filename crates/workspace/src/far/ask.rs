@@ -6,7 +6,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_ssh::{Channel, Opener, RemoteExit};
 
-use super::{BUSY, END, FarEntry, FarPlace, FarView, LIST, head, parse, spell};
+use super::{APART, BUSY, END, FarEntry, FarPlace, FarView, LIST, head, parse, spell};
 use crate::Error;
 use crate::manifest::ENTRIES_MAX;
 use crate::path::RelPath;
@@ -31,6 +31,8 @@ pub struct Far {
     /// of both.
     pub(crate) token: String,
     pub(crate) look: u32,
+    /// It has GNU's `find`, or has not; nothing where it does not say.
+    pub(crate) find: &'static str,
     /// It can unpack gzip.
     pub(crate) has_gzip: bool,
     /// What a push that was cut has left there: its name, and what had arrived.
@@ -43,10 +45,14 @@ pub(crate) struct Staged {
     pub(crate) entries: BTreeMap<RelPath, FarEntry>,
 }
 
+/// Where there is no room for the list, what an earlier push has left makes some.
 const ASK: &str = r#"
 t=-; if [ -f token ]; then read -r t < token; fi
-rm -f now.*
-if [ -d "$D" ]; then (l "$D") > now.$$ || exit 41; else : > now.$$; fi
+for o in now.*; do [ ! -f "$o" ] || rm -f "$o"; done
+if [ ! -d "$D" ]; then : > now.$$
+else
+  (l "$D") > now.$$ || { rm -rf stage gone.*; (l "$D") > now.$$; } || exit 41
+fi
 z=-; if command -v gzip >/dev/null 2>&1; then z=z; fi
 echo "wharf 1 $p $z $$ $t"
 if [ "$t" = "$T" ] && [ -f listing ]; then
@@ -87,13 +93,18 @@ fn read(answer: &[u8], agreement: &Agreement) -> Option<Far> {
     let mut lines = answer.split(|byte| *byte == b'\n');
     let first = std::str::from_utf8(lines.next()?).ok()?;
     let mut words = first.strip_prefix("wharf 1 ")?.split(' ');
-    let _which_find = words.next()?;
+    let find = match words.next()? {
+        "g" => "g",
+        "b" => "b",
+        _ => "",
+    };
     let has_gzip = words.next()? == "z";
     let look = words.next()?.parse().ok()?;
     let token = words.next()?.to_owned();
     let kind = lines.next()?;
     let lines = &mut lines;
     let mut far = Far {
+        find,
         has_gzip,
         look,
         token,
@@ -224,6 +235,7 @@ pub(crate) fn finish<T>(
     match (exit, out) {
         (RemoteExit::Code(0), Ok(out)) => Ok(out),
         (RemoteExit::Code(BUSY), _) => Err(Error::Busy),
+        (RemoteExit::Code(APART), _) => Err(Error::Apart),
         (RemoteExit::Lost(why), _) => Err(Error::Cut(io::Error::other(why))),
         (RemoteExit::Code(0), Err(source)) => Err(Error::Cut(source)),
         (exit, _) => Err(Error::Far { step, exit, said }),

@@ -23,7 +23,7 @@ use crate::path::RelPath;
 pub use ask::{Far, ask};
 pub(crate) use ask::{Run, differences, finish, last, line, read_all, run};
 pub(crate) use listing::parse;
-pub(crate) use words::{BUSY, END, GUARD, LIST, Spelt, head, spell};
+pub(crate) use words::{APART, BUSY, END, GUARD, LIST, Spelt, head, spell};
 
 /// Where the workspace is on the far side, and whose.
 #[derive(Debug, Clone, PartialEq, Eq)]

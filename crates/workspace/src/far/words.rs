@@ -35,10 +35,21 @@ pub(crate) fn spell(text: &str) -> String {
 }
 
 /// Defines `l DIR`, which lists what is below a directory: one record a line, in which line breaks
-/// and zero bytes of names have changed places.
+/// and zero bytes of names have changed places. They are in the order of their bytes, if each is one
+/// line, so that two lists of the same are the same and a few records can be put in their places.
 ///
 /// Records are `KIND MODE SIZE MTIME CTIME INODE PATH`; of directories only the mode counts, since
-/// their times change with what is in them. With `-printf`, `p` is `g`.
+/// their times change with what is in them. With `-printf`, `p` is `g`; who knows it already says so
+/// before this.
+///
+/// `x` ends with [`APART`] if the workspace is there and not on the state's file system: what is moved
+/// from one to the other is copied, and half a file for a while. It is done at once where `p` is empty.
+///
+/// `o FILE..` brings records in order by GNU's `sort`; busybox has one that ends a line at a zero byte.
+/// Without it lists of the same may differ, and what has only moved in them travels.
+///
+/// `q NAME..` says the same of these alone, with line breaks as they are, where `p` is `g`. What is
+/// not there is not said.
 ///
 /// A `find` that ends with 1 has met something that went while it looked, or a directory that it
 /// may not enter. Those are said, with the kind `n`: what was known below them is not gone. One
@@ -48,7 +59,13 @@ pub(crate) fn spell(text: &str) -> String {
 /// comparison in the form that is read: busybox has another one, and where a name takes several
 /// lines some of them are missing. Whole listings travel then.
 pub(crate) const LIST: &str = r#"
-if find . -maxdepth 0 -printf '' 2>/dev/null; then p=g; else p=b; fi
+x() {
+  v=; if [ "$p" != b ]; then v=$(find "$S" "$D/." -maxdepth 0 -printf '%D ' 2>/dev/null); fi
+  if [ -n "$v" ]; then p=g; else p=b; v=$(stat -c %d "$S" "$D/." 2>/dev/null); fi
+  set -- $v
+  [ $# -lt 2 ] || [ "$1" = "$2" ] || exit 52
+}
+[ -n "$p" ] || x
 l() {
   cd "$1" || return 1
   [ ! -f "$S/broken" ] || rm -f "$S/broken"
@@ -56,7 +73,7 @@ l() {
     {
       eval "find . -mindepth 1 $u"' -type d -printf "d %m 0 0 0 0 %p\0" -o -printf "%y %m %s %T@ %C@ %i %p\0"'
       n $? '\0'
-    } | tr '\n\0' '\0\n' || return 1
+    } | tr '\n\0' '\0\n' | o || return 1
   else
     eval "find . -mindepth 1 $u"' -type d -exec stat -c "d %a 0 0 0 0 %n" {} +'
     n $? '\n'
@@ -65,6 +82,8 @@ l() {
   fi
   [ ! -f "$S/broken" ]
 }
+o() { if sort --version >/dev/null 2>&1 </dev/null; then sort -T "$S" "$@"; else cat "$@"; fi; }
+q() { find "$@" -maxdepth 0 -type d -printf "d %m 0 0 0 0 %p\n" -o -printf "%y %m %s %T@ %C@ %i %p\n" 2>/dev/null; }
 n() {
   [ $1 -ne 0 ] || return 0
   if [ $1 -ne 1 ]; then : > "$S/broken"; return 0; fi
@@ -102,7 +121,10 @@ pub(crate) const END: &[u8] = b"//";
 /// How a command ends that would have been in another's way.
 pub(crate) const BUSY: u32 = 51;
 
-/// Sets `D`, `S` and `u`, makes the state and goes there.
+/// How a command ends where the workspace and its state are on two file systems.
+pub(crate) const APART: u32 = 52;
+
+/// Sets `D`, `S`, `u` and an empty `p`, makes the state and goes there.
 pub(crate) fn head(place: &FarPlace) -> String {
     let mut unseen = Vec::new();
     for path in &place.unseen {
@@ -112,8 +134,8 @@ pub(crate) fn head(place: &FarPlace) -> String {
     }
     let unseen = String::from_utf8_lossy(&unseen).into_owned();
     format!(
-        "umask 022; LC_ALL=C; export LC_ALL; unset CDPATH; D={}; S={}; u={}; \
-         mkdir -p -m 700 \"$S\" && cd \"$S\" || exit 40\n",
+        "umask 022; LC_ALL=C; export LC_ALL; unset CDPATH; D={}; S={}; u={}; p=; \
+         [ -d \"$S\" ] || mkdir -p -m 700 \"$S\"; cd \"$S\" || exit 40\n",
         spell(&place.dir),
         spell(&place.state),
         spell(&unseen),

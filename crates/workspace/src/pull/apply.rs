@@ -11,7 +11,7 @@ use std::path::Path;
 use wharf_sync::merge::{Sides, text};
 
 use super::write::Ground;
-use super::{Change, Incoming, There};
+use super::{Change, Incoming, There, is_rules};
 use crate::Error;
 use crate::bases::{BASE_BYTES_MAX, Bases};
 use crate::far::FarView;
@@ -33,6 +33,9 @@ pub struct Applied {
     /// What both agree on now. The caller keeps it, and says so to the far side
     /// ([`super::settle`]).
     pub agreement: Agreement,
+    /// Why the far side does not know of it, where it could not be told: the next round looks at
+    /// both sides as if nothing had been agreed.
+    pub untold: Option<String>,
 }
 
 /// Something that is left as it is here.
@@ -147,8 +150,7 @@ impl Applying<'_> {
             ),
             _ => (false, false),
         };
-        let is_rules = matches!(path.name(), b".gitignore" | b".wharfignore");
-        if is_rules && !self.here.rules {
+        if is_rules(path) && !self.here.rules {
             self.conflict(path, ConflictWhy::Rules);
             return Ok(());
         }

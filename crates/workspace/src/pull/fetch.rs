@@ -58,12 +58,12 @@ pub(super) async fn fetch(
     } = opener.open(&line(&script)).await.map_err(Error::Open)?;
     let (sender, receiver) = mpsc::channel(PIECES_WAITING);
     let unpacking = Unpacking::new(files, tree.to_owned(), asked.bounds.clone());
-    let unpacking = tokio::task::spawn_blocking(move || unpacking.run(Pieces::new(receiver)));
+    let mut unpacking = tokio::task::spawn_blocking(move || unpacking.run(Pieces::new(receiver)));
     let writing = async move {
         let written = stdin.write_all(&names).await;
         written.and(stdin.shutdown().await)
     };
-    let reading = async {
+    let reading = async move {
         loop {
             let mut piece = vec![0; PIECE_BYTES];
             let count = stdout.read(&mut piece).await?;
@@ -76,7 +76,7 @@ pub(super) async fn fetch(
         }
     };
     let unpacked = async {
-        let done = unpacking.await.map_err(io::Error::other);
+        let done = (&mut unpacking).await.map_err(io::Error::other);
         done.and_then(|done| done)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::InvalidData => Error::answer(error.to_string()),
@@ -90,7 +90,12 @@ pub(super) async fn fetch(
     };
     // Whoever has had enough does not wait for the others: the far side says nothing more while
     // nobody takes what it has to say. What is dropped then ends it.
-    let (unpacked, (), said) = tokio::try_join!(unpacked, reading, talking)?;
+    let went = async { tokio::try_join!(unpacked, reading, talking) }.await;
+    if went.is_err() && !unpacking.is_finished() {
+        // It has nothing more to read. What it still writes is there before anybody takes it away.
+        let _cut = unpacking.await;
+    }
+    let (unpacked, (), said) = went?;
     let exit = exit.await.unwrap_or(RemoteExit::Silent);
     match exit {
         RemoteExit::Code(0) => {}

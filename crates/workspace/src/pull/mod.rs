@@ -17,6 +17,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use wharf_ssh::Opener;
 
@@ -96,6 +97,19 @@ pub struct Incoming {
     /// How many new files there are left out by rules, the provider's or git's own.
     pub left: usize,
     pub(crate) tree: PathBuf,
+    _spool: Option<Arc<Spool>>,
+}
+
+/// What was brought may be anything, also what nobody should find on this disk: it goes with
+/// whoever brought it.
+#[derive(Debug)]
+struct Spool(PathBuf);
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        // What cannot be removed is, by the next round.
+        let _left = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// A change of one path there.
@@ -167,8 +181,10 @@ impl Incoming {
 pub async fn fetch(opener: &dyn Opener, asked: Pull<'_>) -> Result<Incoming, Error> {
     let tree = asked.spool.join("tree");
     clear(asked.spool)?;
+    let spool = Arc::new(Spool(asked.spool.to_owned()));
     let mut incoming = Incoming {
         tree: tree.clone(),
+        _spool: Some(spool),
         ..Incoming::default()
     };
     let agreed = asked.agreement.known_to(asked.far);
@@ -341,8 +357,7 @@ pub async fn settle(
 fn patterns(asked: &Pull<'_>) -> BTreeMap<RelPath, FarEntry> {
     let changes = asked.far.view.changes().filter_map(|(path, there)| {
         let there = there.filter(|there| there.kind == FarKind::File)?;
-        let is_one = matches!(path.name(), b".gitignore" | b".wharfignore");
-        let is_taken = is_one && there.size <= PATTERNS_BYTES_MAX && !is_gits(path);
+        let is_taken = is_rules(path) && there.size <= PATTERNS_BYTES_MAX && !is_gits(path);
         is_taken.then(|| (path.clone(), there.clone()))
     });
     let mut total = 0_u64;
@@ -351,6 +366,11 @@ fn patterns(asked: &Pull<'_>) -> BTreeMap<RelPath, FarEntry> {
         total <= PATTERNS_TOTAL_MAX
     };
     changes.take(PATTERNS_MAX).take_while(fits).collect()
+}
+
+/// Whether a file decides what belongs to the workspace.
+pub(crate) fn is_rules(path: &RelPath) -> bool {
+    matches!(path.name(), b".gitignore" | b".wharfignore")
 }
 
 /// Whether something above the path is wanted as something else than a directory.
@@ -375,12 +395,18 @@ fn is_gits(path: &RelPath) -> bool {
     })
 }
 
-fn clear(spool: &Path) -> Result<(), Error> {
+/// Removes what a run that was ended has left of a spool.
+pub(crate) fn remove(spool: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(spool) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(Error::write(spool)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::write(spool)(error))
+        }
+        _ => Ok(()),
     }
+}
+
+fn clear(spool: &Path) -> Result<(), Error> {
+    remove(spool)?;
     let tree = spool.join("tree");
     fs::create_dir_all(&tree).map_err(Error::write(&tree))
 }

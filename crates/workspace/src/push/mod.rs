@@ -8,6 +8,7 @@ mod meanwhile;
 mod script;
 mod stream;
 mod tar;
+mod touched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -27,6 +28,7 @@ use crate::manifest::{self, Entry, Hash, Manifest, What};
 use crate::path::RelPath;
 use crate::plan::{Kept, Plan};
 use crate::state::{Agreement, Shelf, index};
+use touched::Touched;
 
 /// More names than this that are in the way in the stage, and it is made anew.
 const STALE_MAX: usize = 100;
@@ -119,6 +121,7 @@ pub async fn push(opener: &dyn Opener, plan: &Plan, asked: Push<'_>) -> Result<P
         chunks: asked.shelf.chunks(),
         staged: resumed.staged,
         parts: resumed.parts,
+        touched: Touched::of(plan, asked.place, agreed.manifest(), &asked.far.view),
         token: token.clone(),
         compress,
         report: Arc::clone(&asked.report),
@@ -134,11 +137,11 @@ pub async fn push(opener: &dyn Opener, plan: &Plan, asked: Push<'_>) -> Result<P
     let changed = changed_there(&answer).ok_or_else(not_understood)?;
     let agreement = agree(&plan, &agreed, &asked.far.view, &packed, changed, &token);
     agreement.save(&asked.shelf.agreement(asked.sandbox))?;
-    let mut known: BTreeSet<String> = large(agreement.manifest()).collect();
-    for other in asked.shelf.agreements() {
-        known.extend(large(other.manifest()));
-    }
-    chunks::keep(&asked.shelf.chunks(), |name| known.contains(name));
+    chunks::keep(&asked.shelf.chunks(), || {
+        let others = asked.shelf.agreements();
+        let others = others.iter().flat_map(|other| large(other.manifest()));
+        large(agreement.manifest()).chain(others).collect()
+    });
     // It is of no more use, and harmless.
     let _gone = std::fs::remove_file(&attempt);
     let stream::Packed {
@@ -169,7 +172,7 @@ async fn again(
         entries: &packed.entries,
         recipes: &[],
         missed: &packed.spared,
-        is_looked_at: true,
+        look: script::Look::Done,
     };
     let script = script::apply(asked.place, plan, staged, token);
     let mut archive = Vec::new();
@@ -201,12 +204,13 @@ async fn again(
 /// How a command of a push begins: only beside what this side has looked at.
 fn begin(asked: &Push<'_>) -> String {
     format!(
-        "{}E={}; N={}\n{LIST}\
+        "{}E={}; N={}; p={}\n{LIST}\
          t=-; if [ -f token ]; then read -r t < token; fi\n\
          if [ \"$t\" != \"$E\" ] || [ ! -f now.$N ]; then exit 51; fi\n",
         head(asked.place),
         spell(&asked.far.token),
-        asked.far.look
+        asked.far.look,
+        asked.far.find,
     )
 }
 

@@ -3,7 +3,8 @@
 //!
 //! What is new is moved into place with its directory, which is one step for a whole tree. What
 //! replaces something is moved as well, or, where it is in many directories, linked into place by
-//! one program; each file is the old or the new one at every moment.
+//! a few programs at once: a file system may write a file out before it replaces another by it, and
+//! that is waited for. Each file is the old or the new one at every moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +14,14 @@ use crate::path::{RelPath, parent};
 use crate::plan::{Delete, Plan};
 
 use super::stream::Recipe;
+use super::touched::Touched;
 
 /// A command has so many bytes of names at most.
 const NAMES_BYTES_MAX: usize = 64 * 1024;
-/// In more directories than this, one program links instead of one for each moving.
+/// In more directories than this, some programs link instead of one for each moving.
 const MOVES_MAX: usize = 12;
+/// So many link at once.
+const LINKS_AT_ONCE: usize = 8;
 
 /// What was staged: entries that have arrived whole, and how the others are put together.
 #[derive(Debug, Clone, Copy)]
@@ -25,8 +29,18 @@ pub(super) struct Staged<'a> {
     pub(super) entries: &'a [Entry],
     pub(super) recipes: &'a [(RelPath, Recipe)],
     pub(super) missed: &'a [RelPath],
-    /// What was changed there meanwhile is left out already.
-    pub(super) is_looked_at: bool,
+    pub(super) look: Look<'a>,
+}
+
+/// What is looked at again before anything is touched, and after.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Look<'a> {
+    /// These alone.
+    At(&'a Touched),
+    /// The whole workspace.
+    AtAll,
+    /// It is done: what was changed there meanwhile is left out already.
+    Done,
 }
 
 /// The script.
@@ -54,24 +68,34 @@ pub(super) fn apply(place: &FarPlace, plan: &Plan, staged: Staged<'_>, token: &s
         let owner = spell(&format!("{}:{}", owner.user, owner.group));
         script.text(&format!("chown {owner} \"$D\" 2>/dev/null\n"));
     }
-    script.text("fi\n");
-    if !staged.is_looked_at {
-        script.text(UNCHANGED);
+    script.text("x\nfi\n");
+    match staged.look {
+        Look::At(touched) => {
+            script.touched(touched);
+            script.text(UNCHANGED);
+            script.text("fi\n");
+        }
+        Look::AtAll => script.text(UNCHANGED),
+        Look::Done => {}
     }
     script.text("cd \"$D\" || exit 45\n");
     script.deletes(&plan.deletes);
     script.moves(staged.entries);
     script.modes(&plan.modes);
+    script.text("cd \"$S\" || exit 45\n");
+    if matches!(staged.look, Look::At(_)) {
+        script.text(FINAL_TOUCHED);
+        script.text(FINAL);
+        script.text("fi\n");
+    } else {
+        script.text(FINAL);
+    }
     script.text(&format!(
-        "cd \"$S\" || exit 45\n(l \"$D\") > final || exit 41\n\
-         d now.$N final\n\
-         echo - > token && mv -f final listing && printf '%s\\n' {} > token.new && \
-         mv -f token.new token || exit 48\n\
-         if [ $e -le 1 ]; then echo diff; cat changed; \
-         else echo both; cat now.$N; echo //; cat listing; fi\n\
-         echo //\nrm -rf stage now.* changed then\n",
+        "echo - > token && mv -f final listing && printf '%s\\n' {} > token.new && \
+         mv -f token.new token || exit 48\n",
         spell(token)
     ));
+    script.text(ANSWER);
     script.out
 }
 
@@ -85,6 +109,35 @@ if ! cmp -s now.$N then 2>/dev/null; then
   echo //
   exit 0
 fi
+"#;
+
+/// The list of the workspace as it is left.
+const FINAL: &str = r#"(l "$D") > final || exit 41
+d now.$N final
+was=now.$N; is=final
+"#;
+
+/// The same where only what is touched was looked at: what the look said of all else stays, and is
+/// compared by the next one.
+const FINAL_TOUCHED: &str = r#"if [ $w = n ]; then
+  (cd "$D" && v) > after
+  grep -aFxv -f seen now.$N | o - after > final || exit 41
+  d seen after
+  was=seen; is=after
+else
+"#;
+
+/// Says what became of it, and leaves nothing. What is in the stage takes a while to go, on some file
+/// systems, and nobody waits for it.
+const ANSWER: &str = r#"if [ $e -le 1 ]; then echo diff; cat changed
+else
+  if [ $is = final ]; then is=listing; fi
+  echo both; cat $was; echo //; cat $is
+fi
+echo //
+mv -f stage gone.$$
+rm -f now.* changed then seen after
+(rm -rf gone.*) </dev/null >/dev/null 2>&1 &
 "#;
 
 struct Script {
@@ -118,6 +171,22 @@ impl Script {
         if open.is_some() {
             self.text(end);
         }
+    }
+
+    /// Looks at what is touched alone. `w` is `n` if all of it is as the look has said; anything else
+    /// and the whole workspace is compared, to say what it is.
+    fn touched(&mut self, touched: &Touched) {
+        self.text("v() {\n");
+        self.each("q", "\n", touched.names());
+        self.text(&format!(
+            "return 0\n}}\n\
+             cd \"$S\" || exit 45\nw=y\n\
+             if [ $p = g ]; then\n(cd \"$D\" && v) > seen\n\
+             if [ \"$(grep -aFxc -f seen now.$N)\" = {0} ] && [ \"$(grep -ac '' seen)\" = {0} ]; \
+             then w=n; fi\nfi\n\
+             if [ $w = y ]; then\n",
+            touched.there()
+        ));
     }
 
     fn deletes(&mut self, deletes: &[Delete]) {
@@ -161,15 +230,42 @@ impl Script {
                 self.group(parent, &names);
             }
         } else {
+            let names: Vec<&[u8]> = files.values().flatten().copied().collect();
+            self.links(&names);
             // Where linking is not possible, what it has not done is moved. Copies would give the
             // directories that are there other owners and permissions.
-            self.text("cp -RPlf . \"$D\"/ 2>/dev/null || {\n");
+            self.text("if [ -n \"$bad\" ]; then\n");
             for (parent, names) in files {
                 self.group(parent, &names);
             }
             // A name less is a change of the file, which is listed below.
-            self.text("}\nrm -rf \"$S/stage/tree\"\n");
+            self.text("fi\nfind . ! -type d -exec rm -f -- {} +\n");
         }
+    }
+
+    /// Gives each file its name there as well, some at once. `bad` says that it did not work.
+    fn links(&mut self, names: &[&[u8]]) {
+        let share = names.len().div_ceil(LINKS_AT_ONCE);
+        let mut names = names.iter().peekable();
+        let mut started = 0;
+        self.text("bad=; j=\nc() { for i in $j; do wait $i || bad=y; done; j=; }\n");
+        while names.peek().is_some() {
+            self.text("cp -Plf --parents --");
+            let (begun, mut count) = (self.out.len(), 0);
+            while count < share
+                && self.out.len() - begun < NAMES_BYTES_MAX
+                && let Some(name) = names.next()
+            {
+                self.path(" ./", name);
+                count += 1;
+            }
+            self.text(" \"$D\"/ 2>/dev/null & j=\"$j $!\"\n");
+            started += 1;
+            if started % LINKS_AT_ONCE == 0 {
+                self.text("c\n");
+            }
+        }
+        self.text("c\n");
     }
 
     fn group(&mut self, parent: &[u8], names: &[&[u8]]) {

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::script::{self, GRAIN};
 use super::tar::{self, Header};
+use super::touched::Touched;
 use super::{Progress, Report};
 use crate::chunks::{Chunks, LARGE_FILE_BYTES, Piece};
 use crate::far::FarPlace;
@@ -66,6 +67,8 @@ pub(super) struct Job {
     pub(super) staged: std::collections::BTreeSet<RelPath>,
     /// Large files of which so much has arrived, by the number of their recipe.
     pub(super) parts: Vec<(RelPath, u64)>,
+    /// What alone is listed again there, if that is enough.
+    pub(super) touched: Option<Touched>,
     pub(super) token: String,
     pub(super) compress: bool,
     pub(super) report: Report,
@@ -389,7 +392,10 @@ impl Packer<'_> {
             entries: &self.packed.entries,
             recipes: &self.recipes,
             missed: &self.packed.missed,
-            is_looked_at: false,
+            look: match &self.job.touched {
+                Some(touched) => script::Look::At(touched),
+                None => script::Look::AtAll,
+            },
         };
         let script = script::apply(&self.job.place, &self.job.plan, staged, &self.job.token);
         let size = script.len() as u64;

@@ -9,7 +9,10 @@
               environment and the clock are read"
 )]
 
+mod apart;
 mod branch;
+mod cut;
+mod full;
 mod held;
 mod hostile;
 mod meanwhile;
@@ -18,8 +21,10 @@ mod place;
 mod pull;
 mod push;
 mod resume;
+mod round;
 mod strange;
 mod tools;
+mod uncovered;
 
 #[expect(dead_code, reason = "what only the tests of its own crate use")]
 #[path = "../../../ssh/tests/real/sshd.rs"]

@@ -94,6 +94,100 @@ async fn it_is_kept_where_there_is_only_busybox() {
     story(&Place::on(&format!("{path}/sh"), &path)).await;
 }
 
+/// How often the whole workspace was listed by a place made for that.
+fn lists(tools: &std::path::Path) -> usize {
+    let said = fs::read_to_string(tools.join("said")).unwrap_or_default();
+    let _none = fs::remove_file(tools.join("said"));
+    said.lines().filter(|line| *line == "-mindepth").count()
+}
+
+#[tokio::test]
+async fn where_few_are_touched_they_alone_are_listed_and_what_was_changed_is_kept() {
+    let listing = "echo \"$2\" >> \"${0%/*}/said\"; exec /usr/bin/find \"$@\"";
+    let (place, tools) = crate::nobody::with("find", listing);
+    for name in [
+        "both", "deleted", "fine", "dir/x", "went/x", "mode", "d/e/f",
+    ] {
+        place.write(name, "old");
+    }
+    for at in 0..30 {
+        place.write(&format!("many{at}/x"), "old");
+    }
+    place.push().await;
+    lists(tools.path());
+    place.write("fine", "mine");
+    place.write("d/e/f", "mine");
+    place.write("d/new/g", "mine");
+    for at in 0..30 {
+        place.write(&format!("many{at}/x"), "mine");
+    }
+    place.push().await;
+    assert_eq!(lists(tools.path()), 1, "the look and nothing else");
+    place.assert_same();
+    // The list that was put together is the one that the next look makes.
+    let (far, plan) = place.plan().await;
+    assert!(plan.is_empty() && plan.kept.is_empty() && far.view.is_empty());
+
+    for name in ["both", "dir/x", "went/x", "fine"] {
+        place.write(name, "mine again");
+    }
+    place.write("new", "mine");
+    place.write("tree/mine", "mine");
+    fs::remove_file(place.root.join("deleted")).unwrap();
+    crate::place::set_mode(&place.root.join("mode"), 0o755);
+    let (far, plan) = place.plan().await;
+    let there = place.there();
+    for name in ["both", "deleted", "new", "tree/theirs", "mode", "beside"] {
+        place.write_there(name, "theirs");
+    }
+    let outside = place.temp.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::rename(there.join("dir"), place.temp.path().join("away")).unwrap();
+    symlink(&outside, there.join("dir")).unwrap();
+    fs::remove_dir_all(there.join("went")).unwrap();
+    let pushed = place.push_planned(&far, &plan).await.unwrap();
+    let expected = [
+        ("both", KeptWhy::BothChanged),
+        ("deleted", KeptWhy::GoneHere),
+        ("dir/x", KeptWhy::Blocked),
+        ("mode", KeptWhy::BothChanged),
+        ("new", KeptWhy::BothChanged),
+        ("tree", KeptWhy::BothChanged),
+        ("tree/mine", KeptWhy::Blocked),
+        ("went/x", KeptWhy::Blocked),
+    ];
+    let expected: Vec<_> = expected.map(|(path, why)| (path.to_owned(), why)).into();
+    assert_eq!(told(&pushed.kept), expected);
+    assert_eq!(fs::read(there.join("fine")).unwrap(), b"mine again");
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn what_is_changed_beside_what_is_touched_is_known_as_theirs() {
+    let Some(place) = Place::behind_sshd() else {
+        return;
+    };
+    for name in ["a", "b", "c"] {
+        place.write(name, "old");
+    }
+    place.push().await;
+    place.write("a", "mine");
+    let (far, plan) = place.plan().await;
+    place.write_there("b", "theirs");
+    place.write_there("new", "theirs");
+    fs::remove_file(place.there().join("c")).unwrap();
+    let pushed = place.push_planned(&far, &plan).await.unwrap();
+    assert_eq!(told(&pushed.kept), []);
+    let far = place.ask().await;
+    let changed: Vec<_> = far
+        .view
+        .changes()
+        .map(|(path, there)| (path.to_string(), there.is_some()))
+        .collect();
+    let expected = [("b", true), ("c", false), ("new", true)];
+    assert_eq!(changed, expected.map(|(path, is)| (path.to_owned(), is)));
+}
+
 #[tokio::test]
 async fn a_push_of_what_another_has_looked_at_since_is_none() {
     let Some(place) = Place::behind_sshd() else {

@@ -97,7 +97,7 @@ async fn a_large_file_that_may_only_be_read_is_put_together() {
 }
 
 /// A place of which one program is another.
-fn with(name: &str, text: &str) -> (Place, tempfile::TempDir) {
+pub(crate) fn with(name: &str, text: &str) -> (Place, tempfile::TempDir) {
     let tools = tempfile::tempdir().unwrap();
     program(&tools.path().join(name), text);
     let path = format!("{}:/usr/bin:/bin", tools.path().display());

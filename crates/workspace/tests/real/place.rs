@@ -36,8 +36,10 @@ pub(crate) struct Place {
     pub(crate) held: Held,
     pub(crate) git: GitForm,
     pub(crate) compress: bool,
+    /// Where the far side's files are seen, if it has files of its own.
+    pub(crate) seen_at: PathBuf,
     pub(crate) temp: TempDir,
-    turn: std::cell::Cell<i64>,
+    pub(crate) turn: std::cell::Cell<i64>,
     _server: Option<(Pool, Sshd)>,
 }
 
@@ -69,7 +71,7 @@ impl Place {
         });
     }
 
-    fn new(opener: Box<dyn Opener>, server: Option<(Pool, Sshd)>) -> Self {
+    pub(crate) fn new(opener: Box<dyn Opener>, server: Option<(Pool, Sshd)>) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let at = |name: &str| temp.path().join(name);
         fs::create_dir(at("here")).unwrap();
@@ -90,6 +92,7 @@ impl Place {
             held: Held::default(),
             git: GitForm::Leave,
             compress: false,
+            seen_at: PathBuf::from("/"),
             turn: std::cell::Cell::new(0),
             _server: server,
             temp,
@@ -97,7 +100,12 @@ impl Place {
     }
 
     pub(crate) fn there(&self) -> PathBuf {
-        PathBuf::from(&self.far.dir)
+        self.seen(&self.far.dir)
+    }
+
+    /// A path of the far side, as it is reached from here.
+    pub(crate) fn seen(&self, path: &str) -> PathBuf {
+        self.seen_at.join(path.trim_start_matches('/'))
     }
 
     pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
@@ -176,6 +184,14 @@ impl Place {
         self.try_push().await.unwrap()
     }
 
+    /// Why nothing is pushed, wherever that is seen.
+    pub(crate) async fn refused(&self) -> wharf_workspace::Error {
+        match ask(&*self.opener, &self.far, &self.agreement()).await {
+            Ok(_) => self.try_push().await.unwrap_err(),
+            Err(error) => error,
+        }
+    }
+
     /// Both sides have the same, and nothing is left beside it.
     pub(crate) fn assert_same(&self) {
         let (here, there) = (tree(&self.root), tree(&self.there()));
@@ -192,8 +208,7 @@ impl Place {
             .filter(|path| !here.contains_key(*path))
             .collect();
         assert!(more.is_empty(), "too much is there: {more:?}");
-        let state = Path::new(&self.far.state);
-        assert!(!state.join("stage").exists());
+        assert!(!self.seen(&self.far.state).join("stage").exists());
     }
 }
 

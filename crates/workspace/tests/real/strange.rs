@@ -15,7 +15,11 @@ use wharf_workspace::walk::GitForm;
 use crate::place::{NOW_NS, Place};
 
 impl Place {
-    async fn round(&self) -> Round {
+    pub(crate) async fn round(&self) -> Round {
+        self.try_round().await.unwrap()
+    }
+
+    pub(crate) async fn try_round(&self) -> Result<Round, wharf_workspace::Error> {
         let shelf = self.temp.path().join("shelf");
         let grounds = Grounds {
             home: "/nowhere".into(),
@@ -31,8 +35,9 @@ impl Place {
             large: u64::MAX,
             threads: 2,
         };
-        let now = NOW_NS + i64::try_from(self.shelf.agreements().len()).unwrap();
-        Round::begin(setting, &*self.opener, now).await.unwrap()
+        self.turn.set(self.turn.get() + 1);
+        let now = NOW_NS + self.turn.get();
+        Round::begin(setting, &*self.opener, now).await
     }
 
     async fn sync(&self) -> Plan {

@@ -52,6 +52,7 @@ impl From<Error> for Failure {
                 "The session has ended",
             )
             .with_details(json!({"reason": reason})),
+            Error::Held { .. } => of(StatusCode::CONFLICT, "paused", "The session is paused"),
             Error::Conflict(_) => of(StatusCode::CONFLICT, "conflict", "It stands in the way"),
             Error::Unsupported(_) => of(
                 StatusCode::CONFLICT,
@@ -72,6 +73,14 @@ impl From<Error> for Failure {
             .with_details(json!({"reason": reason}))
             .retryable(),
             Error::Full { .. } => of(StatusCode::CONFLICT, "limit_reached", "A limit is reached"),
+            Error::Waiting(_) => of(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_pending",
+                "Too many sandbox sessions wait",
+            )
+            // One that nobody needs ends by itself in hours; somebody may come to need one sooner.
+            .with_header(RETRY_AFTER, HeaderValue::from_static("60"))
+            .retryable(),
             Error::Crowded(_) => of(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too_many_sandboxes",

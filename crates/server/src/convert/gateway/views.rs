@@ -45,6 +45,7 @@ fn machine(machine: Machine) -> GatewaySandbox {
         ssh_port: machine.ssh_port,
         ssh_host_keys: machine.host_keys,
         workspace: machine.workspace,
+        notes: machine.notes,
     }
 }
 
@@ -95,6 +96,8 @@ pub(crate) fn sandbox(view: SessionView) -> Sandbox {
         workspace: there.as_ref().map(|it| it.workspace.clone()),
         ssh_host_keys: there.map(|it| it.host_keys).unwrap_or_default(),
         preview_url: None,
+        notes: view.notes,
+        client_metadata: view.metadata,
         has_snapshot: view.has_snapshot,
         created_at: view.created.to_string(),
         started_at: shown(view.started),
@@ -104,6 +107,14 @@ pub(crate) fn sandbox(view: SessionView) -> Sandbox {
         ended_at: shown(view.ended),
         seconds_used: view.used.as_secs(),
     }
+}
+
+/// One of many: without what its client keeps with it, of which there may be much.
+pub(crate) fn listed(view: SessionView) -> Sandbox {
+    sandbox(SessionView {
+        metadata: None,
+        ..view
+    })
 }
 
 pub(crate) fn cli_session(view: SessionView) -> CliSession {

@@ -4,6 +4,7 @@
 //! its last number, at whatever later time. Nothing is held between two looks.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -14,9 +15,12 @@ use futures_util::stream;
 use wharf_gateway::views::EventView;
 
 use super::answered;
+use crate::access::Class;
+use crate::auth::Why;
 use crate::convert::gateway::views;
 use crate::error::Failure;
 use crate::extract::id::Name;
+use crate::middleware::auth::BEARER;
 use crate::middleware::gate::Context;
 use crate::state::App;
 use crate::stream::{LAST_EVENT_ID, streamed};
@@ -42,13 +46,17 @@ pub(crate) async fn events(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let last = behind(&headers)?;
-    let seen = app.gateway()?.show(&context.caller, &id).await;
-    answered(&app, seen).await?;
+    // The first look is before the answer begins: only then can what is another server's be handed
+    // on to it.
+    let gateway = app.gateway()?;
+    let first = gateway.events(&context.caller, &id, last, Duration::ZERO);
+    let first = answered(&app, first.await).await?;
     let reader = Reader {
         app,
         context,
         id,
         last,
+        first,
         done: false,
     };
     let events = stream::unfold(reader, |mut reader| async move {
@@ -76,6 +84,8 @@ struct Reader {
     context: Context,
     id: String,
     last: u64,
+    /// What was there before the answer began.
+    first: Vec<EventView>,
     done: bool,
 }
 
@@ -97,11 +107,17 @@ impl Reader {
     }
 
     async fn step(&mut self) -> Result<Option<Bytes>, Failure> {
-        let gateway = self.app.gateway()?;
-        let (caller, patience) = (&self.context.caller, self.app.heartbeat);
-        let events = gateway.events(caller, &self.id, self.last, patience).await;
-        let events = answered(&self.app, events).await?;
+        let app = self.app.clone();
+        let gateway = app.gateway()?;
+        let mut events = std::mem::take(&mut self.first);
         if events.is_empty() {
+            let (caller, patience) = (&self.context.caller, app.heartbeat);
+            let found = gateway.events(caller, &self.id, self.last, patience).await;
+            events = answered(&self.app, found).await?;
+            self.look_at_caller().await?;
+        }
+        if events.is_empty() {
+            let caller = &self.context.caller;
             let over =
                 gateway.is_stopping() || gateway.show(caller, &self.id).await?.state.is_over();
             return Ok((!over).then(|| Bytes::from_static(b": still there\n\n")));
@@ -113,6 +129,32 @@ impl Reader {
             written(&mut bytes, event)?;
         }
         Ok(Some(bytes.into()))
+    }
+}
+
+impl Reader {
+    /// What was shown when it began may have ended since, and its person may be no more than a
+    /// stranger by now. Where that cannot be found out it goes on.
+    async fn look_at_caller(&mut self) -> Result<(), Failure> {
+        let caller = &self.context.caller;
+        let credential = caller.grants().credential_id.as_deref();
+        let (Some(credential), Some(accounts)) = (credential, &self.app.accounts) else {
+            // The server's own token is good for as long as the server runs.
+            return Ok(());
+        };
+        let now = accounts.identity.holder(credential, caller.name()).await;
+        match now {
+            Ok(Some(now)) => {
+                Class::Read.admit(&now)?;
+                self.context.caller = now;
+                Ok(())
+            }
+            Ok(None) => Err(Failure::unknown(Why::Expired, BEARER)),
+            Err(error) => {
+                tracing::warn!(target: "api", %error, "credentials cannot be looked up");
+                Ok(())
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use wharf_api::gateway::{ExtendSandbox, Sandbox, SandboxList};
+use wharf_api::gateway::{AdmitKeys, ExtendSandbox, Sandbox, SandboxList};
 use wharf_gateway::views::SessionView;
 
 use super::answered;
@@ -40,7 +40,7 @@ pub(crate) async fn list(
     let found = gateway.list(&context.caller, hash.as_deref(), ended).await;
     let found = answered(&app, found).await?;
     reply::json(&SandboxList {
-        sandboxes: found.into_iter().map(views::sandbox).collect(),
+        sandboxes: found.into_iter().map(views::listed).collect(),
         support: gateway.support().into_iter().map(views::support).collect(),
     })
 }
@@ -81,11 +81,15 @@ pub(crate) async fn end(
 
 /// Let a sandbox session live longer
 ///
-/// As far as the server allows. It never ends earlier for it.
+/// As far as the server allows. It never ends earlier for it. One that runs needs credit.
 #[utoipa::path(
     post, path = "/api/sandboxes/{id}/extend", tag = "sandboxes", request_body = ExtendSandbox,
     params(("id" = String, Path, description = "The session, `gws_…`")),
-    responses((status = 200, description = "The session", body = Sandbox)),
+    responses(
+        (status = 200, description = "The session", body = Sandbox),
+        (status = 402, description = "No credit: `details.billingCode` says why",
+            body = wharf_api::Problem, content_type = "application/problem+json"),
+    ),
 )]
 pub(crate) async fn extend(
     State(app): State<App>,
@@ -100,7 +104,8 @@ pub(crate) async fn extend(
 
 /// Hold a sandbox still
 ///
-/// It costs nothing then, and goes on when it is used.
+/// It costs nothing then, and goes on when somebody connects to it, resumes it or runs something in
+/// it; not for a client that is attached, which comes again by itself.
 #[utoipa::path(
     post, path = "/api/sandboxes/{id}/pause", tag = "sandboxes",
     params(("id" = String, Path, description = "The session, `gws_…`")),
@@ -132,6 +137,30 @@ pub(crate) async fn resume(
 ) -> Result<Response, Failure> {
     let resumed = app.gateway()?.resume(&context.caller, &id).await;
     shown(answered(&app, resumed).await?)
+}
+
+/// Let a key into a sandbox
+///
+/// For a device that has another key than the sandbox was made with. It is let in until the processes
+/// of the sandbox end.
+#[utoipa::path(
+    post, path = "/api/sandboxes/{id}/keys", tag = "sandboxes", request_body = AdmitKeys,
+    params(("id" = String, Path, description = "The session, `gws_…`")),
+    responses(
+        (status = 200, description = "The session", body = Sandbox),
+        (status = 409, description = "Its provider cannot, or the session has ended",
+            body = wharf_api::Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn admit(
+    State(app): State<App>,
+    Name(id): Name,
+    request: Request,
+) -> Result<Response, Failure> {
+    let (context, wire) = json::read::<AdmitKeys>(&app, request).await?;
+    let gateway = app.gateway()?;
+    let admitted = gateway.admit(&context.caller, &id, &wire.public_keys).await;
+    shown(answered(&app, admitted).await?)
 }
 
 /// Keep what is in a sandbox

@@ -4,13 +4,12 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use wharf_api::gateway::{RenewTicket, SandboxTicket};
 
-use super::answered;
+use super::{answered, reached_at};
 use crate::convert::gateway::views;
 use crate::convert::identity::secret;
 use crate::error::Failure;
 use crate::extract::id::Name;
 use crate::extract::json;
-use crate::handlers::identity::base;
 use crate::middleware::gate::Context;
 use crate::reply;
 use crate::state::App;
@@ -33,7 +32,7 @@ pub(crate) async fn make(
     let caller = Context::of(&parts)?.caller;
     let made = app.gateway()?.ticket(&caller, &id).await;
     let made = answered(&app, made).await?;
-    reply::json(&views::ticket(&made, &id, &base(&app, &parts)))
+    reply::json(&views::ticket(&made, &id, &reached_at(&app, &parts).await?))
 }
 
 /// Renew a ticket
@@ -55,5 +54,9 @@ pub(crate) async fn renew(
     let ticket = secret(wire.ticket);
     let renewed = app.gateway()?.renew(&caller, &id, &ticket).await;
     let renewed = answered(&app, renewed).await?;
-    reply::json(&views::ticket(&renewed, &id, &base(&app, &parts)))
+    reply::json(&views::ticket(
+        &renewed,
+        &id,
+        &reached_at(&app, &parts).await?,
+    ))
 }

@@ -15,8 +15,8 @@ use wharf_profiles::Profiles;
 use wharf_profiles::catalog::Catalog;
 use wharf_profiles::upstream::{GitProgram, Host};
 use wharf_server::{
-    AccountKeys, AccountTokens, Accounts, Configuration, InTurn, ServerOptions, UpstreamOptions,
-    Upstreams, router,
+    AccountCredentials, AccountKeys, AccountTokens, Accounts, Configuration, InTurn, ServerOptions,
+    UpstreamOptions, Upstreams, router,
 };
 use wharf_testkit::{FakeProvider, Setup, SystemEntropy, TestEngine, WallClock};
 
@@ -196,8 +196,10 @@ async fn gateway(
         offers: vec![Offer::Ready(Arc::new(provider.clone()))],
         gate: Arc::new(Ledger::new(own.database.clone(), plans, "small".to_owned())),
         keys: Arc::new(AccountKeys::new(identity.clone())),
+        credentials: Arc::new(AccountCredentials::new(identity.clone())),
         hub: Arc::new(OneConnection),
         agents: None,
+        doors: None,
     };
     let options = wharf_gateway::Options {
         // As many as ten thousand requests may make.

@@ -58,23 +58,44 @@ macro_rules! person_columns {
     };
 }
 
-impl Database {
-    /// Whom the API key with this hash stands for.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn key_principal(&self, hash: &str) -> Result<Option<PrincipalRow>, DbError> {
-        let query = sqlx::query(concat!(
+type Query = sqlx::query::Query<'static, sqlx::Any, sqlx::any::AnyArguments>;
+
+macro_rules! key_where {
+    ($which:literal) => {
+        concat!(
             "SELECT ",
             person_columns!(),
             "k.agent_id, a.name, a.limits, k.id, k.name, k.scopes, k.hash, k.expires_ms, \
              k.revoked_ms, k.used_ms FROM api_keys k JOIN users u ON u.id = k.user_id \
              JOIN organizations o ON o.id = k.organization_id \
              LEFT JOIN memberships m ON m.organization_id = k.organization_id \
-             AND m.user_id = k.user_id LEFT JOIN agents a ON a.id = k.agent_id WHERE k.hash = $1"
-        ));
-        let row = query.bind(hash).fetch_optional(&self.readers);
-        let row = self.within(row).await;
+             AND m.user_id = k.user_id LEFT JOIN agents a ON a.id = k.agent_id WHERE ",
+            $which
+        )
+    };
+}
+
+impl Database {
+    /// Whom the API key with this hash stands for.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn key_principal(&self, hash: &str) -> Result<Option<PrincipalRow>, DbError> {
+        self.key_principal_by(sqlx::query(key_where!("k.hash = $1")).bind(hash))
+            .await
+    }
+
+    /// Whom the API key with this id stands for.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn key_principal_of(&self, id: &str) -> Result<Option<PrincipalRow>, DbError> {
+        self.key_principal_by(sqlx::query(key_where!("k.id = $1")).bind(id))
+            .await
+    }
+
+    async fn key_principal_by(&self, query: Query) -> Result<Option<PrincipalRow>, DbError> {
+        let row = self.within(query.fetch_optional(&self.readers)).await;
         row.and_then(|row| row.as_ref().map(key_principal_of).transpose())
             .map_err(reading("a key"))
     }

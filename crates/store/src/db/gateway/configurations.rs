@@ -4,6 +4,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::super::error::{reading, writing};
+use super::super::limits::PAGE_ROWS_MAX;
 use super::super::text::without_nul;
 use super::super::{Database, DbError};
 use super::statement;
@@ -202,6 +203,27 @@ impl Database {
         );
         let done = self.within(query.execute(&self.writer)).await;
         Ok(done.map_err(writing("a configuration"))?.rows_affected() > 0)
+    }
+
+    /// What sessions have left and configurations have, each with the configuration's id, in the order
+    /// of these, behind one of them; at most [`PAGE_ROWS_MAX`].
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn configuration_snapshots(
+        &self,
+        after: &str,
+    ) -> Result<Vec<(String, String)>, DbError> {
+        let query = statement!(
+            "SELECT id, snapshot FROM gateway_configurations \
+             WHERE id > $1 AND snapshot IS NOT NULL ORDER BY id LIMIT $2",
+            after,
+            i64::from(PAGE_ROWS_MAX),
+        );
+        let rows = self.within(query.fetch_all(&self.readers)).await;
+        let pair = |row: &AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
+        rows.and_then(|rows| rows.iter().map(pair).collect())
+            .map_err(reading("configurations"))
     }
 
     /// Forgets a configuration. False when there is none.

@@ -16,7 +16,7 @@ pub use accounts::AccountRow;
 pub use claims::{GatewayClaim, GatewayClaimRow};
 pub use configurations::{ConfigurationMade, ConfigurationRow};
 pub use repos::RepoRow;
-pub use sessions::{Begun, GatewayEventRow, GatewaySessionRow, SessionsAsk};
+pub use sessions::{Begun, GatewayEventRow, GatewayRoom, GatewaySessionRow, SessionsAsk};
 pub use tickets::TicketRow;
 
 use super::accounts::statement;

@@ -112,10 +112,23 @@ pub enum Begun {
     Done,
     /// The account has as many that run as it may have.
     Full,
+    /// The account has as many that wait for somebody to need them as it may have.
+    Waiting,
     /// This server has as many living sessions as it may have.
     Crowded,
-    /// The session has changed meanwhile.
+    /// The session, or the key that it was to be made under, has changed meanwhile.
     Changed,
+}
+
+/// How much room there is for a new session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayRoom {
+    /// How many machines of the account may run; any number where there is none.
+    pub running: Option<u32>,
+    /// How many sessions of the account may wait for somebody to need their machine.
+    pub pending: u32,
+    /// How many sessions of this server may live.
+    pub all: u32,
 }
 
 macro_rules! session_columns {
@@ -127,6 +140,9 @@ macro_rules! session_columns {
     };
 }
 
+/// How a session is of which nothing was made yet.
+const PENDING: &str = "pending";
+
 /// States in which a session has a machine that is paid for.
 macro_rules! runs {
     () => {
@@ -135,8 +151,10 @@ macro_rules! runs {
 }
 
 impl Database {
-    /// Keeps a new session with its first event. Where its machine is to run, that counts for its
-    /// account, which may have `most` of them; this server may have `all` living sessions.
+    /// Keeps a new session with its first event, where there is room. It counts for its account as
+    /// one that runs, or as one that waits. Where it is made under a key, given behind its owner,
+    /// that says from then on which session it is; [`Begun::Changed`] where the key is not this
+    /// server's any more.
     ///
     /// # Errors
     /// When the database does not take it; then nothing is changed.
@@ -144,19 +162,28 @@ impl Database {
         &self,
         row: &GatewaySessionRow,
         event: &GatewayEventRow,
-        most: Option<u32>,
-        all: u32,
+        room: GatewayRoom,
+        key: Option<(&str, &str)>,
     ) -> Result<Begun, DbError> {
         let write = async {
             let mut transaction = self.writer.begin().await?;
             hold_on(&mut transaction, &row.account, row.created_ms).await?;
             let sql =
                 "SELECT COUNT(*) FROM gateway_sessions WHERE server = $1 AND ended_ms IS NULL";
-            if count_on(&mut transaction, sql, &self.server).await? >= i64::from(all) {
+            if count_on(&mut transaction, sql, &self.server).await? >= i64::from(room.all) {
                 return Ok(Begun::Crowded);
             }
-            if runs(&row.state) && !has_room_on(&mut transaction, &row.account, most).await? {
+            let running = room.running;
+            if runs(&row.state) && !has_room_on(&mut transaction, &row.account, running).await? {
                 return Ok(Begun::Full);
+            }
+            if row.state == PENDING {
+                let sql = "SELECT COUNT(*) FROM gateway_sessions WHERE account = $1 \
+                           AND ended_ms IS NULL AND state = 'pending'";
+                let waiting = count_on(&mut transaction, sql, &row.account).await?;
+                if waiting >= i64::from(room.pending) {
+                    return Ok(Begun::Waiting);
+                }
             }
             let query = statement!(
                 concat!(
@@ -196,6 +223,19 @@ impl Database {
             );
             query.execute(&mut *transaction).await?;
             insert_event_on(&mut transaction, event).await?;
+            if let Some((owner, key)) = key {
+                let query = statement!(
+                    "UPDATE gateway_claims SET session = $1 WHERE owner = $2 AND key = $3 \
+                     AND server = $4 AND answer IS NULL AND session IS NULL",
+                    row.id.as_str(),
+                    owner,
+                    without_nul(key.to_owned()),
+                    self.server.to_string(),
+                );
+                if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+                    return Ok(Begun::Changed);
+                }
+            }
             transaction.commit().await?;
             Ok(Begun::Done)
         };

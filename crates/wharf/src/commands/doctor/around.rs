@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use wharf_localstate::{Places, device_id};
 
 use super::Line;
-use crate::commands::work::agent::program::{NAMED_BY, Search};
 use crate::context::Context;
 use crate::login::ssh_key;
+use crate::opencode::{NAMED_BY, Search};
 
 /// Shells whose words people type.
 const SHELLS: &[&str] = &["bash", "sh", "zsh", "fish", "dash", "ksh", "tcsh"];

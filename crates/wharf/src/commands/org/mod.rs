@@ -1,5 +1,6 @@
-//! `wharf org`: organizations, who belongs to them, invitations, teams.
+//! `wharf org`: organizations, who belongs to them, invitations, teams, credit for sandboxes.
 
+mod credit;
 mod team;
 
 use serde_json::json;
@@ -73,6 +74,7 @@ pub(crate) enum Command {
         #[arg(required = true)]
         id: Vec<String>,
     },
+    Credit(credit::Args),
     #[command(subcommand)]
     Team(team::Command),
 }
@@ -84,6 +86,7 @@ pub(crate) fn dispatch(cx: &Context, command: Command) -> Outcome {
 
 async fn carry_out(cx: &Context, client: &Client, command: Command) -> Outcome {
     match command {
+        Command::Credit(args) => return credit::carry_out(cx, client, args).await,
         Command::Team(command) => return team::carry_out(cx, client, command).await,
         Command::List => {
             let list = client.organizations().await?;

@@ -26,8 +26,9 @@ pub(super) async fn standing(client: &Client, id: &str) -> Option<Standing> {
 }
 
 impl Standing {
-    /// Until when it goes on and what it costs; or that it has ended.
-    pub(super) fn words(&self) -> String {
+    /// Until when it goes on and what it costs, with the command that leads back; or that it has
+    /// ended.
+    pub(super) fn words(&self, way_back: &str) -> String {
         let Sandbox {
             id,
             status,
@@ -50,7 +51,9 @@ impl Standing {
         if let Some(left) = left {
             text.push_str(&format!("; {} min of sandbox time left", left / 60));
         }
-        text.push_str(&format!(". Return: wharf. End it: wharf session stop {id}"));
+        text.push_str(&format!(
+            ". Return: {way_back}. End it: wharf session stop {id}"
+        ));
         text
     }
 }
@@ -64,9 +67,11 @@ pub(super) async fn look_back(
 ) -> Result<(), CommandError> {
     let line = Line::open(cx, machine, ROOT).await?;
     let back = back::bring(cx, place, &line, machine, git).await?;
+    // What becomes of it is said; the exit code is the agent's.
     if !back.is_empty() {
-        // What becomes of it is said; the exit code is the agent's.
         pull::offer(cx, &back, &line).await?;
+    } else if let Some(text) = back.not_taken(&[]) {
+        cx.ui.warn_always(&text);
     }
     Ok(())
 }
@@ -89,13 +94,15 @@ mod tests {
     #[test]
     fn it_is_said_what_goes_on_and_what_it_costs() {
         let mut running = standing("running");
-        assert!(running.words().starts_with("gws_1 keeps running, "));
+        let words = running.words("wharf shop");
+        assert!(words.starts_with("gws_1 keeps running, "), "{words}");
+        assert!(words.contains(". Return: wharf shop. "), "{words}");
         running.credits = Some(Credits {
             seconds_left: Some(600),
             ..Credits::default()
         });
         running.sandbox.pauses_at = Some("2030-01-01T00:00:00Z".to_owned());
-        let words = running.words();
+        let words = running.words("wharf");
         assert!(words.contains("10 min of sandbox time left"), "{words}");
         assert!(
             words.contains("paused if nobody uses it until 2030"),
@@ -103,6 +110,6 @@ mod tests {
         );
         let mut failed = standing("failed");
         failed.sandbox.reason = Some("out of memory".to_owned());
-        assert_eq!(failed.words(), "gws_1 has ended: out of memory");
+        assert_eq!(failed.words("wharf"), "gws_1 has ended: out of memory");
     }
 }

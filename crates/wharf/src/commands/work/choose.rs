@@ -1,13 +1,16 @@
 //! What was chosen beside the order of things: directory, agent, provider; and the questions about
 //! sessions.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use wharf_api::gateway::{CliConfiguration, CreateGatewaySession, Sandbox, SshOptions};
+use wharf_api::identity::Hidden;
 use wharf_workspace::identity::Workspace;
 
 use super::agent::Agent;
 use super::said;
+use super::variables::Wanted;
 use crate::context::Context;
 
 /// The longest name of a directory that a server takes, in characters.
@@ -22,6 +25,8 @@ pub(super) struct Choice {
     pub(super) provider: Option<String>,
     /// `.git` goes along.
     pub(super) git: bool,
+    /// Variables of this machine that a new sandbox gets.
+    pub(super) variables: Wanted,
 }
 
 /// What a new session is asked for with.
@@ -29,6 +34,7 @@ pub(super) fn request(
     workspace: &Workspace,
     public_key: &str,
     provider: Option<&str>,
+    variables: BTreeMap<String, Hidden>,
 ) -> CreateGatewaySession {
     let name = workspace.root().file_name().unwrap_or_default();
     let name: String = name
@@ -47,7 +53,7 @@ pub(super) fn request(
         sandbox_mode: Some("immediate".to_owned()),
         ssh_options: Some(SshOptions {
             public_keys: vec![public_key.to_owned()],
-            ..SshOptions::default()
+            env_vars: variables,
         }),
         provider: provider.map(str::to_owned),
         ..CreateGatewaySession::default()

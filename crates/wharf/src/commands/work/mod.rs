@@ -11,12 +11,16 @@ mod flow;
 mod gates;
 mod refuse;
 mod said;
+mod variables;
 pub(crate) mod word;
 
 use std::ffi::OsString;
 
 use super::Outcome;
 use crate::cli::{self, Global};
+use crate::config::Purpose;
+use crate::config::options::ClientOptions;
+use crate::context::Context;
 use crate::wire::World;
 use agent::Agent;
 use flow::Flow;
@@ -40,15 +44,19 @@ pub(crate) struct Args {
     /// Take nothing there
     #[arg(long)]
     no_sync: bool,
-    /// Take .git along: history and branches, no hooks
+    /// Take .git along: history and branches, no hooks; work.git says so each time
     #[arg(long, conflicts_with = "no_sync")]
     git: bool,
     /// Make all of it ready and start no agent
     #[arg(long)]
     no_attach: bool,
-    /// Who gets the terminal: opencode, claude, codex, shell, or a command there
+    /// Who gets the terminal: opencode, claude, codex, shell, or a command there; work.agent says
+    /// who it is without this
     #[arg(long, value_name = "AGENT")]
     agent: Option<String>,
+    /// Take this variable of this machine along; work.env names those of each time
+    #[arg(long, value_name = "NAME")]
+    env: Vec<String>,
     /// Who makes the sandbox, of those that the server has
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
@@ -65,7 +73,9 @@ pub(crate) fn work(world: World, global: &Global, args: &Args) -> Outcome {
             "--json needs --no-attach: an agent and a document cannot share standard output",
         ));
     }
-    let agent: Agent = args.agent.as_deref().map_or(Agent::OpenCode, Agent::named);
+    let cx = Context::new(world.clone(), global, Purpose::Client, vec![])?;
+    let set = ClientOptions::resolve(&cx.settings);
+    let agent = chosen(args.agent.as_deref(), set.agent.as_deref());
     let wish = Wish {
         session: match &args.resume {
             Some(id) if id.is_empty() => WhichSession::Newest,
@@ -86,7 +96,27 @@ pub(crate) fn work(world: World, global: &Global, args: &Args) -> Outcome {
         path,
         agent,
         provider: args.provider.clone(),
-        git: args.git,
+        git: args.git || set.git,
+        variables: variables::Wanted::of(&args.env, &set.env)?,
     };
-    Flow::new(world, global, here, wish, choice)?.run()
+    Flow::new(world, global, cx, here, wish, choice)?.run()
+}
+
+/// The agent that is asked for, or the one that is set.
+fn chosen(asked: Option<&str>, set: Option<&str>) -> Agent {
+    let set = set.filter(|agent| !agent.is_empty());
+    asked.or(set).map_or(Agent::OpenCode, Agent::named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_is_asked_for_or_set() {
+        assert_eq!(chosen(None, None), Agent::OpenCode);
+        assert_eq!(chosen(None, Some("")), Agent::OpenCode);
+        assert_eq!(chosen(None, Some("codex")), Agent::Codex);
+        assert_eq!(chosen(Some("shell"), Some("codex")), Agent::Shell);
+    }
 }

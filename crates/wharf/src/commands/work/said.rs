@@ -20,23 +20,29 @@ pub(super) enum Mark {
     Done,
     /// It is worth a look.
     Look,
+    /// It did not work, and whoever relies on it has to hear of it: said with `-q` too.
+    Failed,
     /// It begins.
     Begin,
 }
 
 /// Says a line, for people.
 pub(super) fn say(ui: Ui, mark: Mark, name: &str, text: &str, took: Option<Duration>) {
-    // A warning is said wherever somebody may read it later.
-    if ui.quiet || !(ui.talks || mark == Mark::Look) {
-        return;
+    let line = line(ui, mark, name, text, took);
+    match mark {
+        Mark::Failed => ui.must_say(&line),
+        // A warning is said wherever somebody may read it later.
+        Mark::Look => ui.say(&line),
+        Mark::Done | Mark::Begin if ui.talks => ui.say(&line),
+        Mark::Done | Mark::Begin => {}
     }
-    ui.say(&line(ui, mark, name, text, took));
 }
 
 fn line(ui: Ui, mark: Mark, name: &str, text: &str, took: Option<Duration>) -> String {
     let (sign, style) = match mark {
         Mark::Done => ("\u{2713}", Style::new().green()),
         Mark::Look => ("!", Style::new().yellow().bold()),
+        Mark::Failed => ("!", Style::new().red().bold()),
         Mark::Begin => (">", Style::new().cyan()),
     };
     let took = took.filter(|took| *took >= WORTH_TELLING);

@@ -10,7 +10,7 @@ use wharf_workspace::plan::Provided;
 use wharf_workspace::pull::apply::{Applied, ConflictWhy};
 use wharf_workspace::pull::branch::{Branched, Commit, Git, branch};
 use wharf_workspace::pull::diff::Patch;
-use wharf_workspace::pull::{Bounds, Change, Incoming, RefusedWhy};
+use wharf_workspace::pull::{Bounds, Change, Incoming, Refused, RefusedWhy};
 use wharf_workspace::round::{Choice, Round};
 
 use super::place::Place;
@@ -18,7 +18,7 @@ use super::take::{self, name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::login::now;
-use crate::sandbox::{Line, Machine};
+use crate::sandbox::{Line, Machine, quoted};
 
 /// Names that are listed before the rest is counted.
 pub(super) const LISTED_MAX: usize = 20;
@@ -56,6 +56,40 @@ impl Back<'_> {
         self.incoming.changes().is_empty()
     }
 
+    /// What changed there and is not brought, a line each, with the way to it; none where there is
+    /// nothing. A sandbox that is ended takes it along, so it is said each time.
+    pub(crate) fn not_taken(&self, only: &[RelPath]) -> Option<String> {
+        let mut refused = self.incoming.refused.iter();
+        let wanted = |path: &RelPath| only.is_empty() || is_named(only, path);
+        let count = refused.clone().filter(|it| wanted(&it.path)).count();
+        let first = refused.find(|it| wanted(&it.path))?;
+        let mut text = String::new();
+        let refused = self.incoming.refused.iter();
+        for refused in refused.filter(|it| wanted(&it.path)).take(LISTED_MAX) {
+            text.push_str(&not_taken(refused));
+        }
+        if count > LISTED_MAX {
+            text.push_str(&format!("  and {} more\n", count - LISTED_MAX));
+        }
+        let (path, session) = (name(first.path.as_bytes()), &self.machine.session);
+        let at = quoted(&format!(":{}/{path}", self.machine.workspace));
+        text.push_str(&format!(
+            "  in the sandbox alone; wharf cp --sandbox {session} {at} . brings a file"
+        ));
+        Some(text)
+    }
+
+    /// The same, for programs.
+    pub(crate) fn refused_json(&self) -> Value {
+        let refused = self.incoming.refused.iter();
+        let refused = refused.map(|it| {
+            json!({
+                "path": name(it.path.as_bytes()), "why": why_refused(it.why),
+            })
+        });
+        refused.collect()
+    }
+
     /// The changes, a line each, and what of them is not taken.
     pub(crate) fn list(&self) -> String {
         let changes = self.incoming.changes();
@@ -68,11 +102,11 @@ impl Back<'_> {
             text.push_str(&format!("  and {} more\n", changes.len() - LISTED_MAX));
         }
         for refused in self.incoming.refused.iter().take(LISTED_MAX) {
-            let path = name(refused.path.as_bytes());
-            text.push_str(&format!(
-                "  - {path}  not taken: {}\n",
-                why_refused(refused.why)
-            ));
+            text.push_str(&not_taken(refused));
+        }
+        let more = self.incoming.refused.len().saturating_sub(LISTED_MAX);
+        if more > 0 {
+            text.push_str(&format!("  and {more} more are not taken\n"));
         }
         if self.incoming.left > 0 {
             text.push_str(&format!(
@@ -137,16 +171,13 @@ impl Back<'_> {
         force: bool,
         only: &[RelPath],
     ) -> Result<Applied, CommandError> {
-        let wanted = |path: &RelPath| {
-            let is_within = |one: &RelPath| path == one || path.is_within(one.as_bytes());
-            only.iter().any(is_within)
-        };
-        let is_named = !only.is_empty();
+        let wanted = |path: &RelPath| is_named(only, path);
+        let has_names = !only.is_empty();
         let choice = Choice {
             force,
             // Whoever names the rules of what is sent has said yes to them.
-            rules: is_named,
-            only: if is_named { Some(&wanted) } else { None },
+            rules: has_names,
+            only: if has_names { Some(&wanted) } else { None },
         };
         let applying = self.round.apply(&line.connection, &self.incoming, choice);
         Ok(applying.await?)
@@ -155,18 +186,26 @@ impl Back<'_> {
     /// For programs.
     pub(crate) fn to_json(&self) -> Value {
         let changes = self.incoming.changes().iter();
-        let refused = self.incoming.refused.iter();
         json!({
             "session": self.machine.session,
             "changes": changes.map(|it| json!({
                 "path": name(it.path.as_bytes()), "change": letter(it).to_string(),
             })).collect::<Vec<_>>(),
-            "refused": refused.map(|it| json!({
-                "path": name(it.path.as_bytes()), "why": why_refused(it.why),
-            })).collect::<Vec<_>>(),
+            "refused": self.refused_json(),
             "left_there": self.incoming.left,
         })
     }
+}
+
+/// Whether it is one of them, or below one.
+fn is_named(only: &[RelPath], path: &RelPath) -> bool {
+    let is_within = |one: &RelPath| path == one || path.is_within(one.as_bytes());
+    only.iter().any(is_within)
+}
+
+fn not_taken(refused: &Refused) -> String {
+    let path = name(refused.path.as_bytes());
+    format!("  - {path}  not taken: {}\n", why_refused(refused.why))
 }
 
 /// What was done here, in words.
@@ -195,6 +234,11 @@ pub(crate) fn applied_words(applied: &Applied) -> String {
             why_conflict(conflict.why)
         ));
     }
+    if let Some(why) = &applied.untold {
+        text.push_str(&format!(
+            "; the sandbox could not be told ({why}): the next look compares both sides anew"
+        ));
+    }
     text
 }
 
@@ -211,6 +255,7 @@ pub(crate) fn applied_json(applied: &Applied) -> Value {
         "conflicts": conflicts.map(|it| json!({
             "path": name(it.path.as_bytes()), "why": why_conflict(it.why),
         })).collect::<Vec<_>>(),
+        "untold": applied.untold,
     })
 }
 

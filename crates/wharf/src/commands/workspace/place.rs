@@ -122,6 +122,9 @@ impl From<WorkspaceError> for CommandError {
                 said.hint("go into the directory of one project: cd ~/src/shop && wharf")
             }
             WorkspaceError::Cut(_) => said.hint("what has arrived is kept; try again"),
+            WorkspaceError::Apart => {
+                said.hint("mount one file system over both, the directory above as well")
+            }
             _ => said,
         }
     }

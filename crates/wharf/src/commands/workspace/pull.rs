@@ -68,7 +68,7 @@ pub(super) fn pull(cx: &Context, args: &Args) -> Outcome {
                 cx.ui.event(&back.summary());
                 cx.ui.say(&back.list());
             }
-            return Ok(DONE);
+            return Ok(left_there(cx, &back, &[]));
         }
         if let Some(file) = &args.patch {
             return write_patch(cx, &back, file);
@@ -83,10 +83,26 @@ pub(super) fn pull(cx: &Context, args: &Args) -> Outcome {
     })
 }
 
+/// Says what is not brought, unless it is in a document, and what that comes to.
+fn left_there(cx: &Context, back: &Back<'_>, only: &[RelPath]) -> u8 {
+    let Some(text) = back.not_taken(only) else {
+        return DONE;
+    };
+    if !cx.ui.json {
+        cx.ui
+            .warn_always(&format!("not everything is here:\n{text}"));
+    }
+    Kind::Conflict.exit_code()
+}
+
 /// Shows what changed, and does what somebody says. Where nobody is there, nothing.
 pub(crate) async fn offer(cx: &Context, back: &Back<'_>, line: &Line) -> Outcome {
     if cx.ui.json {
         ui::data(&format!("{}\n", back.to_json()))?;
+        return Ok(PENDING);
+    }
+    if cx.ui.quiet {
+        // A question about what nobody has seen is none.
         return Ok(PENDING);
     }
     cx.ui.event(&back.summary());
@@ -99,17 +115,22 @@ pub(crate) async fn offer(cx: &Context, back: &Back<'_>, line: &Line) -> Outcome
             return Ok(PENDING);
         };
         match answer.trim().to_ascii_lowercase().as_str() {
-            "a" | "apply" => return make(cx, back, line, false, &[]).await,
+            "a" | "apply" => match make(cx, back, line, false, &[]).await {
+                Err(error) if !error.kind.is_wanted() => {
+                    cx.ui.error(&error, error.kind.exit_code())
+                }
+                made => return made,
+            },
             "b" | "branch" => {
                 let name = cx.ui.line("Name of the branch: ").await.unwrap_or_default();
                 let name = name.trim();
                 if name.is_empty() {
                     continue;
                 }
+                // Another name may do, or another answer.
                 match make_branch(cx, back, name, None) {
-                    // Another name may do.
-                    Err(error) if error.kind == Kind::Conflict => {
-                        cx.ui.warn_always(&error.message);
+                    Err(error) if !error.kind.is_wanted() => {
+                        cx.ui.error(&error, error.kind.exit_code())
                     }
                     made => return made,
                 }
@@ -133,12 +154,15 @@ async fn make(
 ) -> Outcome {
     let applied = back.apply(line, force, only).await?;
     if cx.ui.json {
-        ui::data(&format!("{}\n", back::applied_json(&applied)))?;
+        let mut document = back::applied_json(&applied);
+        document["refused"] = back.refused_json();
+        ui::data(&format!("{document}\n"))?;
     } else {
         cx.ui.event(&back::applied_words(&applied));
     }
+    let left = left_there(cx, back, only);
     Ok(if back::is_clean(&applied) {
-        DONE
+        left
     } else {
         Kind::Conflict.exit_code()
     })
@@ -156,15 +180,15 @@ fn make_branch(cx: &Context, back: &Back<'_>, name: &str, message: Option<&str>)
     if cx.ui.json {
         ui::data(&format!(
             "{}\n",
-            json!({ "branch": name, "commit": commit })
+            json!({ "branch": name, "commit": commit, "refused": back.refused_json() })
         ))?;
-        return Ok(DONE);
+        return Ok(left_there(cx, back, &[]));
     }
     cx.ui.event(&match commit {
         Some(commit) => format!("branch {name} is at {commit}; git diff HEAD...{name} shows it"),
         None => "nothing that git knows of changed there; no branch was made".to_owned(),
     });
-    Ok(DONE)
+    Ok(left_there(cx, back, &[]))
 }
 
 fn write_patch(cx: &Context, back: &Back<'_>, file: &std::path::Path) -> Outcome {
@@ -185,11 +209,11 @@ fn write_patch(cx: &Context, back: &Back<'_>, file: &std::path::Path) -> Outcome
     if cx.ui.json {
         ui::data(&format!(
             "{}\n",
-            json!({ "patch": file.display().to_string() })
+            json!({ "patch": file.display().to_string(), "refused": back.refused_json() })
         ))?;
     } else {
         cx.ui
             .event(&format!("{}; git apply takes it", file.display()));
     }
-    Ok(DONE)
+    Ok(left_there(cx, back, &[]))
 }

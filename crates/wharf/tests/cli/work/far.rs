@@ -5,7 +5,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use wharf_testkit::TestHost;
 
@@ -79,6 +81,36 @@ fn a_command_there_has_our_streams_and_its_exit_code_is_ours() {
 }
 
 #[test]
+fn a_command_whose_output_nobody_reads_can_be_ended() {
+    let Some(far) = Far::new() else { return };
+    let mut command = far.wharf(&["ssh", "gws_1", "--", "yes"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut out = child.stdout.take().unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    // What follows a half of what a pipe holds fills it, and whoever writes into it waits.
+    let holds = u64::try_from(rustix::pipe::fcntl_getpipe_size(&out).unwrap()).unwrap();
+    while rustix::io::ioctl_fionread(&out).unwrap() < holds / 2 {
+        assert!(Instant::now() < end, "the pipe is not filled");
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > end {
+            child.kill().unwrap();
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(status.code(), Some(143));
+    let mut first = [0; 2];
+    out.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"y\n");
+}
+
+#[test]
 fn a_machine_with_another_key_is_not_entered() {
     let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let Some(far) = Far::with_key(|_| other.to_owned()) else {
@@ -107,6 +139,38 @@ fn an_agent_there_has_a_terminal_of_this_size() {
     seat.sees("gws_new keeps running");
     assert!(seat.is_plain());
     assert_eq!(seat.ends().1.code(), Some(4));
+}
+
+#[test]
+fn the_screen_is_put_right_when_somebody_ends_us() {
+    let Some(far) = Far::new() else { return };
+    let agent = "printf '\\033[?1049h\\033[?25l'; echo READY; read -r line";
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129)] {
+        let seat = Seat::at(&far.wharf(&["--no-sync", "--new", "--agent", agent]));
+        seat.sees("READY");
+        seat.sends(signal);
+        seat.sees("\u{1b}[?1049l");
+        seat.sees("\u{1b}[?25h");
+        seat.sees("gws_new goes on; wharf session stop gws_new ends it");
+        assert!(seat.is_plain());
+        assert_eq!(seat.ends().1.code(), Some(code));
+    }
+}
+
+#[test]
+fn a_program_there_that_lets_go_of_the_terminal_can_be_left() {
+    let Some(far) = Far::new() else { return };
+    let agent = "echo READY; exec sleep 20 </dev/null >/dev/null 2>&1";
+    let mut seat = Seat::at(&far.wharf(&["--no-sync", "--new", "--agent", agent]));
+    seat.sees("READY");
+    let end = Instant::now() + Duration::from_secs(60);
+    while !seat.is_plain() {
+        assert!(Instant::now() < end, "the terminal is not given back");
+        std::thread::yield_now();
+    }
+    seat.types("\u{3}");
+    seat.sees("gws_new goes on");
+    assert_eq!(seat.ends().1.code(), Some(130));
 }
 
 #[test]
@@ -270,6 +334,35 @@ fn what_changed_there_is_shown_and_merged_with_what_changed_here() {
     assert_eq!(fs::read_to_string(work.join("new.txt")).unwrap(), "new\n");
     let again = run(&["workspace", "pull"]);
     assert!(again.contains("nothing changed in gws_new"), "{again}");
+}
+
+#[test]
+fn what_is_not_brought_is_said_each_time() {
+    let Some(far) = changed_there() else { return };
+    let there = far.host.folder().join("far work");
+    std::os::unix::fs::symlink("/etc/hostname", there.join("out")).unwrap();
+    let run = |args: &[&str]| {
+        let output = far.wharf(&[args, SESSION].concat()).output().unwrap();
+        far.gateway.home.show(&output)
+    };
+    let told = |said: &str| {
+        assert!(
+            said.contains("- out  not taken: the link leads out of the directory"),
+            "{said}"
+        );
+        assert!(
+            said.contains("wharf cp --sandbox gws_new ':") && said.contains("far work/out'"),
+            "{said}"
+        );
+        assert!(said.ends_with("exit 6"), "{said}");
+    };
+    let pull = ["workspace", "pull"];
+    told(&run(&[&pull[..], &["--patch", "all.patch"]].concat()));
+    told(&run(&[&pull[..], &["--apply"]].concat()));
+    // Nothing else is left to bring.
+    told(&run(&pull));
+    let said = run(&[&pull[..], &["--apply", "--json"]].concat());
+    assert!(said.contains(r#""path":"out""#), "{said}");
 }
 
 #[test]

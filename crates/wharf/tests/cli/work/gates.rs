@@ -152,6 +152,15 @@ fn a_sandbox_that_is_not_reached_is_a_warning_of_sync() {
         "{said}"
     );
     assert!(said.ends_with("exit 0"), "{said}");
+
+    // Whoever wants no words and whoever reads the document hears of it too.
+    let said = gateway.seen(&["--no-attach", "-q"]);
+    assert!(said.contains("! sync      failed: "), "{said}");
+    let output = gateway.wharf(&["--no-attach", "--json"]).output().unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["sync"], serde_json::Value::Null);
+    let why = said["sync_error"].as_str().unwrap();
+    assert!(why.starts_with("the sandbox gws_new at "), "{why}");
 }
 
 #[test]
@@ -191,9 +200,93 @@ fn the_sandbox_that_is_there_is_offered() {
     let gateway = Gateway::that(says());
     let said = gateway.seen(&["--no-attach", "--no-sync", "--resume=gws_this"]);
     assert!(said.starts_with("gws_this\n"), "{said}");
+    // This device's key may be another one by now.
+    let asked = gateway.asked();
+    let admits = "POST /api/sandboxes/gws_this/keys";
+    assert!(asked.iter().any(|it| it == admits), "{asked:?}");
     let none = Gateway::that(Says::default());
     let said = none.seen(&["--no-attach", "--no-sync", "--resume"]);
     assert!(said.ends_with("exit 5"), "{said}");
+}
+
+#[test]
+fn variables_go_along_by_their_names() {
+    let gateway = Gateway::that(Says {
+        sandboxes: vec![sandbox("gws_old", "running")],
+        ..Says::default()
+    });
+    let seen = |args: &[&str]| {
+        let ready = ["--no-attach", "--no-sync", "-v"];
+        let mut command = gateway.wharf(&[&ready, args].concat());
+        command
+            .env("SHOP_KEY", "hunter2")
+            .env("WHARF_WORK_ENV", "SHOP_URL");
+        gateway.home.show(&command.output().unwrap())
+    };
+    let said = seen(&["--new", "--env", "SHOP_KEY", "--env", "SHOP_NONE"]);
+    assert!(
+        said.contains("! env       not taken: SHOP_NONE is not set here, SHOP_URL is not set"),
+        "{said}"
+    );
+    assert!(
+        said.contains("env       SHOP_KEY of this machine"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+
+    // Nothing is added to one that goes on.
+    let said = seen(&["--resume", "--env", "SHOP_KEY"]);
+    assert!(
+        said.contains("! env       --env is for a new sandbox"),
+        "{said}"
+    );
+    let said = seen(&["--resume"]);
+    assert!(!said.contains(" env "), "{said}");
+
+    let asked = gateway.asked();
+    let said = seen(&["--new", "--env", "SHOP_KEY=hunter3"]);
+    assert!(said.contains("no value: SHOP_KEY"), "{said}");
+    assert!(
+        !said.contains("hunter3") && said.ends_with("exit 2"),
+        "{said}"
+    );
+    assert_eq!(gateway.asked(), asked);
+}
+
+#[test]
+fn the_sandbox_of_another_directory_takes_a_yes() {
+    let mut theirs = sandbox("gws_theirs", "running");
+    theirs["local_path_hash"] = json!("0123456789abcdef");
+    theirs["display_name"] = json!("shop");
+    let says = Says {
+        sandboxes: vec![theirs],
+        ..Says::default()
+    };
+    let connects = |gateway: &Gateway| {
+        let asked = gateway.asked();
+        asked.iter().any(|it| it == "GET /proliferate/gws_theirs")
+    };
+    let gateway = Gateway::that(says.clone());
+    let said = gateway.seen(&["--no-attach", "--resume=gws_theirs"]);
+    assert!(
+        said.contains("gws_theirs is of another directory: shop"),
+        "{said}"
+    );
+    assert!(said.ends_with("exit 6"), "{said}");
+    assert!(!connects(&gateway), "{said}");
+
+    for (answer, goes_on) in [("\n", false), ("y\n", true)] {
+        let gateway = Gateway::that(says.clone());
+        let mut seat = Seat::at(&gateway.wharf(&["--no-attach", "--resume=gws_theirs"]));
+        seat.sees("Take this one there as well? [y/N] ");
+        seat.types(answer);
+        let (shown, status) = seat.ends();
+        assert_eq!(connects(&gateway), goes_on, "{shown}");
+        assert_eq!(status.code() == Some(6), !goes_on, "{shown}");
+    }
+    let gateway = Gateway::that(says);
+    let said = gateway.seen(&["--no-attach", "--no-sync", "--resume=gws_theirs"]);
+    assert!(said.ends_with("exit 0"), "{said}");
 }
 
 #[test]

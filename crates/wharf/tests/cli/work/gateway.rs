@@ -18,6 +18,8 @@ pub(crate) struct Says {
     pub(crate) me: u16,
     /// Status and body of making a session.
     pub(crate) created: (u16, Value),
+    /// Nothing is ever said of that.
+    pub(crate) hangs: bool,
     /// Status and body of the agent's word on its health.
     pub(crate) agent: (u16, Value),
     /// The sandboxes that are there.
@@ -35,6 +37,7 @@ impl Default for Says {
         Self {
             me: 200,
             created: (201, created(Some(&machine))),
+            hangs: false,
             agent: (200, json!({ "healthy": true })),
             sandboxes: vec![],
             machine,
@@ -144,6 +147,10 @@ fn answer(says: &Says, base: &str, path: &str) -> (u16, Value) {
         }
         "GET /api/v1/auth/me" => problem(says.me),
         "GET /api/sandboxes" => (200, json!({ "sandboxes": says.sandboxes, "support": [] })),
+        "POST /proliferate/sessions" if says.hangs => loop {
+            // The thread ends with the process.
+            std::thread::park();
+        },
         "POST /proliferate/sessions" => says.created.clone(),
         "POST /api/sandboxes/gws_new/tickets" | "POST /api/sandboxes/gws_new/tickets/renew" => {
             let ticket = json!({
@@ -154,6 +161,11 @@ fn answer(says: &Says, base: &str, path: &str) -> (u16, Value) {
         }
         "GET /proxy/gws_new/wht_secret/opencode/global/health" => says.agent.clone(),
         "GET /api/sandboxes/gws_new" => (200, sandbox("gws_new", "running")),
+        path if path.starts_with("GET /api/sandboxes/") => {
+            let id = path.rsplit('/').next().unwrap();
+            let found = says.sandboxes.iter().find(|sandbox| sandbox["id"] == id);
+            found.map_or_else(|| problem(404), |found| (200, found.clone()))
+        }
         path if path.starts_with("GET /proliferate/gws_") => {
             let mut connection = says.machine.clone();
             connection["sessionId"] = json!(path.rsplit('/').next().unwrap());

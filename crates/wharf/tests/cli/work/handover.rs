@@ -49,6 +49,21 @@ fn it_gets_an_address_without_a_secret_and_no_secret_of_this_machine() {
 }
 
 #[test]
+fn no_proxy_is_between_it_and_its_door() {
+    let script = "#!/bin/sh\necho \"past $NO_PROXY and $no_proxy\"\n";
+    let gateway = gateway();
+    let mut command = gateway.hands_over(script, &[]);
+    command.env("HTTP_PROXY", "http://127.0.0.1:1");
+    command.env("NO_PROXY", ".corp");
+    let (shown, _) = Seat::at(&command).ends();
+    let past = ".corp,127.0.0.1,localhost";
+    assert!(
+        shown.contains(&format!("past {past} and {past}")),
+        "{shown}"
+    );
+}
+
+#[test]
 fn what_it_left_of_the_terminal_is_put_right() {
     let script = "#!/bin/sh\nprintf '\\033[?1049h\\033[?25l\\033[?1003h'\nstty raw -echo\n\
                   echo READY\nkill -KILL $$\n";
@@ -110,6 +125,20 @@ fn what_is_sent_to_us_goes_on_to_it() {
         let (shown, status) = seat.ends();
         assert_eq!(status.code(), Some(6), "{shown}");
     }
+}
+
+#[test]
+fn a_signal_that_it_outlives_does_not_end_us_afterwards() {
+    let script = "#!/bin/sh\ntrap 'echo got it' TERM\necho READY\n\
+                  until read -r line; do :; done\nexit 0\n";
+    let gateway = gateway();
+    let mut seat = Seat::at(&gateway.hands_over(script, &[]));
+    seat.sees("READY");
+    seat.sends(Signal::TERM);
+    seat.sees("got it");
+    seat.types("\n");
+    seat.sees("gws_new keeps running");
+    assert_eq!(seat.ends().1.code(), Some(0));
 }
 
 #[test]

@@ -40,7 +40,10 @@ pub(in crate::commands::work) async fn open(
             .hint(format!(
                 "{session} goes on; wharf --agent shell is a shell in it"
             ))
-            .hint("its own words: wharf ssh ID -- cat /home/user/.local/state/opencode-serve.log")
+            .hint(format!(
+                "its own words: wharf ssh {session} -- cat \
+                 /home/user/.local/state/opencode-serve.log"
+            ))
     })?;
     Ok(door)
 }
@@ -55,12 +58,16 @@ pub(in crate::commands::work) fn attach(
 ) -> Result<Ended, CommandError> {
     let mut command = Command::new(program);
     command.args(["attach", &door.url(), "--dir", &machine.workspace]);
-    let stay = cx
-        .world
-        .variable_names()
-        .filter(|name| environment::stays(name));
-    for name in stay {
-        command.env_remove(name);
+    let world = &cx.world;
+    for name in world.variable_names() {
+        if environment::stays(name, &world.variable(name).unwrap_or_default()) {
+            command.env_remove(name);
+        }
+    }
+    // Programs read either, and some only one of them.
+    for (name, other) in [("NO_PROXY", "no_proxy"), ("no_proxy", "NO_PROXY")] {
+        let known = world.variable(name).or_else(|| world.variable(other));
+        command.env(name, environment::no_proxy(known));
     }
     command
         .env("OPENCODE_SERVER_USERNAME", door::USER)

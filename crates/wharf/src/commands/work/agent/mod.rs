@@ -6,7 +6,6 @@
 pub(super) mod child;
 pub(super) mod client;
 pub(super) mod environment;
-pub(crate) mod program;
 
 use std::fmt;
 

@@ -21,7 +21,8 @@ use crate::login::ssh_key::{self, Made};
 use crate::login::{Target, target};
 
 impl Flow {
-    pub(super) fn first_run(&mut self) -> Result<(), CommandError> {
+    /// False where somebody wants nothing of it.
+    pub(super) fn first_run(&mut self) -> Result<bool, CommandError> {
         // Apart, since `wait` holds all of us.
         let chosen = {
             let Self {
@@ -35,13 +36,11 @@ impl Flow {
             })?
         };
         match chosen {
-            First::LogIn(url) => self.log_in(Some(url)),
-            First::Here => {
-                self.facts.server = Some(Which::Here);
-                Ok(())
-            }
-            First::Quit => Err(CommandError::new(Kind::Interrupted, "nothing was done")),
+            First::LogIn(url) => self.log_in(Some(url))?,
+            First::Here => self.facts.server = Some(Which::Here),
+            First::Quit => return Ok(false),
         }
+        Ok(true)
     }
 
     /// Logs in with a code, to the server at hand or to another one.

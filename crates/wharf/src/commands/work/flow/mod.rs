@@ -13,20 +13,19 @@ use wharf_api::gateway::Sandbox;
 use wharf_ssh::keys::PublicHalf;
 use wharf_workspace::identity::Workspace;
 
-use super::agent::program;
 use super::choose::Choice;
 use super::gates::{Facts, Here, Step, Wish, next};
 use super::refuse;
 use super::said::{self, Mark};
 use crate::cli::Global;
-use crate::commands::Outcome;
 use crate::commands::workspace::place;
 use crate::commands::workspace::take::Taken;
-use crate::config::Purpose;
+use crate::commands::{DONE, Outcome};
 use crate::connect::Server;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::login::stop::Stop;
+use crate::opencode;
 use crate::sandbox::Machine;
 use crate::ui::guard;
 use crate::wire::World;
@@ -54,17 +53,19 @@ pub(super) struct Flow {
     session: Option<String>,
     machine: Option<Machine>,
     taken: Option<Taken>,
+    /// Why the directory was not taken there.
+    unsynced: Option<String>,
 }
 
 impl Flow {
     pub(super) fn new(
         world: World,
         global: &Global,
+        cx: Context,
         here: Here,
         wish: Wish,
         choice: Choice,
     ) -> Result<Self, CommandError> {
-        let cx = Context::new(world.clone(), global, Purpose::Client, vec![])?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -72,7 +73,7 @@ impl Flow {
             .map_err(|error| CommandError::failed("cannot set up the event loop").because(error))?;
         let inside = runtime.enter();
         let stop = Stop::listen()?;
-        guard::leave_terminate_alone();
+        guard::leave_alone();
         drop(inside);
         let here = Here {
             can_ask: cx.ui.may_ask,
@@ -97,10 +98,19 @@ impl Flow {
             session: None,
             machine: None,
             taken: None,
+            unsynced: None,
         })
     }
 
     pub(super) fn run(mut self) -> Outcome {
+        let outcome = self.steps();
+        if let Err(error) = &outcome {
+            self.part(error);
+        }
+        outcome
+    }
+
+    fn steps(&mut self) -> Outcome {
         loop {
             match next(self.here, &self.wish, &self.facts) {
                 Step::Refuse(refusal) => {
@@ -112,20 +122,27 @@ impl Flow {
                     return Err(error);
                 }
                 Step::FindClient => {
-                    self.program = Some(program::Search::of(&self.world).find()?);
+                    self.program = Some(opencode::Search::of(&self.world).find()?);
                     self.facts.client = true;
                 }
                 Step::Directory => self.directory()?,
                 Step::FindServer => self.facts.server = Some(which_server(&self.cx)?),
-                Step::FirstRun => self.first_run()?,
+                Step::FirstRun => {
+                    if !self.first_run()? {
+                        return Ok(DONE);
+                    }
+                }
                 Step::WhoAmI => self.who_am_i()?,
                 Step::LogIn => self.log_in(None)?,
                 Step::Key => self.key()?,
                 Step::Sessions => self.sessions()?,
                 Step::Offer(id) => self.offer(&id)?,
-                Step::Resume(id) => self.resume(&id)?,
+                Step::Resume(id) => {
+                    self.resume(&id)?;
+                    self.variables_stay();
+                }
                 Step::Create => self.create()?,
-                Step::Configure => self.configure(),
+                Step::Configure => self.configure()?,
                 Step::Sync => self.sync()?,
                 Step::Attach => self.attach()?,
                 Step::LookBack => self.look_back(),
@@ -139,22 +156,11 @@ impl Flow {
         &mut self,
         work: impl Future<Output = Result<T, CommandError>>,
     ) -> Result<T, CommandError> {
-        let Self {
-            runtime,
-            stop,
-            session,
-            ..
-        } = self;
+        let Self { runtime, stop, .. } = self;
         runtime.block_on(async {
             tokio::select! {
                 biased;
-                kind = stop.asked() => {
-                    let error = CommandError::new(kind, "stopped");
-                    Err(match session {
-                        Some(id) => error.hint(format!("{id} goes on; wharf session stop {id} ends it")),
-                        None => error,
-                    })
-                }
+                kind = stop.asked() => Err(CommandError::new(kind, "stopped")),
                 done = work => done,
             }
         })

@@ -15,8 +15,9 @@ use crate::commands::workspace::place::Place;
 use crate::commands::workspace::take::{self, Taken};
 use crate::error::CommandError;
 use crate::login::now;
+use crate::login::stop::Stop;
 use crate::sandbox::line::{self, Line, Machine, ROOT};
-use crate::sandbox::{Ended, terminal};
+use crate::sandbox::{Ended, quoted, terminal};
 use crate::tar;
 use crate::ui;
 
@@ -27,7 +28,7 @@ const UNPACK: &str = "umask 077 && cd && tar -xzpf -";
 
 impl Flow {
     /// Brings the agent's configuration there. What fails is said, and the agent starts without it.
-    pub(super) fn configure(&mut self) {
+    pub(super) fn configure(&mut self) -> Result<(), CommandError> {
         self.facts.configured = true;
         let began = Instant::now();
         match self.try_configure() {
@@ -36,11 +37,13 @@ impl Flow {
                 let text = format!("{count} files of wharf sync");
                 self.say(Mark::Done, "config", &text, Some(began.elapsed()));
             }
+            Err(error) if error.kind.is_wanted() => return Err(error),
             Err(error) => {
-                let text = format!("the agent starts without yours: {}", error.message);
+                let text = format!("the agent starts without yours: {}", in_a_line(&error));
                 self.say(Mark::Look, "config", &text, None);
             }
         }
+        Ok(())
     }
 
     pub(super) fn try_configure(&mut self) -> Result<usize, CommandError> {
@@ -98,13 +101,12 @@ impl Flow {
             }
             Err(error) if error.kind.is_wanted() => Err(error),
             Err(error) => {
-                let causes = error.causes.iter().map(|cause| format!(": {cause}"));
                 let text = format!(
-                    "failed: {}{}; wharf workspace sync tries again",
-                    error.message,
-                    causes.collect::<String>()
+                    "failed: {}; wharf workspace sync tries again",
+                    in_a_line(&error)
                 );
-                self.say(Mark::Look, "sync", &text, None);
+                self.say(Mark::Failed, "sync", &text, None);
+                self.unsynced = Some(in_a_line(&error));
                 Ok(())
             }
         }
@@ -126,7 +128,7 @@ impl Flow {
         };
         self.runtime.block_on(async {
             tokio::select! {
-                kind = stop.asked() => Err(CommandError::new(kind, "stopped; the session goes on")),
+                kind = stop.asked() => Err(CommandError::new(kind, "stopped")),
                 done = work => done,
             }
         })
@@ -160,10 +162,20 @@ impl Flow {
         if took > AGENT_STARTED {
             self.say(Mark::Done, "agent", "started", Some(took));
         }
-        let text = "attaching. Quit it any time: the session keeps running. Return: wharf";
-        self.say(Mark::Begin, "OpenCode", text, None);
+        let text = format!(
+            "attaching. Quit it any time: the session keeps running. Return: {}",
+            self.way_back()
+        );
+        self.say(Mark::Begin, "OpenCode", &text, None);
         let program = self.program.clone().unwrap_or_default();
-        client::attach(&self.cx, self.runtime.handle(), &program, &door, machine)
+        let runtime = self.runtime.handle();
+        let ended = client::attach(&self.cx, runtime, &program, &door, machine)?;
+        if !ended.is_by_signal() {
+            // What was sent meanwhile was for the client, which went on all the same.
+            let _inside = self.runtime.enter();
+            self.stop = Stop::listen()?;
+        }
+        Ok(ended)
     }
 
     pub(super) fn look_back(&mut self) {
@@ -190,16 +202,56 @@ impl Flow {
         })
     }
 
+    /// Says what goes on though this ends early. Whoever wanted the end is told of no error, so that
+    /// this is all they read.
+    pub(super) fn part(&mut self, error: &CommandError) {
+        let Some(id) = self.session.clone() else {
+            return;
+        };
+        let standing = match error.kind.is_wanted() {
+            true => None,
+            false => self.standing(&id),
+        };
+        match standing {
+            Some(standing) => {
+                let text = standing.words(&self.way_back());
+                self.say(Mark::Look, "session", &text, None);
+            }
+            None => {
+                let text = format!("{id} goes on; wharf session stop {id} ends it");
+                self.cx.ui.event(&text);
+            }
+        }
+    }
+
+    fn standing(&mut self, id: &str) -> Option<after::Standing> {
+        let client = self.client().ok()?;
+        let asked = id.to_owned();
+        let looked = self.wait(async move { Ok(after::standing(&client, &asked).await) });
+        looked.ok().flatten()
+    }
+
+    /// What leads back to the session, from where somebody is: the directory may be another one.
+    fn way_back(&self) -> String {
+        let Some(path) = &self.choice.path else {
+            return "wharf".to_owned();
+        };
+        let path = path.to_string_lossy();
+        let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+        match path.chars().all(is_plain) {
+            true => format!("wharf {path}"),
+            false => format!("wharf {}", quoted(&path)),
+        }
+    }
+
     /// Says what goes on, and ends.
     pub(super) fn end(&mut self, code: u8) -> Outcome {
         let id = self.session.clone().unwrap_or_default();
-        let client = self.client()?;
-        let asked = id.clone();
-        let looked = self.wait(async move { Ok(after::standing(&client, &asked).await) });
-        let standing = looked.ok().flatten();
+        let standing = self.standing(&id);
         if self.wish.attach {
             if let Some(standing) = &standing {
-                self.say(Mark::Done, "session", &standing.words(), None);
+                let text = standing.words(&self.way_back());
+                self.say(Mark::Done, "session", &text, None);
             }
             return Ok(code);
         }
@@ -224,6 +276,14 @@ impl Flow {
             "expires_at": standing.map(|standing| &standing.sandbox.expires_at),
             "status": standing.map(|standing| &standing.sandbox.status),
             "sync": self.taken.as_ref().map(Taken::to_json),
+            "sync_error": self.unsynced,
         })
     }
+}
+
+/// Why something failed, with what stands behind it.
+fn in_a_line(error: &CommandError) -> String {
+    let causes = error.causes.iter().map(|cause| format!(": {cause}"));
+    let causes: String = causes.collect();
+    format!("{}{causes}", error.message)
 }

@@ -1,6 +1,7 @@
-//! Finding the client of OpenCode.
+//! Finding OpenCode: its client here, and the program that sandboxes of this machine are lent.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,9 @@ use crate::wire::World;
 
 /// The variable that names it.
 pub(crate) const NAMED_BY: &str = "WHARF_OPENCODE_BIN";
-const NAME: &str = "opencode";
+/// How it is called.
+pub(crate) const NAME: &str = "opencode";
+const ELF: [u8; 4] = *b"\x7fELF";
 
 /// Where it is looked for, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,11 +23,17 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// As [`NAMED_BY`] says; beside this program; in the `bin` beside its directory; on the path.
+    /// As [`NAMED_BY`] says; beside this program; in the `bin` beside its directory; on the path;
+    /// where its own installer puts it.
     pub(crate) fn of(world: &World) -> Self {
         let named = world.variable(NAMED_BY).filter(|name| !name.is_empty());
         let path = world.variable("PATH").unwrap_or_default();
-        Self::new(named, world.executable(), &path)
+        let mut search = Self::new(named, world.executable(), &path);
+        let own = world
+            .home()
+            .map(|home| home.join(".opencode/bin").join(NAME));
+        search.places.extend(own);
+        search
     }
 
     fn new(named: Option<String>, executable: Option<&Path>, path: &str) -> Self {
@@ -67,6 +76,33 @@ impl Search {
     }
 }
 
+/// The program that needs no other, for where there is nothing but itself: what is found may be
+/// a script of npm's that starts one beside it.
+pub(crate) fn native(found: &Path) -> Option<PathBuf> {
+    let file = found.canonicalize().ok()?;
+    if is_native(&file) {
+        return Some(file);
+    }
+    let arch = match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        _ => "x64",
+    };
+    let package = file.parent()?.parent()?;
+    let places = [package.join("node_modules"), package.parent()?.to_owned()];
+    let named = |place: &PathBuf| {
+        let packages = ["", "-baseline"].map(|kind| format!("opencode-linux-{arch}{kind}"));
+        packages.map(|package| place.join(package).join("bin").join(NAME))
+    };
+    places.iter().flat_map(named).find(|file| is_native(file))
+}
+
+/// Begins as the kernel's own programs do.
+fn is_native(file: &Path) -> bool {
+    let mut start = [0; ELF.len()];
+    let read = File::open(file).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == ELF
+}
+
 fn is_program(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
@@ -79,6 +115,31 @@ mod tests {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, "#!/bin/sh\n").unwrap();
         fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn what_npm_installs_leads_to_the_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let package = dir.path().join("node_modules/opencode-ai");
+        let script = package.join("bin/opencode");
+        program(&script, 0o755);
+        let link = dir.path().join("opencode");
+        std::os::unix::fs::symlink(&script, &link).unwrap();
+        assert_eq!(native(&link), None);
+        let arch = if cfg!(target_arch = "aarch64") {
+            "arm64"
+        } else {
+            "x64"
+        };
+        let beside = format!("node_modules/opencode-linux-{arch}-baseline/bin/opencode");
+        for place in [dir.path(), &package] {
+            let file = place.join(&beside);
+            program(&file, 0o755);
+            fs::write(&file, b"\x7fELF and more").unwrap();
+            assert_eq!(native(&link), Some(file.canonicalize().unwrap()));
+        }
+        fs::write(&script, b"\x7fELF and more").unwrap();
+        assert_eq!(native(&link), Some(script.canonicalize().unwrap()));
     }
 
     #[test]
