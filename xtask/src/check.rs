@@ -10,6 +10,7 @@ use crate::{docs, layers, machine, oracles, reasons, sources};
 pub(crate) fn run(project: &Project) -> Result<()> {
     let mut steps = Steps::new();
     steps.run("machine", || machine::prepare(project))?;
+    steps.run("engine", || Ok(machine::engine(project)))?;
     steps.run("oracles", || oracles::prepare(project))?;
     steps.run("format", || {
         cargo(project, &["fmt", "--all", "--", "--check"])

@@ -109,6 +109,28 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
+/// What some tests start if it is there. A daemon of containers is more than everybody wants on their
+/// machine, and not every machine may run one.
+const ENGINE: Tool = Tool {
+    program: "dockerd",
+    packages: &["docker.io"],
+    needed_for: "tests against a Docker engine",
+};
+
+/// Installs the engine where that can be done; nothing fails without it.
+pub(crate) fn engine(project: &Project) -> Outcome {
+    let is_there = || is_there(project, &ENGINE);
+    if is_there() || (install(project, &[&ENGINE]).is_ok() && is_there()) {
+        return Outcome::Passed;
+    }
+    Outcome::Skipped(format!(
+        "{} is not there ({}): {} are left out",
+        ENGINE.program,
+        ENGINE.packages.join(" "),
+        ENGINE.needed_for
+    ))
+}
+
 /// Checks the tools and the toolchain's parts, and installs what can be installed.
 pub(crate) fn prepare(project: &Project) -> Result<Outcome> {
     let absent = || {

@@ -2,7 +2,8 @@
 //!
 //! `cargo run -p wharf-sandbox --example banner --release -- COUNT STATE WHARF` makes that many,
 //! one after the other, and ends them. Without WHARF, the program that is shipped, the launcher of
-//! the tests is taken, built with the same profile.
+//! the tests is taken, built with the same profile. With `docker:SOCKET:IMAGE` in its place they are
+//! containers of that engine, whose memory is the engine's to tell.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -10,14 +11,15 @@
     reason = "a measurement, which a developer reads"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt as _;
 use wharf_model::Entropy;
 use wharf_sandbox::{
-    LauncherProgram, LocalOptions, LocalProvider, Provider as _, Sandbox, SandboxId, Spec, launcher,
+    DockerOptions, DockerProvider, Image, LauncherProgram, LocalOptions, LocalProvider, Provider,
+    Sandbox, SandboxId, Spec, launcher,
 };
 
 struct Real;
@@ -38,20 +40,12 @@ async fn main() {
         || std::env::temp_dir().join("wharf-sandbox-banner"),
         PathBuf::from,
     );
-    let beside = std::env::current_exe().unwrap();
-    let beside = beside.ancestors().nth(2).unwrap();
-    let launcher = match arguments.next() {
-        Some(program) => LauncherProgram {
-            program: program.into(),
-            arguments: vec![launcher::COMMAND.into()],
-        },
-        None => LauncherProgram {
-            program: beside.join("wharf-sandbox-launcher"),
-            arguments: Vec::new(),
-        },
+    let made_by = arguments.next();
+    let engine = made_by.as_deref().and_then(|it| it.strip_prefix("docker:"));
+    let provider: Box<dyn Provider> = match engine {
+        Some(engine) => Box::new(docker(engine, &state).await),
+        None => Box::new(local(made_by.as_deref(), &state)),
     };
-    let options = LocalOptions::new(state.clone(), launcher);
-    let provider = LocalProvider::open(options, Arc::new(Real)).unwrap();
     println!("{:?}", provider.capabilities());
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtt nobody";
     let mut times = Vec::new();
@@ -67,7 +61,8 @@ async fn main() {
         }
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let sizes = (0..count).map(|number| size(&state, &SandboxId::of(&number.to_string())));
+    let measured = if engine.is_some() { 0 } else { count };
+    let sizes = (0..measured).map(|number| size(&state, &SandboxId::of(&number.to_string())));
     let each = sizes.sum::<u64>() / u64::from(count.max(1));
     times.sort();
     let middle = times[times.len() / 2];
@@ -87,6 +82,33 @@ async fn main() {
     provider.shutdown().await;
 }
 
+fn local(program: Option<&str>, state: &Path) -> LocalProvider {
+    let beside = std::env::current_exe().unwrap();
+    let beside = beside.ancestors().nth(2).unwrap();
+    let launcher = match program {
+        Some(program) => LauncherProgram {
+            program: program.into(),
+            arguments: vec![launcher::COMMAND.into()],
+        },
+        None => LauncherProgram {
+            program: beside.join("wharf-sandbox-launcher"),
+            arguments: Vec::new(),
+        },
+    };
+    let options = LocalOptions::new(state.to_owned(), launcher);
+    LocalProvider::open(options, Arc::new(Real)).unwrap()
+}
+
+async fn docker(engine: &str, state: &Path) -> DockerProvider {
+    let (socket, image) = engine.split_once(':').unwrap();
+    let options = DockerOptions {
+        socket: socket.into(),
+        image: Image::parse(image).unwrap(),
+        ..DockerOptions::new(state.to_owned())
+    };
+    DockerProvider::open(options, Arc::new(Real)).await.unwrap()
+}
+
 async fn banner(sandbox: &Sandbox) {
     let port = sandbox.ssh_port.unwrap();
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
@@ -99,7 +121,7 @@ async fn banner(sandbox: &Sandbox) {
 
 /// The memory of a sandbox's idle processes in KiB, with what is shared counted once for all: its
 /// first process is all that there is.
-fn size(state: &std::path::Path, id: &SandboxId) -> u64 {
+fn size(state: &Path, id: &SandboxId) -> u64 {
     let init = state.join("sandboxes").join(id.as_str()).join("init");
     let init: serde_json::Value = serde_json::from_slice(&std::fs::read(init).unwrap()).unwrap();
     let sizes = format!("/proc/{}/smaps_rollup", init["pid"]);

@@ -37,18 +37,13 @@ pub(crate) fn spec(spec: &Spec) -> Result<(), Error> {
     for (name, value) in &spec.environment {
         let value = value.expose();
         total += name.len() + value.len();
-        let mut bytes = name.bytes();
-        let is_name = bytes
-            .next()
-            .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-            && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !is_name {
+        if !is_name(name) {
             return invalid(format!(
                 "`{}` is no name of a variable",
                 name.escape_debug()
             ));
         }
-        if value.contains(['\n', '\r', '\0']) {
+        if !is_line(value) {
             return invalid(format!("the variable {name} has more than one line"));
         }
     }
@@ -58,6 +53,23 @@ pub(crate) fn spec(spec: &Spec) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Whether that can be a variable of sessions.
+pub(crate) fn is_variable((name, value): &(String, String)) -> bool {
+    is_name(name) && is_line(value)
+}
+
+fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+fn is_line(value: &str) -> bool {
+    !value.contains(['\n', '\r', '\0'])
 }
 
 #[cfg(test)]

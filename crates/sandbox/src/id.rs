@@ -94,6 +94,18 @@ macro_rules! name {
 name!(SandboxId, SANDBOX, "a sandbox's id");
 name!(SnapshotId, SNAPSHOT, "a snapshot's id");
 
+impl SandboxId {
+    /// Its first digits, for what has no room for all.
+    pub(crate) fn short(&self) -> String {
+        self.0.chars().skip(SANDBOX.len()).take(8).collect()
+    }
+
+    /// The name of the sandbox for itself.
+    pub(crate) fn host_name(&self) -> String {
+        format!("wharf-{}", self.short())
+    }
+}
+
 fn digest(prefix: &str, key: &str) -> Arc<str> {
     let hash = Sha256::digest([prefix.as_bytes(), key.as_bytes()].concat());
     let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]);

@@ -1,8 +1,8 @@
 //! Sandboxes: machines of their own for a session, with an sshd in them.
 //!
-//! A [`Provider`] makes them, finds them again, holds them still and ends them. There are two:
-//! [`local`], namespaces on this machine, and [`ssh`], a directory on a host that is there
-//! already. Another is a module beside them.
+//! A [`Provider`] makes them, finds them again, holds them still and ends them. There are three:
+//! [`local`], namespaces on this machine, [`docker`], containers of a Docker engine, and [`ssh`], a
+//! directory on a host that is there already. Another is a module beside them.
 //!
 //! This crate decides nothing about what runs in a sandbox and knows neither callers nor HTTP nor
 //! a database; what must survive the server lies in the provider's own files. It reads no clock,
@@ -14,6 +14,7 @@
 //! Limits: Linux, and for the local provider a kernel of 5.12 or newer. What a sandbox keeps apart
 //! and what it does not is in `docs/sandbox.md`.
 
+pub mod docker;
 pub mod error;
 pub mod id;
 pub mod launcher;
@@ -25,6 +26,7 @@ mod check;
 mod sys;
 
 pub use check::{MAX_ENVIRONMENT_BYTES, MAX_KEYS};
+pub use docker::{DockerOptions, DockerProvider, Image};
 pub use error::Error;
 pub use id::{InvalidName, SandboxId, SnapshotId};
 pub use launcher::plan::{Base, Fault, How, Step};

@@ -26,7 +26,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 /// Everything may be asked twice: the second time changes nothing and answers the same. Nothing is
 /// left behind by what fails, and what a crash leaves is found by [`Provider::sweep`].
 pub trait Provider: Send + Sync + 'static {
-    /// Its name: `local`, `ssh`.
+    /// Its name: `local`, `docker`, `ssh`.
     fn name(&self) -> &'static str;
 
     /// What it can do at all.

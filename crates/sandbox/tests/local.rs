@@ -5,9 +5,9 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
-use support::{Bench, short};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use wharf_model::{Secret, Timestamp};
+use support::{Bench, short, suite};
+use tokio::io::AsyncReadExt as _;
+use wharf_model::Timestamp;
 use wharf_sandbox::{
     Error, Fault, Health, How, Provider as _, Sandbox, SandboxId, Source, Spec, Step,
 };
@@ -15,24 +15,7 @@ use wharf_sandbox::{
 #[tokio::test]
 async fn a_sandbox_is_entered_by_key_as_root_and_as_user() {
     let bench = Bench::new();
-    let sandbox = bench.create("a").await;
-    let root = bench
-        .ssh(&sandbox, "root", "id -u; pwd; hostname; cat /etc/hostname")
-        .await;
-    let name = format!("wharf-{}", short(&sandbox.id));
-    assert_eq!(root.out, format!("0\n/root\n{name}\n{name}"), "{root:?}");
-    let user = bench
-        .ssh(&sandbox, "user", "id -un; pwd; stat -c %U:%G ~/workspace")
-        .await;
-    assert_eq!(user.out, "user\n/home/user\nuser:user", "{user:?}");
-    let sudo = bench.ssh(&sandbox, "user", "sudo -n id -un").await;
-    assert_eq!(
-        (sudo.out.as_str(), sudo.err.as_str()),
-        ("root", ""),
-        "{sudo:?}"
-    );
-    let nobody = bench.ssh(&sandbox, "www-data", "true").await;
-    assert!(nobody.err.contains("Permission denied"), "{nobody:?}");
+    suite::is_entered_by_key(&bench.provider, &bench.client).await;
     bench.end().await;
 }
 
@@ -85,30 +68,14 @@ async fn what_is_changed_of_the_programs_is_the_sandboxs_own() {
 #[tokio::test]
 async fn variables_reach_every_session() {
     let bench = Bench::new();
-    let mut spec = bench.spec();
-    let odd = r#"a "b" \c $HOME 'd' #e"#;
-    spec.environment = vec![
-        ("ODD".to_owned(), Secret::new(odd.to_owned())),
-        ("EMPTY".to_owned(), Secret::new(String::new())),
-    ];
-    let sandbox = bench.provider.create("a", spec).await.unwrap();
-    let seen = bench.ssh(&sandbox, "user", "printenv ODD EMPTY PATH").await;
-    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/programs";
-    assert_eq!(seen.out, format!("{odd}\n\n{path}"), "{seen:?}");
+    suite::has_variables(&bench.provider, &bench.client).await;
     bench.end().await;
 }
 
 #[tokio::test]
 async fn the_same_key_is_the_same_sandbox() {
     let bench = Bench::new();
-    let (first, second) = tokio::join!(bench.create("same"), bench.create("same"));
-    assert_eq!(first, second);
-    let listed = bench.provider.list().await.unwrap();
-    assert_eq!(listed, std::slice::from_ref(&first));
-    bench.provider.terminate(&first.id).await.unwrap();
-    bench.provider.terminate(&first.id).await.unwrap();
-    let gone = bench.provider.health(&first.id).await;
-    assert!(matches!(gone, Err(Error::NotFound)), "{gone:?}");
+    suite::is_one_for_one_key(&bench.provider, &bench.client).await;
     bench.end().await;
 }
 
@@ -266,16 +233,14 @@ async fn a_sweep_takes_what_a_crash_has_left_and_what_is_over() {
 #[tokio::test]
 async fn an_extension_moves_the_end() {
     let bench = Bench::new();
-    let sandbox = bench.create("a").await;
-    let until = Some(Timestamp::from_millis(5000));
-    let extended = bench.provider.extend(&sandbox.id, until).await.unwrap();
-    assert_eq!(extended.expires_at, until);
-    let swept = bench
-        .provider
-        .sweep(Timestamp::from_millis(5000))
-        .await
-        .unwrap();
-    assert_eq!(swept.expired, [sandbox.id]);
+    suite::ends_when_its_time_is_over(&bench.provider, &bench.client).await;
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_connection_to_one_that_is_held_waits() {
+    let bench = Bench::new();
+    suite::is_held_still(&bench.provider, &bench.client).await;
     bench.end().await;
 }
 
@@ -312,43 +277,7 @@ async fn a_paused_sandbox_does_nothing_until_it_is_resumed() {
 #[tokio::test]
 async fn a_snapshot_starts_another_one() {
     let bench = Bench::new();
-    let sandbox = bench.create("a").await;
-    let filled = "cd ~/workspace && echo one > a && ln -s a b && ln a c && chmod 700 a && \
-                  sudo sh -c 'echo tool > /usr/local/share/wharf-test && rm /usr/bin/env' && \
-                  sudo touch root-owned";
-    let filled = bench.ssh(&sandbox, "user", filled).await;
-    assert!(filled.worked(), "{filled:?}");
-    let snapshot = bench.provider.snapshot(&sandbox.id, "s").await.unwrap();
-    bench
-        .ssh(&sandbox, "user", "echo two > ~/workspace/a")
-        .await;
-    assert_eq!(
-        bench.provider.snapshot(&sandbox.id, "s").await.unwrap(),
-        snapshot
-    );
-    let there = bench.provider.snapshots().await.unwrap();
-    assert_eq!(there, std::slice::from_ref(&snapshot));
-    bench.provider.terminate(&sandbox.id).await.unwrap();
-    let spec = Spec {
-        source: Source::Snapshot(snapshot.clone()),
-        ..bench.spec()
-    };
-    let other = bench.provider.create("b", spec).await.unwrap();
-    assert_ne!(other.host_key, sandbox.host_key);
-    let kept = "cd ~/workspace && cat a b c /usr/local/share/wharf-test && \
-                stat -c '%U %a %h' a root-owned && test ! -e /usr/bin/env && sudo id -un";
-    let kept = bench.ssh(&other, "user", kept).await;
-    let expected = "one\none\none\ntool\nuser 700 2\nroot 644 1\nroot";
-    assert_eq!(kept.out, expected, "{kept:?}");
-    bench.provider.forget(&snapshot).await.unwrap();
-    bench.provider.forget(&snapshot).await.unwrap();
-    assert!(bench.provider.snapshots().await.unwrap().is_empty());
-    let spec = Spec {
-        source: Source::Snapshot(snapshot),
-        ..bench.spec()
-    };
-    let gone = bench.provider.create("c", spec).await.unwrap_err();
-    assert!(matches!(gone, Error::NoSnapshot), "{gone:?}");
+    suite::begins_with_what_was_kept(&bench.provider, &bench.client).await;
     bench.end().await;
 }
 
@@ -435,22 +364,7 @@ async fn there_are_as_many_as_the_provider_makes() {
 #[tokio::test]
 async fn a_port_inside_is_dialed() {
     let bench = Bench::new();
-    let sandbox = bench.create("a").await;
-    let refused = bench.provider.dial(&sandbox.id, 4096).await.err();
-    assert!(matches!(refused, Some(Error::Refused(4096))), "{refused:?}");
-    let serve = "perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => \
-                 \"127.0.0.1:4096\", Listen => 5, ReuseAddr => 1) or die; if (fork) { exit 0 } \
-                 close STDIN; close STDOUT; close STDERR; \
-                 while ($c = $s->accept) { while (<$c>) { print $c \"got $_\" } }'";
-    let served = bench.ssh(&sandbox, "user", serve).await;
-    assert!(served.worked(), "{served:?}");
-    let mut stream = bench.provider.dial(&sandbox.id, 4096).await.unwrap();
-    stream.write_all(b"hello\n").await.unwrap();
-    let mut answer = [0; 10];
-    stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"got hello\n");
-    let idle = bench.provider.idle(&sandbox.id).await.unwrap();
-    assert!(idle < std::time::Duration::from_secs(30), "{idle:?}");
+    suite::is_dialed(&bench.provider, &bench.client).await;
     bench.end().await;
 }
 

@@ -23,10 +23,10 @@ use super::skeleton::SSHD_CONFIG;
 pub(crate) const MAX_CONNECTIONS: usize = 64;
 
 /// Where sshd is, in the places of the distributions.
-const SSHD: [&str; 3] = ["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"];
+pub(crate) const SSHD: [&str; 3] = ["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"];
 
 /// What sshd is started with; sessions have what its configuration says.
-const ENVIRONMENT: [&str; 2] = [
+pub(crate) const ENVIRONMENT: [&str; 2] = [
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
     "LANG=C.UTF-8",
 ];

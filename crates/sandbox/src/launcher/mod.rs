@@ -44,7 +44,7 @@ use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
 pub(crate) use dial::{MESSAGE_BYTES, Want};
-pub(crate) use init::started;
+pub(crate) use init::{ENVIRONMENT as SSHD_ENVIRONMENT, SSHD, started};
 use plan::{Answer, Failure, MAX_PLAN_BYTES, Plan};
 pub(crate) use remove::remove;
 use rustix::net::{RecvFlags, recv};

@@ -11,7 +11,7 @@ use super::maps::USER;
 use super::plan::{Base, Entry, Failure, Named as _, Start, Step};
 
 /// The configuration of sshd.
-pub(super) const SSHD_CONFIG: &str = "/run/wharf/sshd_config";
+pub(crate) const SSHD_CONFIG: &str = "/run/wharf/sshd_config";
 /// Where the person's work is.
 pub(crate) const WORKSPACE: &str = "/home/user/workspace";
 
@@ -19,8 +19,8 @@ const STEP: Step = Step::Files;
 /// The longest list of accounts that is read.
 const MAX_LIST_BYTES: u64 = 4 * 1024 * 1024;
 const OURS: &str = "/run/wharf";
-const HOST_KEY: &str = "/run/wharf/host_key";
-const AUTHORIZED: &str = "/run/wharf/authorized_keys";
+pub(crate) const HOST_KEY: &str = "/run/wharf/host_key";
+pub(crate) const AUTHORIZED: &str = "/run/wharf/authorized_keys";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/programs";
 
 const DIRECTORIES: [(&str, u32); 18] = [
@@ -262,7 +262,8 @@ fn entry(entry: &Entry, has_root: bool) -> io::Result<()> {
     file(SSHD_CONFIG, 0o600, configuration(entry, has_root))
 }
 
-fn configuration(entry: &Entry, has_root: bool) -> String {
+/// What sshd is told.
+pub(crate) fn configuration(entry: &Entry, has_root: bool) -> String {
     let users = if has_root { "root user" } else { "user" };
     let mut text = format!(
         "HostKey {HOST_KEY}\n\

@@ -46,6 +46,14 @@ impl Way {
         }
     }
 
+    /// Whether what it leads to still runs.
+    pub(crate) fn leads_somewhere(&self) -> bool {
+        match self {
+            Self::Thread(_, held) => held.is_alive(),
+            Self::Helper(helper) => helper.is_alive(),
+        }
+    }
+
     async fn open(&self, want: Want) -> io::Result<OwnedFd> {
         match self {
             Self::Thread(dialer, held) => dialer.open(Arc::clone(held), want).await,

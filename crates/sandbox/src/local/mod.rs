@@ -9,16 +9,16 @@
 //! by a task of its own, so that a request that is cut off leaves nothing half done.
 
 mod cgroup;
-mod dial;
+pub(crate) mod dial;
 mod end;
 pub(crate) mod ground;
-mod launch;
+pub(crate) mod launch;
 mod network;
 mod owners;
-mod process;
+pub(crate) mod process;
 mod proxy;
-mod record;
-mod relay;
+pub(crate) mod record;
+pub(crate) mod relay;
 mod snapshot;
 mod start;
 

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::dial::Way;
 use crate::error::Error;
+use crate::provider::Connection;
 
 /// Most connections at once to one sandbox over its port. What is above waits.
 pub(crate) const MAX_RELAYED: usize = 64;
@@ -53,13 +54,13 @@ impl Activity {
 }
 
 /// A connection whose bytes count as activity.
-pub(crate) struct Counted {
-    stream: TcpStream,
+pub(crate) struct Counted<S> {
+    stream: S,
     activity: Arc<Activity>,
 }
 
-impl Counted {
-    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
+impl<S: Connection> Counted<S> {
+    pub(crate) fn new(stream: S, activity: Arc<Activity>) -> Self {
         activity.mark();
         Self { stream, activity }
     }
@@ -72,7 +73,7 @@ impl Counted {
     }
 }
 
-impl AsyncRead for Counted {
+impl<S: Connection> AsyncRead for Counted<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -83,7 +84,7 @@ impl AsyncRead for Counted {
     }
 }
 
-impl AsyncWrite for Counted {
+impl<S: Connection> AsyncWrite for Counted<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -108,6 +109,23 @@ impl AsyncWrite for Counted {
     }
 }
 
+/// Where the connections of a relay are carried to.
+pub(crate) trait Inside: Clone + Send + Sync + 'static {
+    /// One of them.
+    type Stream: Connection;
+
+    /// Makes one.
+    fn enter(&self) -> impl Future<Output = Result<Self::Stream, Error>> + Send;
+}
+
+impl Inside for (Way, u16) {
+    type Stream = TcpStream;
+
+    async fn enter(&self) -> Result<TcpStream, Error> {
+        self.0.connect(self.1).await
+    }
+}
+
 /// A port of this machine that leads into a sandbox, until this is dropped.
 pub(crate) struct Relay {
     pub(crate) port: u16,
@@ -118,7 +136,7 @@ impl Relay {
     /// Listens, at the port `before` where that is free.
     pub(crate) async fn open(
         before: Option<u16>,
-        to: (Way, u16),
+        to: impl Inside,
         activity: Arc<Activity>,
         tasks: &TaskTracker,
         cancel: CancellationToken,
@@ -160,7 +178,7 @@ async fn listen(before: Option<u16>) -> std::io::Result<TcpListener> {
 
 async fn accept(
     listener: TcpListener,
-    (way, port): (Way, u16),
+    to: impl Inside,
     activity: Arc<Activity>,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -182,24 +200,24 @@ async fn accept(
             tokio::time::sleep(BREATHER).await;
             continue;
         };
-        let (way, activity, cancel) = (way.clone(), Arc::clone(&activity), cancel.clone());
+        let (to, activity, cancel) = (to.clone(), Arc::clone(&activity), cancel.clone());
         tasks.spawn(async move {
             tokio::select! {
                 () = cancel.cancelled() => {}
-                () = carry(outer, &way, port, activity) => {}
+                () = carry(outer, &to, activity) => {}
             }
             drop(place);
         });
     }
 }
 
-async fn carry(mut outer: TcpStream, way: &Way, port: u16, activity: Arc<Activity>) {
+async fn carry(mut outer: TcpStream, to: &impl Inside, activity: Arc<Activity>) {
     let _works_without = outer.set_nodelay(true);
-    let inner = match way.connect(port).await {
+    let inner = match to.enter().await {
         Ok(inner) => inner,
         Err(error) => {
             // Whoever connected sees the connection closed.
-            tracing::debug!(%error, port, "a sandbox could not be reached");
+            tracing::debug!(%error, "a sandbox could not be reached");
             return;
         }
     };

@@ -10,10 +10,15 @@
     reason = "a test finds out from its environment that it is the one inside"
 )]
 
+pub(crate) mod client;
+pub(crate) mod suite;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
+
+use client::Client;
 
 use wharf_model::Entropy;
 use wharf_sandbox::{
@@ -54,6 +59,7 @@ impl Ran {
 
 pub(crate) struct Bench {
     pub(crate) provider: LocalProvider,
+    pub(crate) client: Client,
     directory: PathBuf,
     made: Option<tempfile::TempDir>,
 }
@@ -102,18 +108,11 @@ impl Bench {
 
     /// In a directory that is there and stays.
     pub(crate) fn at(directory: &Path, change: impl FnOnce(&mut LocalOptions)) -> Self {
-        let key = directory.join("key");
-        if !key.exists() {
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f"])
-                .arg(&key)
-                .status();
-            assert!(made.unwrap().success());
-        }
         let mut options = LocalOptions::new(directory.join("state"), launcher());
         change(&mut options);
         Self {
             provider: LocalProvider::open(options, Arc::new(Real)).unwrap(),
+            client: Client::at(directory),
             directory: directory.to_owned(),
             made: None,
         }
@@ -143,8 +142,7 @@ impl Bench {
     }
 
     pub(crate) fn spec(&self) -> Spec {
-        let public = fs::read_to_string(self.directory.join("key.pub")).unwrap();
-        Spec::for_keys(vec![public.trim().to_owned()])
+        self.client.spec()
     }
 
     pub(crate) async fn create(&self, key: &str) -> Sandbox {
@@ -153,40 +151,11 @@ impl Bench {
 
     /// Runs a command in the sandbox with the real `ssh`, with the host key pinned.
     pub(crate) async fn ssh(&self, sandbox: &Sandbox, user: &str, command: &str) -> Ran {
-        let mut ssh = self.ssh_command(sandbox, user);
-        ssh.arg(command);
-        let output = tokio::task::spawn_blocking(move || ssh.output()).await;
-        Ran::of(output.unwrap().unwrap())
+        self.client.ssh(sandbox, user, command).await
     }
 
     pub(crate) fn ssh_command(&self, sandbox: &Sandbox, user: &str) -> Command {
-        let port = sandbox.ssh_port.unwrap();
-        let known = self.directory.join(format!("known-{}", sandbox.id));
-        let line = format!("[127.0.0.1]:{port} {}\n", sandbox.host_key);
-        fs::write(&known, line).unwrap();
-        let mut ssh = Command::new("timeout");
-        ssh.args([
-            "60",
-            "ssh",
-            "-F",
-            "none",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "LogLevel=ERROR",
-        ])
-        .args([
-            "-o",
-            "StrictHostKeyChecking=yes",
-            "-o",
-            "IdentitiesOnly=yes",
-        ])
-        .arg("-o")
-        .arg(format!("UserKnownHostsFile={}", known.display()))
-        .arg("-i")
-        .arg(self.directory.join("key"))
-        .args(["-p", &port.to_string(), "-l", user, "127.0.0.1"]);
-        ssh
+        self.client.ssh_command(sandbox, user)
     }
 
     /// The number of the sandbox's first process.

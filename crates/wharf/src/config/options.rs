@@ -133,6 +133,10 @@ pub(crate) enum Refused {
     Askpass(String),
     #[error("sandbox.egress: {0}")]
     Egress(String),
+    #[error("sandbox.docker_host: {0}")]
+    DockerHost(String),
+    #[error("sandbox.docker_image: {0}")]
+    DockerImage(String),
     #[error("sandbox.plans: {0:?} is no plan such as small=3600/2")]
     Plan(String),
     #[error("sandbox.plan: there is no plan {0:?} in sandbox.plans")]

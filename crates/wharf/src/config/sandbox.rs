@@ -1,10 +1,11 @@
 //! What sandboxes are like, for `wharf serve`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use wharf_gateway::Plan;
-use wharf_sandbox::{Destination, Egress};
+use wharf_sandbox::{Destination, Egress, Image, docker};
 
 use super::layers::Settings;
 use super::options::{Refused, list, number, text, time};
@@ -12,8 +13,7 @@ use super::options::{Refused, list, number, text, time};
 /// For the sandboxes of `wharf serve`.
 #[derive(Debug)]
 pub(crate) struct SandboxOptions {
-    /// This machine makes them.
-    pub(crate) local: bool,
+    pub(crate) maker: Maker,
     pub(crate) lifetime: Duration,
     pub(crate) lifetime_max: Duration,
     /// Never where there is none.
@@ -24,6 +24,17 @@ pub(crate) struct SandboxOptions {
     pub(crate) egress: Egress,
     /// What accounts may use; none: as much as they like.
     pub(crate) plans: Option<Plans>,
+}
+
+/// Who makes them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    /// This machine.
+    Local,
+    /// The Docker engine at a socket, of an image.
+    Docker(PathBuf, Image),
+    /// Nobody.
+    Nobody,
 }
 
 /// What accounts may use.
@@ -88,7 +99,7 @@ impl SandboxOptions {
             return Err(Refused::Lifetime);
         }
         Ok(Self {
-            local: text(settings, "sandbox.provider").as_deref() == Some("local"),
+            maker: maker(settings)?,
             lifetime,
             lifetime_max,
             idle: Some(span("sandbox.idle")).filter(|idle| !idle.is_zero()),
@@ -100,6 +111,25 @@ impl SandboxOptions {
                 text(settings, "sandbox.plan").filter(|plan| !plan.is_empty()),
             )?,
         })
+    }
+}
+
+/// What an engine is and starts from means nothing where it makes none: a variable for other
+/// programs, which `DOCKER_HOST` may be, must not keep a server from starting.
+fn maker(settings: &Settings) -> Result<Maker, Refused> {
+    match text(settings, "sandbox.provider").as_deref() {
+        Some("local") => Ok(Maker::Local),
+        Some("docker") => {
+            let given = |name| text(settings, name).filter(|text| !text.is_empty());
+            let socket = match given("sandbox.docker_host") {
+                Some(host) => docker::socket(&host).map_err(Refused::DockerHost)?,
+                None => docker::DEFAULT_SOCKET.into(),
+            };
+            let image = given("sandbox.docker_image").unwrap_or_default();
+            let image = Image::parse(&image).map_err(Refused::DockerImage)?;
+            Ok(Maker::Docker(socket, image))
+        }
+        _ => Ok(Maker::Nobody),
     }
 }
 
@@ -182,7 +212,8 @@ mod tests {
     #[test]
     fn by_default_this_machine_makes_them_and_they_reach_models() {
         let options = resolve("").unwrap();
-        assert!(options.local && options.plans.is_none());
+        assert_eq!(options.maker, Maker::Local);
+        assert!(options.plans.is_none());
         let Egress::Only(hosts) = &options.egress else {
             unreachable!("{:?}", options.egress)
         };
@@ -192,9 +223,26 @@ mod tests {
         assert_eq!(options.lifetime, wharf_gateway::limits::LIFETIME);
         assert_eq!(options.lifetime_max, wharf_gateway::limits::LIFETIME_MAX);
         assert_eq!(resolve("idle = '0s'").unwrap().idle, None);
-        assert!(!resolve("provider = 'none'").unwrap().local);
+        assert_eq!(resolve("provider = 'none'").unwrap().maker, Maker::Nobody);
         let long = resolve("lifetime = '48h'").unwrap_err();
         assert_eq!(long, Refused::Lifetime);
+    }
+
+    #[test]
+    fn an_engine_has_a_socket_and_an_image() {
+        let of = |more: &str| resolve(&format!("provider = 'docker'\n{more}")).map(|it| it.maker);
+        let default = Maker::Docker("/var/run/docker.sock".into(), Image::Own);
+        assert_eq!(of("").unwrap(), default);
+        let named = of("docker_host = 'unix:///run/x.sock'\ndocker_image = '/srv/root.tar'");
+        let root = Image::Root("/srv/root.tar".into());
+        assert_eq!(named.unwrap(), Maker::Docker("/run/x.sock".into(), root));
+        let far = of("docker_host = 'tcp://10.0.0.1:2375'").unwrap_err();
+        assert!(matches!(far, Refused::DockerHost(_)), "{far}");
+        let odd = of("docker_image = 'a b'").unwrap_err();
+        assert!(matches!(odd, Refused::DockerImage(_)), "{odd}");
+        // It is nobody's here.
+        let unused = resolve("docker_host = 'tcp://10.0.0.1:2375'").unwrap();
+        assert_eq!(unused.maker, Maker::Local);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod around;
 mod bundle;
 mod checks;
+mod docker;
 mod fix;
 mod keyring;
 mod login;
@@ -173,6 +174,7 @@ fn list(places: &Places, cx: Option<&Arc<Context>>, offline: bool) -> Vec<(&'sta
         ("cgroups", Some(Box::new(checks::cgroups))),
         ("sandbox", Some(Box::new(around::sandbox))),
         ("provider", provider),
+        ("docker", with(docker::check)),
         ("shells", with(around::shells)),
         ("device", here(around::device)),
         ("ssh", with(around::ssh)),

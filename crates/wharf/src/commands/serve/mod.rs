@@ -171,6 +171,10 @@ fn refused(refused: Refused) -> CommandError {
         Refused::Egress(_) => {
             error.hint("wharf config set sandbox.egress '*.npmjs.org,github.com'")
         }
+        Refused::DockerHost(_) => {
+            error.hint("wharf config set sandbox.docker_host unix:///var/run/docker.sock")
+        }
+        Refused::DockerImage(_) => error.hint("wharf config unset sandbox.docker_image"),
         Refused::Plan(_) | Refused::NoPlan(_) => {
             error.hint("wharf config set sandbox.plans small=3600/2,large=*/*")
         }
