@@ -10,7 +10,7 @@ use crate::billing::Refusal;
 use crate::gateway::{Gateway, Inner};
 use crate::limits::{KEYS_MAX, LIFETIME_MIN, PENDING_PER_ACCOUNT};
 use crate::live::Live;
-use crate::machine::{Asked, Machine};
+use crate::machine::Asked;
 use crate::owner::{self, Owner};
 use crate::record::Note;
 use crate::resolve::{self, Checked};
@@ -57,12 +57,13 @@ impl Gateway {
             let wanted = inner.wanted(new)?;
             let owner = Owner::of(&caller);
             let Some(key) = &key else {
-                return inner.create(&caller, &owner, wanted).await;
+                return inner.create(&caller, &owner, wanted, None).await;
             };
             match inner.claim(&owner.caller, key).await? {
                 Err(before) => Ok(before),
                 Ok(claim) => {
-                    let made = inner.create(&caller, &owner, wanted).await;
+                    let name = Some(claim.name());
+                    let made = inner.create(&caller, &owner, wanted, name).await;
                     inner.settle(claim, &made).await;
                     made
                 }
@@ -124,6 +125,7 @@ impl Inner {
         caller: &Caller,
         owner: &Owner,
         wanted: Wanted,
+        key: Option<(&str, &str)>,
     ) -> Result<Created, Error> {
         let admission = self.parts.gate.admit(owner.account()).await?;
         let named = Some(&*wanted.provider).filter(|name| !name.is_empty());
@@ -166,30 +168,24 @@ impl Inner {
             version: 1,
             ..GatewaySessionRow::default()
         };
-        let live = self.begin(caller, row, admission.concurrent_max).await?;
+        let live = self
+            .begin(caller, row, admission.concurrent_max, key)
+            .await?;
         if wanted.immediate {
             self.bring_up(&live, Some(caller), wanted.spare).await?;
             self.set_to_work(&live);
         }
         let row = live.row();
-        Ok(Created {
-            session: row.id.clone(),
-            configuration: row.configuration.clone(),
-            state: row.state.clone(),
-            has_snapshot: row.snapshot.is_some(),
-            new_configuration,
-            machine: Machine::of_row(&row),
-            expires_ms: row.expires_ms,
-            replayed: false,
-        })
+        Ok(Created::of(&row, new_configuration))
     }
 
-    /// Keeps a new session.
+    /// Keeps a new session, and with it which one was made under a key.
     async fn begin(
         &self,
         caller: &Caller,
         row: GatewaySessionRow,
         most: Option<u32>,
+        key: Option<(&str, &str)>,
     ) -> Result<Arc<Live>, Error> {
         self.record("sandbox.created", &Note::of(Some(caller), &row))?;
         let event = self.event(&row, "created", 1);
@@ -202,12 +198,14 @@ impl Inner {
         // Before the row, so that nobody who finds that takes it for another server's.
         let live = Arc::new(Live::new(row.clone(), event.number, &self.closing));
         self.lives.put(row.id.clone(), Arc::clone(&live));
-        let begun = database.insert_gateway_session(&row, &event, room);
+        let begun = database.insert_gateway_session(&row, &event, room, key);
         let refused = match begun.await {
             Ok(Begun::Done) => return Ok(live),
             Ok(Begun::Full) => Error::Billing(Refusal::concurrent(most.unwrap_or(0))),
             Ok(Begun::Waiting) => Error::Waiting(room.pending),
-            Ok(Begun::Crowded | Begun::Changed) => Error::Crowded(room.all),
+            Ok(Begun::Crowded) => Error::Crowded(room.all),
+            // The key was taken away, by whoever is at it now.
+            Ok(Begun::Changed) => Error::InFlight,
             Err(error) => {
                 // It may be written all the same. If that cannot be found out now, the next look at it
                 // does.

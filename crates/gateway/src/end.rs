@@ -13,7 +13,7 @@ use crate::record::Note;
 use crate::state::State;
 use crate::steps::Step;
 use crate::up::state;
-use crate::views::SessionView;
+use crate::views::{Elsewhere, EndedAll, SessionView};
 
 impl Gateway {
     /// Ends a session and its machine, with all that is in it. One that has ended stays as it is.
@@ -38,11 +38,11 @@ impl Gateway {
         going.await.unwrap_or(Err(Error::Closing))
     }
 
-    /// Ends all of a caller's sessions; says how many.
+    /// Ends all of a caller's sessions that are here; says how many, and which are not here.
     ///
     /// # Errors
     /// The first that stood in the way; the others have ended all the same.
-    pub async fn end_all(&self, caller: &Caller) -> Result<u64, Error> {
+    pub async fn end_all(&self, caller: &Caller) -> Result<EndedAll, Error> {
         let inner = &self.inner;
         let owner = Owner::of(caller);
         let ask = owner::own_sessions(&owner, caller);
@@ -50,17 +50,22 @@ impl Gateway {
         let rows = inner.parts.database.gateway_sessions(&ask).await?;
         let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
         let endings = ids.iter().map(|id| self.end(caller, id));
-        let mut ended = 0;
+        let endings = futures_util::future::join_all(endings).await;
+        let mut all = EndedAll::default();
         let mut failed = None;
-        for done in futures_util::future::join_all(endings).await {
+        for (session, done) in ids.iter().zip(endings) {
             match done {
-                Ok(_) => ended += 1,
+                Ok(_) => all.ended += 1,
+                Err(Error::Elsewhere { server }) => all.elsewhere.push(Elsewhere {
+                    session: session.clone(),
+                    server,
+                }),
                 Err(error) => {
                     failed.get_or_insert(error);
                 }
             }
         }
-        failed.map_or(Ok(ended), Err)
+        failed.map_or(Ok(all), Err)
     }
 }
 

@@ -41,6 +41,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A person holds its machine still.
+    #[error("{reason}; `wharf session resume {session}` lets it go on")]
+    Held {
+        /// Who.
+        reason: String,
+        /// The session.
+        session: String,
+    },
     /// Something stands in the way.
     #[error("{0}")]
     Conflict(&'static str),

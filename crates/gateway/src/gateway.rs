@@ -9,6 +9,7 @@ use wharf_model::{Timestamp, random_text_id};
 use wharf_sandbox::Provider;
 
 use crate::holders::Holders;
+use crate::idempotency::InHand;
 use crate::limits::{
     ADMITTED_EVERY, CLOSE_MAX, LIFETIME_MIN, SESSIONS_MAX, SWEPT_EVERY, TENDED_EVERY, ms,
 };
@@ -30,6 +31,7 @@ pub(crate) struct Inner {
     pub(crate) tickets: Tickets,
     pub(crate) holders: Holders,
     pub(crate) keeping: Keeping,
+    pub(crate) in_hand: InHand,
     /// What goes on when whoever asked for it is gone.
     pub(crate) tasks: TaskTracker,
     /// Nobody is to wait for anything new.
@@ -69,6 +71,7 @@ impl Gateway {
             tickets: Tickets::default(),
             holders: Holders::default(),
             keeping: Keeping::default(),
+            in_hand: InHand::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),

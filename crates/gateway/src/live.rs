@@ -68,6 +68,11 @@ impl Live {
         State::read(&lock(&self.row).state)
     }
 
+    /// What it is charged to.
+    pub(crate) fn account(&self) -> String {
+        lock(&self.row).account.clone()
+    }
+
     pub(crate) fn set(&self, row: GatewaySessionRow) {
         *lock(&self.row) = row;
     }

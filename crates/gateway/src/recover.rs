@@ -38,7 +38,8 @@ impl Gateway {
 }
 
 impl Inner {
-    /// Reads which sessions live, and gives back keys of requests that nobody answers any more.
+    /// Reads which sessions live, and gives back keys of requests that nobody answers any more
+    /// and of which there is no session. Of the others their sessions answer.
     pub(crate) async fn read_living(&self) -> Result<(), Error> {
         let database = &self.parts.database;
         database.release_open_gateway_keys().await?;

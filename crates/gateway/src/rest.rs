@@ -20,8 +20,20 @@ use crate::steps::Step;
 use crate::up::{Missed, ended, provider_end, state};
 use crate::views::SessionView;
 
+/// How the reason ends why a machine rests that a person holds still.
+const BY_A_PERSON: &str = " paused it";
+
+/// Whether a person holds a session's machine still, and not the time for which nobody used it. It
+/// is a person, too, who lets it go on: a client that is attached comes again by itself, and would
+/// wake it at once.
+pub(crate) fn is_held(row: &GatewaySessionRow) -> bool {
+    let reason = row.reason.as_deref();
+    State::read(&row.state) == State::Paused && reason.is_some_and(|it| it.ends_with(BY_A_PERSON))
+}
+
 impl Gateway {
-    /// Holds a session's machine still. One that is held still stays so.
+    /// Holds a session's machine still, until somebody connects to it or resumes it. One that is
+    /// held still stays so.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Ended`]; [`Error::Unsupported`]; [`Error::Conflict`] where it
@@ -32,7 +44,7 @@ impl Gateway {
         let caller = caller.clone();
         let going = self.inner.tasks.spawn(async move {
             let _turn = inner.turn(&live).await?;
-            let reason = format!("{} paused it", caller.name());
+            let reason = format!("{}{BY_A_PERSON}", caller.name());
             inner.pause(&live, Some(&caller), &reason).await?;
             Ok(inner.view(&live.row()))
         });
@@ -141,7 +153,17 @@ impl Inner {
         let row = live.row();
         match State::read(&row.state) {
             State::Stopped | State::Failed => return Err(ended(&row)),
-            State::Paused => return Ok(()),
+            State::Paused if caller.is_none() || is_held(&row) => return Ok(()),
+            State::Paused => {
+                let step = Step {
+                    kind: "paused",
+                    caller,
+                    ..Step::default()
+                };
+                let reason = reason.to_owned();
+                let done = self.step(live, step, |row| state(row, State::Paused, Some(reason)));
+                return done.await.map(drop);
+            }
             State::Pending | State::Starting => {
                 return Err(Error::Conflict("the session does not run yet"));
             }

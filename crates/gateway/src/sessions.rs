@@ -68,7 +68,8 @@ impl Gateway {
         })
     }
 
-    /// Which of these machines, by their providers' names, are there and the caller's.
+    /// Which of these machines, by their providers' names, are there and the caller's. One of another
+    /// server's is there for as long as its session lives: only that server can ask its provider.
     ///
     /// # Errors
     /// [`Error::Invalid`] for more than [`CHECKED_MAX`].
@@ -94,7 +95,16 @@ impl Gateway {
             row.sandbox.filter(|_| alive == Some(true))
         });
         let found = futures_util::future::join_all(asked).await;
-        let found: Vec<String> = found.into_iter().flatten().collect();
+        let mut found: Vec<String> = found.into_iter().flatten().collect();
+        let database = &inner.parts.database;
+        if sandboxes.iter().any(|id| !found.contains(id)) {
+            let ask = owner::own_sessions(&Owner::of(caller), caller);
+            let rows = database.gateway_sessions(&ask.ask(None, false)).await?;
+            let others = rows.into_iter().filter(|row| {
+                row.server != database.server() && owner::may(caller, row, Use::Look).is_ok()
+            });
+            found.extend(others.filter_map(|row| row.sandbox));
+        }
         let asked_for = sandboxes.iter().filter(|id| found.contains(id));
         Ok(asked_for.cloned().collect())
     }

@@ -41,6 +41,8 @@ pub struct Upstream {
     /// Cancelled when the session ends, or whoever was let in would not be any more; not when this
     /// server ends, since the session goes on.
     pub ended: CancellationToken,
+    /// What its session is charged to.
+    pub account: String,
 }
 
 /// Why nobody is let in.
@@ -164,8 +166,8 @@ impl Gateway {
         Ok(TicketView { ticket, expires })
     }
 
-    /// Where whoever shows a ticket finds the agent of its session. A machine that is paused goes on
-    /// for it, and an agent that does not run is started.
+    /// Where whoever shows a ticket finds the agent of its session. A machine that rests goes on for
+    /// it unless a person paused it, and an agent that does not run is started.
     ///
     /// # Errors
     /// [`AttachRefusal`].
@@ -275,14 +277,17 @@ impl Inner {
             user: AGENT_USER,
             password: self.agent_password(session),
             ended: self.holders.let_in(session, holder, &live.over()),
+            account: live.account(),
         })
     }
 
     /// As [`agent`](Self::agent), with the machine brought up; it goes on when whoever asked is gone.
     async fn agent_up(self: &Arc<Self>, live: &Arc<Live>) -> Result<SocketAddr, Error> {
-        self.up(Arc::clone(live), None).await?;
         let (inner, live) = (Arc::clone(self), Arc::clone(live));
-        let going = self.tasks.spawn(async move { inner.agent(&live).await });
+        let going = self.tasks.spawn(async move {
+            inner.bring_up_unless_held(&live).await?;
+            inner.agent(&live).await
+        });
         going.await.unwrap_or(Err(Error::Closing))
     }
 }

@@ -19,6 +19,7 @@ use crate::limits::{KEYS_MAX, PROVIDER_GRACE, ms};
 use crate::live::Live;
 use crate::machine::{Asked, Machine};
 use crate::owner::{Owner, Use};
+use crate::rest::is_held;
 use crate::state::State;
 use crate::steps::Step;
 use crate::views::ConnectionView;
@@ -128,6 +129,29 @@ impl Inner {
         spare: Spare,
     ) -> Result<(), Error> {
         let _turn = self.turn(live).await?;
+        self.bring_up_with_turn(live, caller, spare).await
+    }
+
+    /// As [`bring_up`](Self::bring_up), for a client that may come by itself: what a person holds
+    /// still stays so.
+    pub(crate) async fn bring_up_unless_held(&self, live: &Arc<Live>) -> Result<(), Error> {
+        let _turn = self.turn(live).await?;
+        let row = live.row();
+        if is_held(&row) {
+            return Err(Error::Held {
+                reason: row.reason.unwrap_or_default(),
+                session: row.id,
+            });
+        }
+        self.bring_up_with_turn(live, None, Spare::default()).await
+    }
+
+    async fn bring_up_with_turn(
+        &self,
+        live: &Arc<Live>,
+        caller: Option<&Caller>,
+        spare: Spare,
+    ) -> Result<(), Error> {
         live.touch(self.now_ms());
         if State::read(&live.row().state) == State::Running && live.is_lost() {
             self.take_up(live).await?;

@@ -96,6 +96,21 @@ pub struct Created {
     pub replayed: bool,
 }
 
+impl Created {
+    pub(crate) fn of(row: &GatewaySessionRow, new_configuration: bool) -> Self {
+        Self {
+            session: row.id.clone(),
+            configuration: row.configuration.clone(),
+            state: row.state.clone(),
+            has_snapshot: row.snapshot.is_some(),
+            new_configuration,
+            machine: Machine::of_row(row),
+            expires_ms: row.expires_ms,
+            replayed: false,
+        }
+    }
+}
+
 /// A session as those who may see it do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {
@@ -196,6 +211,24 @@ pub(crate) fn uncharged(row: &GatewaySessionRow, now_ms: i64) -> i64 {
     // A clock that went back charges nothing.
     row.running_ms
         .map_or(0, |since_ms| until_ms.saturating_sub(since_ms).max(0))
+}
+
+/// What came of ending all sessions of somebody's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EndedAll {
+    /// How many ended.
+    pub ended: u64,
+    /// Those that are other servers' to end.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// A session of another server's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The session.
+    pub session: String,
+    /// Its server.
+    pub server: String,
 }
 
 /// How a session is, with what its provider says.

@@ -326,6 +326,8 @@ async fn a_snapshot_starts_another_one() {
         bench.provider.snapshot(&sandbox.id, "s").await.unwrap(),
         snapshot
     );
+    let there = bench.provider.snapshots().await.unwrap();
+    assert_eq!(there, std::slice::from_ref(&snapshot));
     bench.provider.terminate(&sandbox.id).await.unwrap();
     let spec = Spec {
         source: Source::Snapshot(snapshot.clone()),
@@ -340,6 +342,7 @@ async fn a_snapshot_starts_another_one() {
     assert_eq!(kept.out, expected, "{kept:?}");
     bench.provider.forget(&snapshot).await.unwrap();
     bench.provider.forget(&snapshot).await.unwrap();
+    assert!(bench.provider.snapshots().await.unwrap().is_empty());
     let spec = Spec {
         source: Source::Snapshot(snapshot),
         ..bench.spec()

@@ -12,7 +12,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use support::{Bench, run};
-use wharf_sandbox::{Capability, Health, Provider as _, Sandbox, Source, Spec};
+use wharf_sandbox::{Capability, Egress, Health, Provider as _, Sandbox, Source, Spec};
 
 const USER: u32 = 54_321;
 
@@ -46,6 +46,8 @@ fn as_ordinary_user(test: &str, subordinate: &str) -> Option<PathBuf> {
         "cd {0} && mount --bind passwd /etc/passwd && \
          touch /etc/subuid /etc/subgid && \
          mount --bind subid /etc/subuid && mount --bind subid /etc/subgid && \
+         if [ -e /dev/net/tun ]; then mount -t tmpfs none /mnt && \
+         mknod -m 666 /mnt/tun c 10 200 && mount --bind /mnt/tun /dev/net/tun; fi && \
          shift && exec setpriv --reuid={USER} --regid={USER} --clear-groups ./test \"$@\"",
         place.path().display()
     );
@@ -115,6 +117,11 @@ async fn with_subordinate_ids(bench: Bench) {
         )
         .await;
     assert_eq!(owned.out, "user:user", "{owned:?}");
+    let notes = sandbox.notes.join("\n");
+    assert!(
+        notes.contains("for each of its users and not together"),
+        "{notes}"
+    );
     the_program_is_out_of_reach(&bench, &sandbox, "root").await;
     half_of_what_the_user_has_is_left(&bench, &sandbox).await;
     let sudo = bench.ssh(&sandbox, "user", "sudo -n id -un").await;
@@ -182,5 +189,40 @@ async fn without_subordinate_ids(bench: Bench) {
     assert!(terminal.out.starts_with("/dev/pts/"), "{terminal:?}");
     let root = bench.ssh(&sandbox, "root", "true").await;
     assert!(root.err.contains("Permission denied"), "{root:?}");
+    bench.end().await;
+}
+
+#[test]
+fn an_open_network_is_closed_where_it_is_to_be() {
+    let test = "an_open_network_is_closed_where_it_is_to_be";
+    if let Some(place) = as_ordinary_user(test, "") {
+        run(open_network(bench(&place)));
+    }
+}
+
+#[test]
+fn an_open_network_is_so_with_subordinate_ids() {
+    let ids = format!("{USER}:200000:65536\n");
+    if let Some(place) = as_ordinary_user("an_open_network_is_so_with_subordinate_ids", &ids) {
+        run(open_network(bench(&place)));
+    }
+}
+
+async fn open_network(bench: Bench) {
+    let is_possible = bench.provider.capabilities().has(Capability::OpenNetwork);
+    if !is_possible || !Path::new("/dev/net/tun").exists() {
+        return bench.end().await;
+    }
+    let spec = Spec {
+        egress: Egress::On,
+        ..bench.spec()
+    };
+    let sandbox = bench.provider.create("a", spec).await.unwrap();
+    let notes = sandbox.notes.join("\n");
+    assert!(!notes.contains("no way out"), "{notes}");
+    let tried = "grep -c tap0 /proc/net/dev; exec 3<>/dev/tcp/169.254.169.254/80";
+    let tried = bench.ssh(&sandbox, "user", tried).await;
+    assert_eq!(tried.out, "1", "{tried:?}");
+    assert!(tried.err.contains("No route to host"), "{tried:?}");
     bench.end().await;
 }

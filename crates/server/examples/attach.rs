@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use wharf_server::attach::{Attaching, HeaderValue};
-use wharf_server::{AttachOptions, Attachments, ServerOptions, Tokens, Upstream, serve};
+use wharf_server::{AttachOptions, Attachments, Peer, ServerOptions, Tokens, Upstream, serve};
 use wharf_testkit::{Setup, with_engine};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -54,10 +54,11 @@ fn main() {
 struct One(SocketAddr);
 
 impl Attachments for One {
-    fn attach<'a>(&'a self, _: &'a str, _: &'a str) -> Attaching<'a> {
+    fn attach<'a>(&'a self, _: &'a str, _: &'a str, _: Peer) -> Attaching<'a> {
         let upstream = Upstream {
             address: self.0,
             authorization: HeaderValue::from_static("Basic b3duOm93bg=="),
+            account: "local".into(),
             ended: CancellationToken::new(),
         };
         Box::pin(std::future::ready(Ok(upstream)))

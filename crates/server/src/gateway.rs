@@ -84,10 +84,15 @@ impl SandboxAttachments {
         Self { gateway, tokens }
     }
 
-    async fn find(&self, session: &str, ticket: &str) -> Result<Upstream, AttachRefusal> {
+    async fn find(
+        &self,
+        session: &str,
+        ticket: &str,
+        from: Peer,
+    ) -> Result<Upstream, AttachRefusal> {
         let found = match TokenKind::of(ticket) {
             Some(TokenKind::ApiKey | TokenKind::Local) => {
-                let caller = self.caller(ticket).await?;
+                let caller = self.caller(ticket, from).await?;
                 self.gateway.attach_as(&caller, session).await
             }
             _ => self.gateway.attach(session, ticket).await,
@@ -97,12 +102,13 @@ impl SandboxAttachments {
         Ok(Upstream {
             address: found.address,
             authorization: authorization.ok_or(AttachRefusal::Ticket)?,
+            account: found.account.into(),
             ended: found.ended,
         })
     }
 
-    async fn caller(&self, token: &str) -> Result<Caller, AttachRefusal> {
-        let found = match self.tokens.authenticate(Some(token), &Peer::default()) {
+    async fn caller(&self, token: &str, from: Peer) -> Result<Caller, AttachRefusal> {
+        let found = match self.tokens.authenticate(Some(token), &from) {
             Authentication::Known(caller) => Ok(caller),
             Authentication::Unknown(why) => Err(why),
             Authentication::Ask(asked) => asked.await,
@@ -127,8 +133,8 @@ impl SandboxAttachments {
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Attachments for SandboxAttachments {
-    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str) -> Attaching<'a> {
-        Box::pin(self.find(session, ticket))
+    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str, from: Peer) -> Attaching<'a> {
+        Box::pin(self.find(session, ticket, from))
     }
 
     fn touched(&self, session: &str) {

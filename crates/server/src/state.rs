@@ -82,10 +82,10 @@ impl App {
             accounts: options.accounts.clone(),
             configuration: options.configuration.clone(),
             gateway: options.gateway.clone(),
-            attach: options
-                .attach
-                .as_ref()
-                .map(|attach| Attach::new(attach, Arc::clone(&metrics.attach))),
+            attach: options.attach.as_ref().map(|attach| {
+                let counts = Arc::clone(&metrics.attach);
+                Attach::new(attach, counts, options.public_url.as_deref())
+            }),
             public_url: options.public_url.clone(),
             plain_peers: options.plain_peers,
             pages: Pages::default(),

@@ -44,6 +44,7 @@ pub mod watch;
 mod chunks;
 mod error;
 mod ignore;
+mod released;
 mod uncovered;
 
 pub use error::Error;

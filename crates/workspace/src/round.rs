@@ -18,6 +18,7 @@ use crate::pull::apply::{Applied, Here, apply};
 use crate::pull::diff::{Patch, patch};
 use crate::pull::{self, Bounds, Incoming, Pull, fetch, is_rules, settle};
 use crate::push::{Push, Pushed, Report, push};
+use crate::released::Released;
 use crate::scan::{Cache, Scanned, scan};
 use crate::state::{Agreement, Shelf};
 use crate::uncovered::Uncovered;
@@ -96,6 +97,7 @@ impl Round {
         let mut uncovered = Uncovered::load(&shelf);
         uncovered.settle(&scanned.manifest)?;
         findings = uncovered.among(findings);
+        findings = Released::load(&shelf, &setting.sandbox).not_among(findings);
         Ok(Self {
             setting,
             shelf,
@@ -145,6 +147,7 @@ impl Round {
         let pushed = push(opener, plan, asked).await?;
         // What was not held back any more is what somebody has said yes to.
         Uncovered::load(&self.shelf).answered(plan, &self.scanned.manifest)?;
+        Released::load(&self.shelf, &self.setting.sandbox).answered(plan, &self.findings)?;
         Ok(pushed)
     }
 

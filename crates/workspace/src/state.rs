@@ -201,6 +201,16 @@ impl Shelf {
     /// The agreement with a sandbox. Its name has to be one of a file.
     #[must_use]
     pub fn agreement(&self, sandbox: &str) -> PathBuf {
+        self.of_sandbox("agreed", sandbox)
+    }
+
+    /// What is sent to a sandbox though it would be held back.
+    #[must_use]
+    pub fn released(&self, sandbox: &str) -> PathBuf {
+        self.of_sandbox("released", sandbox)
+    }
+
+    fn of_sandbox(&self, what: &str, sandbox: &str) -> PathBuf {
         let safe = |c: char| {
             if c.is_ascii_alphanumeric() || c == '-' {
                 c
@@ -209,7 +219,7 @@ impl Shelf {
             }
         };
         let name: String = sandbox.chars().map(safe).collect();
-        self.dir.join(format!("agreed-{name}"))
+        self.dir.join(format!("{what}-{name}"))
     }
 
     /// The agreements with all sandboxes: what any of them needs is kept.

@@ -143,6 +143,9 @@ pub struct SessionsEnded {
     pub success: bool,
     /// How many ended.
     pub terminated: u64,
+    /// Those that run on: their servers cannot be asked now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remaining: Vec<String>,
 }
 
 /// `sessions.checkSandboxes`

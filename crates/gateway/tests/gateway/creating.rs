@@ -209,6 +209,46 @@ async fn a_key_in_flight_is_told_and_one_that_failed_is_free() {
 }
 
 #[tokio::test]
+async fn a_key_that_could_not_be_settled_is_answered_from_what_there_is() {
+    let world = World::new().await;
+    let caller = ada();
+    let ask = |name: &'static str| world.gateway.create(&caller, immediate(), key(name, "b"));
+    world
+        .sql(
+            "CREATE TRIGGER refuses BEFORE UPDATE OF answer ON gateway_claims \
+             BEGIN SELECT RAISE(ABORT, 'the test said no'); END",
+        )
+        .await;
+    let first = ask("made").await.unwrap();
+    let again = ask("made").await.unwrap();
+    assert!(again.replayed);
+    assert_eq!(
+        (&again.session, &again.machine),
+        (&first.session, &first.machine)
+    );
+    world.sql("DROP TRIGGER refuses").await;
+
+    world
+        .sql(
+            "CREATE TRIGGER refuses BEFORE DELETE ON gateway_claims \
+             BEGIN SELECT RAISE(ABORT, 'the test said no'); END",
+        )
+        .await;
+    world.provider.fail("create", Fault::Refuses);
+    ask("failed").await.unwrap_err();
+    assert!(!ask("failed").await.unwrap().replayed);
+    // Of this one there never was a session.
+    let nowhere = NewSession {
+        provider: Some("docker".to_owned()),
+        ..immediate()
+    };
+    let made = world.gateway.create(&caller, nowhere, key("none", "a"));
+    assert!(matches!(made.await, Err(Error::NoProvider { .. })));
+    world.sql("DROP TRIGGER refuses").await;
+    assert!(!ask("none").await.unwrap().replayed);
+}
+
+#[tokio::test]
 async fn where_nothing_can_be_made_it_is_said_what_to_do() {
     let none = World::with(options(), |parts| parts.offers.clear()).await;
     let refused = words(none.gateway.create(&ada(), immediate(), None).await);

@@ -242,6 +242,6 @@ async fn an_end_is_an_end() {
     for _ in 0..3 {
         world.running(&ada()).await;
     }
-    assert_eq!(world.gateway.end_all(&ada()).await.unwrap(), 3);
+    assert_eq!(world.gateway.end_all(&ada()).await.unwrap().ended, 3);
     assert!(world.provider.there().is_empty());
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use wharf_gateway::limits::LIFETIME;
 use wharf_gateway::{Error, State};
+use wharf_model::{Caller, Role};
 use wharf_sandbox::SandboxId;
 use wharf_testkit::Fault;
 
-use crate::{World, ada, deferred, immediate, key, options, words};
+use crate::{World, ada, immediate, key, options, person, words};
 
 #[tokio::test]
 async fn machines_are_taken_up_lost_ones_told_and_strays_ended() {
@@ -78,9 +79,16 @@ async fn a_killed_server_is_followed_by_one_that_finds_its_own() {
     assert_eq!(state(&ids[0]).await, State::Running);
     assert_eq!(state(&ids[1]).await, State::Failed);
     assert_eq!(world.provider.there(), [SandboxId::of(&ids[0])]);
-    // Its keys are free again: nobody answers to them.
-    let again = next.create(&ada(), deferred(), key("one", "b")).await;
-    assert!(!again.unwrap().replayed);
+    // Who never heard is answered from what there is, and nothing is made twice.
+    let again = async |name: &str| next.create(&ada(), immediate(), key(name, "b")).await;
+    let one = again("one").await.unwrap();
+    assert!(one.replayed && one.machine.is_some());
+    assert_eq!((&one.session, &*one.state), (&ids[0], "running"));
+    assert_eq!(world.provider.there().len(), 1);
+    // What came to nothing is made.
+    let two = again("two").await.unwrap();
+    assert!(!two.replayed && two.session != ids[1]);
+    assert_eq!(again("two").await.unwrap().session, two.session);
 }
 
 #[tokio::test]
@@ -180,4 +188,21 @@ async fn what_another_server_has_is_said_to_be_its() {
     );
     other.gateway.recover().await;
     assert_eq!(world.state(&ada(), &id).await.0, State::Pending);
+    // What is asked of all is said of what is elsewhere as well.
+    let made = world.running(&ada()).await;
+    let machine = made.machine.unwrap().sandbox;
+    let names = [machine.clone(), "none".to_owned()];
+    let alive = async |caller: &Caller| other.gateway.alive(caller, &names).await.unwrap();
+    assert_eq!(alive(&ada()).await, [machine]);
+    let bob = person("bob", "acme", Role::Member);
+    assert!(alive(&bob).await.is_empty());
+    let here = other.pending(&ada()).await.session;
+    let all = other.gateway.end_all(&ada()).await.unwrap();
+    assert_eq!(all.ended, 1);
+    assert_eq!(other.state(&ada(), &here).await.0, State::Stopped);
+    let mut elsewhere: Vec<_> = all.elsewhere.into_iter().map(|it| it.session).collect();
+    elsewhere.sort();
+    let mut expected = [id, made.session];
+    expected.sort();
+    assert_eq!(elsewhere, expected);
 }

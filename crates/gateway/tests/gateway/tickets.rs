@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use wharf_gateway::limits::{ATTACH_AGAIN, TICKET_LIFETIME, TICKETS_PER_SESSION};
+use wharf_gateway::limits::{ATTACH_AGAIN, IDLE, TICKET_LIFETIME, TICKETS_PER_SESSION};
 use wharf_gateway::views::NewSession;
 use wharf_gateway::{AgentAt, Agents, AttachRefusal, Error, State};
 use wharf_sandbox::BoxFuture;
@@ -118,11 +118,48 @@ async fn a_ticket_leads_to_its_agent_and_starts_it_once() {
     assert!(answers(again.address).await);
     assert_eq!(starts.started.load(Ordering::SeqCst), 2);
 
-    // A machine that is paused goes on for it.
-    world.gateway.pause(&ada(), &id).await.unwrap();
+    // A machine that rests because nobody used it goes on for it.
+    world.pass(IDLE);
+    world.gateway.tend().await;
     assert!(!answers(again.address).await);
+    let ticket = world.gateway.ticket(&ada(), &id).await.unwrap();
+    let ticket = ticket.ticket.expose();
     let woken = world.gateway.attach(&id, ticket).await.unwrap();
     assert!(answers(woken.address).await);
+}
+
+#[tokio::test]
+async fn what_a_person_paused_is_not_woken_by_a_client_that_comes_again() {
+    let (world, _starts) = world().await;
+    let id = world.running(&ada()).await.session;
+    let attach = async || {
+        let ticket = world.gateway.ticket(&ada(), &id).await.unwrap().ticket;
+        world.gateway.attach(&id, ticket.expose()).await
+    };
+    let is_refused = async || {
+        let refused = format!("{:?}", attach().await.unwrap_err());
+        assert!(refused.contains("ada@example.com paused it"), "{refused}");
+        assert!(refused.contains("wharf session resume gws_"), "{refused}");
+        assert_eq!(world.state(&ada(), &id).await.0, State::Paused);
+    };
+    let way = attach().await.unwrap();
+    world.gateway.pause(&ada(), &id).await.unwrap();
+    assert!(!answers(way.address).await);
+    is_refused().await;
+    assert_eq!(world.provider.count("resume"), 0);
+    world.gateway.resume(&ada(), &id).await.unwrap();
+    attach().await.unwrap();
+
+    // One that rested already is held from then on.
+    world.pass(IDLE);
+    world.gateway.tend().await;
+    world.gateway.pause(&ada(), &id).await.unwrap();
+    world.gateway.pause(&ada(), &id).await.unwrap();
+    is_refused().await;
+    assert_eq!(world.provider.count("pause"), 2);
+    assert_eq!(world.entries("sandbox.paused"), 3);
+    world.gateway.connect(&ada(), &id).await.unwrap();
+    attach().await.unwrap();
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use wharf_gateway::Error;
+use wharf_gateway::views::EndedAll;
 use wharf_model::{Caller, Role};
 
 use crate::{HASH, World, ada, person};
@@ -41,7 +42,7 @@ async fn a_strangers_session_is_not_there_on_any_way() {
         assert!(alive.unwrap().is_empty());
         assert_eq!(gateway.configuration(s, HASH).await.unwrap(), None);
         assert!(!gateway.remove_configuration(s, HASH).await.unwrap());
-        assert_eq!(gateway.end_all(s).await.unwrap(), 0);
+        assert_eq!(gateway.end_all(s).await.unwrap(), EndedAll::default());
     }
     let alive = gateway
         .alive(&ada(), &[sandbox.clone(), "x".to_owned()])

@@ -107,9 +107,10 @@ fn carry_out(plan: Plan) -> Result<Option<Answer>, Failure> {
         }
         Plan::Network {
             init,
+            has_root,
             program,
             groups,
-        } => network::start(init, &program, &groups).map(Some),
+        } => network::start(init, has_root, &program, &groups).map(Some),
         Plan::Dial { init } => dial::serve(init).map(|()| None),
     }
 }

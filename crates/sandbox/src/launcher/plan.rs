@@ -27,6 +27,8 @@ pub(crate) enum Plan {
     Network {
         /// The sandbox's first process.
         init: Init,
+        /// Whether there is a root inside.
+        has_root: bool,
         /// The stack.
         program: PathBuf,
         /// The sandbox's control groups.

@@ -36,13 +36,17 @@ pub(super) fn make_usable() -> io::Result<()> {
 
 fn lay_over(path: &str, name: &str, mode: u32) -> io::Result<()> {
     let copy = Path::new(USR).join(name);
-    // One of an earlier start may be of an older sudo.
-    match fs::remove_file(&copy) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    let next = copy.with_extension("new");
+    let made = fs::copy(Path::new("/").join(path), &next)
+        .and_then(|_| fs::set_permissions(&next, Permissions::from_mode(mode)))
+        .and_then(|()| fs::rename(&next, &copy));
+    if let Err(error) = made {
+        let _never_made = fs::remove_file(&next);
+        // One of an earlier start may be of an older sudo, and is better than none on a full disk.
+        if !copy.exists() {
+            return Err(error);
+        }
     }
-    fs::copy(Path::new("/").join(path), &copy)?;
-    fs::set_permissions(&copy, Permissions::from_mode(mode))?;
     mount_bind(&copy, Path::new(ROOT).join(path))?;
     Ok(())
 }

@@ -141,6 +141,7 @@ impl Inner {
     async fn start_slirp(&self, record: &Record, held: &Held) -> Result<Init, Error> {
         let plan = Plan::Network {
             init: held.init,
+            has_root: record.owners.has_root(),
             program: slirp().ok_or_else(|| failed(NO_SLIRP))?,
             groups: record.groups.clone(),
         };

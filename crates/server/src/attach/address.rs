@@ -52,6 +52,15 @@ impl<'a> Address<'a> {
     }
 }
 
+/// The path of a whole address, without a slash at its end.
+pub(super) fn path_of(url: &str) -> &str {
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
+    let end = after.find(['?', '#']).unwrap_or(after.len());
+    let whole = after.get(..end).unwrap_or_default();
+    let path = whole.find('/').and_then(|at| whole.get(at..));
+    path.unwrap_or_default().trim_end_matches('/')
+}
+
 /// Unreserved letters alone (RFC 3986, 2.3), so that nothing has two ways to be written.
 fn is_plain(text: &str, most: usize) -> bool {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -93,6 +102,19 @@ mod tests {
             (address.session, address.ticket, address.prefix),
             ("ses_1", "tick.et~", "/proxy/ses_1/tick.et~/opencode")
         );
+    }
+
+    #[test]
+    fn a_server_may_be_below_a_path() {
+        for (url, path) in [
+            ("https://box.example", ""),
+            ("https://box.example/", ""),
+            ("http://box.lan:7304/x", "/x"),
+            ("http://[::1]:80/x/y/?z=/a", "/x/y"),
+            ("https://box.example?x=/y", ""),
+        ] {
+            assert_eq!(path_of(url), path, "{url}");
+        }
     }
 
     #[test]

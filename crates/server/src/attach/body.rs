@@ -47,11 +47,18 @@ impl Body for Sent {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
         let frame = Pin::new(&mut this.body).poll_frame(cx);
-        match (&frame, &this.live) {
-            (Poll::Ready(Some(Ok(frame))), Some(live)) => {
+        let Some(live) = &this.live else {
+            return frame;
+        };
+        match &frame {
+            Poll::Pending => live.awaits(),
+            Poll::Ready(_) => live.heard(),
+        }
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => {
                 live.moved(Way::In, frame.data_ref().map_or(0, Bytes::len));
             }
-            (Poll::Ready(Some(Err(_))), Some(live)) => live.broke_off(),
+            Poll::Ready(Some(Err(_))) => live.broke_off(),
             _ => {}
         }
         frame
@@ -63,6 +70,15 @@ impl Body for Sent {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Drop for Sent {
+    /// Nobody wants more of it.
+    fn drop(&mut self) {
+        if let Some(live) = &self.live {
+            live.heard();
+        }
     }
 }
 

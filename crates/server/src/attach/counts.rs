@@ -9,6 +9,7 @@ pub(super) enum Refused {
     Ticket,
     Unavailable,
     Session,
+    Account,
     Full,
     Stopping,
 }
@@ -20,6 +21,8 @@ pub(super) enum Cut {
     Connect,
     /// The agent's server broke off, or said what is not HTTP.
     Upstream,
+    /// The client did not go on with its body in time.
+    Body,
     /// Its answer did not begin in time.
     Head,
     /// Nothing moved for too long.
@@ -39,17 +42,19 @@ pub(super) enum Way {
     Out,
 }
 
-const REFUSED: [(Refused, &str); 5] = [
+const REFUSED: [(Refused, &str); 6] = [
     (Refused::Ticket, "ticket"),
     (Refused::Unavailable, "unavailable"),
     (Refused::Session, "session_full"),
+    (Refused::Account, "account_full"),
     (Refused::Full, "full"),
     (Refused::Stopping, "stopping"),
 ];
 
-const CUT: [(Cut, &str); 7] = [
+const CUT: [(Cut, &str); 8] = [
     (Cut::Connect, "connect"),
     (Cut::Upstream, "upstream"),
+    (Cut::Body, "body_timeout"),
     (Cut::Head, "head_timeout"),
     (Cut::Idle, "idle_timeout"),
     (Cut::Session, "session_ended"),

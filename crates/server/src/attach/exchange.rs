@@ -11,16 +11,18 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio_util::task::TaskTracker;
 
-use super::address::Address;
+use super::address::{self, Address};
 use super::body::{Answered, Lease, Sent};
 use super::counts::{Counts, Cut, Refused};
 use super::head::{self, Length};
 use super::live::{Ends, Kind, Live};
-use super::places::{Full, Places};
+use super::places::{Full, Place, Places};
 use super::pool::{Line, NoLine, Pool};
 use super::raw::{Guest, Switch};
 use super::{AttachLimits, AttachOptions, AttachRefusal, Attachments, Upstream};
+use crate::auth::Peer;
 use crate::error::Failure;
+use crate::middleware::log::neutral;
 
 /// How long answers may take to be complete when the server ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -34,7 +36,9 @@ pub(crate) struct Attach(Arc<Inner>);
 struct Inner {
     sessions: Arc<dyn Attachments>,
     limits: AttachLimits,
-    places: Arc<Places>,
+    /// The path below which this server is found from outside; empty where it is at the top.
+    below: String,
+    places: Places,
     pool: Arc<Pool>,
     counts: Arc<Counts>,
     tasks: TaskTracker,
@@ -49,15 +53,17 @@ impl Drop for Inner {
 }
 
 impl Attach {
-    pub(crate) fn new(options: &AttachOptions, counts: Arc<Counts>) -> Self {
+    /// `public` is the address that the server is known by.
+    pub(crate) fn new(options: &AttachOptions, counts: Arc<Counts>, public: Option<&str>) -> Self {
         let limits = options.limits.clone();
         let (tasks, ends) = (TaskTracker::new(), Ends::default());
-        let places = Places::new(limits.in_all, limits.per_session, limits.place_patience);
+        let places = Places::new(&limits);
         let pool = Pool::new(tasks.clone(), limits.connect_timeout, Arc::clone(&counts));
         Self(Arc::new(Inner {
             sessions: Arc::clone(&options.sessions),
             limits,
-            places: Arc::new(places),
+            below: public.map(address::path_of).unwrap_or_default().to_owned(),
+            places,
             pool: Arc::new(pool),
             counts,
             tasks,
@@ -90,21 +96,32 @@ impl Attach {
         }
         // The first would repeat the sandbox's own credentials; the second is no request for a path.
         if [Method::TRACE, Method::CONNECT].contains(request.method()) {
-            return Err(Failure::method_not_allowed());
+            return Err(Failure::never_attached(request.method()));
         }
         let path = request.uri().path().to_owned();
         let address = Address::parse(&path).ok_or_else(|| self.refuse(AttachRefusal::Ticket))?;
         let target = address.target(request.uri().query());
         let target = target.ok_or_else(Failure::malformed_head)?;
-        let upstream = self.find(&address).await?;
-        let live = self.begin(&address, &upstream).await?;
+        // Where there is no socket nothing is known of it.
+        let from = request.extensions().get::<Peer>().copied();
+        let from = from.unwrap_or_default();
+        let mut upstream = self.find(&address, from).await?;
+        let place = self.place(&address, &upstream.account).await?;
+        if place.waited() {
+            // Its session may have paused or its agent ended meanwhile, and somebody else may have
+            // that port by now, who would be sent what opens the agent.
+            upstream = self.find(&address, from).await?;
+        }
+        let live = self.begin(&address, &upstream, place);
         let asked = Asked::new(request, target, &upstream, &live);
-        self.exchange(asked, &upstream, live, address.prefix).await
+        let prefix = format!("{}{}", self.0.below, address.prefix);
+        self.exchange(asked, &upstream, live, &prefix).await
     }
 
     /// Where the session is, if this ticket opens it.
-    async fn find(&self, address: &Address<'_>) -> Result<Upstream, Failure> {
-        let found = self.0.sessions.attach(address.session, address.ticket);
+    async fn find(&self, address: &Address<'_>, from: Peer) -> Result<Upstream, Failure> {
+        let sessions = &self.0.sessions;
+        let found = sessions.attach(address.session, address.ticket, from);
         let found = tokio::time::timeout(self.0.limits.attach_timeout, found).await;
         let found = found.unwrap_or_else(|_| {
             Err(AttachRefusal::Unavailable {
@@ -112,7 +129,12 @@ impl Attach {
                 retry_after: Some(RETRY_FULL),
             })
         });
-        found.map_err(|refusal| self.refuse(refusal))
+        found.map_err(|refusal| {
+            if let AttachRefusal::Unavailable { reason, .. } = &refusal {
+                not_attached(address, reason);
+            }
+            self.refuse(refusal)
+        })
     }
 
     fn refuse(&self, refusal: AttachRefusal) -> Failure {
@@ -131,12 +153,8 @@ impl Attach {
         }
     }
 
-    /// A place, from which on it is under way.
-    async fn begin(
-        &self,
-        address: &Address<'_>,
-        upstream: &Upstream,
-    ) -> Result<Arc<Live>, Failure> {
+    /// A place among those that are under way.
+    async fn place(&self, address: &Address<'_>, account: &Arc<str>) -> Result<Place, Failure> {
         let inner = &self.0;
         let session: Arc<str> = Arc::from(address.session);
         let place = tokio::select! {
@@ -145,29 +163,39 @@ impl Attach {
                 inner.counts.refused(Refused::Stopping);
                 return Err(Failure::session_unavailable("this server is stopping", None));
             }
-            place = inner.places.take(&session) => place,
+            place = inner.places.take(&session, account) => place,
         };
-        let place = place.map_err(|full| match full {
+        place.map_err(|full| match full {
             Full::Session => {
                 inner.counts.refused(Refused::Session);
                 Failure::session_full(RETRY_FULL)
             }
+            Full::Account => {
+                inner.counts.refused(Refused::Account);
+                Failure::account_full(RETRY_FULL)
+            }
             Full::All => {
                 inner.counts.refused(Refused::Full);
+                not_attached(address, "all places are taken");
                 Failure::session_unavailable(
                     "as many requests go to sandboxes as may at once; try again",
                     Some(RETRY_FULL),
                 )
             }
-        })?;
-        Ok(Live::begin(
-            session,
+        })
+    }
+
+    /// From here on it is under way.
+    fn begin(&self, address: &Address<'_>, upstream: &Upstream, place: Place) -> Arc<Live> {
+        let inner = &self.0;
+        Live::begin(
+            Arc::from(address.session),
             Arc::clone(&inner.sessions),
             Arc::clone(&inner.counts),
             upstream.ended.clone(),
             inner.ends.clone(),
             place,
-        ))
+        )
     }
 
     async fn exchange(
@@ -191,6 +219,7 @@ impl Attach {
             why = live.end(inner.limits.head_timeout, Cut::Head, Kind::Finite) => {
                 Err((why, None))
             }
+            () = live.stalled(inner.limits.body_timeout) => Err((Cut::Body, None)),
             sent = sent => sent.map_err(|error| (error.cut(&live), Some(error))),
         };
         let (mut answer, lease) = answered.map_err(|(why, error)| {
@@ -328,6 +357,12 @@ impl Asked {
     }
 }
 
+/// Says which session somebody cannot attach to, and why. Its ticket is not said.
+fn not_attached(address: &Address<'_>, reason: &str) {
+    let reason = neutral(reason);
+    tracing::debug!(target: "api", session = address.session, reason, "not attached");
+}
+
 /// The same request once more; it has no body.
 fn copy_of(request: &hyper::Request<Sent>) -> hyper::Request<Sent> {
     let mut copy = hyper::Request::new(Sent::nothing());
@@ -358,6 +393,7 @@ impl Unsent {
 fn failure(why: Cut, error: Option<Unsent>) -> Failure {
     let failure = match why {
         Cut::Connect => Failure::agent_broken("Its server cannot be connected to."),
+        Cut::Body => Failure::body_too_slow(),
         Cut::Head => Failure::agent_broken("Its server did not answer in time."),
         Cut::Session => Failure::session_unavailable("the session has ended", None),
         Cut::Stopping => Failure::session_unavailable("this server is stopping", None),

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use axum::http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE,
-    FORWARDED, HOST, LOCATION, ORIGIN, REFERER, REFERRER_POLICY, SET_COOKIE,
-    STRICT_TRANSPORT_SECURITY, TE, TRANSFER_ENCODING, UPGRADE, VIA, WWW_AUTHENTICATE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_SECURITY_POLICY_REPORT_ONLY, CONTENT_TYPE, COOKIE, FORWARDED, HOST, LOCATION, ORIGIN,
+    REFERER, REFERRER_POLICY, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TE, TRANSFER_ENCODING,
+    UPGRADE, VIA, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -30,8 +31,11 @@ const STAYS_OF_REQUEST: [HeaderName; 11] = [
 /// The beginnings of more such names.
 const STAY_OF_REQUEST: [&str; 2] = ["x-forwarded-", "wharf-"];
 
-/// What of an answer stays there: what a browser would take for words of this server about itself.
-const STAYS_OF_ANSWER: [HeaderName; 10] = [
+/// What of an answer stays there: what a browser would take for words of this server about itself,
+/// and what would have it tell somebody else the page's address.
+const STAYS_OF_ANSWER: [HeaderName; 12] = [
+    CONTENT_SECURITY_POLICY,
+    CONTENT_SECURITY_POLICY_REPORT_ONLY,
     SET_COOKIE,
     STRICT_TRANSPORT_SECURITY,
     WWW_AUTHENTICATE,
@@ -45,9 +49,12 @@ const STAYS_OF_ANSWER: [HeaderName; 10] = [
 ];
 const STAY_OF_ANSWER: [&str; 2] = ["access-control-", "wharf-"];
 
-/// A page of a sandbox's belongs to nobody: it has no cookies, and cannot call this server as one of
-/// its own pages.
-const NOWHERE: HeaderValue = HeaderValue::from_static("sandbox");
+/// A page of a sandbox's belongs to nobody: it has no cookies, runs nothing, and cannot call this
+/// server as one of its own pages. It loads and sends nothing elsewhere either: markup can have an
+/// address sent along whatever the header says (`referrerpolicy`, `<meta name="referrer">`).
+const NOWHERE: HeaderValue = HeaderValue::from_static(
+    "sandbox; default-src 'self' 'unsafe-inline' data:; base-uri 'none'; form-action 'none'",
+);
 /// Addresses of such a page have a ticket in them.
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 
@@ -71,9 +78,7 @@ pub(super) fn of_request(
     length: Length,
     protocol: Option<&HeaderValue>,
 ) -> HeaderMap {
-    let mut going = going_on(headers, |name| {
-        is_one(name, &STAYS_OF_REQUEST, &STAY_OF_REQUEST)
-    });
+    let mut going = going_on(headers, stays);
     // An address is always a header's value.
     if let Ok(host) = HeaderValue::try_from(upstream.address.to_string()) {
         going.insert(HOST, host);
@@ -140,9 +145,14 @@ pub(super) fn of_answer(
         }
         return going;
     }
-    going.append(CONTENT_SECURITY_POLICY, NOWHERE);
+    going.insert(CONTENT_SECURITY_POLICY, NOWHERE);
     going.insert(REFERRER_POLICY, NO_REFERRER);
     going
+}
+
+/// Whether a header of a request stays here and is nothing to the agent's server.
+pub(crate) fn stays(name: &HeaderName) -> bool {
+    is_one(name, &STAYS_OF_REQUEST, &STAY_OF_REQUEST)
 }
 
 /// Whether an answer is a stream of events.
@@ -199,6 +209,7 @@ mod tests {
         Upstream {
             address: "127.0.0.1:4096".parse().unwrap(),
             authorization: HeaderValue::from_static("Basic own"),
+            account: "acme".into(),
             ended: CancellationToken::new(),
         }
     }
@@ -299,7 +310,12 @@ mod tests {
     fn an_answer_does_not_speak_for_this_server() {
         let headers = map(&[
             ("content-type", "text/html"),
-            ("content-security-policy", "default-src 'self'"),
+            ("content-security-policy", "report-uri https://evil/x"),
+            ("content-security-policy", "default-src *"),
+            (
+                "content-security-policy-report-only",
+                "default-src 'none'; report-uri https://evil/x",
+            ),
             ("set-cookie", "wharf=evil"),
             ("strict-transport-security", "max-age=1"),
             ("clear-site-data", "\"*\""),
@@ -316,8 +332,8 @@ mod tests {
         assert_eq!(
             shown(&going),
             [
-                "content-security-policy: default-src 'self'",
-                "content-security-policy: sandbox",
+                "content-security-policy: sandbox; default-src 'self' 'unsafe-inline' data:; \
+                 base-uri 'none'; form-action 'none'",
                 "content-type: text/html",
                 "referrer-policy: no-referrer",
                 "trailer: x-sum",

@@ -24,6 +24,9 @@ pub(super) struct Live {
     /// When something moved, and when the port heard of it; in milliseconds since `begun`.
     moved: AtomicU64,
     touched: AtomicU64,
+    /// Since when the client is waited for in the middle of what it sends: as `moved`, and one more;
+    /// 0 while it is not.
+    awaited: AtomicU64,
     /// What the client sends broke off.
     broken: AtomicBool,
     /// The session is over.
@@ -78,6 +81,7 @@ impl Live {
             begun: Instant::now(),
             moved: AtomicU64::new(0),
             touched: AtomicU64::new(0),
+            awaited: AtomicU64::new(0),
             broken: AtomicBool::new(false),
             ended,
             ends,
@@ -103,6 +107,38 @@ impl Live {
         if now.saturating_sub(last) >= every {
             self.touched.store(now, Ordering::Relaxed);
             self.sessions.touched(&self.session);
+        }
+    }
+
+    /// The agent's server takes more, and the client sends nothing.
+    pub(super) fn awaits(&self) {
+        if self.awaited.load(Ordering::Relaxed) == 0 {
+            let now = self.now().saturating_add(1);
+            self.awaited.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// The client is not waited for any more.
+    pub(super) fn heard(&self) {
+        self.awaited.store(0, Ordering::Relaxed);
+    }
+
+    /// Waits until the client has been waited for for so long. One that is held back by the agent's
+    /// server is not.
+    pub(super) async fn stalled(&self, most: Duration) {
+        loop {
+            let since = self.awaited.load(Ordering::Relaxed);
+            let waited = match since.checked_sub(1) {
+                Some(since) => self
+                    .begun
+                    .elapsed()
+                    .saturating_sub(Duration::from_millis(since)),
+                None => Duration::ZERO,
+            };
+            if waited >= most {
+                return;
+            }
+            tokio::time::sleep(most.saturating_sub(waited)).await;
         }
     }
 
@@ -166,15 +202,16 @@ pub(super) mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::super::places::Places;
-    use super::super::{AttachRefusal, Attaching};
+    use super::super::{AttachLimits, AttachRefusal, Attaching};
     use super::*;
+    use crate::auth::Peer;
 
     /// A port that counts how often it was told.
     #[derive(Default)]
     pub(in super::super) struct Told(pub(in super::super) AtomicUsize);
 
     impl Attachments for Told {
-        fn attach<'a>(&'a self, _: &'a str, _: &'a str) -> Attaching<'a> {
+        fn attach<'a>(&'a self, _: &'a str, _: &'a str, _: Peer) -> Attaching<'a> {
             Box::pin(std::future::ready(Err(AttachRefusal::Ticket)))
         }
 
@@ -185,9 +222,9 @@ pub(super) mod tests {
     }
 
     pub(in super::super) async fn live(told: &Arc<Told>, ends: &Ends) -> Arc<Live> {
-        let places = Arc::new(Places::new(1, 1, Duration::ZERO));
+        let places = Places::new(&AttachLimits::default());
         let session = Arc::from("a");
-        let place = places.take(&session).await.unwrap();
+        let place = places.take(&session, &session).await.unwrap();
         Live::begin(
             session,
             Arc::clone(told) as Arc<dyn Attachments>,
@@ -219,6 +256,29 @@ pub(super) mod tests {
         );
         // At the beginning, and at each move, which are further apart than need be.
         assert_eq!(told.0.load(Ordering::Relaxed), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_is_waited_for_only_while_more_is_wanted_of_it() {
+        let told = Arc::default();
+        let live = live(&told, &Ends::default()).await;
+        let (begun, most) = (Instant::now(), Duration::from_secs(60));
+        let sends = async {
+            tokio::time::sleep(most * 3).await;
+            live.awaits();
+            tokio::time::sleep(most / 2).await;
+            live.awaits();
+            live.heard();
+            live.awaits();
+        };
+        tokio::join!(live.stalled(most), sends);
+        let took = begun.elapsed();
+        let expected = most * 9 / 2;
+        let slack = Duration::from_millis(10);
+        assert!(
+            (expected - slack..expected + slack).contains(&took),
+            "{took:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

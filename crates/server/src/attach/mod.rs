@@ -37,11 +37,17 @@ pub use tokio_util::sync::CancellationToken;
 
 pub(crate) use counts::Counts;
 pub(crate) use exchange::Attach;
+pub(crate) use head::stays;
 pub(crate) use raw::Guest;
+
+use crate::auth::Peer;
 
 /// Requests of one session that are under way at once. A client of OpenCode begins with about
 /// seventeen and goes on with two.
 pub const DEFAULT_PER_SESSION: usize = 128;
+/// Requests of all sessions of one account that are under way at once. Half of all, so that nobody
+/// keeps everybody else out.
+pub const DEFAULT_PER_ACCOUNT: usize = 384;
 /// Requests of all sessions that are under way at once. Fewer than connections may be open, so that
 /// the rest of the server can still be asked.
 pub const DEFAULT_IN_ALL: usize = 768;
@@ -52,6 +58,9 @@ pub const DEFAULT_PLACE_PATIENCE: Duration = Duration::from_secs(10);
 pub const DEFAULT_ATTACH_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long connecting to the agent's server may take.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Silence of a client in the middle of its body, before there is an answer. Longer than other routes
+/// give, since what is sent may be large and come over a bad line.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Silence before the head of an answer, counted from the last byte of the request. An agent's turn
 /// is one request, and its answer may begin when the turn is over.
 pub const DEFAULT_HEAD_TIMEOUT: Duration = Duration::from_secs(60 * 60);
@@ -66,6 +75,8 @@ pub struct Upstream {
     pub address: SocketAddr,
     /// What opens it: goes along as `Authorization`, in place of whatever the client sent.
     pub authorization: HeaderValue,
+    /// What the session is charged to.
+    pub account: Arc<str>,
     /// Cancelled when the session ends or is not to be attached to any more. All that is under way
     /// ends then.
     pub ended: CancellationToken,
@@ -104,8 +115,8 @@ pub type Attaching<'a> = Pin<Box<dyn Future<Output = Result<Upstream, AttachRefu
 pub trait Attachments: Send + Sync {
     /// Where a session's agent listens, for whoever has this ticket. Both come as they stand in the
     /// address, unreserved letters only (RFC 3986, 2.3). It may wake the session first, within
-    /// [`AttachLimits::attach_timeout`].
-    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str) -> Attaching<'a>;
+    /// [`AttachLimits::attach_timeout`]. `from` is where the request comes from.
+    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str, from: Peer) -> Attaching<'a>;
 
     /// Something was sent in one direction or the other: at each request, and every few seconds
     /// while bytes move. Must not block.
@@ -145,6 +156,8 @@ impl fmt::Debug for AttachOptions {
 pub struct AttachLimits {
     /// Requests of one session at once; one more waits, and then is told 429.
     pub per_session: usize,
+    /// Requests of one account's sessions at once; one more waits, and then is told 429.
+    pub per_account: usize,
     /// Requests of all sessions at once; one more waits, and then is told 503.
     pub in_all: usize,
     /// That waiting.
@@ -153,6 +166,8 @@ pub struct AttachLimits {
     pub attach_timeout: Duration,
     /// For a connection to the agent's server.
     pub connect_timeout: Duration,
+    /// Silence of a client in the middle of its body.
+    pub body_timeout: Duration,
     /// Silence before the head of an answer.
     pub head_timeout: Duration,
     /// Silence afterwards.
@@ -163,10 +178,12 @@ impl Default for AttachLimits {
     fn default() -> Self {
         Self {
             per_session: DEFAULT_PER_SESSION,
+            per_account: DEFAULT_PER_ACCOUNT,
             in_all: DEFAULT_IN_ALL,
             place_patience: DEFAULT_PLACE_PATIENCE,
             attach_timeout: DEFAULT_ATTACH_TIMEOUT,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
             head_timeout: DEFAULT_HEAD_TIMEOUT,
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
         }

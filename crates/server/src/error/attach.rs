@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{ALLOW, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, StatusCode};
 
 use super::{Failure, sentence, whole_seconds};
+
+const SESSION_UNAVAILABLE: &str = "session_unavailable";
 
 impl Failure {
     /// 401: the ticket opens nothing. Without a challenge, at which clients would ask for a password
@@ -21,11 +23,16 @@ impl Failure {
         )
     }
 
+    /// Whether it is the session that is not to be had, and nothing that failed.
+    pub(crate) fn is_about_a_session(&self) -> bool {
+        self.code() == SESSION_UNAVAILABLE
+    }
+
     /// 503: the session is not there.
     pub(crate) fn session_unavailable(reason: &str, retry_after: Option<Duration>) -> Self {
         let failure = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "session_unavailable",
+            SESSION_UNAVAILABLE,
             "Session not available",
             sentence(reason),
         );
@@ -37,6 +44,20 @@ impl Failure {
         }
     }
 
+    /// 405: what would repeat the sandbox's own credentials, or asks for no path.
+    pub(crate) fn never_attached(method: &Method) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "Method not allowed",
+            format!("{method} does not go to an agent in a sandbox; every other method does."),
+        )
+        .with_header(
+            ALLOW,
+            HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        )
+    }
+
     /// 429: the session has as many requests under way as one may have.
     pub(crate) fn session_full(retry_after: Duration) -> Self {
         Self::new(
@@ -44,6 +65,19 @@ impl Failure {
             "session_full",
             "Too many requests at once",
             "As many requests as may be are under way in this sandbox session; try again.",
+        )
+        .with_header(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)))
+        .retryable()
+    }
+
+    /// 429: the sessions of an account have as many requests under way as one account's may have.
+    pub(crate) fn account_full(retry_after: Duration) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "account_full",
+            "Too many requests at once",
+            "As many requests as may be are under way in the sandbox sessions of your account; try \
+             again.",
         )
         .with_header(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)))
         .retryable()

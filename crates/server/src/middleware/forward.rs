@@ -25,7 +25,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use hyper::body::{Frame, SizeHint};
 use wharf_engine::{Engine, ServerView};
-use wharf_model::is_local_host;
+use wharf_model::{Caller, is_local_host};
 
 use super::correlation;
 use crate::error::Failure;
@@ -36,6 +36,7 @@ use crate::peers::{PeerRequest, Peers, Pieces};
 const BY: HeaderName = HeaderName::from_static("wharf-forwarded-by");
 /// The server that it is meant for.
 const TO: HeaderName = HeaderName::from_static("wharf-forwarded-to");
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Headers of the caller's that go along. What a browser adds by itself stays here: it was looked
 /// at here.
 const HANDED_ON: [HeaderName; 16] = [
@@ -48,7 +49,7 @@ const HANDED_ON: [HeaderName; 16] = [
     IF_NONE_MATCH,
     IF_RANGE,
     RANGE,
-    HeaderName::from_static("x-api-key"),
+    X_API_KEY,
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("last-event-id"),
     HeaderName::from_static("repr-digest"),
@@ -162,6 +163,36 @@ impl Forward {
         *response.status_mut() = answer.status;
         *response.headers_mut() = going_on(&answer.headers, |_| false);
         Ok(response)
+    }
+
+    /// Asks another server for something of its own, for whoever asks here by a request with these
+    /// headers. As with all that is handed on: not where another server has asked, and with the
+    /// credentials of an account alone.
+    pub(crate) async fn ask(
+        &self,
+        (caller, headers): (&Caller, &HeaderMap),
+        (method, path): (Method, &str),
+        to: &ServerView,
+    ) -> Result<StatusCode, Failure> {
+        if headers.contains_key(&BY) {
+            return Err(Failure::elsewhere(to));
+        }
+        let mut own = HeaderMap::new();
+        for name in [AUTHORIZATION, X_API_KEY, correlation::HEADER] {
+            if let Some(value) = headers.get(&name) {
+                own.insert(name, value.clone());
+            }
+        }
+        let body = Kept::new(Body::empty(), 0, Arc::clone(&self.kept));
+        let copy = Copy {
+            method,
+            uri: path.parse().map_err(Failure::internal)?,
+            headers: own,
+            body: Arc::new(Mutex::new(body)),
+        };
+        let has_account = caller.grants().person.is_some();
+        let answer = self.send(has_account.then_some(copy), to).await?;
+        Ok(answer.status())
     }
 
     fn headers(&self, copy: &Copy, to: &ServerView) -> Result<HeaderMap, Failure> {

@@ -101,6 +101,11 @@ impl Gate {
         self.requests.load(Ordering::Relaxed)
     }
 
+    /// The way to other servers.
+    pub(crate) const fn forward(&self) -> &Forward {
+        &self.forward
+    }
+
     /// Host, origin, token, in this order; nothing of the body has been read.
     fn admit(
         &self,
@@ -238,7 +243,7 @@ pub(crate) async fn pass(
         Err(failure) => Some(Err(failure)),
     };
     let mut response = match admitted {
-        None => origin::preflight(request.headers()),
+        None => origin::preflight(request.headers(), shape == Shape::Attach),
         Some(Ok((_place, caller))) => {
             let forward = &gate.forward;
             enter(forward, request, caller, next, route, shape, &correlation).await
@@ -253,7 +258,7 @@ pub(crate) async fn pass(
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     if let Some(origin) = origin {
-        origin::allow(headers, origin);
+        origin::allow(headers, origin, shape == Shape::Attach);
     }
     let time = begun.elapsed();
     gate.metrics.request(route, response.status(), time);

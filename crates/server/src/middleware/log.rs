@@ -29,6 +29,11 @@ pub(crate) fn answered(
 pub(crate) fn refused(failure: &Failure, headers: &HeaderMap, route: &str, correlation_id: &str) {
     let code = failure.code();
     match failure.status() {
+        // A session that is paused or without credit is no fault of ours, and its client asks again
+        // and again. Why, and which one, is said where it is known.
+        _ if failure.is_about_a_session() && failure.source().is_none() => {
+            tracing::debug!(target: "api", code, route, correlation_id, "request refused");
+        }
         status if status.is_server_error() => {
             let cause = failure.source().map(chain).unwrap_or_default();
             tracing::error!(target: "api", code, route, correlation_id, cause, "request failed");

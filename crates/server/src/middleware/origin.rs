@@ -7,11 +7,14 @@
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
-    VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+
+use crate::attach::stays;
+use crate::hop::tokens;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -121,21 +124,27 @@ pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The answer to a configured page that asks beforehand.
-pub(crate) fn preflight(headers: &HeaderMap) -> Response {
+/// Headers that a configured page may send.
+const ALLOWED: &str = "authorization, content-type, accept, x-api-key, idempotency-key, \
+    last-event-id, x-correlation-id, if-match, if-none-match";
+/// Headers of an answer that it may read, beside those that every page may.
+const EXPOSED: &str = "x-correlation-id, retry-after, etag, idempotency-replayed, x-output-total, \
+    x-output-next-offset, x-output-dropped, x-output-running";
+
+/// The answer to a configured page that asks beforehand. What an agent's server understands is for
+/// that to say, so that on the way `to_agent` its page may send whatever goes on there.
+pub(crate) fn preflight(headers: &HeaderMap, to_agent: bool) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let answer = response.headers_mut();
     answer.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"),
     );
-    answer.insert(
-        ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static(
-            "authorization, content-type, accept, x-api-key, idempotency-key, last-event-id, \
-             x-correlation-id, if-match, if-none-match",
-        ),
-    );
+    let asked = tokens(headers, &ACCESS_CONTROL_REQUEST_HEADERS);
+    let asked = asked.filter_map(|name| name.parse::<HeaderName>().ok());
+    let going = asked.filter(|name| to_agent && !stays(name));
+    let allowed = with_names(ALLOWED, going);
+    answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
     answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     if headers
         .get(REQUEST_PRIVATE_NETWORK)
@@ -146,22 +155,63 @@ pub(crate) fn preflight(headers: &HeaderMap) -> Response {
     response
 }
 
-/// Lets a configured page read the answer.
-pub(crate) fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
+/// Lets a configured page read the answer; all headers of it where it is an agent's.
+pub(crate) fn allow(headers: &mut HeaderMap, origin: HeaderValue, of_agent: bool) {
+    let names: Vec<HeaderName> = headers.keys().cloned().collect();
+    let exposed = with_names(EXPOSED, names.into_iter().filter(|_| of_agent));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(
-        ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static(
-            "x-correlation-id, retry-after, etag, idempotency-replayed, x-output-total, \
-             x-output-next-offset, x-output-dropped, x-output-running",
-        ),
-    );
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     headers.append(VARY, HeaderValue::from_static("origin"));
+}
+
+/// A list of names with more of them behind it.
+fn with_names(list: &'static str, more: impl Iterator<Item = HeaderName>) -> HeaderValue {
+    let mut names = list.to_owned();
+    for name in more {
+        if !list.split(", ").any(|known| known == name.as_str()) {
+            names.push_str(", ");
+            names.push_str(name.as_str());
+        }
+    }
+    HeaderValue::try_from(names).unwrap_or(HeaderValue::from_static(list))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_may_send_an_agent_what_goes_on_to_it() {
+        let asked = [(
+            ACCESS_CONTROL_REQUEST_HEADERS,
+            HeaderValue::from_static("x-OpenCode-directory, accept,x-real-ip, cookie, not a name"),
+        )];
+        let asked: HeaderMap = asked.into_iter().collect();
+        let allowed = |to_agent| {
+            let answer = preflight(&asked, to_agent);
+            let allowed = answer.headers()[ACCESS_CONTROL_ALLOW_HEADERS].to_str();
+            allowed.unwrap().to_owned()
+        };
+        assert_eq!(allowed(false), ALLOWED);
+        assert_eq!(allowed(true), format!("{ALLOWED}, x-opencode-directory"));
+    }
+
+    #[test]
+    fn a_page_may_read_what_an_agent_answers() {
+        let read = |of_agent| {
+            let own = [(HeaderName::from_static("x-next"), HeaderValue::from(1))];
+            let mut headers: HeaderMap = own.into_iter().collect();
+            allow(
+                &mut headers,
+                HeaderValue::from_static("https://a"),
+                of_agent,
+            );
+            let exposed = headers[ACCESS_CONTROL_EXPOSE_HEADERS].to_str();
+            exposed.unwrap().to_owned()
+        };
+        assert_eq!(read(false), EXPOSED);
+        assert_eq!(read(true), format!("{EXPOSED}, x-next"));
+    }
 
     #[test]
     fn the_origin_of_an_address_is_as_browsers_write_it() {

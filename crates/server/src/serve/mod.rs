@@ -19,6 +19,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,12 @@ const LEAST_BUFFER_BYTES: usize = 8192;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// For answers to leave after the last run has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// After so long without a byte a client's machine is asked whether it is still there.
+const PROBED_AFTER: Duration = Duration::from_secs(60);
+/// Between two such questions.
+const PROBED_EVERY: Duration = Duration::from_secs(15);
+/// Unanswered ones after which it is gone.
+const PROBES: u32 = 4;
 /// Said to a connection over the bound, without reading what it wants.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/problem+json\r\nretry-after: 1\r\nconnection: close\r\n\
@@ -165,6 +172,9 @@ impl Server {
         peer: SocketAddr,
         place: OwnedSemaphorePermit,
     ) -> impl Future<Output = ()> + use<> {
+        if let Err(error) = kept_alive(&socket) {
+            tracing::debug!(target: "api", %error, "a connection is not probed");
+        }
         // Answers are written whole; waiting for more to send would only delay them.
         let _ = socket.set_nodelay(true);
         let exchange = Arc::new(Exchange::default());
@@ -220,9 +230,29 @@ impl Server {
     }
 }
 
+/// Has the system find out about a machine that vanished: it is as silent as one that waits for an
+/// answer for an hour.
+fn kept_alive(socket: &TcpStream) -> rustix::io::Result<()> {
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, PROBED_AFTER)?;
+    sockopt::set_tcp_keepintvl(socket, PROBED_EVERY)?;
+    sockopt::set_tcp_keepcnt(socket, PROBES)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_probed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (_client, (socket, _)) = (client.unwrap(), accepted.unwrap());
+        kept_alive(&socket).unwrap();
+        assert!(sockopt::socket_keepalive(&socket).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&socket).unwrap(), PROBED_AFTER);
+    }
 
     #[test]
     fn the_ready_made_answer_has_the_length_it_says() {

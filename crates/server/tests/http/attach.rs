@@ -1,13 +1,30 @@
 //! The way to an agent in a sandbox: which heads go on, which answers come back, and what is refused.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use wharf_server::AttachRefusal;
+use wharf_server::{AttachLimits, AttachRefusal, ServerOptions};
 use wharf_testkit::TestUpstream;
 
 use crate::support::attach::{OWN, Sessions, TICKET, options_with, path, with_attached};
+use crate::support::port::open;
 use crate::support::{Answer, FRIEND, Server, TOKEN, with_server};
+
+#[test]
+fn it_is_known_where_a_request_comes_from() {
+    with_attached(&[], async |attached| {
+        let mut client = attached.client().await;
+        let (status, _) = client.ask("GET", &path("a", "/x"), "").await;
+        assert_eq!(status, 200);
+        let from = attached.sessions.came_from().address;
+        assert!(
+            from.is_some_and(|address| address.is_loopback()),
+            "{from:?}"
+        );
+        attached
+    });
+}
 
 #[test]
 fn every_request_on_a_kept_connection_is_rewritten() {
@@ -183,7 +200,8 @@ fn odd_answers_come_back_as_they_are() {
         };
         let usual = [
             "cache-control: no-store",
-            "content-security-policy: sandbox",
+            "content-security-policy: sandbox; default-src 'self' 'unsafe-inline' data:; \
+             base-uri 'none'; form-action 'none'",
             "referrer-policy: no-referrer",
             "x-content-type-options: nosniff",
         ];
@@ -215,6 +233,28 @@ fn odd_answers_come_back_as_they_are() {
         let closing = with(ok, &["content-length: 2"], &["ok"]);
         assert_eq!(ask("GET", "/closing").await, closing);
         attached
+    });
+}
+
+#[test]
+fn a_redirect_stays_below_the_path_that_the_server_is_known_by() {
+    with_server(async |server| {
+        let sessions = Arc::<Sessions>::default();
+        let upstream = TestUpstream::start(&ODD).await;
+        let _ended = sessions.put("a", upstream.address());
+        let options = ServerOptions {
+            public_url: Some("https://box.example/x/".to_owned()),
+            ..options_with(&sessions, AttachLimits::default())
+        };
+        let open = open(server.engine.clone(), options);
+        let request = format!(
+            "GET {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+            path("a", "/moved")
+        );
+        let answer = open.exchange(&request).await;
+        let there = format!("location: /x{}", path("a", "/there?x"));
+        assert!(bare(&answer).contains(&there), "{answer}");
+        open.end().await;
     });
 }
 
@@ -270,6 +310,13 @@ fn who_has_no_ticket_gets_a_word_and_no_challenge() {
         says_nothing(&foreign);
         let trace = server.ask("TRACE", &path("a", "/x")).send().await;
         assert_eq!(trace.status, StatusCode::METHOD_NOT_ALLOWED);
+        let allow = trace.header("allow");
+        assert!(allow.contains("GET") && !allow.contains("TRACE"), "{allow}");
+        assert!(
+            trace.text().contains("TRACE does not go"),
+            "{}",
+            trace.text()
+        );
         assert_eq!(upstream.state().connections, 0);
         assert_eq!(sessions.touches("a"), 0);
 
@@ -285,6 +332,16 @@ fn who_has_no_ticket_gets_a_word_and_no_challenge() {
             (StatusCode::OK, "hello".to_owned())
         );
         assert_eq!(known.header("access-control-allow-origin"), FRIEND);
+        let asks = server
+            .ask("OPTIONS", &path("a", "/x"))
+            .without("authorization")
+            .header("origin", FRIEND)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "x-opencode-directory");
+        let told = asks.send().await;
+        assert_eq!(told.status, StatusCode::NO_CONTENT);
+        let allowed = told.header("access-control-allow-headers");
+        assert!(allowed.ends_with(", x-opencode-directory"), "{allowed}");
         assert_eq!(upstream.seen()[0].header("origin"), None);
         assert_eq!(sessions.touches("a"), 1);
     });

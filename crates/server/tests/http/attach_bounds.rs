@@ -103,6 +103,66 @@ fn one_more_than_may_be_is_told_to_come_again() {
     });
 }
 
+#[test]
+fn the_sessions_of_an_account_leave_places_for_others() {
+    let limits = AttachLimits {
+        per_account: 2,
+        ..few(2, 3)
+    };
+    with_attached_of(limits, &[], async |attached| {
+        for session in ["b", "c"] {
+            attached.sessions.put(session, attached.upstream.address());
+        }
+        attached.sessions.charge("c", "other");
+        let mut held = Vec::new();
+        for session in ["a", "b"] {
+            let mut client = attached.client().await;
+            let quiet = path(session, "/quiet");
+            let quiet = client.begin("GET", &quiet, Body::empty()).await;
+            held.push((client, quiet));
+        }
+        let mut late = attached.client().await;
+        let full = late.begin("GET", &path("b", "/x"), Body::empty()).await;
+        assert_eq!(full.status(), 429);
+        assert_eq!(full.headers()["retry-after"], "1");
+        drop(full);
+        let mut other = attached.client().await;
+        let (status, _) = other.ask("GET", &path("c", "/x"), Body::empty()).await;
+        assert_eq!(status, 200);
+        let line = "wharf_attach_refused_total{why=\"account_full\"}";
+        assert_eq!(attached.metric(line).await, 1);
+        attached
+    });
+}
+
+#[test]
+fn who_waited_for_a_place_goes_to_where_the_agent_is_by_then() {
+    let limits = AttachLimits {
+        per_session: 1,
+        ..AttachLimits::default()
+    };
+    with_attached_of(limits, &[], async |attached| {
+        let mut first = attached.client().await;
+        let quiet = path("a", "/quiet");
+        let quiet = first.begin("GET", &quiet, Body::empty()).await;
+        let mut second = attached.client().await;
+        let at = path("a", "/echo");
+        let asks = second.ask("POST", &at, "x");
+        let elsewhere = TestUpstream::start(&[]).await;
+        let moves = async {
+            attached.sessions.asked(2).await;
+            let _ended = attached.sessions.put("a", elsewhere.address());
+            drop((first, quiet));
+        };
+        let ((status, _), ()) = tokio::join!(asks, moves);
+        assert_eq!(status, 200);
+        let connections = |upstream: &TestUpstream| upstream.state().connections;
+        assert_eq!(connections(&attached.upstream), 1);
+        assert_eq!(connections(&elsewhere), 1);
+        attached
+    });
+}
+
 /// Each begins as the agent's own client does: a stream of events, some questions at once, and then
 /// something is sent.
 #[test]

@@ -148,6 +148,37 @@ fn silence_has_an_end_and_what_moves_has_none() {
 }
 
 #[test]
+fn a_client_that_stops_in_the_middle_of_its_body_is_told_and_its_place_is_free() {
+    let limits = AttachLimits {
+        body_timeout: Duration::from_millis(300),
+        per_session: 1,
+        in_all: 1,
+        ..AttachLimits::default()
+    };
+    with_attached_of(limits, &[], async |attached| {
+        let head = format!(
+            "POST {} HTTP/1.1\r\nhost: localhost\r\n",
+            path("a", "/echo")
+        );
+        for body in [
+            "content-length: 9\r\n\r\n",
+            "content-length: 9\r\n\r\nhalf",
+            "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        ] {
+            let answer = attached.open.exchange(&format!("{head}{body}")).await;
+            assert!(answer.starts_with("HTTP/1.1 408 "), "{body}: {answer}");
+            assert!(answer.contains("did not arrive in time"), "{answer}");
+        }
+        let mut client = attached.client().await;
+        let (status, text) = client.ask("POST", &path("a", "/echo"), "x").await;
+        assert_eq!((status, &text[..]), (200, &b"x"[..]));
+        let line = "wharf_attach_cut_total{why=\"body_timeout\"}";
+        assert_eq!(attached.metric(line).await, 3);
+        attached
+    });
+}
+
+#[test]
 fn a_session_that_ends_takes_what_is_under_way_along() {
     with_attached(&[], async |attached| {
         let mut client = attached.client().await;

@@ -7,7 +7,7 @@ use serde_json::json;
 use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::{Event, Metadata, Subscriber};
-use wharf_server::AttachLimits;
+use wharf_server::{AttachLimits, AttachRefusal};
 
 use crate::support::accounts::{ADA, PASSWORD, with_team};
 use crate::support::attach::{OWN, Sessions, TICKET, options_with};
@@ -112,9 +112,18 @@ fn what_is_sent_is_not_logged_and_forges_nothing() {
         // The ticket of a session is one more of these secrets, good or not.
         let sessions = Arc::<Sessions>::default();
         sessions.put("ses_1", "127.0.0.1:9".parse().unwrap());
+        let rests = AttachRefusal::Unavailable {
+            reason: "somebody paused it".to_owned(),
+            retry_after: None,
+        };
+        sessions.refuse("ses_2", rests);
         let attached = options_with(&sessions, AttachLimits::default());
         let attached = Server::of(server.engine.clone(), &attached);
-        for (session, ticket, status) in [("ses_1", TICKET, 502), (CANARY, CANARY, 401)] {
+        for (session, ticket, status) in [
+            ("ses_1", TICKET, 502),
+            ("ses_2", TICKET, 503),
+            (CANARY, CANARY, 401),
+        ] {
             let path = format!("/proxy/{session}/{ticket}/opencode/{CANARY}?{CANARY}");
             assert_eq!(attached.get(&path).await.status, status);
         }
@@ -125,6 +134,15 @@ fn what_is_sent_is_not_logged_and_forges_nothing() {
 
         let lines = lines.0.lock().unwrap().clone();
         assert!(lines.len() >= 11, "{lines:#?}");
+        // Of a session that is not to be had it is said which and why, and not that it failed.
+        let has = |words: &[&str]| {
+            lines
+                .iter()
+                .any(|it| words.iter().all(|word| it.contains(word)))
+        };
+        assert!(has(&["session=ses_2", "somebody paused it"]), "{lines:#?}");
+        assert!(!has(&["session_unavailable", "request failed"]));
+        assert!(has(&["agent_broken", "request failed"]), "{lines:#?}");
         for line in &lines {
             assert!(!line.chars().any(char::is_control), "{line:?}");
             for secret in [TOKEN, PASSWORD, TICKET, OWN, &ada.access, &ada.refresh] {

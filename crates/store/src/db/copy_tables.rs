@@ -418,6 +418,7 @@ pub(super) const TABLES: &[Table] = &[
             ("server", Type::Text),
             ("answer", Type::Text),
             ("at_ms", Type::Integer),
+            ("session", Type::Text),
         ],
         key: 2,
     },

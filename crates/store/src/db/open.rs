@@ -126,7 +126,7 @@ pub(super) async fn migrate(
 }
 
 /// The steps of the schema. A step that was released is never changed: the next one is added.
-pub(super) const MIGRATIONS: [(i64, &str, &str); 9] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (
         2,
@@ -159,5 +159,10 @@ pub(super) const MIGRATIONS: [(i64, &str, &str); 9] = [
         9,
         "tickets",
         include_str!("../../migrations/0009_tickets.sql"),
+    ),
+    (
+        10,
+        "claims",
+        include_str!("../../migrations/0010_claims.sql"),
     ),
 ];

@@ -60,7 +60,7 @@ async fn begin(place: &Place, id: &str, state: &str, running: Option<u32>, all: 
 async fn begin_in(place: &Place, id: &str, state: &str, room: GatewayRoom) -> Begun {
     let row = session(id, state);
     let event = event(&row, 1, "created");
-    let begun = place.db.insert_gateway_session(&row, &event, room);
+    let begun = place.db.insert_gateway_session(&row, &event, room, None);
     begun.await.unwrap()
 }
 
@@ -85,7 +85,8 @@ pub(crate) async fn fill(place: &Place) {
         ..RepoRow::default()
     };
     db.put_repo(&repo, 9).await.unwrap();
-    db.claim_gateway_key("ann", "k", "f", 1, 0).await.unwrap();
+    let claimed = db.claim_gateway_key("ann", "k", "f", (1, 0), None);
+    claimed.await.unwrap();
     let ticket = TicketRow {
         hash: "1".to_owned(),
         ..TicketRow::default()
@@ -212,7 +213,8 @@ async fn sessions_are_found_by_whose_they_are(kind: Kind) {
             ..session(id, "pending")
         };
         let event = event(&row, 1, "created");
-        db.insert_gateway_session(&row, &event, ROOM).await.unwrap();
+        let begun = db.insert_gateway_session(&row, &event, ROOM, None);
+        begun.await.unwrap();
     }
     let found = async |ask: SessionsAsk<'_>| {
         let rows = db.gateway_sessions(&ask).await.unwrap();
@@ -322,14 +324,14 @@ async fn a_repository_is_made_once_and_said_anew(kind: Kind) {
 async fn a_key_is_taken_by_one_and_answers_all(kind: Kind) {
     let place = Place::new(&kind).await;
     let db = &place.db;
-    let claims = (0..4).map(|_| db.claim_gateway_key("ann", "k", "f", 10, 0));
+    let claims = (0..4).map(|_| db.claim_gateway_key("ann", "k", "f", (10, 0), None));
     let claimed = join_all(claims).await;
     let taken = claimed
         .iter()
         .filter(|it| matches!(it, Ok(GatewayClaim::Taken)));
     assert_eq!(taken.count(), 1);
     let held = async |now_ms, since_ms| {
-        let claimed = db.claim_gateway_key("ann", "k", "g", now_ms, since_ms);
+        let claimed = db.claim_gateway_key("ann", "k", "g", (now_ms, since_ms), None);
         match claimed.await.unwrap() {
             GatewayClaim::Held(row) => Some((row.fingerprint, row.answer)),
             _ => None,
@@ -350,6 +352,48 @@ async fn a_key_is_taken_by_one_and_answers_all(kind: Kind) {
     assert!(held(22, 21).await.is_some());
     db.release_open_gateway_keys().await.unwrap();
     assert_eq!(held(23, 21).await, None);
+}
+
+async fn a_key_says_which_session_was_made_under_it(kind: Kind) {
+    let place = Place::new(&kind).await;
+    let (db, other) = (&place.db, place.beside("srv_2"));
+    let make = async |on: &Place, id: &str| {
+        let row = session(id, "starting");
+        let event = event(&row, 1, "created");
+        let key = Some(("ann", "k"));
+        let begun = on.db.insert_gateway_session(&row, &event, ROOM, key);
+        begun.await.unwrap()
+    };
+    let claim = async |on: &Place, over: Option<&str>| {
+        let claimed = on.db.claim_gateway_key("ann", "k", "f", (10, 0), over);
+        match claimed.await.unwrap() {
+            GatewayClaim::Held(row) => Some((row.server, row.session)),
+            _ => None,
+        }
+    };
+    assert_eq!(make(&place, "a").await, Begun::Changed, "nobody took it");
+    assert_eq!(db.gateway_session("a").await.unwrap(), None);
+    assert_eq!(claim(&place, None).await, None);
+    assert_eq!(make(&other, "a").await, Begun::Changed, "it is another's");
+    assert_eq!(make(&place, "a").await, Begun::Done);
+    assert_eq!(make(&place, "b").await, Begun::Changed, "once is once");
+
+    // It is kept for whoever asks again, whatever becomes of the server.
+    let held = Some((db.server().to_owned(), Some("a".to_owned())));
+    db.release_open_gateway_keys().await.unwrap();
+    other.db.release_gateway_key("ann", "k").await.unwrap();
+    assert_eq!(claim(&other, None).await, held);
+    assert_eq!(claim(&other, Some("b")).await, held);
+    // Of what came to nothing it is taken by one.
+    let takes = (0..4).map(|_| claim(&other, Some("a")));
+    let taken = join_all(takes).await;
+    assert_eq!(taken.iter().filter(|it| it.is_none()).count(), 1);
+    assert_eq!(claim(&place, None).await, Some(("srv_2".to_owned(), None)));
+    db.release_gateway_key("ann", "k").await.unwrap();
+    assert!(claim(&place, None).await.is_some(), "it is another's");
+    assert_eq!(make(&other, "b").await, Begun::Done);
+    other.db.fulfil_gateway_key("ann", "k", "{}").await.unwrap();
+    assert!(claim(&place, Some("b")).await.is_some(), "it is answered");
 }
 
 async fn tickets_and_choices_end(kind: Kind) {
@@ -419,9 +463,11 @@ async fn credit_is_given_and_what_ended_long_ago_goes(kind: Kind) {
             ..session(id, "stopped")
         };
         let event = event(&row, 1, "created");
-        db.insert_gateway_session(&row, &event, ROOM).await.unwrap();
+        let begun = db.insert_gateway_session(&row, &event, ROOM, None);
+        begun.await.unwrap();
     }
-    db.claim_gateway_key("ann", "k", "f", 1, 0).await.unwrap();
+    let claimed = db.claim_gateway_key("ann", "k", "f", (1, 0), None);
+    claimed.await.unwrap();
     let now_ms = 90 * day_ms + 2;
     assert_eq!(db.sweep_gateway(now_ms).await.unwrap(), 3);
     assert_eq!(db.sweep_gateway(now_ms).await.unwrap(), 0);
@@ -439,6 +485,7 @@ on_both!(
     a_directory_has_one_configuration_of_an_owner,
     a_repository_is_made_once_and_said_anew,
     a_key_is_taken_by_one_and_answers_all,
+    a_key_says_which_session_was_made_under_it,
     tickets_and_choices_end,
     credit_is_given_and_what_ended_long_ago_goes,
 );

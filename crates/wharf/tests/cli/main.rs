@@ -32,4 +32,5 @@ mod session;
 mod sync;
 mod terminal;
 mod token;
+mod watching;
 mod work;

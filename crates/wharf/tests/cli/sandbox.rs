@@ -13,14 +13,19 @@ const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 
 /// A session, which ends with the test.
-struct Sandbox {
+pub(crate) struct Sandbox {
     client: Client,
-    id: String,
+    pub(crate) id: String,
 }
 
 impl Sandbox {
     /// None where this machine can make none, which in CI is a failure.
     fn make(home: &Home) -> Option<Self> {
+        Self::make_for(home, KEY)
+    }
+
+    /// One that this key opens.
+    pub(crate) fn make_for(home: &Home, key: &str) -> Option<Self> {
         home.ok(&["run", "--", "true"]);
         let token = home.ok(&["auth", "token"]);
         let token = Secret::new(token.trim().to_owned());
@@ -33,7 +38,7 @@ impl Sandbox {
             session_type: "cli".to_owned(),
             client_type: "cli".to_owned(),
             ssh_options: Some(SshOptions {
-                public_keys: vec![KEY.to_owned()],
+                public_keys: vec![key.to_owned()],
                 ..SshOptions::default()
             }),
             ..CreateGatewaySession::default()
@@ -59,6 +64,16 @@ impl Sandbox {
                 None
             }
         }
+    }
+}
+
+impl Sandbox {
+    /// Where its SSH server is.
+    pub(crate) fn port(&self) -> u16 {
+        wait(self.client.connect_sandbox(&self.id))
+            .unwrap()
+            .sandbox
+            .ssh_port
     }
 }
 

@@ -45,8 +45,8 @@ pub(crate) fn spell(text: &str) -> String {
 /// `x` ends with [`APART`] if the workspace is there and not on the state's file system: what is moved
 /// from one to the other is copied, and half a file for a while. It is done at once where `p` is empty.
 ///
-/// `o FILE..` brings records in order, if there is `sort`. Without it lists of the same may differ, and
-/// what has only moved in them travels.
+/// `o FILE..` brings records in order by GNU's `sort`; busybox has one that ends a line at a zero byte.
+/// Without it lists of the same may differ, and what has only moved in them travels.
 ///
 /// `q NAME..` says the same of these alone, with line breaks as they are, where `p` is `g`. What is
 /// not there is not said.
@@ -82,7 +82,7 @@ l() {
   fi
   [ ! -f "$S/broken" ]
 }
-o() { if command -v sort >/dev/null 2>&1; then sort -T "$S" "$@"; else cat "$@"; fi; }
+o() { if sort --version >/dev/null 2>&1 </dev/null; then sort -T "$S" "$@"; else cat "$@"; fi; }
 q() { find "$@" -maxdepth 0 -type d -printf "d %m 0 0 0 0 %p\n" -o -printf "%y %m %s %T@ %C@ %i %p\n" 2>/dev/null; }
 n() {
   [ $1 -ne 0 ] || return 0

@@ -52,6 +52,7 @@ impl From<Error> for Failure {
                 "The session has ended",
             )
             .with_details(json!({"reason": reason})),
+            Error::Held { .. } => of(StatusCode::CONFLICT, "paused", "The session is paused"),
             Error::Conflict(_) => of(StatusCode::CONFLICT, "conflict", "It stands in the way"),
             Error::Unsupported(_) => of(
                 StatusCode::CONFLICT,

@@ -47,8 +47,7 @@ pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<R
     let key = match key(&parts.headers)? {
         Some(key) => Some(Idempotency {
             key,
-            // As it was understood: white space and the order of members make no other request.
-            body: serde_json::to_vec(&wire).map_err(Failure::internal)?,
+            body: understood(&wire).map_err(Failure::internal)?,
         }),
         None => None,
     };
@@ -66,6 +65,14 @@ pub(crate) async fn create(State(app): State<App>, request: Request) -> Result<R
     Ok(response)
 }
 
+/// A request as it was understood: white space and the order of members make no other request, also
+/// in what is the client's own and may be in any order each time.
+fn understood(wire: &CreateGatewaySession) -> serde_json::Result<Vec<u8>> {
+    let mut whole = serde_json::to_value(wire)?;
+    whole.sort_all_objects();
+    serde_json::to_vec(&whole)
+}
+
 fn key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
@@ -74,4 +81,21 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     key.map(Some).map_err(|_| {
         Failure::invalid_field("Idempotency-Key", "must have printable characters only")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_members_makes_no_other_request() {
+        let of = |text: &str| {
+            let wire = serde_json::from_str(text).unwrap();
+            understood(&wire).unwrap()
+        };
+        let one = r#"{"title": "a", "clientMetadata": {"x": 1, "y": [{"a": 1, "b": 2}]}}"#;
+        let two = r#"{"clientMetadata":{"y":[{"b":2,"a":1}],"x":1},"title":"a"}"#;
+        assert_eq!(of(one), of(two));
+        assert_ne!(of(one), of(&one.replace('2', "3")));
+    }
 }

@@ -4,6 +4,7 @@
 //! its last number, at whatever later time. Nothing is held between two looks.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -42,13 +43,17 @@ pub(crate) async fn events(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let last = behind(&headers)?;
-    let seen = app.gateway()?.show(&context.caller, &id).await;
-    answered(&app, seen).await?;
+    // The first look is before the answer begins: only then can what is another server's be handed
+    // on to it.
+    let gateway = app.gateway()?;
+    let first = gateway.events(&context.caller, &id, last, Duration::ZERO);
+    let first = answered(&app, first.await).await?;
     let reader = Reader {
         app,
         context,
         id,
         last,
+        first,
         done: false,
     };
     let events = stream::unfold(reader, |mut reader| async move {
@@ -76,6 +81,8 @@ struct Reader {
     context: Context,
     id: String,
     last: u64,
+    /// What was there before the answer began.
+    first: Vec<EventView>,
     done: bool,
 }
 
@@ -99,8 +106,11 @@ impl Reader {
     async fn step(&mut self) -> Result<Option<Bytes>, Failure> {
         let gateway = self.app.gateway()?;
         let (caller, patience) = (&self.context.caller, self.app.heartbeat);
-        let events = gateway.events(caller, &self.id, self.last, patience).await;
-        let events = answered(&self.app, events).await?;
+        let mut events = std::mem::take(&mut self.first);
+        if events.is_empty() {
+            let found = gateway.events(caller, &self.id, self.last, patience).await;
+            events = answered(&self.app, found).await?;
+        }
         if events.is_empty() {
             let over =
                 gateway.is_stopping() || gateway.show(caller, &self.id).await?.state.is_over();

@@ -3,6 +3,7 @@
 //! do.
 
 use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use wharf_api::Success;
 use wharf_api::gateway::{
@@ -12,7 +13,9 @@ use wharf_api::gateway::{
     SandboxesToCheck, SessionEndAnswer, SessionId, SessionShown, SessionsEnded,
 };
 use wharf_api::identity::{RpcAnswer, RpcRequest};
+use wharf_gateway::views::Elsewhere;
 use wharf_gateway::{Error, State as SessionState};
+use wharf_model::Caller;
 
 use super::answered;
 use crate::convert::gateway::views;
@@ -123,15 +126,56 @@ pub(crate) async fn end(State(app): State<App>, request: Request) -> Result<Resp
 /// `sessions.deleteAll`
 #[utoipa::path(
     post, path = "/api/rpc/cli/sessions/deleteAll", tag = "calls", request_body = RpcRequest,
-    responses((status = 200, description = "`success` and how many", body = RpcAnswer)),
+    responses((status = 200, description = "`success`, how many, and in `remaining` those whose \
+        servers cannot be asked now", body = RpcAnswer)),
 )]
 pub(crate) async fn end_all(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (parts, Nothing {}) = input(&app, request).await?;
-    let ended = app.gateway()?.end_all(&caller(&parts)?).await;
-    output(&SessionsEnded {
+    let caller = caller(&parts)?;
+    let ended = app.gateway()?.end_all(&caller).await;
+    let ended = answered(&app, ended).await?;
+    let mut answer = SessionsEnded {
         success: true,
-        terminated: answered(&app, ended).await?,
-    })
+        terminated: ended.ended,
+        remaining: Vec::new(),
+    };
+    // One by one: another server that was handed the whole call would count its own alone, and
+    // leave those of a third.
+    for there in ended.elsewhere {
+        match end_there(&app, (&caller, &parts.headers), &there).await {
+            Ok(()) => answer.terminated += 1,
+            Err(failure) => {
+                let (session, server) = (&*there.session, &*there.server);
+                let code = failure.code();
+                tracing::warn!(target: "api", session, server, code, "not ended elsewhere");
+                answer.remaining.push(there.session);
+            }
+        }
+    }
+    output(&answer)
+}
+
+/// Ends a session of another server's.
+async fn end_there(
+    app: &App,
+    from: (&Caller, &HeaderMap),
+    there: &Elsewhere,
+) -> Result<(), Failure> {
+    let unknown = || Error::Elsewhere {
+        server: there.server.clone(),
+    };
+    let servers = app.engine.servers().await?;
+    let to = servers.iter().find(|it| it.id == there.server);
+    let to = to.ok_or_else(unknown)?;
+    let path = format!("/api/sandboxes/{}", there.session);
+    let forward = app.gate.forward();
+    match forward.ask(from, (Method::DELETE, &path), to).await? {
+        status if status.is_success() => Ok(()),
+        status => Err(Failure::unreachable_server(
+            to,
+            &format!("it said {status}"),
+        )),
+    }
 }
 
 /// `sessions.checkSandboxes`

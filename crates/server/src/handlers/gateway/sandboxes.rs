@@ -104,7 +104,8 @@ pub(crate) async fn extend(
 
 /// Hold a sandbox still
 ///
-/// It costs nothing then, and goes on when it is used.
+/// It costs nothing then, and goes on when somebody connects to it, resumes it or runs something in
+/// it; not for a client that is attached, which comes again by itself.
 #[utoipa::path(
     post, path = "/api/sandboxes/{id}/pause", tag = "sandboxes",
     params(("id" = String, Path, description = "The session, `gws_…`")),

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use wharf_engine::Engine;
 use wharf_server::attach::{Attaching, CancellationToken, HeaderValue};
 use wharf_server::{
-    AttachLimits, AttachOptions, AttachRefusal, Attachments, ServerOptions, Upstream,
+    AttachLimits, AttachOptions, AttachRefusal, Attachments, Peer, ServerOptions, Upstream,
 };
 use wharf_testkit::TestUpstream;
 
@@ -34,11 +34,15 @@ pub(crate) const OWN: &str = "Basic b3BlbmNvZGU6b3du";
 pub(crate) struct Sessions {
     known: Mutex<HashMap<String, Result<Upstream, AttachRefusal>>>,
     touched: watch::Sender<Vec<String>>,
+    asked: watch::Sender<usize>,
+    from: Mutex<Peer>,
 }
 
 impl Attachments for Sessions {
-    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str) -> Attaching<'a> {
+    fn attach<'a>(&'a self, session: &'a str, ticket: &'a str, from: Peer) -> Attaching<'a> {
+        *self.from.lock().unwrap() = from;
         let known = self.known.lock().unwrap().get(session).cloned();
+        self.asked.send_modify(|times| *times += 1);
         let found = known.filter(|_| ticket == TICKET);
         if session == NEVER {
             return Box::pin(std::future::pending());
@@ -69,6 +73,7 @@ impl Sessions {
         let upstream = Upstream {
             address,
             authorization: HeaderValue::from_str(own).unwrap(),
+            account: "acme".into(),
             ended: ended.clone(),
         };
         let mut known = self.known.lock().unwrap();
@@ -76,10 +81,28 @@ impl Sessions {
         ended
     }
 
+    /// Charges a session to somebody else.
+    pub(crate) fn charge(&self, session: &str, account: &str) {
+        let mut known = self.known.lock().unwrap();
+        let upstream = known.get_mut(session).unwrap().as_mut().unwrap();
+        upstream.account = account.into();
+    }
+
     /// A session that is not there.
     pub(crate) fn refuse(&self, session: &str, refusal: AttachRefusal) {
         let mut known = self.known.lock().unwrap();
         known.insert(session.to_owned(), Err(refusal));
+    }
+
+    /// Waits until it was asked so often where a session is.
+    pub(crate) async fn asked(&self, times: usize) {
+        let mut asked = self.asked.subscribe();
+        asked.wait_for(|asked| *asked >= times).await.unwrap();
+    }
+
+    /// Where the last one came from who asked.
+    pub(crate) fn came_from(&self) -> Peer {
+        *self.from.lock().unwrap()
     }
 
     /// How often the port was told of a session.

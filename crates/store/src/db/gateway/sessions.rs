@@ -116,7 +116,7 @@ pub enum Begun {
     Waiting,
     /// This server has as many living sessions as it may have.
     Crowded,
-    /// The session has changed meanwhile.
+    /// The session, or the key that it was to be made under, has changed meanwhile.
     Changed,
 }
 
@@ -151,8 +151,10 @@ macro_rules! runs {
 }
 
 impl Database {
-    /// Keeps a new session with its first event, where there is room. It counts for its account as one
-    /// that runs, or as one that waits.
+    /// Keeps a new session with its first event, where there is room. It counts for its account as
+    /// one that runs, or as one that waits. Where it is made under a key, given behind its owner,
+    /// that says from then on which session it is; [`Begun::Changed`] where the key is not this
+    /// server's any more.
     ///
     /// # Errors
     /// When the database does not take it; then nothing is changed.
@@ -161,6 +163,7 @@ impl Database {
         row: &GatewaySessionRow,
         event: &GatewayEventRow,
         room: GatewayRoom,
+        key: Option<(&str, &str)>,
     ) -> Result<Begun, DbError> {
         let write = async {
             let mut transaction = self.writer.begin().await?;
@@ -220,6 +223,19 @@ impl Database {
             );
             query.execute(&mut *transaction).await?;
             insert_event_on(&mut transaction, event).await?;
+            if let Some((owner, key)) = key {
+                let query = statement!(
+                    "UPDATE gateway_claims SET session = $1 WHERE owner = $2 AND key = $3 \
+                     AND server = $4 AND answer IS NULL AND session IS NULL",
+                    row.id.as_str(),
+                    owner,
+                    without_nul(key.to_owned()),
+                    self.server.to_string(),
+                );
+                if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+                    return Ok(Begun::Changed);
+                }
+            }
             transaction.commit().await?;
             Ok(Begun::Done)
         };

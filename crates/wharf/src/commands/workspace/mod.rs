@@ -10,6 +10,7 @@ pub(crate) mod pull;
 mod status;
 mod sync;
 pub(crate) mod take;
+mod watch;
 
 use std::path::PathBuf;
 use std::thread;
@@ -61,18 +62,28 @@ pub(crate) struct Ends {
 /// Finds the directory, its sandbox and the way there.
 pub(crate) async fn ends(cx: &Context, which: &Which) -> Result<Ends, CommandError> {
     let directory = place::directory(cx, which.path.as_deref())?;
-    let server = server(cx)?;
-    ssh_key::ensure(cx)?;
     let place = Place::hold(cx, directory)?;
     let id = place.workspace.id().as_str();
-    let session = find::session(&server.client, which.session.as_deref(), id).await?;
-    let machine = find::machine(&server.client, &session).await?;
-    let line = Line::open(cx, &machine, ROOT).await?;
+    let (machine, line) = way(cx, which.session.as_deref(), id).await?;
     Ok(Ends {
         place,
         machine,
         line,
     })
+}
+
+/// The sandbox that is named, or the newest of a directory, and the way there.
+async fn way(
+    cx: &Context,
+    named: Option<&str>,
+    directory: &str,
+) -> Result<(Machine, Line), CommandError> {
+    let server = server(cx)?;
+    ssh_key::ensure(cx)?;
+    let session = find::session(&server.client, named, directory).await?;
+    let machine = find::machine(&server.client, &session).await?;
+    let line = Line::open(cx, &machine, ROOT).await?;
+    Ok((machine, line))
 }
 
 /// A token that has to be renewed is waited for in an event loop of its own, and there cannot be two

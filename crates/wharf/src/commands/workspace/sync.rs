@@ -1,7 +1,7 @@
 //! `wharf workspace sync`
 
 use super::take::{self, Wish};
-use super::{Which, ends};
+use super::{Which, ends, watch};
 use crate::commands::{DONE, Outcome};
 use crate::context::Context;
 use crate::error::{CommandError, Kind};
@@ -16,6 +16,7 @@ Examples:
   wharf workspace sync                     this directory to its sandbox
   wharf workspace sync -n                  show what that would do
   wharf workspace sync --include .env      a file that is held back, all the same
+  wharf workspace sync --watch             goes on, and takes each change there
 
 What changed there is never overwritten or deleted unless --force says so. What git ignores stays
 here, and so does what .wharfignore names; files that look like secrets and large ones are held back.")]
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// Take .git along: history and branches, no hooks
     #[arg(long)]
     git: bool,
+    /// Go on until Ctrl-C: take each change there when it has settled
+    #[arg(long, conflicts_with_all = ["dry_run", "force"])]
+    watch: bool,
     /// Take this file though it is held back
     #[arg(long, value_name = "FILE")]
     include: Vec<String>,
@@ -46,7 +50,7 @@ pub(super) fn sync(cx: &Context, args: &Args) -> Outcome {
         git: args.git,
         dry_run: args.dry_run,
         include: args.include.clone(),
-        include_all: false,
+        ..Wish::default()
     };
     block_on(async {
         let mut stop = Stop::listen()?;
@@ -54,7 +58,8 @@ pub(super) fn sync(cx: &Context, args: &Args) -> Outcome {
             kind = stop.asked() => {
                 Err(CommandError::new(kind, "stopped; what has arrived there is kept for the next time"))
             }
-            outcome = carry_out(cx, args, &wish) => outcome,
+            outcome = watch::go_on(cx, &args.which, wish.clone()), if args.watch => outcome,
+            outcome = carry_out(cx, args, &wish), if !args.watch => outcome,
         }
     })
 }
@@ -91,7 +96,7 @@ async fn carry_out(cx: &Context, args: &Args, wish: &Wish) -> Outcome {
         ));
     }
     // Nothing of them was touched; somebody has to choose.
-    Ok(if taken.plan.conflicts().next().is_some() {
+    Ok(if taken.conflicts().next().is_some() {
         Kind::Conflict.exit_code()
     } else {
         DONE

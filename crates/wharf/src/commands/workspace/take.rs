@@ -37,8 +37,10 @@ pub(crate) struct Wish {
     pub(crate) git: bool,
     /// Nothing is sent.
     pub(crate) dry_run: bool,
-    /// Held back files that are sent all the same, by name.
+    /// What is sent though it is held back, by name.
     pub(crate) include: Vec<String>,
+    /// Of that, what is not held back any more is nobody's mistake.
+    pub(crate) is_again: bool,
     /// All of them.
     pub(crate) include_all: bool,
 }
@@ -48,9 +50,30 @@ pub(crate) struct Taken {
     pub(crate) plan: Plan,
     pub(crate) findings: Vec<Finding>,
     pub(crate) left: BTreeMap<&'static str, usize>,
+    /// What somebody said yes to just now, by name.
+    pub(crate) released: Vec<String>,
     /// None where nothing was to be sent.
     pub(crate) pushed: Option<Pushed>,
     pub(crate) took: Duration,
+}
+
+/// What a round is about.
+pub(super) fn setting(cx: &Context, place: &Place, machine: &Machine, git: bool) -> Setting {
+    Setting {
+        workspace: place.workspace.clone(),
+        place: far_place(machine),
+        sandbox: machine.session.clone(),
+        shelf: place.dir.clone(),
+        excludes: excludes(cx),
+        git: if git { GitForm::Take } else { GitForm::Leave },
+        large: LARGE_BYTES,
+        threads: THREADS_MAX,
+    }
+}
+
+/// The time, in nanoseconds since 1970.
+pub(super) fn now_ns() -> i64 {
+    now().millis().saturating_mul(1_000_000)
 }
 
 /// Looks at both sides at once.
@@ -61,18 +84,8 @@ pub(crate) async fn look_at(
     machine: &Machine,
     git: bool,
 ) -> Result<Round, CommandError> {
-    let setting = Setting {
-        workspace: place.workspace.clone(),
-        place: far_place(machine),
-        sandbox: machine.session.clone(),
-        shelf: place.dir.clone(),
-        excludes: excludes(cx),
-        git: if git { GitForm::Take } else { GitForm::Leave },
-        large: LARGE_BYTES,
-        threads: THREADS_MAX,
-    };
-    let now_ns = now().millis().saturating_mul(1_000_000);
-    Ok(Round::begin(setting, &line.connection, now_ns).await?)
+    let setting = setting(cx, place, machine, git);
+    Ok(Round::begin(setting, &line.connection, now_ns()).await?)
 }
 
 /// What would be done.
@@ -82,7 +95,9 @@ pub(crate) fn plan_of(round: &Round, wish: &Wish) -> Result<Plan, CommandError> 
         held = Held::default();
     }
     for name in &wish.include {
-        if !held.release(name.trim_end_matches('/').as_bytes()) {
+        let path = name.trim_end_matches('/').as_bytes();
+        let is_sent = round.agreement.manifest().get(path).is_some();
+        if !held.release(path) && !wish.is_again && !is_sent {
             let text = format!("{name} is nothing that is held back");
             return Err(CommandError::usage(text).hint("wharf workspace status lists them"));
         }
@@ -106,8 +121,12 @@ pub(crate) async fn take(
     let began = Instant::now();
     let looked = look_at(cx, place, line, machine, wish.git).await?;
     let mut wish = wish.clone();
+    let mut released = Vec::new();
     if may_send(cx, &looked, &wish).await {
         wish.include_all = true;
+        // A name that is no text cannot be said again.
+        let named = |finding: &Finding| String::from_utf8(finding.path.as_bytes().to_vec()).ok();
+        released = looked.findings.iter().filter_map(named).collect();
     }
     let plan = plan_of(&looked, &wish)?;
     let pushed = match wish.dry_run {
@@ -116,15 +135,22 @@ pub(crate) async fn take(
     };
     Ok(Taken {
         left: left(&looked.scanned),
-        findings: if wish.include_all {
-            Vec::new()
-        } else {
-            looked.findings
-        },
+        released,
+        findings: still_held(looked.findings, &plan),
         plan,
         pushed,
         took: began.elapsed(),
     })
+}
+
+/// What stays here, of what was found.
+fn still_held(mut findings: Vec<Finding>, plan: &Plan) -> Vec<Finding> {
+    let is_held = |finding: &Finding| {
+        let mut kept = plan.kept.iter();
+        kept.any(|kept| kept.why == KeptWhy::Held && kept.path == finding.path)
+    };
+    findings.retain(is_held);
+    findings
 }
 
 /// Asks about what is held back, once for a set of files: who said no is not asked each time.
@@ -235,8 +261,31 @@ impl Drop for Shown {
 }
 
 impl Taken {
-    /// What was done, on one line.
+    /// What was done, on one line, and what was not.
     pub(crate) fn summary(&self) -> String {
+        let mut text = self.counts();
+        if !self.findings.is_empty() {
+            let names = self.findings.iter().map(|it| name(it.path.as_bytes()));
+            text.push_str(&format!("; held back: {}", few(names)));
+        }
+        let conflicts: Vec<_> = self.conflicts().collect();
+        if !conflicts.is_empty() {
+            let names = conflicts.iter().map(|kept| name(kept.path.as_bytes()));
+            text.push_str(&format!(
+                "; changed on both sides, left alone: {}",
+                few(names)
+            ));
+        }
+        if let Some(pushed) = &self.pushed
+            && !pushed.missed.is_empty()
+        {
+            text.push_str(&format!("; {} changed meanwhile", pushed.missed.len()));
+        }
+        text
+    }
+
+    /// What was done, in numbers.
+    pub(super) fn counts(&self) -> String {
         let count = self.plan.sends.len() + self.plan.modes.len();
         let mut text = match count {
             0 => "nothing new".to_owned(),
@@ -256,29 +305,19 @@ impl Taken {
         if !self.plan.deletes.is_empty() {
             text.push_str(&format!(", {} deleted", self.plan.deletes.len()));
         }
-        if !self.findings.is_empty() {
-            let names = self.findings.iter().map(|it| name(it.path.as_bytes()));
-            text.push_str(&format!("; held back: {}", few(names)));
-        }
-        let conflicts: Vec<_> = self.plan.conflicts().collect();
-        if !conflicts.is_empty() {
-            let names = conflicts.iter().map(|kept| name(kept.path.as_bytes()));
-            text.push_str(&format!(
-                "; changed on both sides, left alone: {}",
-                few(names)
-            ));
-        }
-        if let Some(pushed) = &self.pushed
-            && !pushed.missed.is_empty()
-        {
-            text.push_str(&format!("; {} changed meanwhile", pushed.missed.len()));
-        }
         text
+    }
+
+    /// What both sides changed, before or while it was taken there.
+    pub(crate) fn conflicts(&self) -> impl Iterator<Item = &Kept> {
+        let meanwhile = self.pushed.iter().flat_map(|pushed| &pushed.kept);
+        let meanwhile = meanwhile.filter(|kept| kept.why.is_conflict());
+        self.plan.conflicts().chain(meanwhile)
     }
 
     /// Whether somebody should look at it.
     pub(crate) fn wants_a_look(&self) -> bool {
-        !self.findings.is_empty() || self.plan.conflicts().next().is_some()
+        !self.findings.is_empty() || self.conflicts().next().is_some()
     }
 
     /// For programs.
@@ -289,10 +328,12 @@ impl Taken {
             .map(|pushed| pushed.progress)
             .unwrap_or_default();
         let names = |kept: &Kept| name(kept.path.as_bytes());
+        let missed = self.pushed.iter().flat_map(|pushed| &pushed.missed);
         json!({
             "sent": self.plan.sends.iter().map(|it| name(it.entry.path.as_bytes())).collect::<Vec<_>>(),
             "deleted": self.plan.deletes.iter().map(|it| name(it.path.as_bytes())).collect::<Vec<_>>(),
-            "conflicts": self.plan.conflicts().map(names).collect::<Vec<_>>(),
+            "conflicts": self.conflicts().map(names).collect::<Vec<_>>(),
+            "missed": missed.map(|path| name(path.as_bytes())).collect::<Vec<_>>(),
             "held_back": self.findings.iter().map(|it| json!({
                 "path": name(it.path.as_bytes()), "why": why_held(it.reason),
             })).collect::<Vec<_>>(),
@@ -334,7 +375,7 @@ pub(super) fn found(finding: &Finding) -> String {
     )
 }
 
-fn why_held(reason: Reason) -> String {
+pub(super) fn why_held(reason: Reason) -> String {
     match reason {
         Reason::Secret { line, kind } => format!("line {line} looks like {}", kind.words()),
         Reason::Name => "such files hold logins or keys".to_owned(),
