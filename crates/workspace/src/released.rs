@@ -38,8 +38,9 @@ impl Released {
         findings.retain(|finding| {
             let said = self.paths.get(&finding.path);
             let asked = letter(finding.reason);
+            let is_told = |asked: u8| said.is_some_and(|said| *said <= asked);
             // In the order of the alphabet the gravest is first.
-            !asked.is_some_and(|asked| said.is_some_and(|said| *said <= asked))
+            !asked.is_some_and(is_told)
         });
         findings
     }

@@ -111,13 +111,14 @@ fn help_begins_with_examples() {
               Take nothing there
 
           --git
-              Take .git along: history and branches, no hooks
+              Take .git along: history and branches, no hooks; work.git says so each time
 
           --no-attach
               Make all of it ready and start no agent
 
           --agent <AGENT>
-              Who gets the terminal: opencode, claude, codex, shell, or a command there
+              Who gets the terminal: opencode, claude, codex, shell, or a command there; work.agent says
+              who it is without this
 
           --env <NAME>
               Take this variable of this machine along; work.env names those of each time

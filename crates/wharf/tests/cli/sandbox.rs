@@ -122,7 +122,7 @@ fn commands_sessions_and_files_are_in_it_and_on_record() {
     let keys = run("cat /run/wharf/authorized_keys");
     assert_eq!(keys.matches(&other).count(), 1, "{keys}");
 
-    let record = home.ok(&["audit", "tail", "--json"]);
+    let record = home.ok(&["audit", "tail", "-n", "100", "--json"]);
     assert!(
         record.contains(&format!("\"target\":\"sandbox:{id}\"")),
         "{record}"
@@ -154,16 +154,19 @@ fn credit_is_shown_and_given() {
     insta::assert_snapshot!(home.seen(&["org", "credit"]), @r"
     ACCOUNT  PLAN   USED  LEFT   RUN NOW  AT MOST
     local    small  0s    1h 0m  0        2
+    --- stderr
     --- exit 0
     ");
     insta::assert_snapshot!(home.seen(&["org", "credit", "--give", "90m"]), @r"
     ACCOUNT  PLAN   USED  LEFT    RUN NOW  AT MOST
     local    small  0s    2h 30m  0        2
+    --- stderr
     --- exit 0
     ");
     insta::assert_snapshot!(home.seen(&["org", "credit", "--plan", "large"]), @r"
     ACCOUNT  PLAN   USED  LEFT      RUN NOW  AT MOST
     local    large  0s    no bound  0        no bound
+    --- stderr
     --- exit 0
     ");
     let huge = home.seen(&["org", "credit", "--plan", "huge"]);

@@ -243,7 +243,7 @@ pub(crate) fn applied_words(applied: &Applied) -> String {
 }
 
 /// The same, for programs.
-pub(crate) fn applied_json(applied: &Applied) -> Value {
+pub(crate) fn applied_json(applied: &Applied, refused: &Value) -> Value {
     let names = |paths: &[RelPath]| -> Vec<String> {
         paths.iter().map(|path| name(path.as_bytes())).collect()
     };
@@ -256,6 +256,7 @@ pub(crate) fn applied_json(applied: &Applied) -> Value {
             "path": name(it.path.as_bytes()), "why": why_conflict(it.why),
         })).collect::<Vec<_>>(),
         "untold": applied.untold,
+        "refused": refused,
     })
 }
 

@@ -117,7 +117,7 @@ pub(crate) async fn offer(cx: &Context, back: &Back<'_>, line: &Line) -> Outcome
         match answer.trim().to_ascii_lowercase().as_str() {
             "a" | "apply" => match make(cx, back, line, false, &[]).await {
                 Err(error) if !error.kind.is_wanted() => {
-                    cx.ui.error(&error, error.kind.exit_code())
+                    cx.ui.error(&error, error.kind.exit_code());
                 }
                 made => return made,
             },
@@ -130,7 +130,7 @@ pub(crate) async fn offer(cx: &Context, back: &Back<'_>, line: &Line) -> Outcome
                 // Another name may do, or another answer.
                 match make_branch(cx, back, name, None) {
                     Err(error) if !error.kind.is_wanted() => {
-                        cx.ui.error(&error, error.kind.exit_code())
+                        cx.ui.error(&error, error.kind.exit_code());
                     }
                     made => return made,
                 }
@@ -154,8 +154,7 @@ async fn make(
 ) -> Outcome {
     let applied = back.apply(line, force, only).await?;
     if cx.ui.json {
-        let mut document = back::applied_json(&applied);
-        document["refused"] = back.refused_json();
+        let document = back::applied_json(&applied, &back.refused_json());
         ui::data(&format!("{document}\n"))?;
     } else {
         cx.ui.event(&back::applied_words(&applied));
