@@ -1,7 +1,8 @@
 //! The agent, which gets the terminal.
 //!
-//! OpenCode runs in the sandbox and its client runs here: [`program`] finds the client, [`client`]
-//! hands the terminal to it. Any other agent is a program in the sandbox with a terminal around it.
+//! OpenCode runs in the sandbox and its client runs here: [`crate::opencode`] finds the client,
+//! [`client`] hands the terminal to it. Any other agent is a program in the sandbox with a terminal
+//! around it.
 
 pub(super) mod child;
 pub(super) mod client;
