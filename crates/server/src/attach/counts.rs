@@ -71,6 +71,7 @@ pub(crate) struct Counts {
     cut: [AtomicU64; CUT.len()],
     bytes: [AtomicU64; WAYS.len()],
     active: AtomicU64,
+    waiting: AtomicU64,
     raw: AtomicU64,
     connections: AtomicU64,
     connected: AtomicU64,
@@ -102,6 +103,12 @@ impl Counts {
         self.active.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// A request that waits for a place.
+    pub(super) fn waiting(&self) -> There<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        There(&self.waiting)
+    }
+
     /// A connection that another protocol has taken over.
     pub(super) fn raw(&self) -> There<'_> {
         self.raw.fetch_add(1, Ordering::Relaxed);
@@ -122,6 +129,11 @@ impl Counts {
                 "wharf_attach_requests_active",
                 "Requests to agents in sandboxes under way.",
                 &self.active,
+            ),
+            (
+                "wharf_attach_requests_waiting",
+                "Requests to agents in sandboxes that wait for a place.",
+                &self.waiting,
             ),
             (
                 "wharf_attach_raw_active",

@@ -163,7 +163,7 @@ impl Attach {
                 inner.counts.refused(Refused::Stopping);
                 return Err(Failure::session_unavailable("this server is stopping", None));
             }
-            place = inner.places.take(&session, account) => place,
+            place = inner.places.take(&session, account, &inner.counts) => place,
         };
         place.map_err(|full| match full {
             Full::Session => {

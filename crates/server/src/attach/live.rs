@@ -224,7 +224,10 @@ pub(super) mod tests {
     pub(in super::super) async fn live(told: &Arc<Told>, ends: &Ends) -> Arc<Live> {
         let places = Places::new(&AttachLimits::default());
         let session = Arc::from("a");
-        let place = places.take(&session, &session).await.unwrap();
+        let place = places
+            .take(&session, &session, &Counts::default())
+            .await
+            .unwrap();
         Live::begin(
             session,
             Arc::clone(told) as Arc<dyn Attachments>,

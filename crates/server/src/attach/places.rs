@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::AttachLimits;
+use super::counts::Counts;
 
 /// The places that there are.
 #[derive(Debug)]
@@ -85,7 +86,12 @@ impl Places {
 
     /// A place for a request of `session`, which is charged to `account`, as soon as there is one.
     /// The smaller share comes first, so that who is at a bound keeps none of the others waiting.
-    pub(super) async fn take(&self, session: &Arc<str>, account: &Arc<str>) -> Result<Place, Full> {
+    pub(super) async fn take(
+        &self,
+        session: &Arc<str>,
+        account: &Arc<str>,
+        counts: &Counts,
+    ) -> Result<Place, Full> {
         let (seat, own) = self.sessions.seat(session);
         let (account_seat, of_account) = self.accounts.seat(account);
         let mut missing = Full::Session;
@@ -105,7 +111,10 @@ impl Places {
             };
             match at_once {
                 Some(taken) => (Ok(taken), false),
-                None => (tokio::time::timeout(self.patience, both).await, true),
+                None => {
+                    let _waits = counts.waiting();
+                    (tokio::time::timeout(self.patience, both).await, true)
+                }
             }
         };
         match taken {
@@ -167,9 +176,12 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(10);
+    static COUNTS: LazyLock<Counts> = LazyLock::new(Counts::default);
 
     fn places(in_all: usize, per_account: usize, per_session: usize) -> Places {
         Places::new(&AttachLimits {
@@ -186,36 +198,36 @@ mod tests {
         let places = places(4, 3, 2);
         let [a, b, c] = ["a", "b", "c"].map(Arc::<str>::from);
         let [acme, other] = ["acme", "other"].map(Arc::<str>::from);
-        let one = places.take(&a, &acme).await.unwrap();
-        let _two = places.take(&a, &acme).await.unwrap();
+        let one = places.take(&a, &acme, &COUNTS).await.unwrap();
+        let _two = places.take(&a, &acme, &COUNTS).await.unwrap();
         let begun = tokio::time::Instant::now();
         let full = async |session: &Arc<str>, account: &Arc<str>| {
-            places.take(session, account).await.unwrap_err()
+            places.take(session, account, &COUNTS).await.unwrap_err()
         };
         assert_eq!(full(&a, &acme).await, Full::Session);
         assert_eq!(begun.elapsed(), PATIENCE);
-        let three = places.take(&b, &acme).await.unwrap();
+        let three = places.take(&b, &acme, &COUNTS).await.unwrap();
         assert_eq!(full(&b, &acme).await, Full::Account);
-        let _four = places.take(&c, &other).await.unwrap();
+        let _four = places.take(&c, &other, &COUNTS).await.unwrap();
         assert_eq!(full(&c, &other).await, Full::All);
         assert_eq!(places.all.available_permits(), 0);
         drop(three);
-        let _other = places.take(&b, &acme).await.unwrap();
+        let _other = places.take(&b, &acme, &COUNTS).await.unwrap();
         drop(one);
-        places.take(&a, &acme).await.unwrap();
+        places.take(&a, &acme, &COUNTS).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_gets_the_place_that_becomes_free() {
         let places = places(1, 1, 1);
         let a = Arc::from("a");
-        let one = places.take(&a, &a).await.unwrap();
+        let one = places.take(&a, &a, &COUNTS).await.unwrap();
         assert!(!one.waited());
         let later = async {
             tokio::time::sleep(PATIENCE / 2).await;
             drop(one);
         };
-        let (two, ()) = tokio::join!(places.take(&a, &a), later);
+        let (two, ()) = tokio::join!(places.take(&a, &a, &COUNTS), later);
         assert!(two.unwrap().waited());
     }
 
@@ -223,8 +235,8 @@ mod tests {
     async fn of_who_is_gone_nothing_is_kept() {
         let places = places(2, 2, 1);
         let a = Arc::from("a");
-        let one = places.take(&a, &a).await.unwrap();
-        places.take(&a, &a).await.unwrap_err();
+        let one = places.take(&a, &a, &COUNTS).await.unwrap();
+        places.take(&a, &a, &COUNTS).await.unwrap_err();
         drop(one);
         assert!(places.sessions.known.lock().unwrap().is_empty());
         assert!(places.accounts.known.lock().unwrap().is_empty());
