@@ -34,7 +34,6 @@ pub(crate) const OWN: &str = "Basic b3BlbmNvZGU6b3du";
 pub(crate) struct Sessions {
     known: Mutex<HashMap<String, Result<Upstream, AttachRefusal>>>,
     touched: watch::Sender<Vec<String>>,
-    asked: watch::Sender<usize>,
     from: Mutex<Peer>,
 }
 
@@ -42,7 +41,6 @@ impl Attachments for Sessions {
     fn attach<'a>(&'a self, session: &'a str, ticket: &'a str, from: Peer) -> Attaching<'a> {
         *self.from.lock().unwrap() = from;
         let known = self.known.lock().unwrap().get(session).cloned();
-        self.asked.send_modify(|times| *times += 1);
         let found = known.filter(|_| ticket == TICKET);
         if session == NEVER {
             return Box::pin(std::future::pending());
@@ -92,12 +90,6 @@ impl Sessions {
     pub(crate) fn refuse(&self, session: &str, refusal: AttachRefusal) {
         let mut known = self.known.lock().unwrap();
         known.insert(session.to_owned(), Err(refusal));
-    }
-
-    /// Waits until it was asked so often where a session is.
-    pub(crate) async fn asked(&self, times: usize) {
-        let mut asked = self.asked.subscribe();
-        asked.wait_for(|asked| *asked >= times).await.unwrap();
     }
 
     /// Where the last one came from who asked.
