@@ -288,10 +288,8 @@ impl Inner {
     }
 
     fn new_record(&self, id: &SandboxId, spec: Spec) -> Result<Record, Error> {
-        let mut seed = [0; wharf_ssh::keys::SEED_BYTES];
-        self.entropy.fill(&mut seed);
-        let key = wharf_ssh::keys::generate(seed, &id.host_name())
-            .map_err(|error| failed(Step::Record, error))?;
+        let host_key =
+            HostKey::of(id, &*self.entropy).map_err(|error| failed(Step::Record, error))?;
         let exposed = |(name, value): (String, Secret)| (name, value.expose().to_owned());
         Ok(Record {
             version: Record::VERSION,
@@ -307,11 +305,7 @@ impl Inner {
             expires_at: spec.expires_at,
             public_keys: spec.public_keys,
             environment: spec.environment.into_iter().map(exposed).collect(),
-            host_key: HostKey {
-                private: key.private.expose().to_owned(),
-                public: key.public.line,
-                fingerprint: key.public.fingerprint,
-            },
+            host_key,
             port: None,
             notes: Vec::new(),
         })

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wharf_model::Timestamp;
+use wharf_model::{Entropy, Timestamp};
 
 use super::ground::{INIT, RECORD, rewrite_private};
 use crate::id::SandboxId;
@@ -62,6 +62,23 @@ pub(crate) struct HostKey {
     pub(crate) private: String,
     pub(crate) public: String,
     pub(crate) fingerprint: String,
+}
+
+impl HostKey {
+    /// A new one, for a sandbox that has none yet.
+    pub(crate) fn of(
+        id: &SandboxId,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, wharf_ssh::keys::KeyFault> {
+        let mut seed = [0; wharf_ssh::keys::SEED_BYTES];
+        entropy.fill(&mut seed);
+        let key = wharf_ssh::keys::generate(seed, &id.host_name())?;
+        Ok(Self {
+            private: key.private.expose().to_owned(),
+            public: key.public.line,
+            fingerprint: key.public.fingerprint,
+        })
+    }
 }
 
 impl std::fmt::Debug for HostKey {

@@ -164,7 +164,7 @@ impl Inner {
         let mut environment = record.environment.clone();
         environment.extend(network::environment(&record.egress));
         let plan = Plan::Start(Box::new(Start {
-            name: host_name(&record.id),
+            name: record.id.host_name(),
             directory,
             base: record.base.clone(),
             owners: record.owners,
@@ -231,10 +231,8 @@ impl Inner {
     }
 
     fn new_record(&self, id: &SandboxId, spec: Spec) -> Result<Record, Error> {
-        let mut seed = [0; wharf_ssh::keys::SEED_BYTES];
-        self.entropy.fill(&mut seed);
-        let key = wharf_ssh::keys::generate(seed, &host_name(id))
-            .map_err(|error| failed(Step::Record, error))?;
+        let host_key =
+            HostKey::of(id, &*self.entropy).map_err(|error| failed(Step::Record, error))?;
         let exposed = |(name, value): (String, Secret)| (name, value.expose().to_owned());
         Ok(Record {
             version: VERSION,
@@ -253,11 +251,7 @@ impl Inner {
             expires_at: spec.expires_at,
             public_keys: spec.public_keys,
             environment: spec.environment.into_iter().map(exposed).collect(),
-            host_key: HostKey {
-                private: key.private.expose().to_owned(),
-                public: key.public.line,
-                fingerprint: key.public.fingerprint,
-            },
+            host_key,
             port: None,
             paused: false,
             notes: Vec::new(),
@@ -332,10 +326,4 @@ fn failed(step: Step, what: impl std::fmt::Display) -> Error {
         step,
         what: what.to_string(),
     }
-}
-
-/// The name of a sandbox for itself.
-fn host_name(id: &SandboxId) -> String {
-    let digits: String = id.as_str().chars().skip(4).take(8).collect();
-    format!("wharf-{digits}")
 }
