@@ -11,7 +11,7 @@ use crate::Error;
 use crate::look::{Finding, Reason};
 use crate::manifest;
 use crate::path::RelPath;
-use crate::plan::{KeptWhy, Plan};
+use crate::plan::Plan;
 use crate::state::Shelf;
 
 /// Files that are sent, with the letter of the gravest reason against it.
@@ -48,13 +48,10 @@ impl Released {
     /// A push was made: what of these findings was not held back in it was said yes to.
     pub(crate) fn answered(&mut self, plan: &Plan, findings: &[Finding]) -> Result<(), Error> {
         let before = self.paths.clone();
+        let held = plan.held();
         for finding in findings {
-            let is_held = |path: &RelPath| {
-                let mut kept = plan.kept.iter();
-                kept.any(|kept| kept.why == KeptWhy::Held && kept.path == *path)
-            };
             if let Some(letter) = letter(finding.reason)
-                && !is_held(&finding.path)
+                && !held.contains(&finding.path)
             {
                 self.paths.insert(finding.path.clone(), letter);
             }

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::look::{Finding, Reason, gravest};
 use crate::manifest::{self, Manifest};
 use crate::path::RelPath;
-use crate::plan::{KeptWhy, Plan};
+use crate::plan::Plan;
 use crate::state::Shelf;
 use crate::walk::{Left, Why};
 
@@ -50,12 +50,7 @@ impl Uncovered {
     /// A push of what is here was made: what was not held back in it was said yes to.
     pub(crate) fn answered(&mut self, plan: &Plan, local: &Manifest) -> Result<(), Error> {
         let before = self.paths.len();
-        let held: BTreeSet<&RelPath> = plan
-            .kept
-            .iter()
-            .filter(|kept| kept.why == KeptWhy::Held)
-            .map(|kept| &kept.path)
-            .collect();
+        let held = plan.held();
         self.paths
             .retain(|path| held.contains(path) || local.get(path.as_bytes()).is_none());
         self.save(before)

@@ -154,6 +154,13 @@ impl Plan {
         self.sends.iter().map(|send| send.entry.what.size()).sum()
     }
 
+    /// What is held back in it.
+    #[must_use]
+    pub fn held(&self) -> BTreeSet<&RelPath> {
+        let held = self.kept.iter().filter(|kept| kept.why == KeptWhy::Held);
+        held.map(|kept| &kept.path).collect()
+    }
+
     /// What somebody has to choose about.
     pub fn conflicts(&self) -> impl Iterator<Item = &Kept> {
         self.kept.iter().filter(|kept| kept.why.is_conflict())

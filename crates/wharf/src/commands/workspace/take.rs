@@ -145,11 +145,8 @@ pub(crate) async fn take(
 
 /// What stays here, of what was found.
 fn still_held(mut findings: Vec<Finding>, plan: &Plan) -> Vec<Finding> {
-    let is_held = |finding: &Finding| {
-        let mut kept = plan.kept.iter();
-        kept.any(|kept| kept.why == KeptWhy::Held && kept.path == finding.path)
-    };
-    findings.retain(is_held);
+    let held = plan.held();
+    findings.retain(|finding| held.contains(&finding.path));
     findings
 }
 

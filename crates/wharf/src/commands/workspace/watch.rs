@@ -9,7 +9,6 @@ use tokio::time::sleep;
 use wharf_workspace::identity::Workspace;
 use wharf_workspace::manifest::Manifest;
 use wharf_workspace::path::RelPath;
-use wharf_workspace::plan::KeptWhy;
 use wharf_workspace::scan::Scanned;
 use wharf_workspace::walk::Why;
 use wharf_workspace::watch::{Eyes, Said};
@@ -183,14 +182,7 @@ fn cannot(taken: &Taken, scanned: &Scanned) -> BTreeMap<RelPath, String> {
         }
     }
     for finding in &taken.findings {
-        let is_held = taken
-            .plan
-            .kept
-            .iter()
-            .any(|kept| kept.path == finding.path && kept.why == KeptWhy::Held);
-        if is_held {
-            all.insert(finding.path.clone(), take::why_held(finding.reason));
-        }
+        all.insert(finding.path.clone(), take::why_held(finding.reason));
     }
     all
 }
